@@ -1,0 +1,45 @@
+//! A batch: what crosses the bridge, and what becomes one NATS message.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What a batch carries; every batch holds messages of one kind and one subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BatchKind {
+    /// `Update` messages (subject `updates.…`).
+    Updates,
+    /// `PeerEvent` messages (subject `peers.…`).
+    Peers,
+    /// `RouterEvent` messages (subject `routers.…`).
+    Routers,
+    /// `StatisticsEvent` messages (subject `stats.…`).
+    Statistics,
+    /// `MalformedMessage` messages (subject `malformed.…`).
+    Malformed,
+}
+
+/// Whole Cap'n Proto messages back to back, all of one subject, ready to be published.
+///
+/// Invariants: `payload` holds exactly `messages` messages, at least one; `first_sequence <= last_sequence`;
+/// batches of one worker carry rising `number`s, and those of one router rising sequences per subject.
+#[derive(Debug)]
+pub struct Batch {
+    /// What the messages are.
+    pub kind: BatchKind,
+    /// Full subject, base included.
+    pub subject: Arc<str>,
+    /// The router this is about.
+    pub router: IpAddr,
+    /// Cap'n Proto messages, standard unpacked stream framing.
+    pub payload: Vec<u8>,
+    /// How many messages `payload` holds.
+    pub messages: u32,
+    /// Per-router sequence number of the first message.
+    pub first_sequence: u64,
+    /// Per-router sequence number of the last message.
+    pub last_sequence: u64,
+    /// The worker that closed the batch.
+    pub worker: u16,
+    /// Rising number of the batch within its worker, from 1.
+    pub number: u64,
+}

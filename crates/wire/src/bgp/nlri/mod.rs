@@ -1,0 +1,1 @@
+//! Network Layer Reachability Information.

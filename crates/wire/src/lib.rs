@@ -1,0 +1,13 @@
+//! BMP and BGP as zero-copy views over bytes.
+//!
+//! A view is checked once, when it is made; after that its accessors cannot fail. Nothing here allocates,
+//! does I/O or keeps state: what two BGP speakers negotiated is an argument of the parser ([`bgp::SessionContext`]),
+//! never guessed. Every error names what was wrong and at which byte offset ([`WireError`]).
+#![forbid(unsafe_code)]
+
+pub mod bgp;
+pub mod bmp;
+mod error;
+pub mod iana;
+
+pub use error::{WireError, WireErrorKind};
