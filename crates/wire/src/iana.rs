@@ -1,5 +1,9 @@
 //! Registry numbers, each group under the name of its IANA registry.
 
+pub mod bgp_message;
+pub mod bmp;
+mod registry;
+
 use core::fmt;
 
 /// An address family and its subsequent family ("Address Family Numbers", "SAFI Values").
@@ -17,10 +21,70 @@ impl AfiSafi {
     /// IPv6 unicast, 2/1.
     pub const IPV6_UNICAST: Self = Self::new(2, 1);
 
+    /// IPv4 multicast, 1/2.
+    pub const IPV4_MULTICAST: Self = Self::new(1, 2);
+    /// IPv6 multicast, 2/2.
+    pub const IPV6_MULTICAST: Self = Self::new(2, 2);
+    /// IPv4 with MPLS labels, 1/4 (RFC 8277).
+    pub const IPV4_LABELLED: Self = Self::new(1, 4);
+    /// IPv6 with MPLS labels, 2/4 (RFC 8277).
+    pub const IPV6_LABELLED: Self = Self::new(2, 4);
+    /// IPv4 VPN, 1/128 (RFC 4364).
+    pub const IPV4_VPN: Self = Self::new(1, 128);
+    /// IPv6 VPN, 2/128 (RFC 4659).
+    pub const IPV6_VPN: Self = Self::new(2, 128);
+    /// Route target constraints, 1/132 (RFC 4684).
+    pub const ROUTE_TARGET: Self = Self::new(1, 132);
+    /// IPv4 FlowSpec, 1/133 (RFC 8955).
+    pub const IPV4_FLOWSPEC: Self = Self::new(1, 133);
+    /// IPv6 FlowSpec, 2/133 (RFC 8956).
+    pub const IPV6_FLOWSPEC: Self = Self::new(2, 133);
+    /// VPLS, 25/65 (RFC 4761).
+    pub const VPLS: Self = Self::new(25, 65);
+    /// EVPN, 25/70 (RFC 7432).
+    pub const EVPN: Self = Self::new(25, 70);
+    /// BGP-LS, 16388/71 (RFC 9552).
+    pub const BGP_LS: Self = Self::new(16388, 71);
+
     /// The pair of these two numbers.
     #[must_use]
     pub const fn new(afi: u16, safi: u8) -> Self {
         Self { afi, safi }
+    }
+
+    /// The usual name of the family, where it has one.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match (self.afi, self.safi) {
+            (1, 1) => "ipv4-unicast",
+            (2, 1) => "ipv6-unicast",
+            (1, 2) => "ipv4-multicast",
+            (2, 2) => "ipv6-multicast",
+            (1, 4) => "ipv4-labelled-unicast",
+            (2, 4) => "ipv6-labelled-unicast",
+            (1, 5) => "ipv4-mcast-vpn",
+            (2, 5) => "ipv6-mcast-vpn",
+            (1, 73) => "ipv4-sr-policy",
+            (2, 73) => "ipv6-sr-policy",
+            (1, 85) => "ipv4-mup",
+            (2, 85) => "ipv6-mup",
+            (1, 128) => "ipv4-vpn",
+            (2, 128) => "ipv6-vpn",
+            (1, 129) => "ipv4-multicast-vpn",
+            (2, 129) => "ipv6-multicast-vpn",
+            (1, 132) => "route-target",
+            (1, 133) => "ipv4-flowspec",
+            (2, 133) => "ipv6-flowspec",
+            (1, 134) => "ipv4-vpn-flowspec",
+            (2, 134) => "ipv6-vpn-flowspec",
+            (25, 65) => "vpls",
+            (25, 70) => "evpn",
+            (25, 133) => "l2-flowspec",
+            (25, 134) => "l2-vpn-flowspec",
+            (16388, 71) => "bgp-ls",
+            (16388, 72) => "bgp-ls-vpn",
+            _ => return None,
+        })
     }
 }
 
@@ -28,5 +92,92 @@ impl AfiSafi {
 impl fmt::Display for AfiSafi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.afi, self.safi)
+    }
+}
+
+/// "BGP Path Attributes": the type codes this crate knows by name.
+pub mod attribute_type {
+    /// RFC 4271.
+    pub const ORIGIN: u8 = 1;
+    /// RFC 4271.
+    pub const AS_PATH: u8 = 2;
+    /// RFC 4271.
+    pub const NEXT_HOP: u8 = 3;
+    /// RFC 4271.
+    pub const MULTI_EXIT_DISC: u8 = 4;
+    /// RFC 4271.
+    pub const LOCAL_PREF: u8 = 5;
+    /// RFC 4271.
+    pub const ATOMIC_AGGREGATE: u8 = 6;
+    /// RFC 4271.
+    pub const AGGREGATOR: u8 = 7;
+    /// RFC 1997.
+    pub const COMMUNITIES: u8 = 8;
+    /// RFC 4456.
+    pub const ORIGINATOR_ID: u8 = 9;
+    /// RFC 4456.
+    pub const CLUSTER_LIST: u8 = 10;
+    /// RFC 4760.
+    pub const MP_REACH_NLRI: u8 = 14;
+    /// RFC 4760.
+    pub const MP_UNREACH_NLRI: u8 = 15;
+    /// RFC 4360.
+    pub const EXTENDED_COMMUNITIES: u8 = 16;
+    /// RFC 6793.
+    pub const AS4_PATH: u8 = 17;
+    /// RFC 6793.
+    pub const AS4_AGGREGATOR: u8 = 18;
+    /// RFC 6514.
+    pub const PMSI_TUNNEL: u8 = 22;
+    /// RFC 9012.
+    pub const TUNNEL_ENCAPSULATION: u8 = 23;
+    /// RFC 5543.
+    pub const TRAFFIC_ENGINEERING: u8 = 24;
+    /// RFC 5701.
+    pub const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
+    /// RFC 7311.
+    pub const AIGP: u8 = 26;
+    /// RFC 9552.
+    pub const BGP_LS: u8 = 29;
+    /// RFC 8092.
+    pub const LARGE_COMMUNITIES: u8 = 32;
+    /// RFC 9234.
+    pub const ONLY_TO_CUSTOMER: u8 = 35;
+    /// RFC 8669.
+    pub const PREFIX_SID: u8 = 40;
+    /// RFC 6368.
+    pub const ATTR_SET: u8 = 128;
+
+    /// The name of the attribute in the registry, where this crate knows it.
+    #[must_use]
+    pub const fn name(code: u8) -> Option<&'static str> {
+        Some(match code {
+            ORIGIN => "ORIGIN",
+            AS_PATH => "AS_PATH",
+            NEXT_HOP => "NEXT_HOP",
+            MULTI_EXIT_DISC => "MULTI_EXIT_DISC",
+            LOCAL_PREF => "LOCAL_PREF",
+            ATOMIC_AGGREGATE => "ATOMIC_AGGREGATE",
+            AGGREGATOR => "AGGREGATOR",
+            COMMUNITIES => "COMMUNITIES",
+            ORIGINATOR_ID => "ORIGINATOR_ID",
+            CLUSTER_LIST => "CLUSTER_LIST",
+            MP_REACH_NLRI => "MP_REACH_NLRI",
+            MP_UNREACH_NLRI => "MP_UNREACH_NLRI",
+            EXTENDED_COMMUNITIES => "EXTENDED_COMMUNITIES",
+            AS4_PATH => "AS4_PATH",
+            AS4_AGGREGATOR => "AS4_AGGREGATOR",
+            PMSI_TUNNEL => "PMSI_TUNNEL",
+            TUNNEL_ENCAPSULATION => "TUNNEL_ENCAPSULATION",
+            TRAFFIC_ENGINEERING => "TRAFFIC_ENGINEERING",
+            IPV6_EXTENDED_COMMUNITIES => "IPV6_EXTENDED_COMMUNITIES",
+            AIGP => "AIGP",
+            BGP_LS => "BGP-LS",
+            LARGE_COMMUNITIES => "LARGE_COMMUNITIES",
+            ONLY_TO_CUSTOMER => "ONLY_TO_CUSTOMER",
+            PREFIX_SID => "PREFIX_SID",
+            ATTR_SET => "ATTR_SET",
+            _ => return None,
+        })
     }
 }
