@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod time;
+pub mod window;
 
 pub use batch::{Batch, BatchKind};
 pub use time::Now;
