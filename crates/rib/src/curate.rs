@@ -1,0 +1,432 @@
+//! What consumers have to hear of: the table of SPEC §5, and routes that go without a word.
+//!
+//! Every entry carries the **epoch** in which it was last announced. A lost session begins a new epoch: the entries
+//! of older ones are *stale*, still known to consumers, and become current again by being announced again. What must
+//! go (Peer Down, End-of-RIB after a lost session, a session that did not come back) is *doomed*: all entries below
+//! an epoch, withdrawn in slices by [`CuratedTable::sweep`]. An announce that meets a doomed entry before the sweep
+//! does is a withdraw and an announce, so the stream reads as if the sweep had happened at once.
+
+use crate::key::{KeyBytes, KeyShape, RouteKey, part};
+use crate::opaque::OpaqueTable;
+use crate::table::{MAXIMUM_EPOCH, Table, Value};
+
+/// How much of a route is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CurationMode {
+    /// A change of any attribute is an update.
+    #[default]
+    Attributes,
+    /// Only presence counts, as in Risotto.
+    Presence,
+    /// Nothing is remembered, everything goes through.
+    Off,
+}
+
+/// Why routes that nobody withdrew are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doom {
+    /// The router reported its peer down.
+    PeerDown,
+    /// The router's BMP session ended and did not come back in time.
+    SessionLost,
+    /// The router dumped its table anew and the route was not in it.
+    NotReannounced,
+}
+
+/// What to do with an announce or a withdraw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Consumers know it already.
+    Suppress,
+    /// Consumers have to hear it.
+    Emit,
+    /// Consumers have to hear first that the route had gone, then this.
+    EmitAfterWithdraw(Doom),
+}
+
+/// One table of a router: one peer, one RIB view, one family, with path identifiers or without.
+pub struct CuratedTable {
+    store: Store,
+    with_path_ids: bool,
+    mode: CurationMode,
+    /// The epoch new entries get.
+    epoch: u32,
+    /// Entries of epochs below this one are doomed.
+    doomed_below: u32,
+    doom: Doom,
+    /// Where the sweep of the doomed goes on; `None` when there is nothing to sweep.
+    sweep_cursor: Option<usize>,
+}
+
+enum Store {
+    Ipv4(Table<5>),
+    Ipv4Path(Table<9>),
+    Ipv6(Table<17>),
+    Ipv6Path(Table<21>),
+    /// Tables of VPN routes always have room for a path identifier; zero where there is none.
+    Vpn4(Table<17>),
+    Vpn6(Table<29>),
+    Opaque(OpaqueTable),
+}
+
+/// Runs one expression on whatever table the store is, with the key as that table's bytes.
+macro_rules! with_key {
+    ($store:expr, $key:expr, |$table:ident, $bytes:ident| $fixed:expr, |$opaque:ident, $nlri:ident, $path:ident| $other:expr, $mismatch:expr) => {
+        match ($store, $key) {
+            (Store::Ipv4($table), &RouteKey::Ipv4 { address, length, .. }) => {
+                let $bytes = &ipv4_bytes(address, length);
+                $fixed
+            }
+            (
+                Store::Ipv4Path($table),
+                &RouteKey::Ipv4 {
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &KeyBytes::<9>::new()
+                    .push(ipv4_bytes(address, length))
+                    .push(path_id.unwrap_or(0).to_be_bytes())
+                    .finish();
+                $fixed
+            }
+            (Store::Ipv6($table), &RouteKey::Ipv6 { address, length, .. }) => {
+                let $bytes = &ipv6_bytes(address, length);
+                $fixed
+            }
+            (
+                Store::Ipv6Path($table),
+                &RouteKey::Ipv6 {
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &KeyBytes::<21>::new()
+                    .push(ipv6_bytes(address, length))
+                    .push(path_id.unwrap_or(0).to_be_bytes())
+                    .finish();
+                $fixed
+            }
+            (
+                Store::Vpn4($table),
+                &RouteKey::Vpn4 {
+                    distinguisher,
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &KeyBytes::<17>::new()
+                    .push(ipv4_bytes(address, length))
+                    .push(path_id.unwrap_or(0).to_be_bytes())
+                    .push(distinguisher)
+                    .finish();
+                $fixed
+            }
+            (
+                Store::Vpn6($table),
+                &RouteKey::Vpn6 {
+                    distinguisher,
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &KeyBytes::<29>::new()
+                    .push(ipv6_bytes(address, length))
+                    .push(path_id.unwrap_or(0).to_be_bytes())
+                    .push(distinguisher)
+                    .finish();
+                $fixed
+            }
+            (
+                Store::Opaque($opaque),
+                &RouteKey::Opaque {
+                    nlri: $nlri,
+                    path_id: $path,
+                },
+            ) => $other,
+            (_, key) => {
+                debug_assert!(false, "a {:?} key in a table of another shape", key.shape());
+                $mismatch
+            }
+        }
+    };
+}
+
+impl CuratedTable {
+    /// An empty table for keys of this shape.
+    #[must_use]
+    pub fn new(shape: KeyShape, with_path_ids: bool, mode: CurationMode) -> Self {
+        let store = match (shape, with_path_ids) {
+            (KeyShape::Ipv4, false) => Store::Ipv4(Table::default()),
+            (KeyShape::Ipv4, true) => Store::Ipv4Path(Table::default()),
+            (KeyShape::Ipv6, false) => Store::Ipv6(Table::default()),
+            (KeyShape::Ipv6, true) => Store::Ipv6Path(Table::default()),
+            (KeyShape::Vpn4, _) => Store::Vpn4(Table::default()),
+            (KeyShape::Vpn6, _) => Store::Vpn6(Table::default()),
+            (KeyShape::Opaque, _) => Store::Opaque(OpaqueTable::default()),
+        };
+        Self {
+            store,
+            with_path_ids,
+            mode,
+            epoch: 1,
+            doomed_below: 1,
+            doom: Doom::NotReannounced,
+            sweep_cursor: None,
+        }
+    }
+
+    /// Whether the keys of this table carry path identifiers.
+    #[must_use]
+    pub const fn with_path_ids(&self) -> bool {
+        self.with_path_ids
+    }
+
+    /// How many routes consumers believe to be there.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match &self.store {
+            Store::Ipv4(table) => table.len(),
+            Store::Ipv4Path(table) => table.len(),
+            Store::Ipv6(table) => table.len(),
+            Store::Ipv6Path(table) => table.len(),
+            Store::Vpn4(table) => table.len(),
+            Store::Vpn6(table) => table.len(),
+            Store::Opaque(table) => table.len(),
+        }
+    }
+
+    /// Whether consumers believe the table to be empty.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes allocated for the routes. Walks the table's segments: for scrapes and tests, not for the hot path.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        match &self.store {
+            Store::Ipv4(table) => table.allocated_bytes(),
+            Store::Ipv4Path(table) => table.allocated_bytes(),
+            Store::Ipv6(table) => table.allocated_bytes(),
+            Store::Ipv6Path(table) => table.allocated_bytes(),
+            Store::Vpn4(table) => table.allocated_bytes(),
+            Store::Vpn6(table) => table.allocated_bytes(),
+            Store::Opaque(table) => table.allocated_bytes(),
+        }
+    }
+
+    /// The fingerprint kept of a route.
+    #[must_use]
+    pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
+        let value = with_key!(
+            &self.store,
+            key,
+            |table, bytes| table.get(bytes),
+            |table, nlri, path_id| table.get(nlri, path_id),
+            None
+        );
+        value.map(|value| value.fingerprint)
+    }
+
+    /// A route was announced with attributes of this fingerprint.
+    #[inline]
+    pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Verdict {
+        let fingerprint = match self.mode {
+            CurationMode::Attributes => fingerprint,
+            CurationMode::Presence => 0,
+            CurationMode::Off => return Verdict::Emit,
+        };
+        let value = Value {
+            fingerprint,
+            epoch: self.epoch,
+        };
+        let before = with_key!(
+            &mut self.store,
+            key,
+            |table, bytes| table.insert(bytes, value),
+            |table, nlri, path_id| table.insert(nlri, path_id, value),
+            None
+        );
+        match before {
+            Some(before) if before.epoch < self.doomed_below => Verdict::EmitAfterWithdraw(self.doom),
+            Some(before) if before.fingerprint == fingerprint => Verdict::Suppress,
+            _ => Verdict::Emit,
+        }
+    }
+
+    /// A route was withdrawn.
+    #[inline]
+    pub fn withdraw(&mut self, key: &RouteKey<'_>) -> Verdict {
+        if self.mode == CurationMode::Off {
+            return Verdict::Emit;
+        }
+        let before = with_key!(
+            &mut self.store,
+            key,
+            |table, bytes| table.remove(bytes),
+            |table, nlri, path_id| table.remove(nlri, path_id),
+            None
+        );
+        if before.is_some() {
+            Verdict::Emit
+        } else {
+            Verdict::Suppress
+        }
+    }
+
+    /// From now on every route has to be announced again to count as current.
+    pub fn mark_stale(&mut self) {
+        if self.is_empty() {
+            return;
+        }
+        if self.epoch == MAXIMUM_EPOCH {
+            // Sixteen million lost sessions without a finished sweep: nothing here was announced for a long time.
+            self.doom_stale(Doom::NotReannounced);
+            while self.sweep_cursor.is_some() {
+                self.sweep(|_| {});
+            }
+            self.epoch = 0;
+            self.doomed_below = 1;
+        }
+        self.epoch += 1;
+    }
+
+    /// Every route that was not announced since the last [`Self::mark_stale`] is gone.
+    pub fn doom_stale(&mut self, doom: Doom) {
+        if self.doomed_below < self.epoch && !self.is_empty() {
+            self.doomed_below = self.epoch;
+            self.doom = doom;
+            self.sweep_cursor = Some(0);
+        }
+    }
+
+    /// Every route is gone.
+    pub fn doom_all(&mut self, doom: Doom) {
+        self.mark_stale();
+        self.doom_stale(doom);
+    }
+
+    /// Whether [`Self::sweep`] has something left to do.
+    #[must_use]
+    pub const fn needs_sweep(&self) -> bool {
+        self.sweep_cursor.is_some()
+    }
+
+    /// Why the routes that [`Self::sweep`] hands out are gone.
+    #[must_use]
+    pub const fn doom(&self) -> Doom {
+        self.doom
+    }
+
+    /// Removes a slice of the doomed routes (one segment, a few hundred at most) and hands each to `gone`. Returns
+    /// whether there is more to do.
+    pub fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
+        let Some(cursor) = self.sweep_cursor else {
+            return false;
+        };
+        let doomed_below = self.doomed_below;
+        let doomed = |value: Value| value.epoch < doomed_below;
+        let with_path_ids = self.with_path_ids;
+        let path = |bytes: [u8; 4]| with_path_ids.then(|| u32::from_be_bytes(bytes));
+        self.sweep_cursor = match &mut self.store {
+            Store::Ipv4(table) => table.sweep(cursor, doomed, |key, _| gone(ipv4_key(key, None))),
+            Store::Ipv4Path(table) => {
+                table.sweep(cursor, doomed, |key, _| gone(ipv4_key(key, path(part(key, 5)))))
+            }
+            Store::Ipv6(table) => table.sweep(cursor, doomed, |key, _| gone(ipv6_key(key, None))),
+            Store::Ipv6Path(table) => {
+                table.sweep(cursor, doomed, |key, _| gone(ipv6_key(key, path(part(key, 17)))))
+            }
+            Store::Vpn4(table) => {
+                table.sweep(cursor, doomed, |key, _| gone(vpn4_key(key, path(part(key, 5)))))
+            }
+            Store::Vpn6(table) => {
+                table.sweep(cursor, doomed, |key, _| gone(vpn6_key(key, path(part(key, 17)))))
+            }
+            Store::Opaque(table) => table.sweep(cursor, doomed, |nlri, path_id| {
+                gone(RouteKey::Opaque { nlri, path_id })
+            }),
+        };
+        self.sweep_cursor.is_some()
+    }
+
+    /// Visits the routes of one slice, for look-ups and snapshots; `None` behind the last slice. A walk starts at 0.
+    pub fn visit(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, u64)) -> Option<usize> {
+        let with_path_ids = self.with_path_ids;
+        let path = |bytes: [u8; 4]| with_path_ids.then(|| u32::from_be_bytes(bytes));
+        match &self.store {
+            Store::Ipv4(table) => table.visit(cursor, |key, v| visit(ipv4_key(key, None), v.fingerprint)),
+            Store::Ipv4Path(table) => table.visit(cursor, |key, v| {
+                visit(ipv4_key(key, path(part(key, 5))), v.fingerprint)
+            }),
+            Store::Ipv6(table) => table.visit(cursor, |key, v| visit(ipv6_key(key, None), v.fingerprint)),
+            Store::Ipv6Path(table) => table.visit(cursor, |key, v| {
+                visit(ipv6_key(key, path(part(key, 17))), v.fingerprint)
+            }),
+            Store::Vpn4(table) => table.visit(cursor, |key, v| {
+                visit(vpn4_key(key, path(part(key, 5))), v.fingerprint)
+            }),
+            Store::Vpn6(table) => table.visit(cursor, |key, v| {
+                visit(vpn6_key(key, path(part(key, 17))), v.fingerprint)
+            }),
+            Store::Opaque(table) => table.visit(cursor, |nlri, path_id, v| {
+                visit(RouteKey::Opaque { nlri, path_id }, v.fingerprint)
+            }),
+        }
+    }
+}
+
+#[inline]
+fn ipv4_bytes(address: u32, length: u8) -> [u8; 5] {
+    KeyBytes::<5>::new()
+        .push(address.to_be_bytes())
+        .push([length])
+        .finish()
+}
+
+#[inline]
+fn ipv6_bytes(address: u128, length: u8) -> [u8; 17] {
+    KeyBytes::<17>::new()
+        .push(address.to_be_bytes())
+        .push([length])
+        .finish()
+}
+
+fn ipv4_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Ipv4 {
+        address: u32::from_be_bytes(part(key, 0)),
+        length: key[4],
+        path_id,
+    }
+}
+
+fn ipv6_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Ipv6 {
+        address: u128::from_be_bytes(part(key, 0)),
+        length: key[16],
+        path_id,
+    }
+}
+
+fn vpn4_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Vpn4 {
+        distinguisher: part(key, 9),
+        address: u32::from_be_bytes(part(key, 0)),
+        length: key[4],
+        path_id,
+    }
+}
+
+fn vpn6_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Vpn6 {
+        distinguisher: part(key, 21),
+        address: u128::from_be_bytes(part(key, 0)),
+        length: key[16],
+        path_id,
+    }
+}

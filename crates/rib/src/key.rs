@@ -1,0 +1,135 @@
+//! Keys of routes, and the bytes they are stored as.
+//!
+//! Keys are kept as plain byte arrays so that an entry has no padding: an IPv4 route takes 16 bytes with its
+//! fingerprint and its epoch.
+
+/// What identifies a route within one table: prefix (and route distinguisher), or the NLRI bytes themselves; and the
+/// path identifier where the table has them (RFC 7911).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteKey<'a> {
+    /// An IPv4 prefix; host bits are zero.
+    Ipv4 {
+        /// Address, host byte order.
+        address: u32,
+        /// Prefix length in bits, at most 32.
+        length: u8,
+        /// Path identifier, if the NLRI carried one.
+        path_id: Option<u32>,
+    },
+    /// An IPv6 prefix; host bits are zero.
+    Ipv6 {
+        /// Address, host byte order.
+        address: u128,
+        /// Prefix length in bits, at most 128.
+        length: u8,
+        /// Path identifier, if the NLRI carried one.
+        path_id: Option<u32>,
+    },
+    /// An IPv4 prefix within a VPN (RFC 4364).
+    Vpn4 {
+        /// Route distinguisher as on the wire.
+        distinguisher: [u8; 8],
+        /// Address, host byte order.
+        address: u32,
+        /// Prefix length in bits, at most 32.
+        length: u8,
+        /// Path identifier, if the NLRI carried one.
+        path_id: Option<u32>,
+    },
+    /// An IPv6 prefix within a VPN (RFC 4659).
+    Vpn6 {
+        /// Route distinguisher as on the wire.
+        distinguisher: [u8; 8],
+        /// Address, host byte order.
+        address: u128,
+        /// Prefix length in bits, at most 128.
+        length: u8,
+        /// Path identifier, if the NLRI carried one.
+        path_id: Option<u32>,
+    },
+    /// NLRI of a family that is not prefix-shaped, as on the wire without its path identifier.
+    Opaque {
+        /// The NLRI's bytes.
+        nlri: &'a [u8],
+        /// Path identifier, if the NLRI carried one.
+        path_id: Option<u32>,
+    },
+}
+
+/// The shape all keys of one table share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyShape {
+    /// [`RouteKey::Ipv4`].
+    Ipv4,
+    /// [`RouteKey::Ipv6`].
+    Ipv6,
+    /// [`RouteKey::Vpn4`].
+    Vpn4,
+    /// [`RouteKey::Vpn6`].
+    Vpn6,
+    /// [`RouteKey::Opaque`].
+    Opaque,
+}
+
+impl RouteKey<'_> {
+    /// The shape of this key.
+    #[must_use]
+    pub const fn shape(&self) -> KeyShape {
+        match self {
+            Self::Ipv4 { .. } => KeyShape::Ipv4,
+            Self::Ipv6 { .. } => KeyShape::Ipv6,
+            Self::Vpn4 { .. } => KeyShape::Vpn4,
+            Self::Vpn6 { .. } => KeyShape::Vpn6,
+            Self::Opaque { .. } => KeyShape::Opaque,
+        }
+    }
+
+    /// The path identifier, if there is one.
+    #[must_use]
+    pub const fn path_id(&self) -> Option<u32> {
+        match *self {
+            Self::Ipv4 { path_id, .. }
+            | Self::Ipv6 { path_id, .. }
+            | Self::Vpn4 { path_id, .. }
+            | Self::Vpn6 { path_id, .. }
+            | Self::Opaque { path_id, .. } => path_id,
+        }
+    }
+}
+
+/// Writes the parts of a key one behind the other.
+pub(crate) struct KeyBytes<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> KeyBytes<N> {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; N],
+            length: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push<const M: usize>(mut self, part: [u8; M]) -> Self {
+        self.bytes[self.length..self.length + M].copy_from_slice(&part);
+        self.length += M;
+        self
+    }
+
+    #[inline]
+    pub(crate) fn finish(self) -> [u8; N] {
+        debug_assert_eq!(self.length, N, "the parts of a key fill it");
+        self.bytes
+    }
+}
+
+/// Reads `M` bytes of a stored key at `offset`.
+#[inline]
+pub(crate) fn part<const M: usize>(bytes: &[u8], offset: usize) -> [u8; M] {
+    let mut out = [0; M];
+    out.copy_from_slice(&bytes[offset..offset + M]);
+    out
+}
