@@ -1,2 +1,6 @@
-//! Stub.
-fn main() {}
+//! The command `arancini`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    arancini::cli::main()
+}

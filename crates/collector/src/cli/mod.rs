@@ -1,0 +1,114 @@
+//! The command line: one module a command. Exit codes: 0 done, 1 failed while running, 2 wrong configuration or usage.
+
+pub mod config;
+pub mod decode;
+pub mod demo;
+mod log;
+pub mod replay;
+pub mod run;
+pub mod stream;
+pub mod tail;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, FlagValue, load};
+
+pub use log::init as init_log;
+
+/// Exit code of a command that failed while it ran.
+pub const FAILED: u8 = 1;
+/// Exit code for a configuration that can't be used.
+pub const MISCONFIGURED: u8 = 2;
+
+/// Collects BMP from routers and publishes one clean, ordered stream of curated route updates.
+#[derive(Debug, Parser)]
+#[command(name = "arancini", version, propagate_version = true)]
+#[command(after_help = "Example:\n  arancini run --nats nats://127.0.0.1:4222\n\n\
+    Exit codes: 0 done, 1 failed while running, 2 wrong configuration or usage.")]
+pub struct Cli {
+    /// The configuration file (TOML).
+    #[arg(long, global = true, value_name = "FILE", env = "ARANCINI_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the collector.
+    Run(run::RunArgs),
+    /// Show in a minute what Arancini does, with a collector on free ports and real router data.
+    Demo(demo::DemoArgs),
+    /// Send recorded BMP streams to a collector.
+    Replay(replay::ReplayArgs),
+    /// Decode recorded BMP streams without a collector.
+    Decode(decode::DecodeArgs),
+    /// Follow the published updates.
+    Tail(tail::TailArgs),
+    /// Create, check or show the JetStream stream.
+    Stream(stream::StreamArgs),
+    /// Check, show or explain the configuration.
+    Config(config::ConfigArgs),
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    dispatch(Cli::parse())
+}
+
+/// Does what a command line says.
+#[must_use]
+pub fn dispatch(cli: Cli) -> ExitCode {
+    let file = cli.config.as_deref();
+    match cli.command {
+        Command::Run(args) => with_config(file, &args.flags(), run::run),
+        Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
+        Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
+        Command::Config(args) => config::run(file, &args),
+    }
+}
+
+/// Loads the configuration and goes on, or says what is wrong with it and ends with [`MISCONFIGURED`].
+fn with_config(file: Option<&Path>, flags: &[FlagValue], go_on: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match load(file, environment(), flags) {
+        Ok(config) => go_on(config),
+        Err(errors) => {
+            eprintln!("{errors}");
+            ExitCode::from(MISCONFIGURED)
+        }
+    }
+}
+
+/// The environment, without what is not text: no setting can be in there.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+}
+
+/// A flag that sets a setting, where it was given.
+fn flag(
+    section: &'static str,
+    key: &'static str,
+    flag: &'static str,
+    text: Option<String>,
+) -> Option<FlagValue> {
+    text.map(|text| FlagValue { section, key, text, flag })
+}
+
+/// A flag that can be given several times.
+fn list_flag(
+    section: &'static str,
+    key: &'static str,
+    name: &'static str,
+    items: &[String],
+) -> Option<FlagValue> {
+    flag(section, key, name, (!items.is_empty()).then(|| items.join(",")))
+}

@@ -1,0 +1,212 @@
+//! The layers: defaults, file, environment, flags. Each value is remembered with the place it came from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, ConfigErrors, Place};
+use super::settings::{Config, Refused, table};
+use super::validate::validate;
+use super::value::Value;
+
+/// What every environment variable of a setting starts with.
+const VARIABLE_PREFIX: &str = "ARANCINI_";
+
+/// Variables with that prefix that are no settings: the file itself, and what only the tests read.
+const OTHER_VARIABLES: [&str; 3] = ["ARANCINI_CONFIG", "ARANCINI_CORPUS", "ARANCINI_NATS_SERVER"];
+
+/// A setting given by a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagValue {
+    /// The section of the setting.
+    pub section: &'static str,
+    /// Its name in the section.
+    pub key: &'static str,
+    /// What was given.
+    pub text: String,
+    /// The flag, with its dashes.
+    pub flag: &'static str,
+}
+
+/// Reads all layers and checks the result. `environment` is normally [`std::env::vars`].
+///
+/// # Errors
+/// Everything that is wrong in any layer, or in how the settings go together.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[FlagValue],
+) -> Result<Config, ConfigErrors> {
+    let mut layers = Layers::default();
+    if let Some(path) = file {
+        layers.read_file(path);
+    }
+    layers.read_environment(environment);
+    for FlagValue { section, key, text, flag } in flags {
+        layers.set(section, key, &Value::Raw(text.clone()), Place::Flag(flag));
+    }
+    let Layers { config, places, mut errors } = layers;
+    if errors.is_empty() {
+        errors = validate(&config, &places);
+    }
+    if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
+}
+
+#[derive(Default)]
+struct Layers {
+    config: Config,
+    /// `section.key` to the place it was last given.
+    places: BTreeMap<String, Place>,
+    errors: Vec<ConfigError>,
+}
+
+impl Layers {
+    fn read_file(&mut self, path: &Path) {
+        let whole_file = Place::File { path: path.to_owned(), line: 0 };
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.error(
+                    whole_file,
+                    "",
+                    format!("the file can't be read: {error}"),
+                    "check the path given with --config and its permissions".to_owned(),
+                );
+                return;
+            }
+        };
+        let place = |offset: usize| Place::File { path: path.to_owned(), line: line_of(&text, offset) };
+        let document = match DeTable::parse(&text) {
+            Ok(document) => document,
+            Err(error) => {
+                let offset = error.span().map_or(0, |span| span.start);
+                let problem = format!("this is not TOML: {}", error.message().trim().replace('\n', ", "));
+                self.error(place(offset), "", problem, "mend the line; see https://toml.io".to_owned());
+                return;
+            }
+        };
+        for (name, value) in document.get_ref().iter() {
+            let name_place = place(name.span().start);
+            match value.get_ref() {
+                DeValue::Table(entries) if is_section(name.get_ref()) => {
+                    for (key, value) in entries.iter() {
+                        let value = Value::from_toml(value.get_ref());
+                        self.set(name.get_ref(), key.get_ref(), &value, place(key.span().start));
+                    }
+                }
+                DeValue::Table(_) => self.unknown_section(name.get_ref(), name_place),
+                other if is_section(name.get_ref()) => {
+                    let problem = format!("this is a section, but {} was given", article(other.type_str()));
+                    let remedy = format!("write [{}] and its settings below", name.get_ref());
+                    self.error(name_place, name.get_ref(), problem, remedy);
+                }
+                other => self.set("", name.get_ref(), &Value::from_toml(other), name_place),
+            }
+        }
+    }
+
+    fn read_environment(&mut self, environment: impl IntoIterator<Item = (String, String)>) {
+        let known: BTreeMap<String, (&'static str, &'static str)> = table()
+            .iter()
+            .flat_map(|section| &section.settings)
+            .map(|setting| (setting.variable(), (setting.section, setting.key)))
+            .collect();
+        let mut given: Vec<_> = environment
+            .into_iter()
+            .filter(|(name, text)| {
+                // An empty variable counts as not set: container files can't leave one out.
+                name.starts_with(VARIABLE_PREFIX)
+                    && !OTHER_VARIABLES.contains(&name.as_str())
+                    && !text.is_empty()
+            })
+            .collect();
+        given.sort();
+        for (name, text) in given {
+            let place = Place::Variable(name.clone());
+            if let Some((section, key)) = known.get(&name) {
+                self.set(section, key, &Value::Raw(text), place);
+            } else {
+                let remedy = did_you_mean(nearest(&name, known.keys().map(String::as_str)));
+                self.error(place, "", "no setting has this variable".to_owned(), remedy);
+            }
+        }
+    }
+
+    fn set(&mut self, section: &str, key: &str, value: &Value, place: Place) {
+        let path = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+        match self.config.set(section, key, value) {
+            Ok(()) => {
+                self.places.insert(path, place);
+            }
+            Err(Refused::Expected(expected)) => {
+                let found = describe(&path, value);
+                self.error(place, &path, format!("{found} was given"), format!("expected {expected}"));
+            }
+            Err(Refused::Unknown) => {
+                let sections = table();
+                let all: Vec<_> =
+                    sections.iter().flat_map(|section| &section.settings).map(|s| s.path()).collect();
+                let remedy = did_you_mean(nearest(&path, all.iter().map(String::as_str)));
+                self.error(place, &path, "there is no such setting".to_owned(), remedy);
+            }
+        }
+    }
+
+    fn unknown_section(&mut self, name: &str, place: Place) {
+        let sections = table();
+        let known = sections.iter().map(|section| section.name).filter(|name| !name.is_empty());
+        let remedy = match nearest(name, known) {
+            Some(nearest) => format!("did you mean [{nearest}]? `arancini config schema` lists all"),
+            None => "`arancini config schema` lists all".to_owned(),
+        };
+        self.error(place, name, "there is no such section".to_owned(), remedy);
+    }
+
+    fn error(&mut self, place: Place, key: &str, problem: String, remedy: String) {
+        self.errors.push(ConfigError { place, key: key.to_owned(), problem, remedy });
+    }
+}
+
+fn is_section(name: &str) -> bool {
+    table().iter().any(|section| !section.name.is_empty() && section.name == name)
+}
+
+/// The line, counted from 1, that the byte at `offset` is in.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+/// The known name that is most like this one.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean {nearest}? `arancini config schema` lists all"),
+        None => "`arancini config schema` lists all".to_owned(),
+    }
+}
+
+fn article(kind: &str) -> String {
+    let vowel = kind.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
+}
+
+/// What was given, in a few words. A value of a setting that may be secret is not repeated.
+fn describe(path: &str, value: &Value) -> String {
+    let secret = ["password", "token", "urls"].iter().any(|word| path.ends_with(word));
+    match value {
+        Value::Raw(_) | Value::Text(_) if secret => "something else".to_owned(),
+        Value::Raw(text) | Value::Text(text) => super::value::quote(text),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+        Value::Other => "a number with a fraction or a date".to_owned(),
+    }
+}

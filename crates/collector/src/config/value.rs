@@ -1,0 +1,290 @@
+//! How one setting is read from a file, the environment or a flag, and written as TOML.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use toml::de::DeValue;
+
+use super::types::{
+    BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
+};
+
+/// A value as a layer gave it, before it is known which setting it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Text of the environment or a flag: any type may be read from it, a list with commas between.
+    Raw(String),
+    /// A TOML string.
+    Text(String),
+    /// A TOML integer.
+    Integer(i128),
+    /// A TOML boolean.
+    Boolean(bool),
+    /// A TOML array.
+    List(Vec<Value>),
+    /// A TOML table.
+    Table(Vec<(String, Value)>),
+    /// A TOML type that no setting has.
+    Other,
+}
+
+impl Value {
+    /// The same value without its place in the file.
+    pub(crate) fn from_toml(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Self::Text(text.to_string()),
+            DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+                .map_or(Self::Other, Self::Integer),
+            DeValue::Boolean(flag) => Self::Boolean(*flag),
+            DeValue::Array(items) => {
+                Self::List(items.iter().map(|item| Self::from_toml(item.get_ref())).collect())
+            }
+            DeValue::Table(entries) => Self::Table(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.get_ref().to_string(), Self::from_toml(value.get_ref())))
+                    .collect(),
+            ),
+            DeValue::Float(_) | DeValue::Datetime(_) => Self::Other,
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Raw(text) | Self::Text(text) => Some(text.trim()),
+            _ => None,
+        }
+    }
+}
+
+/// A type that a setting can have.
+pub(crate) trait SettingValue: Sized {
+    /// What may be written there, as the end of "expected …".
+    fn expected() -> String;
+    /// The value, or nothing where it is not what was expected.
+    fn read(value: &Value) -> Option<Self>;
+    /// The value as TOML; nothing where it is not set.
+    fn write(&self) -> Option<String>;
+    /// The value as TOML, with whatever is secret in it replaced by `***`.
+    fn write_masked(&self) -> Option<String> {
+        self.write()
+    }
+}
+
+/// A TOML basic string.
+pub(crate) fn quote(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty),*) => { $(
+        impl SettingValue for $number {
+            fn expected() -> String {
+                if <$number>::BITS < 64 {
+                    format!("a whole number from 0 to {}", <$number>::MAX)
+                } else {
+                    "a whole number, 0 or more".to_owned()
+                }
+            }
+            fn read(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Integer(number) => <$number>::try_from(*number).ok(),
+                    Value::Raw(text) => text.trim().replace('_', "").parse().ok(),
+                    _ => None,
+                }
+            }
+            fn write(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        }
+    )* };
+}
+whole_numbers!(u16, u32, u64, usize);
+
+impl SettingValue for bool {
+    fn expected() -> String {
+        "true or false".to_owned()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Boolean(flag) => Some(*flag),
+            Value::Raw(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Some(true),
+                "false" | "0" | "no" | "off" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    fn write(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// Types that are written as one TOML string.
+macro_rules! texts {
+    ($($text:ty: $expected:literal;)*) => { $(
+        impl SettingValue for $text {
+            fn expected() -> String {
+                $expected.to_owned()
+            }
+            fn read(value: &Value) -> Option<Self> {
+                value.text().filter(|text| !text.is_empty()).and_then(|text| text.parse().ok())
+            }
+            fn write(&self) -> Option<String> {
+                Some(quote(&self.to_string()))
+            }
+        }
+    )* };
+}
+texts! {
+    IpAddr: "an IP address in quotes, like \"192.0.2.1\"";
+    SocketAddr: "an address with a port in quotes, like \"127.0.0.1:8080\" or \"[::]:4000\"";
+    IpPrefix: "an IP prefix in quotes, like \"192.0.2.0/24\"";
+}
+
+impl SettingValue for String {
+    fn expected() -> String {
+        "text in quotes".to_owned()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        value.text().filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+    fn write(&self) -> Option<String> {
+        Some(quote(self))
+    }
+    /// A URL may carry `user:password@`.
+    fn write_masked(&self) -> Option<String> {
+        Some(quote(&super::types::mask_url(self)))
+    }
+}
+
+impl SettingValue for PathBuf {
+    fn expected() -> String {
+        "a path in quotes".to_owned()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value).map(Self::from)
+    }
+    fn write(&self) -> Option<String> {
+        Some(quote(&self.to_string_lossy()))
+    }
+}
+
+impl SettingValue for Secret {
+    fn expected() -> String {
+        "text in quotes".to_owned()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value).map(Self::new)
+    }
+    fn write(&self) -> Option<String> {
+        self.write_masked()
+    }
+    fn write_masked(&self) -> Option<String> {
+        Some(quote("***"))
+    }
+}
+
+impl<T: SettingValue> SettingValue for Option<T> {
+    fn expected() -> String {
+        T::expected()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        T::read(value).map(Some)
+    }
+    fn write(&self) -> Option<String> {
+        self.as_ref().and_then(T::write)
+    }
+    fn write_masked(&self) -> Option<String> {
+        self.as_ref().and_then(T::write_masked)
+    }
+}
+
+/// One value may be written without the brackets; `Raw` text is split at its commas.
+impl<T: SettingValue> SettingValue for Vec<T> {
+    fn expected() -> String {
+        format!("{}, or a list of them", T::expected())
+    }
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(items) => items.iter().map(T::read).collect(),
+            Value::Raw(text) => text
+                .split(',')
+                .filter(|item| !item.trim().is_empty())
+                .map(|item| T::read(&Value::Raw(item.trim().to_owned())))
+                .collect(),
+            one => T::read(one).map(|item| vec![item]),
+        }
+    }
+    fn write(&self) -> Option<String> {
+        let items: Vec<_> = self.iter().filter_map(T::write).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+    fn write_masked(&self) -> Option<String> {
+        let items: Vec<_> = self.iter().filter_map(T::write_masked).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+impl SettingValue for BTreeMap<IpAddr, IpAddr> {
+    fn expected() -> String {
+        "a table of IP addresses, like { \"10.0.0.1\" = \"192.0.2.1\" }".to_owned()
+    }
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Table(entries) => entries
+                .iter()
+                .map(|(key, value)| Some((key.parse().ok()?, IpAddr::read(value)?)))
+                .collect(),
+            Value::Raw(text) => text
+                .split(',')
+                .filter(|entry| !entry.trim().is_empty())
+                .map(|entry| {
+                    let (key, value) = entry.split_once('=')?;
+                    Some((key.trim().parse().ok()?, value.trim().parse().ok()?))
+                })
+                .collect(),
+            _ => None,
+        }
+    }
+    fn write(&self) -> Option<String> {
+        let entries: Vec<_> = self
+            .iter()
+            .map(|(key, value)| format!("{} = {}", quote(&key.to_string()), quote(&value.to_string())))
+            .collect();
+        Some(if entries.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{ {} }}", entries.join(", "))
+        })
+    }
+}
+
+/// Words of a fixed set; `clap` knows the same words for the flags.
+macro_rules! words {
+    ($($kind:ty),*) => { $(
+        impl SettingValue for $kind {
+            fn expected() -> String {
+                let words: Vec<_> = <$kind>::value_variants()
+                    .iter()
+                    .filter_map(|word| word.to_possible_value())
+                    .map(|word| quote(word.get_name()))
+                    .collect();
+                match words.as_slice() {
+                    [one] => format!("{one}, the only choice so far"),
+                    _ => format!("one of {}", words.join(", ")),
+                }
+            }
+            fn read(value: &Value) -> Option<Self> {
+                value.text().and_then(|text| <$kind as ValueEnum>::from_str(text, false).ok())
+            }
+            fn write(&self) -> Option<String> {
+                self.to_possible_value().map(|word| quote(word.get_name()))
+            }
+        }
+    )* };
+}
+words!(BackendKind, DriverKind, CurationKind, SinkKind, OnFull, CompressionKind, LogFormat);
