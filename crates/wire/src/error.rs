@@ -55,6 +55,15 @@ impl WireError {
         }
     }
 
+    /// `count` bytes left over from `offset` on.
+    #[must_use]
+    pub const fn trailing(offset: usize, count: usize) -> Self {
+        Self {
+            kind: WireErrorKind::TrailingBytes { count },
+            offset,
+        }
+    }
+
     /// A forbidden `value` of `field` at `offset`.
     #[must_use]
     pub const fn invalid(offset: usize, field: &'static str, value: u64) -> Self {

@@ -1,0 +1,194 @@
+//! Peer Up Notification (RFC 7854 §4.10, RFC 9069 §5.2, RFC 9736 §3): a session came up, and what was negotiated.
+
+use super::per_peer_header::address_16;
+use super::{PEER_BODY_OFFSET, PerPeerHeader, Tlvs, split_peer};
+use crate::WireError;
+use crate::bgp::header::Pdu;
+use crate::bgp::{Negotiated, Open};
+use crate::iana::bmp::PeerUpTlv;
+
+/// Length of local address and ports.
+const FIXED_LEN: usize = 20;
+
+/// A Peer Up Notification.
+#[derive(Debug, Clone, Copy)]
+pub struct PeerUp<'a> {
+    peer: PerPeerHeader<'a>,
+    fixed: &'a [u8; FIXED_LEN],
+    sent: Open<'a>,
+    received: Open<'a>,
+    information: &'a [u8],
+    information_offset: usize,
+}
+
+impl<'a> PeerUp<'a> {
+    pub(super) fn new(body: &'a [u8]) -> Result<Self, WireError> {
+        let (peer, rest) = split_peer(body)?;
+        let offset = PEER_BODY_OFFSET;
+        let Some((fixed, rest)) = rest.split_first_chunk() else {
+            return Err(WireError::truncated(offset, FIXED_LEN, rest.len()));
+        };
+        let offset = offset + FIXED_LEN;
+        let (sent, rest) = split_open(rest, offset)?;
+        let offset = offset + sent.as_bytes().len();
+        let (received, information) = split_open(rest, offset)?;
+        let information_offset = offset + received.as_bytes().len();
+        Ok(Self {
+            peer,
+            fixed,
+            sent,
+            received,
+            information,
+            information_offset,
+        })
+    }
+
+    /// Whose session came up.
+    #[must_use]
+    pub const fn peer(&self) -> PerPeerHeader<'a> {
+        self.peer
+    }
+
+    /// The router's own address of the session in 16 bytes, IPv4 as IPv4-mapped IPv6; all zero for Loc-RIB.
+    #[must_use]
+    pub const fn local_address(&self) -> [u8; 16] {
+        if self.peer.is_loc_rib() {
+            return [0; 16];
+        }
+        let f = self.fixed;
+        address_16(
+            [
+                f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[11], f[12], f[13],
+                f[14], f[15],
+            ],
+            self.peer.is_ipv6(),
+        )
+    }
+
+    /// The router's TCP port of the session.
+    #[must_use]
+    pub const fn local_port(&self) -> u16 {
+        u16::from_be_bytes([self.fixed[16], self.fixed[17]])
+    }
+
+    /// The peer's TCP port of the session.
+    #[must_use]
+    pub const fn remote_port(&self) -> u16 {
+        u16::from_be_bytes([self.fixed[18], self.fixed[19]])
+    }
+
+    /// The OPEN the router sent.
+    #[must_use]
+    pub const fn sent_open(&self) -> Open<'a> {
+        self.sent
+    }
+
+    /// The OPEN the router received.
+    #[must_use]
+    pub const fn received_open(&self) -> Open<'a> {
+        self.received
+    }
+
+    /// What the two OPENs agree on.
+    #[must_use]
+    pub fn negotiated(&self) -> Negotiated {
+        Negotiated::from_opens(&self.sent, &self.received)
+    }
+
+    /// Information about the peer.
+    #[must_use]
+    pub const fn tlvs(&self) -> Tlvs<'a> {
+        Tlvs::new(self.information, self.information_offset)
+    }
+
+    /// Free text about the peer, the first there is.
+    #[must_use]
+    pub fn string(&self) -> Option<&'a [u8]> {
+        self.tlvs().find_value(PeerUpTlv::String.code())
+    }
+
+    /// Name of the VRF or table (RFC 9069 §5.2.1).
+    #[must_use]
+    pub fn table_name(&self) -> Option<&'a [u8]> {
+        self.tlvs().find_value(PeerUpTlv::TableName.code())
+    }
+
+    /// Administrative label (RFC 8671 §6.3.1).
+    #[must_use]
+    pub fn admin_label(&self) -> Option<&'a [u8]> {
+        self.tlvs().find_value(PeerUpTlv::AdminLabel.code())
+    }
+}
+
+/// Splits one OPEN off the front; `offset` is where it starts.
+fn split_open(bytes: &[u8], offset: usize) -> Result<(Open<'_>, &[u8]), WireError> {
+    let (pdu, rest) = Pdu::split(bytes).map_err(|error| error.at(offset))?;
+    let open = Open::new_checked(pdu.as_bytes()).map_err(|error| error.at(offset))?;
+    Ok((open, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::Message;
+    use super::super::test_frames::{pdu, peer_frame};
+    use super::*;
+
+    /// OPEN of AS 64512 with `parameters`.
+    fn open(parameters: &[u8]) -> Vec<u8> {
+        let mut body = vec![4, 0xfc, 0, 0, 180, 192, 0, 2, 1];
+        body.push(u8::try_from(parameters.len()).unwrap());
+        body.extend_from_slice(parameters);
+        pdu(1, &body)
+    }
+
+    fn body(sent: &[u8], received: &[u8], information: &[u8]) -> Vec<u8> {
+        let mut body = vec![0; 12];
+        body.extend_from_slice(&[203, 0, 113, 1, 0, 179, 0x80, 0x01]);
+        body.extend_from_slice(sent);
+        body.extend_from_slice(received);
+        body.extend_from_slice(information);
+        body
+    }
+
+    #[test]
+    fn all_parts_are_found() {
+        let frame = peer_frame(
+            3,
+            &body(
+                &open(&[]),
+                &open(&[2, 2, 2, 0]),
+                &[0, 3, 0, 3, b'v', b'r', b'f', 0, 4, 0, 1, b'x'],
+            ),
+        );
+        let Message::PeerUp(message) = Message::new_checked(&frame).unwrap() else {
+            panic!("not a Peer Up");
+        };
+        assert_eq!(message.local_address()[10..], [0xff, 0xff, 203, 0, 113, 1]);
+        assert_eq!(message.local_port(), 179);
+        assert_eq!(message.remote_port(), 32769);
+        assert_eq!(message.sent_open().my_as(), 64512);
+        assert_eq!(message.received_open().capabilities().count(), 1);
+        assert_eq!(message.table_name(), Some(b"vrf".as_slice()));
+        assert_eq!(message.admin_label(), Some(b"x".as_slice()));
+        assert_eq!(message.string(), None);
+        assert_eq!(message.tlvs().next().unwrap().unwrap().offset, 130);
+    }
+
+    #[test]
+    fn a_damaged_open_is_named_with_its_offset() {
+        let mut sent = open(&[]);
+        sent[18] = 2;
+        let frame = peer_frame(3, &body(&sent, &open(&[]), &[]));
+        assert_eq!(
+            Message::new_checked(&frame).unwrap_err(),
+            WireError::invalid(68 + 18, "BGP message type", 2)
+        );
+
+        let frame = peer_frame(3, &body(&open(&[]), &[0xff; 7], &[]));
+        assert_eq!(
+            Message::new_checked(&frame).unwrap_err(),
+            WireError::truncated(68 + 29, 19, 7)
+        );
+    }
+}
