@@ -1,0 +1,228 @@
+//! `Update` messages, written straight into the open batch buffer.
+//!
+//! What all routes of one UPDATE share is laid out once as a finished message (`lay_out_announce`,
+//! [`UpdateEncoder::lay_out_withdraw`]); each route is then one copy of it and a few stores ([`UpdateEncoder::append`]).
+//! The bytes are standard unpacked stream framing with one segment. Nothing is allocated once the scratch space has
+//! grown to the largest UPDATE seen.
+
+mod layout;
+mod template;
+
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
+
+pub use crate::update_capnp::WithdrawReason;
+use layout::{DATA_SIZE, DATA_START, data, flag, more_flag, pointer};
+use template::{Element, Template, list_pointer};
+
+/// Where routes come from: what the BMP message says about all of its routes.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteSource<'a> {
+    /// When the collector received the message, Unix time.
+    pub time_received_ns: u64,
+    /// Timestamp of the per-peer header, Unix time; 0 where the router gives none.
+    pub time_bmp_header_ns: u64,
+    /// Address of the router, IPv4 mapped.
+    pub router_address: [u8; 16],
+    /// Port the router connected from.
+    pub router_port: u16,
+    /// Address of the peer, IPv4 mapped.
+    pub peer_address: [u8; 16],
+    /// BGP identifier of the peer.
+    pub peer_bgp_id: u32,
+    /// AS number of the peer.
+    pub peer_asn: u32,
+    /// BMP peer type.
+    pub peer_type: u8,
+    /// Peer distinguisher.
+    pub peer_distinguisher: [u8; 8],
+    /// The table the routes are of.
+    pub view: RibView,
+    /// VRF / table name of the peer; empty where it has none.
+    pub table_name: &'a str,
+    /// Family of the routes.
+    pub family: AfiSafi,
+}
+
+/// Which part of an UPDATE carried the routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The NLRI or Withdrawn Routes field; also what never was in an UPDATE (synthetic withdraws).
+    UpdateField,
+    /// MP_REACH_NLRI or MP_UNREACH_NLRI.
+    MultiProtocol,
+}
+
+/// What differs between the routes of one UPDATE.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteFields<'a> {
+    /// Prefix, IPv4 mapped; zero for families that keep their NLRI raw.
+    pub prefix_address: [u8; 16],
+    /// Bits of the prefix as its family counts them: 0 to 32 for IPv4.
+    pub prefix_length: u8,
+    /// Path identifier (RFC 7911).
+    pub path_id: Option<u32>,
+    /// Route distinguisher (RFC 4364).
+    pub route_distinguisher: Option<[u8; 8]>,
+    /// Label stack in groups of three octets, as on the wire.
+    pub labels: &'a [u8],
+    /// The NLRI as on the wire, for families without prefixes.
+    pub raw_nlri: &'a [u8],
+    /// Per-router sequence number of this message.
+    pub sequence: u64,
+    /// Fingerprint of the route's attributes; see [`crate::fingerprint`].
+    pub fingerprint: u64,
+}
+
+/// Writes `Update` messages; owns the scratch space of a worker.
+pub struct UpdateEncoder {
+    template: Template,
+}
+
+impl Default for UpdateEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UpdateEncoder {
+    /// An encoder with its scratch space.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            template: Template::new(),
+        }
+    }
+
+    // `lay_out_announce(&mut self, source: &RouteSource<'_>, carrier: Carrier, attributes: &PathAttributes<'_>)`
+    // comes with the attribute views of the wire crate.
+
+    /// Lays out withdraws. `synthetic`: the router did not say it in this very message.
+    pub fn lay_out_withdraw(
+        &mut self,
+        source: &RouteSource<'_>,
+        carrier: Carrier,
+        reason: WithdrawReason,
+        synthetic: bool,
+    ) {
+        self.begin(source, if synthetic { flag::SYNTHETIC } else { 0 });
+        if carrier == Carrier::MultiProtocol {
+            self.template
+                .set(data::MP_UNREACH_AFI, source.family.afi.to_le_bytes());
+            self.template.set(data::MP_UNREACH_SAFI, [source.family.safi]);
+        }
+        self.template
+            .set(data::WITHDRAW_REASON, (reason as u16).to_le_bytes());
+        self.template.put_data(pointer::NEXT_HOP, &[0; 16]);
+        self.template.put_text(pointer::TABLE_NAME, source.table_name);
+        self.template.finish(0);
+    }
+
+    /// Appends one message: the layout with this route in it.
+    #[inline]
+    pub fn append(&mut self, route: &RouteFields<'_>, out: &mut Vec<u8>) {
+        let has_tail = !route.labels.is_empty() || !route.raw_nlri.is_empty();
+        if has_tail && self.template.pointer_count() <= pointer::RAW_NLRI {
+            self.template.finish(pointer::RAW_NLRI + 1);
+        }
+        let start = out.len();
+        out.extend_from_slice(self.template.message());
+        if let Some(message) = out.get_mut(start..) {
+            patch(message, self.template.content_start(), route);
+        }
+        if has_tail {
+            append_tail(start, route, out);
+        }
+    }
+
+    /// What announcements and withdraws have in common. The prefix is the first thing in the content.
+    #[inline]
+    fn begin(&mut self, source: &RouteSource<'_>, flags: u8) {
+        let template = &mut self.template;
+        template.begin();
+        template.set(data::TIME_RECEIVED_NS, source.time_received_ns.to_le_bytes());
+        template.set(data::TIME_BMP_HEADER_NS, source.time_bmp_header_ns.to_le_bytes());
+        template.set(data::ROUTER_PORT, source.router_port.to_le_bytes());
+        template.set(data::PEER_BGP_ID, source.peer_bgp_id.to_le_bytes());
+        template.set(data::PEER_ASN, source.peer_asn.to_le_bytes());
+        template.set(data::AFI, source.family.afi.to_le_bytes());
+        template.set(data::SAFI, [source.family.safi]);
+        template.set(data::RIB_VIEW, (source.view as u16).to_le_bytes());
+        template.set(data::PEER_TYPE, [source.peer_type]);
+        let distinguisher = u64::from_be_bytes(source.peer_distinguisher);
+        template.set(data::PEER_DISTINGUISHER, distinguisher.to_le_bytes());
+        let view = match source.view {
+            RibView::AdjRibInPre | RibView::LocRib => 0,
+            RibView::AdjRibInPost => flag::IS_POST_POLICY,
+            RibView::AdjRibOutPre => flag::IS_ADJ_RIB_OUT,
+            RibView::AdjRibOutPost => flag::IS_POST_POLICY | flag::IS_ADJ_RIB_OUT,
+        };
+        template.set_bits(data::FLAGS, flags | view);
+        template.put_data(pointer::PREFIX_ADDR, &[0; 16]);
+        template.put_data(pointer::ROUTER_ADDR, &source.router_address);
+        template.put_data(pointer::PEER_ADDR, &source.peer_address);
+    }
+}
+
+/// Writes what is the route's own into a copy of the layout.
+#[inline]
+fn patch(message: &mut [u8], prefix_at: usize, route: &RouteFields<'_>) {
+    if let Some(prefix) = message.get_mut(prefix_at..prefix_at + 16) {
+        prefix.copy_from_slice(&route.prefix_address);
+    }
+    let Some(head) = message.first_chunk_mut::<{ DATA_START + DATA_SIZE }>() else {
+        return;
+    };
+    head[DATA_START + data::PREFIX_LEN] = route.prefix_length;
+    store(head, data::SEQUENCE, route.sequence.to_le_bytes());
+    store(head, data::ATTRIBUTE_FINGERPRINT, route.fingerprint.to_le_bytes());
+    if let Some(path_id) = route.path_id {
+        store(head, data::PATH_ID, path_id.to_le_bytes());
+        head[DATA_START + data::MORE_FLAGS] |= more_flag::HAS_PATH_ID;
+    }
+    if let Some(distinguisher) = route.route_distinguisher {
+        let value = u64::from_be_bytes(distinguisher);
+        store(head, data::ROUTE_DISTINGUISHER, value.to_le_bytes());
+        head[DATA_START + data::MORE_FLAGS] |= more_flag::HAS_ROUTE_DISTINGUISHER;
+    }
+}
+
+/// A store at a constant place of the data section: no check is left of it.
+#[inline(always)]
+fn store<const N: usize>(head: &mut [u8; DATA_START + DATA_SIZE], offset: usize, bytes: [u8; N]) {
+    head[DATA_START + offset..DATA_START + offset + N].copy_from_slice(&bytes);
+}
+
+/// Appends labels and raw NLRI behind the message that starts at `start`, which has the pointers for them.
+fn append_tail(start: usize, route: &RouteFields<'_>, out: &mut Vec<u8>) {
+    let mut point = |out: &mut Vec<u8>, index: usize, target: usize, element, length| {
+        let own = DATA_START + DATA_SIZE + 8 * index;
+        let pointer = list_pointer(own, target - start, element, length);
+        if let Some(place) = out.get_mut(start + own..start + own + 8) {
+            place.copy_from_slice(&pointer.to_le_bytes());
+        }
+    };
+    let (labels, _) = route.labels.as_chunks::<3>();
+    if !labels.is_empty() {
+        point(out, pointer::LABELS, out.len(), Element::FourBytes, labels.len());
+        for &[high, middle, low] in labels {
+            let label = u32::from_be_bytes([0, high, middle, low]) >> 4;
+            out.extend_from_slice(&label.to_le_bytes());
+        }
+        pad(start, out);
+    }
+    if !route.raw_nlri.is_empty() {
+        let length = route.raw_nlri.len();
+        point(out, pointer::RAW_NLRI, out.len(), Element::Byte, length);
+        out.extend_from_slice(route.raw_nlri);
+        pad(start, out);
+    }
+    let segment_words = ((out.len() - start) / 8 - 1) as u32;
+    if let Some(place) = out.get_mut(start + 4..start + 8) {
+        place.copy_from_slice(&segment_words.to_le_bytes());
+    }
+}
+
+fn pad(start: usize, out: &mut Vec<u8>) {
+    out.resize(start + (out.len() - start).next_multiple_of(8), 0);
+}

@@ -1,0 +1,200 @@
+//! Subjects: where each kind of message is published.
+//!
+//! ```text
+//! <base>.updates.<router>.<peer asn>.<afi>_<safi>      arancini.updates.v4_192_0_2_1.64512.1_1
+//! <base>.peers.<router>.<peer asn>
+//! <base>.routers.<router>
+//! <base>.stats.<router>.<peer asn>
+//! <base>.malformed.<router>
+//! ```
+//!
+//! A router is `v4_192_0_2_1` or `v6_2001_db8_0_0_0_0_0_1`: no dots (they part tokens), no colons, all eight groups,
+//! lower case, no leading zeros. IPv4-mapped addresses are IPv4.
+
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use arancini_wire::iana::AfiSafi;
+
+/// What a subject says, without its base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// `Update` messages of one router, peer AS and family.
+    Updates {
+        /// The router.
+        router: IpAddr,
+        /// AS number of the peer.
+        peer_asn: u32,
+        /// Family of the routes.
+        family: AfiSafi,
+    },
+    /// `PeerEvent` messages.
+    Peers {
+        /// The router.
+        router: IpAddr,
+        /// AS number of the peer.
+        peer_asn: u32,
+    },
+    /// `RouterEvent` messages.
+    Routers {
+        /// The router.
+        router: IpAddr,
+    },
+    /// `StatisticsEvent` messages.
+    Statistics {
+        /// The router.
+        router: IpAddr,
+        /// AS number of the peer.
+        peer_asn: u32,
+    },
+    /// `MalformedMessage` messages.
+    Malformed {
+        /// The router.
+        router: IpAddr,
+    },
+}
+
+impl Subject {
+    /// The whole subject under `base`.
+    #[must_use]
+    pub fn under(&self, base: &str) -> String {
+        format!("{base}.{self}")
+    }
+
+    /// Reads a subject under `base` back; `None` for anything this module would not write.
+    #[must_use]
+    pub fn parse(base: &str, subject: &str) -> Option<Self> {
+        let text = subject.strip_prefix(base)?.strip_prefix('.')?;
+        let mut tokens = text.split('.');
+        let kind = tokens.next()?;
+        let router = router_of_token(tokens.next()?)?;
+        let mut peer_asn = || tokens.next()?.parse().ok();
+        let parsed = match kind {
+            "updates" => {
+                let peer_asn = peer_asn()?;
+                let (afi, safi) = tokens.next()?.split_once('_')?;
+                let family = AfiSafi::new(afi.parse().ok()?, safi.parse().ok()?);
+                Self::Updates {
+                    router,
+                    peer_asn,
+                    family,
+                }
+            }
+            "peers" => Self::Peers {
+                router,
+                peer_asn: peer_asn()?,
+            },
+            "routers" => Self::Routers { router },
+            "stats" => Self::Statistics {
+                router,
+                peer_asn: peer_asn()?,
+            },
+            "malformed" => Self::Malformed { router },
+            _ => return None,
+        };
+        // One spelling only: no leading zeros, no signs, no tokens left over.
+        (parsed.to_string() == text).then_some(parsed)
+    }
+}
+
+/// The subject without its base.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Updates {
+                router,
+                peer_asn,
+                family: AfiSafi { afi, safi },
+            } => write!(f, "updates.{}.{peer_asn}.{afi}_{safi}", router_token(router)),
+            Self::Peers { router, peer_asn } => write!(f, "peers.{}.{peer_asn}", router_token(router)),
+            Self::Routers { router } => write!(f, "routers.{}", router_token(router)),
+            Self::Statistics { router, peer_asn } => {
+                write!(f, "stats.{}.{peer_asn}", router_token(router))
+            }
+            Self::Malformed { router } => write!(f, "malformed.{}", router_token(router)),
+        }
+    }
+}
+
+/// Subject of a router's updates for one peer AS and family.
+#[must_use]
+pub fn updates_subject(base: &str, router: IpAddr, peer_asn: u32, family: AfiSafi) -> String {
+    let subject = Subject::Updates {
+        router,
+        peer_asn,
+        family,
+    };
+    subject.under(base)
+}
+
+/// Subject of a router's peer events.
+#[must_use]
+pub fn peers_subject(base: &str, router: IpAddr, peer_asn: u32) -> String {
+    Subject::Peers { router, peer_asn }.under(base)
+}
+
+/// Subject of a router's own events.
+#[must_use]
+pub fn routers_subject(base: &str, router: IpAddr) -> String {
+    Subject::Routers { router }.under(base)
+}
+
+/// Subject of a router's statistics.
+#[must_use]
+pub fn statistics_subject(base: &str, router: IpAddr, peer_asn: u32) -> String {
+    Subject::Statistics { router, peer_asn }.under(base)
+}
+
+/// Subject of a router's malformed messages.
+#[must_use]
+pub fn malformed_subject(base: &str, router: IpAddr) -> String {
+    Subject::Malformed { router }.under(base)
+}
+
+/// A router as one subject token.
+#[must_use]
+pub fn router_token(router: IpAddr) -> String {
+    let mut token = String::with_capacity(42);
+    // Writing to a String cannot fail.
+    match router.to_canonical() {
+        IpAddr::V4(address) => {
+            token.push_str("v4");
+            for octet in address.octets() {
+                let _ = write!(token, "_{octet}");
+            }
+        }
+        IpAddr::V6(address) => {
+            token.push_str("v6");
+            for group in address.segments() {
+                let _ = write!(token, "_{group:x}");
+            }
+        }
+    }
+    token
+}
+
+/// The router a subject token names.
+#[must_use]
+pub fn router_of_token(token: &str) -> Option<IpAddr> {
+    let address: IpAddr = if let Some(octets) = token.strip_prefix("v4_") {
+        let octets = exactly::<4, u8>(octets, |octet| octet.parse().ok())?;
+        Ipv4Addr::from(octets).into()
+    } else {
+        let groups = token.strip_prefix("v6_")?;
+        let groups = exactly::<8, u16>(groups, |group| u16::from_str_radix(group, 16).ok())?;
+        Ipv6Addr::from(groups).into()
+    };
+    (router_token(address) == token).then_some(address)
+}
+
+fn exactly<const N: usize, T: Copy + Default>(
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<[T; N]> {
+    let mut values = [T::default(); N];
+    let mut parts = text.split('_');
+    for value in &mut values {
+        *value = parse(parts.next()?)?;
+    }
+    parts.next().is_none().then_some(values)
+}
