@@ -17,3 +17,6 @@ pub use session_context::{AsWidth, FamilySet, SessionContext};
 
 pub mod attribute;
 pub mod nlri;
+mod end_of_rib;
+mod update;
+pub use update::Update;

@@ -1,0 +1,104 @@
+//! MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 §3, §4): routes of any family, and their next hop.
+
+use crate::bgp::nlri::{NlriShape, shape};
+use crate::iana::AfiSafi;
+
+/// Octets of AFI and SAFI, with which both attributes start.
+pub const MP_HEADER_OCTETS: usize = 3;
+
+/// Reachable routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MpReach<'a> {
+    /// The family of the routes.
+    pub family: AfiSafi,
+    /// Network Address of Next Hop, as it is on the wire.
+    pub next_hop: &'a [u8],
+    /// The NLRI field.
+    pub nlri: &'a [u8],
+    /// Where the NLRI field starts in the Path Attributes field.
+    pub offset: usize,
+}
+
+/// Unreachable routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MpUnreach<'a> {
+    /// The family of the routes.
+    pub family: AfiSafi,
+    /// The Withdrawn Routes field.
+    pub nlri: &'a [u8],
+    /// Where that field starts in the Path Attributes field.
+    pub offset: usize,
+}
+
+impl<'a> MpReach<'a> {
+    /// The attribute's value; `None` where its NLRI can't be located (RFC 7606 §7.11). `offset` is where the value starts.
+    #[inline]
+    #[must_use]
+    pub fn parse(value: &'a [u8], offset: usize) -> Option<Self> {
+        let [high, low, safi, length, rest @ ..] = value else {
+            return None;
+        };
+        let family = AfiSafi::new(u16::from_be_bytes([*high, *low]), *safi);
+        let (next_hop, rest) = rest.split_at_checked(usize::from(*length))?;
+        // One reserved octet stands between next hop and NLRI (RFC 4760 §3).
+        let (_reserved, nlri) = rest.split_first()?;
+        if !next_hop_fits(family, next_hop.len()) {
+            return None;
+        }
+        Some(Self {
+            family,
+            next_hop,
+            nlri,
+            offset: offset + value.len() - nlri.len(),
+        })
+    }
+
+    /// The next hop in 16 octets, IPv4 mapped: of an IPv6 pair the global address, of a VPN the address behind the
+    /// route distinguisher (RFC 2545 §3, RFC 4659 §3.2.1, RFC 8950 §4). `None` where there is no address.
+    #[inline]
+    #[must_use]
+    pub fn next_hop_mapped(&self) -> Option<[u8; 16]> {
+        let address = match self.next_hop.len() {
+            12 | 24 | 48 => self.next_hop.get(8..)?,
+            _ => self.next_hop,
+        };
+        if let Some(address) = address.first_chunk::<16>() {
+            return Some(*address);
+        }
+        address
+            .first_chunk::<4>()
+            .map(|v4| mapped(u32::from_be_bytes(*v4)))
+    }
+}
+
+impl<'a> MpUnreach<'a> {
+    /// The attribute's value; `None` where it is too short for a family (RFC 7606 §7.12). `offset` is where the value starts.
+    #[inline]
+    #[must_use]
+    pub fn parse(value: &'a [u8], offset: usize) -> Option<Self> {
+        let [high, low, safi, nlri @ ..] = value else {
+            return None;
+        };
+        Some(Self {
+            family: AfiSafi::new(u16::from_be_bytes([*high, *low]), *safi),
+            nlri,
+            offset: offset + MP_HEADER_OCTETS,
+        })
+    }
+}
+
+/// Whether a next hop of this length can be of the family: an address or two of them, with route distinguishers or
+/// without. Families whose NLRI is no prefix may have none (FlowSpec), or one of a form of their own.
+#[inline]
+fn next_hop_fits(family: AfiSafi, length: usize) -> bool {
+    match shape(family) {
+        NlriShape::Prefix { .. } => matches!(length, 4 | 12 | 16 | 24 | 32 | 48),
+        NlriShape::Opaque { .. } | NlriShape::Unframed => true,
+    }
+}
+
+/// An IPv4 address as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2).
+#[inline]
+pub(super) const fn mapped(v4: u32) -> [u8; 16] {
+    (0xffff_0000_0000_u128 | v4 as u128).to_be_bytes()
+}

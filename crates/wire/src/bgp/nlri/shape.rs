@@ -1,0 +1,85 @@
+//! How the NLRI of a family looks: a table from AFI/SAFI to shape.
+
+use crate::iana::AfiSafi;
+
+/// How the NLRI of a family looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NlriShape {
+    /// A prefix, with a length field in bits that counts all that follows it.
+    Prefix {
+        /// A route distinguisher stands before the prefix.
+        rd: bool,
+        /// Labels stand before that.
+        labelled: bool,
+        /// Bits an address of the family has.
+        max_bits: u8,
+    },
+    /// Not a prefix, but it is known where one NLRI ends and the next begins.
+    Opaque {
+        /// Where the length is and what it counts.
+        framing: Framing,
+    },
+    /// The framing is not known: the whole field is taken as one NLRI.
+    Unframed,
+}
+
+/// Where the length of an opaque NLRI is and what it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Type (1), length in octets (1): EVPN (RFC 7432 §7), MCAST-VPN (RFC 6514 §4).
+    TypeLength,
+    /// Type (2), length in octets (2): BGP-LS (RFC 9552 §5.2).
+    LongTypeLength,
+    /// Architecture type (1), route type (2), length in octets (1): BGP-MUP.
+    ArchitectureTypeLength,
+    /// Length in octets (2): VPLS (RFC 4761 §3.2.2).
+    LongLength,
+    /// Length in bits (1): route target constraints (RFC 4684 §4), SR Policy (RFC 9830 §2.1).
+    BitLength,
+    /// Length in octets, one octet below 0xf0, else the low 12 bits of two: FlowSpec (RFC 8955 §4.1).
+    FlowSpec,
+}
+
+/// The shape of a family's NLRI.
+#[inline]
+#[must_use]
+pub const fn shape(family: AfiSafi) -> NlriShape {
+    let max_bits = match family.afi {
+        1 => 32,
+        _ => 128,
+    };
+    match (family.afi, family.safi) {
+        (1 | 2, 1 | 2) => NlriShape::Prefix {
+            rd: false,
+            labelled: false,
+            max_bits,
+        },
+        (1 | 2, 4) => NlriShape::Prefix {
+            rd: false,
+            labelled: true,
+            max_bits,
+        },
+        (1 | 2, 128) => NlriShape::Prefix {
+            rd: true,
+            labelled: true,
+            max_bits,
+        },
+        // Routes for the choice of the upstream multicast hop; they carry no label (RFC 6513 §5.1.1).
+        (1 | 2, 129) => NlriShape::Prefix {
+            rd: true,
+            labelled: false,
+            max_bits,
+        },
+        (25, 70) | (1 | 2, 5) => opaque(Framing::TypeLength),
+        (16388, 71 | 72) => opaque(Framing::LongTypeLength),
+        (1 | 2, 85) => opaque(Framing::ArchitectureTypeLength),
+        (25, 65) => opaque(Framing::LongLength),
+        (1, 132) | (1 | 2, 73) => opaque(Framing::BitLength),
+        (1 | 2 | 25, 133 | 134) => opaque(Framing::FlowSpec),
+        _ => NlriShape::Unframed,
+    }
+}
+
+const fn opaque(framing: Framing) -> NlriShape {
+    NlriShape::Opaque { framing }
+}
