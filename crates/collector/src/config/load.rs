@@ -14,7 +14,8 @@ use super::value::Value;
 const VARIABLE_PREFIX: &str = "ARANCINI_";
 
 /// Variables with that prefix that are no settings: the file itself, and what only the tests read.
-const OTHER_VARIABLES: [&str; 3] = ["ARANCINI_CONFIG", "ARANCINI_CORPUS", "ARANCINI_NATS_SERVER"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["ARANCINI_BIN", "ARANCINI_CONFIG", "ARANCINI_CORPUS", "ARANCINI_NATS_SERVER", "ARANCINI_PYTHON"];
 
 /// A setting given by a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
