@@ -69,6 +69,17 @@ pub enum Verdict {
     Overdue,
 }
 
+/// A message that the broker may have or not.
+#[derive(Debug)]
+pub struct Doubt<'a, T> {
+    /// Its present id.
+    pub id: MessageId,
+    /// When it first went out: what counts against the broker's memory for message ids.
+    pub first_sent_ns: u64,
+    /// The message.
+    pub item: &'a T,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Unsent,
@@ -81,8 +92,8 @@ enum Fate {
 struct Entry<T> {
     item: T,
     fate: Fate,
-    /// Published before, by an earlier client.
-    sent_before: bool,
+    /// When it first went out, as long as the broker may have it from then.
+    first_sent_ns: Option<u64>,
 }
 
 /// See the module's documentation.
@@ -133,7 +144,7 @@ impl<T: Outgoing> Window<T> {
         self.entries.push_back(Entry {
             item,
             fate: Fate::Unsent,
-            sent_before: false,
+            first_sent_ns: None,
         });
     }
 
@@ -155,8 +166,8 @@ impl<T: Outgoing> Window<T> {
             return false;
         };
         entry.fate = Fate::Sent { at_ns: now_ns };
-        let resent = entry.sent_before;
-        entry.sent_before = true;
+        let resent = entry.first_sent_ns.is_some();
+        entry.first_sent_ns.get_or_insert(now_ns);
         self.next += 1;
         self.outstanding += 1;
         self.pass_over_stored();
@@ -224,16 +235,18 @@ impl<T: Outgoing> Window<T> {
 
     /// While closed: messages that were sent, now or by an earlier client, and were neither acknowledged nor refused.
     /// The stream may have them or not.
-    pub fn in_doubt(&self) -> impl Iterator<Item = (MessageId, &T)> {
+    pub fn in_doubt(&self) -> impl Iterator<Item = Doubt<'_, T>> {
         self.entries
             .iter()
             .enumerate()
-            .filter(|(_, entry)| match entry.fate {
-                Fate::Sent { .. } => true,
-                Fate::Unsent => entry.sent_before,
-                Fate::Refused | Fate::Acknowledged { .. } => false,
+            .filter_map(|(index, entry)| match entry.fate {
+                Fate::Sent { .. } | Fate::Unsent => Some(Doubt {
+                    id: self.id_at(index),
+                    first_sent_ns: entry.first_sent_ns?,
+                    item: &entry.item,
+                }),
+                Fate::Refused | Fate::Acknowledged { .. } => None,
             })
-            .map(|(index, entry)| (self.id_at(index), &entry.item))
     }
 
     /// While closed: the stream was asked and has this one.
@@ -255,13 +268,13 @@ impl<T: Outgoing> Window<T> {
         self.front_id += old.len() as u64;
         self.bytes = 0;
         for entry in old {
-            let (fate, sent_before) = (entry.fate, entry.sent_before);
+            let (fate, first_sent_ns) = (entry.fate, entry.first_sent_ns);
             for item in cut(entry.item) {
                 self.bytes = self.bytes.saturating_add(item.bytes());
                 self.entries.push_back(Entry {
                     item,
                     fate,
-                    sent_before,
+                    first_sent_ns,
                 });
             }
         }
@@ -281,7 +294,7 @@ impl<T: Outgoing> Window<T> {
                 // The broker said that it does not have it: no doubt remains.
                 Fate::Refused => {
                     entry.fate = Fate::Unsent;
-                    entry.sent_before = false;
+                    entry.first_sent_ns = None;
                 }
                 Fate::Unsent | Fate::Acknowledged { .. } => {}
             }

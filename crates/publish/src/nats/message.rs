@@ -1,0 +1,315 @@
+//! One NATS message: a batch, or a part of one that is larger than the server takes.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arancini_core::Batch;
+use arancini_core::window::Outgoing;
+use async_nats::HeaderMap;
+use bytes::Bytes;
+
+use crate::framing::Frames;
+
+/// Version of the payload's schema.
+pub const HEADER_SCHEMA: &str = "Arancini-Schema";
+/// Name of the collector.
+pub const HEADER_COLLECTOR: &str = "Arancini-Collector";
+/// Address of the router.
+pub const HEADER_ROUTER: &str = "Arancini-Router";
+/// Per-router sequence of the batch's first message.
+pub const HEADER_FIRST_SEQUENCE: &str = "Arancini-First-Sequence";
+/// Per-router sequence of the batch's last message.
+pub const HEADER_LAST_SEQUENCE: &str = "Arancini-Last-Sequence";
+/// Cap'n Proto messages in the payload.
+pub const HEADER_MESSAGES: &str = "Arancini-Messages";
+/// What the broker drops doubles by.
+pub const HEADER_MESSAGE_ID: &str = "Nats-Msg-Id";
+/// Guards against a subject that another stream has taken over.
+pub const HEADER_EXPECTED_STREAM: &str = "Nats-Expected-Stream";
+
+/// The headers are counted to `max_payload`; ours fit in this with the longest names.
+pub const HEADER_ALLOWANCE: usize = 1024;
+
+/// A batch or a part of one, as the window holds it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Full subject.
+    pub subject: Arc<str>,
+    /// The router this is about.
+    pub router: IpAddr,
+    /// Cap'n Proto messages.
+    pub payload: Bytes,
+    /// How many.
+    pub messages: u32,
+    /// Sequence of the batch's first message.
+    pub first_sequence: u64,
+    /// Sequence of the batch's last message.
+    pub last_sequence: u64,
+    /// The worker that closed the batch.
+    pub worker: u16,
+    /// The batch's number within the worker.
+    pub number: u64,
+    /// Which part of the batch this is; 0 for a whole batch, 1 and up for parts.
+    pub part: u32,
+    /// The batch is complete with this.
+    pub is_last: bool,
+}
+
+impl From<Batch> for Message {
+    fn from(batch: Batch) -> Self {
+        Self {
+            subject: batch.subject,
+            router: batch.router,
+            payload: Bytes::from(batch.payload),
+            messages: batch.messages,
+            first_sequence: batch.first_sequence,
+            last_sequence: batch.last_sequence,
+            worker: batch.worker,
+            number: batch.number,
+            part: 0,
+            is_last: true,
+        }
+    }
+}
+
+impl Outgoing for Message {
+    fn bytes(&self) -> usize {
+        self.payload.len()
+    }
+}
+
+impl Message {
+    /// Cuts between Cap'n Proto messages so that each part has at most `most` bytes. A single message larger than
+    /// that stays whole. A message that is part of a split already stays as it is: its id may be known to the broker.
+    pub fn split(self, most: usize) -> Vec<Self> {
+        if self.payload.len() <= most || self.part > 0 {
+            return vec![self];
+        }
+        let mut parts: Vec<Self> = Vec::new();
+        let (mut start, mut end, mut count) = (0, 0, 0);
+        let mut push = |from: usize, to: usize, messages: u32| {
+            let part = parts.len() as u32 + 1;
+            let payload = self.payload.slice(from..to);
+            parts.push(Self {
+                payload,
+                messages,
+                part,
+                is_last: false,
+                ..self.clone()
+            });
+        };
+        for frame in Frames::new(&self.payload) {
+            // The workers' payload is whole; should it not be, the rest goes out as it is.
+            let length = frame.map_or(self.payload.len() - end, <[u8]>::len);
+            if end > start && end + length - start > most {
+                push(start, end, count);
+                (start, count) = (end, 0);
+            }
+            end += length;
+            count += 1;
+            if end == self.payload.len() {
+                break;
+            }
+        }
+        push(start, self.payload.len(), count);
+        if let Some(last) = parts.last_mut() {
+            last.is_last = true;
+        }
+        match parts.len() {
+            1 => vec![self],
+            _ => parts,
+        }
+    }
+}
+
+/// Writes the headers and message ids of one life of a collector.
+#[derive(Debug)]
+pub struct Labels {
+    collector: String,
+    stream: String,
+    id_prefix: String,
+    schema: String,
+}
+
+/// What a message id says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParsedId {
+    /// The worker.
+    pub worker: u16,
+    /// The batch's number.
+    pub number: u64,
+    /// The part, 0 for a whole batch.
+    pub part: u32,
+}
+
+impl Labels {
+    /// For this collector in this life, publishing to this stream.
+    pub fn new(collector: &str, incarnation: u64, stream: &str, schema_version: u32) -> Self {
+        Self {
+            collector: collector.to_owned(),
+            stream: stream.to_owned(),
+            id_prefix: format!("{collector}-{incarnation}-"),
+            schema: schema_version.to_string(),
+        }
+    }
+
+    /// `<collector>-<incarnation>-<worker>-<number>[.<part>]`.
+    pub fn message_id(&self, message: &Message) -> String {
+        let mut id = String::with_capacity(self.id_prefix.len() + 24);
+        id.push_str(&self.id_prefix);
+        // Writing to a String can't fail.
+        let _ = write!(id, "{}-{}", message.worker, message.number);
+        if message.part > 0 {
+            let _ = write!(id, ".{}", message.part);
+        }
+        id
+    }
+
+    /// The parts of an id of this life; `None` if another wrote it.
+    pub fn parse_id(&self, id: &str) -> Option<ParsedId> {
+        let (worker, rest) = id.strip_prefix(&self.id_prefix)?.split_once('-')?;
+        let (number, part) = rest.split_once('.').unwrap_or((rest, "0"));
+        Some(ParsedId {
+            worker: worker.parse().ok()?,
+            number: number.parse().ok()?,
+            part: part.parse().ok()?,
+        })
+    }
+
+    /// All headers of a message.
+    pub fn headers(&self, message: &Message) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER_MESSAGE_ID, self.message_id(message).as_str());
+        headers.insert(HEADER_EXPECTED_STREAM, self.stream.as_str());
+        headers.insert(HEADER_SCHEMA, self.schema.as_str());
+        headers.insert(HEADER_COLLECTOR, self.collector.as_str());
+        headers.insert(HEADER_ROUTER, message.router.to_string().as_str());
+        headers.insert(HEADER_FIRST_SEQUENCE, message.first_sequence.to_string().as_str());
+        headers.insert(HEADER_LAST_SEQUENCE, message.last_sequence.to_string().as_str());
+        headers.insert(HEADER_MESSAGES, message.messages.to_string().as_str());
+        headers
+    }
+
+    /// Whether the stream has `message`, judged by the last message stored on its subject.
+    ///
+    /// Sound because one connection delivers in order: when the last one of a subject is stored, all before it are.
+    /// A last message of another life or collector proves nothing.
+    pub fn is_stored(&self, message: &Message, last: &HeaderMap) -> bool {
+        let Some(last_id) = last
+            .get(HEADER_MESSAGE_ID)
+            .and_then(|id| self.parse_id(id.as_str()))
+        else {
+            return false;
+        };
+        let sequence = last
+            .get(HEADER_LAST_SEQUENCE)
+            .and_then(|text| text.as_str().parse::<u64>().ok());
+        let Some(sequence) = sequence else { return false };
+        if (last_id.worker, last_id.number) == (message.worker, message.number) {
+            return message.part <= last_id.part;
+        }
+        message.last_sequence <= sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn message(words: &[u32]) -> Message {
+        let mut payload = Vec::new();
+        for words in words {
+            payload.extend([0, 0, 0, 0]);
+            payload.extend(words.to_le_bytes());
+            payload.extend(vec![*words as u8; *words as usize * 8]);
+        }
+        Message {
+            subject: "arancini.updates.v4_192_0_2_1.64512.1_1".into(),
+            router: IpAddr::from([192, 0, 2, 1]),
+            payload: payload.into(),
+            messages: words.len() as u32,
+            first_sequence: 10,
+            last_sequence: 20,
+            worker: 3,
+            number: 77,
+            part: 0,
+            is_last: true,
+        }
+    }
+
+    #[test]
+    fn splits_between_messages_and_loses_nothing() {
+        let whole = message(&[4, 5, 6, 7, 1, 2, 30, 1]);
+        for most in 1..whole.payload.len() + 2 {
+            let parts = whole.clone().split(most);
+            let joined: Vec<u8> = parts.iter().flat_map(|part| part.payload.to_vec()).collect();
+            assert_eq!(joined, whole.payload);
+            assert_eq!(parts.iter().map(|part| part.messages).sum::<u32>(), 8);
+            assert_eq!(parts.iter().filter(|part| part.is_last).count(), 1);
+            assert!(parts.last().unwrap().is_last);
+            assert!(
+                parts
+                    .iter()
+                    .all(|part| part.payload.len() <= most || part.messages == 1)
+            );
+            if parts.len() > 1 {
+                let numbers: Vec<_> = parts.iter().map(|part| part.part).collect();
+                assert_eq!(numbers, (1..=parts.len() as u32).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn ids_read_back_and_lives_differ() {
+        let labels = Labels::new("col-1", 99, "ARANCINI", 1);
+        let mut message = message(&[1]);
+        assert_eq!(labels.message_id(&message), "col-1-99-3-77");
+        message.part = 2;
+        let id = labels.message_id(&message);
+        let parsed = ParsedId {
+            worker: 3,
+            number: 77,
+            part: 2,
+        };
+        assert_eq!(labels.parse_id(&id), Some(parsed));
+        assert_eq!(Labels::new("col-1", 100, "ARANCINI", 1).parse_id(&id), None);
+    }
+
+    #[test]
+    fn headers_fit_the_allowance() {
+        let labels = Labels::new(&"c".repeat(64), u64::MAX, &"S".repeat(255), u32::MAX);
+        let mut message = message(&[1]);
+        message.router = IpAddr::from([0xffff; 8]);
+        (message.first_sequence, message.last_sequence, message.number) = (u64::MAX, u64::MAX, u64::MAX);
+        let headers = labels.headers(&message);
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, values)| name.to_string().len() + values[0].as_str().len() + 4)
+            .sum();
+        assert!(bytes + "NATS/1.0\r\n\r\n".len() <= HEADER_ALLOWANCE, "{bytes}");
+    }
+
+    #[test]
+    fn stored_is_judged_by_the_last_of_the_subject() {
+        let labels = Labels::new("c", 1, "S", 1);
+        let at = |number, sequence, part| Message {
+            number,
+            first_sequence: sequence,
+            last_sequence: sequence,
+            part,
+            ..message(&[1])
+        };
+        let last = labels.headers(&at(5, 50, 0));
+        assert!(labels.is_stored(&at(4, 40, 0), &last));
+        assert!(labels.is_stored(&at(5, 50, 0), &last));
+        assert!(!labels.is_stored(&at(6, 51, 0), &last));
+        let part = labels.headers(&at(5, 50, 2));
+        assert!(labels.is_stored(&at(5, 50, 1), &part));
+        assert!(!labels.is_stored(&at(5, 50, 3), &part));
+        // Another life began its sequences anew.
+        let foreign = Labels::new("c", 2, "S", 1).headers(&at(5, 50, 0));
+        assert!(!labels.is_stored(&at(4, 40, 0), &foreign));
+    }
+}

@@ -1,0 +1,558 @@
+//! Runs the publish window over one connection after the other.
+//!
+//! A connection lasts until it breaks, a message is refused, or acknowledgements stop. Then the pause, a fresh client,
+//! the question what the stream has, and the rest of the window again in order. Meanwhile batches are taken from the
+//! bridge until the window is full.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use arancini_core::Batch;
+use arancini_core::window::{MessageId, Verdict, Window};
+use async_nats::{Event, HeaderMap, ServerError, StatusCode, Subject, Subscriber, jetstream};
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use serde::Deserialize;
+use tokio::time::MissedTickBehavior;
+use tracing::info;
+
+use super::connect::{Connection, connect};
+use super::message::{HEADER_ALLOWANCE, Labels, Message};
+use super::stream;
+use crate::settings::{NatsSettings, SidecarSettings};
+use crate::sidecar::{Hooks, SinkEnd};
+use crate::sink::taken;
+use crate::status::{Reason, SinkStatus, Trouble};
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// Subjects asked at the same time for their last message.
+const QUESTIONS_AT_ONCE: usize = 64;
+/// Acknowledgements handled before anything else gets a turn.
+const ACKS_AT_ONCE: usize = 256;
+/// Unacknowledged messages fit the inbox with room to spare.
+const _: () = assert!(NatsSettings::MAX_WINDOW_MESSAGES <= 65_536 / 2);
+
+/// The sink.
+pub(crate) async fn run(
+    nats: NatsSettings,
+    settings: SidecarSettings,
+    bridge: kanal::Receiver<Batch>,
+    status: Arc<SinkStatus>,
+    hooks: Hooks,
+) -> SinkEnd {
+    let bridge = bridge.to_async();
+    let mut input = Input::new(&bridge);
+    let labels = Labels::new(
+        &settings.collector,
+        settings.incarnation,
+        &nats.stream.name,
+        u32::from(SCHEMA_VERSION),
+    );
+    let mut publisher = Publisher {
+        window: Window::new(nats.window),
+        labels,
+        settings: nats,
+        status,
+        hooks,
+        started: Instant::now(),
+        failures: 0,
+    };
+    while let Some(session) = publisher.connected(&mut input).await {
+        match publisher.publish(session, &mut input).await {
+            Ok(()) => break,
+            Err(trouble) => {
+                SinkStatus::add(&publisher.status.disconnects, 1);
+                publisher.window.close();
+                publisher.trouble(trouble);
+            }
+        }
+    }
+    SinkEnd::Drained
+}
+
+/// Stands in until the schema says its version.
+const SCHEMA_VERSION: u16 = 1;
+
+/// The bridge's receiving end. A dropped kanal future can lose the batch that is on its way, so one future is kept
+/// over all turns of the loop.
+struct Input<'a> {
+    bridge: &'a kanal::AsyncReceiver<Batch>,
+    next: Pin<Box<kanal::ReceiveFuture<'a, Batch>>>,
+    open: bool,
+}
+
+impl<'a> Input<'a> {
+    fn new(bridge: &'a kanal::AsyncReceiver<Batch>) -> Self {
+        Self {
+            bridge,
+            next: Box::pin(bridge.recv()),
+            open: true,
+        }
+    }
+
+    /// The next batch; `None` once, when the bridge closes. Can be cancelled.
+    async fn next(&mut self) -> Option<Batch> {
+        let batch = self.next.as_mut().await.ok();
+        match batch {
+            Some(_) => self.next.set(self.bridge.recv()),
+            None => self.open = false,
+        }
+        batch
+    }
+
+    /// Another one that waits already. Only right after [`Input::next`] gave one, when no future is registered.
+    fn waiting(&mut self) -> Option<Batch> {
+        self.bridge.try_recv().ok().flatten()
+    }
+}
+
+/// One client and what belongs to it.
+struct Session {
+    connection: Connection,
+    acks: Subscriber,
+    inbox: String,
+    /// Largest payload that server and stream take.
+    max_payload: usize,
+    /// The last message of each subject that was in doubt for too long.
+    stored: HashMap<Arc<str>, HeaderMap>,
+}
+
+struct Publisher {
+    window: Window<Message>,
+    labels: Labels,
+    settings: NatsSettings,
+    status: Arc<SinkStatus>,
+    hooks: Hooks,
+    started: Instant,
+    /// Failures since the last acknowledgement.
+    failures: u32,
+}
+
+impl Publisher {
+    /// Connects, however long it takes. `None` when the bridge is closed and nothing is left to publish.
+    async fn connected(&mut self, input: &mut Input<'_>) -> Option<Session> {
+        loop {
+            let doubtful = self.doubtful_subjects();
+            let pause = self.pause();
+            let settings = self.settings.clone();
+            let started = self.started;
+            let attempt = async move {
+                tokio::time::sleep(pause).await;
+                establish(&settings, doubtful, started).await
+            };
+            tokio::pin!(attempt);
+            let outcome = loop {
+                tokio::select! {
+                    outcome = &mut attempt => break outcome,
+                    batch = input.next(), if input.open && self.window.has_room() => self.take(batch, input),
+                }
+                if !input.open && self.window.is_empty() {
+                    return None;
+                }
+            };
+            match outcome {
+                Ok(session) => {
+                    self.prepare(&session);
+                    return Some(session);
+                }
+                Err(trouble) => self.trouble(trouble),
+            }
+        }
+    }
+
+    /// Publishes until all is done (`Ok`) or the session is over.
+    async fn publish(&mut self, mut session: Session, input: &mut Input<'_>) -> Result<(), Trouble> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut refusal = None;
+        loop {
+            let next = self.window.next_to_publish();
+            let (client, inbox, labels) = (&session.connection.client, &session.inbox, &self.labels);
+            tokio::select! {
+                biased;
+                event = session.connection.events.recv() => {
+                    if let Some(trouble) = event.map_or_else(|| Some(lost()), judge) {
+                        return Err(trouble);
+                    }
+                }
+                ack = session.acks.next() => {
+                    let mut ack = Some(ack.ok_or_else(lost)?);
+                    for _ in 0..ACKS_AT_ONCE {
+                        let Some(reply) = ack.take() else { break };
+                        if let Some(trouble) = self.hear(&reply) {
+                            refusal.get_or_insert(trouble);
+                        }
+                        ack = session.acks.next().now_or_never().flatten();
+                    }
+                    if let Some(reply) = ack {
+                        if let Some(trouble) = self.hear(&reply) {
+                            refusal.get_or_insert(trouble);
+                        }
+                    }
+                }
+                sent = send(client, inbox, labels, next), if next.is_some() => {
+                    let id = sent?;
+                    let resent = self.window.published(id, self.now_ns());
+                    SinkStatus::add(&self.status.published, 1);
+                    SinkStatus::add(&self.status.resent, u64::from(resent));
+                }
+                batch = input.next(), if input.open && self.window.has_room() => self.take(batch, input),
+                _ = tick.tick() => {}
+            }
+            self.release();
+            if !input.open && self.window.is_empty() {
+                return Ok(());
+            }
+            match self.window.verdict(self.now_ns()) {
+                Verdict::Fine => {}
+                Verdict::Refused => return Err(refusal.unwrap_or_else(lost)),
+                Verdict::Overdue => return Err(refusal.unwrap_or_else(|| self.overdue())),
+            }
+        }
+    }
+
+    fn take(&mut self, first: Option<Batch>, input: &mut Input<'_>) {
+        let mut batch = first;
+        while let Some(taken_batch) = batch {
+            taken(&self.status, &taken_batch);
+            self.window.offer(Message::from(taken_batch));
+            batch = if self.window.has_room() {
+                input.waiting()
+            } else {
+                None
+            };
+        }
+        self.show_window();
+    }
+
+    /// Takes one acknowledgement; a refusal comes back as what it means.
+    fn hear(&mut self, reply: &async_nats::Message) -> Option<Trouble> {
+        let id = reply
+            .subject
+            .rsplit_once('.')
+            .and_then(|(_, id)| id.parse().ok())
+            .map(MessageId)?;
+        if reply.status == Some(StatusCode::NO_RESPONDERS) {
+            self.window.refused(id);
+            return Some(stream::missing(&self.settings.stream.name));
+        }
+        let ack: Ack = serde_json::from_slice(&reply.payload).unwrap_or_default();
+        match ack.error {
+            None if ack.seq > 0 => {
+                SinkStatus::add(&self.status.duplicates, u64::from(ack.duplicate));
+                self.window.acknowledged(id, self.now_ns());
+                self.failures = 0;
+                if !self.status.is_ready() {
+                    self.status.set_ready(SINK);
+                }
+                None
+            }
+            error => {
+                self.window.refused(id);
+                Some(explain_refusal(&self.settings.stream.name, error))
+            }
+        }
+    }
+
+    /// Lets go of what is durable, in order.
+    fn release(&mut self) {
+        let mut any = false;
+        while let Some((message, latency)) = self.window.take_acknowledged() {
+            any = true;
+            SinkStatus::add(&self.status.messages_acknowledged, u64::from(message.messages));
+            SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            if let Some(latency) = latency {
+                self.status.ack_latency.observe_ns(latency);
+            }
+            if message.is_last {
+                SinkStatus::add(&self.status.batches_acknowledged, 1);
+                self.hooks.acked(message.worker, message.number);
+            }
+            if message.payload.is_unique() {
+                self.hooks.recycle(Vec::from(message.payload));
+            }
+        }
+        if any {
+            self.show_window();
+        }
+    }
+
+    fn show_window(&self) {
+        self.status
+            .window_messages
+            .store(self.window.len() as u64, Relaxed);
+        self.status
+            .window_bytes
+            .store(self.window.bytes() as u64, Relaxed);
+    }
+
+    /// The session is there: settle what was in doubt, cut what is too large, open the window.
+    fn prepare(&mut self, session: &Session) {
+        SinkStatus::add(&self.status.connects, 1);
+        let found: Vec<_> = self
+            .window
+            .in_doubt()
+            .filter(|doubt| {
+                let last = session.stored.get(&doubt.item.subject);
+                last.is_some_and(|last| self.labels.is_stored(doubt.item, last))
+            })
+            .map(|doubt| doubt.id)
+            .collect();
+        for id in found {
+            self.window.found_stored(id);
+        }
+        self.window.cut(|message| message.split(session.max_payload));
+        self.window.reopen(self.now_ns());
+        self.release();
+        info!(
+            unacknowledged = self.window.len(),
+            max_payload = session.max_payload,
+            "connected to NATS; publishing what is not acknowledged"
+        );
+        // With something outstanding only an acknowledgement shows that publishing works.
+        if self.window.is_empty() {
+            self.status.set_ready(SINK);
+        }
+    }
+
+    fn trouble(&mut self, trouble: Trouble) {
+        self.failures = self.failures.saturating_add(1);
+        self.status.set_trouble(SINK, trouble);
+    }
+
+    /// Before the next attempt: none at first, then doubling.
+    fn pause(&self) -> Duration {
+        match self.failures {
+            0 => Duration::ZERO,
+            failures => {
+                let shortest = self.settings.max_backoff / 20;
+                shortest
+                    .saturating_mul(1 << (failures - 1).min(10))
+                    .min(self.settings.max_backoff)
+            }
+        }
+    }
+
+    /// Subjects with messages in doubt, and when the oldest of them first went out.
+    fn doubtful_subjects(&self) -> HashMap<Arc<str>, u64> {
+        let mut subjects: HashMap<Arc<str>, u64> = HashMap::new();
+        for doubt in self.window.in_doubt() {
+            let oldest = subjects
+                .entry(Arc::clone(&doubt.item.subject))
+                .or_insert(doubt.first_sent_ns);
+            *oldest = doubt.first_sent_ns.min(*oldest);
+        }
+        subjects
+    }
+
+    fn overdue(&self) -> Trouble {
+        Trouble::new(
+            Reason::Timeout,
+            format!(
+                "no acknowledgement for {} s",
+                self.settings.window.ack_timeout_ns / 1_000_000_000
+            ),
+            "look at the server's load and disk, and at the network",
+        )
+    }
+
+    fn now_ns(&self) -> u64 {
+        elapsed_ns(self.started)
+    }
+}
+
+const SINK: &str = "nats";
+
+fn elapsed_ns(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+async fn send(
+    client: &async_nats::Client,
+    inbox: &str,
+    labels: &Labels,
+    next: Option<(MessageId, &Message)>,
+) -> Result<MessageId, Trouble> {
+    let Some((id, message)) = next else {
+        return std::future::pending().await;
+    };
+    let subject = Subject::from(&*message.subject);
+    let reply = format!("{inbox}.{}", id.0);
+    let payload: Bytes = message.payload.clone();
+    match client
+        .publish_with_reply_and_headers(subject, reply, labels.headers(message), payload)
+        .await
+    {
+        Ok(()) => Ok(id),
+        Err(error) if error.kind() == async_nats::PublishErrorKind::MaxPayloadExceeded => Err(Trouble::new(
+            Reason::TooLarge,
+            format!(
+                "a message of {} bytes on {} is larger than the server's max_payload",
+                message.payload.len(),
+                message.subject
+            ),
+            "raise max_payload of the server",
+        )),
+        Err(_) => Err(lost()),
+    }
+}
+
+/// Connects, makes sure of the stream, subscribes the acknowledgements, asks about what is in doubt.
+async fn establish(
+    settings: &NatsSettings,
+    doubtful: HashMap<Arc<str>, u64>,
+    started: Instant,
+) -> Result<Session, Trouble> {
+    let mut connection = connect(settings, "arancini").await?;
+    let context = jetstream::new(connection.client.clone());
+    let stream = stream::ensure(&context, settings)
+        .await
+        .map_err(|trouble| violation(&mut connection).unwrap_or(trouble))?;
+    let inbox = connection.client.new_inbox();
+    let acks = connection
+        .client
+        .subscribe(format!("{inbox}.*"))
+        .await
+        .map_err(|_| lost())?;
+    let config = &stream.cached_info().config;
+    // Half of the broker's memory for message ids, since the resend takes its time too.
+    let trusted_ns = config.duplicate_window.as_nanos() as u64 / 2;
+    let now_ns = elapsed_ns(started);
+    let stream = &stream;
+    let answers = doubtful
+        .into_iter()
+        .filter(|(_, first_sent_ns)| now_ns.saturating_sub(*first_sent_ns) > trusted_ns)
+        .map(|(subject, _)| async move {
+            match stream.get_last_raw_message_by_subject(&subject).await {
+                Ok(last) => Ok(Some((subject, last.headers))),
+                Err(error) if error.kind() == jetstream::stream::LastRawMessageErrorKind::NoMessageFound => {
+                    Ok(None)
+                }
+                Err(error) => Err(Trouble::new(
+                    Reason::Other,
+                    format!("the stream does not say what it has on {subject}: {error}"),
+                    "let the user publish $JS.API.STREAM.MSG.GET for the stream",
+                )),
+            }
+        });
+    let answers: Vec<_> = futures_util::stream::iter(answers)
+        .buffer_unordered(QUESTIONS_AT_ONCE)
+        .collect()
+        .await;
+    let stored = answers
+        .into_iter()
+        .filter_map(Result::transpose)
+        .collect::<Result<HashMap<_, _>, _>>()?;
+    let server = connection.client.max_payload();
+    let by_stream = usize::try_from(config.max_message_size).unwrap_or(usize::MAX);
+    let largest = if by_stream == 0 {
+        server
+    } else {
+        server.min(by_stream)
+    };
+    Ok(Session {
+        acks,
+        inbox,
+        max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
+        stored,
+        connection,
+    })
+}
+
+/// A permission violation that the server reported meanwhile explains a failure better than the failure itself.
+fn violation(connection: &mut Connection) -> Option<Trouble> {
+    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
+        Event::ServerError(_) => judge(event),
+        _ => None,
+    })
+}
+
+/// What an event means for the session.
+fn judge(event: Event) -> Option<Trouble> {
+    match event {
+        Event::Disconnected | Event::Closed => Some(lost()),
+        Event::ServerError(ServerError::AuthorizationViolation) => Some(Trouble::new(
+            Reason::Authentication,
+            "the server withdrew the authorization",
+            "check user and account on the server",
+        )),
+        Event::ServerError(ServerError::Other(text))
+            if text.to_ascii_lowercase().contains("permissions violation") =>
+        {
+            Some(Trouble::new(
+                Reason::Permission,
+                format!("the server denies: {text}"),
+                "let the user publish the base subject and $JS.API.>, and subscribe its inbox",
+            ))
+        }
+        Event::ServerError(ServerError::Other(text)) => Some(Trouble::new(
+            Reason::Other,
+            format!("the server says: {text}"),
+            "see the server's log",
+        )),
+        _ => None,
+    }
+}
+
+fn lost() -> Trouble {
+    Trouble::new(
+        Reason::Unreachable,
+        "the connection to NATS is lost",
+        "if it does not come back, check nats-server and the network",
+    )
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Ack {
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<Refusal>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    code: u16,
+    #[serde(default)]
+    err_code: u32,
+    #[serde(default)]
+    description: String,
+}
+
+/// Error codes as nats-server's `errors.json` numbers them.
+fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble {
+    let Some(Refusal {
+        code,
+        err_code,
+        description,
+    }) = refusal
+    else {
+        return Trouble::new(
+            Reason::Other,
+            "an acknowledgement could not be read",
+            "see the server's log",
+        );
+    };
+    let said = format!("stream {stream} refuses: {description} ({code}/{err_code})");
+    match err_code {
+        10077 | 10023 | 10047 | 10002 | 10028 => Trouble::new(
+            Reason::StreamFull,
+            said,
+            "raise the limits of stream or account, free disk, or let the stream discard old messages",
+        ),
+        10054 => Trouble::new(Reason::TooLarge, said, "raise max_msg_size of the stream"),
+        10060 => Trouble::new(
+            Reason::StreamMismatch,
+            said,
+            "another stream has these subjects; correct nats.stream",
+        ),
+        10059 => stream::missing(stream),
+        _ => Trouble::new(Reason::Other, said, "see the server's log"),
+    }
+}

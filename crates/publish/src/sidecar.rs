@@ -1,0 +1,251 @@
+//! One named thread with its own Tokio runtime that moves batches from the bridge into the sink.
+//!
+//! The thread lives until [`Sidecar::drain`]. If it dies, the process ends with exit code 70: a collector that goes
+//! on curating while nobody publishes would lie to its consumers.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arancini_core::Batch;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tracing::error;
+
+use crate::settings::{SidecarSettings, SinkSettings};
+use crate::status::SinkStatus;
+use crate::{nats, sink};
+
+/// Exit code when the sidecar died (EX_SOFTWARE).
+pub const EXIT_SIDECAR_DIED: i32 = 70;
+
+/// A batch that is durable. Those of one worker come in the order of their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acked {
+    /// The worker that closed the batch.
+    pub worker: u16,
+    /// Its number within the worker.
+    pub number: u64,
+}
+
+/// What the sidecar gives back to the rest of the collector.
+#[derive(Default, Clone)]
+pub struct Hooks {
+    /// Gets each payload buffer back once its batch is durable.
+    pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
+    /// Gets each durable batch's number. Unbounded or drained quickly: a full channel drops nothing but stops the sink.
+    pub acked: Option<kanal::Sender<Acked>>,
+    /// Called once if the sink ends by itself (the reader of standard output went away): time to shut down. Without
+    /// it the process exits with code 0.
+    pub ended: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Hooks {
+    pub(crate) fn recycle(&self, buffer: Vec<u8>) {
+        if let Some(recycle) = &self.recycle {
+            recycle(buffer);
+        }
+    }
+
+    pub(crate) fn acked(&self, worker: u16, number: u64) {
+        if let Some(acked) = &self.acked {
+            // A gone listener only means that nobody takes snapshots any more.
+            let _ = acked.send(Acked { worker, number });
+        }
+    }
+}
+
+/// Why the sidecar could not start.
+#[derive(Debug, Error)]
+pub enum SidecarError {
+    /// The thread or its runtime could not be made.
+    #[error("can't start the sidecar thread: {0}; check the limits on threads and open files")]
+    Start(#[from] std::io::Error),
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// What [`Sidecar::drain`] achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DrainReport {
+    /// Batches that became durable, since the start.
+    pub acknowledged_batches: u64,
+    /// Cap'n Proto messages that became durable, since the start.
+    pub acknowledged_messages: u64,
+    /// Batches that did not become durable.
+    pub unacknowledged_batches: u64,
+    /// Cap'n Proto messages that did not become durable.
+    pub unacknowledged_messages: u64,
+}
+
+/// How a sink ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SinkEnd {
+    /// The bridge is closed and all is durable.
+    Drained,
+    /// Nobody reads any more.
+    ReaderGone,
+}
+
+/// The running sidecar.
+pub struct Sidecar {
+    thread: Option<JoinHandle<()>>,
+    handle: Handle,
+    stop: watch::Sender<Option<Duration>>,
+    finished: Option<oneshot::Receiver<()>>,
+    bridge: kanal::Receiver<Batch>,
+    status: Arc<SinkStatus>,
+}
+
+impl Sidecar {
+    /// Starts the thread; it takes batches from `bridge` from now on.
+    pub fn spawn(
+        settings: SidecarSettings,
+        bridge: kanal::Receiver<Batch>,
+        status: Arc<SinkStatus>,
+        hooks: Hooks,
+    ) -> Result<Self, SidecarError> {
+        check(&settings)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name("arancini-blocking")
+            .build()?;
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = watch::channel(None);
+        let (finish, finished) = oneshot::channel();
+        let (input, counts) = (bridge.clone(), Arc::clone(&status));
+        let thread = std::thread::Builder::new()
+            .name("arancini-sidecar".to_owned())
+            .spawn(move || {
+                let life = AssertUnwindSafe(|| {
+                    runtime.block_on(live(settings, input, counts, hooks, stopped, finish));
+                    // A blocked write to a disk or a pipe must not hold up the exit.
+                    runtime.shutdown_background();
+                });
+                if std::panic::catch_unwind(life).is_err() {
+                    error!("the sidecar thread died: this is a bug, please report it; ending the process");
+                    std::process::exit(EXIT_SIDECAR_DIED);
+                }
+            })?;
+        Ok(Self {
+            thread: Some(thread),
+            handle,
+            stop,
+            finished: Some(finished),
+            bridge,
+            status,
+        })
+    }
+
+    /// The runtime, for the control server. It ends with [`Sidecar::drain`].
+    pub fn runtime_handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Ends the sidecar. Call it when all senders of the bridge are gone or closed: what is on the bridge and in the
+    /// window gets until `deadline` to become durable, the rest is counted.
+    pub fn drain(mut self, deadline: Duration) -> DrainReport {
+        self.stop.send_replace(Some(deadline));
+        if let Some(finished) = self.finished.take() {
+            let _ = finished.blocking_recv();
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let mut left = Vec::new();
+        let _ = self.bridge.drain_into(&mut left);
+        let left_messages: u64 = left.iter().map(|batch| u64::from(batch.messages)).sum();
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
+        let acknowledged_batches = read(&self.status.batches_acknowledged);
+        let acknowledged_messages = read(&self.status.messages_acknowledged);
+        DrainReport {
+            acknowledged_batches,
+            acknowledged_messages,
+            unacknowledged_batches: read(&self.status.batches_taken).saturating_sub(acknowledged_batches)
+                + left.len() as u64,
+            unacknowledged_messages: read(&self.status.messages_taken).saturating_sub(acknowledged_messages)
+                + left_messages,
+        }
+    }
+}
+
+fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
+    let plain = |name: &str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    if !plain(&settings.collector) {
+        return Err(SidecarError::Setting(format!(
+            "collector name {:?}: use letters, digits, '-' and '_' only, since it is part of message ids",
+            settings.collector
+        )));
+    }
+    if let SinkSettings::Nats(nats) = &settings.sink {
+        nats::check(nats).map_err(SidecarError::Setting)?;
+    }
+    Ok(())
+}
+
+/// The life of the thread: sink, then idle until told to end, so that the control server stays up meanwhile.
+async fn live(
+    settings: SidecarSettings,
+    bridge: kanal::Receiver<Batch>,
+    status: Arc<SinkStatus>,
+    hooks: Hooks,
+    mut stopped: watch::Receiver<Option<Duration>>,
+    finish: oneshot::Sender<()>,
+) {
+    let mut deadline = stopped.clone();
+    let ended = hooks.ended.clone();
+    let end = tokio::select! {
+        end = run_sink(settings, bridge, status, hooks) => Some(end),
+        () = passed(&mut deadline) => None,
+    };
+    if end == Some(SinkEnd::ReaderGone) {
+        match ended {
+            Some(ended) => ended(),
+            None => std::process::exit(0),
+        }
+    }
+    let _ = stopped.wait_for(Option::is_some).await;
+    let _ = finish.send(());
+}
+
+/// Resolves when a drain was asked for and its time is over.
+async fn passed(deadline: &mut watch::Receiver<Option<Duration>>) {
+    let within = match deadline.wait_for(Option::is_some).await {
+        Ok(within) => within.unwrap_or_default(),
+        // The handle is gone without a drain: nobody waits for anything.
+        Err(_) => Duration::ZERO,
+    };
+    tokio::time::sleep(within).await;
+}
+
+async fn run_sink(
+    settings: SidecarSettings,
+    bridge: kanal::Receiver<Batch>,
+    status: Arc<SinkStatus>,
+    hooks: Hooks,
+) -> SinkEnd {
+    let blocking = match settings.sink.clone() {
+        SinkSettings::Nats(nats) => return nats::run(*nats, settings, bridge, status, hooks).await,
+        // These block on disk or pipe, so they get a thread of their own beside the runtime's.
+        SinkSettings::File(file) => {
+            tokio::task::spawn_blocking(move || sink::file::run(&file, &bridge, &status, &hooks))
+        }
+        SinkSettings::Stdout => {
+            tokio::task::spawn_blocking(move || sink::stdout::run(&bridge, &status, &hooks))
+        }
+        SinkSettings::Null => tokio::task::spawn_blocking(move || sink::null::run(&bridge, &status, &hooks)),
+    };
+    match blocking.await {
+        Ok(end) => end,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}

@@ -1,0 +1,331 @@
+//! The `file` sink: rotating segment files of the same Cap'n Proto messages that JetStream would get.
+//!
+//! A batch is done when it is written and, with [`Fsync::Every`], synced. A full or failing disk is waited for: writes
+//! go to fixed offsets, so trying again can't double anything. A restart begins new segments and cuts what a crash
+//! left torn at the end of the last ones.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use arancini_core::{Batch, BatchKind};
+use tracing::{info, warn};
+
+use super::segment::{SERIES, list, mend, segment_path};
+use super::{Receipt, taken};
+use crate::settings::{FileSettings, Fsync, Retention};
+use crate::sidecar::{Hooks, SinkEnd};
+use crate::status::{Reason, SinkStatus, Trouble};
+
+/// A series' buffer is written when it holds this much, or when the bridge is empty.
+const WRITE_AT_BYTES: usize = 1 << 20;
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Retention by age is looked at this often, by size at each rotation too.
+const RETENTION_EVERY: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(
+    settings: &FileSettings,
+    bridge: &kanal::Receiver<Batch>,
+    status: &SinkStatus,
+    hooks: &Hooks,
+) -> SinkEnd {
+    let _lock = wait_for(status, settings, || prepare(&settings.directory));
+    let mut writer = wait_for(status, settings, || Writer::open(settings));
+    loop {
+        let batch = match bridge.try_recv() {
+            Ok(Some(batch)) => Some(batch),
+            Ok(None) => {
+                wait_for(status, settings, || writer.write_out());
+                writer.acknowledge_if_unsynced(status, hooks);
+                match bridge.recv_timeout(writer.patience()) {
+                    Ok(batch) => Some(batch),
+                    Err(kanal::ReceiveErrorTimeout::Timeout) => None,
+                    Err(_) => break,
+                }
+            }
+            Err(_) => break,
+        };
+        if let Some(batch) = batch {
+            taken(status, &batch);
+            wait_for(status, settings, || writer.make_room(&batch));
+            writer.append(&batch);
+            hooks.recycle(batch.payload);
+        }
+        if writer.sync_is_due() {
+            wait_for(status, settings, || writer.sync());
+            writer.acknowledge(status, hooks);
+        }
+        writer.retain_if_due();
+    }
+    wait_for(status, settings, || writer.sync());
+    writer.acknowledge(status, hooks);
+    SinkEnd::Drained
+}
+
+/// Does it until it works, saying once why it does not.
+fn wait_for<T>(
+    status: &SinkStatus,
+    settings: &FileSettings,
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> T {
+    loop {
+        match attempt() {
+            Ok(value) => {
+                if !status.is_ready() {
+                    status.set_ready("file");
+                }
+                return value;
+            }
+            Err(error) => {
+                status.set_trouble("file", explain(&error, &settings.directory));
+                std::thread::sleep(RETRY_PAUSE);
+            }
+        }
+    }
+}
+
+fn explain(error: &io::Error, directory: &Path) -> Trouble {
+    let remedy = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space or lower the retention",
+        io::ErrorKind::PermissionDenied => "give the collector's user write permission there",
+        io::ErrorKind::ReadOnlyFilesystem => "mount it writable or choose another data directory",
+        io::ErrorKind::ResourceBusy => "stop the other collector or choose another data directory",
+        _ => "check the disk, or choose another data directory",
+    };
+    Trouble::new(
+        Reason::Io,
+        format!("can't write segments in {}: {error}", directory.display()),
+        remedy,
+    )
+}
+
+/// Makes the directory and takes its lock, so that two collectors don't write the same series.
+fn prepare(directory: &Path) -> io::Result<File> {
+    std::fs::create_dir_all(directory)?;
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join("LOCK"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another collector holds its lock",
+        )),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+struct Writer {
+    settings: FileSettings,
+    series: [Series; SERIES.len()],
+    /// Batches that are appended and not acknowledged.
+    receipts: Vec<Receipt>,
+    /// When the oldest unsynced append happened.
+    dirty_since: Option<Instant>,
+    retained_at: Instant,
+}
+
+impl Writer {
+    fn open(settings: &FileSettings) -> io::Result<Self> {
+        let mut series = SERIES.map(Series::new);
+        for series in &mut series {
+            if let Some(last) = list(&settings.directory, series.kind)?.last() {
+                series.next_number = last.number + 1;
+                if let Some(torn) = mend(&last.path)? {
+                    warn!(
+                        segment = %last.path.display(),
+                        kept_bytes = torn.kept,
+                        cut_bytes = torn.cut,
+                        "the last run ended in the middle of a message; cut after the last whole one"
+                    );
+                }
+            }
+            retain(&settings.directory, series.kind, settings.retention);
+        }
+        Ok(Self {
+            settings: settings.clone(),
+            series,
+            receipts: Vec::new(),
+            dirty_since: None,
+            retained_at: Instant::now(),
+        })
+    }
+
+    /// Writes and rotates so that the batch can be appended in memory.
+    fn make_room(&mut self, batch: &Batch) -> io::Result<()> {
+        let series = &mut self.series[batch.kind as usize];
+        let room = self.settings.segment_bytes.saturating_sub(series.length());
+        if series.length() > 0 && room < batch.payload.len() as u64 {
+            series.close(self.settings.fsync)?;
+            retain(&self.settings.directory, series.kind, self.settings.retention);
+        } else if series.buffer.len() >= WRITE_AT_BYTES {
+            series.write_out()?;
+        }
+        series.open(&self.settings.directory)
+    }
+
+    fn append(&mut self, batch: &Batch) {
+        self.series[batch.kind as usize]
+            .buffer
+            .extend_from_slice(&batch.payload);
+        self.receipts.push(Receipt::of(batch));
+        self.dirty_since.get_or_insert_with(Instant::now);
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        self.series.iter_mut().try_for_each(Series::write_out)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.write_out()?;
+        if let Fsync::Every(_) = self.settings.fsync {
+            self.series.iter_mut().try_for_each(Series::sync)?;
+        }
+        Ok(())
+    }
+
+    fn sync_is_due(&self) -> bool {
+        match (self.settings.fsync, self.dirty_since) {
+            (Fsync::Every(period), Some(since)) => since.elapsed() >= period,
+            (Fsync::Never, _) => self.receipts.len() >= 1024,
+            (_, None) => false,
+        }
+    }
+
+    /// How long to wait for a batch before there is something else to do.
+    fn patience(&self) -> Duration {
+        match (self.settings.fsync, self.dirty_since) {
+            (Fsync::Every(period), Some(since)) => period.saturating_sub(since.elapsed()),
+            _ => RETENTION_EVERY,
+        }
+    }
+
+    fn acknowledge_if_unsynced(&mut self, status: &SinkStatus, hooks: &Hooks) {
+        if self.settings.fsync == Fsync::Never {
+            self.acknowledge(status, hooks);
+        }
+    }
+
+    fn acknowledge(&mut self, status: &SinkStatus, hooks: &Hooks) {
+        self.dirty_since = None;
+        for receipt in self.receipts.drain(..) {
+            receipt.acknowledge(status, hooks);
+        }
+    }
+
+    fn retain_if_due(&mut self) {
+        if self.retained_at.elapsed() >= RETENTION_EVERY {
+            self.retained_at = Instant::now();
+            SERIES
+                .iter()
+                .for_each(|kind| retain(&self.settings.directory, *kind, self.settings.retention));
+        }
+    }
+}
+
+/// Invariant: the first `written` bytes of the open file are whole messages; `buffer` comes after them.
+struct Series {
+    kind: BatchKind,
+    next_number: u64,
+    file: Option<File>,
+    written: u64,
+    unsynced: bool,
+    buffer: Vec<u8>,
+}
+
+impl Series {
+    fn new(kind: BatchKind) -> Self {
+        Self {
+            kind,
+            next_number: 1,
+            file: None,
+            written: 0,
+            unsynced: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    fn length(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    fn open(&mut self, directory: &Path) -> io::Result<()> {
+        while self.file.is_none() {
+            let path = segment_path(directory, self.kind, self.next_number);
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => {
+                    // The name must survive a power failure as well as the content.
+                    File::open(directory)?.sync_all()?;
+                    self.file = Some(file);
+                    self.written = 0;
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            self.next_number += 1;
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if !self.buffer.is_empty() {
+            file.write_all_at(&self.buffer, self.written)?;
+            self.written += self.buffer.len() as u64;
+            self.unsynced = true;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if let (Some(file), true) = (&self.file, self.unsynced) {
+            file.sync_data()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, fsync: Fsync) -> io::Result<()> {
+        self.write_out()?;
+        if let Fsync::Every(_) = fsync {
+            self.sync()?;
+        }
+        self.unsynced = false;
+        self.file = None;
+        self.written = 0;
+        Ok(())
+    }
+}
+
+/// Removes the oldest segments beyond the bounds; never the last one. A failure is only told: keeping too much is no
+/// reason to stop.
+fn retain(directory: &Path, kind: BatchKind, retention: Retention) {
+    let mut segments = match list(directory, kind) {
+        Ok(segments) => segments,
+        Err(error) => {
+            return warn!(directory = %directory.display(), %error, "can't list segments for retention");
+        }
+    };
+    segments.pop();
+    let mut total: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    let oldest = retention
+        .max_age
+        .and_then(|age| SystemTime::now().checked_sub(age));
+    for segment in segments {
+        let too_much = retention.max_bytes.is_some_and(|most| total > most);
+        let too_old = oldest.is_some_and(|oldest| segment.modified < oldest);
+        if !too_much && !too_old {
+            break;
+        }
+        total -= segment.bytes;
+        match std::fs::remove_file(&segment.path) {
+            Ok(()) => info!(segment = %segment.path.display(), "segment removed by retention"),
+            Err(error) => warn!(segment = %segment.path.display(), %error, "can't remove segment"),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! How the sink is doing: for `/readyz`, for metrics, and for whoever waits for acknowledgements.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use tracing::{info, warn};
+
+/// Why the sink can't go on, as a small label set for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Reason {
+    /// Not started yet.
+    Starting,
+    /// No server answers.
+    Unreachable,
+    /// TLS: unknown CA, missing client certificate, TLS-first mismatch.
+    Tls,
+    /// Credentials are wrong or missing.
+    Authentication,
+    /// The account may not publish, subscribe or use the JetStream API.
+    Permission,
+    /// The stream does not exist, or JetStream is off.
+    StreamMissing,
+    /// The stream exists and does not fit.
+    StreamMismatch,
+    /// The stream or the account has no room.
+    StreamFull,
+    /// A message is larger than server or stream allow.
+    TooLarge,
+    /// The broker does not acknowledge.
+    Timeout,
+    /// The disk or the pipe refuses.
+    Io,
+    /// Anything else.
+    Other,
+}
+
+impl Reason {
+    /// All of them, for metrics.
+    pub const ALL: [Self; 12] = [
+        Self::Starting,
+        Self::Unreachable,
+        Self::Tls,
+        Self::Authentication,
+        Self::Permission,
+        Self::StreamMissing,
+        Self::StreamMismatch,
+        Self::StreamFull,
+        Self::TooLarge,
+        Self::Timeout,
+        Self::Io,
+        Self::Other,
+    ];
+
+    /// The label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Unreachable => "unreachable",
+            Self::Tls => "tls",
+            Self::Authentication => "authentication",
+            Self::Permission => "permission",
+            Self::StreamMissing => "stream_missing",
+            Self::StreamMismatch => "stream_mismatch",
+            Self::StreamFull => "stream_full",
+            Self::TooLarge => "too_large",
+            Self::Timeout => "timeout",
+            Self::Io => "io",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What is wrong and what mends it. Holds no secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The class.
+    pub reason: Reason,
+    /// What happened, one sentence.
+    pub cause: String,
+    /// What to do, one sentence.
+    pub remedy: String,
+}
+
+impl Trouble {
+    /// A trouble.
+    pub fn new(reason: Reason, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            reason,
+            cause: cause.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}; {}", self.cause, self.remedy)
+    }
+}
+
+/// Upper bounds of the acknowledgement latency buckets, in seconds; one more bucket holds the rest.
+pub const LATENCY_BOUNDS_SECONDS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
+];
+
+/// A histogram with fixed buckets.
+#[derive(Debug, Default)]
+pub struct LatencyHistogram {
+    buckets: [AtomicU64; LATENCY_BOUNDS_SECONDS.len() + 1],
+    sum_ns: AtomicU64,
+}
+
+impl LatencyHistogram {
+    /// One more observation.
+    pub fn observe_ns(&self, ns: u64) {
+        let seconds = ns as f64 / 1e9;
+        let bucket = LATENCY_BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
+        self.buckets[bucket].fetch_add(1, Relaxed);
+        self.sum_ns.fetch_add(ns, Relaxed);
+    }
+
+    /// Observations per bucket (not cumulative; the last is beyond all bounds) and their sum in seconds.
+    pub fn read(&self) -> ([u64; LATENCY_BOUNDS_SECONDS.len() + 1], f64) {
+        (
+            std::array::from_fn(|bucket| self.buckets[bucket].load(Relaxed)),
+            self.sum_ns.load(Relaxed) as f64 / 1e9,
+        )
+    }
+}
+
+/// How the sink is doing. Shared; all counters only rise, gauges say so.
+#[derive(Debug, Default)]
+pub struct SinkStatus {
+    ready: AtomicBool,
+    trouble: Mutex<Option<Trouble>>,
+    errors: [AtomicU64; Reason::ALL.len()],
+    /// Batches taken from the bridge.
+    pub batches_taken: AtomicU64,
+    /// Cap'n Proto messages taken from the bridge.
+    pub messages_taken: AtomicU64,
+    /// Batches that are durable in the sink.
+    pub batches_acknowledged: AtomicU64,
+    /// Cap'n Proto messages that are durable in the sink.
+    pub messages_acknowledged: AtomicU64,
+    /// Payload bytes that are durable in the sink.
+    pub bytes_acknowledged: AtomicU64,
+    /// NATS messages handed to the client, resends included.
+    pub published: AtomicU64,
+    /// NATS messages handed to the client again.
+    pub resent: AtomicU64,
+    /// Acknowledgements that said the broker had the message already.
+    pub duplicates: AtomicU64,
+    /// Messages stored behind a later one of their subject, because the broker refused them at first.
+    pub reordered: AtomicU64,
+    /// Connections made.
+    pub connects: AtomicU64,
+    /// Connections lost.
+    pub disconnects: AtomicU64,
+    /// Gauge: NATS messages not acknowledged.
+    pub window_messages: AtomicU64,
+    /// Gauge: payload bytes not acknowledged.
+    pub window_bytes: AtomicU64,
+    /// From the hand-over to the client to the acknowledgement.
+    pub ack_latency: LatencyHistogram,
+}
+
+impl SinkStatus {
+    /// Whether the sink takes batches and makes them durable.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed)
+    }
+
+    /// Why it is not ready.
+    pub fn trouble(&self) -> Option<Trouble> {
+        if self.is_ready() {
+            return None;
+        }
+        let trouble = self
+            .trouble
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone();
+        Some(trouble.unwrap_or_else(|| {
+            Trouble::new(
+                Reason::Starting,
+                "the sink has not started yet",
+                "wait for a moment",
+            )
+        }))
+    }
+
+    /// Failures so far, by reason.
+    pub fn errors(&self, reason: Reason) -> u64 {
+        self.errors[reason as usize].load(Relaxed)
+    }
+
+    /// All is well (again).
+    pub fn set_ready(&self, sink: &str) {
+        let before = self
+            .trouble
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .take();
+        self.ready.store(true, Relaxed);
+        if let Some(before) = before {
+            info!(sink, after = before.reason.label(), "sink is ready again");
+        }
+    }
+
+    /// Something is wrong: counted each time, said once per cause.
+    pub fn set_trouble(&self, sink: &str, trouble: Trouble) {
+        self.errors[trouble.reason as usize].fetch_add(1, Relaxed);
+        let mut current = self
+            .trouble
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.ready.store(false, Relaxed);
+        if current.as_ref() != Some(&trouble) {
+            warn!(
+                sink,
+                reason = trouble.reason.label(),
+                cause = %trouble.cause,
+                remedy = %trouble.remedy,
+                "sink is not ready; nothing is thrown away, retrying"
+            );
+            *current = Some(trouble);
+        }
+    }
+
+    pub(crate) fn add(counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Relaxed);
+    }
+}

@@ -1,0 +1,1 @@
+//! Reads back what was published: from the stream, or from a segment directory.
