@@ -14,13 +14,16 @@
 //!
 //! Chance that a change goes unseen: 2^-64 for each change; among 10^9 changes a day once in 50 million years.
 
+use arancini_wire::bgp::attribute::{
+    FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, RawAttribute, raw_attributes,
+};
 use arancini_wire::iana::attribute_type as type_code;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::encode::Carrier;
 
-const FLAG_EXTENDED_LENGTH: u8 = 0x10;
-const FLAGS_THAT_COUNT: u8 = 0xe0;
+/// Optional, Transitive, Partial. How long the length field is makes no difference, and the rest has no meaning.
+const FLAGS_THAT_COUNT: u8 = FLAG_OPTIONAL | FLAG_TRANSITIVE | FLAG_PARTIAL;
 
 /// Scratch space of one worker.
 #[derive(Debug)]
@@ -54,16 +57,20 @@ impl Scratch {
 #[must_use]
 pub fn of_attributes(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     scratch.canonical.clear();
-    let mut walk = Walk { field, offset: 0 };
     let mut last_type = 0;
-    for attribute in walk.by_ref() {
+    let mut end = 0;
+    for attribute in raw_attributes(field).map_while(Result::ok) {
         if attribute.type_code < last_type {
-            return out_of_order(field, carrier, scratch);
+            sort_attributes(field, scratch);
+            return of_sorted(field, carrier, scratch);
         }
         last_type = attribute.type_code;
-        attribute.write(carrier, &mut scratch.canonical);
+        end = attribute.value_offset() + attribute.value.len();
+        write(&attribute, carrier, &mut scratch.canonical);
     }
-    scratch.canonical.extend_from_slice(walk.rest());
+    scratch
+        .canonical
+        .extend_from_slice(field.get(end..).unwrap_or_default());
     xxh3_64(&scratch.canonical)
 }
 
@@ -79,45 +86,45 @@ pub fn with_labels(fingerprint: u64, labels: &[u8]) -> u64 {
 }
 
 #[cold]
-fn out_of_order(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
-    scratch.canonical.clear();
+fn sort_attributes(field: &[u8], scratch: &mut Scratch) {
     scratch.order.clear();
-    let mut walk = Walk { field, offset: 0 };
-    loop {
-        let offset = walk.offset;
-        let Some(attribute) = walk.next() else { break };
-        scratch.order.push((attribute.type_code, offset));
+    for attribute in raw_attributes(field).map_while(Result::ok) {
+        scratch.order.push((attribute.type_code, attribute.offset));
     }
     scratch.order.sort_unstable();
+}
+
+#[cold]
+fn of_sorted(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
+    scratch.canonical.clear();
+    let mut end = 0;
     for &(_, offset) in &scratch.order {
-        if let Some(attribute) = (Walk { field, offset }).next() {
-            attribute.write(carrier, &mut scratch.canonical);
+        let from = field.get(offset..).unwrap_or_default();
+        if let Some(Ok(attribute)) = raw_attributes(from).next() {
+            end = end.max(offset + attribute.value_offset() + attribute.value.len());
+            write(&attribute, carrier, &mut scratch.canonical);
         }
     }
-    scratch.canonical.extend_from_slice(walk.rest());
+    scratch
+        .canonical
+        .extend_from_slice(field.get(end..).unwrap_or_default());
     xxh3_64(&scratch.canonical)
 }
 
-struct Attribute<'a> {
-    flags: u8,
-    type_code: u8,
-    value: &'a [u8],
-}
-
-impl Attribute<'_> {
-    #[inline]
-    fn write(&self, carrier: Carrier, canonical: &mut Vec<u8>) {
-        let value = match (self.type_code, carrier) {
-            (type_code::MP_UNREACH_NLRI, _)
-            | (type_code::MP_REACH_NLRI, Carrier::UpdateField)
-            | (type_code::NEXT_HOP, Carrier::MultiProtocol) => return,
-            (type_code::MP_REACH_NLRI, Carrier::MultiProtocol) => next_hop_of_mp_reach(self.value),
-            _ => self.value,
-        };
-        let [high, low] = (value.len() as u16).to_be_bytes();
-        canonical.extend_from_slice(&[self.type_code, self.flags & FLAGS_THAT_COUNT, high, low]);
-        canonical.extend_from_slice(value);
-    }
+/// Appends the canonical form of one attribute.
+#[inline]
+fn write(attribute: &RawAttribute<'_>, carrier: Carrier, canonical: &mut Vec<u8>) {
+    let value = match (attribute.type_code, carrier) {
+        (type_code::MP_UNREACH_NLRI, _)
+        | (type_code::MP_REACH_NLRI, Carrier::UpdateField)
+        | (type_code::NEXT_HOP, Carrier::MultiProtocol) => return,
+        (type_code::MP_REACH_NLRI, Carrier::MultiProtocol) => next_hop_of_mp_reach(attribute.value),
+        _ => attribute.value,
+    };
+    let [high, low] = (value.len() as u16).to_be_bytes();
+    let flags = attribute.flags & FLAGS_THAT_COUNT;
+    canonical.extend_from_slice(&[attribute.type_code, flags, high, low]);
+    canonical.extend_from_slice(value);
 }
 
 /// The next hop field, RFC 4760 §3: AFI, SAFI, its length, itself. All of a value too short for that.
@@ -126,42 +133,4 @@ fn next_hop_of_mp_reach(value: &[u8]) -> &[u8] {
         .get(3)
         .and_then(|&length| value.get(4..4 + usize::from(length)))
         .unwrap_or(value)
-}
-
-/// The whole attributes at the start of a Path Attributes field.
-struct Walk<'a> {
-    field: &'a [u8],
-    offset: usize,
-}
-
-impl<'a> Walk<'a> {
-    fn rest(&self) -> &'a [u8] {
-        self.field.get(self.offset..).unwrap_or_default()
-    }
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = Attribute<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Attribute<'a>> {
-        let (flags, type_code, length, header) = match *self.rest() {
-            [flags, type_code, high, low, ..] if flags & FLAG_EXTENDED_LENGTH != 0 => {
-                (flags, type_code, u16::from_be_bytes([high, low]), 4)
-            }
-            [flags, type_code, length, ..] if flags & FLAG_EXTENDED_LENGTH == 0 => {
-                (flags, type_code, u16::from(length), 3)
-            }
-            _ => return None,
-        };
-        let start = self.offset + header;
-        let end = start + usize::from(length);
-        let value = self.field.get(start..end)?;
-        self.offset = end;
-        Some(Attribute {
-            flags,
-            type_code,
-            value,
-        })
-    }
 }

@@ -1,1 +1,180 @@
-//! Stub.
+//! The path attributes of an announcement, each in its field.
+//!
+//! What has no field of its own goes to `unknownAttributes`, so that nothing a router said is lost.
+
+use arancini_wire::bgp::AsWidth;
+use arancini_wire::bgp::attribute::{
+    FLAG_OPTIONAL, MpReach, PathAttributes, RawAttribute, SegmentKind, raw_attributes,
+};
+use arancini_wire::iana::attribute_type as type_code;
+
+use super::Carrier;
+use super::layout::{data, flag, more_flag, pointer};
+use super::template::{Element, Template};
+
+/// Puts all attributes into the template.
+#[inline]
+pub(super) fn put_attributes(template: &mut Template, carrier: Carrier, attributes: &PathAttributes<'_>) {
+    put_numbers(template, attributes);
+    let odd_next_hop = put_next_hop(template, carrier, attributes);
+    if let Some(origin) = attributes.origin {
+        template.set_bits(data::FLAGS, flag::HAS_ORIGIN);
+        template.put_text(pointer::ORIGIN, origin.name());
+    }
+    put_as_path(template, attributes);
+    if let Some(communities) = attributes.communities {
+        let structs = communities.as_members().iter().map(|&[a, b, c, d]| {
+            // asn :UInt32, value :UInt16
+            [b, a, 0, 0, d, c, 0, 0]
+        });
+        template.put_structs(pointer::COMMUNITIES, structs);
+    }
+    if let Some(communities) = attributes.extended_communities {
+        template.put_structs_with_list(
+            pointer::EXTENDED_COMMUNITIES,
+            communities.as_members().iter(),
+            |&&[high, low, ..]| [high, low, 0, 0, 0, 0, 0, 0],
+            |template, &[_, _, ref value @ ..]| {
+                template.push_padded(value);
+                (Element::Byte, value.len())
+            },
+        );
+    }
+    if let Some(communities) = attributes.large_communities {
+        let structs = communities.as_members().iter().map(|member| {
+            let mut bytes = [0; 16];
+            for (place, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(member.as_chunks().0) {
+                *place = u32::from_be_bytes(*value).to_le_bytes();
+            }
+            bytes
+        });
+        template.put_structs(pointer::LARGE_COMMUNITIES, structs);
+    }
+    if let Some(clusters) = attributes.cluster_list {
+        template.put_wire_u32s(pointer::CLUSTER_LIST, clusters.as_members());
+    }
+    put_unknown(template, attributes, odd_next_hop);
+}
+
+fn put_numbers(template: &mut Template, attributes: &PathAttributes<'_>) {
+    let mut flags = 0;
+    let mut more_flags = 0;
+    if let Some(value) = attributes.multi_exit_disc {
+        flags |= flag::HAS_MULTI_EXIT_DISC;
+        template.set(data::MULTI_EXIT_DISC, value.to_le_bytes());
+    }
+    if attributes.atomic_aggregate {
+        flags |= flag::ATOMIC_AGGREGATE;
+    }
+    if let Some(value) = attributes.local_preference {
+        more_flags |= more_flag::HAS_LOCAL_PREFERENCE;
+        template.set(data::LOCAL_PREFERENCE, value.to_le_bytes());
+    }
+    if let Some(value) = attributes.only_to_customer {
+        more_flags |= more_flag::HAS_ONLY_TO_CUSTOMER;
+        template.set(data::ONLY_TO_CUSTOMER, value.to_le_bytes());
+    }
+    if let Some(aggregator) = attributes.effective_aggregator() {
+        more_flags |= more_flag::HAS_AGGREGATOR;
+        template.set(data::AGGREGATOR_ASN, aggregator.asn.to_le_bytes());
+        template.set(data::AGGREGATOR_BGP_ID, aggregator.bgp_id.to_le_bytes());
+    }
+    if let Some(value) = attributes.originator_id {
+        more_flags |= more_flag::HAS_ORIGINATOR_ID;
+        template.set(data::ORIGINATOR_ID, value.to_le_bytes());
+    }
+    template.set_bits(data::FLAGS, flags);
+    template.set_bits(data::MORE_FLAGS, more_flags);
+}
+
+/// The next hop is always 16 bytes, zero where there is none. Hands back one whose length no RFC knows.
+fn put_next_hop<'a>(
+    template: &mut Template,
+    carrier: Carrier,
+    attributes: &PathAttributes<'a>,
+) -> Option<&'a [u8]> {
+    let mut odd = None;
+    let next_hop = match (carrier, &attributes.mp_reach) {
+        (Carrier::UpdateField, _) => attributes.next_hop_mapped(),
+        (Carrier::MultiProtocol, Some(reach)) => {
+            // Two addresses: global and link-local, each behind a route distinguisher in VPN families.
+            let link_local = match reach.next_hop.len() {
+                32 => reach.next_hop.get(16..),
+                48 => reach.next_hop.get(32..),
+                _ => None,
+            };
+            template.put_data(pointer::LINK_LOCAL_NEXT_HOP, link_local.unwrap_or_default());
+            match known_next_hop(reach) {
+                None => {
+                    odd = (!reach.next_hop.is_empty()).then_some(reach.next_hop);
+                    None
+                }
+                known => known,
+            }
+        }
+        (Carrier::MultiProtocol, None) => None,
+    };
+    if next_hop.is_some() {
+        template.set_bits(data::FLAGS, flag::HAS_NEXT_HOP);
+    }
+    template.put_data(pointer::NEXT_HOP, &next_hop.unwrap_or_default());
+    odd
+}
+
+fn known_next_hop(reach: &MpReach<'_>) -> Option<[u8; 16]> {
+    match reach.next_hop.len() {
+        4 | 12 | 16 | 24 | 32 | 48 => reach.next_hop_mapped(),
+        _ => None,
+    }
+}
+
+fn put_as_path(template: &mut Template, attributes: &PathAttributes<'_>) {
+    let Some(sent) = attributes.as_path else {
+        return;
+    };
+    // Nearly every path is one AS_SEQUENCE of 4-octet numbers.
+    if let [kind, count, asns @ ..] = sent.as_bytes()
+        && *kind == SegmentKind::AsSequence as u8
+        && asns.len() == 4 * usize::from(*count)
+        && sent.width() == AsWidth::Four
+        && attributes.as4_path.is_none()
+    {
+        return template.put_wire_u32s(pointer::AS_PATH, asns.as_chunks::<4>().0);
+    }
+    let Some(path) = attributes.effective_as_path() else {
+        return;
+    };
+    template.put_u32s(pointer::AS_PATH, path.flat_asns());
+    if !path.is_single_sequence() {
+        template.put_structs_with_list(
+            pointer::AS_PATH_SEGMENTS,
+            path.segments(),
+            |segment| [segment.kind as u8, 0, 0, 0, 0, 0, 0, 0],
+            |template, segment| (Element::FourBytes, template.push_u32s(segment.asns())),
+        );
+    }
+}
+
+fn put_unknown(template: &mut Template, attributes: &PathAttributes<'_>, odd_next_hop: Option<&[u8]>) {
+    let ipv6_extended = attributes.ipv6_extended_communities.and_then(|_| {
+        raw_attributes(attributes.field())
+            .map_while(Result::ok)
+            .find(|attribute| attribute.type_code == type_code::IPV6_EXTENDED_COMMUNITIES)
+    });
+    let odd_next_hop = odd_next_hop.map(|value| RawAttribute {
+        flags: FLAG_OPTIONAL,
+        type_code: type_code::MP_REACH_NLRI,
+        value,
+        offset: 0,
+    });
+    let unknown = attributes.unknown().chain(ipv6_extended).chain(odd_next_hop);
+    template.put_structs_with_list(
+        pointer::UNKNOWN_ATTRIBUTES,
+        unknown,
+        |attribute| [attribute.flags, attribute.type_code, 0, 0, 0, 0, 0, 0],
+        |template, attribute| {
+            template.push_padded(attribute.value);
+            (Element::Byte, attribute.value.len())
+        },
+    );
+}

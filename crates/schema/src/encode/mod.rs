@@ -1,13 +1,15 @@
 //! `Update` messages, written straight into the open batch buffer.
 //!
-//! What all routes of one UPDATE share is laid out once as a finished message (`lay_out_announce`,
+//! What all routes of one UPDATE share is laid out once as a finished message ([`UpdateEncoder::lay_out_announce`],
 //! [`UpdateEncoder::lay_out_withdraw`]); each route is then one copy of it and a few stores ([`UpdateEncoder::append`]).
 //! The bytes are standard unpacked stream framing with one segment. Nothing is allocated once the scratch space has
 //! grown to the largest UPDATE seen.
 
+mod announce;
 mod layout;
 mod template;
 
+use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
@@ -94,8 +96,23 @@ impl UpdateEncoder {
         }
     }
 
-    // `lay_out_announce(&mut self, source: &RouteSource<'_>, carrier: Carrier, attributes: &PathAttributes<'_>)`
-    // comes with the attribute views of the wire crate.
+    /// Lays out announcements: once per UPDATE and family.
+    pub fn lay_out_announce(
+        &mut self,
+        source: &RouteSource<'_>,
+        carrier: Carrier,
+        attributes: &PathAttributes<'_>,
+    ) {
+        self.begin(source, flag::ANNOUNCED);
+        if carrier == Carrier::MultiProtocol {
+            self.template
+                .set(data::MP_REACH_AFI, source.family.afi.to_le_bytes());
+            self.template.set(data::MP_REACH_SAFI, [source.family.safi]);
+        }
+        announce::put_attributes(&mut self.template, carrier, attributes);
+        self.template.put_text(pointer::TABLE_NAME, source.table_name);
+        self.template.finish(0);
+    }
 
     /// Lays out withdraws. `synthetic`: the router did not say it in this very message.
     pub fn lay_out_withdraw(
@@ -195,7 +212,7 @@ fn store<const N: usize>(head: &mut [u8; DATA_START + DATA_SIZE], offset: usize,
 
 /// Appends labels and raw NLRI behind the message that starts at `start`, which has the pointers for them.
 fn append_tail(start: usize, route: &RouteFields<'_>, out: &mut Vec<u8>) {
-    let mut point = |out: &mut Vec<u8>, index: usize, target: usize, element, length| {
+    let point = |out: &mut Vec<u8>, index: usize, target: usize, element, length| {
         let own = DATA_START + DATA_SIZE + 8 * index;
         let pointer = list_pointer(own, target - start, element, length);
         if let Some(place) = out.get_mut(start + own..start + own + 8) {

@@ -140,10 +140,18 @@ impl Template {
     /// A `List(UInt32)` field.
     #[inline]
     pub(super) fn put_u32s(&mut self, index: usize, values: impl Iterator<Item = u32>) {
-        let from = self.bytes.len();
+        let target = self.bytes.len();
         let count = self.push_u32s(values);
-        if count != 0 {
-            self.point_to(index, from, Element::FourBytes, count);
+        self.point_to(index, target, Element::FourBytes, count);
+    }
+
+    /// A `List(UInt32)` field, from numbers as they are on the wire.
+    #[inline]
+    pub(super) fn put_wire_u32s(&mut self, index: usize, values: &[[u8; 4]]) {
+        self.point(index, Element::FourBytes, values.len());
+        let places = self.grow((4 * values.len()).next_multiple_of(8));
+        for (place, value) in places.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+            *place = u32::from_be_bytes(*value).to_le_bytes();
         }
     }
 
@@ -152,13 +160,14 @@ impl Template {
     pub(super) fn put_structs<const N: usize>(
         &mut self,
         index: usize,
-        structs: impl Iterator<Item = [u8; N]>,
+        structs: impl ExactSizeIterator<Item = [u8; N]>,
     ) {
+        let count = structs.len();
         let tag = self.open_structs();
-        for bytes in structs {
-            self.bytes.extend_from_slice(&bytes);
+        let places = self.grow(N * count);
+        for (place, bytes) in places.as_chunks_mut::<N>().0.iter_mut().zip(structs) {
+            *place = bytes;
         }
-        let count = (self.bytes.len() - tag - 8) / N;
         self.close_structs(index, tag, count, N / 8, 0);
     }
 
@@ -182,9 +191,7 @@ impl Template {
             let target = self.bytes.len();
             let (element, length) = value(self, item);
             let own = tag + 8 + number * 16 + 8;
-            if length != 0
-                && let Some(place) = self.bytes.get_mut(own..own + 8)
-            {
+            if let Some(place) = self.bytes.get_mut(own..own + 8) {
                 let pointer = ListPointer::new(target, element, length);
                 place.copy_from_slice(&pointer.at((own / 8) as u32).to_le_bytes());
             }
@@ -206,6 +213,13 @@ impl Template {
         let count = (self.bytes.len() - from) / 4;
         self.pad();
         count
+    }
+
+    /// Appends zeros and hands them out to be filled; `length` in whole words.
+    fn grow(&mut self, length: usize) -> &mut [u8] {
+        let from = self.bytes.len();
+        self.bytes.resize(from + length, 0);
+        self.bytes.get_mut(from..).unwrap_or_default()
     }
 
     fn open_structs(&mut self) -> usize {
@@ -252,8 +266,11 @@ impl Template {
 }
 
 impl ListPointer {
-    /// `length` in elements, for composite lists in words without the tag.
+    /// `length` in elements, for composite lists in words without the tag. Null when there is nothing to point to.
     fn new(target: usize, element: Element, length: usize) -> Self {
+        if length == 0 {
+            return Self::default();
+        }
         Self {
             target_word: (target / 8) as u32,
             upper: (length as u32) << 3 | element as u32,
