@@ -3,8 +3,7 @@
 
 use arancini_wire::WireError;
 use arancini_wire::bgp::{Capability, Notification, Open, Pdus};
-use arancini_wire::bmp::header::frame_length;
-use arancini_wire::bmp::{Message, PeerDownData, RibView};
+use arancini_wire::bmp::{Message, PeerDownData, RibView, frame_length};
 use proptest::prelude::*;
 
 /// Reads all there is to read in a frame; each error's offset must be inside it, or at its end.

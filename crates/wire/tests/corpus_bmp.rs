@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use arancini_wire::bmp::header::frame_length;
-use arancini_wire::bmp::{LossyText, Message, MessageType, Mirrored, PeerUp};
+use arancini_wire::bmp::{LossyText, Message, MessageType, Mirrored, PeerUp, frame_length};
 use arancini_wire::{WireError, WireErrorKind};
 use serde_json::Value;
 
@@ -226,11 +225,22 @@ fn real_streams_hold_what_an_independent_reader_found() {
         assert_eq!(found.peer_down_reasons, of("peer_down_reasons"), "{name}");
         assert_eq!(found.stat_types, of("stat_types"), "{name}");
         let tlvs: BTreeSet<_> = of("peer_up_tlvs").into_keys().collect();
+        let initiation: BTreeMap<String, String> =
+            serde_json::from_value(oracle["initiation"].clone()).unwrap();
+        assert_eq!(found.initiation.len(), initiation.len(), "{name}");
+        for ((tlv_type, text), known) in found.initiation.iter().zip(&initiation) {
+            assert_eq!(tlv_type, known.0, "{name}");
+            // The oracle cuts long texts.
+            assert!(text.starts_with(known.1), "{name}: {text}");
+        }
         // The oracle keeps the eight most frequent ones only.
         assert!(found.peer_up_tlvs.is_superset(&tlvs), "{name}");
         assert!(tlvs.len() == found.peer_up_tlvs.len() || tlvs.len() == 8);
         let features: Vec<String> = serde_json::from_value(oracle["features"].clone()).unwrap();
-        let features: BTreeSet<_> = features.into_iter().filter(|feature| is_negotiated(feature)).collect();
+        let features: BTreeSet<_> = features
+            .into_iter()
+            .filter(|feature| is_negotiated(feature))
+            .collect();
         assert_eq!(found.features, features, "{name}");
         read += 1;
     }

@@ -3,6 +3,7 @@
 use super::capability::{ADD_PATH_RECEIVE, ADD_PATH_SEND, Capability};
 use super::{AsWidth, FamilySet, Open, SessionContext};
 use crate::bmp::RibView;
+use crate::iana::AfiSafi;
 
 /// What the OPENs of a Peer Up agree on. "Sent" is what the router sent, "received" what its peer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Offer {
         offer
     }
 
-    fn lists(&self, family: crate::iana::AfiSafi) -> bool {
+    fn lists(&self, family: AfiSafi) -> bool {
         self.receives.contains(family) || self.sends.contains(family)
     }
 }
@@ -99,12 +100,25 @@ impl Negotiated {
         } else {
             AsWidth::Two
         };
-        let (as_width, add_path) = match view {
-            RibView::AdjRibInPre | RibView::AdjRibInPost => (negotiated_width, self.add_path_in),
-            RibView::AdjRibOutPre | RibView::AdjRibOutPost => (negotiated_width, self.add_path_out),
-            RibView::LocRib => (AsWidth::Four, self.add_path_loc_rib),
+        let as_width = match view {
+            RibView::LocRib => AsWidth::Four,
+            _ => negotiated_width,
         };
-        SessionContext { as_width, add_path }
+        SessionContext {
+            as_width,
+            add_path: *self.add_path(view),
+        }
+    }
+
+    /// The families with path identifiers in this view.
+    #[inline]
+    #[must_use]
+    pub const fn add_path(&self, view: RibView) -> &FamilySet {
+        match view {
+            RibView::AdjRibInPre | RibView::AdjRibInPost => &self.add_path_in,
+            RibView::AdjRibOutPre | RibView::AdjRibOutPost => &self.add_path_out,
+            RibView::LocRib => &self.add_path_loc_rib,
+        }
     }
 }
 
@@ -122,7 +136,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::open::tests::open_with;
     use super::*;
-    use crate::iana::AfiSafi;
 
     fn negotiated(sent: &[u8], received: &[u8]) -> Negotiated {
         let (sent, received) = (open_with(sent), open_with(received));

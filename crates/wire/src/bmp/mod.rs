@@ -16,7 +16,7 @@ mod statistics_report;
 mod termination;
 mod tlv;
 
-pub use header::MessageType;
+pub use header::{COMMON_HEADER_LEN, MessageType, VERSION, frame_length};
 pub use initiation::Initiation;
 pub use peer_down::{PeerDown, PeerDownData, PeerDownReason};
 pub use peer_up::PeerUp;
@@ -29,7 +29,6 @@ pub use termination::{Termination, TerminationReason};
 pub use tlv::{LossyText, Tlv, Tlvs};
 
 use crate::WireError;
-use header::COMMON_HEADER_LEN;
 
 /// One BMP message.
 #[derive(Debug, Clone, Copy)]
