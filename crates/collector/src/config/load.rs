@@ -14,8 +14,13 @@ use super::value::Value;
 const VARIABLE_PREFIX: &str = "ARANCINI_";
 
 /// Variables with that prefix that are no settings: the file itself, and what only the tests read.
-const OTHER_VARIABLES: [&str; 5] =
-    ["ARANCINI_BIN", "ARANCINI_CONFIG", "ARANCINI_CORPUS", "ARANCINI_NATS_SERVER", "ARANCINI_PYTHON"];
+const OTHER_VARIABLES: [&str; 5] = [
+    "ARANCINI_BIN",
+    "ARANCINI_CONFIG",
+    "ARANCINI_CORPUS",
+    "ARANCINI_NATS_SERVER",
+    "ARANCINI_PYTHON",
+];
 
 /// A setting given by a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +49,28 @@ pub fn load(
         layers.read_file(path);
     }
     layers.read_environment(environment);
-    for FlagValue { section, key, text, flag } in flags {
+    for FlagValue {
+        section,
+        key,
+        text,
+        flag,
+    } in flags
+    {
         layers.set(section, key, &Value::Raw(text.clone()), Place::Flag(flag));
     }
-    let Layers { config, places, mut errors } = layers;
+    let Layers {
+        config,
+        places,
+        mut errors,
+    } = layers;
     if errors.is_empty() {
         errors = validate(&config, &places);
     }
-    if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
+    if errors.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigErrors(errors))
+    }
 }
 
 #[derive(Default)]
@@ -64,7 +83,10 @@ struct Layers {
 
 impl Layers {
     fn read_file(&mut self, path: &Path) {
-        let whole_file = Place::File { path: path.to_owned(), line: 0 };
+        let whole_file = Place::File {
+            path: path.to_owned(),
+            line: 0,
+        };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
@@ -77,13 +99,21 @@ impl Layers {
                 return;
             }
         };
-        let place = |offset: usize| Place::File { path: path.to_owned(), line: line_of(&text, offset) };
+        let place = |offset: usize| Place::File {
+            path: path.to_owned(),
+            line: line_of(&text, offset),
+        };
         let document = match DeTable::parse(&text) {
             Ok(document) => document,
             Err(error) => {
                 let offset = error.span().map_or(0, |span| span.start);
                 let problem = format!("this is not TOML: {}", error.message().trim().replace('\n', ", "));
-                self.error(place(offset), "", problem, "mend the line; see https://toml.io".to_owned());
+                self.error(
+                    place(offset),
+                    "",
+                    problem,
+                    "mend the line; see https://toml.io".to_owned(),
+                );
                 return;
             }
         };
@@ -135,19 +165,31 @@ impl Layers {
     }
 
     fn set(&mut self, section: &str, key: &str, value: &Value, place: Place) {
-        let path = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+        let path = if section.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{section}.{key}")
+        };
         match self.config.set(section, key, value) {
             Ok(()) => {
                 self.places.insert(path, place);
             }
             Err(Refused::Expected(expected)) => {
                 let found = describe(&path, value);
-                self.error(place, &path, format!("{found} was given"), format!("expected {expected}"));
+                self.error(
+                    place,
+                    &path,
+                    format!("{found} was given"),
+                    format!("expected {expected}"),
+                );
             }
             Err(Refused::Unknown) => {
                 let sections = table();
-                let all: Vec<_> =
-                    sections.iter().flat_map(|section| &section.settings).map(|s| s.path()).collect();
+                let all: Vec<_> = sections
+                    .iter()
+                    .flat_map(|section| &section.settings)
+                    .map(|s| s.path())
+                    .collect();
                 let remedy = did_you_mean(nearest(&path, all.iter().map(String::as_str)));
                 self.error(place, &path, "there is no such setting".to_owned(), remedy);
             }
@@ -156,7 +198,10 @@ impl Layers {
 
     fn unknown_section(&mut self, name: &str, place: Place) {
         let sections = table();
-        let known = sections.iter().map(|section| section.name).filter(|name| !name.is_empty());
+        let known = sections
+            .iter()
+            .map(|section| section.name)
+            .filter(|name| !name.is_empty());
         let remedy = match nearest(name, known) {
             Some(nearest) => format!("did you mean [{nearest}]? `arancini config schema` lists all"),
             None => "`arancini config schema` lists all".to_owned(),
@@ -165,12 +210,19 @@ impl Layers {
     }
 
     fn error(&mut self, place: Place, key: &str, problem: String, remedy: String) {
-        self.errors.push(ConfigError { place, key: key.to_owned(), problem, remedy });
+        self.errors.push(ConfigError {
+            place,
+            key: key.to_owned(),
+            problem,
+            remedy,
+        });
     }
 }
 
 fn is_section(name: &str) -> bool {
-    table().iter().any(|section| !section.name.is_empty() && section.name == name)
+    table()
+        .iter()
+        .any(|section| !section.name.is_empty() && section.name == name)
 }
 
 /// The line, counted from 1, that the byte at `offset` is in.
@@ -200,7 +252,9 @@ fn article(kind: &str) -> String {
 
 /// What was given, in a few words. A value of a setting that may be secret is not repeated.
 fn describe(path: &str, value: &Value) -> String {
-    let secret = ["password", "token", "urls"].iter().any(|word| path.ends_with(word));
+    let secret = ["password", "token", "urls"]
+        .iter()
+        .any(|word| path.ends_with(word));
     match value {
         Value::Raw(_) | Value::Text(_) if secret => "something else".to_owned(),
         Value::Raw(text) | Value::Text(text) => super::value::quote(text),
