@@ -78,3 +78,62 @@ fn sized(bytes: &[u8], offset: usize) -> Result<(&[u8], &[u8]), WireError> {
     rest.split_at_checked(length)
         .ok_or(WireError::truncated(offset + 2, length, rest.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::iana::AfiSafi;
+
+    const ATTRIBUTES: [u8; 4] = [0x40, 1, 1, 0];
+
+    #[test]
+    fn fields_and_their_offsets() {
+        let body = [0, 3, 16, 10, 1, 0, 4, 0x40, 1, 1, 0, 24, 192, 0, 2, 8, 11];
+        let update = Update::new_checked(&body).unwrap();
+        assert_eq!(update.withdrawn(), [16, 10, 1]);
+        assert_eq!(update.attributes(), ATTRIBUTES);
+        assert_eq!(update.nlri(), [24, 192, 0, 2, 8, 11]);
+        assert_eq!(body[update.withdrawn_offset()..][..3], [16, 10, 1]);
+        assert_eq!(body[update.attributes_offset()..][..4], ATTRIBUTES);
+        assert_eq!(body[update.nlri_offset()..], [24, 192, 0, 2, 8, 11]);
+        assert_eq!(update.end_of_rib(), None);
+    }
+
+    #[test]
+    fn lengths_stay_within_the_message() {
+        for (body, offset) in [
+            (&[][..], 0),
+            (&[0], 0),
+            (&[0, 1], 2),
+            (&[0, 0], 2),
+            (&[0, 1, 0, 0], 3),
+            (&[0, 0, 0, 1], 4),
+            (&[0, 1, 0, 0, 2, 0], 5),
+        ] {
+            let error = Update::new_checked(body).unwrap_err();
+            assert_eq!(error.offset, offset, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn end_of_rib_is_an_update_that_says_nothing() {
+        let of = |body: &[u8]| Update::new_checked(body).unwrap().end_of_rib();
+        assert_eq!(of(&[0, 0, 0, 0]), Some(AfiSafi::IPV4_UNICAST));
+        let marker = [0, 0, 0, 6, 0x80, 15, 3, 0, 2, 1];
+        assert_eq!(of(&marker), Some(AfiSafi::IPV6_UNICAST));
+        let extended = [0, 0, 0, 7, 0x90, 15, 0, 3, 0x40, 4, 71];
+        assert_eq!(of(&extended), Some(AfiSafi::BGP_LS));
+        for more in [
+            &[0, 1, 0, 0, 0][..],
+            &[0, 0, 0, 0, 0],
+            &[0, 0, 0, 7, 0x80, 15, 4, 0, 2, 1, 0],
+            &[0, 0, 0, 6, 0x80, 14, 3, 0, 2, 1],
+            &[0, 0, 0, 10, 0x80, 15, 3, 0, 2, 1, 0x40, 1, 1, 0],
+            &[0, 0, 0, 6, 0x80, 15, 2, 0, 2, 1],
+        ] {
+            assert_eq!(of(more), None, "{more:?}");
+        }
+    }
+}

@@ -398,3 +398,128 @@ impl<'a> Iterator for EffectiveSegments<'a> {
         self.tail.find(|segment| !segment.kind.is_confederation())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::SegmentKind::{AsSequence, AsSet, ConfedSequence, ConfedSet};
+    use super::*;
+    use crate::bgp::AsWidth::{Four, Two};
+
+    fn encode(segments: &[(SegmentKind, &[u32])], width: AsWidth) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (kind, asns) in segments {
+            bytes.extend([*kind as u8, asns.len() as u8]);
+            for asn in *asns {
+                bytes.extend(&asn.to_be_bytes()[4 - octets(width)..]);
+            }
+        }
+        bytes
+    }
+
+    fn decode<'a>(segments: impl Iterator<Item = Segment<'a>>) -> Vec<(SegmentKind, Vec<u32>)> {
+        segments
+            .map(|segment| (segment.kind, segment.asns().collect()))
+            .collect()
+    }
+
+    #[test]
+    fn segments_of_both_widths() {
+        let segments: &[(SegmentKind, &[u32])] = &[
+            (ConfedSequence, &[64512]),
+            (AsSequence, &[1, 2, 65535]),
+            (AsSet, &[7, 8]),
+            (ConfedSet, &[9]),
+        ];
+        for width in [Two, Four] {
+            let bytes = encode(segments, width);
+            let path = AsPath::new_checked(&bytes, width).unwrap();
+            let expected: Vec<_> = segments.iter().map(|(k, a)| (*k, a.to_vec())).collect();
+            assert_eq!(decode(path.segments()), expected);
+            let flat: Vec<_> = path.flat_asns().collect();
+            assert_eq!(flat, [64512, 1, 2, 65535, 7, 8, 9]);
+            assert_eq!(path.selection_length(), 4);
+            assert!(!path.is_single_sequence());
+            assert_eq!(path.origin_as(), None);
+        }
+    }
+
+    #[test]
+    fn a_long_path_is_one_sequence() {
+        let asns: Vec<u32> = (1..=300).collect();
+        let bytes = encode(&[(AsSequence, &asns[..255]), (AsSequence, &asns[255..])], Four);
+        let path = AsPath::new_checked(&bytes, Four).unwrap();
+        assert!(path.is_single_sequence());
+        assert!(path.flat_asns().eq(1..=300));
+        assert_eq!(path.origin_as(), Some(300));
+        assert!(AsPath::empty().is_single_sequence() && AsPath::empty().origin_as().is_none());
+    }
+
+    /// RFC 6793 §4.2.3: as many AS numbers of the leading part of AS_PATH as AS4_PATH lacks.
+    #[test]
+    fn as4_path_is_merged_behind_the_leading_part() {
+        type Path<'a> = &'a [(SegmentKind, &'a [u32])];
+        let cases: [(Path, Path, Path); 7] = [
+            (
+                &[(AsSequence, &[10, 20, 23456, 23456])],
+                &[(AsSequence, &[70000, 80000])],
+                &[(AsSequence, &[10, 20]), (AsSequence, &[70000, 80000])],
+            ),
+            // As long: AS4_PATH alone.
+            (
+                &[(AsSequence, &[23456])],
+                &[(AsSequence, &[70000])],
+                &[(AsSequence, &[70000])],
+            ),
+            // Shorter than AS4_PATH: AS_PATH alone.
+            (
+                &[(AsSequence, &[10])],
+                &[(AsSequence, &[10, 70000])],
+                &[(AsSequence, &[10])],
+            ),
+            // A set counts one, whole segments are taken whole.
+            (
+                &[(AsSequence, &[10]), (AsSet, &[1, 2, 3]), (AsSequence, &[23456])],
+                &[(AsSequence, &[70000])],
+                &[(AsSequence, &[10]), (AsSet, &[1, 2, 3]), (AsSequence, &[70000])],
+            ),
+            // Confederation segments that lead or touch what is taken stay.
+            (
+                &[
+                    (ConfedSequence, &[64512]),
+                    (AsSequence, &[10]),
+                    (ConfedSet, &[5]),
+                    (AsSequence, &[23456]),
+                ],
+                &[(AsSequence, &[70000])],
+                &[
+                    (ConfedSequence, &[64512]),
+                    (AsSequence, &[10]),
+                    (ConfedSet, &[5]),
+                    (AsSequence, &[70000]),
+                ],
+            ),
+            (
+                &[(ConfedSequence, &[64512]), (AsSequence, &[23456])],
+                &[(AsSequence, &[70000])],
+                &[(ConfedSequence, &[64512]), (AsSequence, &[70000])],
+            ),
+            // Those in AS4_PATH are ignored.
+            (
+                &[(AsSequence, &[10, 23456])],
+                &[(ConfedSequence, &[64512, 64513]), (AsSequence, &[70000])],
+                &[(AsSequence, &[10]), (AsSequence, &[70000])],
+            ),
+        ];
+        for (path, as4_path, expected) in cases {
+            let (old, new) = (encode(path, Two), encode(as4_path, Four));
+            let merged = EffectiveAsPath::merged(
+                AsPath::new_checked(&old, Two).unwrap(),
+                AsPath::new_checked(&new, Four).unwrap(),
+            );
+            let expected: Vec<_> = expected.iter().map(|(k, a)| (*k, a.to_vec())).collect();
+            assert_eq!(decode(merged.segments()), expected, "{path:?} {as4_path:?}");
+        }
+    }
+}
