@@ -1,0 +1,64 @@
+"""The collector under test as a process, and its control port."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+
+from waiting import until
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def binary() -> str | None:
+    """The built `arancini`, if there is one."""
+    named = os.environ.get("ARANCINI_BIN")
+    built = ROOT / "target" / "release" / "arancini"
+    path = pathlib.Path(named) if named else built
+    return str(path) if path.exists() else None
+
+
+class Collector:
+    """`arancini run`, in the namespace that the caller is in."""
+
+    def __init__(self, directory: pathlib.Path, listen: str, control: str, *flags: str, **settings: object) -> None:
+        directory.mkdir()
+        self.log = directory / "arancini.log"
+        self._control = control
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ARANCINI_")}
+        environment |= {name: str(value) for name, value in settings.items()}
+        self.process = subprocess.Popen(
+            [binary(), "run", "--listen", listen, "--control", control, "--data-dir", directory / "data", *flags],
+            stdout=open(directory / "arancini.out", "w"), stderr=open(self.log, "w"), env=environment,
+        )
+
+    def wait_ready(self) -> None:
+        """Until /readyz says so."""
+        until("the collector is ready", self._ready, 30)
+
+    def get(self, path: str) -> str:
+        """The body of a page of the control port."""
+        with urllib.request.urlopen(f"http://{self._control}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        """Ends it whatever happens."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def _ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"arancini run ended with {self.process.returncode}:\n{self.log.read_text()[-4000:]}")
+        try:
+            self.get("/readyz")
+        except (OSError, urllib.error.URLError):
+            return False
+        return True

@@ -1,0 +1,85 @@
+"""GoBGP → FRR → Arancini → JetStream: the stream, replayed, equals what the routers show.
+
+One story in order: each test goes on from where the one before it left the routers, and ends
+with the comparison of every table of every router, prefix by prefix, path by path.
+"""
+
+from dataclasses import replace
+
+from lab import HUB, PORT
+from mrt import routes
+from tables import TableKey
+from waiting import until
+
+IPV4, IPV6, OF_B = 20_000, 2_000, 300
+
+
+def injected(lab):
+    """What GoBGP A is given: always the same."""
+    return list(routes(IPV4, IPV6, lab.a.address, lab.a.address6, seed=1))
+
+
+def test_table_dump(lab):
+    lab.inject(lab.a, injected(lab))
+    # GoBGP B has routes of its own, half of them for prefixes of A's: FRR holds two paths.
+    same = injected(lab)[: OF_B // 2]
+    other = list(routes(OF_B // 2, 0, lab.b.address, lab.b.address6, seed=2))
+    mine = [replace(route, next_hop=lab.b.address, as_path=(64_700, *route.as_path), as_set=()) for route in same + other]
+    lab.inject(lab.b, mine)
+    lab.wait_equal()
+    assert lab.reader.replay.counts["announce"] >= 2 * IPV4
+
+
+def test_path_changes(lab):
+    changed = [replace(route, as_path=(64_512, *route.as_path)) for route in injected(lab)[1_000:2_500]]
+    changed += [replace(route, med=(route.med or 0) // 2 + 7) for route in injected(lab)[3_000:3_500]]
+    changed += [replace(route, communities=((64_512, 1),)) for route in injected(lab)[-500:]]
+    lab.inject(lab.a, changed)
+    lab.wait_equal()
+
+
+def test_withdraws(lab):
+    before = lab.reader.replay.counts["withdraw"]
+    gone = [route.prefix for route in injected(lab) if route.prefix.startswith("3")][:200]
+    lab.a.withdraw("ipv4", *gone)
+    lab.a.withdraw("ipv6", *(route.prefix for route in injected(lab)[-50:]))
+    lab.wait_equal()
+    assert lab.reader.replay.counts["withdraw"] > before + 200
+
+
+def test_cleared_session(lab):
+    """A Peer Down takes the peer's routes with it, exactly once; they come back with the session."""
+    table = TableKey(lab.frr.address, lab.a.address, "adj-rib-in-post", "1/1")
+    held, before = len(lab.held()[table]), lab.reader.replay.counts["synthetic"]
+    lab.frr.clear(lab.a.address)
+    until("the peer's routes are withdrawn", lambda: lab.held() and lab.reader.replay.counts["synthetic"] >= before + held, 60)
+    lab.wait_established()
+    lab.wait_equal()
+
+
+def test_bmp_session_restart(lab):
+    """While FRR's BMP is away routes change and go; what it dumps anew is merged, not repeated."""
+    counts = lab.reader.replay.counts
+    lab.frr.connect_bmp(HUB, PORT, False)
+    everything = injected(lab)
+    lab.inject(lab.a, [replace(route, as_path=(64_513, *route.as_path)) for route in everything[5_000:5_400]])
+    gone = [route.prefix for route in everything if route.prefix.startswith("4")][:150]
+    lab.a.withdraw("ipv4", *gone)
+    settled = TableKey(lab.a.address, "", "loc-rib", "1/1")
+    until("FRR has taken the withdraws", lambda: not {key.prefix for key in lab.held()[settled]} & set(gone), 60)
+    lab.frr_dumped = True
+    announced = counts["announce"]
+    lab.frr.connect_bmp(HUB, PORT, True)
+    lab.wait_equal()
+    # New to the stream: the changes, and before policy the routes that FRR's policy denies.
+    newly_visible = IPV4 + IPV6 - sum(
+        len(lab.held()[TableKey(lab.frr.address, peer, "adj-rib-in-post", family)])
+        for peer, family in ((lab.a.address, "1/1"), (lab.a.address6, "2/1"))
+    )
+    assert counts["announce"] - announced <= newly_visible + 4 * 400
+
+
+def test_stop_loses_nothing(lab):
+    """SIGTERM: all that was received is on the stream, and the exit code is 0."""
+    assert lab.collector.stop() == 0
+    assert not lab.differences()
