@@ -10,7 +10,9 @@ use crate::config::{Log, LogFormat};
 pub fn init(settings: &Log) {
     // The level was checked when the configuration was loaded.
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // An error means that a log is there already, as in tests.
     let _ = match settings.format {
         LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),

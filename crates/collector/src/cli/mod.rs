@@ -100,7 +100,12 @@ fn flag(
     flag: &'static str,
     text: Option<String>,
 ) -> Option<FlagValue> {
-    text.map(|text| FlagValue { section, key, text, flag })
+    text.map(|text| FlagValue {
+        section,
+        key,
+        text,
+        flag,
+    })
 }
 
 /// A flag that can be given several times.

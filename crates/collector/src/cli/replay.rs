@@ -7,8 +7,10 @@ use clap::Args;
 
 /// Send recorded BMP streams (raw, `.zst` or pcap) to a collector.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  arancini replay --to 127.0.0.1:4000 capture.bmp.zst\n  \
-    arancini replay --to 127.0.0.1:4000 --from 127.0.0.2,127.0.0.3 --paced --speed 10 capture.pcap")]
+#[command(
+    after_help = "Examples:\n  arancini replay --to 127.0.0.1:4000 capture.bmp.zst\n  \
+    arancini replay --to 127.0.0.1:4000 --from 127.0.0.2,127.0.0.3 --paced --speed 10 capture.pcap"
+)]
 pub struct ReplayArgs {
     /// The streams.
     #[arg(required = true, value_name = "FILE")]

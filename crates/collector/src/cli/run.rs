@@ -13,8 +13,10 @@ use crate::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
 /// Works without any configuration: listens on [::]:4000 and writes segment files under ./arancini-data, unless a NATS
 /// server is given. SIGTERM and Ctrl-C stop it: what was decoded is published first.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
-    arancini --config /etc/arancini.toml run --log-format json")]
+#[command(
+    after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
+    arancini --config /etc/arancini.toml run --log-format json"
+)]
 pub struct RunArgs {
     /// Address that routers connect to; may be repeated [default: [::]:4000].
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
@@ -51,13 +53,23 @@ impl RunArgs {
     pub fn flags(&self) -> Vec<FlagValue> {
         [
             list_flag("listen", "address", "--listen", &self.listen),
-            flag("listen", "workers", "--workers", self.workers.map(|workers| workers.to_string())),
+            flag(
+                "listen",
+                "workers",
+                "--workers",
+                self.workers.map(|workers| workers.to_string()),
+            ),
             flag("publish", "sink", "--sink", word(self.sink)),
             list_flag("nats", "urls", "--nats", &self.nats),
             flag("file", "data_dir", "--data-dir", self.data_dir.clone()),
             flag("curation", "mode", "--curation", word(self.curation)),
             flag("control", "address", "--control", self.control.clone()),
-            flag("control", "enabled", "--no-control", self.no_control.then(|| "false".to_owned())),
+            flag(
+                "control",
+                "enabled",
+                "--no-control",
+                self.no_control.then(|| "false".to_owned()),
+            ),
             flag("log", "format", "--log-format", word(self.log_format)),
         ]
         .into_iter()

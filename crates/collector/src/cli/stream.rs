@@ -9,8 +9,10 @@ use crate::config::{Config, FlagValue};
 
 /// Create, check or show the JetStream stream that the collector publishes to.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  arancini stream create --nats nats://192.0.2.1:4222\n  \
-    arancini --config /etc/arancini.toml stream check")]
+#[command(
+    after_help = "Examples:\n  arancini stream create --nats nats://192.0.2.1:4222\n  \
+    arancini --config /etc/arancini.toml stream check"
+)]
 pub struct StreamArgs {
     /// What to do.
     #[command(subcommand)]

@@ -9,8 +9,10 @@ use crate::config::{Config, FlagValue};
 
 /// Follow a stream or a segment directory and print its updates.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  arancini tail --nats nats://127.0.0.1:4222 --origin-as 64512\n  \
-    arancini tail --data-dir arancini-data --json --from-start")]
+#[command(
+    after_help = "Examples:\n  arancini tail --nats nats://127.0.0.1:4222 --origin-as 64512\n  \
+    arancini tail --data-dir arancini-data --json --from-start"
+)]
 pub struct TailArgs {
     /// URL of a NATS server; may be repeated.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
@@ -34,7 +36,12 @@ impl TailArgs {
             list_flag("nats", "urls", "--nats", &self.nats),
             flag("nats", "stream", "--stream", self.stream.clone()),
             flag("file", "data_dir", "--data-dir", self.data_dir.clone()),
-            flag("publish", "sink", "--data-dir", self.data_dir.as_ref().map(|_| "file".to_owned())),
+            flag(
+                "publish",
+                "sink",
+                "--data-dir",
+                self.data_dir.as_ref().map(|_| "file".to_owned()),
+            ),
         ]
         .into_iter()
         .flatten()

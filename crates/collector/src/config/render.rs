@@ -37,7 +37,11 @@ pub fn template() -> String {
             let _ = writeln!(text, "# {}", one_line(setting.doc));
             let _ = writeln!(text, "# Expected: {}.", setting.expected);
             let default = setting.default.as_deref().unwrap_or("\"\"");
-            let unset = if setting.default.is_none() { " # not set" } else { "" };
+            let unset = if setting.default.is_none() {
+                " # not set"
+            } else {
+                ""
+            };
             let _ = writeln!(text, "# {} = {default}{unset}\n", setting.key);
         }
     }
@@ -110,5 +114,8 @@ fn one_line(doc: &str) -> String {
 }
 
 fn default_cell(setting: &SettingInfo) -> String {
-    setting.default.as_deref().map_or_else(|| "not set".to_owned(), |default| format!("`{default}`"))
+    setting
+        .default
+        .as_deref()
+        .map_or_else(|| "not set".to_owned(), |default| format!("`{default}`"))
 }

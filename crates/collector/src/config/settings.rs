@@ -55,7 +55,11 @@ impl SettingInfo {
         if self.section.is_empty() {
             format!("ARANCINI_{}", self.key.to_ascii_uppercase())
         } else {
-            format!("ARANCINI_{}__{}", self.section.to_ascii_uppercase(), self.key.to_ascii_uppercase())
+            format!(
+                "ARANCINI_{}__{}",
+                self.section.to_ascii_uppercase(),
+                self.key.to_ascii_uppercase()
+            )
         }
     }
 }

@@ -191,8 +191,16 @@ mod tests {
         assert!(prefix.contains("::ffff:192.0.2.1".parse().unwrap()));
         assert!(!prefix.contains("192.0.2.128".parse().unwrap()));
         assert!(!prefix.contains("2001:db8::1".parse().unwrap()));
-        assert!(any_source().iter().any(|any| any.contains("203.0.113.1".parse().unwrap())));
-        assert!(any_source().iter().any(|any| any.contains("2001:db8::1".parse().unwrap())));
+        assert!(
+            any_source()
+                .iter()
+                .any(|any| any.contains("203.0.113.1".parse().unwrap()))
+        );
+        assert!(
+            any_source()
+                .iter()
+                .any(|any| any.contains("2001:db8::1".parse().unwrap()))
+        );
         assert!("192.0.2.0/33".parse::<IpPrefix>().is_err());
     }
 

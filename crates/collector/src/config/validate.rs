@@ -18,7 +18,10 @@ const LEAST_BATCH_BYTES: usize = 4096;
 
 /// Everything that is wrong with the settings as a whole.
 pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
-    let mut check = Check { places, errors: Vec::new() };
+    let mut check = Check {
+        places,
+        errors: Vec::new(),
+    };
     listen_and_limits(config, &mut check);
     publish(config, &mut check);
     nats(config, &mut check);
@@ -49,9 +52,17 @@ impl Check<'_> {
 
     fn within(&mut self, key: &str, value: usize, least: usize, most: usize) {
         if value < least {
-            self.fail(key, format!("{value} is too small"), format!("write at least {least}"));
+            self.fail(
+                key,
+                format!("{value} is too small"),
+                format!("write at least {least}"),
+            );
         } else if value > most {
-            self.fail(key, format!("{value} is too large"), format!("write at most {most}"));
+            self.fail(
+                key,
+                format!("{value} is too large"),
+                format!("write at most {most}"),
+            );
         }
     }
 
@@ -66,7 +77,11 @@ impl Check<'_> {
 
 fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
     if config.listen.address.is_empty() {
-        check.fail("listen.address", "no address is left", "write at least one, like \"[::]:4000\"");
+        check.fail(
+            "listen.address",
+            "no address is left",
+            "write at least one, like \"[::]:4000\"",
+        );
     }
     if config.ingest.backend == BackendKind::Registered {
         check.fail(
@@ -75,7 +90,12 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
             "write \"auto\" or \"readiness\"",
         );
     }
-    check.within("ingest.slot_bytes", config.ingest.slot_bytes, LEAST_SLOT_BYTES, MOST_MESSAGE_BYTES);
+    check.within(
+        "ingest.slot_bytes",
+        config.ingest.slot_bytes,
+        LEAST_SLOT_BYTES,
+        MOST_MESSAGE_BYTES,
+    );
     check.within(
         "limits.max_message_bytes",
         config.limits.max_message_bytes,
@@ -83,10 +103,24 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
         MOST_MESSAGE_BYTES,
     );
     check.within("limits.max_sessions", config.limits.max_sessions, 1, usize::MAX);
-    check.within("limits.max_sessions_per_source", config.limits.max_sessions_per_source, 1, usize::MAX);
-    check.within("limits.max_peers_per_router", config.limits.max_peers_per_router, 1, usize::MAX);
+    check.within(
+        "limits.max_sessions_per_source",
+        config.limits.max_sessions_per_source,
+        1,
+        usize::MAX,
+    );
+    check.within(
+        "limits.max_peers_per_router",
+        config.limits.max_peers_per_router,
+        1,
+        usize::MAX,
+    );
     if config.limits.allow.is_empty() {
-        check.fail("limits.allow", "no router may connect", "write at least one prefix");
+        check.fail(
+            "limits.allow",
+            "no router may connect",
+            "write at least one prefix",
+        );
     }
 }
 
@@ -100,9 +134,18 @@ fn publish(config: &Config, check: &mut Check<'_>) {
         );
     }
     if publish.max_updates == 0 {
-        check.fail("publish.max_updates", "a batch must hold something", "write at least 1");
+        check.fail(
+            "publish.max_updates",
+            "a batch must hold something",
+            "write at least 1",
+        );
     }
-    check.within("publish.max_batch_bytes", publish.max_batch_bytes, LEAST_BATCH_BYTES, MOST_MESSAGE_BYTES);
+    check.within(
+        "publish.max_batch_bytes",
+        publish.max_batch_bytes,
+        LEAST_BATCH_BYTES,
+        MOST_MESSAGE_BYTES,
+    );
     check.within("publish.bridge_batches", publish.bridge_batches, 1, usize::MAX);
     if publish.window_bytes < publish.max_batch_bytes {
         check.fail(
@@ -112,7 +155,11 @@ fn publish(config: &Config, check: &mut Check<'_>) {
         );
     }
     if config.file.segment_bytes == 0 {
-        check.fail("file.segment_bytes", "a segment must hold something", "write at least 1048576");
+        check.fail(
+            "file.segment_bytes",
+            "a segment must hold something",
+            "write at least 1048576",
+        );
     }
 }
 
@@ -139,8 +186,16 @@ fn nats(config: &Config, check: &mut Check<'_>) {
             check.fail("nats.urls", "a server has no host", "write nats://HOST:4222");
         }
     }
-    if nats.stream.is_empty() || nats.stream.contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c)) {
-        check.fail("nats.stream", "this can't name a stream", "leave out spaces and any of . * > / \\");
+    if nats.stream.is_empty()
+        || nats
+            .stream
+            .contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c))
+    {
+        check.fail(
+            "nats.stream",
+            "this can't name a stream",
+            "leave out spaces and any of . * > / \\",
+        );
     }
     check.within("nats.replicas", usize::from(nats.replicas), 1, 5);
     if nats.duplicate_window_s == 0 {
@@ -151,8 +206,18 @@ fn nats(config: &Config, check: &mut Check<'_>) {
         );
     }
     for (value, file) in [
-        ("password", ("password_file", nats.password.is_some(), nats.password_file.is_some())),
-        ("token", ("token_file", nats.token.is_some(), nats.token_file.is_some())),
+        (
+            "password",
+            (
+                "password_file",
+                nats.password.is_some(),
+                nats.password_file.is_some(),
+            ),
+        ),
+        (
+            "token",
+            ("token_file", nats.token.is_some(), nats.token_file.is_some()),
+        ),
     ] {
         if file.1 && file.2 {
             let key = format!("nats.{}", file.0);
@@ -161,9 +226,17 @@ fn nats(config: &Config, check: &mut Check<'_>) {
     }
     let password = nats.password.is_some() || nats.password_file.is_some();
     if nats.user.is_some() && !password {
-        check.fail("nats.user", "there is no password for the user", "set nats.password_file");
+        check.fail(
+            "nats.user",
+            "there is no password for the user",
+            "set nats.password_file",
+        );
     } else if nats.user.is_none() && password {
-        let key = if nats.password.is_some() { "nats.password" } else { "nats.password_file" };
+        let key = if nats.password.is_some() {
+            "nats.password"
+        } else {
+            "nats.password_file"
+        };
         check.fail(key, "there is no user for the password", "set nats.user");
     }
     let ways = [
@@ -177,9 +250,17 @@ fn nats(config: &Config, check: &mut Check<'_>) {
         check.fail(second, format!("{first} is set too"), "choose one way to log in");
     }
     match (&nats.tls_cert_file, &nats.tls_key_file) {
-        (Some(_), None) => check.fail("nats.tls_cert_file", "its key is missing", "set nats.tls_key_file"),
+        (Some(_), None) => check.fail(
+            "nats.tls_cert_file",
+            "its key is missing",
+            "set nats.tls_key_file",
+        ),
         (None, Some(_)) => {
-            check.fail("nats.tls_key_file", "its certificate is missing", "set nats.tls_cert_file");
+            check.fail(
+                "nats.tls_key_file",
+                "its certificate is missing",
+                "set nats.tls_cert_file",
+            );
         }
         _ => {}
     }
@@ -197,6 +278,7 @@ fn nats(config: &Config, check: &mut Check<'_>) {
 /// Whether the text is one or more non-empty subject tokens without wildcards.
 fn is_subject(text: &str) -> bool {
     text.split('.').all(|token| {
-        !token.is_empty() && !token.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
+        !token.is_empty()
+            && !token.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
     })
 }

@@ -35,8 +35,9 @@ impl Value {
     pub(crate) fn from_toml(value: &DeValue<'_>) -> Self {
         match value {
             DeValue::String(text) => Self::Text(text.to_string()),
-            DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
-                .map_or(Self::Other, Self::Integer),
+            DeValue::Integer(number) => {
+                i128::from_str_radix(number.as_str(), number.radix()).map_or(Self::Other, Self::Integer)
+            }
             DeValue::Boolean(flag) => Self::Boolean(*flag),
             DeValue::Array(items) => {
                 Self::List(items.iter().map(|item| Self::from_toml(item.get_ref())).collect())
@@ -287,4 +288,12 @@ macro_rules! words {
         }
     )* };
 }
-words!(BackendKind, DriverKind, CurationKind, SinkKind, OnFull, CompressionKind, LogFormat);
+words!(
+    BackendKind,
+    DriverKind,
+    CurationKind,
+    SinkKind,
+    OnFull,
+    CompressionKind,
+    LogFormat
+);

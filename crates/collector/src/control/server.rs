@@ -1,0 +1,220 @@
+//! The HTTP server and its routes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::{BindError, ControlSource, metrics};
+
+/// The content type that a scraper is told (OpenMetrics 1.0).
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const INDEX: &str = "arancini\n\n/metrics  figures, for Prometheus\n/healthz  does the process live\n/readyz   do updates get through, and why not\n";
+
+/// A running control port; it stops when this is dropped.
+#[derive(Debug)]
+pub struct ControlServer {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl ControlServer {
+    /// Listens on the address (port 0: any free one) and serves on the runtime.
+    ///
+    /// # Errors
+    /// When the address can't be listened on.
+    pub fn spawn(
+        runtime: &Handle,
+        address: SocketAddr,
+        source: Arc<dyn ControlSource>,
+    ) -> Result<Self, BindError> {
+        metrics::note_start();
+        let failed = |source| BindError {
+            what: "the control port",
+            address,
+            source,
+        };
+        let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener).map_err(failed)?
+        };
+        let task = runtime.spawn(async move {
+            if let Err(error) = axum::serve(listener, routes(source)).await {
+                tracing::error!(%error, "the control port stopped; restart the collector to get it back");
+            }
+        });
+        Ok(Self { address: bound, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn routes(source: Arc<dyn ControlSource>) -> Router {
+    Router::new()
+        .route("/", get(|| async { INDEX }))
+        .route("/metrics", get(show_metrics))
+        .route(
+            "/healthz",
+            get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }),
+        )
+        .route("/readyz", get(show_readiness))
+        .with_state(source)
+}
+
+async fn show_metrics(State(source): State<Arc<dyn ControlSource>>) -> Response {
+    match metrics::render(&source) {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the metrics could not be written\n",
+        )
+            .into_response(),
+    }
+}
+
+async fn show_readiness(State(source): State<Arc<dyn ControlSource>>) -> Response {
+    let readiness = source.readiness();
+    let status = if readiness.is_ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, axum::Json(readiness.to_json())).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fmt;
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::control::{Metrics, Problem, Readiness};
+
+    struct Fake {
+        ready: bool,
+    }
+
+    impl ControlSource for Fake {
+        fn metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+            let mut messages = metrics.counter("messages", "BMP messages")?;
+            messages.sample(&[("type", "peer_up")], 2)?;
+            messages.sample(&[("type", "route_monitoring")], 3)?;
+            metrics.gauge("sessions", "Open sessions")?.sample(&[], 1)?;
+            metrics.histogram(
+                "ack_seconds",
+                "Time to the ack",
+                0.25,
+                &[(0.1, 1), (f64::INFINITY, 1)],
+            )
+        }
+
+        fn readiness(&self) -> Readiness {
+            if self.ready {
+                return Readiness::READY;
+            }
+            Readiness {
+                problems: vec![Problem {
+                    part: "sink",
+                    reason: "the stream is missing".to_owned(),
+                    remedy: "arancini stream create".to_owned(),
+                }],
+            }
+        }
+    }
+
+    /// One real request over TCP; returns status line and headers, and the body.
+    fn request(ready: bool, path: &str) -> (String, String) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = ControlServer::spawn(runtime.handle(), any_port, Arc::new(Fake { ready })).unwrap();
+        let mut answer = String::new();
+        runtime.block_on(async {
+            let mut stream = TcpStream::connect(server.address()).await.unwrap();
+            let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.read_to_string(&mut answer).await.unwrap();
+        });
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    #[test]
+    fn metrics_are_served_as_openmetrics() {
+        let (head, body) = request(true, "/metrics");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(head.contains(METRICS_TYPE), "{head}");
+        let version = env!("CARGO_PKG_VERSION");
+        for line in [
+            "# TYPE arancini_messages counter".to_owned(),
+            "arancini_messages_total{type=\"route_monitoring\"} 3".to_owned(),
+            "arancini_sessions 1".to_owned(),
+            "arancini_ack_seconds_bucket{le=\"0.1\"} 1".to_owned(),
+            "arancini_ack_seconds_bucket{le=\"+Inf\"} 2".to_owned(),
+            "arancini_ack_seconds_count 2".to_owned(),
+            format!("arancini_build_info{{version=\"{version}\"}} 1"),
+        ] {
+            assert!(
+                body.lines().any(|found| found == line),
+                "{line} is not in\n{body}"
+            );
+        }
+        assert!(body.ends_with("# EOF\n"), "{body}");
+    }
+
+    #[test]
+    fn not_ready_says_why_and_what_to_do() {
+        let (head, body) = request(false, "/readyz");
+        assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["ready"], false);
+        assert_eq!(body["problems"][0]["reason"], "the stream is missing");
+        assert_eq!(body["problems"][0]["remedy"], "arancini stream create");
+    }
+
+    #[test]
+    fn ready_and_healthy_are_200() {
+        assert!(request(true, "/readyz").0.starts_with("HTTP/1.1 200"));
+        assert!(request(false, "/healthz").0.starts_with("HTTP/1.1 200"));
+        assert!(request(true, "/nothing").0.starts_with("HTTP/1.1 404"));
+    }
+
+    #[test]
+    fn a_taken_port_says_whom_to_ask() {
+        let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = taken.local_addr().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let error =
+            ControlServer::spawn(runtime.handle(), address, Arc::new(Fake { ready: true })).unwrap_err();
+        let expected = format!("ss -ltnp 'sport = :{}'", address.port());
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+}

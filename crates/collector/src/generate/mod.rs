@@ -1,0 +1,20 @@
+//! Synthetic BMP: single messages for tests, and whole tables with churn whose outcome is known exactly.
+//!
+//! Everything is a function of its arguments, seed included: the same call gives the same bytes on every machine.
+
+mod bmp;
+mod expected;
+mod open;
+mod random;
+mod scenario;
+mod update;
+
+pub use bmp::{
+    Peer, PeerDown, Statistic, initiation, initiation_with, peer_down, peer_up, route_monitoring,
+    statistics_report, termination,
+};
+pub use expected::{Expected, ExpectedRoute};
+pub use open::{AddPathMode, Open};
+pub use random::Random;
+pub use scenario::{Ending, Scenario, ScenarioStream};
+pub use update::{Attributes, Nlri, Origin, Prefix, Update, end_of_rib};

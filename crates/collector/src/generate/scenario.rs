@@ -1,0 +1,398 @@
+//! A router with its peers, their tables and some churn, of which the outcome is known.
+//!
+//! Every peer announces the same prefixes. Prefixes that share an UPDATE in the dump form a group and keep together, so
+//! that a group can be announced again unchanged. A round of churn takes a tenth of the groups, a different tenth each
+//! round: of four groups, two change their path, one is withdrawn, one is announced again unchanged. A group that was
+//! withdrawn in an earlier round is announced instead.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use arancini_wire::iana::AfiSafi;
+
+use super::bmp::{Peer, PeerDown, initiation, peer_down, peer_up, route_monitoring, termination};
+use super::open::Open;
+use super::random::Random;
+use super::update::{Attributes, Origin, Prefix, Update, end_of_rib};
+
+/// How a scenario's session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// It just stops: the caller decides.
+    #[default]
+    Open,
+    /// Every peer goes down.
+    PeersDown,
+    /// The router says goodbye (Termination).
+    Termination,
+}
+
+/// What to generate. The same scenario gives the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// The router's sysName.
+    pub sys_name: String,
+    /// How many peers.
+    pub peers: u16,
+    /// How many prefixes each peer announces; at most [`Scenario::MOST_PREFIXES`] are.
+    pub prefixes_per_peer: u32,
+    /// How many of a hundred prefixes are IPv6.
+    pub ipv6_percent: u32,
+    /// How many prefixes share an UPDATE; at least 1, at most [`Scenario::MOST_PREFIXES_PER_UPDATE`].
+    pub prefixes_per_update: u32,
+    /// How many rounds of churn follow the dump; each is a tenth of the table.
+    pub churn_rounds: u32,
+    /// How it ends.
+    pub ending: Ending,
+    /// What the details follow from.
+    pub seed: u64,
+}
+
+impl Default for Scenario {
+    /// A small one: 2 peers with 1,000 prefixes each, a fifth of them IPv6, and two rounds of churn.
+    fn default() -> Self {
+        Self {
+            sys_name: "generated".to_owned(),
+            peers: 2,
+            prefixes_per_peer: 1000,
+            ipv6_percent: 20,
+            prefixes_per_update: 1,
+            churn_rounds: 2,
+            ending: Ending::Open,
+            seed: 1,
+        }
+    }
+}
+
+/// A tenth of the groups takes part in a round of churn.
+const CHURN_SHARE: usize = 10;
+/// A chunk of the stream is closed when it reaches this size.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// One thing that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Initiation,
+    PeerUp {
+        peer: u16,
+    },
+    Announce {
+        peer: u16,
+        group: usize,
+        version: u32,
+        new: bool,
+    },
+    Withdraw {
+        peer: u16,
+        group: usize,
+    },
+    EndOfRib {
+        peer: u16,
+        family: AfiSafi,
+    },
+    PeerDown {
+        peer: u16,
+    },
+    Termination,
+}
+
+impl Scenario {
+    /// The most prefixes of a peer: beyond, the address space used here would run out.
+    pub const MOST_PREFIXES: u32 = 2_000_000;
+    /// The most prefixes in an UPDATE: beyond, it could outgrow 4,096 octets.
+    pub const MOST_PREFIXES_PER_UPDATE: u32 = 200;
+
+    /// 4 peers × 100,000 prefixes, a fifth IPv6, two rounds of churn: 480,000 route elements.
+    #[must_use]
+    pub fn elements_480k(prefixes_per_update: u32) -> Self {
+        Self {
+            peers: 4,
+            prefixes_per_peer: 100_000,
+            prefixes_per_update,
+            ..Self::default()
+        }
+    }
+
+    /// The stream, in chunks of whole BMP messages of about 64 KiB.
+    #[must_use]
+    pub fn stream(&self) -> ScenarioStream {
+        let groups = self.groups();
+        ScenarioStream {
+            scenario: self.clone(),
+            steps: self.steps(&groups),
+            groups,
+            sent: 0,
+        }
+    }
+
+    /// The whole stream at once.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.stream().flatten().collect()
+    }
+
+    /// The per-peer header of a peer.
+    #[must_use]
+    pub fn peer(&self, index: u16) -> Peer {
+        let number = u32::from(index) + 1;
+        let bgp_id = Ipv4Addr::from_bits(0x0a00_0000 | number);
+        // Every fourth peer is IPv6, every second has an AS number that needs four octets.
+        let address = if index % 4 == 3 {
+            IpAddr::V6(Ipv6Addr::from_bits(PEER_NETWORK_V6 | u128::from(number)))
+        } else {
+            IpAddr::V4(Ipv4Addr::from_bits(PEER_NETWORK_V4 | number))
+        };
+        let asn = if index % 2 == 1 {
+            4_200_000_000 + u32::from(index)
+        } else {
+            64_512 + u32::from(index % 512)
+        };
+        Peer::new(address, asn, bgp_id)
+    }
+
+    /// The attributes of a group at a version.
+    pub(super) fn attributes(&self, peer: u16, group: usize, version: u32) -> Attributes {
+        let mut random = Random::of(&[self.seed, u64::from(peer), group as u64]);
+        let own = self.peer(peer);
+        let number = u32::from(peer) + 1;
+        let mut path = vec![own.asn];
+        for _ in 0..1 + random.below(5) {
+            path.push(if random.percent(20) {
+                4_200_010_000 + random.below(5000)
+            } else {
+                1000 + random.below(60_000)
+            });
+        }
+        let mut attributes = Attributes::new(
+            &path,
+            Ipv4Addr::from_bits(PEER_NETWORK_V4 | number),
+            Ipv6Addr::from_bits(PEER_NETWORK_V6 | u128::from(number)),
+        );
+        attributes.origin = match random.below(20) {
+            0 => Origin::Incomplete,
+            1 => Origin::Egp,
+            _ => Origin::Igp,
+        };
+        attributes.multi_exit_disc = random.percent(30).then(|| random.below(200));
+        attributes.atomic_aggregate = random.percent(3);
+        attributes.aggregator = random.percent(5).then(|| (own.asn, own.bgp_id));
+        for _ in 0..random.below(6) {
+            attributes
+                .communities
+                .push((1000 + random.below(60_000) as u16, random.below(65_536) as u16));
+        }
+        if random.percent(15) {
+            attributes
+                .large_communities
+                .push((own.asn, random.below(1000), random.below(1000)));
+        }
+        // Each version goes through another AS, so each is a change.
+        if version > 0 {
+            attributes.as_path.insert(1, 100_000 + version);
+        }
+        attributes
+    }
+
+    /// The groups of prefixes that share an UPDATE, the same for every peer.
+    pub(super) fn groups(&self) -> Arc<[Vec<Prefix>]> {
+        let count = self.prefixes_per_peer.min(Self::MOST_PREFIXES);
+        let share = self.prefixes_per_update.clamp(1, Self::MOST_PREFIXES_PER_UPDATE) as usize;
+        let v6_count = (u64::from(count) * u64::from(self.ipv6_percent.min(100)) / 100) as u32;
+        let mut random = Random::of(&[self.seed, u64::MAX]);
+        let v4 = prefixes_v4(count - v6_count, &mut random);
+        let v6 = prefixes_v6(v6_count, &mut random);
+        v4.chunks(share)
+            .chain(v6.chunks(share))
+            .map(<[Prefix]>::to_vec)
+            .collect()
+    }
+
+    /// Everything that happens, in order.
+    pub(super) fn steps(&self, groups: &[Vec<Prefix>]) -> Box<dyn Iterator<Item = Step> + Send> {
+        let (peers, count, rounds) = (self.peers, groups.len(), self.churn_rounds);
+        let ending = self.ending;
+        let opening = std::iter::once(Step::Initiation).chain((0..peers).map(|peer| Step::PeerUp { peer }));
+        let dump = (0..peers).flat_map(move |peer| {
+            (0..count)
+                .map(move |group| Step::Announce {
+                    peer,
+                    group,
+                    version: 0,
+                    new: true,
+                })
+                .chain(
+                    [AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST]
+                        .map(|family| Step::EndOfRib { peer, family }),
+                )
+        });
+        let churn = (0..peers).flat_map(move |peer| {
+            let mut states = vec![
+                GroupState {
+                    version: 0,
+                    present: true
+                };
+                count
+            ];
+            (0..rounds as usize * (count / CHURN_SHARE)).filter_map(move |index| {
+                let group = index % count;
+                states.get_mut(group).map(|state| state.churn(peer, group, index))
+            })
+        });
+        let farewell: Box<dyn Iterator<Item = Step> + Send> = match ending {
+            Ending::Open => Box::new(std::iter::empty()),
+            Ending::PeersDown => Box::new((0..peers).map(|peer| Step::PeerDown { peer })),
+            Ending::Termination => Box::new(std::iter::once(Step::Termination)),
+        };
+        Box::new(opening.chain(dump).chain(churn).chain(farewell))
+    }
+
+    fn write(&self, step: Step, groups: &[Vec<Prefix>], sent: u64, out: &mut Vec<u8>) {
+        let peer_now = |index| {
+            let peer = self.peer(index);
+            // A message each 10 µs, so that a paced replay of this takes the time of 100,000 messages a second.
+            let elapsed = sent * 10;
+            peer.at(
+                peer.seconds + (elapsed / 1_000_000) as u32,
+                (elapsed % 1_000_000) as u32,
+            )
+        };
+        let prefixes = |group: usize| groups.get(group).into_iter().flatten().copied();
+        out.extend(match step {
+            Step::Initiation => initiation(&self.sys_name, "Arancini synthetic router"),
+            Step::PeerUp { peer } => {
+                let header = peer_now(peer);
+                let local = if header.address.is_ipv6() {
+                    IpAddr::V6(Ipv6Addr::from_bits(PEER_NETWORK_V6))
+                } else {
+                    IpAddr::V4(Ipv4Addr::from_bits(PEER_NETWORK_V4 | 0xffff))
+                };
+                let sent = Open::new(65_551, Ipv4Addr::from_bits(0x0aff_ffff));
+                peer_up(&header, local, &sent, &Open::new(header.asn, header.bgp_id))
+            }
+            Step::Announce {
+                peer, group, version, ..
+            } => {
+                let update = Update::announce(prefixes(group), self.attributes(peer, group, version));
+                route_monitoring(&peer_now(peer), &update.to_bytes())
+            }
+            Step::Withdraw { peer, group } => {
+                route_monitoring(&peer_now(peer), &Update::withdraw(prefixes(group)).to_bytes())
+            }
+            Step::EndOfRib { peer, family } => route_monitoring(&peer_now(peer), &end_of_rib(family)),
+            Step::PeerDown { peer } => peer_down(&peer_now(peer), &PeerDown::RemoteSilent),
+            Step::Termination => termination(0),
+        });
+    }
+}
+
+/// Peers' IPv4 addresses: 100.64.0.0/16 (RFC 6598).
+const PEER_NETWORK_V4: u32 = 0x6440_0000;
+/// Peers' IPv6 addresses: 2001:db8::/32 (RFC 3849).
+const PEER_NETWORK_V6: u128 = 0x2001_0db8 << 96;
+
+/// Where a group stands.
+#[derive(Debug, Clone, Copy)]
+struct GroupState {
+    version: u32,
+    present: bool,
+}
+
+impl GroupState {
+    fn churn(&mut self, peer: u16, group: usize, index: usize) -> Step {
+        let was_present = std::mem::replace(&mut self.present, true);
+        match index % 4 {
+            0 | 1 => {
+                self.version += 1;
+                Step::Announce {
+                    peer,
+                    group,
+                    version: self.version,
+                    new: true,
+                }
+            }
+            2 if was_present => {
+                self.present = false;
+                Step::Withdraw { peer, group }
+            }
+            _ => Step::Announce {
+                peer,
+                group,
+                version: self.version,
+                new: !was_present,
+            },
+        }
+    }
+}
+
+/// Distinct IPv4 prefixes with lengths spread as in the global table, from 1.0.0.0 upwards.
+fn prefixes_v4(count: u32, random: &mut Random) -> Vec<Prefix> {
+    let mut next = 0x0100_0000_u64;
+    (0..count)
+        .map(|_| {
+            let length = match random.below(200) {
+                0 => 16,
+                1..=5 => 19,
+                6..=15 => 20,
+                16..=27 => 21,
+                28..=53 => 22,
+                54..=77 => 23,
+                _ => 24,
+            };
+            let size = 1_u64 << (32 - length);
+            let start = next.next_multiple_of(size);
+            next = start + size;
+            Prefix::new(IpAddr::V4(Ipv4Addr::from_bits(start as u32)), length)
+        })
+        .collect()
+}
+
+/// Distinct IPv6 prefixes with lengths spread as in the global table, from 2a00:: upwards.
+fn prefixes_v6(count: u32, random: &mut Random) -> Vec<Prefix> {
+    let mut next = 0x2a00_u128 << 112;
+    (0..count)
+        .map(|_| {
+            let length = match random.below(100) {
+                0..=9 => 32,
+                10..=15 => 36,
+                16..=29 => 40,
+                30..=43 => 44,
+                _ => 48,
+            };
+            let size = 1_u128 << (128 - length);
+            let start = next.next_multiple_of(size);
+            next = start + size;
+            Prefix::new(IpAddr::V6(Ipv6Addr::from_bits(start)), length)
+        })
+        .collect()
+}
+
+/// The bytes of a scenario, made as they are asked for.
+pub struct ScenarioStream {
+    scenario: Scenario,
+    groups: Arc<[Vec<Prefix>]>,
+    steps: Box<dyn Iterator<Item = Step> + Send>,
+    sent: u64,
+}
+
+impl std::fmt::Debug for ScenarioStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScenarioStream")
+            .field("scenario", &self.scenario)
+            .field("sent", &self.sent)
+            .finish()
+    }
+}
+
+impl Iterator for ScenarioStream {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES + 4096);
+        while chunk.len() < CHUNK_BYTES {
+            let Some(step) = self.steps.next() else { break };
+            self.scenario.write(step, &self.groups, self.sent, &mut chunk);
+            self.sent += 1;
+        }
+        (!chunk.is_empty()).then_some(chunk)
+    }
+}
