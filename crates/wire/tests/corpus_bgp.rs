@@ -92,7 +92,7 @@ impl Tally {
         self.field(ipv4, update.nlri(), true);
         if let Some(reach) = attributes.mp_reach {
             self.field(reach.family, reach.nlri, true);
-            reach.next_hop_mapped();
+            assert!(reach.next_hop.is_empty() || reach.next_hop_mapped().is_some());
         }
         if let Some(unreach) = attributes.mp_unreach {
             self.field(unreach.family, unreach.nlri, false);

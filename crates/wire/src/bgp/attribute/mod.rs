@@ -466,6 +466,10 @@ impl<'a> PathAttributes<'a> {
     /// The fault of announcing routes without a mandatory attribute (RFC 7606 §3 d): ORIGIN, AS_PATH, and NEXT_HOP for
     /// routes in the NLRI field. `None` where nothing is announced. An attribute that is there but malformed is
     /// not missing.
+    ///
+    /// It is not among [`faults`](Self::faults), because the caller has to judge it by the RIB view: only Adj-RIB-In
+    /// before policy mirrors what a peer sent. In the others the router wrote the UPDATE itself, of a route that it
+    /// holds, and some routers leave attributes out there (GoBGP AS_PATH, an FRR NEXT_HOP): such a route is true.
     #[inline]
     #[must_use]
     pub fn missing_mandatory(&self, has_ipv4_nlri: bool) -> Option<Fault> {
