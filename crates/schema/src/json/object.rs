@@ -1,0 +1,129 @@
+//! A JSON object or array that is written as it is told, nothing kept.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use capnp::text;
+
+/// An open object or array: members are parted by commas, [`Members::end`] closes it.
+pub(super) struct Members<'w, W: Write> {
+    out: &'w mut W,
+    first: bool,
+    close: &'static [u8],
+}
+
+impl<'w, W: Write> Members<'w, W> {
+    pub(super) fn object(out: &'w mut W) -> io::Result<Self> {
+        out.write_all(b"{")?;
+        Ok(Self {
+            out,
+            first: true,
+            close: b"}",
+        })
+    }
+
+    fn separate(&mut self) -> io::Result<()> {
+        if !self.first {
+            self.out.write_all(b",")?;
+        }
+        self.first = false;
+        Ok(())
+    }
+
+    /// Names are the schema's: nothing in them needs escaping.
+    fn name(&mut self, name: &str) -> io::Result<()> {
+        self.separate()?;
+        write!(self.out, "\"{name}\":")
+    }
+
+    /// A number or a truth value.
+    pub(super) fn plain(&mut self, name: &str, value: impl Display) -> io::Result<()> {
+        self.name(name)?;
+        write!(self.out, "{value}")
+    }
+
+    /// A number, left out when it is 0.
+    pub(super) fn nonzero(&mut self, name: &str, value: u64) -> io::Result<()> {
+        if value == 0 {
+            return Ok(());
+        }
+        self.plain(name, value)
+    }
+
+    /// Text that needs no escaping: addresses, names, hexadecimal digits.
+    pub(super) fn safe_text(&mut self, name: &str, value: impl Display) -> io::Result<()> {
+        self.name(name)?;
+        write!(self.out, "\"{value}\"")
+    }
+
+    /// Text of others, left out when empty. What is not UTF-8 is replaced.
+    pub(super) fn text(&mut self, name: &str, value: text::Reader<'_>) -> io::Result<()> {
+        if value.as_bytes().is_empty() {
+            return Ok(());
+        }
+        self.name(name)?;
+        let value = String::from_utf8_lossy(value.as_bytes());
+        serde_json::to_writer(&mut *self.out, &value).map_err(io::Error::from)
+    }
+
+    /// An object inside.
+    pub(super) fn inner(&mut self, name: &str) -> io::Result<Members<'_, W>> {
+        self.name(name)?;
+        Members::object(self.out)
+    }
+
+    /// An array inside.
+    pub(super) fn array(&mut self, name: &str) -> io::Result<Members<'_, W>> {
+        self.name(name)?;
+        self.out.write_all(b"[")?;
+        Ok(Members {
+            out: self.out,
+            first: true,
+            close: b"]",
+        })
+    }
+
+    /// An array of numbers, left out when empty.
+    pub(super) fn numbers(
+        &mut self,
+        name: &str,
+        values: impl ExactSizeIterator<Item = u32>,
+    ) -> io::Result<()> {
+        if values.len() == 0 {
+            return Ok(());
+        }
+        let mut array = self.array(name)?;
+        for value in values {
+            array.separate()?;
+            write!(array.out, "{value}")?;
+        }
+        array.end()
+    }
+
+    /// An array of texts that need no escaping, left out when empty.
+    pub(super) fn safe_texts<T: Display>(
+        &mut self,
+        name: &str,
+        values: impl ExactSizeIterator<Item = io::Result<T>>,
+    ) -> io::Result<()> {
+        if values.len() == 0 {
+            return Ok(());
+        }
+        let mut array = self.array(name)?;
+        for value in values {
+            array.separate()?;
+            write!(array.out, "\"{}\"", value?)?;
+        }
+        array.end()
+    }
+
+    /// The next object of an array.
+    pub(super) fn element(&mut self) -> io::Result<Members<'_, W>> {
+        self.separate()?;
+        Members::object(self.out)
+    }
+
+    pub(super) fn end(self) -> io::Result<()> {
+        self.out.write_all(self.close)
+    }
+}

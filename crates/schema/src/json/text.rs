@@ -1,0 +1,169 @@
+//! Values as people write them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use capnp::NotInSchema;
+
+use crate::update_capnp::{PeerEventKind, RibView, RouterEventKind, SegmentKind, WithdrawReason};
+
+/// An address of 16 bytes, IPv4 where it is mapped; `None` for any other length.
+pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let octets: [u8; 16] = bytes.try_into().ok()?;
+    Some(Ipv6Addr::from(octets).to_canonical())
+}
+
+/// A prefix address: its family decides, since an IPv6 prefix may lie in the mapped range.
+pub(super) fn prefix_address(bytes: &[u8], afi: u16) -> Option<IpAddr> {
+    let octets: [u8; 16] = bytes.try_into().ok()?;
+    match (afi, octets) {
+        (1, [.., a, b, c, d]) => Some(Ipv4Addr::new(a, b, c, d).into()),
+        _ => Some(Ipv6Addr::from(octets).into()),
+    }
+}
+
+/// A BGP identifier, router id or cluster id.
+pub(super) fn identifier(id: u32) -> Ipv4Addr {
+    Ipv4Addr::from(id)
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A route or peer distinguisher (RFC 4364 §4.2): `64512:100`, `192.0.2.1:100`, or `0x` and 16 digits.
+pub(super) struct Distinguisher(pub u64);
+
+impl fmt::Display for Distinguisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [t0, t1, a, b, c, d, e, g] = self.0.to_be_bytes();
+        match u16::from_be_bytes([t0, t1]) {
+            0 => {
+                let asn = u16::from_be_bytes([a, b]);
+                write!(f, "{asn}:{}", u32::from_be_bytes([c, d, e, g]))
+            }
+            1 => {
+                let number = u16::from_be_bytes([e, g]);
+                write!(f, "{}:{number}", Ipv4Addr::new(a, b, c, d))
+            }
+            2 => {
+                let number = u16::from_be_bytes([e, g]);
+                write!(f, "{}:{number}", u32::from_be_bytes([a, b, c, d]))
+            }
+            _ => write!(f, "{:#018x}", self.0),
+        }
+    }
+}
+
+/// An extended community (RFC 4360, RFC 5668): `rt:64512:100`, `ro:192.0.2.1:100`, or `0x` and its digits.
+pub(super) struct ExtendedCommunity<'a> {
+    pub type_high: u8,
+    pub type_low: u8,
+    pub value: &'a [u8],
+}
+
+impl fmt::Display for ExtendedCommunity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.type_low {
+            2 => Some("rt"),
+            3 => Some("ro"),
+            _ => None,
+        };
+        match (name, self.type_high, self.value) {
+            (Some(name), kind @ 0..=2, &[a, b, c, d, e, g]) => {
+                let distinguisher = u64::from_be_bytes([0, kind, a, b, c, d, e, g]);
+                write!(f, "{name}:{}", Distinguisher(distinguisher))
+            }
+            _ => write!(
+                f,
+                "0x{:02x}{:02x}{}",
+                self.type_high,
+                self.type_low,
+                Hex(self.value)
+            ),
+        }
+    }
+}
+
+/// An enumeration's name; the number of one that a newer schema has added.
+pub(super) struct Name<T>(pub Result<T, NotInSchema>);
+
+/// Names of an enumeration.
+pub(super) trait Named: Copy {
+    fn name(self) -> &'static str;
+}
+
+impl<T: Named> fmt::Display for Name<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(value) => f.write_str(value.name()),
+            Err(NotInSchema(number)) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl Named for RibView {
+    fn name(self) -> &'static str {
+        match self {
+            Self::AdjRibInPre => "adj-rib-in-pre",
+            Self::AdjRibInPost => "adj-rib-in-post",
+            Self::AdjRibOutPre => "adj-rib-out-pre",
+            Self::AdjRibOutPost => "adj-rib-out-post",
+            Self::LocRib => "loc-rib",
+        }
+    }
+}
+
+impl Named for WithdrawReason {
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Explicit => "explicit",
+            Self::PeerDown => "peer-down",
+            Self::SessionLost => "session-lost",
+            Self::NotReannounced => "not-reannounced",
+            Self::TreatAsWithdraw => "treat-as-withdraw",
+        }
+    }
+}
+
+impl Named for SegmentKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::AsSet => "as-set",
+            Self::AsSequence => "as-sequence",
+            Self::ConfedSequence => "confed-sequence",
+            Self::ConfedSet => "confed-set",
+        }
+    }
+}
+
+impl Named for PeerEventKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+impl Named for RouterEventKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SessionOpened => "session-opened",
+            Self::Initiation => "initiation",
+            Self::Lost => "lost",
+            Self::Stale => "stale",
+            Self::Back => "back",
+            Self::Terminated => "terminated",
+            Self::ResyncBegin => "resync-begin",
+            Self::ResyncEnd => "resync-end",
+        }
+    }
+}
