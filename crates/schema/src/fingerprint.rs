@@ -134,3 +134,84 @@ fn next_hop_of_mp_reach(value: &[u8]) -> &[u8] {
         .and_then(|&length| value.get(4..4 + usize::from(length)))
         .unwrap_or(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORIGIN: &[u8] = &[0x40, 1, 1, 0];
+    const NEXT_HOP: &[u8] = &[0x40, 3, 4, 192, 0, 2, 1];
+    const MED: &[u8] = &[0x80, 4, 4, 0, 0, 0, 9];
+    const MP_REACH: &[u8] = &[0x80, 14, 11, 0, 2, 1, 4, 1, 2, 3, 4, 0, 8, 0x20];
+    const MP_REACH_OTHER_NLRI: &[u8] = &[0x90, 14, 0, 12, 0, 2, 1, 4, 1, 2, 3, 4, 0, 16, 0x20, 1];
+    const MP_UNREACH: &[u8] = &[0x80, 15, 3, 0, 2, 1];
+
+    fn of(parts: &[&[u8]], carrier: Carrier) -> u64 {
+        of_attributes(&parts.concat(), carrier, &mut Scratch::new())
+    }
+
+    /// These numbers are in consumers' and snapshots' hands: they never change.
+    #[test]
+    fn the_algorithm_is_stable() {
+        let field = Carrier::UpdateField;
+        assert_eq!(of(&[], field), 0x2d06_8005_38d3_94c2);
+        assert_eq!(of(&[], field), xxh3_64(&[]));
+        let canonical = [
+            1, 0x40, 0, 1, 0, 3, 0x40, 0, 4, 192, 0, 2, 1, 4, 0x80, 0, 4, 0, 0, 0, 9,
+        ];
+        assert_eq!(of(&[ORIGIN, NEXT_HOP, MED], field), xxh3_64(&canonical));
+        let canonical = [1, 0x40, 0, 1, 0, 14, 0x80, 0, 4, 1, 2, 3, 4];
+        assert_eq!(
+            of(&[ORIGIN, MP_REACH], Carrier::MultiProtocol),
+            xxh3_64(&canonical)
+        );
+    }
+
+    #[test]
+    fn order_and_length_form_make_no_difference() {
+        let field = Carrier::UpdateField;
+        let sorted = of(&[ORIGIN, NEXT_HOP, MED], field);
+        assert_eq!(of(&[MED, ORIGIN, NEXT_HOP], field), sorted);
+        let extended_length: &[u8] = &[0x50, 1, 0, 1, 0];
+        assert_eq!(of(&[extended_length, NEXT_HOP, MED], field), sorted);
+    }
+
+    #[test]
+    fn a_route_is_told_from_its_company() {
+        let mp = Carrier::MultiProtocol;
+        let alone = of(&[ORIGIN, MP_REACH], mp);
+        assert_eq!(of(&[ORIGIN, MP_REACH_OTHER_NLRI], mp), alone);
+        assert_eq!(of(&[ORIGIN, NEXT_HOP, MP_REACH, MP_UNREACH], mp), alone);
+        let alone = of(&[ORIGIN, NEXT_HOP], Carrier::UpdateField);
+        assert_eq!(
+            of(&[ORIGIN, NEXT_HOP, MP_REACH, MP_UNREACH], Carrier::UpdateField),
+            alone
+        );
+    }
+
+    #[test]
+    fn what_differs_differs() {
+        let field = Carrier::UpdateField;
+        let other_med: &[u8] = &[0x80, 4, 4, 0, 0, 0, 8];
+        let partial: &[u8] = &[0xa0, 4, 4, 0, 0, 0, 9];
+        let base = of(&[ORIGIN, NEXT_HOP, MED], field);
+        assert_ne!(of(&[ORIGIN, NEXT_HOP, other_med], field), base);
+        assert_ne!(of(&[ORIGIN, NEXT_HOP, partial], field), base);
+        assert_ne!(of(&[ORIGIN, NEXT_HOP], field), base);
+        assert_ne!(with_labels(base, &[0, 0, 1]), base);
+        assert_ne!(with_labels(base, &[0, 0, 1]), with_labels(base, &[0, 1, 1]));
+        assert_eq!(with_labels(base, &[]), base);
+    }
+
+    proptest! {
+        #[test]
+        fn any_field_has_one(field in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut scratch = Scratch::new();
+            let first = of_attributes(&field, Carrier::MultiProtocol, &mut scratch);
+            prop_assert_eq!(of_attributes(&field, Carrier::MultiProtocol, &mut scratch), first);
+            prop_assert!(scratch.canonical.capacity() <= Scratch::CAPACITY);
+        }
+    }
+}

@@ -198,3 +198,97 @@ fn exactly<const N: usize, T: Copy + Default>(
     }
     parts.next().is_none().then_some(values)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn router(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn subjects_look_as_documented() {
+        let ipv4 = router("192.0.2.1");
+        assert_eq!(
+            updates_subject("arancini", ipv4, 64512, AfiSafi::IPV4_UNICAST),
+            "arancini.updates.v4_192_0_2_1.64512.1_1"
+        );
+        assert_eq!(
+            peers_subject("lab.bgp", router("2001:db8::1"), 1),
+            "lab.bgp.peers.v6_2001_db8_0_0_0_0_0_1.1"
+        );
+        assert_eq!(routers_subject("a", ipv4), "a.routers.v4_192_0_2_1");
+        assert_eq!(statistics_subject("a", ipv4, 7), "a.stats.v4_192_0_2_1.7");
+        assert_eq!(malformed_subject("a", ipv4), "a.malformed.v4_192_0_2_1");
+    }
+
+    #[test]
+    fn a_mapped_address_is_ipv4() {
+        let mapped = router("::ffff:192.0.2.1");
+        assert_eq!(router_token(mapped), "v4_192_0_2_1");
+        assert_eq!(router_of_token("v6_0_0_0_0_0_ffff_c000_201"), None);
+    }
+
+    #[test]
+    fn only_what_is_written_is_read() {
+        let parse = |subject| Subject::parse("a", subject);
+        assert!(parse("a.updates.v4_192_0_2_1.64512.1_1").is_some());
+        for subject in [
+            "",
+            "a",
+            "b.routers.v4_1_2_3_4",
+            "a.routers.v4_1_2_3",
+            "a.routers.v4_1_2_3_4_5",
+            "a.routers.v4_01_2_3_4",
+            "a.routers.v4_+1_2_3_4",
+            "a.routers.v4_1_2_3_256",
+            "a.routers.v6_2001_DB8_0_0_0_0_0_1",
+            "a.routers.v6_2001_db8_0_0_0_0_1",
+            "a.routers.v4_1_2_3_4.9",
+            "a.peers.v4_1_2_3_4",
+            "a.peers.v4_1_2_3_4.4294967296",
+            "a.updates.v4_1_2_3_4.1.1",
+            "a.updates.v4_1_2_3_4.1.1_256",
+            "a.unknown.v4_1_2_3_4",
+        ] {
+            assert_eq!(parse(subject), None, "{subject}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn subjects_read_back(
+            bits: u128,
+            v4: Option<u32>,
+            peer_asn: u32,
+            family: (u16, u8),
+            kind in 0..5,
+            base in "[a-z]{1,8}(\\.[a-z]{1,8})?",
+        ) {
+            let router = match v4 {
+                Some(v4) => IpAddr::from(Ipv4Addr::from(v4)),
+                None => Ipv6Addr::from(bits).to_canonical(),
+            };
+            let family = AfiSafi::new(family.0, family.1);
+            let subject = match kind {
+                0 => Subject::Updates { router, peer_asn, family },
+                1 => Subject::Peers { router, peer_asn },
+                2 => Subject::Routers { router },
+                3 => Subject::Statistics { router, peer_asn },
+                _ => Subject::Malformed { router },
+            };
+            prop_assert_eq!(Subject::parse(&base, &subject.under(&base)), Some(subject));
+        }
+
+        #[test]
+        fn parsing_never_panics(text in ".{0,60}") {
+            let _ = Subject::parse("a", &text);
+            let _ = Subject::parse("", &text);
+        }
+    }
+}
