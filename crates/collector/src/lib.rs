@@ -4,4 +4,5 @@
 pub mod cli;
 pub mod config;
 pub mod control;
-pub mod generate;
+pub use arancini_generate as generate;
+pub mod replay;

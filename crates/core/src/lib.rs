@@ -3,11 +3,33 @@
 //! Framing, sessions, curation, batching and the publish window as synchronous state machines: time, bytes and
 //! acknowledgements are arguments, effects are return values. The collector, `arancini decode`, fuzzers and the
 //! simulator all run this same code.
+//!
+//! The modules in the order a message meets them.
 #![forbid(unsafe_code)]
 
 pub mod batch;
-pub mod time;
+pub mod batcher;
+mod emitter;
+mod framing;
+mod message;
+mod peer;
+mod route_monitoring;
+mod router;
+mod shard;
 pub mod window;
 
+pub mod counters;
+pub mod notice;
+mod settings;
+pub mod time;
+
 pub use batch::{Batch, BatchKind};
+pub use batcher::BatchSettings;
+pub use counters::{Counters, Quirk};
+pub use framing::Framer;
+pub use notice::{Notice, NoticeKind};
+pub use peer::{Peer, PeerState, PeerTable};
+pub use router::{Router, RouterLife};
+pub use settings::Settings;
+pub use shard::{SessionError, SessionId, Shard};
 pub use time::Now;

@@ -56,6 +56,8 @@ pub struct CuratedTable {
     doom: Doom,
     /// Where the sweep of the doomed goes on; `None` when there is nothing to sweep.
     sweep_cursor: Option<usize>,
+    /// Stale entries that were announced again, ever.
+    refreshed: u64,
 }
 
 enum Store {
@@ -177,6 +179,7 @@ impl CuratedTable {
             doomed_below: 1,
             doom: Doom::NotReannounced,
             sweep_cursor: None,
+            refreshed: 0,
         }
     }
 
@@ -252,6 +255,9 @@ impl CuratedTable {
             |table, nlri, path_id| table.insert(nlri, path_id, value),
             None
         );
+        if before.is_some_and(|before| before.epoch != self.epoch) {
+            self.refreshed += 1;
+        }
         match before {
             Some(before) if before.epoch < self.doomed_below => Verdict::EmitAfterWithdraw(self.doom),
             Some(before) if before.fingerprint == fingerprint => Verdict::Suppress,
@@ -277,6 +283,12 @@ impl CuratedTable {
         } else {
             Verdict::Suppress
         }
+    }
+
+    /// How many stale routes were announced again, ever. While a router dumps its table anew, this rises.
+    #[must_use]
+    pub const fn refreshed(&self) -> u64 {
+        self.refreshed
     }
 
     /// From now on every route has to be announced again to count as current.

@@ -13,7 +13,7 @@ pub mod json;
 pub mod subject;
 
 /// Generated from `update.capnp`; `tests/generated.rs` checks and renews it.
-#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic)]
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, clippy::unwrap_used)]
 #[path = "generated/update_capnp.rs"]
 #[rustfmt::skip]
 pub mod update_capnp;

@@ -2,6 +2,8 @@
 //!
 //! Everything is a function of its arguments, seed included: the same call gives the same bytes on every machine.
 
+#![forbid(unsafe_code)]
+
 mod bmp;
 mod expected;
 mod open;

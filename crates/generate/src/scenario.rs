@@ -175,7 +175,7 @@ impl Scenario {
         };
         attributes.multi_exit_disc = random.percent(30).then(|| random.below(200));
         attributes.atomic_aggregate = random.percent(3);
-        attributes.aggregator = random.percent(5).then(|| (own.asn, own.bgp_id));
+        attributes.aggregator = random.percent(5).then_some((own.asn, own.bgp_id));
         for _ in 0..random.below(6) {
             attributes
                 .communities

@@ -1,0 +1,284 @@
+//! A peer of a router, and the tables the router shows of it.
+
+use std::net::IpAddr;
+
+use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey};
+use arancini_wire::bgp::Negotiated;
+use arancini_wire::bgp::nlri::{NlriShape, shape};
+use arancini_wire::bmp::{PeerIdentity, RibView};
+use arancini_wire::iana::AfiSafi;
+
+use crate::batcher::SubjectId;
+use crate::counters::Quirk;
+
+/// Whether the router says that the peer is up (RFC 7854 §4.10, §4.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerState {
+    /// Not up in this session.
+    Down,
+    /// The router sent a Peer Up.
+    Up,
+    /// The router sent routes or statistics but no Peer Up.
+    Provisional,
+}
+
+/// A peer, as it is told apart by RFC 7854: type, distinguisher, address and BGP identifier.
+pub struct Peer {
+    /// Who it is.
+    pub identity: PeerIdentity,
+    /// Its AS number.
+    pub asn: u32,
+    /// Whether it is up.
+    pub state: PeerState,
+    /// What its OPENs agreed on; nothing for a provisional peer.
+    pub negotiated: Option<Negotiated>,
+    /// VRF / table name from its Peer Up; empty where there is none.
+    pub table_name: String,
+    /// Its tables.
+    pub tables: Vec<PeerTable>,
+    /// How often it showed each quirk.
+    pub quirks: [u64; Quirk::COUNT],
+}
+
+impl Peer {
+    pub(crate) fn new(identity: PeerIdentity, asn: u32) -> Self {
+        Self {
+            identity,
+            asn,
+            state: PeerState::Down,
+            negotiated: None,
+            table_name: String::new(),
+            tables: Vec::new(),
+            quirks: [0; Quirk::COUNT],
+        }
+    }
+
+    /// The peer's address; IPv4-mapped addresses are IPv4.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        IpAddr::from(self.identity.address).to_canonical()
+    }
+
+    /// Routes held of all its tables.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.tables.iter().map(PeerTable::routes).sum()
+    }
+
+    /// What its OPENs agreed on, for all its tables.
+    pub(crate) fn set_negotiated(&mut self, negotiated: Option<Negotiated>) {
+        self.negotiated = negotiated;
+        for index in 0..self.tables.len() {
+            let (view, family) = (self.tables[index].view, self.tables[index].family);
+            self.tables[index].add_path = self.negotiated_add_path(view, family);
+            self.tables[index].path_ids_absent = false;
+        }
+    }
+
+    /// Whether its OPENs agreed on path identifiers for this table.
+    pub(crate) fn negotiated_add_path(&self, view: RibView, family: AfiSafi) -> bool {
+        self.negotiated
+            .as_ref()
+            .is_some_and(|n| n.add_path(view).contains(family))
+    }
+
+    /// Where its table for this view and family is, among those of its present AS number.
+    #[inline]
+    pub(crate) fn find_table(&self, view: RibView, family: AfiSafi) -> Option<usize> {
+        self.tables
+            .iter()
+            .position(|t| t.view == view && t.family == family && t.asn == self.asn)
+    }
+}
+
+/// One table: a view and a family of a peer.
+pub struct PeerTable {
+    /// Which RIB.
+    pub view: RibView,
+    /// Which family.
+    pub family: AfiSafi,
+    /// The peer's AS number under which its routes are published.
+    pub asn: u32,
+    /// Routes announced by the router, before curation.
+    pub received_announces: u64,
+    /// Routes withdrawn by the router, before curation.
+    pub received_withdraws: u64,
+    pub(crate) subject: SubjectId,
+    /// Path identifiers were negotiated for this view and family.
+    pub(crate) add_path: bool,
+    /// Path identifiers were negotiated but are not sent.
+    pub(crate) path_ids_absent: bool,
+    /// Routes without path identifier; some senders mix.
+    plain: CuratedTable,
+    /// Routes with path identifier.
+    paths: CuratedTable,
+    /// The table is being dumped anew: since when nothing stale was announced again.
+    pub(crate) settling: Option<Settling>,
+}
+
+/// A table that is dumped anew after a lost session or a second Peer Up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settling {
+    /// [`CuratedTable::refreshed`] when it was last looked at.
+    refreshed: u64,
+    /// When that last changed.
+    quiet_since_ns: u64,
+}
+
+impl PeerTable {
+    pub(crate) fn new(
+        view: RibView,
+        family: AfiSafi,
+        asn: u32,
+        subject: SubjectId,
+        add_path: bool,
+        mode: CurationMode,
+    ) -> Self {
+        let shape = key_shape(family);
+        Self {
+            view,
+            family,
+            asn,
+            received_announces: 0,
+            received_withdraws: 0,
+            subject,
+            add_path,
+            path_ids_absent: false,
+            plain: CuratedTable::new(shape, false, mode),
+            paths: CuratedTable::new(shape, true, mode),
+            settling: None,
+        }
+    }
+
+    /// Routes that consumers believe to be there.
+    #[must_use]
+    pub const fn routes(&self) -> usize {
+        self.plain.len() + self.paths.len()
+    }
+
+    /// Bytes allocated for the routes.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        self.plain.allocated_bytes() + self.paths.allocated_bytes()
+    }
+
+    /// The fingerprint kept of a route.
+    #[must_use]
+    pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
+        if key.path_id().is_some() {
+            self.paths.fingerprint(key)
+        } else {
+            self.plain.fingerprint(key)
+        }
+    }
+
+    /// Visits every route. O(size of the table): for look-ups, tests and snapshots, not for the hot path.
+    pub fn for_each(&self, mut visit: impl FnMut(RouteKey<'_>, u64)) {
+        for table in [&self.plain, &self.paths] {
+            let mut cursor = Some(0);
+            while let Some(at) = cursor {
+                cursor = table.visit(at, &mut visit);
+            }
+        }
+    }
+
+    /// The table for routes with or without path identifier.
+    #[inline]
+    pub(crate) const fn of(&mut self, with_path_ids: bool) -> &mut CuratedTable {
+        if with_path_ids {
+            &mut self.paths
+        } else {
+            &mut self.plain
+        }
+    }
+
+    /// The session is lost, or the peer came up anew: every route has to be announced again.
+    pub(crate) fn mark_stale(&mut self, now_ns: u64) {
+        if self.routes() == 0 {
+            self.settling = None;
+            return;
+        }
+        self.plain.mark_stale();
+        self.paths.mark_stale();
+        self.settling = Some(Settling {
+            refreshed: self.refreshed(),
+            quiet_since_ns: now_ns,
+        });
+    }
+
+    /// The dump of a new session begins now.
+    pub(crate) fn restart_quiet_period(&mut self, now_ns: u64) {
+        if let Some(settling) = &mut self.settling {
+            settling.quiet_since_ns = now_ns;
+        }
+    }
+
+    /// Whether the table was dumped anew and has been quiet for this long.
+    pub(crate) fn is_quiet(&mut self, now_ns: u64, quiet_period_ns: u64) -> bool {
+        let refreshed = self.refreshed();
+        let Some(settling) = &mut self.settling else {
+            return false;
+        };
+        if settling.refreshed != refreshed {
+            *settling = Settling {
+                refreshed,
+                quiet_since_ns: now_ns,
+            };
+        }
+        now_ns.saturating_sub(settling.quiet_since_ns) >= quiet_period_ns
+    }
+
+    /// The dump is complete: what was not in it is gone.
+    pub(crate) fn settle(&mut self) {
+        if self.settling.take().is_some() {
+            self.plain.doom_stale(Doom::NotReannounced);
+            self.paths.doom_stale(Doom::NotReannounced);
+        }
+    }
+
+    /// Every route is gone.
+    pub(crate) fn doom_all(&mut self, doom: Doom) {
+        self.settling = None;
+        self.plain.doom_all(doom);
+        self.paths.doom_all(doom);
+    }
+
+    /// Whether doomed routes wait to be withdrawn.
+    pub(crate) const fn needs_sweep(&self) -> bool {
+        self.plain.needs_sweep() || self.paths.needs_sweep()
+    }
+
+    /// Hands out a slice of the doomed routes with the reason.
+    pub(crate) fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
+        let table = if self.plain.needs_sweep() {
+            &mut self.plain
+        } else {
+            &mut self.paths
+        };
+        let doom = table.doom();
+        table.sweep(|key| gone(key, doom));
+    }
+
+    const fn refreshed(&self) -> u64 {
+        self.plain.refreshed() + self.paths.refreshed()
+    }
+}
+
+/// The shape of a family's keys.
+fn key_shape(family: AfiSafi) -> KeyShape {
+    match shape(family) {
+        NlriShape::Prefix {
+            rd: false,
+            max_bits: 32,
+            ..
+        } => KeyShape::Ipv4,
+        NlriShape::Prefix { rd: false, .. } => KeyShape::Ipv6,
+        NlriShape::Prefix {
+            rd: true,
+            max_bits: 32,
+            ..
+        } => KeyShape::Vpn4,
+        NlriShape::Prefix { rd: true, .. } => KeyShape::Vpn6,
+        NlriShape::Opaque { .. } | NlriShape::Unframed => KeyShape::Opaque,
+    }
+}

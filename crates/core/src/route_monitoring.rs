@@ -1,0 +1,535 @@
+//! Route Monitoring (RFC 7854 §4.6): from an UPDATE to what consumers have to hear of it.
+//!
+//! One UPDATE has up to four fields of routes. All of them are located and checked first; only then is the first
+//! route curated, so that a message is taken whole or skipped whole. What routes share (attributes, fingerprint,
+//! layout) is made once, and only if a route needs it.
+
+use arancini_rib::{RouteKey, Verdict};
+use arancini_schema::encode::{Carrier, RouteFields, UpdateEncoder, WithdrawReason};
+use arancini_schema::fingerprint;
+use arancini_wire::WireError;
+use arancini_wire::bgp::attribute::{Handling, PathAttributes};
+use arancini_wire::bgp::nlri::{self, Nlri, Route};
+use arancini_wire::bgp::{AsWidth, Update};
+use arancini_wire::bmp::{PerPeerHeader, RibView};
+use arancini_wire::iana::AfiSafi;
+
+use crate::counters::Quirk;
+use crate::emitter::{Emitter, reason_of, route_source};
+use crate::message::Arrival;
+use crate::notice::NoticeKind;
+use crate::peer::{Peer, PeerTable};
+use crate::router::{Router, SubjectKey};
+use crate::shard::DoomedTable;
+use crate::time::Now;
+
+/// Routes of one field of an UPDATE.
+#[derive(Clone, Copy)]
+struct Section<'a> {
+    family: AfiSafi,
+    field: &'a [u8],
+    /// Where the field starts in the UPDATE's body.
+    offset: usize,
+    carrier: Carrier,
+    announces: bool,
+}
+
+/// The same, located in its table.
+#[derive(Clone, Copy)]
+struct Located<'a> {
+    section: Section<'a>,
+    table: usize,
+    add_path: bool,
+    routes: usize,
+}
+
+/// What the encoder has laid out at the moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LaidOut {
+    Nothing,
+    Announce,
+    Withdraw(WithdrawReason),
+}
+
+/// Takes one UPDATE of a peer. `body` is the UPDATE without its header and starts at `body_offset` of the BMP message.
+///
+/// # Errors
+/// The UPDATE can't be taken whole: nothing of it was taken.
+pub(crate) fn update(
+    arrival: &mut Arrival<'_>,
+    peer: usize,
+    header: &PerPeerHeader<'_>,
+    body: &[u8],
+    body_offset: usize,
+) -> Result<(), WireError> {
+    let update = Update::new_checked(body).map_err(|error| error.at(body_offset))?;
+    let view = header.view();
+    if let Some(family) = update.end_of_rib() {
+        end_of_rib(arrival, peer, view, family);
+        return Ok(());
+    }
+    let Arrival {
+        router, emitter, now, ..
+    } = arrival;
+    let as_width = if header.is_legacy_as_path() {
+        AsWidth::Two
+    } else {
+        AsWidth::Four
+    };
+    let attributes = PathAttributes::parse(update.attributes(), as_width)
+        .map_err(|error| error.at(body_offset + update.attributes_offset()))?;
+    let handling = judge(&attributes, &update, emitter).map_err(|error| error.at(body_offset))?;
+    if attributes.quirk_as_width {
+        quirk(router, emitter, peer, Quirk::AsWidth);
+    }
+
+    let mut located: [Option<Located<'_>>; 4] = [None; 4];
+    for (place, section) in located.iter_mut().zip(sections(&update, &attributes)) {
+        let Some(section) = section else { continue };
+        *place = Some(
+            locate(router, emitter, peer, view, section)
+                .map_err(|error| error.at(body_offset + section.offset))?,
+        );
+    }
+    let mut work = Work {
+        attributes: &attributes,
+        attributes_field: update.attributes(),
+        time_bmp_header_ns: header.timestamp_ns(),
+        withdraw_reason: WithdrawReason::Explicit,
+        now: *now,
+    };
+    for located in located.into_iter().flatten() {
+        count_received(&mut router.peers[peer].tables[located.table], emitter, &located);
+        if located.section.announces && handling == Some(Handling::TreatAsWithdraw) {
+            work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
+            withdraw(router, emitter, peer, &work, &located);
+        } else if located.section.announces {
+            announce(router, emitter, peer, &work, &located);
+        } else {
+            withdraw(router, emitter, peer, &work, &located);
+        }
+    }
+    Ok(())
+}
+
+/// What is the same for all routes of one UPDATE.
+struct Work<'a> {
+    attributes: &'a PathAttributes<'a>,
+    attributes_field: &'a [u8],
+    time_bmp_header_ns: u64,
+    withdraw_reason: WithdrawReason,
+    now: Now,
+}
+
+/// The fields that hold routes; withdrawn ones first, so that a prefix in both ends announced (RFC 4271 §4.3).
+fn sections<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> [Option<Section<'a>>; 4] {
+    let classic = |field: &'a [u8], offset, announces| {
+        (!field.is_empty()).then_some(Section {
+            family: AfiSafi::IPV4_UNICAST,
+            field,
+            offset,
+            carrier: Carrier::UpdateField,
+            announces,
+        })
+    };
+    let attributes_offset = update.attributes_offset();
+    let multi_protocol = |family, field: &'a [u8], offset, announces| {
+        (!field.is_empty()).then_some(Section {
+            family,
+            field,
+            offset: attributes_offset + offset,
+            carrier: Carrier::MultiProtocol,
+            announces,
+        })
+    };
+    [
+        classic(update.withdrawn(), update.withdrawn_offset(), false),
+        attributes
+            .mp_unreach
+            .and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, false)),
+        classic(update.nlri(), update.nlri_offset(), true),
+        attributes
+            .mp_reach
+            .and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, true)),
+    ]
+}
+
+/// What RFC 7606 makes of the attributes: `None` or discarded attributes let the routes stand.
+fn judge(
+    attributes: &PathAttributes<'_>,
+    update: &Update<'_>,
+    emitter: &Emitter,
+) -> Result<Option<Handling>, WireError> {
+    let mut handling = attributes.faults.worst();
+    let announces = !update.nlri().is_empty() || attributes.mp_reach.is_some_and(|mp| !mp.nlri.is_empty());
+    if announces && let Some(fault) = attributes.missing_mandatory(!update.nlri().is_empty()) {
+        handling = handling.max(Some(fault.handling));
+    }
+    match handling {
+        Some(Handling::SkipMessage) => {
+            let fault = attributes
+                .faults
+                .as_slice()
+                .iter()
+                .find(|fault| fault.handling == Handling::SkipMessage);
+            let (type_code, offset) = fault.map_or((0, 0), |fault| (fault.type_code, fault.offset as usize));
+            let offset = update.attributes_offset() + offset;
+            return Err(WireError::invalid(
+                offset,
+                "path attribute that can't be read",
+                u64::from(type_code),
+            ));
+        }
+        Some(Handling::AttributeDiscard) => {
+            emitter
+                .counters
+                .discarded_attributes
+                .add(attributes.faults.as_slice().len() as u64);
+        }
+        Some(Handling::TreatAsWithdraw) | None => {}
+    }
+    Ok(handling)
+}
+
+/// Finds the table of a field, and whether its NLRI carries path identifiers: as negotiated, unless the bytes prove
+/// otherwise.
+#[inline]
+fn locate<'a>(
+    router: &mut Router,
+    emitter: &mut Emitter,
+    peer_index: usize,
+    view: RibView,
+    section: Section<'a>,
+) -> Result<Located<'a>, WireError> {
+    let table_index = match router.peers[peer_index].find_table(view, section.family) {
+        Some(index) => index,
+        None => add_table(router, emitter, peer_index, view, section.family),
+    };
+    let table = &mut router.peers[peer_index].tables[table_index];
+    let decision = nlri::decide_add_path(
+        section.family,
+        section.field,
+        table.add_path,
+        table.path_ids_absent,
+    )?;
+    if table.add_path {
+        // A field that only reads with path identifiers shows that the peer sends them after all.
+        table.path_ids_absent = !decision.add_path;
+    }
+    if decision.contradiction {
+        let which = if table.add_path {
+            Quirk::PathIdsAbsent
+        } else {
+            Quirk::PathIdsNotNegotiated
+        };
+        quirk(router, emitter, peer_index, which);
+    }
+    Ok(Located {
+        section,
+        table: table_index,
+        add_path: decision.add_path,
+        routes: decision.routes,
+    })
+}
+
+#[inline]
+fn count_received(table: &mut PeerTable, emitter: &Emitter, located: &Located<'_>) {
+    let routes = located.routes as u64;
+    if located.section.announces {
+        table.received_announces += routes;
+        emitter.counters.received_announces.of(table.view).add(routes);
+    } else {
+        table.received_withdraws += routes;
+        emitter.counters.received_withdraws.of(table.view).add(routes);
+    }
+}
+
+#[cold]
+fn add_table(
+    router: &mut Router,
+    emitter: &mut Emitter,
+    peer_index: usize,
+    view: RibView,
+    family: AfiSafi,
+) -> usize {
+    let asn = router.peers[peer_index].asn;
+    let Emitter {
+        settings, batcher, ..
+    } = emitter;
+    let subject = router.subject(SubjectKey::Updates(asn, family), &settings.subject_base, batcher);
+    let peer = &mut router.peers[peer_index];
+    let add_path = peer.negotiated_add_path(view, family);
+    peer.tables.push(PeerTable::new(
+        view,
+        family,
+        asn,
+        subject,
+        add_path,
+        settings.curation,
+    ));
+    peer.tables.len() - 1
+}
+
+#[cold]
+pub(crate) fn quirk(router: &mut Router, emitter: &mut Emitter, peer_index: usize, quirk: Quirk) {
+    emitter.counters.quirks[quirk as usize].add(1);
+    let peer = &mut router.peers[peer_index];
+    let seen = &mut peer.quirks[quirk as usize];
+    *seen += 1;
+    if *seen == 1 {
+        emitter
+            .notices
+            .push(router.id, Some(peer.address()), NoticeKind::Quirk(quirk));
+    }
+}
+
+#[inline]
+fn announce(
+    router: &mut Router,
+    emitter: &mut Emitter,
+    peer_index: usize,
+    work: &Work<'_>,
+    located: &Located<'_>,
+) {
+    let Section {
+        family,
+        field,
+        carrier,
+        ..
+    } = located.section;
+    let Router {
+        peers,
+        sequence,
+        address,
+        port,
+        ..
+    } = router;
+    let Peer {
+        identity,
+        table_name,
+        tables,
+        ..
+    } = &mut peers[peer_index];
+    let table = &mut tables[located.table];
+    let (subject, view) = (table.subject, table.view);
+    let source = route_source(
+        (*address, *port),
+        identity,
+        table_name,
+        table,
+        work.now,
+        work.time_bmp_header_ns,
+    );
+    let Emitter {
+        batcher,
+        encoder,
+        scratch,
+        counters,
+        ..
+    } = emitter;
+    let shared = fingerprint::of_attributes(work.attributes_field, carrier, scratch);
+    let rib = table.of(located.add_path);
+    let mut laid_out = LaidOut::Nothing;
+    let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
+    let mut put = |encoder: &mut UpdateEncoder, mut fields: RouteFields<'_>| {
+        *sequence += 1;
+        fields.sequence = *sequence;
+        batcher.append(subject, *sequence, work.now.monotonic_ns, |out| {
+            encoder.append(&fields, out)
+        });
+    };
+    for nlri in nlri::iter(family, field, located.add_path).flatten() {
+        let (key, fields) = key_and_fields(&nlri);
+        let fingerprint = fingerprint::with_labels(shared, fields.labels);
+        let verdict = rib.announce(&key, fingerprint);
+        if verdict == Verdict::Suppress {
+            suppressed += 1;
+            continue;
+        }
+        if let Verdict::EmitAfterWithdraw(doom) = verdict {
+            let reason = reason_of(doom);
+            if laid_out != LaidOut::Withdraw(reason) {
+                encoder.lay_out_withdraw(&source, Carrier::UpdateField, reason, true);
+                laid_out = LaidOut::Withdraw(reason);
+            }
+            put(
+                encoder,
+                RouteFields {
+                    labels: &[],
+                    ..fields
+                },
+            );
+            withdraws += 1;
+        }
+        if laid_out != LaidOut::Announce {
+            encoder.lay_out_announce(&source, carrier, work.attributes);
+            laid_out = LaidOut::Announce;
+        }
+        put(
+            encoder,
+            RouteFields {
+                fingerprint,
+                ..fields
+            },
+        );
+        announces += 1;
+    }
+    counters.emitted_announces.of(view).add(announces);
+    counters.suppressed.of(view).add(suppressed);
+    if withdraws > 0 {
+        counters.emitted_withdraws.of(view).add(withdraws);
+        counters.synthetic_withdraws.add(withdraws);
+    }
+}
+
+#[inline]
+fn withdraw(
+    router: &mut Router,
+    emitter: &mut Emitter,
+    peer_index: usize,
+    work: &Work<'_>,
+    located: &Located<'_>,
+) {
+    let Section {
+        family,
+        field,
+        carrier,
+        announces,
+        ..
+    } = located.section;
+    let Router {
+        peers,
+        sequence,
+        address,
+        port,
+        ..
+    } = router;
+    let Peer {
+        identity,
+        table_name,
+        tables,
+        ..
+    } = &mut peers[peer_index];
+    let table = &mut tables[located.table];
+    let (subject, view) = (table.subject, table.view);
+    let source = route_source(
+        (*address, *port),
+        identity,
+        table_name,
+        table,
+        work.now,
+        work.time_bmp_header_ns,
+    );
+    let Emitter {
+        batcher,
+        encoder,
+        counters,
+        ..
+    } = emitter;
+    let rib = table.of(located.add_path);
+    let mut laid_out = false;
+    let (mut withdraws, mut suppressed) = (0, 0);
+    // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
+    let carrier = if announces { Carrier::UpdateField } else { carrier };
+    for nlri in nlri::iter(family, field, located.add_path).flatten() {
+        let (key, fields) = key_and_fields(&nlri);
+        if rib.withdraw(&key) == Verdict::Suppress {
+            suppressed += 1;
+            continue;
+        }
+        if !laid_out {
+            encoder.lay_out_withdraw(&source, carrier, work.withdraw_reason, false);
+            laid_out = true;
+        }
+        *sequence += 1;
+        // The label field of a withdraw says nothing (RFC 8277 §2.4).
+        let fields = RouteFields {
+            sequence: *sequence,
+            labels: &[],
+            ..fields
+        };
+        batcher.append(subject, *sequence, work.now.monotonic_ns, |out| {
+            encoder.append(&fields, out)
+        });
+        withdraws += 1;
+    }
+    counters.emitted_withdraws.of(view).add(withdraws);
+    counters.suppressed.of(view).add(suppressed);
+    if announces {
+        counters.treated_as_withdraw.add(withdraws + suppressed);
+    }
+}
+
+/// The dump of this view and family is complete (RFC 7854 §5, RFC 4724 §2).
+fn end_of_rib(arrival: &mut Arrival<'_>, peer: usize, view: RibView, family: AfiSafi) {
+    arrival.emitter.counters.end_of_ribs.add(1);
+    let tables = &mut arrival.router.peers[peer];
+    if let Some(index) = tables.find_table(view, family) {
+        tables.tables[index].settle();
+        if tables.tables[index].needs_sweep() {
+            arrival.doomed.push_back(DoomedTable {
+                router: arrival.router.id,
+                peer,
+                table: index,
+            });
+        }
+    }
+}
+
+/// The route as the table and as the schema want it.
+#[inline]
+fn key_and_fields<'a>(nlri: &Nlri<'a>) -> (RouteKey<'a>, RouteFields<'a>) {
+    let path_id = nlri.path_id;
+    let mut fields = RouteFields {
+        prefix_address: [0; 16],
+        prefix_length: 0,
+        path_id,
+        route_distinguisher: None,
+        labels: &[],
+        raw_nlri: &[],
+        sequence: 0,
+        fingerprint: 0,
+    };
+    let key = match nlri.route {
+        Route::Prefix {
+            rd,
+            labels,
+            length,
+            prefix,
+        } => {
+            fields.prefix_address = prefix.to_v6_mapped();
+            fields.prefix_length = length;
+            fields.route_distinguisher = rd;
+            fields.labels = labels;
+            match (rd, prefix.is_v4()) {
+                (None, true) => RouteKey::Ipv4 {
+                    address: prefix.to_v4(),
+                    length,
+                    path_id,
+                },
+                (None, false) => RouteKey::Ipv6 {
+                    address: prefix.to_v6(),
+                    length,
+                    path_id,
+                },
+                (Some(distinguisher), true) => RouteKey::Vpn4 {
+                    distinguisher,
+                    address: prefix.to_v4(),
+                    length,
+                    path_id,
+                },
+                (Some(distinguisher), false) => RouteKey::Vpn6 {
+                    distinguisher,
+                    address: prefix.to_v6(),
+                    length,
+                    path_id,
+                },
+            }
+        }
+        Route::Opaque(nlri) => {
+            fields.raw_nlri = nlri;
+            RouteKey::Opaque { nlri, path_id }
+        }
+    };
+    (key, fields)
+}

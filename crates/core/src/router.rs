@@ -1,0 +1,202 @@
+//! A router: its session, its peers, and where its messages go.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use arancini_schema::subject;
+use arancini_wire::bmp::{PeerIdentity, PerPeerHeader};
+use arancini_wire::iana::AfiSafi;
+
+use crate::batch::BatchKind;
+use crate::batcher::{Batcher, SubjectId};
+use crate::peer::Peer;
+use crate::shard::SessionId;
+
+/// Bytes of the per-peer header that name peer and view: all but the timestamp.
+const HEADER_IDENTITY_BYTES: usize = 34;
+
+/// Whether the router is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouterLife {
+    /// A session is open.
+    Up,
+    /// Its session ended; its routes are kept until the hold time is over.
+    Lost {
+        /// When the session ended, monotonic.
+        since_ns: u64,
+    },
+    /// It did not come back: its routes are being withdrawn.
+    Leaving,
+}
+
+/// A router and all that is known of it. Belongs to one worker.
+pub struct Router {
+    /// Who it is.
+    pub id: IpAddr,
+    /// Whether it is there.
+    pub life: RouterLife,
+    /// Its sysName; empty while unknown.
+    pub sys_name: String,
+    /// Its sysDescr; empty while unknown.
+    pub sys_descr: String,
+    /// Port it connected from last.
+    pub port: u16,
+    /// Its peers. Never removed while the router is known: indices stay valid.
+    pub peers: Vec<Peer>,
+    /// BMP messages received from it.
+    pub messages: u64,
+    /// Messages of it that could not be read.
+    pub malformed: u64,
+    /// The id in 16 bytes.
+    pub(crate) address: [u8; 16],
+    pub(crate) session: Option<SessionId>,
+    /// Last sequence number given out. Begins at the wall clock in nanoseconds, so that a restart of the collector
+    /// goes on above it without having to remember anything.
+    pub(crate) sequence: u64,
+    lookup: HashMap<PeerIdentity, usize>,
+    /// The peer of the last per-peer header, whose first bytes these are.
+    last_header: [u8; HEADER_IDENTITY_BYTES],
+    last_peer: Option<usize>,
+    subjects: HashMap<SubjectKey, SubjectId>,
+}
+
+/// What a subject of a router depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SubjectKey {
+    Updates(u32, AfiSafi),
+    Peers(u32),
+    Statistics(u32),
+    Routers,
+    Malformed,
+}
+
+impl SubjectKey {
+    const fn kind(self) -> BatchKind {
+        match self {
+            Self::Updates(..) => BatchKind::Updates,
+            Self::Peers(_) => BatchKind::Peers,
+            Self::Statistics(_) => BatchKind::Statistics,
+            Self::Routers => BatchKind::Routers,
+            Self::Malformed => BatchKind::Malformed,
+        }
+    }
+
+    fn name(self, base: &str, router: IpAddr) -> String {
+        match self {
+            Self::Updates(asn, family) => subject::updates_subject(base, router, asn, family),
+            Self::Peers(asn) => subject::peers_subject(base, router, asn),
+            Self::Statistics(asn) => subject::statistics_subject(base, router, asn),
+            Self::Routers => subject::routers_subject(base, router),
+            Self::Malformed => subject::malformed_subject(base, router),
+        }
+    }
+}
+
+impl Router {
+    pub(crate) fn new(id: IpAddr, unix_ns: u64) -> Self {
+        let address = match id {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        Self {
+            id,
+            life: RouterLife::Up,
+            sys_name: String::new(),
+            sys_descr: String::new(),
+            port: 0,
+            peers: Vec::new(),
+            messages: 0,
+            malformed: 0,
+            address,
+            session: None,
+            sequence: unix_ns,
+            lookup: HashMap::new(),
+            last_header: [0; HEADER_IDENTITY_BYTES],
+            last_peer: None,
+            subjects: HashMap::new(),
+        }
+    }
+
+    /// Routes held of all its peers.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.peers.iter().map(Peer::routes).sum()
+    }
+
+    #[inline]
+    pub(crate) const fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// The subject, made known to the batcher the first time.
+    pub(crate) fn subject(&mut self, key: SubjectKey, base: &str, batcher: &mut Batcher) -> SubjectId {
+        let id = self.id;
+        *self
+            .subjects
+            .entry(key)
+            .or_insert_with(|| batcher.register(key.kind(), key.name(base, id).into(), id))
+    }
+
+    /// Closes all open batches, so that what is appended next comes after them.
+    pub(crate) fn close_batches(&self, batcher: &mut Batcher) {
+        for &subject in self.subjects.values() {
+            batcher.close(subject);
+        }
+    }
+
+    /// Gives all subjects back to the batcher.
+    pub(crate) fn release_subjects(&mut self, batcher: &mut Batcher) {
+        for (_, subject) in self.subjects.drain() {
+            batcher.release(subject);
+        }
+    }
+
+    /// The peer a header names, if it is known. Messages of one peer come in long runs: the last one is remembered
+    /// by the bytes of its header.
+    #[inline]
+    pub(crate) fn find_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<usize> {
+        let bytes = &header.as_bytes()[..HEADER_IDENTITY_BYTES];
+        if self.last_peer.is_some() && self.last_header == *bytes {
+            return self.last_peer;
+        }
+        let found = self.lookup_peer(&header.identity());
+        if found.is_some() {
+            self.last_header.copy_from_slice(bytes);
+            self.last_peer = found;
+        }
+        found
+    }
+
+    fn lookup_peer(&self, identity: &PeerIdentity) -> Option<usize> {
+        if let Some(&index) = self.lookup.get(identity) {
+            return Some(index);
+        }
+        // Some messages come with a BGP identifier of zero, or were preceded by one of zero: it tells peers apart
+        // only where two differ in it.
+        let mut candidates = self.peers.iter().enumerate().filter(|(_, peer)| {
+            let known = &peer.identity;
+            (known.bgp_id == 0 || identity.bgp_id == 0)
+                && PeerIdentity {
+                    bgp_id: identity.bgp_id,
+                    ..*known
+                } == *identity
+        });
+        let (index, _) = candidates.next()?;
+        candidates.next().is_none().then_some(index)
+    }
+
+    pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> usize {
+        self.peers.push(Peer::new(identity, asn));
+        let index = self.peers.len() - 1;
+        self.lookup.insert(identity, index);
+        self.last_peer = None;
+        index
+    }
+
+    /// From now on this is who the peer is; it is still found as who it was.
+    pub(crate) fn identify_peer(&mut self, index: usize, identity: PeerIdentity) {
+        self.peers[index].identity = identity;
+        self.lookup.insert(identity, index);
+    }
+}

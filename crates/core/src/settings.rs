@@ -1,0 +1,39 @@
+//! What the core has to be told.
+
+use arancini_rib::CurationMode;
+
+use crate::batcher::BatchSettings;
+
+/// Settings of a [`crate::Shard`]. Defaults are the documented ones of the collector.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// First token of every subject.
+    pub subject_base: String,
+    /// How much of a route is compared.
+    pub curation: CurationMode,
+    /// How long a lost router's routes are kept for its return, in nanoseconds.
+    pub session_hold_ns: u64,
+    /// A table that is dumped anew without an End-of-RIB counts as complete when no stale route was announced again
+    /// for this long, in nanoseconds.
+    pub quiet_period_ns: u64,
+    /// Longest BMP message.
+    pub max_message_bytes: usize,
+    /// Most peers of one router.
+    pub max_peers_per_router: usize,
+    /// When batches close.
+    pub batch: BatchSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            subject_base: "arancini".to_owned(),
+            curation: CurationMode::Attributes,
+            session_hold_ns: 300 * 1_000_000_000,
+            quiet_period_ns: 30 * 1_000_000_000,
+            max_message_bytes: 1 << 20,
+            max_peers_per_router: 10_000,
+            batch: BatchSettings::default(),
+        }
+    }
+}

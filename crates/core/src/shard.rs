@@ -1,0 +1,404 @@
+//! A worker's share of the collector: its routers, their sessions, and the way out.
+//!
+//! The shell opens and closes sessions, feeds bytes, says what time it is, and carries closed batches to the bridge.
+//! Everything between happens here, in one synchronous call chain. Work that could take long (withdrawing a table)
+//! waits in a queue and is done in slices between calls ([`Shard::sweep`]).
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arancini_rib::Doom;
+use arancini_schema::encode::UpdateEncoder;
+use arancini_schema::events::RouterEventKind;
+use arancini_schema::fingerprint::Scratch;
+use arancini_wire::WireError;
+
+use crate::batch::Batch;
+use crate::batcher::Batcher;
+use crate::counters::Counters;
+use crate::emitter::Emitter;
+use crate::framing::Framer;
+use crate::message::Arrival;
+use crate::notice::{NoticeKind, Notices};
+use crate::peer::PeerState;
+use crate::router::{Router, RouterLife};
+use crate::settings::Settings;
+use crate::time::Now;
+
+/// How often routers and tables that wait for something are looked at, at most.
+const LIFE_CHECK_NS: u64 = 1_000_000_000;
+
+/// Names a session of this shard; never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(u64);
+
+/// A table that has routes to withdraw.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DoomedTable {
+    pub router: IpAddr,
+    pub peer: usize,
+    pub table: usize,
+}
+
+/// Why a session has to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionError {
+    /// The stream can't be framed any more; the offset counts from the session's first byte.
+    Framing(WireError),
+    /// The session was ended or replaced before.
+    Unknown,
+}
+
+impl std::fmt::Display for SessionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Framing(error) => write!(f, "not a BMP version 3 message: {error}"),
+            Self::Unknown => f.write_str("the session was replaced by a newer one of the same router"),
+        }
+    }
+}
+
+impl std::error::Error for SessionError {}
+
+struct Session {
+    router: IpAddr,
+    framer: Framer,
+}
+
+/// One worker's routers and everything that becomes of them.
+pub struct Shard {
+    emitter: Emitter,
+    routers: HashMap<IpAddr, Router>,
+    sessions: HashMap<SessionId, Session>,
+    last_session: u64,
+    doomed: VecDeque<DoomedTable>,
+    /// When routers and tables have to be looked at, if any waits for something.
+    life_check_ns: Option<u64>,
+}
+
+impl Shard {
+    /// A shard without routers.
+    #[must_use]
+    pub fn new(worker: u16, settings: Settings, counters: Arc<Counters>) -> Self {
+        let batcher = Batcher::new(worker, settings.batch);
+        let emitter = Emitter {
+            settings,
+            counters,
+            batcher,
+            encoder: UpdateEncoder::new(),
+            scratch: Scratch::new(),
+            notices: Notices::default(),
+            table_settles: false,
+        };
+        Self {
+            emitter,
+            routers: HashMap::new(),
+            sessions: HashMap::new(),
+            last_session: 0,
+            doomed: VecDeque::new(),
+            life_check_ns: None,
+        }
+    }
+
+    /// A router connected from this port. A session it still has is replaced: routers reboot faster than TCP notices.
+    pub fn open_session(&mut self, router: IpAddr, port: u16, now: Now) -> SessionId {
+        let router = router.to_canonical();
+        if let Some(before) = self.routers.get(&router).and_then(|router| router.session) {
+            self.close_session(before, "replaced by a newer session of the same router", now);
+        }
+        self.last_session += 1;
+        let id = SessionId(self.last_session);
+        let framer = Framer::new(self.emitter.settings.max_message_bytes);
+        self.sessions.insert(id, Session { router, framer });
+
+        let known = self.routers.contains_key(&router);
+        let state = self
+            .routers
+            .entry(router)
+            .or_insert_with(|| Router::new(router, now.unix_ns));
+        state.life = RouterLife::Up;
+        state.session = Some(id);
+        state.port = port;
+        for table in state.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
+            table.restart_quiet_period(now.monotonic_ns);
+        }
+        let mut arrival = Arrival {
+            router: state,
+            emitter: &mut self.emitter,
+            doomed: &mut self.doomed,
+            now,
+        };
+        arrival.router_event(RouterEventKind::SessionOpened, "", &[]);
+        if known {
+            arrival.router_event(RouterEventKind::Back, "", &[]);
+            self.emitter.notices.push(router, None, NoticeKind::Back);
+            self.check_life_soon(now);
+        }
+        self.set_gauges();
+        id
+    }
+
+    /// Takes the next bytes of a session.
+    ///
+    /// # Errors
+    /// The session has to end: the caller closes the connection and then calls [`Self::close_session`] with the
+    /// error as the reason.
+    #[inline]
+    pub fn receive(&mut self, session: SessionId, bytes: &[u8], now: Now) -> Result<(), SessionError> {
+        let Self {
+            emitter,
+            routers,
+            sessions,
+            doomed,
+            ..
+        } = self;
+        let session = sessions.get_mut(&session).ok_or(SessionError::Unknown)?;
+        let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
+        emitter.counters.received_bytes.add(bytes.len() as u64);
+        let mut arrival = Arrival {
+            router,
+            emitter,
+            doomed,
+            now,
+        };
+        let framed = session.framer.feed(bytes, |frame| arrival.message(frame));
+        if std::mem::take(&mut emitter.table_settles) {
+            self.check_life_soon(now);
+        }
+        framed.map_err(SessionError::Framing)
+    }
+
+    /// Whole messages a session has brought so far, in bytes, and bytes of a message that has not ended.
+    #[must_use]
+    pub fn progress(&self, session: SessionId) -> Option<(u64, usize)> {
+        self.sessions
+            .get(&session)
+            .map(|s| (s.framer.position(), s.framer.pending_bytes()))
+    }
+
+    /// The session ended. The router's routes are kept for `session_hold`, in case it comes back.
+    pub fn close_session(&mut self, session: SessionId, reason: &str, now: Now) {
+        let Some(Session { router: id, .. }) = self.sessions.remove(&session) else {
+            return;
+        };
+        let Some(router) = self.routers.get_mut(&id) else {
+            return;
+        };
+        router.session = None;
+        router.life = RouterLife::Lost {
+            since_ns: now.monotonic_ns,
+        };
+        for peer in &mut router.peers {
+            peer.state = PeerState::Down;
+            for table in &mut peer.tables {
+                table.mark_stale(now.monotonic_ns);
+            }
+        }
+        let holds_routes = router.routes() > 0;
+        let mut arrival = Arrival {
+            router,
+            emitter: &mut self.emitter,
+            doomed: &mut self.doomed,
+            now,
+        };
+        arrival.router_event(RouterEventKind::Lost, reason, &[]);
+        if holds_routes {
+            arrival.router_event(RouterEventKind::Stale, reason, &[]);
+        }
+        self.emitter
+            .notices
+            .push(id, None, NoticeKind::SessionEnded(reason.to_owned()));
+        self.check_life_soon(now);
+        self.set_gauges();
+    }
+
+    /// When [`Self::handle_timeout`] has something to do next, in monotonic nanoseconds.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        match (self.emitter.batcher.deadline_ns(), self.life_check_ns) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Closes batches that waited long enough; settles quiet tables and gives up routers that did not come back.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.emitter.batcher.close_expired(now.monotonic_ns);
+        if self
+            .life_check_ns
+            .is_some_and(|deadline| deadline <= now.monotonic_ns)
+        {
+            self.check_life(now);
+        }
+    }
+
+    /// Whether [`Self::sweep`] has work.
+    #[must_use]
+    pub fn needs_sweep(&self) -> bool {
+        !self.doomed.is_empty()
+    }
+
+    /// Withdraws doomed routes, about `budget` of them at most; returns whether there are more. Tables take turns,
+    /// so that a large one does not hold up the others.
+    pub fn sweep(&mut self, budget: u64, now: Now) -> bool {
+        let mut done = 0;
+        while done < budget {
+            let Some(next) = self.doomed.pop_front() else {
+                return false;
+            };
+            let Some(router) = self.routers.get_mut(&next.router) else {
+                continue;
+            };
+            // An empty slice costs a visit as well.
+            done += self.emitter.sweep(router, next.peer, next.table, now).max(1);
+            if router.peers[next.peer].tables[next.table].needs_sweep() {
+                self.doomed.push_back(next);
+            } else if router.life == RouterLife::Leaving && router.routes() == 0 {
+                self.forget(next.router);
+            }
+        }
+        self.needs_sweep()
+    }
+
+    /// Withdraws everything that is doomed and closes all batches: nothing of what was received stays behind.
+    pub fn flush(&mut self, now: Now) {
+        while self.sweep(u64::MAX, now) {}
+        self.emitter.batcher.close_all();
+    }
+
+    /// The next batch for the bridge.
+    #[inline]
+    pub fn pop_batch(&mut self) -> Option<Batch> {
+        let batch = self.emitter.batcher.pop()?;
+        self.emitter.counters.batches.add(1);
+        self.emitter.counters.batch_bytes.add(batch.payload.len() as u64);
+        Some(batch)
+    }
+
+    /// Gives the buffer of a published batch back.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        self.emitter.batcher.recycle(buffer);
+    }
+
+    /// What an operator should read.
+    pub const fn notices(&mut self) -> &mut Notices {
+        &mut self.emitter.notices
+    }
+
+    /// The routers known, stale ones included.
+    pub fn routers(&self) -> impl Iterator<Item = &Router> {
+        self.routers.values()
+    }
+
+    /// One router.
+    #[must_use]
+    pub fn router(&self, id: IpAddr) -> Option<&Router> {
+        self.routers.get(&id.to_canonical())
+    }
+
+    /// Brings the gauges among the counters up to date. O(number of tables), not of routes.
+    pub fn set_gauges(&self) {
+        let counters = &self.emitter.counters;
+        counters.routers.set(self.routers.len() as u64);
+        counters.sessions.set(self.sessions.len() as u64);
+        counters
+            .routes
+            .set(self.routers.values().map(|router| router.routes() as u64).sum());
+    }
+
+    fn check_life_soon(&mut self, now: Now) {
+        let interval = LIFE_CHECK_NS
+            .min(self.emitter.settings.session_hold_ns / 4)
+            .min(self.emitter.settings.quiet_period_ns / 4)
+            .max(1);
+        let deadline = now.monotonic_ns + interval;
+        self.life_check_ns = Some(self.life_check_ns.map_or(deadline, |before| before.min(deadline)));
+    }
+
+    fn check_life(&mut self, now: Now) {
+        self.life_check_ns = None;
+        let Settings {
+            session_hold_ns,
+            quiet_period_ns,
+            ..
+        } = self.emitter.settings;
+        let mut waiting = false;
+        let mut gone = Vec::new();
+        for router in self.routers.values_mut() {
+            match router.life {
+                RouterLife::Up => {
+                    waiting |= settle_quiet_tables(router, &mut self.doomed, now, quiet_period_ns);
+                }
+                RouterLife::Lost { since_ns } if now.monotonic_ns - since_ns < session_hold_ns => {
+                    waiting = true
+                }
+                RouterLife::Lost { .. } => {
+                    router.life = RouterLife::Leaving;
+                    self.emitter
+                        .notices
+                        .push(router.id, None, NoticeKind::HoldExpired);
+                    doom_router(router, &mut self.doomed);
+                    if router.routes() == 0 {
+                        gone.push(router.id);
+                    }
+                }
+                RouterLife::Leaving => {}
+            }
+        }
+        for id in gone {
+            self.forget(id);
+        }
+        if waiting {
+            self.check_life_soon(now);
+        }
+        self.set_gauges();
+    }
+
+    fn forget(&mut self, id: IpAddr) {
+        if let Some(mut router) = self.routers.remove(&id) {
+            router.release_subjects(&mut self.emitter.batcher);
+        }
+    }
+}
+
+/// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
+fn settle_quiet_tables(
+    router: &mut Router,
+    doomed: &mut VecDeque<DoomedTable>,
+    now: Now,
+    quiet_period_ns: u64,
+) -> bool {
+    let mut waiting = false;
+    for (peer_index, peer) in router.peers.iter_mut().enumerate() {
+        for (table_index, table) in peer.tables.iter_mut().enumerate() {
+            if table.is_quiet(now.monotonic_ns, quiet_period_ns) {
+                table.settle();
+                if table.needs_sweep() {
+                    doomed.push_back(DoomedTable {
+                        router: router.id,
+                        peer: peer_index,
+                        table: table_index,
+                    });
+                }
+            }
+            waiting |= table.settling.is_some();
+        }
+    }
+    waiting
+}
+
+fn doom_router(router: &mut Router, doomed: &mut VecDeque<DoomedTable>) {
+    for (peer_index, peer) in router.peers.iter_mut().enumerate() {
+        for (table_index, table) in peer.tables.iter_mut().enumerate() {
+            table.doom_all(Doom::SessionLost);
+            if table.needs_sweep() {
+                doomed.push_back(DoomedTable {
+                    router: router.id,
+                    peer: peer_index,
+                    table: table_index,
+                });
+            }
+        }
+    }
+}
