@@ -1,0 +1,111 @@
+//! TCP reassembly: the byte stream of each direction of each connection in a capture.
+
+use std::collections::BTreeMap;
+
+use super::packet::{Direction, segment};
+use super::pcap::Packet;
+
+/// The bytes that went one way over one connection.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) direction: Direction,
+    /// Whether the connection's start was captured.
+    pub(super) has_start: bool,
+    pub(super) bytes: Vec<u8>,
+    /// Rising offsets in `bytes`, each with the time at which the bytes from there on came.
+    pub(super) arrivals: Vec<(usize, u64)>,
+    /// Where bytes are missing, the stream ends; this many were captured after the first gap and left out.
+    pub(super) lost_after_gap: usize,
+}
+
+/// Segments of one direction, each with its place in the stream.
+struct Collected<'a> {
+    direction: Direction,
+    has_start: bool,
+    /// Sequence number and place of the last segment; places don't wrap.
+    last: (u32, i64),
+    segments: Vec<(i64, u64, &'a [u8])>,
+}
+
+/// All flows with payload, in the order of their first packets.
+pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
+    let mut current: BTreeMap<Direction, usize> = BTreeMap::new();
+    let mut all: Vec<Collected<'_>> = Vec::new();
+    for packet in packets {
+        let Some(segment) = segment(packet) else { continue };
+        let known = current
+            .get(&segment.direction)
+            .and_then(|index| all.get_mut(*index));
+        // A SYN takes one sequence number; the first byte has the next.
+        let first = if segment.is_syn {
+            segment.sequence.wrapping_add(1)
+        } else {
+            segment.sequence
+        };
+        let flow = match known {
+            // A second SYN with another number: the same ports were used for a new connection.
+            Some(flow) if !segment.is_syn || flow.place(first) == 0 => flow,
+            _ => {
+                current.insert(segment.direction, all.len());
+                all.push(Collected {
+                    direction: segment.direction,
+                    has_start: segment.is_syn,
+                    last: (first, 0),
+                    segments: Vec::new(),
+                });
+                let Some(flow) = all.last_mut() else { continue };
+                flow
+            }
+        };
+        let place = flow.place(first);
+        flow.last = (first, place);
+        if !segment.payload.is_empty() {
+            flow.segments.push((place, packet.time_ns, segment.payload));
+        }
+    }
+    all.into_iter()
+        .map(Collected::assemble)
+        .filter(|flow| !flow.bytes.is_empty())
+        .collect()
+}
+
+impl Collected<'_> {
+    /// Where a sequence number lies in the stream, taken as near to the last one as possible.
+    fn place(&self, sequence: u32) -> i64 {
+        let (last_sequence, last_place) = self.last;
+        last_place + i64::from(sequence.wrapping_sub(last_sequence).cast_signed())
+    }
+
+    fn assemble(mut self) -> Flow {
+        self.segments.sort_by_key(|(place, _, _)| *place);
+        let start = if self.has_start {
+            0
+        } else {
+            self.segments.first().map_or(0, |(place, _, _)| *place)
+        };
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut arrivals: Vec<(usize, u64)> = Vec::new();
+        let mut lost_after_gap = 0;
+        for (place, time_ns, payload) in self.segments {
+            let have = start + bytes.len() as i64;
+            if place > have || lost_after_gap > 0 {
+                lost_after_gap += payload.len();
+                continue;
+            }
+            let known = usize::try_from(have - place).unwrap_or(usize::MAX);
+            let Some(news) = payload.get(known..).filter(|news| !news.is_empty()) else {
+                continue;
+            };
+            let time_ns = arrivals.last().map_or(time_ns, |(_, last)| time_ns.max(*last));
+            arrivals.push((bytes.len(), time_ns));
+            bytes.extend(news);
+        }
+        Flow {
+            direction: self.direction,
+            has_start: self.has_start,
+            bytes,
+            arrivals,
+            lost_after_gap,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! A recorded stream: raw bytes, `.zst`, or what a packet capture holds; and its messages one by one.
+
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::Path;
+
+use arancini_wire::bmp::{COMMON_HEADER_LEN, Message, MessageType, frame_length};
+
+use super::error::ReplayError;
+use super::{pcap, reassembly};
+
+/// What a Zstandard frame begins with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// No sane BMP message is longer; used to tell BMP from anything else.
+const LONGEST_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// The byte stream of one BMP connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// Where it is from: the file, and the connection in a capture.
+    pub name: String,
+    /// The router's address, where a capture tells it.
+    pub source: Option<IpAddr>,
+    /// The stream.
+    pub bytes: Vec<u8>,
+    /// What the reader should know: cut captures, gaps.
+    pub notes: Vec<String>,
+    /// Rising offsets in `bytes` with the time the bytes from there on came; empty unless from a capture.
+    arrivals: Vec<(usize, u64)>,
+}
+
+/// One message of a recording, or a rest that can't be framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedMessage<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// The type; nothing for a rest that is no whole version 3 message.
+    pub message_type: Option<MessageType>,
+    /// When it was recorded, in nanoseconds since the Unix epoch: the capture's time, else that of the per-peer header.
+    pub time_ns: Option<u64>,
+}
+
+impl Recording {
+    /// A stream that is in memory already.
+    #[must_use]
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            name: name.to_owned(),
+            source: None,
+            bytes,
+            notes: Vec::new(),
+            arrivals: Vec::new(),
+        }
+    }
+
+    /// The streams in a file; `-` is standard input. A raw file has one, a capture one for each BMP connection.
+    ///
+    /// # Errors
+    /// The file can't be read, or is a capture that is damaged or has no BMP.
+    pub fn read(path: &Path) -> Result<Vec<Self>, ReplayError> {
+        let name = path.display().to_string();
+        let bytes = if name == "-" {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        } else {
+            std::fs::read(path)
+        };
+        match bytes {
+            Ok(bytes) => Self::detect(&name, bytes),
+            Err(source) => Err(ReplayError::Read { name, source }),
+        }
+    }
+
+    /// The streams in the content of a file, whatever its kind.
+    ///
+    /// # Errors
+    /// It is compressed and damaged, or a capture that is damaged or has no BMP.
+    pub fn detect(name: &str, bytes: Vec<u8>) -> Result<Vec<Self>, ReplayError> {
+        let bytes = if bytes.starts_with(&ZSTD_MAGIC) {
+            zstd::decode_all(bytes.as_slice()).map_err(|source| ReplayError::Read {
+                name: name.to_owned(),
+                source,
+            })?
+        } else {
+            bytes
+        };
+        if pcap::is_capture(&bytes) {
+            Self::from_capture(name, &bytes)
+        } else {
+            Ok(vec![Self::from_bytes(name, bytes)])
+        }
+    }
+
+    fn from_capture(name: &str, bytes: &[u8]) -> Result<Vec<Self>, ReplayError> {
+        let capture = pcap::read(bytes).map_err(|(problem, offset)| ReplayError::Capture {
+            name: name.to_owned(),
+            problem,
+            offset,
+        })?;
+        let flows = reassembly::flows(&capture.packets);
+        let count = flows.len();
+        let streams: Vec<_> = flows
+            .into_iter()
+            .filter_map(|flow| Self::from_flow(name, flow, capture.is_cut))
+            .collect();
+        if streams.is_empty() {
+            return Err(ReplayError::NoBmp {
+                name: name.to_owned(),
+                flows: count,
+            });
+        }
+        Ok(streams)
+    }
+
+    /// The recording of a flow, if that is BMP from its start or from some message on.
+    fn from_flow(name: &str, flow: reassembly::Flow, capture_is_cut: bool) -> Option<Self> {
+        let skip = if flow.has_start {
+            looks_like_bmp(&flow.bytes).then_some(0)?
+        } else {
+            (0..flow.bytes.len()).find(|skip| flow.bytes.get(*skip..).is_some_and(looks_like_bmp))?
+        };
+        let mut notes = Vec::new();
+        if capture_is_cut {
+            notes.push("the capture ends inside a packet".to_owned());
+        }
+        if !flow.has_start {
+            notes.push(format!(
+                "the connection's start is missing; {skip} bytes of a message are left out"
+            ));
+        }
+        if flow.lost_after_gap > 0 {
+            let lost = flow.lost_after_gap;
+            notes.push(format!(
+                "packets are missing; the stream ends there and {lost} bytes are left out"
+            ));
+        }
+        let first_time = flow
+            .arrivals
+            .iter()
+            .take_while(|(offset, _)| *offset <= skip)
+            .last();
+        let arrivals = first_time
+            .map(|(_, time)| (0, *time))
+            .into_iter()
+            .chain(
+                flow.arrivals
+                    .iter()
+                    .filter(|(offset, _)| *offset > skip)
+                    .map(|(at, time)| (at - skip, *time)),
+            )
+            .collect();
+        Some(Self {
+            name: format!("{name} ({})", flow.direction.from),
+            source: Some(flow.direction.from.ip().to_canonical()),
+            bytes: flow.bytes.get(skip..)?.to_vec(),
+            notes,
+            arrivals,
+        })
+    }
+
+    /// The messages in order. What can't be framed comes as one rest at the end.
+    #[must_use]
+    pub fn messages(&self) -> Messages<'_> {
+        Messages {
+            rest: &self.bytes,
+            offset: 0,
+            arrivals: &self.arrivals,
+        }
+    }
+}
+
+/// Walks over the messages of a [`Recording`].
+#[derive(Debug, Clone)]
+pub struct Messages<'a> {
+    rest: &'a [u8],
+    offset: usize,
+    arrivals: &'a [(usize, u64)],
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = RecordedMessage<'a>;
+
+    fn next(&mut self) -> Option<RecordedMessage<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let length = frame_length(self.rest, LONGEST_MESSAGE).ok().flatten();
+        let Some((bytes, rest)) = length.and_then(|length| self.rest.split_at_checked(length)) else {
+            let bytes = std::mem::take(&mut self.rest);
+            return Some(RecordedMessage {
+                bytes,
+                message_type: None,
+                time_ns: None,
+            });
+        };
+        self.rest = rest;
+        self.offset += bytes.len();
+        // A message is there when its last byte is.
+        while let Some(later) = self
+            .arrivals
+            .get(1..)
+            .filter(|later| later.first().is_some_and(|(at, _)| *at < self.offset))
+        {
+            self.arrivals = later;
+        }
+        let captured = self.arrivals.first().map(|(_, time)| *time);
+        let recorded = || {
+            Message::new_checked(bytes)
+                .ok()?
+                .peer()
+                .map(|peer| peer.timestamp_ns())
+        };
+        Some(RecordedMessage {
+            bytes,
+            message_type: bytes
+                .get(COMMON_HEADER_LEN - 1)
+                .map(|code| MessageType::from_code(*code)),
+            time_ns: captured.or_else(recorded).filter(|time| *time > 0),
+        })
+    }
+}
+
+/// Whether these bytes begin with a BMP message, of any version, and go on with another or end.
+fn looks_like_bmp(bytes: &[u8]) -> bool {
+    let Some(first) = plausible_length(bytes) else {
+        return false;
+    };
+    match bytes.get(first..) {
+        Some([]) => true,
+        Some(next) if next.len() >= COMMON_HEADER_LEN => plausible_length(next).is_some(),
+        Some([version, ..]) => bytes.first() == Some(version),
+        // One message that is longer than what was captured: true enough for the start of a connection.
+        None => bytes.get(5) == Some(&MessageType::Initiation.code()),
+    }
+}
+
+fn plausible_length(bytes: &[u8]) -> Option<usize> {
+    let [version, a, b, c, d, kind] = *bytes.first_chunk::<COMMON_HEADER_LEN>()?;
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    let known_type = kind <= MessageType::RouteMirroring.code();
+    ((1..=4).contains(&version) && known_type && (COMMON_HEADER_LEN..=1 << 20).contains(&length))
+        .then_some(length)
+}
