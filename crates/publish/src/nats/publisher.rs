@@ -50,7 +50,7 @@ pub(crate) async fn run(
         &settings.collector,
         settings.incarnation,
         &nats.stream.name,
-        u32::from(SCHEMA_VERSION),
+        u32::from(arancini_schema::SCHEMA_VERSION),
     );
     let mut publisher = Publisher {
         window: Window::new(nats.window),
@@ -73,9 +73,6 @@ pub(crate) async fn run(
     }
     SinkEnd::Drained
 }
-
-/// Stands in until the schema says its version.
-const SCHEMA_VERSION: u16 = 1;
 
 /// The bridge's receiving end. A dropped kanal future can lose the batch that is on its way, so one future is kept
 /// over all turns of the loop.

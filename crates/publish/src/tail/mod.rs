@@ -1,1 +1,19 @@
-//! Reads back what was published: from the stream, or from a segment directory.
+//! Reads back what was published: from the stream ([`StreamTail`]) or from a segment directory ([`SegmentTail`]).
+
+mod segments;
+mod stream;
+
+pub use segments::{SegmentMessage, SegmentTail};
+pub use stream::{PublishedMessage, StreamTail, StreamTailOptions};
+
+/// Where to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Begin {
+    /// With the oldest that is kept.
+    #[default]
+    Beginning,
+    /// With what comes from now on.
+    New,
+    /// With this stream sequence (streams only; a segment directory begins at the beginning).
+    Sequence(u64),
+}

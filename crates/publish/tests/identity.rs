@@ -1,0 +1,266 @@
+//! Who may connect, and what an operator is told when not: users, tokens, NKeys, TLS, mTLS, TLS-first, permissions.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use arancini_publish::settings::Authentication;
+use arancini_publish::testing::NatsServer;
+use arancini_publish::{NatsSettings, Reason, Secret, Trouble};
+use support::{Rig, Worker, assert_whole};
+
+fn settings(server: &NatsServer) -> NatsSettings {
+    let mut settings = NatsSettings::new(vec![server.url()]);
+    settings.max_backoff = Duration::from_millis(200);
+    settings.connect_timeout = Duration::from_secs(3);
+    settings
+}
+
+/// Publishing works with these settings.
+fn accepted(settings: NatsSettings) {
+    let rig = Rig::nats(settings.clone());
+    let mut worker = Worker::new(1, 2);
+    for _ in 0..5 {
+        rig.bridge.send(worker.batch()).unwrap();
+    }
+    rig.until_acknowledged(5);
+    assert!(rig.status.is_ready());
+    assert_whole(&settings, &[worker]);
+}
+
+/// Publishing does not work; what is said of it, and that it is retried and nothing is thrown away.
+fn refused(settings: NatsSettings, reason: Reason) -> Trouble {
+    let rig = Rig::nats(settings);
+    rig.bridge.send(Worker::new(1, 1).batch()).unwrap();
+    rig.until("told twice", |status| status.errors(reason) >= 2);
+    let trouble = rig.status.trouble().unwrap();
+    assert_eq!(trouble.reason, reason, "{trouble}");
+    drop(rig.bridge);
+    let report = rig.sidecar.drain(Duration::ZERO);
+    assert_eq!(
+        (report.acknowledged_batches, report.unacknowledged_batches),
+        (0, 1)
+    );
+    trouble
+}
+
+#[test]
+fn user_and_password_from_value_file_and_url() {
+    let Some(server) = NatsServer::start_with("authorization { user: bmp, password: \"pa:ss\" }") else {
+        return;
+    };
+    let file = server.directory().join("password");
+    std::fs::write(&file, "pa:ss\n").unwrap();
+    for password in [Secret::Value("pa:ss".to_owned()), Secret::File(file)] {
+        let mut right = settings(&server);
+        right.authentication = Authentication::UserPassword {
+            user: "bmp".to_owned(),
+            password,
+        };
+        accepted(right.clone());
+        delete_stream(&right);
+    }
+    let mut wrong = settings(&server);
+    let secret = "w0rds3cr3t";
+    wrong.authentication = Authentication::UserPassword {
+        user: "bmp".to_owned(),
+        password: Secret::Value(secret.to_owned()),
+    };
+    let trouble = refused(wrong.clone(), Reason::Authentication);
+    assert!(trouble.cause.contains("refuses the credentials"), "{trouble}");
+    assert!(!format!("{trouble} {wrong:?}").contains(secret));
+    let mut in_url = settings(&server);
+    in_url.urls = vec![format!("nats://bmp:{secret}@127.0.0.1:{}", server.port())];
+    let trouble = refused(in_url, Reason::Authentication);
+    assert!(!trouble.to_string().contains(secret), "{trouble}");
+    let anonymous = refused(settings(&server), Reason::Authentication);
+    assert!(anonymous.remedy.contains("check user"), "{anonymous}");
+}
+
+/// Removes the stream, so that the next publisher begins anew.
+fn delete_stream(settings: &NatsSettings) {
+    let settings = settings.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let connection = arancini_publish::nats::connect::connect(&settings, "test")
+            .await
+            .unwrap();
+        async_nats::jetstream::new(connection.client)
+            .delete_stream("ARANCINI")
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn token_from_a_file() {
+    let Some(server) = NatsServer::start_with("authorization { token: \"t0k3n\" }") else {
+        return;
+    };
+    let file = server.directory().join("token");
+    std::fs::write(&file, "t0k3n\n").unwrap();
+    let mut right = settings(&server);
+    right.authentication = Authentication::Token(Secret::File(file.clone()));
+    accepted(right.clone());
+    std::fs::write(&file, "other\n").unwrap();
+    refused(right.clone(), Reason::Authentication);
+    std::fs::remove_file(&file).unwrap();
+    let trouble = refused(right, Reason::Authentication);
+    assert!(trouble.cause.contains("can't read the token file"), "{trouble}");
+}
+
+#[test]
+fn nkey_seed() {
+    let (key, stranger) = (nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user());
+    let users = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", key.public_key());
+    let Some(server) = NatsServer::start_with(&users) else {
+        return;
+    };
+    let mut settings = settings(&server);
+    settings.authentication = Authentication::NkeySeed(Secret::Value(key.seed().unwrap()));
+    accepted(settings.clone());
+    settings.authentication = Authentication::NkeySeed(Secret::Value(stranger.seed().unwrap()));
+    refused(settings.clone(), Reason::Authentication);
+    settings.authentication = Authentication::NkeySeed(Secret::Value("SUnonsense".to_owned()));
+    let trouble = refused(settings, Reason::Authentication);
+    assert!(trouble.cause.contains("the NKey seed is damaged"), "{trouble}");
+}
+
+#[test]
+fn missing_permissions_are_named() {
+    let users = r#"authorization { users: [
+        { user: mute, password: x, permissions: { publish: { allow: ["$JS.API.>"] } } }
+        { user: deaf, password: x, permissions: { subscribe: { deny: ["_INBOX.>"] } } }
+        { user: blind, password: x, permissions: { publish: { deny: ["$JS.API.>"] } } }
+    ] }"#;
+    let Some(server) = NatsServer::start_with(users) else {
+        return;
+    };
+    let user = |name: &str| {
+        let mut settings = settings(&server);
+        settings.connect_timeout = Duration::from_millis(500);
+        settings.authentication = Authentication::UserPassword {
+            user: name.to_owned(),
+            password: Secret::Value("x".to_owned()),
+        };
+        settings
+    };
+    let mute = refused(user("mute"), Reason::Permission);
+    assert!(
+        mute.cause.contains("arancini.updates.v4_192_0_2_1.0.1_1"),
+        "{mute}"
+    );
+    let deaf = refused(user("deaf"), Reason::Permission);
+    assert!(deaf.cause.contains("_INBOX"), "{deaf}");
+    let blind = refused(user("blind"), Reason::Permission);
+    assert!(blind.cause.contains("$JS.API.STREAM.INFO.ARANCINI"), "{blind}");
+}
+
+/// A CA, a server certificate for 127.0.0.1 and a client certificate, or `None` without the openssl tool.
+fn certificates(folder: &Path) -> Option<()> {
+    let run = |arguments: &str| {
+        let output = Command::new("openssl")
+            .args(arguments.split(' '))
+            .current_dir(folder)
+            .output();
+        match output {
+            Ok(output) => {
+                assert!(
+                    output.status.success(),
+                    "{arguments}: {}",
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                Some(())
+            }
+            Err(_) => {
+                eprintln!("skipped: no openssl");
+                None
+            }
+        }
+    };
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";
+    for ca in ["ca", "stranger"] {
+        run(&format!(
+            "req -x509 {key} -subj /CN={ca} -keyout {ca}.key -out {ca}.pem"
+        ))?;
+    }
+    for name in ["server", "client"] {
+        run(&format!(
+            "req -x509 {key} -subj /CN={name} -CA ca.pem -CAkey ca.key -keyout {name}.key -out {name}.pem \
+             -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=IP:127.0.0.1,DNS:localhost"
+        ))?;
+    }
+    Some(())
+}
+
+fn tls_server(folder: &Path, extra: &str) -> Option<NatsServer> {
+    let at = |name: &str| folder.join(name).display().to_string();
+    NatsServer::start_with(&format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", {extra} }}",
+        at("server.pem"),
+        at("server.key"),
+        at("ca.pem")
+    ))
+}
+
+#[test]
+fn tls_mtls_and_tls_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| -> PathBuf { folder.path().join(name) };
+    let Some(()) = certificates(folder.path()) else {
+        return;
+    };
+
+    let Some(server) = tls_server(folder.path(), "timeout: 5") else {
+        return;
+    };
+    let mut plain_tls = settings(&server);
+    plain_tls.tls.ca_file = Some(at("ca.pem"));
+    accepted(plain_tls.clone());
+    let mut unknown = plain_tls.clone();
+    unknown.tls.ca_file = Some(at("stranger.pem"));
+    let trouble = refused(unknown, Reason::Tls);
+    assert!(
+        trouble.cause.contains("not trusted") && trouble.remedy.contains("ca_file"),
+        "{trouble}"
+    );
+    let mut absent = plain_tls.clone();
+    absent.tls.ca_file = Some(at("nowhere.pem"));
+    let trouble = refused(absent, Reason::Authentication);
+    assert!(trouble.cause.contains("nowhere.pem"), "{trouble}");
+    drop(server);
+
+    let Some(server) = tls_server(folder.path(), "verify: true, timeout: 5") else {
+        return;
+    };
+    let mut mutual = settings(&server);
+    mutual.tls.ca_file = Some(at("ca.pem"));
+    let trouble = refused(mutual.clone(), Reason::Tls);
+    assert!(trouble.cause.contains("client certificate"), "{trouble}");
+    mutual.tls.client_certificate = Some((at("client.pem"), at("client.key")));
+    accepted(mutual);
+    drop(server);
+
+    let Some(server) = tls_server(folder.path(), "handshake_first: true, timeout: 5") else {
+        return;
+    };
+    let mut first = settings(&server);
+    first.connect_timeout = Duration::from_secs(1);
+    first.tls.ca_file = Some(at("ca.pem"));
+    let trouble = refused(first.clone(), Reason::Tls);
+    assert!(trouble.remedy.contains("nats.tls.first"), "{trouble}");
+    first.tls.first = true;
+    accepted(first.clone());
+    drop(server);
+
+    let Some(server) = NatsServer::start() else { return };
+    first.urls = vec![server.url()];
+    let trouble = refused(first, Reason::Tls);
+    assert!(trouble.cause.contains("does not begin with TLS"), "{trouble}");
+}

@@ -1,0 +1,195 @@
+//! Batches to publish, and what a reader of the stream finds.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use arancini_core::{Batch, BatchKind};
+use arancini_publish::framing::Frames;
+use arancini_publish::sidecar::Hooks;
+use arancini_publish::tail::{PublishedMessage, StreamTail, StreamTailOptions};
+use arancini_publish::{NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+
+/// Long enough for the slowest machine; a test that waits this long fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A Cap'n Proto shaped message of `words` words that says its sequence.
+pub fn message(sequence: u64, words: u32) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 0, 0];
+    bytes.extend(words.to_le_bytes());
+    bytes.extend(sequence.to_le_bytes());
+    bytes.resize(8 + words as usize * 8, 0xab);
+    bytes
+}
+
+/// The sequences in a payload.
+pub fn sequences(payload: &[u8]) -> Vec<u64> {
+    Frames::new(payload)
+        .map(|frame| u64::from_le_bytes(frame.unwrap()[8..16].try_into().unwrap()))
+        .collect()
+}
+
+/// Makes batches of a few subjects with rising sequences, as a worker does.
+pub struct Worker {
+    pub id: u16,
+    pub number: u64,
+    pub sequence: u64,
+    pub subjects: Vec<Arc<str>>,
+    pub per_batch: u32,
+    pub words: u32,
+}
+
+impl Worker {
+    pub fn new(id: u16, subjects: usize) -> Self {
+        let subjects =
+            (0..subjects).map(|peer| format!("arancini.updates.v4_192_0_2_{id}.{peer}.1_1").into());
+        Self {
+            id,
+            number: 0,
+            sequence: 0,
+            subjects: subjects.collect(),
+            per_batch: 3,
+            words: 4,
+        }
+    }
+
+    pub fn batch(&mut self) -> Batch {
+        self.number += 1;
+        let first_sequence = self.sequence + 1;
+        let mut payload = Vec::new();
+        for _ in 0..self.per_batch {
+            self.sequence += 1;
+            payload.extend(message(self.sequence, self.words));
+        }
+        Batch {
+            kind: BatchKind::Updates,
+            subject: Arc::clone(&self.subjects[self.number as usize % self.subjects.len()]),
+            router: IpAddr::from([192, 0, 2, self.id as u8]),
+            payload,
+            messages: self.per_batch,
+            first_sequence,
+            last_sequence: self.sequence,
+            worker: self.id,
+            number: self.number,
+        }
+    }
+}
+
+pub struct Rig {
+    pub sidecar: Sidecar,
+    pub bridge: kanal::Sender<Batch>,
+    pub status: Arc<SinkStatus>,
+    pub acked: kanal::Receiver<arancini_publish::sidecar::Acked>,
+    pub recycled: kanal::Receiver<Vec<u8>>,
+}
+
+impl Rig {
+    pub fn new(sink: SinkSettings) -> Self {
+        let (bridge, input) = kanal::bounded(16);
+        let (acked_sender, acked) = kanal::unbounded();
+        let (recycle, recycled) = kanal::unbounded();
+        let status = Arc::new(SinkStatus::default());
+        let hooks = Hooks {
+            acked: Some(acked_sender),
+            recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
+            ended: None,
+        };
+        let sidecar = Sidecar::spawn(SidecarSettings::new(sink), input, Arc::clone(&status), hooks).unwrap();
+        Self {
+            sidecar,
+            bridge,
+            status,
+            acked,
+            recycled,
+        }
+    }
+
+    pub fn nats(settings: NatsSettings) -> Self {
+        Self::new(SinkSettings::Nats(Box::new(settings)))
+    }
+
+    /// Waits until this is so.
+    pub fn until(&self, what: &str, is_so: impl Fn(&SinkStatus) -> bool) {
+        until(what, || is_so(&self.status), || format!("{:?}", self.status));
+    }
+
+    pub fn until_acknowledged(&self, batches: u64) {
+        self.until("acknowledged", |status| {
+            status.batches_acknowledged.load(Relaxed) >= batches
+        });
+    }
+
+    /// Closes the bridge and drains.
+    pub fn finish(self) -> arancini_publish::DrainReport {
+        drop(self.bridge);
+        self.sidecar.drain(PATIENCE)
+    }
+}
+
+/// Polls until it is so. Polling is not timing: only a hang fails.
+pub fn until(what: &str, is_so: impl Fn() -> bool, show: impl Fn() -> String) {
+    let since = Instant::now();
+    while !is_so() {
+        assert!(
+            since.elapsed() < PATIENCE,
+            "waited in vain until {what}: {}",
+            show()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// All that the stream holds.
+pub fn read_all(settings: &NatsSettings) -> Vec<PublishedMessage> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut tail = StreamTail::open(settings.clone(), StreamTailOptions::default())
+            .await
+            .unwrap();
+        let mut all = Vec::new();
+        while let Some(message) = tail.next().await.unwrap() {
+            all.push(message);
+        }
+        all
+    })
+}
+
+/// Asserts that per subject the stream holds exactly the workers' sequences, in order: nothing lost, doubled or
+/// reordered.
+pub fn assert_whole(settings: &NatsSettings, workers: &[Worker]) {
+    let mut found: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for message in read_all(settings) {
+        found
+            .entry(message.subject.clone())
+            .or_default()
+            .extend(sequences(&message.payload));
+    }
+    let mut wanted: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for worker in workers {
+        for number in 1..=worker.number {
+            let subject = &worker.subjects[number as usize % worker.subjects.len()];
+            let last = number * u64::from(worker.per_batch);
+            let batch = last - u64::from(worker.per_batch) + 1..=last;
+            wanted.entry(subject.to_string()).or_default().extend(batch);
+        }
+    }
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        wanted.keys().collect::<Vec<_>>()
+    );
+    for (subject, sequences) in &wanted {
+        let found = &found[subject];
+        let differs = found
+            .iter()
+            .zip(sequences)
+            .position(|(found, wanted)| found != wanted);
+        let around = differs.map(|at| (at, &found[at.saturating_sub(3)..(at + 3).min(found.len())]));
+        assert_eq!((around, found.len()), (None, sequences.len()), "{subject}");
+    }
+}
