@@ -134,6 +134,15 @@ impl<'a> AsPath<'a> {
         self.segments().flat_map(|segment| segment.asns())
     }
 
+    /// Whether AS 0 is in it, which may not be (RFC 7607).
+    #[inline]
+    pub(super) fn has_as_zero(&self) -> bool {
+        self.segments().any(|segment| match segment.width {
+            AsWidth::Four => segment.bytes.as_chunks::<4>().0.contains(&[0; 4]),
+            AsWidth::Two => segment.bytes.as_chunks::<2>().0.contains(&[0; 2]),
+        })
+    }
+
     /// Whether [`flat_asns`](Self::flat_asns) says all: there is nothing but AS_SEQUENCE. (A path of more than 255
     /// AS numbers takes several segments, which are one sequence all the same.)
     #[inline]

@@ -84,34 +84,43 @@ const TYPED: TypeSet = TypeSet::of(&[
     code::ONLY_TO_CUSTOMER,
 ]);
 
-/// The optional and transitive flags that an attribute of this type must have; `None` where that is not checked.
-#[inline]
-const fn required_flags(type_code: u8) -> Option<u8> {
-    match type_code {
-        code::ORIGIN | code::AS_PATH | code::NEXT_HOP | code::LOCAL_PREF | code::ATOMIC_AGGREGATE => {
-            Some(FLAG_TRANSITIVE)
-        }
-        code::MULTI_EXIT_DISC
-        | code::ORIGINATOR_ID
-        | code::CLUSTER_LIST
-        | code::MP_REACH_NLRI
-        | code::MP_UNREACH_NLRI
-        | code::AIGP
-        | code::BGP_LS => Some(FLAG_OPTIONAL),
-        code::AGGREGATOR
-        | code::COMMUNITIES
-        | code::EXTENDED_COMMUNITIES
-        | code::AS4_PATH
-        | code::AS4_AGGREGATOR
-        | code::PMSI_TUNNEL
-        | code::IPV6_EXTENDED_COMMUNITIES
-        | code::LARGE_COMMUNITIES
-        | code::ONLY_TO_CUSTOMER
-        | code::PREFIX_SID
-        | code::ATTR_SET => Some(FLAG_OPTIONAL | FLAG_TRANSITIVE),
-        _ => None,
+/// The optional and transitive flags that an attribute of each type must have; [`ANY_FLAGS`] where that is not checked.
+/// A table, because it is looked up for every attribute.
+const REQUIRED_FLAGS: [u8; 256] = {
+    let mut flags = [ANY_FLAGS; 256];
+    let mut type_code = 0;
+    while type_code < 256 {
+        flags[type_code] = match type_code as u8 {
+            code::ORIGIN | code::AS_PATH | code::NEXT_HOP | code::LOCAL_PREF | code::ATOMIC_AGGREGATE => {
+                FLAG_TRANSITIVE
+            }
+            code::MULTI_EXIT_DISC
+            | code::ORIGINATOR_ID
+            | code::CLUSTER_LIST
+            | code::MP_REACH_NLRI
+            | code::MP_UNREACH_NLRI
+            | code::AIGP
+            | code::BGP_LS => FLAG_OPTIONAL,
+            code::AGGREGATOR
+            | code::COMMUNITIES
+            | code::EXTENDED_COMMUNITIES
+            | code::AS4_PATH
+            | code::AS4_AGGREGATOR
+            | code::PMSI_TUNNEL
+            | code::IPV6_EXTENDED_COMMUNITIES
+            | code::LARGE_COMMUNITIES
+            | code::ONLY_TO_CUSTOMER
+            | code::PREFIX_SID
+            | code::ATTR_SET => FLAG_OPTIONAL | FLAG_TRANSITIVE,
+            _ => ANY_FLAGS,
+        };
+        type_code += 1;
     }
-}
+    flags
+};
+
+/// Stands in [`REQUIRED_FLAGS`] for types whose flags are not checked.
+const ANY_FLAGS: u8 = 0xff;
 
 /// The attributes of one UPDATE. A field is `None` where the attribute is absent or was malformed
 /// (then [`faults`](Self::faults) says so).
@@ -173,32 +182,42 @@ impl<'a> PathAttributes<'a> {
     ///
     /// The error means that the routes can't be located: MP_REACH_NLRI or MP_UNREACH_NLRI runs past the end of the
     /// field. Where [`faults`](Self::faults) hold a [`Handling::SkipMessage`], one of them can't be read inside.
-    #[inline]
     pub fn parse(field: &'a [u8], as_width: AsWidth) -> Result<Self, WireError> {
-        let mut attributes = Self::empty(field, as_width);
-        let mut walk = raw_attributes(field);
-        loop {
-            let offset = walk.offset();
-            match walk.next() {
-                None => break,
-                Some(Ok(attribute)) => attributes.read(&attribute),
-                Some(Err(error)) => {
-                    attributes.broken(offset, error)?;
-                    break;
-                }
-            }
-        }
-        if attributes.as_width == AsWidth::Four
-            && (attributes.as4_path.is_some() || attributes.as4_aggregator.is_some())
-        {
-            attributes.discard_as4();
+        let mut attributes = Self::unread(field, as_width);
+        attributes.read();
+        if !attributes.complete && attributes.faults.worst() == Some(Handling::SkipMessage) {
+            attributes.located()?;
         }
         Ok(attributes)
     }
 
-    /// No attribute at all.
+    /// Reads the field of [`unread`](Self::unread) attributes: the hot path's [`parse`](Self::parse). What that makes an
+    /// error is a [`Handling::SkipMessage`] here, like any other.
+    ///
+    /// In place, because the attributes are large: to return them by value costs about as much as to read them.
+    #[inline(never)]
+    pub fn read(&mut self) {
+        let mut walk = raw_attributes(self.field);
+        loop {
+            let offset = walk.offset();
+            match walk.next() {
+                None => break,
+                Some(Ok(attribute)) => self.read_attribute(&attribute),
+                Some(Err(_)) => {
+                    self.overrun(offset);
+                    break;
+                }
+            }
+        }
+        if self.as_width == AsWidth::Four && (self.as4_path.is_some() || self.as4_aggregator.is_some()) {
+            self.discard_as4();
+        }
+    }
+
+    /// The attributes of a field that is still to be [`read`](Self::read): none.
     #[inline]
-    const fn empty(field: &'a [u8], as_width: AsWidth) -> Self {
+    #[must_use]
+    pub const fn unread(field: &'a [u8], as_width: AsWidth) -> Self {
         Self {
             origin: None,
             as_path: None,
@@ -230,7 +249,7 @@ impl<'a> PathAttributes<'a> {
     }
 
     #[inline]
-    fn read(&mut self, attribute: &RawAttribute<'a>) {
+    fn read_attribute(&mut self, attribute: &RawAttribute<'a>) {
         use FaultKind::{BadLength, BadValue};
         use Handling::{AttributeDiscard, SkipMessage, TreatAsWithdraw};
 
@@ -238,8 +257,9 @@ impl<'a> PathAttributes<'a> {
         if !self.seen.insert(type_code) {
             return self.duplicate(attribute);
         }
-        if let Some(required) = required_flags(type_code)
-            && attribute.flags & (FLAG_OPTIONAL | FLAG_TRANSITIVE) != required
+        let required = REQUIRED_FLAGS[usize::from(type_code)];
+        if attribute.flags & (FLAG_OPTIONAL | FLAG_TRANSITIVE) != required
+            && required != ANY_FLAGS
             && !self.bad_flags(attribute)
         {
             return;
@@ -317,7 +337,7 @@ impl<'a> PathAttributes<'a> {
                 Some(path) if path.is_empty() => {
                     self.fault(attribute, BadLength, AttributeDiscard);
                 }
-                Some(path) if path.flat_asns().any(|asn| asn == 0) => {
+                Some(path) if path.has_as_zero() => {
                     self.fault(attribute, BadValue, AttributeDiscard);
                 }
                 Some(path) => self.as4_path = Some(path),
@@ -335,29 +355,37 @@ impl<'a> PathAttributes<'a> {
 
     #[inline]
     fn read_as_path(&mut self, attribute: &RawAttribute<'a>) {
-        let path = AsPath::new_checked(attribute.value, self.as_width)
-            .or_else(|| self.read_as_path_otherwise(attribute.value));
-        match path {
-            None => self.fault(attribute, FaultKind::BadLength, Handling::TreatAsWithdraw),
-            // RFC 7607 §2: AS 0 is malformed.
-            Some(path) if path.flat_asns().any(|asn| asn == 0) => {
-                self.fault(attribute, FaultKind::BadValue, Handling::TreatAsWithdraw);
-            }
-            Some(path) => self.as_path = Some(path),
+        match AsPath::new_checked(attribute.value, self.as_width) {
+            Some(path) => self.take_as_path(attribute, path),
+            None => self.read_as_path_otherwise(attribute),
+        }
+    }
+
+    /// RFC 7607 §2: AS 0 is malformed.
+    #[inline]
+    fn take_as_path(&mut self, attribute: &RawAttribute<'a>, path: AsPath<'a>) {
+        if path.has_as_zero() {
+            self.fault(attribute, FaultKind::BadValue, Handling::TreatAsWithdraw);
+        } else {
+            self.as_path = Some(path);
         }
     }
 
     /// The second opinion: some senders say one width and write the other.
     #[cold]
-    fn read_as_path_otherwise(&mut self, value: &'a [u8]) -> Option<AsPath<'a>> {
+    fn read_as_path_otherwise(&mut self, attribute: &RawAttribute<'a>) {
         let other = match self.as_width {
             AsWidth::Two => AsWidth::Four,
             AsWidth::Four => AsWidth::Two,
         };
-        let path = AsPath::new_checked(value, other)?;
-        self.as_width = other;
-        self.quirk_as_width = true;
-        Some(path)
+        match AsPath::new_checked(attribute.value, other) {
+            Some(path) => {
+                self.as_width = other;
+                self.quirk_as_width = true;
+                self.take_as_path(attribute, path);
+            }
+            None => self.fault(attribute, FaultKind::BadLength, Handling::TreatAsWithdraw),
+        }
     }
 
     /// An attribute that is kept raw: only what its RFC calls malformed is looked for.
@@ -434,19 +462,35 @@ impl<'a> PathAttributes<'a> {
 
     /// RFC 7606 §4: the routes found elsewhere count as withdrawn, unless the broken attribute is the one that has them.
     #[cold]
-    fn broken(&mut self, offset: usize, error: WireError) -> Result<(), WireError> {
+    fn overrun(&mut self, offset: usize) {
         let type_code = self.field.get(offset + 1).copied().unwrap_or(0);
-        if matches!(type_code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI) {
-            return Err(error);
-        }
         self.complete = false;
         self.faults.push(Fault {
             type_code,
             kind: FaultKind::Overrun,
-            handling: Handling::TreatAsWithdraw,
+            handling: match type_code {
+                code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => Handling::SkipMessage,
+                _ => Handling::TreatAsWithdraw,
+            },
             offset: offset as u32,
         });
-        Ok(())
+    }
+
+    /// The error of a field that breaks off within MP_REACH_NLRI or MP_UNREACH_NLRI.
+    #[cold]
+    fn located(&self) -> Result<(), WireError> {
+        let mut walk = raw_attributes(self.field);
+        loop {
+            let type_code = self.field.get(walk.offset() + 1);
+            match walk.next() {
+                None => return Ok(()),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => match type_code {
+                    Some(&(code::MP_REACH_NLRI | code::MP_UNREACH_NLRI)) => return Err(error),
+                    _ => return Ok(()),
+                },
+            }
+        }
     }
 
     /// RFC 6793 §4.1: between NEW speakers these attributes are not sent, and ignored if they are.

@@ -5,6 +5,7 @@ use super::*;
 use crate::bgp::AsWidth::{Four, Two};
 use FaultKind::{BadFlags, BadLength, BadValue, Duplicate, Missing, Overrun, Unexpected};
 use Handling::{AttributeDiscard, SkipMessage, TreatAsWithdraw};
+use proptest::prelude::*;
 
 const TABLE: &str = include_str!("../../../../../docs/rfc7606.md");
 
@@ -186,6 +187,10 @@ fn mp_reach_overruns() {
     section.truncate(section.len() - 1);
     let error = PathAttributes::parse(&section, Four).unwrap_err();
     assert_eq!(error.offset, ORIGIN.len() + AS_PATH.len() + 3);
+    let mut attributes = PathAttributes::unread(&section, Four);
+    attributes.read();
+    assert_eq!(attributes.faults.worst(), Some(SkipMessage));
+    assert_eq!(attributes.faults.as_slice()[0].type_code, 14);
 }
 
 #[test]
@@ -394,5 +399,71 @@ fn width_of_aggregator_is_its_length() {
         assert_eq!(attributes.aggregator.unwrap().asn, 65000);
         assert_eq!(attributes.quirk_as_width, quirk);
         assert!(attributes.faults.is_empty());
+    }
+}
+
+/// Attributes whose types are known and whose lengths are mostly right, so that values are reached.
+fn some_section() -> impl Strategy<Value = Vec<u8>> {
+    let attribute = (
+        prop::sample::select(vec![0x40_u8, 0x80, 0xc0, 0x90, 0xd0, 0]),
+        prop_oneof![0..41_u8, Just(128), any::<u8>()],
+        prop::collection::vec(prop_oneof![0..6_u8, any::<u8>()], 0..24),
+        prop_oneof![9 => Just(0_u8), 1 => any::<u8>()],
+    )
+        .prop_map(|(flags, type_code, value, wrong)| {
+            let length = (value.len() as u8).wrapping_add(wrong);
+            let mut bytes = vec![flags, type_code];
+            bytes.extend((flags & FLAG_EXTENDED_LENGTH != 0).then_some(0));
+            bytes.push(length);
+            bytes.extend(value);
+            bytes
+        });
+    prop::collection::vec(attribute, 0..8).prop_map(|attributes| attributes.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_section_is_judged(section in some_section(), four: bool) {
+        let width = if four { Four } else { Two };
+        let mut attributes = PathAttributes::unread(&section, width);
+        attributes.read();
+        match PathAttributes::parse(&section, width) {
+            Ok(parsed) => {
+                prop_assert_eq!(parsed.faults.worst(), attributes.faults.worst());
+                prop_assert_eq!(parsed.complete, attributes.complete);
+            }
+            Err(error) => {
+                prop_assert!(error.offset <= section.len());
+                prop_assert_eq!(attributes.faults.worst(), Some(SkipMessage));
+            }
+        }
+        for fault in attributes.faults.as_slice() {
+            prop_assert!((fault.offset as usize) < section.len());
+        }
+        for raw in attributes.unknown() {
+            prop_assert!(!TYPED.contains(raw.type_code));
+            prop_assert_eq!(&section[raw.value_offset()..][..raw.value.len()], raw.value);
+        }
+        if let Some(reach) = attributes.mp_reach {
+            prop_assert_eq!(&section[reach.offset..][..reach.nlri.len()], reach.nlri);
+            let _ = reach.next_hop_mapped();
+        }
+        if let Some(path) = attributes.effective_as_path() {
+            prop_assert_eq!(path.is_merged(), attributes.as4_path.is_some()
+                && path != EffectiveAsPath::whole(attributes.as_path.unwrap()));
+            prop_assert!(path.flat_asns().count() <= section.len());
+        }
+        let _ = (attributes.effective_aggregator(), attributes.missing_mandatory(true));
+    }
+
+    #[test]
+    fn any_bytes_are_judged(section in prop::collection::vec(any::<u8>(), 0..64)) {
+        let mut attributes = PathAttributes::unread(&section, Four);
+        attributes.read();
+        let _ = attributes.unknown().count();
+        if let Ok(update) = crate::bgp::Update::new_checked(&section) {
+            let _ = update.end_of_rib();
+            prop_assert_eq!(&section[update.nlri_offset()..], update.nlri());
+        }
     }
 }
