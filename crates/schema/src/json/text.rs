@@ -36,7 +36,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// A route or peer distinguisher (RFC 4364 §4.2): `64512:100`, `192.0.2.1:100`, or `0x` and 16 digits.
+/// A route or peer distinguisher (RFC 4364 §4.2): `64512:100`, `192.0.2.1:100`, `64512L:100`, or `0x` and 16 digits.
 pub(super) struct Distinguisher(pub u64);
 
 impl fmt::Display for Distinguisher {
@@ -53,7 +53,10 @@ impl fmt::Display for Distinguisher {
             }
             2 => {
                 let number = u16::from_be_bytes([e, g]);
-                write!(f, "{}:{number}", u32::from_be_bytes([a, b, c, d]))
+                let asn = u32::from_be_bytes([a, b, c, d]);
+                // A 4-octet AS number that would fit in two octets must not read like one.
+                let mark = if asn <= u32::from(u16::MAX) { "L" } else { "" };
+                write!(f, "{asn}{mark}:{number}")
             }
             _ => write!(f, "{:#018x}", self.0),
         }
@@ -165,5 +168,28 @@ impl Named for RouterEventKind {
             Self::ResyncBegin => "resync-begin",
             Self::ResyncEnd => "resync-end",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinguishers_of_different_types_read_differently() {
+        let text = |bytes| Distinguisher(u64::from_be_bytes(bytes)).to_string();
+        assert_eq!(text([0, 0, 0xfc, 0, 0, 0, 0, 100]), "64512:100");
+        assert_eq!(text([0, 1, 192, 0, 2, 1, 0, 100]), "192.0.2.1:100");
+        assert_eq!(text([0, 2, 0, 0, 0xfc, 0, 0, 100]), "64512L:100");
+        assert_eq!(text([0, 2, 0, 1, 0, 0, 0, 100]), "65536:100");
+        assert_eq!(text([0, 3, 0, 0, 0, 0, 0, 1]), "0x0003000000000001");
+    }
+
+    #[test]
+    fn an_ipv6_prefix_in_the_mapped_range_stays_ipv6() {
+        let mapped = Ipv4Addr::new(192, 0, 2, 0).to_ipv6_mapped().octets();
+        let text = |afi| prefix_address(&mapped, afi).map(|prefix| prefix.to_string());
+        assert_eq!(text(1).as_deref(), Some("192.0.2.0"));
+        assert_eq!(text(2).as_deref(), Some("::ffff:192.0.2.0"));
     }
 }
