@@ -117,7 +117,7 @@ fn put_next_hop<'a>(
     if next_hop.is_some() {
         template.set_bits(data::FLAGS, flag::HAS_NEXT_HOP);
     }
-    template.put_data(pointer::NEXT_HOP, &next_hop.unwrap_or_default());
+    template.put_address(pointer::NEXT_HOP, &next_hop.unwrap_or_default());
     odd
 }
 

@@ -130,7 +130,7 @@ impl UpdateEncoder {
         }
         self.template
             .set(data::WITHDRAW_REASON, (reason as u16).to_le_bytes());
-        self.template.put_data(pointer::NEXT_HOP, &[0; 16]);
+        self.template.put_address(pointer::NEXT_HOP, &[0; 16]);
         self.template.put_text(pointer::TABLE_NAME, source.table_name);
         self.template.finish(0);
     }
@@ -175,9 +175,9 @@ impl UpdateEncoder {
             RibView::AdjRibOutPost => flag::IS_POST_POLICY | flag::IS_ADJ_RIB_OUT,
         };
         template.set_bits(data::FLAGS, flags | view);
-        template.put_data(pointer::PREFIX_ADDR, &[0; 16]);
-        template.put_data(pointer::ROUTER_ADDR, &source.router_address);
-        template.put_data(pointer::PEER_ADDR, &source.peer_address);
+        template.put_address(pointer::PREFIX_ADDR, &[0; 16]);
+        template.put_address(pointer::ROUTER_ADDR, &source.router_address);
+        template.put_address(pointer::PEER_ADDR, &source.peer_address);
     }
 }
 

@@ -117,6 +117,13 @@ impl Template {
         }
     }
 
+    /// A `Data` field of 16 bytes.
+    #[inline]
+    pub(super) fn put_address(&mut self, index: usize, address: &[u8; 16]) {
+        self.point(index, Element::Byte, address.len());
+        self.bytes.extend_from_slice(address);
+    }
+
     /// A `Data` field.
     #[inline]
     pub(super) fn put_data(&mut self, index: usize, value: &[u8]) {
