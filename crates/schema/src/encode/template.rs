@@ -7,7 +7,7 @@
 //! Sizes: what one UPDATE of 65,535 bytes can hold expands to less than 2 MiB, far below the 2^29 words and elements
 //! that Cap'n Proto pointers can express.
 
-use super::layout::{DATA_SIZE, DATA_START, HEAD_MAX, POINTERS};
+use super::layout::{DATA_SIZE, DATA_START, FRAME, HEAD_MAX, POINTERS};
 
 /// Element sizes of Cap'n Proto lists.
 #[derive(Clone, Copy)]
@@ -69,20 +69,17 @@ impl Template {
         let Some(head) = self.bytes.get_mut(self.start..HEAD_MAX) else {
             return;
         };
-        let mut words = head.chunks_exact_mut(8);
-        let mut put = |word: u64| {
-            if let Some(place) = words.next() {
-                place.copy_from_slice(&word.to_le_bytes());
-            }
+        let Some((fixed, places)) = head.split_first_chunk_mut::<{ DATA_START + DATA_SIZE }>() else {
+            return;
         };
-        put((segment_words as u64) << 32);
-        put((DATA_SIZE as u64 / 8) << 32 | (count as u64) << 48);
-        for word in self.data.as_chunks::<8>().0 {
-            put(u64::from_le_bytes(*word));
-        }
-        for (index, pointer) in self.pointers.iter().take(count).enumerate() {
-            let own_word = (HEAD_MAX / 8 - count + index) as u32;
-            put(pointer.at(own_word));
+        let root = (DATA_SIZE as u64 / 8) << 32 | (count as u64) << 48;
+        fixed[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
+        fixed[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
+        fixed[DATA_START..].copy_from_slice(&self.data);
+        let own_words = (HEAD_MAX / 8 - count) as u32..;
+        let places = places.as_chunks_mut::<8>().0.iter_mut();
+        for ((place, pointer), own_word) in places.zip(&self.pointers).zip(own_words) {
+            *place = pointer.at(own_word).to_le_bytes();
         }
     }
 
