@@ -302,21 +302,21 @@ impl Series {
     }
 }
 
-/// Removes the oldest segments beyond the bounds; never the last one. A failure is only told: keeping too much is no
-/// reason to stop.
+/// Removes the oldest segments beyond the bounds; never the last one, whose number is the memory of what was used.
+/// A failure is only told: keeping too much is no reason to stop.
 fn retain(directory: &Path, kind: BatchKind, retention: Retention) {
-    let mut segments = match list(directory, kind) {
+    let segments = match list(directory, kind) {
         Ok(segments) => segments,
         Err(error) => {
             return warn!(directory = %directory.display(), %error, "can't list segments for retention");
         }
     };
-    segments.pop();
     let mut total: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let oldest = retention
         .max_age
         .and_then(|age| SystemTime::now().checked_sub(age));
-    for segment in segments {
+    let removable = segments.len().saturating_sub(1);
+    for segment in segments.into_iter().take(removable) {
         let too_much = retention.max_bytes.is_some_and(|most| total > most);
         let too_old = oldest.is_some_and(|oldest| segment.modified < oldest);
         if !too_much && !too_old {

@@ -2,7 +2,10 @@
 
 use std::io::{self, BufWriter, Write};
 
-use arancini_core::Batch;
+use arancini_core::{Batch, BatchKind};
+use arancini_schema::decode::Messages;
+use arancini_schema::json::{MessageKind, write_message};
+use tracing::error;
 
 use super::{Receipt, taken};
 use crate::sidecar::{Hooks, SinkEnd};
@@ -34,6 +37,7 @@ fn copy(
     hooks: &Hooks,
 ) -> io::Result<()> {
     let mut written = Vec::new();
+    let mut line = Vec::new();
     loop {
         let batch = match bridge.try_recv() {
             Ok(Some(batch)) => batch,
@@ -50,7 +54,7 @@ fn copy(
             Err(_) => break,
         };
         taken(status, &batch);
-        write_batch(&batch, &mut out)?;
+        write_batch(&batch, &mut line, &mut out)?;
         written.push(Receipt::of(&batch));
         hooks.recycle(batch.payload);
     }
@@ -61,6 +65,125 @@ fn copy(
     Ok(())
 }
 
-fn write_batch(_batch: &Batch, _out: &mut impl Write) -> io::Result<()> {
+/// A message that can't be read would be a bug of the encoder: told, and passed over, since the others are good.
+fn write_batch(batch: &Batch, line: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
+    for message in Messages::new(&batch.payload) {
+        line.clear();
+        let written = match message {
+            Ok(message) => write_message(json_kind(batch.kind), &message, line),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        };
+        match written {
+            Ok(()) => out.write_all(line)?,
+            Err(error) => {
+                error!(subject = %batch.subject, %error, "message can't be shown as JSON: please report it")
+            }
+        }
+    }
     Ok(())
+}
+
+/// What the schema calls the messages of a batch.
+pub fn json_kind(kind: BatchKind) -> MessageKind {
+    match kind {
+        BatchKind::Updates => MessageKind::Update,
+        BatchKind::Peers => MessageKind::Peer,
+        BatchKind::Routers => MessageKind::Router,
+        BatchKind::Statistics => MessageKind::Statistics,
+        BatchKind::Malformed => MessageKind::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::sidecar::Hooks;
+    use arancini_schema::events::{EventOrigin, RouterEvent, RouterEventKind, write_router_event};
+
+    /// A pipe whose reader has gone.
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn bridge(payload: Vec<u8>) -> kanal::Receiver<Batch> {
+        let (sender, bridge) = kanal::bounded(4);
+        let batch = Batch {
+            kind: BatchKind::Routers,
+            subject: "arancini.routers.v4_192_0_2_1".into(),
+            router: [192, 0, 2, 1].into(),
+            payload,
+            messages: 2,
+            first_sequence: 1,
+            last_sequence: 2,
+            worker: 0,
+            number: 1,
+        };
+        sender.send(batch).unwrap();
+        bridge
+    }
+
+    fn two_events() -> Vec<u8> {
+        let mut payload = Vec::new();
+        for sequence in 1..=2 {
+            let origin = EventOrigin {
+                sequence,
+                time_received_ns: 1,
+                router_address: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1],
+                router_port: 179,
+            };
+            let event = RouterEvent {
+                kind: RouterEventKind::SessionOpened,
+                system_name: "",
+                system_description: "",
+                reason: "",
+                information: &[],
+                peer: None,
+                family: None,
+            };
+            write_router_event(&origin, &event, &mut payload);
+        }
+        payload
+    }
+
+    #[test]
+    fn one_line_per_message() {
+        let (bridge, status) = (bridge(two_events()), SinkStatus::default());
+        let mut out = Vec::new();
+        copy(&bridge, &mut out, &status, &Hooks::default()).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[1]["sequence"], 2);
+        assert_eq!(
+            status
+                .messages_acknowledged
+                .load(std::sync::atomic::Ordering::Relaxed),
+            2
+        );
+    }
+
+    #[test]
+    fn a_reader_that_went_away_ends_the_sink() {
+        let status = SinkStatus::default();
+        let error = copy(&bridge(two_events()), Broken, &status, &Hooks::default()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(
+            status
+                .messages_acknowledged
+                .load(std::sync::atomic::Ordering::Relaxed),
+            0
+        );
+    }
 }

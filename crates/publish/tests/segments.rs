@@ -1,0 +1,207 @@
+//! The file sink: content, rotation, retention, restart after a crash, and following it all.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use arancini_core::BatchKind;
+use arancini_publish::sink::segment::{list, segment_path};
+use arancini_publish::tail::{Begin, SegmentTail};
+use arancini_publish::{FileSettings, Fsync, Reason, Retention, SinkSettings};
+use support::{Rig, Worker, message, sequences, until};
+
+fn settings(directory: &Path) -> FileSettings {
+    let mut settings = FileSettings::new(directory.join("segments"));
+    settings.fsync = Fsync::Every(Duration::from_millis(10));
+    settings
+}
+
+/// Publishes this many batches and ends.
+fn publish(settings: &FileSettings, worker: &mut Worker, batches: u64) {
+    let rig = Rig::new(SinkSettings::File(settings.clone()));
+    for _ in 0..batches {
+        rig.bridge.send(worker.batch()).unwrap();
+    }
+    let report = rig.finish();
+    assert_eq!(
+        (report.acknowledged_batches, report.unacknowledged_batches),
+        (batches, 0)
+    );
+}
+
+fn read(directory: &Path) -> Vec<(BatchKind, u64)> {
+    let mut tail = SegmentTail::open(directory, Begin::Beginning, false).unwrap();
+    let mut all = Vec::new();
+    while let Some(message) = tail.next_present().unwrap() {
+        all.push((message.kind, sequences(&message.bytes)[0]));
+    }
+    all
+}
+
+fn updates(sequences: std::ops::RangeInclusive<u64>) -> Vec<(BatchKind, u64)> {
+    sequences.map(|sequence| (BatchKind::Updates, sequence)).collect()
+}
+
+#[test]
+fn segments_rotate_and_read_back_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.segment_bytes = 4096;
+    let mut worker = Worker::new(1, 2);
+    publish(&settings, &mut worker, 300);
+    let segments = list(&settings.directory, BatchKind::Updates).unwrap();
+    assert!(segments.len() >= 8, "{}", segments.len());
+    assert!(
+        segments
+            .iter()
+            .all(|segment| segment.bytes <= 4096 && segment.bytes % 40 == 0)
+    );
+    assert_eq!(read(&settings.directory), updates(1..=900));
+}
+
+#[test]
+fn each_kind_has_its_own_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let rig = Rig::new(SinkSettings::File(settings.clone()));
+    let mut worker = Worker::new(1, 1);
+    let kinds = [
+        BatchKind::Updates,
+        BatchKind::Peers,
+        BatchKind::Routers,
+        BatchKind::Statistics,
+        BatchKind::Malformed,
+    ];
+    for kind in kinds {
+        let mut batch = worker.batch();
+        batch.kind = kind;
+        rig.bridge.send(batch).unwrap();
+    }
+    rig.until_acknowledged(5);
+    for kind in kinds {
+        assert_eq!(list(&settings.directory, kind).unwrap().len(), 1, "{kind:?}");
+    }
+    let name = segment_path(&settings.directory, BatchKind::Statistics, 1);
+    assert!(name.ends_with("stats-00000000000000000001.capnp") && name.exists());
+    let numbers: Vec<_> = (0..5).map(|_| rig.acked.recv().unwrap().number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn restart_never_overwrites_and_cuts_a_torn_tail() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let mut worker = Worker::new(1, 1);
+    publish(&settings, &mut worker, 10);
+    let first = segment_path(&settings.directory, BatchKind::Updates, 1);
+    let whole = std::fs::read(&first).unwrap();
+    let next = message(31, 4);
+    for torn in [&next[..3], &next[..8], &next[..next.len() - 1], &[0; 64]] {
+        let mut file = std::fs::OpenOptions::new().append(true).open(
+            &list(&settings.directory, BatchKind::Updates)
+                .unwrap()
+                .last()
+                .unwrap()
+                .path,
+        );
+        file.as_mut().unwrap().write_all(torn).unwrap();
+        publish(&settings, &mut worker, 5);
+    }
+    assert_eq!(std::fs::read(&first).unwrap(), whole);
+    assert_eq!(list(&settings.directory, BatchKind::Updates).unwrap().len(), 5);
+    assert_eq!(read(&settings.directory), updates(1..=90));
+}
+
+#[test]
+fn retention_removes_the_oldest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.segment_bytes = 1200;
+    settings.retention = Retention {
+        max_bytes: Some(3600),
+        max_age: None,
+    };
+    let mut worker = Worker::new(1, 1);
+    publish(&settings, &mut worker, 100);
+    let segments = list(&settings.directory, BatchKind::Updates).unwrap();
+    assert_eq!(segments.last().unwrap().number, 10);
+    assert_eq!(segments.first().unwrap().number, 7);
+    assert_eq!(read(&settings.directory), updates(181..=300));
+}
+
+#[test]
+fn a_second_collector_is_kept_out_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let first = Rig::new(SinkSettings::File(settings.clone()));
+    first.until("ready", |status| status.is_ready());
+    let second = Rig::new(SinkSettings::File(settings.clone()));
+    let mut worker = Worker::new(1, 1);
+    second.bridge.send(worker.batch()).unwrap();
+    second.until("told", |status| status.errors(Reason::Io) > 0);
+    let trouble = second.status.trouble().unwrap();
+    assert!(trouble.remedy.contains("stop the other collector"), "{trouble}");
+    first.finish();
+    second.until_acknowledged(1);
+    assert_eq!(read(&settings.directory), updates(1..=3));
+}
+
+#[test]
+fn an_unwritable_directory_is_told_and_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    std::fs::write(&settings.directory, "a file in the way").unwrap();
+    let rig = Rig::new(SinkSettings::File(settings.clone()));
+    let mut worker = Worker::new(1, 1);
+    rig.bridge.send(worker.batch()).unwrap();
+    rig.until("told", |status| status.errors(Reason::Io) > 0);
+    assert!(!rig.status.is_ready());
+    std::fs::remove_file(&settings.directory).unwrap();
+    rig.until_acknowledged(1);
+    assert_eq!(read(&settings.directory), updates(1..=3));
+}
+
+#[test]
+fn a_follower_keeps_up_over_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.segment_bytes = 4096;
+    let mut worker = Worker::new(1, 1);
+    publish(&settings, &mut worker, 10);
+    let mut old = SegmentTail::open(&settings.directory, Begin::Beginning, true).unwrap();
+    let mut new = SegmentTail::open(&settings.directory, Begin::New, true).unwrap();
+    let directory = settings.clone();
+    let writer = std::thread::spawn(move || publish(&directory, &mut worker, 400));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for sequence in 1..=1230 {
+            assert_eq!(sequences(&old.next().await.unwrap().unwrap().bytes), [sequence]);
+        }
+        for sequence in 31..=1230 {
+            assert_eq!(sequences(&new.next().await.unwrap().unwrap().bytes), [sequence]);
+        }
+    });
+    writer.join().unwrap();
+}
+
+#[test]
+fn null_counts_and_gives_buffers_back() {
+    let rig = Rig::new(SinkSettings::Null);
+    let mut worker = Worker::new(1, 1);
+    for _ in 0..10 {
+        rig.bridge.send(worker.batch()).unwrap();
+    }
+    rig.until_acknowledged(10);
+    until(
+        "buffers are back",
+        || rig.recycled.len() == 10,
+        || rig.recycled.len().to_string(),
+    );
+    assert_eq!(rig.finish().acknowledged_messages, 30);
+}
