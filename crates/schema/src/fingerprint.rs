@@ -206,6 +206,31 @@ mod tests {
     }
 
     proptest! {
+        /// The form as documented, written the plain way.
+        #[test]
+        fn the_form_is_as_documented(
+            attributes in prop::collection::btree_map(
+                16_u8..=255,
+                (any::<u8>(), prop::collection::vec(any::<u8>(), 0..80)),
+                0..10,
+            ),
+            tail in prop_oneof![Just(&[][..]), Just(&[0x40_u8][..]), Just(&[0x50_u8, 1, 0][..])],
+        ) {
+            let (mut field, mut canonical) = (Vec::new(), Vec::new());
+            for (type_code, (flags, value)) in attributes {
+                let length = value.len() as u8;
+                field.extend_from_slice(&[flags & !0x10, type_code, length]);
+                field.extend_from_slice(&value);
+                canonical.extend_from_slice(&[type_code, flags & 0xe0, 0, length]);
+                canonical.extend_from_slice(&value);
+            }
+            field.extend_from_slice(tail);
+            canonical.extend_from_slice(tail);
+            let mut scratch = Scratch::new();
+            let fingerprint = of_attributes(&field, Carrier::MultiProtocol, &mut scratch);
+            prop_assert_eq!(fingerprint, xxh3_64(&canonical));
+        }
+
         #[test]
         fn any_field_has_one(field in prop::collection::vec(any::<u8>(), 0..300)) {
             let mut scratch = Scratch::new();
