@@ -15,12 +15,13 @@ ORIGINS = ("IGP", "EGP", "INCOMPLETE")
 class GoBgp:
     """gobgpd; `monitor` is its BMP policy (pre-policy, post-policy, local-rib, all)."""
 
-    def __init__(self, namespace: str, number: int, directory: pathlib.Path, **settings: object) -> None:
+    def __init__(self, namespace: str, number: int, directory: pathlib.Path, asn: int, **settings: object) -> None:
         self.address = f"10.98.0.{number}"
         self.address6 = f"fd98::{number}"
         self._namespace = namespace
+        self._asn = asn
         directory.mkdir()
-        text = Template(CONFIGURATION.read_text()).substitute(address=self.address, number=number, **settings)
+        text = Template(CONFIGURATION.read_text()).substitute(address=self.address, number=number, asn=asn, **settings)
         (directory / "gobgpd.toml").write_text(text)
         self._process = subprocess.Popen(
             ["ip", "netns", "exec", namespace, "gobgpd", "-f", directory / "gobgpd.toml", "--api-hosts", "127.0.0.1:50051"],
@@ -61,7 +62,7 @@ class GoBgp:
         """
         missing = routes
         for _ in range(20):
-            write(directory / "inject.mrt", missing + missing[-1000:] + missing * (1000 // len(missing)))
+            write(directory / "inject.mrt", missing + missing[-1000:] + missing * (1000 // len(missing)), self._asn, self.address)
             self.command("mrt", "inject", "global", str(directory / "inject.mrt"))
             held = self.paths("ipv4") | self.paths("ipv6")
             missing = [route for route in routes if attributes(route) not in held.get(route.prefix, ())]
@@ -74,10 +75,26 @@ class GoBgp:
         shown = json.loads(self.command("global", "rib", "-a", family, "-j")) or {}
         return {prefix: [_attributes(path["attrs"]) for path in paths] for prefix, paths in shown.items()}
 
-    def withdraw(self, family: str, *prefixes: str) -> None:
-        """Withdraws routes that were injected."""
+    def add(self, routes: list[Route]) -> None:
+        """Adds routes one by one, with path, next hop and communities; these can be withdrawn."""
+        for route in routes:
+            words = ["nexthop", route.next_hop, "origin", "igp", "aspath", ",".join(map(str, route.as_path))]
+            if route.communities:
+                words += ["community", ",".join(f"{asn}:{value}" for asn, value in route.communities)]
+            self.command("global", "rib", "-a", _family(route.prefix), "add", route.prefix, *words)
+
+    def withdraw(self, prefixes: list[str]) -> None:
+        """Withdraws what was added one by one; the tool cannot withdraw what an MRT dump brought."""
         for prefix in prefixes:
-            self.command("global", "rib", "-a", family, "del", prefix)
+            self.command("global", "rib", "-a", _family(prefix), "del", prefix)
+        # The tool says nothing where it deletes nothing: look.
+        left = (self.own("ipv4") | self.own("ipv6")) & set(prefixes)
+        assert not left, f"gobgp keeps {len(left)} routes that were withdrawn, e.g. {min(left)}"
+
+    def own(self, family: str) -> set[str]:
+        """The prefixes that it originates."""
+        shown = json.loads(self.command("global", "rib", "-a", family, "-j")) or {}
+        return {prefix for prefix, paths in shown.items() if any("neighbor-ip" not in path for path in paths)}
 
     def table(self, *arguments: str, best_only: bool = False) -> Table:
         """A table as the tool shows it, e.g. `neighbor X adj-in -a ipv4`."""
@@ -88,6 +105,10 @@ class GoBgp:
                 if not best_only or path.get("best"):
                     table[RouteKey(prefix)] = _attributes(path["attrs"])
         return table
+
+
+def _family(prefix: str) -> str:
+    return "ipv6" if ":" in prefix else "ipv4"
 
 
 def _attributes(shown: list[dict]) -> Attributes:

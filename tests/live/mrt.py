@@ -91,11 +91,11 @@ def _profile(choice: random.Random) -> Route:
     )
 
 
-def write(path: str, table: Iterable[Route]) -> None:
-    """Writes the dump."""
+def write(path: str, table: Iterable[Route], asn: int, router_id: str) -> None:
+    """Writes the dump, as seen from one peer."""
     with open(path, "wb") as out:
-        router = ipaddress.IPv4Address("198.51.100.9").packed
-        peer = b"\x02" + router + router + struct.pack("!I", 64_999)  # IPv4, 4-octet AS
+        router = ipaddress.IPv4Address(router_id).packed
+        peer = b"\x02" + router + router + struct.pack("!I", asn)  # IPv4, 4-octet AS
         _record(out, 1, router + struct.pack("!HH", 0, 1) + peer)
         for sequence, route in enumerate(table):
             network = ipaddress.ip_network(route.prefix)

@@ -19,6 +19,11 @@ def binary() -> str | None:
     return named or (str(local) if local.exists() else shutil.which("nats-server"))
 
 
+def missing() -> str | None:
+    """Why there is no broker, or None."""
+    return None if binary() else "no nats-server: scripts/test installs it into .venv"
+
+
 class NatsServer:
     """Listens on a free port of the namespace that the caller is in."""
 

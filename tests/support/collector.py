@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -18,6 +19,23 @@ def binary() -> str | None:
     built = ROOT / "target" / "release" / "arancini"
     path = pathlib.Path(named) if named else built
     return str(path) if path.exists() else None
+
+
+def missing() -> str | None:
+    """Why there is no collector, or None."""
+    return None if binary() else "no arancini binary: cargo build --release, or set ARANCINI_BIN"
+
+
+def free_address() -> str:
+    """A loopback address with a port that was free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def replay(stream: pathlib.Path, to: str) -> None:
+    """Sends a recorded stream to a collector and ends the session."""
+    subprocess.run([binary(), "replay", "--to", to, stream], check=True, capture_output=True, timeout=120)
 
 
 class Collector:

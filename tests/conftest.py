@@ -1,0 +1,20 @@
+"""Shared by all tests in Python: where their helpers are, and what they do without a tool."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+
+
+@pytest.fixture(scope="session")
+def need():
+    """Skips with a reason, if there is one; in CI a missing tool fails, for a skip would look like a pass."""
+
+    def check(reason: str | None) -> None:
+        if reason:
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+    return check
