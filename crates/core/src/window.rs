@@ -306,6 +306,24 @@ impl<T: Outgoing> Window<T> {
         self.pass_over_stored();
     }
 
+    /// Refused messages that a later one has overtaken into the stream, where `order_of` names what has an order of its
+    /// own (the subject). To be asked when [`Verdict::Refused`] is out; nothing can undo it, but it must be told.
+    pub fn overtaken<K: Eq + std::hash::Hash>(&self, order_of: impl Fn(&T) -> K) -> usize {
+        let mut stored = std::collections::HashSet::new();
+        self.entries
+            .iter()
+            .rev()
+            .filter(|entry| match entry.fate {
+                Fate::Acknowledged { .. } => {
+                    stored.insert(order_of(&entry.item));
+                    false
+                }
+                Fate::Refused => stored.contains(&order_of(&entry.item)),
+                Fate::Unsent | Fate::Sent { .. } => false,
+            })
+            .count()
+    }
+
     /// The present phase.
     pub fn phase(&self) -> Phase {
         self.phase
@@ -503,6 +521,12 @@ mod tests {
         window.acknowledged(sent[1].0, 1);
         window.refused(sent[2].0);
         assert_eq!(window.verdict(1), Verdict::Refused);
+        assert_eq!(window.overtaken(|_| ()), 1, "2 is stored before 1");
+        assert_eq!(
+            window.overtaken(|item| item.0),
+            0,
+            "no order between different subjects"
+        );
         window.close();
         assert_eq!(
             window.in_doubt().count(),

@@ -147,7 +147,7 @@ impl Sidecar {
     }
 
     /// Ends the sidecar. Call it when all senders of the bridge are gone or closed: what is on the bridge and in the
-    /// window gets until `deadline` to become durable, the rest is counted.
+    /// window gets until `deadline` to become durable, the rest is counted. Blocks; not for async code.
     pub fn drain(mut self, deadline: Duration) -> DrainReport {
         self.stop.send_replace(Some(deadline));
         if let Some(finished) = self.finished.take() {

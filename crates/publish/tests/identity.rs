@@ -132,6 +132,95 @@ fn nkey_seed() {
     assert!(trouble.cause.contains("the NKey seed is damaged"), "{trouble}");
 }
 
+/// A JWT as `nsc` signs it.
+fn jwt(signer: &nkeys::KeyPair, subject: &nkeys::KeyPair, claims: serde_json::Value) -> String {
+    let header = serde_json::json!({"typ": "JWT", "alg": "ed25519-nkey"});
+    let mut body = serde_json::json!({"jti": "x", "iat": 1_700_000_000, "iss": signer.public_key(),
+        "sub": subject.public_key(), "name": "test"});
+    body["nats"] = claims;
+    let signed = format!(
+        "{}.{}",
+        base64(header.to_string().as_bytes()),
+        base64(body.to_string().as_bytes())
+    );
+    let signature = signer.sign(signed.as_bytes()).unwrap();
+    format!("{signed}.{}", base64(&signature))
+}
+
+/// URL-safe, without padding.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digits = bytes.chunks(3).flat_map(|chunk| {
+        let value = chunk
+            .iter()
+            .fold(0u32, |value, byte| value << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        (0..=chunk.len()).map(move |digit| DIGITS[(value >> (18 - 6 * digit)) as usize & 63] as char)
+    });
+    digits.collect()
+}
+
+#[test]
+fn credentials_file() {
+    let (operator, account, system, user) = (
+        nkeys::KeyPair::new_operator(),
+        nkeys::KeyPair::new_account(),
+        nkeys::KeyPair::new_account(),
+        nkeys::KeyPair::new_user(),
+    );
+    let limits = serde_json::json!({"subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1,
+        "wildcards": true, "conn": -1, "leaf": -1, "mem_storage": -1, "disk_storage": -1, "streams": -1,
+        "consumer": -1});
+    let operator_jwt = jwt(
+        &operator,
+        &operator,
+        serde_json::json!({"type": "operator", "version": 2}),
+    );
+    let account_jwt = jwt(
+        &operator,
+        &account,
+        serde_json::json!({"type": "account", "version": 2, "limits": limits}),
+    );
+    let user_jwt = jwt(
+        &account,
+        &user,
+        serde_json::json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}),
+    );
+    let system_jwt = jwt(
+        &operator,
+        &system,
+        serde_json::json!({"type": "account", "version": 2,
+        "limits": {"subs": -1, "data": -1, "payload": -1, "wildcards": true, "conn": -1, "leaf": -1}}),
+    );
+    let config = format!(
+        "operator: \"{operator_jwt}\"\nresolver: MEMORY\nsystem_account: {1}\n\
+         resolver_preload: {{ {0}: \"{account_jwt}\", {1}: \"{system_jwt}\" }}",
+        account.public_key(),
+        system.public_key()
+    );
+    let Some(server) = NatsServer::start_with(&config) else {
+        return;
+    };
+    let file = server.directory().join("user.creds");
+    let write = |seed: &str| {
+        let content = format!(
+            "-----BEGIN NATS USER JWT-----\n{user_jwt}\n------END NATS USER JWT------\n\n\
+             ************************* IMPORTANT *************************\n\n\
+             -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        );
+        std::fs::write(&file, content).unwrap();
+    };
+    let mut settings = settings(&server);
+    settings.authentication = Authentication::Credentials(file.clone());
+    write(&user.seed().unwrap());
+    accepted(settings.clone());
+    write(&nkeys::KeyPair::new_user().seed().unwrap());
+    refused(settings.clone(), Reason::Authentication);
+    std::fs::write(&file, "nothing of the kind").unwrap();
+    let trouble = refused(settings, Reason::Authentication);
+    assert!(trouble.cause.contains("is no credentials file"), "{trouble}");
+}
+
 #[test]
 fn missing_permissions_are_named() {
     let users = r#"authorization { users: [

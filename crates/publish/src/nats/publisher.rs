@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::connect::{Connection, connect};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
@@ -177,18 +177,15 @@ impl Publisher {
                     }
                 }
                 ack = session.acks.next() => {
-                    let mut ack = Some(ack.ok_or_else(lost)?);
-                    for _ in 0..ACKS_AT_ONCE {
-                        let Some(reply) = ack.take() else { break };
-                        if let Some(trouble) = self.hear(&reply) {
+                    let mut ack = ack.ok_or_else(lost)?;
+                    // One wake-up often brings many; what is fetched is heard.
+                    for left in (0..ACKS_AT_ONCE).rev() {
+                        if let Some(trouble) = self.hear(&ack) {
                             refusal.get_or_insert(trouble);
                         }
-                        ack = session.acks.next().now_or_never().flatten();
-                    }
-                    if let Some(reply) = ack {
-                        if let Some(trouble) = self.hear(&reply) {
-                            refusal.get_or_insert(trouble);
-                        }
+                        let more = if left > 0 { session.acks.next().now_or_never().flatten() } else { None };
+                        let Some(more) = more else { break };
+                        ack = more;
                     }
                 }
                 sent = send(client, inbox, labels, next), if next.is_some() => {
@@ -206,7 +203,10 @@ impl Publisher {
             }
             match self.window.verdict(self.now_ns()) {
                 Verdict::Fine => {}
-                Verdict::Refused => return Err(refusal.unwrap_or_else(lost)),
+                Verdict::Refused => {
+                    self.tell_overtaken();
+                    return Err(refusal.unwrap_or_else(lost));
+                }
                 Verdict::Overdue => return Err(refusal.unwrap_or_else(|| self.overdue())),
             }
         }
@@ -313,6 +313,19 @@ impl Publisher {
         // With something outstanding only an acknowledgement shows that publishing works.
         if self.window.is_empty() {
             self.status.set_ready(SINK);
+        }
+    }
+
+    /// The broker refused a message and took a later one of the same subject: the one way to break the order.
+    fn tell_overtaken(&self) {
+        let overtaken = self.window.overtaken(|message| Arc::clone(&message.subject));
+        if overtaken > 0 {
+            SinkStatus::add(&self.status.reordered, overtaken as u64);
+            warn!(
+                messages = overtaken,
+                "the broker refused messages and took later ones of their subjects; consumers find the order by the \
+                 per-router sequence"
+            );
         }
     }
 
