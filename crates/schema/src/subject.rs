@@ -16,6 +16,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arancini_wire::iana::AfiSafi;
 
+use crate::json::MessageKind;
+
 /// What a subject says, without its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
@@ -59,6 +61,18 @@ impl Subject {
     #[must_use]
     pub fn under(&self, base: &str) -> String {
         format!("{base}.{self}")
+    }
+
+    /// Which struct the messages of this subject are.
+    #[must_use]
+    pub const fn message_kind(&self) -> MessageKind {
+        match self {
+            Self::Updates { .. } => MessageKind::Update,
+            Self::Peers { .. } => MessageKind::Peer,
+            Self::Routers { .. } => MessageKind::Router,
+            Self::Statistics { .. } => MessageKind::Statistics,
+            Self::Malformed { .. } => MessageKind::Malformed,
+        }
     }
 
     /// Reads a subject under `base` back; `None` for anything this module would not write.
