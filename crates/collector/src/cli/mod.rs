@@ -88,6 +88,20 @@ fn with_config(file: Option<&Path>, flags: &[FlagValue], go_on: impl FnOnce(Conf
     }
 }
 
+/// Runs a short command that waits for the network, on a runtime of its own.
+fn block_on<T>(command: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            eprintln!(
+                "the system gives no resources for a runtime: {error}; check the limit of open files (ulimit -n)"
+            );
+            std::process::exit(i32::from(FAILED))
+        }
+    }
+}
+
 /// The environment, without what is not text: no setting can be in there.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{flag, list_flag};
+use arancini_publish::nats::stream::{self, Deviation, StreamReport};
+use arancini_publish::{NatsSettings, Trouble};
+
+use super::{FAILED, flag, list_flag};
 use crate::config::{Config, FlagValue};
 
 /// Create, check or show the JetStream stream that the collector publishes to.
@@ -53,7 +56,89 @@ impl StreamArgs {
 
 /// Does it.
 #[must_use]
-pub fn run(_config: &Config, _args: &StreamArgs) -> ExitCode {
-    eprintln!("streams are not in this build yet");
-    ExitCode::from(super::FAILED)
+pub fn run(config: &Config, args: &StreamArgs) -> ExitCode {
+    match super::block_on(execute(&config.nats_settings(), args.command)) {
+        Ok(code) => code,
+        Err(trouble) => {
+            eprintln!("{trouble}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<ExitCode, Trouble> {
+    match command {
+        StreamCommand::Create => {
+            let report = stream::create(settings).await?;
+            let deviations = stream::check(settings).await?;
+            println!("{}: there", report.name);
+            Ok(list(&deviations))
+        }
+        StreamCommand::Check => {
+            let deviations = stream::check(settings).await?;
+            if deviations.is_empty() {
+                println!("{}: ok", settings.stream.name);
+            }
+            Ok(list(&deviations))
+        }
+        StreamCommand::Show => {
+            print_report(&stream::show(settings).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Prints what deviates; a failure if anything does.
+fn list(deviations: &[Deviation]) -> ExitCode {
+    for deviation in deviations {
+        let Deviation {
+            setting,
+            found,
+            wanted,
+            serious,
+            remedy,
+        } = deviation;
+        let weight = if *serious { "fail" } else { "warn" };
+        println!("{weight}: {setting} is {found}, should be {wanted}; {remedy}");
+    }
+    if deviations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    }
+}
+
+fn print_report(report: &StreamReport) {
+    let limit = |limit: i64, unit: &str| {
+        if limit > 0 {
+            format!("{limit} {unit}")
+        } else {
+            "none".to_owned()
+        }
+    };
+    let rows = [
+        ("stream", report.name.clone()),
+        ("subjects", report.subjects.join(", ")),
+        ("storage", report.storage.to_owned()),
+        ("retention", report.retention.to_owned()),
+        ("discard", report.discard.to_owned()),
+        ("replicas", report.replicas.to_string()),
+        ("size limit", limit(report.max_bytes, "bytes")),
+        ("age limit", limit(report.max_age_seconds.cast_signed(), "s")),
+        (
+            "duplicate window",
+            format!("{} s", report.duplicate_window_seconds),
+        ),
+        ("messages", report.messages.to_string()),
+        ("bytes", report.bytes.to_string()),
+        (
+            "sequences",
+            format!("{} to {}", report.first_sequence, report.last_sequence),
+        ),
+        ("distinct subjects", report.subject_count.to_string()),
+        ("consumers", report.consumers.to_string()),
+    ];
+    for (name, value) in rows {
+        println!("{name:<18}{value}");
+    }
 }

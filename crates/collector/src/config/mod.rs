@@ -6,6 +6,7 @@ mod error;
 mod load;
 mod render;
 mod settings;
+mod sink;
 mod types;
 mod validate;
 mod value;

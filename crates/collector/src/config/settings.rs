@@ -223,7 +223,7 @@ settings! {
         /// A session silent for so long is closed; 0 never closes it. Routers with nothing to say are silent.
         idle_timeout_ms: u64 = 0;
         /// How many peers a router may have.
-        max_peers_per_router: usize = 4096;
+        max_peers_per_router: usize = 10_000;
         /// The addresses that may connect.
         allow: Vec<IpPrefix> = any_source();
     }
@@ -251,7 +251,7 @@ settings! {
         /// The first part of every subject.
         subject_base: String = "arancini".to_owned();
         /// How many updates a batch may hold; 1 gives one update per message.
-        max_updates: u32 = 1024;
+        max_updates: u32 = 1000;
         /// A batch is closed at this size. Keep it below the NATS server's `max_payload`.
         max_batch_bytes: usize = 49_152;
         /// How long an update may wait for others in its batch.
@@ -259,7 +259,11 @@ settings! {
         /// How many closed batches may wait between the workers and the sink.
         bridge_batches: usize = 256;
         /// How many bytes may be published and not yet acknowledged.
-        window_bytes: usize = 33_554_432;
+        window_bytes: usize = 67_108_864;
+        /// How many batches may be published and not yet acknowledged.
+        window_batches: usize = 4096;
+        /// With no acknowledgement for so long, the connection counts as lost and what is not acknowledged is sent again.
+        ack_timeout_ms: u64 = 5000;
         /// What happens when window and bridge are full: `block` lets TCP slow the routers.
         on_full: OnFull = OnFull::Block;
         /// How long a stop waits for what is still to be acknowledged.
@@ -274,10 +278,14 @@ settings! {
         data_dir: PathBuf = PathBuf::from("arancini-data");
         /// A segment of this size is closed and the next one begun.
         segment_bytes: u64 = 268_435_456;
-        /// How many segments of a kind are kept, the oldest go first; 0 keeps all.
-        keep_segments: u32 = 64;
-        /// The time between two flushes to the disk (fsync); 0 flushes each batch.
-        fsync_interval_ms: u64 = 1000;
+        /// How many bytes of closed segments are kept of each kind, the oldest go first; 0 keeps all.
+        keep_bytes: u64 = 68_719_476_736;
+        /// The age at which a closed segment goes; 0 keeps it.
+        keep_age_s: u64 = 0;
+        /// Whether what is written is flushed to the disk (fsync) before it counts as done.
+        fsync: bool = true;
+        /// The longest time between two flushes; 0 flushes each batch.
+        fsync_interval_ms: u64 = 200;
     }
 
     /// The sink `nats`. Secrets are better kept in files or the environment.
@@ -312,6 +320,10 @@ settings! {
         tls_first: bool = false;
         /// Whether a server without TLS is refused.
         require_tls: bool = false;
+        /// How long a connection may take to be made, TLS included.
+        connect_timeout_ms: u64 = 5000;
+        /// The first part of the reply subjects, for users who may not subscribe to `_INBOX.>`.
+        inbox_prefix: String = "_INBOX".to_owned();
         /// How many servers keep the stream, when it is created here.
         replicas: u16 = 1;
         /// How long the stream knows message ids, to drop doubles, when it is created here.

@@ -1,7 +1,7 @@
 //! The types that settings have beyond numbers, text and addresses.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -126,28 +126,49 @@ pub struct IpPrefix {
 }
 
 impl IpPrefix {
-    /// The prefix, or nothing where `length` does not fit the family.
+    /// The prefix with the bits beyond its length cleared, or nothing where `length` does not fit the family.
     #[must_use]
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let bits = if address.is_ipv4() { 32 } else { 128 };
+        let address = match address {
+            IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & !host_bits_v4(length))),
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !host_bits_v6(length))),
+        };
         (length <= bits).then_some(Self { address, length })
     }
 
     /// Whether the address lies in the prefix. IPv4-mapped IPv6 addresses are IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32 - u32::from(self.length);
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128 - u32::from(self.length);
-                own.to_bits().checked_shr(shift) == other.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        }
+        let address = address.to_canonical();
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        self.covers(&Self { address, length })
     }
+
+    /// Whether the other prefix lies in this one, or is it.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.length <= other.length
+            && match (self.address, other.address) {
+                (IpAddr::V4(own), IpAddr::V4(other)) => {
+                    own.to_bits() ^ other.to_bits() <= host_bits_v4(self.length)
+                }
+                (IpAddr::V6(own), IpAddr::V6(other)) => {
+                    own.to_bits() ^ other.to_bits() <= host_bits_v6(self.length)
+                }
+                _ => false,
+            }
+    }
+}
+
+/// The bits behind a prefix of this length.
+fn host_bits_v4(length: u8) -> u32 {
+    u32::MAX.checked_shr(u32::from(length)).unwrap_or(0)
+}
+
+/// The bits behind a prefix of this length.
+fn host_bits_v6(length: u8) -> u128 {
+    u128::MAX.checked_shr(u32::from(length)).unwrap_or(0)
 }
 
 impl FromStr for IpPrefix {

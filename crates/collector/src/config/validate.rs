@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use arancini_publish::NatsSettings;
+
 use super::error::{ConfigError, Place};
 use super::settings::Config;
 use super::types::{BackendKind, SinkKind};
@@ -147,6 +149,19 @@ fn publish(config: &Config, check: &mut Check<'_>) {
         MOST_MESSAGE_BYTES,
     );
     check.within("publish.bridge_batches", publish.bridge_batches, 1, usize::MAX);
+    check.within(
+        "publish.window_batches",
+        publish.window_batches,
+        1,
+        NatsSettings::MAX_WINDOW_MESSAGES,
+    );
+    if publish.ack_timeout_ms == 0 {
+        check.fail(
+            "publish.ack_timeout_ms",
+            "no acknowledgement comes that fast",
+            "write at least 1000",
+        );
+    }
     if publish.window_bytes < publish.max_batch_bytes {
         check.fail(
             "publish.window_bytes",
@@ -195,6 +210,13 @@ fn nats(config: &Config, check: &mut Check<'_>) {
             "nats.stream",
             "this can't name a stream",
             "leave out spaces and any of . * > / \\",
+        );
+    }
+    if !is_subject(&nats.inbox_prefix) {
+        check.fail(
+            "nats.inbox_prefix",
+            "this can't begin a subject",
+            "write words joined by dots",
         );
     }
     check.within("nats.replicas", usize::from(nats.replicas), 1, 5);

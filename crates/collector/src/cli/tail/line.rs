@@ -1,0 +1,170 @@
+//! A message as one line of text for people.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// The line of a message in its JSON form.
+pub(super) struct Line<'a>(pub(super) &'a Value);
+
+/// What an update's line shows in its own way, so that it is not repeated at its end.
+const SHOWN: [&str; 8] = [
+    "type",
+    "announced",
+    "synthetic",
+    "timeReceivedNs",
+    "routerAddr",
+    "peerAddr",
+    "peerAsn",
+    "ribView",
+];
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |name: &str| self.0.get(name).and_then(Value::as_str).unwrap_or("-");
+        let number = |name: &str| self.0.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let flag = |name: &str| self.0.get(name).and_then(Value::as_bool).unwrap_or_default();
+        write!(
+            f,
+            "{} {} ",
+            UnixTime(number("timeReceivedNs")),
+            text("routerAddr")
+        )?;
+        if text("type") != "update" {
+            write!(f, "{}", text("type"))?;
+            return self.rest(f, &SHOWN);
+        }
+        let sign = if flag("announced") { '+' } else { '-' };
+        let route = self
+            .0
+            .get("prefix")
+            .or_else(|| self.0.get("rawNlri"))
+            .and_then(Value::as_str)
+            .unwrap_or("-");
+        write!(
+            f,
+            "{} AS{} {} {sign} {route}",
+            text("peerAddr"),
+            number("peerAsn"),
+            text("ribView")
+        )?;
+        if let Some(path_id) = self.0.get("pathId") {
+            write!(f, " path-id {path_id}")?;
+        }
+        if let Some(distinguisher) = self.0.get("routeDistinguisher").and_then(Value::as_str) {
+            write!(f, " rd {distinguisher}")?;
+        }
+        if !flag("announced") {
+            write!(f, " {}", text("withdrawReason"))?;
+            return if flag("synthetic") {
+                f.write_str(" synthetic")
+            } else {
+                Ok(())
+            };
+        }
+        write!(f, " next-hop {} path", text("nextHop"))?;
+        for asn in self
+            .0
+            .get("asPath")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            write!(f, " {asn}")?;
+        }
+        write!(f, " {}", text("origin"))?;
+        for (name, shown) in [("multiExitDisc", "med"), ("localPreference", "local-pref")] {
+            if let Some(value) = self.0.get(name) {
+                write!(f, " {shown} {value}")?;
+            }
+        }
+        for (name, shown) in [
+            ("communities", "communities"),
+            ("extendedCommunities", "ext-communities"),
+            ("largeCommunities", "large-communities"),
+        ] {
+            let list = self.0.get(name).and_then(Value::as_array);
+            if let Some(list) = list.filter(|list| !list.is_empty()) {
+                let members: Vec<_> = list.iter().filter_map(Value::as_str).collect();
+                write!(f, " {shown} {}", members.join(","))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Line<'_> {
+    /// All members but these, as `name=value`.
+    fn rest(&self, f: &mut fmt::Formatter<'_>, without: &[&str]) -> fmt::Result {
+        for (name, value) in self.0.as_object().into_iter().flatten() {
+            if !without.contains(&name.as_str()) {
+                write!(f, " {name}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Nanoseconds since the Unix epoch as RFC 3339 in UTC, to the millisecond.
+struct UnixTime(u64);
+
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0 / 1_000_000;
+        let seconds = milliseconds / 1000;
+        let (days, second) = (seconds / 86_400, seconds % 86_400);
+        // The civil calendar counted from 1 March 0000, so that the leap day ends a year; an era is 400 years.
+        let days = days + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
+        let year = era * 400 + year_of_era + u64::from(month <= 2);
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        let (second, millisecond) = (second % 60, milliseconds % 1000);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn times_are_civil() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_767_225_599, "2025-12-31T23:59:59.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(UnixTime(seconds * 1_000_000_000).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_update_is_one_line() {
+        let update = json!({
+            "type": "update", "announced": true, "timeReceivedNs": 1_500_000_000_u64, "routerAddr": "10.0.0.1",
+            "peerAddr": "10.0.0.2", "peerAsn": 64512, "ribView": "adj-rib-in-pre", "prefix": "192.0.2.0/24",
+            "nextHop": "10.0.0.2", "asPath": [64512, 64513], "origin": "IGP", "multiExitDisc": 5,
+            "communities": ["64512:1", "64512:2"],
+        });
+        assert_eq!(
+            Line(&update).to_string(),
+            "1970-01-01T00:00:01.500Z 10.0.0.1 10.0.0.2 AS64512 adj-rib-in-pre + 192.0.2.0/24 \
+             next-hop 10.0.0.2 path 64512 64513 IGP med 5 communities 64512:1,64512:2"
+        );
+    }
+}

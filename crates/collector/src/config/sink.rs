@@ -1,0 +1,109 @@
+//! The configuration as the sidecar and its sinks want it.
+
+use std::time::Duration;
+
+use arancini_core::window::Limits;
+use arancini_publish::settings::{Authentication, TlsSettings};
+use arancini_publish::{
+    FileSettings, Fsync, NatsSettings, Retention, Secret as SinkSecret, SidecarSettings, SinkSettings,
+    StreamSettings,
+};
+
+use super::settings::Config;
+use super::types::{CompressionKind, OnFull, Secret, SinkKind};
+
+impl Config {
+    /// Everything the sidecar needs; its incarnation is now.
+    #[must_use]
+    pub fn sidecar_settings(&self) -> SidecarSettings {
+        let sink = match self.sink() {
+            SinkKind::Nats => SinkSettings::Nats(Box::new(self.nats_settings())),
+            SinkKind::File => SinkSettings::File(self.file_settings()),
+            SinkKind::Stdout => SinkSettings::Stdout,
+            SinkKind::Null => SinkSettings::Null,
+        };
+        let mut settings = SidecarSettings::new(sink);
+        settings.collector = self.collector_name();
+        settings.on_full = match self.publish.on_full {
+            OnFull::Block => arancini_publish::OnFull::Block,
+        };
+        settings.compression = match self.publish.compression {
+            CompressionKind::None => arancini_publish::Compression::None,
+        };
+        settings
+    }
+
+    /// The sink `file`.
+    #[must_use]
+    pub fn file_settings(&self) -> FileSettings {
+        let file = &self.file;
+        let mut settings = FileSettings::new(file.data_dir.join("segments"));
+        settings.segment_bytes = file.segment_bytes;
+        settings.fsync = if file.fsync {
+            Fsync::Every(Duration::from_millis(file.fsync_interval_ms))
+        } else {
+            Fsync::Never
+        };
+        settings.retention = Retention {
+            max_bytes: (file.keep_bytes > 0).then_some(file.keep_bytes),
+            max_age: (file.keep_age_s > 0).then(|| Duration::from_secs(file.keep_age_s)),
+        };
+        settings
+    }
+
+    /// The sink `nats`, and what `stream` and `tail` connect with.
+    #[must_use]
+    pub fn nats_settings(&self) -> NatsSettings {
+        let nats = &self.nats;
+        let mut settings = NatsSettings::new(nats.urls.clone());
+        settings.authentication = self.authentication();
+        settings.tls = TlsSettings {
+            required: nats.require_tls,
+            first: nats.tls_first,
+            ca_file: nats.tls_ca_file.clone(),
+            client_certificate: nats.tls_cert_file.clone().zip(nats.tls_key_file.clone()),
+        };
+        settings.stream = StreamSettings {
+            name: nats.stream.clone(),
+            base: self.publish.subject_base.clone(),
+            replicas: usize::from(nats.replicas),
+            max_bytes: (nats.max_bytes > 0).then_some(nats.max_bytes),
+            max_age: (nats.max_age_s > 0).then(|| Duration::from_secs(nats.max_age_s)),
+            duplicate_window: Duration::from_secs(nats.duplicate_window_s),
+        };
+        settings.create_stream = nats.create_stream;
+        settings.inbox_prefix = nats.inbox_prefix.clone();
+        settings.connect_timeout = Duration::from_millis(nats.connect_timeout_ms);
+        settings.window = Limits {
+            max_bytes: self.publish.window_bytes,
+            max_messages: self.publish.window_batches,
+            ack_timeout_ns: self.publish.ack_timeout_ms.saturating_mul(1_000_000),
+        };
+        settings
+    }
+
+    /// The one way to log in that is configured; that there is only one was checked.
+    fn authentication(&self) -> Authentication {
+        let nats = &self.nats;
+        let secret = |value: &Option<Secret>, file: &Option<std::path::PathBuf>| {
+            let value = value
+                .as_ref()
+                .map(|value| SinkSecret::Value(value.reveal().to_owned()));
+            value.or_else(|| file.clone().map(SinkSecret::File))
+        };
+        if let (Some(user), Some(password)) = (&nats.user, secret(&nats.password, &nats.password_file)) {
+            Authentication::UserPassword {
+                user: user.clone(),
+                password,
+            }
+        } else if let Some(token) = secret(&nats.token, &nats.token_file) {
+            Authentication::Token(token)
+        } else if let Some(seed) = &nats.nkey_seed_file {
+            Authentication::NkeySeed(SinkSecret::File(seed.clone()))
+        } else if let Some(credentials) = &nats.credentials_file {
+            Authentication::Credentials(credentials.clone())
+        } else {
+            Authentication::Anonymous
+        }
+    }
+}
