@@ -256,7 +256,7 @@ fn describe(path: &str, value: &Value) -> String {
         .iter()
         .any(|word| path.ends_with(word));
     match value {
-        Value::Raw(_) | Value::Text(_) if secret => "something else".to_owned(),
+        _ if secret => "something else".to_owned(),
         Value::Raw(text) | Value::Text(text) => super::value::quote(text),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
