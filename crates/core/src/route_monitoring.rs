@@ -78,7 +78,7 @@ pub(crate) fn update(
     };
     let attributes = PathAttributes::parse(update.attributes(), as_width)
         .map_err(|error| error.at(body_offset + update.attributes_offset()))?;
-    let handling = judge(&attributes, &update, emitter).map_err(|error| error.at(body_offset))?;
+    let handling = judge(&attributes, &update, view, emitter).map_err(|error| error.at(body_offset))?;
     if attributes.quirk_as_width {
         quirk(router, emitter, peer, Quirk::AsWidth);
     }
@@ -155,14 +155,21 @@ fn sections<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> [Option
 }
 
 /// What RFC 7606 makes of the attributes: `None` or discarded attributes let the routes stand.
+///
+/// A missing attribute counts only in what the peer itself sent: in the other views the router wrote the UPDATE, of a
+/// route that it holds (`docs/rfc7606.md`).
 fn judge(
     attributes: &PathAttributes<'_>,
     update: &Update<'_>,
+    view: RibView,
     emitter: &Emitter,
 ) -> Result<Option<Handling>, WireError> {
     let mut handling = attributes.faults.worst();
     let announces = !update.nlri().is_empty() || attributes.mp_reach.is_some_and(|mp| !mp.nlri.is_empty());
-    if announces && let Some(fault) = attributes.missing_mandatory(!update.nlri().is_empty()) {
+    if announces
+        && view == RibView::AdjRibInPre
+        && let Some(fault) = attributes.missing_mandatory(!update.nlri().is_empty())
+    {
         handling = handling.max(Some(fault.handling));
     }
     match handling {
