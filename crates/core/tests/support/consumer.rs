@@ -1,0 +1,66 @@
+//! A consumer that believes every word: it replays the stream and keeps the tables.
+
+use std::collections::BTreeMap;
+
+use arancini_rib::CurationMode;
+
+use super::stream::{Attributes, Event, RouteKey, TableKey, Update};
+
+pub type Tables = BTreeMap<TableKey, BTreeMap<RouteKey, Attributes>>;
+
+pub struct Consumer {
+    pub tables: Tables,
+    pub announces: u64,
+    pub withdraws: u64,
+    mode: CurationMode,
+}
+
+impl Consumer {
+    pub const fn of(mode: CurationMode) -> Self {
+        Self {
+            tables: BTreeMap::new(),
+            announces: 0,
+            withdraws: 0,
+            mode,
+        }
+    }
+
+    pub fn take(&mut self, event: &Event) {
+        if let Event::Update(update) = event {
+            self.update(update);
+        }
+    }
+
+    /// With curation, no route is withdrawn that was not there, and none is announced as it was.
+    fn update(&mut self, update: &Update) {
+        let table = self.tables.entry(update.table.clone()).or_default();
+        let curated = self.mode != CurationMode::Off;
+        match &update.announced {
+            Some(attributes) => {
+                self.announces += 1;
+                let before = table.insert(update.route.clone(), attributes.clone());
+                if let Some(before) = before.filter(|_| curated) {
+                    assert_ne!(
+                        before.fingerprint, attributes.fingerprint,
+                        "announced twice alike: {update:?}"
+                    );
+                }
+            }
+            None => {
+                self.withdraws += 1;
+                let before = table.remove(&update.route);
+                assert!(
+                    before.is_some() || !curated,
+                    "withdrawn but not there: {update:?}"
+                );
+            }
+        }
+        if table.is_empty() {
+            self.tables.remove(&update.table);
+        }
+    }
+
+    pub fn routes(&self) -> usize {
+        self.tables.values().map(BTreeMap::len).sum()
+    }
+}

@@ -1,0 +1,126 @@
+//! What the tests of the core share: a shard with a clock to turn, the stream it publishes read back, a consumer that
+//! replays it, and BMP made by hand where the generator has no words for it.
+#![allow(dead_code, clippy::unwrap_used, missing_docs)]
+
+pub mod consumer;
+pub mod recordings;
+pub mod stream;
+pub mod wire;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use arancini_core::{Batch, Counters, Now, SessionError, SessionId, Settings, Shard};
+
+use consumer::Consumer;
+use stream::{Event, StreamCheck};
+
+pub const SECOND: u64 = 1_000_000_000;
+/// Where the fake wall clock starts: 2026-01-01T00:00:00Z.
+const EPOCH_NS: u64 = 1_767_225_600 * SECOND;
+
+pub fn router(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
+}
+
+/// A shard, the time it is told, and all it has published so far.
+pub struct Harness {
+    pub shard: Shard,
+    pub counters: Arc<Counters>,
+    pub now: Now,
+    pub events: Vec<Event>,
+    pub consumer: Consumer,
+    check: StreamCheck,
+}
+
+impl Harness {
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub fn with(settings: Settings) -> Self {
+        let counters = Arc::new(Counters::default());
+        let consumer = Consumer::of(settings.curation);
+        Self {
+            shard: Shard::new(1, settings, Arc::clone(&counters)),
+            counters,
+            now: Now {
+                monotonic_ns: 17 * SECOND,
+                unix_ns: EPOCH_NS,
+            },
+            events: Vec::new(),
+            consumer,
+            check: StreamCheck::default(),
+        }
+    }
+
+    pub fn open(&mut self, router: IpAddr) -> SessionId {
+        self.shard.open_session(router, 50_000, self.now)
+    }
+
+    /// A session of [`router`]`(1)`.
+    pub fn session(&mut self) -> SessionId {
+        self.open(router(1))
+    }
+
+    pub fn send(&mut self, session: SessionId, bytes: &[u8]) {
+        self.try_send(session, bytes).unwrap();
+    }
+
+    pub fn try_send(&mut self, session: SessionId, bytes: &[u8]) -> Result<(), SessionError> {
+        self.shard.receive(session, bytes, self.now)
+    }
+
+    pub fn close(&mut self, session: SessionId) {
+        self.shard.close_session(session, "connection reset", self.now);
+    }
+
+    /// Time goes by; the shard is woken whenever it asks to be, as the shell does it.
+    pub fn wait(&mut self, ns: u64) {
+        let until = self.now.monotonic_ns + ns;
+        while let Some(deadline) = self.shard.deadline_ns().filter(|&at| at <= until) {
+            self.turn_clock(deadline.max(self.now.monotonic_ns));
+            self.shard.handle_timeout(self.now);
+            while self.shard.sweep(1000, self.now) {}
+        }
+        self.turn_clock(until);
+        self.shard.handle_timeout(self.now);
+        while self.shard.sweep(1000, self.now) {}
+    }
+
+    fn turn_clock(&mut self, monotonic_ns: u64) {
+        self.now.unix_ns += monotonic_ns - self.now.monotonic_ns;
+        self.now.monotonic_ns = monotonic_ns;
+    }
+
+    /// Takes the batches that are closed, checks them and replays them when they are complete.
+    pub fn collect(&mut self) {
+        while let Some(batch) = self.shard.pop_batch() {
+            self.take(batch);
+        }
+    }
+
+    fn take(&mut self, batch: Batch) {
+        let events = self.check.batch(&batch);
+        self.events.extend(events);
+        self.shard.recycle(batch.payload);
+    }
+
+    /// Flushes, and returns what was published since the last time, in the order of the routers' sequences.
+    pub fn published(&mut self) -> Vec<Event> {
+        self.shard.flush(self.now);
+        self.collect();
+        let mut events = std::mem::take(&mut self.events);
+        events.sort_by_key(|event| (event.router(), event.sequence()));
+        for event in &events {
+            self.consumer.take(event);
+        }
+        events
+    }
+
+    /// As [`Self::published`], only the route updates.
+    pub fn updates(&mut self) -> Vec<stream::Update> {
+        let updates = self.published().into_iter().filter_map(Event::into_update);
+        updates.collect()
+    }
+}
