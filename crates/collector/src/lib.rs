@@ -1,8 +1,14 @@
 //! The collector: everything around the sans-I/O core that needs a machine.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod assembly;
 pub mod cli;
 pub mod config;
 pub mod control;
-pub use arancini_generate as generate;
+pub mod ingest;
 pub mod replay;
+mod telemetry;
+
+pub use arancini_generate as generate;
+pub use assembly::{Collector, StartError, StopReport, core_settings};
+pub use telemetry::Telemetry;

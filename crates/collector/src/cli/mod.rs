@@ -102,6 +102,12 @@ fn block_on<T>(command: impl Future<Output = T>) -> T {
     }
 }
 
+/// Says what went wrong and gives the exit code for it.
+fn fail(reason: impl std::fmt::Display) -> ExitCode {
+    eprintln!("arancini: {reason}");
+    ExitCode::from(FAILED)
+}
+
 /// The environment, without what is not text: no setting can be in there.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))

@@ -1,11 +1,15 @@
 //! `arancini run`: the collector.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::{flag, list_flag};
+use crate::Collector;
 use crate::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
 
 /// Run the collector: routers connect to it, curated updates leave it.
@@ -82,10 +86,38 @@ fn word<T: ValueEnum>(value: Option<T>) -> Option<String> {
     Some(value?.to_possible_value()?.get_name().to_owned())
 }
 
+/// How often it is looked whether the sink ended by itself or a signal came.
+const LOOK: Duration = Duration::from_millis(100);
+/// What a shell reports for a process ended by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
 /// Runs until it is told to stop.
 #[must_use]
 pub fn run(config: Config) -> ExitCode {
     super::init_log(&config.log);
-    eprintln!("the runtime is not in this build yet");
-    ExitCode::from(super::FAILED)
+    let mut signals = match Signals::new([SIGTERM, SIGINT]) {
+        Ok(signals) => signals,
+        Err(error) => return super::fail(format_args!("signals can't be caught: {error}")),
+    };
+    let collector = match Collector::start(&config) {
+        Ok(collector) => collector,
+        Err(error) => return super::fail(format_args!("{error}")),
+    };
+    while !collector.sink_ended(LOOK) {
+        if let Some(signal) = signals.pending().next() {
+            tracing::info!(signal, "stopping; a second signal ends at once");
+            break;
+        }
+    }
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    });
+    let report = collector.stop(Duration::from_millis(config.publish.drain_deadline_ms));
+    if report.lost_messages == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(super::FAILED)
+    }
 }

@@ -1,0 +1,254 @@
+//! The whole collector put together, taken down again, and asked how it is.
+//!
+//! Threads: one per worker, one sidecar (sink and control port), and whoever called [`Collector::start`].
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use arancini_core::{BatchSettings, Settings};
+use arancini_publish::sidecar::Hooks;
+use arancini_publish::{Sidecar, SinkStatus};
+use arancini_rib::CurationMode;
+use tracing::{info, warn};
+
+use crate::config::{Config, CurationKind};
+use crate::control::{BindError, ControlServer};
+use crate::ingest::admission::Admission;
+use crate::ingest::owners::Owners;
+use crate::ingest::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, driver_in_use, sockets};
+use crate::telemetry::Telemetry;
+
+/// Open batches of one worker hold at most this many bytes together, however many subjects there are.
+const MAX_OPEN_BATCH_BYTES: usize = 16 << 20;
+/// Buffers on their way back from the sidecar.
+const USED_BUFFERS: usize = 256;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// A running collector.
+pub struct Collector {
+    context: Arc<WorkerContext>,
+    workers: Vec<WorkerThread>,
+    sidecar: Sidecar,
+    control: Option<ControlServer>,
+    telemetry: Arc<Telemetry>,
+    addresses: Vec<SocketAddr>,
+    ended: mpsc::Receiver<()>,
+}
+
+/// Why the collector could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A port could not be listened on.
+    Bind(BindError),
+    /// The sink could not be set up.
+    Sink(String),
+    /// A worker's thread or runtime could not be made.
+    Worker(std::io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(f),
+            Self::Sink(error) => f.write_str(error),
+            Self::Worker(error) => write!(
+                f,
+                "a worker can't start: {error}; if io_uring is refused here, set ingest.driver = \"epoll\""
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
+    }
+}
+
+/// What a stop achieved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StopReport {
+    /// Messages that are durable in the sink, since the start.
+    pub acknowledged_messages: u64,
+    /// Batches that are not: in the workers, on the bridge or without an answer from the broker.
+    pub lost_batches: u64,
+    /// Messages in those.
+    pub lost_messages: u64,
+}
+
+impl Collector {
+    /// Starts everything; routers can connect when this returns.
+    ///
+    /// # Errors
+    /// A port is taken, the sink's settings make no sense, or the host refuses what a worker needs.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let workers = config.workers();
+        // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
+        let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        for &address in &config.listen.address {
+            let bound = sockets::bind(&config.listen, address, workers)?;
+            if let Some(Ok(address)) = bound.first().map(std::net::TcpListener::local_addr) {
+                addresses.push(address);
+            }
+            for (own, listener) in listeners.iter_mut().zip(bound) {
+                own.push(listener);
+            }
+        }
+
+        let (bridge, bridge_out) = kanal::bounded(config.publish.bridge_batches.max(1));
+        let (return_buffer, used_buffers) = kanal::bounded::<Vec<u8>>(USED_BUFFERS);
+        let (end, ended) = mpsc::channel();
+        let status = Arc::new(SinkStatus::default());
+        let hooks = Hooks {
+            // A full channel means that there are buffers enough.
+            recycle: Some(Arc::new(move |buffer| {
+                let _ = return_buffer.try_send(buffer);
+            })),
+            acked: None,
+            ended: Some(Arc::new(move || {
+                let _ = end.send(());
+            })),
+        };
+        let sidecar = Sidecar::spawn(config.sidecar_settings(), bridge_out, Arc::clone(&status), hooks)
+            .map_err(|error| StartError::Sink(error.to_string()))?;
+
+        let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
+        let context = Arc::new(WorkerContext {
+            config: config.clone(),
+            core: core_settings(config),
+            admission: Admission::new(&config.limits),
+            owners: Owners::new(workers),
+            loads: (0..workers).map(|_| Arc::new(WorkerLoad::default())).collect(),
+            mailboxes,
+            bridge,
+            used_buffers,
+        });
+        let driver = driver_in_use(config.ingest.driver);
+        let telemetry = Arc::new(Telemetry::new(Arc::clone(&context), status, driver));
+        let control = if config.control.enabled {
+            let source = Arc::clone(&telemetry);
+            Some(ControlServer::spawn(
+                &sidecar.runtime_handle(),
+                config.control.address,
+                source,
+            )?)
+        } else {
+            None
+        };
+
+        let (started, starts) = mpsc::channel();
+        let mut threads = Vec::with_capacity(workers);
+        for (index, (listeners, mail)) in listeners.into_iter().zip(mails).enumerate() {
+            let thread = Worker::spawn(index, Arc::clone(&context), listeners, mail, started.clone())
+                .map_err(StartError::Worker)?;
+            threads.push(thread);
+        }
+        for _ in &threads {
+            starts.recv().unwrap_or(Ok(())).map_err(StartError::Worker)?;
+        }
+        let listening = addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+        info!(listen = %listening, workers, driver, sink = ?config.sink(), "collector started");
+        if let Some(control) = &control {
+            info!(address = %control.address(), "control port: /metrics /healthz /readyz");
+        }
+        Ok(Self {
+            context,
+            workers: threads,
+            sidecar,
+            control,
+            telemetry,
+            addresses,
+            ended,
+        })
+    }
+
+    /// Where routers can connect.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the control port is.
+    #[must_use]
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control.as_ref().map(ControlServer::address)
+    }
+
+    /// All figures of it.
+    #[must_use]
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Waits until the sink ends by itself (the reader of standard output went away), for this long at most; whether
+    /// it did.
+    #[must_use]
+    pub fn sink_ended(&self, wait: Duration) -> bool {
+        self.ended.recv_timeout(wait).is_ok()
+    }
+
+    /// Stops receiving, publishes what was decoded, waits for acknowledgements until the deadline.
+    pub fn stop(self, deadline: Duration) -> StopReport {
+        let until = Instant::now() + deadline;
+        for mailbox in &self.context.mailboxes {
+            let _ = mailbox.send(Mail::Stop(until));
+        }
+        let mut report = StopReport::default();
+        for worker in self.workers {
+            // A worker that panicked has ended the process already.
+            let left = worker.join().unwrap_or_default();
+            report.lost_batches += left.batches;
+            report.lost_messages += left.messages;
+        }
+        drop(self.control);
+        let _ = self.context.bridge.close();
+        let drained = self
+            .sidecar
+            .drain(until.saturating_duration_since(Instant::now()));
+        report.acknowledged_messages = drained.acknowledged_messages;
+        report.lost_batches += drained.unacknowledged_batches;
+        report.lost_messages += drained.unacknowledged_messages;
+        if report.lost_messages > 0 {
+            warn!(
+                batches = report.lost_batches,
+                messages = report.lost_messages,
+                "not acknowledged before publish.drain_deadline_ms: these messages may be missing from the stream"
+            );
+        }
+        info!(acknowledged = report.acknowledged_messages, "collector stopped");
+        report
+    }
+}
+
+/// The configuration as the core needs it.
+#[must_use]
+pub fn core_settings(config: &Config) -> Settings {
+    Settings {
+        subject_base: config.publish.subject_base.clone(),
+        curation: match config.curation.mode {
+            CurationKind::Attributes => CurationMode::Attributes,
+            CurationKind::Presence => CurationMode::Presence,
+            CurationKind::Off => CurationMode::Off,
+        },
+        session_hold_ns: config.routers.session_hold_ms.saturating_mul(NANOS_PER_MILLI),
+        quiet_period_ns: config.routers.quiet_period_ms.saturating_mul(NANOS_PER_MILLI),
+        max_message_bytes: config.limits.max_message_bytes,
+        max_peers_per_router: config.limits.max_peers_per_router,
+        batch: BatchSettings {
+            max_messages: config.publish.max_updates,
+            max_bytes: config.publish.max_batch_bytes,
+            linger_ns: config.publish.linger_ms.saturating_mul(NANOS_PER_MILLI),
+            max_open_bytes: MAX_OPEN_BATCH_BYTES,
+        },
+    }
+}

@@ -1,0 +1,177 @@
+//! Who may connect, and how often: the allow-list and the limits on sessions (SPEC §3).
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::{IpPrefix, Limits};
+
+/// Why a connection was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The source is not on the allow-list.
+    NotAllowed,
+    /// There are as many sessions as there may be.
+    TooManySessions,
+    /// The source has as many sessions as one may have.
+    TooManyFromSource,
+}
+
+impl Refusal {
+    /// All reasons.
+    pub const ALL: [Self; 3] = [Self::NotAllowed, Self::TooManySessions, Self::TooManyFromSource];
+
+    /// The label in metrics.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "not_allowed",
+            Self::TooManySessions => "too_many_sessions",
+            Self::TooManyFromSource => "too_many_from_source",
+        }
+    }
+
+    /// What an operator can do about it.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "add the router's prefix to limits.allow if it may connect",
+            Self::TooManySessions => "raise limits.max_sessions",
+            Self::TooManyFromSource => "raise limits.max_sessions_per_source",
+        }
+    }
+}
+
+/// Lets connections in. Shared by all workers; touched only when a connection opens or closes.
+#[derive(Debug)]
+pub struct Admission {
+    allow: Vec<IpPrefix>,
+    max_sessions: usize,
+    max_per_source: usize,
+    open: Mutex<Open>,
+    accepted: AtomicU64,
+    refused: [AtomicU64; Refusal::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    total: usize,
+    by_source: HashMap<IpAddr, usize>,
+}
+
+/// The right to have one connection open; given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    admission: Arc<Admission>,
+    source: IpAddr,
+}
+
+impl Admission {
+    /// Admission by these limits.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            allow: limits.allow.clone(),
+            max_sessions: limits.max_sessions,
+            max_per_source: limits.max_sessions_per_source,
+            open: Mutex::default(),
+            accepted: AtomicU64::new(0),
+            refused: Default::default(),
+        })
+    }
+
+    /// Lets a connection from this source in, or says why not.
+    ///
+    /// # Errors
+    /// The source may not connect, or not now.
+    pub fn admit(self: &Arc<Self>, source: IpAddr) -> Result<Permit, Refusal> {
+        let source = source.to_canonical();
+        let admitted = self.check(source);
+        match admitted {
+            Ok(()) => self.accepted.fetch_add(1, Ordering::Relaxed),
+            Err(refusal) => self.refused[refusal as usize].fetch_add(1, Ordering::Relaxed),
+        };
+        admitted.map(|()| Permit {
+            admission: Arc::clone(self),
+            source,
+        })
+    }
+
+    fn check(&self, source: IpAddr) -> Result<(), Refusal> {
+        if !self.allow.iter().any(|prefix| prefix.contains(source)) {
+            return Err(Refusal::NotAllowed);
+        }
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.total >= self.max_sessions {
+            return Err(Refusal::TooManySessions);
+        }
+        let from_source = open.by_source.entry(source).or_default();
+        if *from_source >= self.max_per_source {
+            return Err(Refusal::TooManyFromSource);
+        }
+        *from_source += 1;
+        open.total += 1;
+        Ok(())
+    }
+
+    /// Connections let in so far.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Connections refused so far for this reason.
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        self.refused[refusal as usize].load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut open = self.admission.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.total -= 1;
+        if let Some(count) = open.by_source.get_mut(&self.source) {
+            *count -= 1;
+            if *count == 0 {
+                open.by_source.remove(&self.source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn limits_hold_and_permits_come_back() {
+        let limits = Limits {
+            max_sessions: 3,
+            max_sessions_per_source: 2,
+            allow: vec!["192.0.2.0/24".parse().unwrap()],
+            ..Limits::default()
+        };
+        let admission = Admission::new(&limits);
+        let [a, b] = [IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])];
+        let first = admission.admit(a).unwrap();
+        let _second = admission.admit(a).unwrap();
+        assert_eq!(admission.admit(a).unwrap_err(), Refusal::TooManyFromSource);
+        let _third = admission.admit(b).unwrap();
+        assert_eq!(admission.admit(b).unwrap_err(), Refusal::TooManySessions);
+        assert_eq!(
+            admission.admit([198, 51, 100, 1].into()).unwrap_err(),
+            Refusal::NotAllowed
+        );
+        drop(first);
+        // IPv4-mapped addresses are IPv4.
+        let mapped = admission.admit("::ffff:192.0.2.1".parse().unwrap());
+        assert!(mapped.is_ok());
+        assert_eq!(admission.accepted(), 4);
+        assert!(
+            Refusal::ALL
+                .iter()
+                .all(|&refusal| admission.refused(refusal) == 1)
+        );
+    }
+}

@@ -1,0 +1,31 @@
+//! The clocks of a worker. The core never reads one itself.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arancini_core::Now;
+
+/// Both clocks, the monotonic one counted from the start of the worker.
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    pub fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+        }
+    }
+
+    /// One reading of both clocks.
+    pub fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now {
+            monotonic_ns: nanoseconds(self.origin.elapsed()),
+            unix_ns: nanoseconds(unix),
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

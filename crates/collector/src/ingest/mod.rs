@@ -1,0 +1,21 @@
+//! From the socket to the core and from the core to the bridge: the workers.
+//!
+//! A worker is a thread pinned to its core with a monoio runtime of its own. It owns its listeners, its receive slot
+//! and a [`Shard`](arancini_core::Shard) with the routers that belong to it. Everything from the received bytes to the
+//! closed batch is one synchronous call; the only wait on the way is for room on the bridge.
+//!
+//! In the order a connection meets them: [`sockets`] binds, [`admission`] lets in, [`owners`] says whose router it is,
+//! `connection` receives, `outlet` hands batches to the bridge; `worker` holds it together.
+
+pub mod admission;
+mod clock;
+mod connection;
+mod descriptor;
+mod notices;
+mod outlet;
+pub mod owners;
+mod signal;
+pub mod sockets;
+mod worker;
+
+pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread, driver_in_use};

@@ -1,0 +1,115 @@
+//! Listening sockets and what is set on them and on accepted connections (SPEC §3).
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::config::Listen;
+use crate::control::BindError;
+
+/// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over
+/// them. With port 0 the first one chooses the port.
+///
+/// # Errors
+/// The address can't be listened on.
+pub fn bind(listen: &Listen, address: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, BindError> {
+    let mut address = address;
+    let mut listeners = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        let listener = bind_one(listen, address)
+            .and_then(|listener| {
+                address = listener.local_addr()?;
+                Ok(listener)
+            })
+            .map_err(|source| BindError {
+                what: "the BMP port",
+                address,
+                source,
+            })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn bind_one(listen: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // `[::]` takes IPv4 too; such addresses are turned back into IPv4 when a router is identified.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    if listen.receive_buffer_bytes > 0 {
+        // Before listen(): the window scale of accepted connections is fixed by it.
+        socket.set_recv_buffer_size(listen.receive_buffer_bytes as usize)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(listen.backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// Sets what a router's connection needs.
+///
+/// # Errors
+/// The connection is gone already.
+pub fn prepare(stream: &TcpStream, listen: &Listen) -> io::Result<()> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    if listen.keepalive_idle_s > 0 {
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(u64::from(listen.keepalive_idle_s)))
+            .with_interval(Duration::from_secs(u64::from(listen.keepalive_interval_s)))
+            .with_retries(listen.keepalive_count);
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn workers_share_a_port_and_every_option_is_on_the_live_sockets() {
+        let listen = Listen {
+            receive_buffer_bytes: 100_000,
+            ..Listen::default()
+        };
+        let listeners = bind(&listen, "127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        for listener in &listeners {
+            assert_eq!(listener.local_addr().unwrap(), address);
+            let socket = SockRef::from(listener);
+            assert!(socket.reuse_port().unwrap());
+            // The kernel doubles what it is asked for (socket(7)).
+            assert!(socket.recv_buffer_size().unwrap() >= 100_000);
+        }
+        let client = TcpStream::connect(address).unwrap();
+        let accepted = loop {
+            if let Some((accepted, _)) = listeners.iter().find_map(|listener| listener.accept().ok()) {
+                break accepted;
+            }
+            std::thread::yield_now();
+        };
+        prepare(&accepted, &listen).unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(accepted.nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        drop(client);
+    }
+
+    #[test]
+    fn a_taken_port_says_so() {
+        // Without SO_REUSEPORT on the other side the port is taken.
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = bind(&Listen::default(), other.local_addr().unwrap(), 1).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+}
