@@ -301,15 +301,44 @@ fn batches_beyond_max_payload_are_split_between_messages() {
         rig.bridge.send(worker.batch()).unwrap();
     }
     rig.until_acknowledged(20);
-    assert_eq!(rig.status.messages_acknowledged.load(Relaxed), 800);
+    for _ in 0..20 {
+        rig.bridge.send(worker.batch()).unwrap();
+    }
+    rig.until_acknowledged(40);
+    assert_eq!(
+        rig.status.errors(Reason::TooLarge),
+        0,
+        "split before the first publish, connected or not"
+    );
+    assert_eq!(rig.status.messages_acknowledged.load(Relaxed), 1600);
     assert_whole(&settings, &[worker]);
-    assert!(read_all(&settings).len() > 20);
-    let numbers: Vec<_> = (0..20).map(|_| rig.acked.recv().unwrap().number).collect();
+    assert!(read_all(&settings).len() > 40);
+    let numbers: Vec<_> = (0..40).map(|_| rig.acked.recv().unwrap().number).collect();
     assert_eq!(
         numbers,
-        (1..=20).collect::<Vec<_>>(),
+        (1..=40).collect::<Vec<_>>(),
         "one acknowledgement for all parts of a batch"
     );
+}
+
+#[test]
+fn a_single_message_beyond_max_payload_waits_and_says_why() {
+    let Some(mut server) = NatsServer::start_with("max_payload: 4096\n") else {
+        return;
+    };
+    let settings = settings(&server);
+    let rig = Rig::nats(settings.clone());
+    let mut worker = Worker::new(1, 2);
+    worker.per_batch = 1;
+    worker.words = 1000;
+    rig.bridge.send(worker.batch()).unwrap();
+    rig.until("told", |status| status.errors(Reason::TooLarge) > 1);
+    let trouble = rig.status.trouble().unwrap();
+    assert!(trouble.remedy.contains("max_payload"), "{trouble}");
+    server.configure("max_payload: 100000\n");
+    server.restart();
+    rig.until_acknowledged(1);
+    assert_whole(&settings, &[worker]);
 }
 
 #[test]

@@ -132,17 +132,6 @@ pub struct Labels {
     schema: String,
 }
 
-/// What a message id says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ParsedId {
-    /// The worker.
-    pub worker: u16,
-    /// The batch's number.
-    pub number: u64,
-    /// The part, 0 for a whole batch.
-    pub part: u32,
-}
-
 impl Labels {
     /// For this collector in this life, publishing to this stream.
     pub fn new(collector: &str, incarnation: u64, stream: &str, schema_version: u32) -> Self {
@@ -166,17 +155,6 @@ impl Labels {
         id
     }
 
-    /// The parts of an id of this life; `None` if another wrote it.
-    pub fn parse_id(&self, id: &str) -> Option<ParsedId> {
-        let (worker, rest) = id.strip_prefix(&self.id_prefix)?.split_once('-')?;
-        let (number, part) = rest.split_once('.').unwrap_or((rest, "0"));
-        Some(ParsedId {
-            worker: worker.parse().ok()?,
-            number: number.parse().ok()?,
-            part: part.parse().ok()?,
-        })
-    }
-
     /// All headers of a message.
     pub fn headers(&self, message: &Message) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -189,27 +167,6 @@ impl Labels {
         headers.insert(HEADER_LAST_SEQUENCE, message.last_sequence.to_string().as_str());
         headers.insert(HEADER_MESSAGES, message.messages.to_string().as_str());
         headers
-    }
-
-    /// Whether the stream has `message`, judged by the last message stored on its subject.
-    ///
-    /// Sound because one connection delivers in order: when the last one of a subject is stored, all before it are.
-    /// A last message of another life or collector proves nothing.
-    pub fn is_stored(&self, message: &Message, last: &HeaderMap) -> bool {
-        let Some(last_id) = last
-            .get(HEADER_MESSAGE_ID)
-            .and_then(|id| self.parse_id(id.as_str()))
-        else {
-            return false;
-        };
-        let sequence = last
-            .get(HEADER_LAST_SEQUENCE)
-            .and_then(|text| text.as_str().parse::<u64>().ok());
-        let Some(sequence) = sequence else { return false };
-        if (last_id.worker, last_id.number) == (message.worker, message.number) {
-            return message.part <= last_id.part;
-        }
-        message.last_sequence <= sequence
     }
 }
 
@@ -262,19 +219,16 @@ mod tests {
     }
 
     #[test]
-    fn ids_read_back_and_lives_differ() {
+    fn ids_are_unique_over_parts_and_lives() {
         let labels = Labels::new("col-1", 99, "ARANCINI", 1);
         let mut message = message(&[1]);
         assert_eq!(labels.message_id(&message), "col-1-99-3-77");
         message.part = 2;
-        let id = labels.message_id(&message);
-        let parsed = ParsedId {
-            worker: 3,
-            number: 77,
-            part: 2,
-        };
-        assert_eq!(labels.parse_id(&id), Some(parsed));
-        assert_eq!(Labels::new("col-1", 100, "ARANCINI", 1).parse_id(&id), None);
+        assert_eq!(labels.message_id(&message), "col-1-99-3-77.2");
+        assert_eq!(
+            Labels::new("col-1", 100, "ARANCINI", 1).message_id(&message),
+            "col-1-100-3-77.2"
+        );
     }
 
     #[test]
@@ -289,27 +243,5 @@ mod tests {
             .map(|(name, values)| name.to_string().len() + values[0].as_str().len() + 4)
             .sum();
         assert!(bytes + "NATS/1.0\r\n\r\n".len() <= HEADER_ALLOWANCE, "{bytes}");
-    }
-
-    #[test]
-    fn stored_is_judged_by_the_last_of_the_subject() {
-        let labels = Labels::new("c", 1, "S", 1);
-        let at = |number, sequence, part| Message {
-            number,
-            first_sequence: sequence,
-            last_sequence: sequence,
-            part,
-            ..message(&[1])
-        };
-        let last = labels.headers(&at(5, 50, 0));
-        assert!(labels.is_stored(&at(4, 40, 0), &last));
-        assert!(labels.is_stored(&at(5, 50, 0), &last));
-        assert!(!labels.is_stored(&at(6, 51, 0), &last));
-        let part = labels.headers(&at(5, 50, 2));
-        assert!(labels.is_stored(&at(5, 50, 1), &part));
-        assert!(!labels.is_stored(&at(5, 50, 3), &part));
-        // Another life began its sequences anew.
-        let foreign = Labels::new("c", 2, "S", 1).headers(&at(5, 50, 0));
-        assert!(!labels.is_stored(&at(4, 40, 0), &foreign));
     }
 }

@@ -1,9 +1,11 @@
 //! The `nats` sink: JetStream publish with a window of unacknowledged batches.
 //!
 //! Order of things: [`connect`] makes a client that never reconnects by itself, [`stream`] makes sure of the stream,
-//! [`publisher`] runs the window over one client after the other, [`message`] is one NATS message.
+//! [`publisher`] runs the window over one client after the other and asks the [`inventory`] in between, [`message`] is
+//! one NATS message.
 
 pub mod connect;
+mod inventory;
 pub mod message;
 mod publisher;
 pub mod stream;

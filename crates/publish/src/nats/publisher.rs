@@ -4,7 +4,7 @@
 //! the question what the stream has, and the rest of the window again in order. Meanwhile batches are taken from the
 //! bridge until the window is full.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use arancini_core::Batch;
 use arancini_core::window::{MessageId, Verdict, Window};
-use async_nats::{Event, HeaderMap, ServerError, StatusCode, Subject, Subscriber, jetstream};
+use async_nats::{Event, ServerError, StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
@@ -20,6 +20,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::connect::{Connection, connect};
+use super::inventory::{Doubts, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
 use super::stream;
 use crate::settings::{NatsSettings, SidecarSettings};
@@ -29,10 +30,10 @@ use crate::status::{Reason, SinkStatus, Trouble};
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(50);
-/// Subjects asked at the same time for their last message.
-const QUESTIONS_AT_ONCE: usize = 64;
 /// Acknowledgements handled before anything else gets a turn.
 const ACKS_AT_ONCE: usize = 256;
+/// What nats-server takes unless configured otherwise; until one says what it takes.
+const ASSUMED_MAX_PAYLOAD: usize = 1 << 20;
 /// Unacknowledged messages fit the inbox with room to spare.
 const _: () = assert!(NatsSettings::MAX_WINDOW_MESSAGES <= 65_536 / 2);
 
@@ -59,6 +60,9 @@ pub(crate) async fn run(
         status,
         hooks,
         started: Instant::now(),
+        floors: Floors::default(),
+        stream_sequence: 0,
+        max_payload: ASSUMED_MAX_PAYLOAD - HEADER_ALLOWANCE,
         failures: 0,
     };
     while let Some(session) = publisher.connected(&mut input).await {
@@ -114,8 +118,10 @@ struct Session {
     inbox: String,
     /// Largest payload that server and stream take.
     max_payload: usize,
-    /// The last message of each subject that was in doubt for too long.
-    stored: HashMap<Arc<str>, HeaderMap>,
+    /// Ids of the messages in doubt that the stream has.
+    stored: HashSet<String>,
+    /// Where the stream was when it was asked.
+    stream_sequence: u64,
 }
 
 struct Publisher {
@@ -125,6 +131,11 @@ struct Publisher {
     status: Arc<SinkStatus>,
     hooks: Hooks,
     started: Instant,
+    floors: Floors,
+    /// The highest stream sequence that was acknowledged to us.
+    stream_sequence: u64,
+    /// Largest payload that the last server took.
+    max_payload: usize,
     /// Failures since the last acknowledgement.
     failures: u32,
 }
@@ -133,13 +144,12 @@ impl Publisher {
     /// Connects, however long it takes. `None` when the bridge is closed and nothing is left to publish.
     async fn connected(&mut self, input: &mut Input<'_>) -> Option<Session> {
         loop {
-            let doubtful = self.doubtful_subjects();
+            let doubts = self.doubts();
             let pause = self.pause();
             let settings = self.settings.clone();
-            let started = self.started;
             let attempt = async move {
                 tokio::time::sleep(pause).await;
-                establish(&settings, doubtful, started).await
+                establish(&settings, doubts).await
             };
             tokio::pin!(attempt);
             let outcome = loop {
@@ -216,7 +226,9 @@ impl Publisher {
         let mut batch = first;
         while let Some(taken_batch) = batch {
             taken(&self.status, &taken_batch);
-            self.window.offer(Message::from(taken_batch));
+            for part in Message::from(taken_batch).split(self.max_payload) {
+                self.window.offer(part);
+            }
             batch = if self.window.has_room() {
                 input.waiting()
             } else {
@@ -241,6 +253,7 @@ impl Publisher {
         match ack.error {
             None if ack.seq > 0 => {
                 SinkStatus::add(&self.status.duplicates, u64::from(ack.duplicate));
+                self.stream_sequence = self.stream_sequence.max(ack.seq);
                 self.window.acknowledged(id, self.now_ns());
                 self.failures = 0;
                 if !self.status.is_ready() {
@@ -275,7 +288,13 @@ impl Publisher {
         }
         if any {
             self.show_window();
+            self.mark_floor();
         }
+    }
+
+    fn mark_floor(&mut self) {
+        let oldest = self.window.in_doubt().next().map(|doubt| doubt.first_sent_ns);
+        self.floors.mark(self.now_ns(), self.stream_sequence, oldest);
     }
 
     fn show_window(&self) {
@@ -293,15 +312,19 @@ impl Publisher {
         let found: Vec<_> = self
             .window
             .in_doubt()
-            .filter(|doubt| {
-                let last = session.stored.get(&doubt.item.subject);
-                last.is_some_and(|last| self.labels.is_stored(doubt.item, last))
-            })
+            .filter(|doubt| session.stored.contains(&self.labels.message_id(doubt.item)))
             .map(|doubt| doubt.id)
             .collect();
         for id in found {
             self.window.found_stored(id);
         }
+        if session.stream_sequence < self.stream_sequence {
+            // The stream was made anew and counts from the beginning.
+            self.floors = Floors::default();
+        }
+        self.stream_sequence = session.stream_sequence;
+        self.max_payload = session.max_payload;
+        self.mark_floor();
         self.window.cut(|message| message.split(session.max_payload));
         self.window.reopen(self.now_ns());
         self.release();
@@ -347,16 +370,17 @@ impl Publisher {
         }
     }
 
-    /// Subjects with messages in doubt, and when the oldest of them first went out.
-    fn doubtful_subjects(&self) -> HashMap<Arc<str>, u64> {
-        let mut subjects: HashMap<Arc<str>, u64> = HashMap::new();
-        for doubt in self.window.in_doubt() {
-            let oldest = subjects
-                .entry(Arc::clone(&doubt.item.subject))
-                .or_insert(doubt.first_sent_ns);
-            *oldest = doubt.first_sent_ns.min(*oldest);
-        }
-        subjects
+    /// What the stream has to be asked, if anything is in doubt.
+    fn doubts(&self) -> Option<Doubts> {
+        let oldest = self.window.in_doubt().map(|doubt| doubt.first_sent_ns).min()?;
+        Some(Doubts {
+            subjects: self
+                .window
+                .in_doubt()
+                .map(|doubt| Arc::clone(&doubt.item.subject))
+                .collect(),
+            floor: self.floors.floor_of(oldest),
+        })
     }
 
     fn overdue(&self) -> Trouble {
@@ -371,15 +395,11 @@ impl Publisher {
     }
 
     fn now_ns(&self) -> u64 {
-        elapsed_ns(self.started)
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 const SINK: &str = "nats";
-
-fn elapsed_ns(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
 
 async fn send(
     client: &async_nats::Client,
@@ -412,11 +432,7 @@ async fn send(
 }
 
 /// Connects, makes sure of the stream, subscribes the acknowledgements, asks about what is in doubt.
-async fn establish(
-    settings: &NatsSettings,
-    doubtful: HashMap<Arc<str>, u64>,
-    started: Instant,
-) -> Result<Session, Trouble> {
+async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Session, Trouble> {
     let mut connection = connect(settings, "arancini").await?;
     let context = jetstream::new(connection.client.clone());
     let stream = stream::ensure(&context, settings)
@@ -428,35 +444,16 @@ async fn establish(
         .subscribe(format!("{inbox}.*"))
         .await
         .map_err(|_| lost())?;
+    let stored = match doubts {
+        Some(doubts) => {
+            let base = settings.stream.subjects();
+            stored_ids(&stream, base, doubts, settings.connect_timeout)
+                .await
+                .map_err(|trouble| violation(&mut connection).unwrap_or(trouble))?
+        }
+        None => HashSet::new(),
+    };
     let config = &stream.cached_info().config;
-    // Half of the broker's memory for message ids, since the resend takes its time too.
-    let trusted_ns = config.duplicate_window.as_nanos() as u64 / 2;
-    let now_ns = elapsed_ns(started);
-    let stream = &stream;
-    let answers = doubtful
-        .into_iter()
-        .filter(|(_, first_sent_ns)| now_ns.saturating_sub(*first_sent_ns) > trusted_ns)
-        .map(|(subject, _)| async move {
-            match stream.get_last_raw_message_by_subject(&subject).await {
-                Ok(last) => Ok(Some((subject, last.headers))),
-                Err(error) if error.kind() == jetstream::stream::LastRawMessageErrorKind::NoMessageFound => {
-                    Ok(None)
-                }
-                Err(error) => Err(Trouble::new(
-                    Reason::Other,
-                    format!("the stream does not say what it has on {subject}: {error}"),
-                    "let the user publish $JS.API.STREAM.MSG.GET for the stream",
-                )),
-            }
-        });
-    let answers: Vec<_> = futures_util::stream::iter(answers)
-        .buffer_unordered(QUESTIONS_AT_ONCE)
-        .collect()
-        .await;
-    let stored = answers
-        .into_iter()
-        .filter_map(Result::transpose)
-        .collect::<Result<HashMap<_, _>, _>>()?;
     let server = connection.client.max_payload();
     let by_stream = usize::try_from(config.max_message_size).unwrap_or(usize::MAX);
     let largest = if by_stream == 0 {
@@ -469,6 +466,7 @@ async fn establish(
         inbox,
         max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
         stored,
+        stream_sequence: stream.cached_info().state.last_sequence,
         connection,
     })
 }

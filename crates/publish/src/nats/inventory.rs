@@ -1,0 +1,152 @@
+//! What the stream has of the messages that are in doubt after a lost connection.
+//!
+//! The answer is exact, message by message, by their ids: conclusions from the last message of a subject would lose a
+//! message that the broker refused while nobody heard it. Only headers travel.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use async_nats::jetstream::stream::Stream;
+use futures_util::StreamExt;
+
+use super::message::HEADER_MESSAGE_ID;
+use crate::status::{Reason, Trouble};
+
+/// With more subjects than this the whole base is read: long lists of filters are slow on the server.
+const MOST_FILTERS: usize = 64;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Doubts {
+    /// Subjects with messages in doubt.
+    pub(crate) subjects: HashSet<Arc<str>>,
+    /// Everything in doubt was stored behind this stream sequence, if at all.
+    pub(crate) floor: u64,
+}
+
+/// The ids of the messages on these subjects behind the floor.
+pub(crate) async fn stored_ids(
+    stream: &Stream,
+    base: String,
+    doubts: Doubts,
+    within: Duration,
+) -> Result<HashSet<String>, Trouble> {
+    let name = &stream.cached_info().config.name;
+    let failed = |error: &dyn std::fmt::Display| {
+        Trouble::new(
+            Reason::Other,
+            format!("stream {name} does not say what it has: {error}"),
+            "let the user publish $JS.API.CONSUMER.> for the stream; else look at the server's load",
+        )
+    };
+    let filter_subjects = match doubts.subjects.len() {
+        0..=MOST_FILTERS => doubts.subjects.iter().map(ToString::to_string).collect(),
+        _ => vec![base],
+    };
+    let config = pull::OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence {
+            start_sequence: doubts.floor + 1,
+        },
+        filter_subjects,
+        headers_only: true,
+        ..pull::OrderedConfig::default()
+    };
+    let consumer = stream
+        .create_consumer(config)
+        .await
+        .map_err(|error| failed(&error))?;
+    let mut pending = consumer.cached_info().num_pending;
+    let mut ids = HashSet::new();
+    if pending == 0 {
+        return Ok(ids);
+    }
+    let mut messages = consumer.messages().await.map_err(|error| failed(&error))?;
+    while pending > 0 {
+        let next = tokio::time::timeout(within, messages.next())
+            .await
+            .map_err(|late| failed(&late))?;
+        let message = match next {
+            Some(message) => message.map_err(|error| failed(&error))?,
+            None => return Err(failed(&"it ended too early")),
+        };
+        pending = message.info().map_err(|error| failed(&error))?.pending;
+        let id = message
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.get(HEADER_MESSAGE_ID));
+        if let Some(id) = id.filter(|_| doubts.subjects.contains(message.subject.as_str())) {
+            ids.insert(id.as_str().to_owned());
+        }
+    }
+    Ok(ids)
+}
+
+/// Remembers how far the stream was at what time, as finely as needed and no further back than the oldest doubt.
+#[derive(Debug, Default)]
+pub(crate) struct Floors {
+    /// Time and stream sequence, both rising.
+    marks: VecDeque<(u64, u64)>,
+}
+
+impl Floors {
+    const RESOLUTION_NS: u64 = 50_000_000;
+
+    /// The stream was at `sequence` at this time; `oldest_doubt_ns` is when the oldest unacknowledged message went out.
+    pub(crate) fn mark(&mut self, now_ns: u64, sequence: u64, oldest_doubt_ns: Option<u64>) {
+        if self
+            .marks
+            .back()
+            .is_some_and(|(at, _)| now_ns < at + Self::RESOLUTION_NS)
+        {
+            return;
+        }
+        self.marks.push_back((now_ns, sequence));
+        let needed = oldest_doubt_ns.unwrap_or(now_ns);
+        while self.marks.get(1).is_some_and(|(at, _)| *at <= needed) {
+            self.marks.pop_front();
+        }
+    }
+
+    /// A sequence that what went out at this time for the first time can only be behind of.
+    pub(crate) fn floor_of(&self, first_sent_ns: u64) -> u64 {
+        self.marks
+            .iter()
+            .take_while(|(at, _)| *at <= first_sent_ns)
+            .last()
+            .map_or(0, |(_, sequence)| *sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_floor_is_never_above_what_was_known_at_that_time() {
+        let mut floors = Floors::default();
+        assert_eq!(floors.floor_of(5), 0);
+        let second = 1_000_000_000;
+        for now in 1..=10 {
+            floors.mark(now * second, now * 100, Some(3 * second + 1));
+        }
+        assert_eq!(floors.floor_of(3 * second + 1), 300);
+        assert_eq!(floors.floor_of(9 * second + 7), 900);
+        assert_eq!(floors.floor_of(99 * second), 1000);
+        assert_eq!(
+            floors.floor_of(2 * second),
+            0,
+            "not remembered any more: read from the beginning, never too little"
+        );
+    }
+
+    #[test]
+    fn marks_stay_few() {
+        let mut floors = Floors::default();
+        for now in 0..100_000 {
+            floors.mark(now * 1_000_000, now, Some(now * 1_000_000));
+        }
+        assert!(floors.marks.len() <= 2, "{}", floors.marks.len());
+    }
+}
