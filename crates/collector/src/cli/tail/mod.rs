@@ -139,16 +139,11 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
         .await
         .map_err(|trouble| trouble.to_string())?;
     while let Some(message) = tail.next().await.map_err(|trouble| trouble.to_string())? {
-        let kind = match Subject::parse(base, &message.subject) {
-            Some(Subject::Updates { .. }) => MessageKind::Update,
-            Some(Subject::Peers { .. }) => MessageKind::Peer,
-            Some(Subject::Routers { .. }) => MessageKind::Router,
-            Some(Subject::Statistics { .. }) => MessageKind::Statistics,
-            Some(Subject::Malformed { .. }) => MessageKind::Malformed,
-            None => continue,
+        let Some(subject) = Subject::parse(base, &message.subject) else {
+            continue;
         };
         let place = || format!("{} at sequence {}", message.subject, message.stream_sequence);
-        match printer.print(kind, &message.payload) {
+        match printer.print(subject.message_kind(), &message.payload) {
             Ok(Output::Read) => {}
             Ok(Output::Closed) => return Ok(()),
             Err(problem) => eprintln!("{}: {problem}", place()),
