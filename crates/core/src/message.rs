@@ -215,8 +215,7 @@ impl Arrival<'_> {
 
     fn doom_peer(&mut self, peer: usize, doom: Doom) {
         for (index, table) in self.router.peers[peer].tables.iter_mut().enumerate() {
-            table.doom_all(doom);
-            if table.needs_sweep() {
+            if table.doom_all(doom) {
                 self.doomed.push_back(DoomedTable {
                     router: self.router.id,
                     peer,

@@ -112,17 +112,8 @@ pub struct PeerTable {
     plain: CuratedTable,
     /// Routes with path identifier.
     paths: CuratedTable,
-    /// The table is being dumped anew: since when nothing stale was announced again.
-    pub(crate) settling: Option<Settling>,
-}
-
-/// A table that is dumped anew after a lost session or a second Peer Up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Settling {
-    /// [`CuratedTable::refreshed`] when it was last looked at.
-    refreshed: u64,
-    /// When that last changed.
-    quiet_since_ns: u64,
+    /// The table is being dumped anew, after a lost session or a second Peer Up, since this time.
+    settling_since_ns: Option<u64>,
 }
 
 impl PeerTable {
@@ -146,7 +137,7 @@ impl PeerTable {
             path_ids_absent: false,
             plain: CuratedTable::new(shape, false, mode),
             paths: CuratedTable::new(shape, true, mode),
-            settling: None,
+            settling_since_ns: None,
         }
     }
 
@@ -195,52 +186,46 @@ impl PeerTable {
     /// The session is lost, or the peer came up anew: every route has to be announced again.
     pub(crate) fn mark_stale(&mut self, now_ns: u64) {
         if self.routes() == 0 {
-            self.settling = None;
+            self.settling_since_ns = None;
             return;
         }
         self.plain.mark_stale();
         self.paths.mark_stale();
-        self.settling = Some(Settling {
-            refreshed: self.refreshed(),
-            quiet_since_ns: now_ns,
-        });
+        self.settling_since_ns = Some(now_ns);
     }
 
     /// The dump of a new session begins now.
     pub(crate) fn restart_quiet_period(&mut self, now_ns: u64) {
-        if let Some(settling) = &mut self.settling {
-            settling.quiet_since_ns = now_ns;
+        if let Some(since_ns) = &mut self.settling_since_ns {
+            *since_ns = now_ns;
         }
     }
 
-    /// Whether the table was dumped anew and has been quiet for this long.
-    pub(crate) fn is_quiet(&mut self, now_ns: u64, quiet_period_ns: u64) -> bool {
-        let refreshed = self.refreshed();
-        let Some(settling) = &mut self.settling else {
-            return false;
-        };
-        if settling.refreshed != refreshed {
-            *settling = Settling {
-                refreshed,
-                quiet_since_ns: now_ns,
-            };
-        }
-        now_ns.saturating_sub(settling.quiet_since_ns) >= quiet_period_ns
+    /// Since when the table is being dumped anew, if it is.
+    pub(crate) const fn settling_since_ns(&self) -> Option<u64> {
+        self.settling_since_ns
     }
 
-    /// The dump is complete: what was not in it is gone.
-    pub(crate) fn settle(&mut self) {
-        if self.settling.take().is_some() {
+    /// The dump is complete: what was not in it is gone. Returns whether the table has to be queued for the sweep: it
+    /// stays there, once, until it is swept.
+    #[must_use]
+    pub(crate) fn settle(&mut self) -> bool {
+        let queued = self.needs_sweep();
+        if self.settling_since_ns.take().is_some() {
             self.plain.doom_stale(Doom::NotReannounced);
             self.paths.doom_stale(Doom::NotReannounced);
         }
+        !queued && self.needs_sweep()
     }
 
-    /// Every route is gone.
-    pub(crate) fn doom_all(&mut self, doom: Doom) {
-        self.settling = None;
+    /// Every route is gone. Returns whether the table has to be queued for the sweep, as [`Self::settle`] does.
+    #[must_use]
+    pub(crate) fn doom_all(&mut self, doom: Doom) -> bool {
+        let queued = self.needs_sweep();
+        self.settling_since_ns = None;
         self.plain.doom_all(doom);
         self.paths.doom_all(doom);
+        !queued && self.needs_sweep()
     }
 
     /// Whether doomed routes wait to be withdrawn.
@@ -259,7 +244,8 @@ impl PeerTable {
         table.sweep(|key| gone(key, doom));
     }
 
-    const fn refreshed(&self) -> u64 {
+    /// Stale routes that were announced again, ever.
+    pub(crate) const fn refreshed(&self) -> u64 {
         self.plain.refreshed() + self.paths.refreshed()
     }
 }

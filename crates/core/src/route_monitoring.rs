@@ -471,15 +471,14 @@ fn withdraw(
 fn end_of_rib(arrival: &mut Arrival<'_>, peer: usize, view: RibView, family: AfiSafi) {
     arrival.emitter.counters.end_of_ribs.add(1);
     let tables = &mut arrival.router.peers[peer];
-    if let Some(index) = tables.find_table(view, family) {
-        tables.tables[index].settle();
-        if tables.tables[index].needs_sweep() {
-            arrival.doomed.push_back(DoomedTable {
-                router: arrival.router.id,
-                peer,
-                table: index,
-            });
-        }
+    if let Some(index) = tables.find_table(view, family)
+        && tables.tables[index].settle()
+    {
+        arrival.doomed.push_back(DoomedTable {
+            router: arrival.router.id,
+            peer,
+            table: index,
+        });
     }
 }
 

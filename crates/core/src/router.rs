@@ -9,7 +9,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, SubjectId};
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerTable};
 use crate::shard::SessionId;
 
 /// Bytes of the per-peer header that name peer and view: all but the timestamp.
@@ -58,6 +58,9 @@ pub struct Router {
     last_header: [u8; HEADER_IDENTITY_BYTES],
     last_peer: Option<usize>,
     subjects: HashMap<SubjectKey, SubjectId>,
+    /// Stale routes it had announced again when that was last looked at, and when they last became more.
+    repeated: u64,
+    repeated_ns: u64,
 }
 
 /// What a subject of a router depends on.
@@ -114,6 +117,8 @@ impl Router {
             last_header: [0; HEADER_IDENTITY_BYTES],
             last_peer: None,
             subjects: HashMap::new(),
+            repeated: 0,
+            repeated_ns: 0,
         }
     }
 
@@ -121,6 +126,17 @@ impl Router {
     #[must_use]
     pub fn routes(&self) -> usize {
         self.peers.iter().map(Peer::routes).sum()
+    }
+
+    /// When it last announced a stale route again, as far as can be told from when this is asked.
+    pub(crate) fn last_repeated_ns(&mut self, now_ns: u64) -> u64 {
+        let tables = self.peers.iter().flat_map(|peer| &peer.tables);
+        let repeated = tables.map(PeerTable::refreshed).sum();
+        if self.repeated != repeated {
+            self.repeated = repeated;
+            self.repeated_ns = now_ns;
+        }
+        self.repeated_ns
     }
 
     #[inline]

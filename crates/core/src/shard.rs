@@ -73,6 +73,8 @@ pub struct Shard {
     sessions: HashMap<SessionId, Session>,
     last_session: u64,
     doomed: VecDeque<DoomedTable>,
+    /// Routers dropped since [`Self::take_forgotten`] was last asked.
+    forgotten: Vec<IpAddr>,
     /// When routers and tables have to be looked at, if any waits for something.
     life_check_ns: Option<u64>,
 }
@@ -97,6 +99,7 @@ impl Shard {
             sessions: HashMap::new(),
             last_session: 0,
             doomed: VecDeque::new(),
+            forgotten: Vec::new(),
             life_check_ns: None,
         }
     }
@@ -286,6 +289,11 @@ impl Shard {
         &mut self.emitter.notices
     }
 
+    /// The routers that were dropped since this was last asked: nothing is known of them any more.
+    pub fn take_forgotten(&mut self) -> Vec<IpAddr> {
+        std::mem::take(&mut self.forgotten)
+    }
+
     /// The routers known, stale ones included.
     pub fn routers(&self) -> impl Iterator<Item = &Router> {
         self.routers.values()
@@ -358,31 +366,39 @@ impl Shard {
     fn forget(&mut self, id: IpAddr) {
         if let Some(mut router) = self.routers.remove(&id) {
             router.release_subjects(&mut self.emitter.batcher);
+            // Tables that are swept empty may still be queued; a router of this address that comes later has others.
+            self.doomed.retain(|table| table.router != id);
+            self.forgotten.push(id);
         }
     }
 }
 
 /// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
+///
+/// A router dumps one table after the other: as long as it repeats stale routes of any of them, the turn of the others
+/// may still come.
 fn settle_quiet_tables(
     router: &mut Router,
     doomed: &mut VecDeque<DoomedTable>,
     now: Now,
     quiet_period_ns: u64,
 ) -> bool {
+    let repeated_ns = router.last_repeated_ns(now.monotonic_ns);
     let mut waiting = false;
     for (peer_index, peer) in router.peers.iter_mut().enumerate() {
         for (table_index, table) in peer.tables.iter_mut().enumerate() {
-            if table.is_quiet(now.monotonic_ns, quiet_period_ns) {
-                table.settle();
-                if table.needs_sweep() {
-                    doomed.push_back(DoomedTable {
-                        router: router.id,
-                        peer: peer_index,
-                        table: table_index,
-                    });
-                }
+            let Some(since_ns) = table.settling_since_ns() else {
+                continue;
+            };
+            if now.monotonic_ns.saturating_sub(since_ns.max(repeated_ns)) < quiet_period_ns {
+                waiting = true;
+            } else if table.settle() {
+                doomed.push_back(DoomedTable {
+                    router: router.id,
+                    peer: peer_index,
+                    table: table_index,
+                });
             }
-            waiting |= table.settling.is_some();
         }
     }
     waiting
@@ -391,8 +407,7 @@ fn settle_quiet_tables(
 fn doom_router(router: &mut Router, doomed: &mut VecDeque<DoomedTable>) {
     for (peer_index, peer) in router.peers.iter_mut().enumerate() {
         for (table_index, table) in peer.tables.iter_mut().enumerate() {
-            table.doom_all(Doom::SessionLost);
-            if table.needs_sweep() {
+            if table.doom_all(Doom::SessionLost) {
                 doomed.push_back(DoomedTable {
                     router: router.id,
                     peer: peer_index,

@@ -1,6 +1,7 @@
 //! A consumer that believes every word: it replays the stream and keeps the tables.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use arancini_rib::CurationMode;
 
@@ -13,6 +14,8 @@ pub struct Consumer {
     pub announces: u64,
     pub withdraws: u64,
     mode: CurationMode,
+    /// Last sequence of each router.
+    sequences: BTreeMap<IpAddr, u64>,
 }
 
 impl Consumer {
@@ -22,10 +25,15 @@ impl Consumer {
             announces: 0,
             withdraws: 0,
             mode,
+            sequences: BTreeMap::new(),
         }
     }
 
+    /// Takes what comes next, in the order of the routers' sequences.
     pub fn take(&mut self, event: &Event) {
+        let last = self.sequences.entry(event.router()).or_default();
+        assert!(event.sequence() > *last, "a sequence twice: {event:?}");
+        *last = event.sequence();
         if let Event::Update(update) = event {
             self.update(update);
         }

@@ -6,6 +6,7 @@ pub mod consumer;
 pub mod recordings;
 pub mod stream;
 pub mod wire;
+pub mod world;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -86,6 +87,16 @@ impl Harness {
         self.turn_clock(until);
         self.shard.handle_timeout(self.now);
         while self.shard.sweep(1000, self.now) {}
+    }
+
+    /// As [`Self::wait`], but nothing is swept.
+    pub fn idle(&mut self, ns: u64) {
+        let until = self.now.monotonic_ns + ns;
+        while let Some(deadline) = self.shard.deadline_ns().filter(|&at| at <= until) {
+            self.turn_clock(deadline.max(self.now.monotonic_ns));
+            self.shard.handle_timeout(self.now);
+        }
+        self.turn_clock(until);
     }
 
     fn turn_clock(&mut self, monotonic_ns: u64) {

@@ -1,0 +1,242 @@
+//! Whatever routers do, however their bytes are cut and whenever slices are swept: the stream, replayed, is what the
+//! routers hold (SPEC §5).
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use arancini_core::Shard;
+use arancini_rib::RouteKey;
+
+use support::world::{Kind, PEERS, Router, Routes};
+use support::{Harness, SECOND, router};
+
+const ROUTERS: usize = 2;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Announce(Routes, u32),
+    Withdraw(Routes),
+    PeerDown(usize),
+    PeerUp(usize),
+    /// A second Peer Up; with End-of-RIB behind the dump or not.
+    PeerReset(usize, bool),
+    Lose,
+    Connect(bool),
+    Deliver(usize),
+    /// Time goes by; the shell finds no time to sweep.
+    Idle(u64),
+    Wait(u64),
+    Sweep(u64),
+    /// Batches cross the bridge.
+    Collect,
+}
+
+fn routes() -> impl Strategy<Value = Routes> {
+    (
+        0..PEERS,
+        any::<bool>(),
+        0..Kind::ALL.len(),
+        0..600_u16,
+        1..400_u16,
+    )
+        .prop_map(|(peer, post, kind, start, count)| Routes {
+            peer,
+            post,
+            kind: Kind::ALL[kind],
+            start,
+            count,
+        })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (routes(), 0..4_u32).prop_map(|(routes, version)| Step::Announce(routes, version)),
+        3 => routes().prop_map(Step::Withdraw),
+        2 => (0..PEERS).prop_map(Step::PeerDown),
+        2 => (0..PEERS).prop_map(Step::PeerUp),
+        1 => (0..PEERS, any::<bool>()).prop_map(|(peer, end)| Step::PeerReset(peer, end)),
+        1 => Just(Step::Lose),
+        2 => any::<bool>().prop_map(Step::Connect),
+        5 => (1..60_000_usize).prop_map(Step::Deliver),
+        1 => (1..400_u64).prop_map(Step::Idle),
+        1 => (1..400_u64).prop_map(Step::Wait),
+        3 => (1..600_u64).prop_map(Step::Sweep),
+        1 => Just(Step::Collect),
+    ]
+}
+
+struct World {
+    harness: Harness,
+    routers: Vec<Router>,
+}
+
+impl World {
+    /// Routers that are connected, with all peers up.
+    fn new() -> Self {
+        let mut world = Self {
+            harness: Harness::new(),
+            routers: (1..=ROUTERS as u8).map(Router::new).collect(),
+        };
+        for router in &mut world.routers {
+            router.connect(&mut world.harness, true);
+            (0..PEERS).for_each(|peer| router.peer_up(peer));
+        }
+        world
+    }
+
+    fn take(&mut self, router: usize, step: &Step) {
+        let Self { harness, routers } = self;
+        let router = &mut routers[router];
+        match step {
+            Step::Announce(routes, version) => router.announce(routes, *version),
+            Step::Withdraw(routes) => router.withdraw(routes),
+            Step::PeerDown(peer) => router.peer_down(*peer),
+            Step::PeerUp(peer) => router.peer_up(*peer),
+            Step::PeerReset(peer, end) => router.peer_reset(*peer, *end),
+            Step::Lose => router.lose(harness),
+            Step::Connect(end) => router.connect(harness, *end),
+            Step::Deliver(bytes) => router.deliver(harness, *bytes),
+            Step::Idle(seconds) => harness.idle(seconds * SECOND),
+            Step::Wait(seconds) => harness.wait(seconds * SECOND),
+            Step::Sweep(budget) => {
+                harness.shard.sweep(*budget, harness.now);
+            }
+            Step::Collect => harness.collect(),
+        }
+    }
+
+    /// Everything is read and every wait is over: what consumers hold is what the routers hold, and what the shard
+    /// believes they hold.
+    fn settle(&mut self) {
+        for router in &mut self.routers {
+            router.deliver_all(&mut self.harness);
+        }
+        self.harness.wait(1000 * SECOND);
+        self.harness.published();
+        let mut expected = BTreeMap::new();
+        for router in self.routers.iter().filter(|router| router.session.is_some()) {
+            expected.append(&mut router.expected());
+        }
+        let mut held = BTreeMap::new();
+        for (key, table) in &self.harness.consumer.tables {
+            for (route, attributes) in table {
+                let value = (attributes.as_path.clone(), attributes.labels.clone());
+                held.insert((key.clone(), route.clone()), value);
+            }
+        }
+        for (key, value) in &expected {
+            assert_eq!(held.get(key), Some(value), "a route is missing or old: {key:?}");
+        }
+        let ghost = held.keys().find(|key| !expected.contains_key(key));
+        assert_eq!(ghost, None, "a route is there that no router holds");
+        assert_eq!(
+            fingerprints(&self.harness.shard),
+            published_fingerprints(&self.harness)
+        );
+    }
+}
+
+/// What the shard keeps, as a list that can be compared.
+fn fingerprints(shard: &Shard) -> Vec<u64> {
+    let mut all = Vec::new();
+    for table in shard
+        .routers()
+        .flat_map(|router| &router.peers)
+        .flat_map(|peer| &peer.tables)
+    {
+        let mut routes = 0;
+        table.for_each(|key: RouteKey<'_>, fingerprint| {
+            assert_eq!(table.fingerprint(&key), Some(fingerprint));
+            all.push(fingerprint);
+            routes += 1;
+        });
+        assert_eq!(table.routes(), routes);
+    }
+    all.sort_unstable();
+    all
+}
+
+fn published_fingerprints(harness: &Harness) -> Vec<u64> {
+    let tables = harness.consumer.tables.values();
+    let mut all: Vec<_> = tables
+        .flat_map(|table| table.values().map(|route| route.fingerprint))
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_replayed_stream_is_what_the_routers_hold(
+        steps in prop::collection::vec((0..ROUTERS, step()), 1..60),
+    ) {
+        let mut world = World::new();
+        for (router, step) in &steps {
+            world.take(*router, step);
+        }
+        world.settle();
+    }
+}
+
+/// A router that is forgotten while one of its tables still waits in the queue of the sweep, and then comes back.
+#[test]
+fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
+    let mut world = World::new();
+    let routes = Routes {
+        peer: 0,
+        post: false,
+        kind: Kind::V4,
+        start: 0,
+        count: 399,
+    };
+    world.take(0, &Step::Announce(routes, 0));
+    for step in [
+        Step::Deliver(usize::MAX),
+        Step::PeerDown(0),
+        Step::Deliver(usize::MAX),
+    ] {
+        world.take(0, &step);
+    }
+    // The Peer Down dooms the table, the end of the hold dooms it again.
+    for step in [Step::Lose, Step::Idle(310)] {
+        world.take(0, &step);
+    }
+    while world.harness.shard.router(router(1)).is_some() {
+        world.harness.shard.sweep(1, world.harness.now);
+    }
+    world.take(0, &Step::Connect(true));
+    world.settle();
+}
+
+/// A dump of many tables takes longer than the quiet period; a table whose turn has not come is not given up.
+#[test]
+fn a_table_waits_for_its_turn_in_a_long_dump() {
+    let mut world = World::new();
+    for peer in [0, 2, 3] {
+        let routes = Routes {
+            peer,
+            post: false,
+            kind: Kind::V4,
+            start: 0,
+            count: 300,
+        };
+        world.take(0, &Step::Announce(routes, 0));
+    }
+    world.take(0, &Step::Deliver(usize::MAX));
+    world.harness.published();
+    world.take(0, &Step::Lose);
+    world.take(0, &Step::Connect(false));
+    for _ in 0..30 {
+        world.take(0, &Step::Deliver(3000));
+        world.take(0, &Step::Wait(10));
+    }
+    let updates = world.harness.updates();
+    assert_eq!(updates.len(), 0, "the table came back as it was");
+    world.settle();
+}
