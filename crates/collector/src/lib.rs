@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod assembly;
+pub mod offline;
 pub mod cli;
 pub mod config;
 pub mod control;

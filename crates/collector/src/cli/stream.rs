@@ -31,11 +31,14 @@ pub struct StreamArgs {
 /// What can be done with the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum StreamCommand {
-    /// Create the stream; nothing is changed if it is there.
+    /// Create the stream; one that is there is left as it is and checked.
+    #[command(after_help = "Example:\n  arancini stream create --nats nats://192.0.2.1:4222")]
     Create,
     /// List each setting that is not as it should be, and how to mend it. Exit code 1 if there is one.
+    #[command(after_help = "Example:\n  arancini --config /etc/arancini.toml stream check")]
     Check,
     /// Print the settings and state of the stream.
+    #[command(after_help = "Example:\n  arancini stream show --nats nats://192.0.2.1:4222 --stream ARANCINI")]
     Show,
 }
 
