@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use arancini_publish::settings::Authentication;
-use arancini_publish::testing::NatsServer;
+use arancini_publish::testing::{Cable, NatsServer};
 use arancini_publish::{NatsSettings, Reason, Secret, Trouble};
 use support::{Rig, Worker, assert_whole};
 
@@ -222,6 +222,42 @@ fn credentials_file() {
 }
 
 #[test]
+fn the_documented_permissions_are_enough() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/nats.md")).unwrap();
+    let block = page
+        .split("```")
+        .find(|block| block.contains("publish:   ["))
+        .unwrap();
+    let users =
+        format!("authorization {{ users: [ {{ user: least, password: x, permissions: {{ {block} }} }} ] }}");
+    let Some(server) = NatsServer::start_with(&users) else {
+        return;
+    };
+    let cable = Cable::to(server.port()).unwrap();
+    let mut settings = settings(&server);
+    settings.urls = vec![cable.url()];
+    settings.authentication = Authentication::UserPassword {
+        user: "least".to_owned(),
+        password: Secret::Value("x".to_owned()),
+    };
+    let rig = Rig::nats(settings);
+    let mut worker = Worker::new(1, 2);
+    for number in 1..=500 {
+        rig.bridge.send(worker.batch()).unwrap();
+        if number % 100 == 0 {
+            cable.cut();
+        }
+    }
+    rig.until_acknowledged(500);
+    assert_eq!(rig.status.errors(Reason::Permission), 0);
+    assert_eq!(
+        rig.status.errors(Reason::Other),
+        0,
+        "asking the stream what it has is permitted too"
+    );
+}
+
+#[test]
 fn missing_permissions_are_named() {
     let users = r#"authorization { users: [
         { user: mute, password: x, permissions: { publish: { allow: ["$JS.API.>"] } } }
@@ -316,7 +352,7 @@ fn tls_mtls_and_tls_first() {
     unknown.tls.ca_file = Some(at("stranger.pem"));
     let trouble = refused(unknown, Reason::Tls);
     assert!(
-        trouble.cause.contains("not trusted") && trouble.remedy.contains("ca_file"),
+        trouble.cause.contains("not trusted") && trouble.remedy.contains("tls_ca_file"),
         "{trouble}"
     );
     let mut absent = plain_tls.clone();
@@ -343,7 +379,7 @@ fn tls_mtls_and_tls_first() {
     first.connect_timeout = Duration::from_secs(1);
     first.tls.ca_file = Some(at("ca.pem"));
     let trouble = refused(first.clone(), Reason::Tls);
-    assert!(trouble.remedy.contains("nats.tls.first"), "{trouble}");
+    assert!(trouble.remedy.contains("nats.tls_first"), "{trouble}");
     first.tls.first = true;
     accepted(first.clone());
     drop(server);

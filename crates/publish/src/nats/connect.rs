@@ -242,13 +242,13 @@ fn explain(settings: &NatsSettings, url: &str, error: &ConnectError) -> Trouble 
         _ if has("unknownissuer") || has("unknown issuer") => Trouble::new(
             Reason::Tls,
             format!("the certificate of {server} is signed by a CA that is not trusted"),
-            "give the CA's certificate with nats.tls.ca_file",
+            "give the CA's certificate with nats.tls_ca_file",
         ),
         _ if has("certificaterequired") || has("certificate required") || has("certificate_required") => {
             Trouble::new(
                 Reason::Tls,
                 format!("{server} wants a client certificate"),
-                "give nats.tls.certificate_file and nats.tls.key_file",
+                "give nats.tls_cert_file and nats.tls_key_file",
             )
         }
         _ if has("notvalidforname") || has("not valid for name") => Trouble::new(
@@ -265,19 +265,19 @@ fn explain(settings: &NatsSettings, url: &str, error: &ConnectError) -> Trouble 
             Trouble::new(
                 Reason::Tls,
                 format!("{server} does not begin with TLS"),
-                "set nats.tls.first = false or handshake_first on the server",
+                "set nats.tls_first = false or handshake_first on the server",
             )
         }
         ConnectErrorKind::TimedOut if uses_tls(settings, url) && !settings.tls.first => Trouble::new(
             Reason::Tls,
             format!("{server} takes the connection and says nothing"),
-            "if the server has handshake_first, set nats.tls.first = true; else look at the server's load",
+            "if the server has handshake_first, set nats.tls_first = true; else look at the server's load",
         ),
         ConnectErrorKind::TimedOut => Trouble::new(
             Reason::Unreachable,
             format!("{server} does not answer in time"),
             "check that the server runs and that no firewall drops the way to it; a TLS-first server needs \
-             nats.tls.first = true",
+             nats.tls_first = true",
         ),
         _ if has("connection refused") => Trouble::new(
             Reason::Unreachable,
@@ -287,7 +287,7 @@ fn explain(settings: &NatsSettings, url: &str, error: &ConnectError) -> Trouble 
         ConnectErrorKind::Tls => Trouble::new(
             Reason::Tls,
             format!("TLS with {server} fails: {text}"),
-            "check nats.tls.ca_file, certificate_file and key_file",
+            "check nats.tls_ca_file, tls_cert_file and tls_key_file",
         ),
         _ if has("tls") || has("alert") || has("certificate") => Trouble::new(
             Reason::Tls,

@@ -1,13 +1,15 @@
 //! The `nats` sink: JetStream publish with a window of unacknowledged batches.
 //!
 //! Order of things: [`connect`] makes a client that never reconnects by itself, [`stream`] makes sure of the stream,
-//! [`publisher`] runs the window over one client after the other and asks the [`inventory`] in between, [`message`] is
+//! `publisher` runs the window over one client after the other and asks the `inventory` in between, [`message`] is
 //! one NATS message.
 
 pub mod connect;
+mod input;
 mod inventory;
 pub mod message;
 mod publisher;
+mod reply;
 pub mod stream;
 
 pub(crate) use publisher::run;

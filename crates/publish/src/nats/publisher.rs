@@ -5,23 +5,23 @@
 //! bridge until the window is full.
 
 use std::collections::HashSet;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use arancini_core::Batch;
 use arancini_core::window::{MessageId, Verdict, Window};
-use async_nats::{Event, ServerError, StatusCode, Subject, Subscriber, jetstream};
+use async_nats::{StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use super::connect::{Connection, connect};
+use super::input::Input;
 use super::inventory::{Doubts, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
+use super::reply::{Ack, explain_refusal, judge, lost, violation};
 use super::stream;
 use crate::settings::{NatsSettings, SidecarSettings};
 use crate::sidecar::{Hooks, SinkEnd};
@@ -76,39 +76,6 @@ pub(crate) async fn run(
         }
     }
     SinkEnd::Drained
-}
-
-/// The bridge's receiving end. A dropped kanal future can lose the batch that is on its way, so one future is kept
-/// over all turns of the loop.
-struct Input<'a> {
-    bridge: &'a kanal::AsyncReceiver<Batch>,
-    next: Pin<Box<kanal::ReceiveFuture<'a, Batch>>>,
-    open: bool,
-}
-
-impl<'a> Input<'a> {
-    fn new(bridge: &'a kanal::AsyncReceiver<Batch>) -> Self {
-        Self {
-            bridge,
-            next: Box::pin(bridge.recv()),
-            open: true,
-        }
-    }
-
-    /// The next batch; `None` once, when the bridge closes. Can be cancelled.
-    async fn next(&mut self) -> Option<Batch> {
-        let batch = self.next.as_mut().await.ok();
-        match batch {
-            Some(_) => self.next.set(self.bridge.recv()),
-            None => self.open = false,
-        }
-        batch
-    }
-
-    /// Another one that waits already. Only right after [`Input::next`] gave one, when no future is registered.
-    fn waiting(&mut self) -> Option<Batch> {
-        self.bridge.try_recv().ok().flatten()
-    }
 }
 
 /// One client and what belongs to it.
@@ -469,98 +436,4 @@ async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Se
         stream_sequence: stream.cached_info().state.last_sequence,
         connection,
     })
-}
-
-/// A permission violation that the server reported meanwhile explains a failure better than the failure itself.
-fn violation(connection: &mut Connection) -> Option<Trouble> {
-    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
-        Event::ServerError(_) => judge(event),
-        _ => None,
-    })
-}
-
-/// What an event means for the session.
-fn judge(event: Event) -> Option<Trouble> {
-    match event {
-        Event::Disconnected | Event::Closed => Some(lost()),
-        Event::ServerError(ServerError::AuthorizationViolation) => Some(Trouble::new(
-            Reason::Authentication,
-            "the server withdrew the authorization",
-            "check user and account on the server",
-        )),
-        Event::ServerError(ServerError::Other(text))
-            if text.to_ascii_lowercase().contains("permissions violation") =>
-        {
-            Some(Trouble::new(
-                Reason::Permission,
-                format!("the server denies: {text}"),
-                "let the user publish the base subject and $JS.API.>, and subscribe its inbox",
-            ))
-        }
-        Event::ServerError(ServerError::Other(text)) => Some(Trouble::new(
-            Reason::Other,
-            format!("the server says: {text}"),
-            "see the server's log",
-        )),
-        _ => None,
-    }
-}
-
-fn lost() -> Trouble {
-    Trouble::new(
-        Reason::Unreachable,
-        "the connection to NATS is lost",
-        "if it does not come back, check nats-server and the network",
-    )
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Ack {
-    #[serde(default)]
-    seq: u64,
-    #[serde(default)]
-    duplicate: bool,
-    error: Option<Refusal>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    code: u16,
-    #[serde(default)]
-    err_code: u32,
-    #[serde(default)]
-    description: String,
-}
-
-/// Error codes as nats-server's `errors.json` numbers them.
-fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble {
-    let Some(Refusal {
-        code,
-        err_code,
-        description,
-    }) = refusal
-    else {
-        return Trouble::new(
-            Reason::Other,
-            "an acknowledgement could not be read",
-            "see the server's log",
-        );
-    };
-    let said = format!("stream {stream} refuses: {description} ({code}/{err_code})");
-    match err_code {
-        10077 | 10023 | 10047 | 10002 | 10028 => Trouble::new(
-            Reason::StreamFull,
-            said,
-            "raise the limits of stream or account, free disk, or let the stream discard old messages",
-        ),
-        10054 => Trouble::new(Reason::TooLarge, said, "raise max_msg_size of the stream"),
-        10060 => Trouble::new(
-            Reason::StreamMismatch,
-            said,
-            "another stream has these subjects; correct nats.stream",
-        ),
-        10059 => stream::missing(stream),
-        _ => Trouble::new(Reason::Other, said, "see the server's log"),
-    }
 }

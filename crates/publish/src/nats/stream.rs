@@ -363,7 +363,7 @@ fn explain_create(settings: &StreamSettings, error: &CreateStreamError) -> Troub
         return Trouble::new(
             Reason::StreamMismatch,
             format!("another stream has the subjects {} already", settings.subjects()),
-            "set nats.stream to its name, or choose another base subject",
+            "set nats.stream to its name, or choose another publish.subject_base",
         );
     }
     explain_api(&settings.name, "STREAM.CREATE", &text)
@@ -371,10 +371,8 @@ fn explain_create(settings: &StreamSettings, error: &CreateStreamError) -> Troub
 
 fn explain_api(name: &str, call: &str, text: &str) -> Trouble {
     let lower = text.to_ascii_lowercase();
-    if lower.contains("no responders")
-        || lower.contains("not enabled")
-        || lower.contains("not found: jetstream")
-    {
+    let no_jetstream = ["no responders", "not enabled", "resource does not exist"];
+    if no_jetstream.iter().any(|part| lower.contains(part)) {
         return Trouble::new(
             Reason::StreamMissing,
             format!("the server has no JetStream for this account ({text})"),
@@ -394,7 +392,7 @@ fn explain_api(name: &str, call: &str, text: &str) -> Trouble {
         return Trouble::new(
             Reason::StreamFull,
             format!("JetStream has no room for stream {name} ({text})"),
-            "raise max_file_store or the account's limits, or lower nats.stream max_bytes or replicas",
+            "raise max_file_store or the account's limits, or lower nats.max_bytes or nats.replicas",
         );
     }
     Trouble::new(

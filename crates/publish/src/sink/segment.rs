@@ -16,7 +16,7 @@ use crate::framing::{FramingError, message_length};
 const LONGEST_HEADER: usize = 4 + 4 * 512;
 const READ_AHEAD: usize = 1 << 20;
 
-/// All series, in the order of [`series_of`].
+/// All series, in the order of their discriminants.
 pub const SERIES: [BatchKind; 5] = [
     BatchKind::Updates,
     BatchKind::Peers,

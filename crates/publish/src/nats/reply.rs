@@ -1,0 +1,107 @@
+//! What the server says back: acknowledgements, refusals, events; each turned into what it means.
+
+use async_nats::{Event, ServerError};
+use serde::Deserialize;
+
+use super::connect::Connection;
+use super::stream;
+use crate::status::{Reason, Trouble};
+
+/// A permission violation that the server reported meanwhile explains a failure better than the failure itself.
+pub(crate) fn violation(connection: &mut Connection) -> Option<Trouble> {
+    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
+        Event::ServerError(_) => judge(event),
+        _ => None,
+    })
+}
+
+/// What an event means for the session.
+pub(crate) fn judge(event: Event) -> Option<Trouble> {
+    match event {
+        Event::Disconnected | Event::Closed => Some(lost()),
+        Event::ServerError(ServerError::AuthorizationViolation) => Some(Trouble::new(
+            Reason::Authentication,
+            "the server withdrew the authorization",
+            "check user and account on the server",
+        )),
+        Event::ServerError(ServerError::Other(text))
+            if text.to_ascii_lowercase().contains("permissions violation") =>
+        {
+            Some(Trouble::new(
+                Reason::Permission,
+                format!("the server denies: {text}"),
+                "let the user publish the base subject and $JS.API.>, and subscribe its inbox",
+            ))
+        }
+        Event::ServerError(ServerError::Other(text)) => Some(Trouble::new(
+            Reason::Other,
+            format!("the server says: {text}"),
+            "see the server's log",
+        )),
+        _ => None,
+    }
+}
+
+pub(crate) fn lost() -> Trouble {
+    Trouble::new(
+        Reason::Unreachable,
+        "the connection to NATS is lost",
+        "if it does not come back, check nats-server and the network",
+    )
+}
+
+/// A publish acknowledgement of JetStream.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Ack {
+    /// Where the stream has it.
+    #[serde(default)]
+    pub(crate) seq: u64,
+    /// The stream had it before.
+    #[serde(default)]
+    pub(crate) duplicate: bool,
+    /// The stream does not take it.
+    pub(crate) error: Option<Refusal>,
+}
+
+/// Why the stream does not take a message.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Refusal {
+    #[serde(default)]
+    code: u16,
+    #[serde(default)]
+    err_code: u32,
+    #[serde(default)]
+    description: String,
+}
+
+/// Error codes as nats-server's `errors.json` numbers them.
+pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble {
+    let Some(Refusal {
+        code,
+        err_code,
+        description,
+    }) = refusal
+    else {
+        return Trouble::new(
+            Reason::Other,
+            "an acknowledgement could not be read",
+            "see the server's log",
+        );
+    };
+    let said = format!("stream {stream} refuses: {description} ({code}/{err_code})");
+    match err_code {
+        10077 | 10023 | 10047 | 10002 | 10028 => Trouble::new(
+            Reason::StreamFull,
+            said,
+            "raise the limits of stream or account, free disk, or let the stream discard old messages",
+        ),
+        10054 => Trouble::new(Reason::TooLarge, said, "raise max_msg_size of the stream"),
+        10060 => Trouble::new(
+            Reason::StreamMismatch,
+            said,
+            "another stream has these subjects; correct nats.stream",
+        ),
+        10059 => stream::missing(stream),
+        _ => Trouble::new(Reason::Other, said, "see the server's log"),
+    }
+}

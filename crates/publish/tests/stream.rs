@@ -1,0 +1,186 @@
+//! The stream's settings and following it, against a real nats-server.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::future::Future;
+use std::time::Duration;
+
+use arancini_publish::nats::stream::{check, create, show};
+use arancini_publish::tail::{Begin, StreamTail, StreamTailOptions};
+use arancini_publish::testing::{Cable, NatsServer};
+use arancini_publish::{NatsSettings, Reason};
+use async_nats::jetstream::stream::{Config, StorageType};
+use support::{PATIENCE, Rig, Worker, sequences};
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
+#[test]
+fn made_shown_checked() {
+    let Some(server) = NatsServer::start() else { return };
+    let mut settings = NatsSettings::new(vec![server.url()]);
+    let trouble = run(check(&settings)).unwrap_err();
+    assert_eq!(trouble.reason, Reason::StreamMissing);
+    settings.stream.max_bytes = Some(1 << 30);
+    settings.stream.max_age = Some(Duration::from_secs(3600));
+    let made = run(create(&settings)).unwrap();
+    assert_eq!(
+        made,
+        run(create(&settings)).unwrap(),
+        "making it twice changes nothing"
+    );
+    assert_eq!(made.subjects, ["arancini.>"]);
+    assert_eq!(
+        (made.storage, made.retention, made.discard),
+        ("file", "limits", "old")
+    );
+    assert_eq!(
+        (
+            made.max_bytes,
+            made.max_age_seconds,
+            made.duplicate_window_seconds
+        ),
+        (1 << 30, 3600, 120)
+    );
+    assert_eq!(run(check(&settings)).unwrap(), []);
+    assert_eq!(run(show(&settings)).unwrap().messages, 0);
+    settings.stream.max_bytes = None;
+    settings.stream.max_age = None;
+    let names: Vec<_> = run(check(&settings))
+        .unwrap()
+        .into_iter()
+        .map(|deviation| deviation.setting)
+        .collect();
+    assert_eq!(names, ["max_bytes", "max_age"]);
+}
+
+#[test]
+fn a_stream_that_does_not_fit_is_named_with_its_remedy() {
+    let Some(server) = NatsServer::start() else { return };
+    let settings = NatsSettings::new(vec![server.url()]);
+    run(async {
+        let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let config = Config {
+            name: "ARANCINI".to_owned(),
+            subjects: vec!["other.>".to_owned()],
+            storage: StorageType::Memory,
+            ..Config::default()
+        };
+        context.create_stream(config).await.unwrap();
+    });
+    let deviations = run(check(&settings)).unwrap();
+    assert!(
+        deviations
+            .iter()
+            .any(|deviation| deviation.setting == "subjects" && deviation.serious)
+    );
+    assert!(
+        deviations
+            .iter()
+            .any(|deviation| deviation.setting == "storage" && !deviation.serious)
+    );
+    let rig = Rig::nats(settings.clone());
+    rig.until("told", |status| status.errors(Reason::StreamMismatch) > 0);
+    let trouble = rig.status.trouble().unwrap();
+    assert!(
+        trouble.cause.contains("subjects = other.>") && trouble.remedy.contains("nats stream edit"),
+        "{trouble}"
+    );
+
+    let mut second = settings;
+    second.stream.name = "SECOND".to_owned();
+    second.stream.base = "other.here".to_owned();
+    let trouble = run(create(&second)).unwrap_err();
+    assert_eq!(trouble.reason, Reason::StreamMismatch, "{trouble}");
+}
+
+#[test]
+fn without_jetstream_it_says_so() {
+    let Some(server) = NatsServer::prepare("") else {
+        return;
+    };
+    let path = server.directory().join("nats.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let without: Vec<_> = text
+        .lines()
+        .filter(|line| !line.starts_with("jetstream"))
+        .collect();
+    std::fs::write(path, without.join("\n")).unwrap();
+    let mut server = server;
+    server.restart();
+    let trouble = run(create(&NatsSettings::new(vec![server.url()]))).unwrap_err();
+    assert!(trouble.remedy.contains("-js"), "{trouble}");
+}
+
+#[test]
+fn the_tail_filters_begins_anywhere_and_survives_a_cut() {
+    let Some(server) = NatsServer::start() else { return };
+    let cable = Cable::to(server.port()).unwrap();
+    let settings = NatsSettings::new(vec![server.url()]);
+    let rig = Rig::nats(settings.clone());
+    let mut workers = [Worker::new(1, 1), Worker::new(2, 1)];
+    let mut publish = |batches: u64| {
+        for _ in 0..batches {
+            workers
+                .iter_mut()
+                .for_each(|worker| rig.bridge.send(worker.batch()).unwrap());
+        }
+    };
+    publish(20);
+    rig.until_acknowledged(40);
+    let mut through_cable = settings.clone();
+    through_cable.urls = vec![cable.url()];
+    let open = |options: StreamTailOptions| StreamTail::open(through_cable.clone(), options);
+    run(async {
+        let filter = "arancini.updates.v4_192_0_2_2.>".to_owned();
+        let options = StreamTailOptions {
+            filters: vec![filter],
+            follow: true,
+            ..StreamTailOptions::default()
+        };
+        let mut one_router = open(options).await.unwrap();
+        let sequence = StreamTailOptions {
+            begin: Begin::Sequence(31),
+            ..StreamTailOptions::default()
+        };
+        let mut late = open(sequence).await.unwrap();
+        let mut new = open(StreamTailOptions {
+            begin: Begin::New,
+            ..StreamTailOptions::default()
+        })
+        .await
+        .unwrap();
+        assert!(
+            new.next().await.unwrap().is_none(),
+            "nothing new, and it is not followed"
+        );
+        let mut from = Vec::new();
+        while let Some(message) = late.next().await.unwrap() {
+            from.push(message.stream_sequence);
+        }
+        assert_eq!(from, (31..=40).collect::<Vec<_>>());
+        let mut read = Vec::new();
+        for batch in 1..=40 {
+            if batch == 10 {
+                cable.cut();
+            }
+            if batch == 15 {
+                publish(20);
+            }
+            let next = tokio::time::timeout(PATIENCE, one_router.next())
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            assert!(next.subject.contains("v4_192_0_2_2"));
+            read.extend(sequences(&next.payload));
+        }
+        assert_eq!(read, (1..=120).collect::<Vec<_>>());
+    });
+}
