@@ -139,25 +139,28 @@ impl Arrival<'_> {
         if peer.asn != header.asn() {
             // Its routes are published under another subject from now on: those under the old one are gone.
             self.doom_peer(index, Doom::PeerDown);
-        } else if peer.state != PeerState::Down {
+        } else if peer.state == PeerState::Provisional
+            || peer.state == PeerState::Up && !peer.is_repeated(message)
+        {
             for table in &mut peer.tables {
                 table.mark_stale(self.now.monotonic_ns);
             }
             self.emitter.table_settles = true;
-            if peer.state == PeerState::Up {
-                quirk(self.router, self.emitter, index, Quirk::PeerUpTwice);
-            }
+        }
+        if self.router.peers[index].state == PeerState::Up {
+            quirk(self.router, self.emitter, index, Quirk::PeerUpTwice);
         }
         let negotiated = message.negotiated();
         self.router.identify_peer(index, header.identity());
         let peer = &mut self.router.peers[index];
         peer.asn = header.asn();
-        peer.state = PeerState::Up;
         peer.table_name.clear();
         if let Some(name) = message.table_name() {
             peer.table_name = text(name);
         }
         peer.set_negotiated(Some(negotiated));
+        peer.state = PeerState::Up;
+        peer.remember_session(message);
 
         let context = negotiated.context(header.view());
         let add_path: Vec<AfiSafi> = context.add_path.iter().collect();

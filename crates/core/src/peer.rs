@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey};
 use arancini_wire::bgp::Negotiated;
 use arancini_wire::bgp::nlri::{NlriShape, shape};
-use arancini_wire::bmp::{PeerIdentity, RibView};
+use arancini_wire::bmp::{PeerIdentity, PeerUp, RibView};
 use arancini_wire::iana::AfiSafi;
 
 use crate::batcher::SubjectId;
@@ -38,6 +38,8 @@ pub struct Peer {
     pub tables: Vec<PeerTable>,
     /// How often it showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
+    /// Ports and OPENs of its last Peer Up: another BGP session has others.
+    session: Vec<u8>,
 }
 
 impl Peer {
@@ -50,6 +52,7 @@ impl Peer {
             table_name: String::new(),
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
+            session: Vec::new(),
         }
     }
 
@@ -65,8 +68,28 @@ impl Peer {
         self.tables.iter().map(PeerTable::routes).sum()
     }
 
+    /// Whether this Peer Up tells of the session that is up already. Some routers send one for each view or family
+    /// (Huawei, Junos): what was announced before stays true. A Loc-RIB has no sessions (RFC 9069 §5.2).
+    pub(crate) fn is_repeated(&self, message: &PeerUp<'_>) -> bool {
+        message.peer().is_loc_rib() || self.session == session_of(message)
+    }
+
+    /// Keeps what tells this session from the peer's next one.
+    pub(crate) fn remember_session(&mut self, message: &PeerUp<'_>) {
+        self.session = session_of(message);
+    }
+
     /// What its OPENs agreed on, for all its tables.
-    pub(crate) fn set_negotiated(&mut self, negotiated: Option<Negotiated>) {
+    ///
+    /// A Loc-RIB that is up already may have a Peer Up for each family: they hold together.
+    pub(crate) fn set_negotiated(&mut self, mut negotiated: Option<Negotiated>) {
+        if self.state == PeerState::Up
+            && let (Some(new), Some(before)) = (&mut negotiated, &self.negotiated)
+        {
+            for family in before.add_path_loc_rib.iter() {
+                new.add_path_loc_rib.insert(family);
+            }
+        }
         self.negotiated = negotiated;
         for index in 0..self.tables.len() {
             let (view, family) = (self.tables[index].view, self.tables[index].family);
@@ -248,6 +271,13 @@ impl PeerTable {
     pub(crate) const fn refreshed(&self) -> u64 {
         self.plain.refreshed() + self.paths.refreshed()
     }
+}
+
+/// Ports and OPENs of a Peer Up.
+fn session_of(message: &PeerUp<'_>) -> Vec<u8> {
+    let ports = [message.local_port(), message.remote_port()].map(u16::to_be_bytes);
+    let opens = [message.sent_open().as_bytes(), message.received_open().as_bytes()];
+    [ports.as_flattened(), opens[0], opens[1]].concat()
 }
 
 /// The shape of a family's keys.

@@ -288,6 +288,36 @@ fn a_router_that_returns_is_compared_with_what_it_had() {
     );
 }
 
+/// Huawei sends a Peer Up for each view, Junos one for each family of a Loc-RIB: what was said before stays true.
+#[test]
+fn a_repeated_peer_up_takes_nothing_back() {
+    for view in [RibView::AdjRibInPre, RibView::LocRib] {
+        let peer = peer(1).in_view(view);
+        let (mut harness, session) = with_peer(&peer);
+        harness.send(session, &one(&peer, &TEN, &[64_501]));
+        assert_eq!(harness.updates().len(), 1);
+        harness.send(session, &up(&peer));
+        harness.wait(3600 * SECOND);
+        assert_eq!(harness.updates(), [], "{view:?}");
+    }
+}
+
+/// The same without a Peer Down between, but of another BGP session: what it does not announce again is gone.
+#[test]
+fn a_peer_up_of_another_session_begins_anew() {
+    let peer = peer(1);
+    let (mut harness, session) = with_peer(&peer);
+    harness.send(session, &one(&peer, &TEN, &[64_501]));
+    harness.send(session, &one(&peer, &ELEVEN, &[64_501]));
+    assert_eq!(harness.updates().len(), 2);
+    let sent = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
+    let received = Open::new(peer.asn, peer.bgp_id).with_two_octet_as();
+    harness.send(session, &peer_up(&peer, wire::v4("192.0.2.1"), &sent, &received));
+    harness.send(session, &one(&peer, &TEN, &[64_501]));
+    harness.wait(60 * SECOND);
+    assert_eq!(prefixes(&harness.updates()), [(false, "11.0.0.0/8")]);
+}
+
 #[test]
 fn a_second_session_replaces_the_first_and_nothing_is_emitted_twice() {
     let peer = peer(1);

@@ -99,6 +99,8 @@ pub struct Router {
     /// What it really holds: of each route the version of its attributes.
     tables: BTreeMap<(usize, RibView, Kind), BTreeMap<RouteId, u32>>,
     unread: Vec<u8>,
+    /// Peer Ups sent: each tells of another BGP session.
+    sessions: u16,
 }
 
 impl Router {
@@ -109,6 +111,7 @@ impl Router {
             up: BTreeSet::from([LOC_RIB]),
             tables: BTreeMap::new(),
             unread: Vec::new(),
+            sessions: 0,
         }
     }
 
@@ -162,8 +165,16 @@ impl Router {
 
     pub fn peer_up(&mut self, peer: usize) {
         if self.up.insert(peer) {
-            self.say(peer_up_message(peer));
+            self.say_peer_up(peer);
         }
+    }
+
+    fn say_peer_up(&mut self, peer: usize) {
+        self.sessions += 1;
+        let mut message = peer_up_message(peer);
+        // The peer's port, behind the headers, the local address and the local port.
+        message[66..68].copy_from_slice(&self.sessions.to_be_bytes());
+        self.say(message);
     }
 
     /// A Peer Up without a Peer Down before it, and the peer's tables anew.
@@ -193,7 +204,7 @@ impl Router {
 
     fn dump(&mut self, peer: usize, with_end: bool) {
         if peer != LOC_RIB {
-            self.say(peer_up_message(peer));
+            self.say_peer_up(peer);
         }
         let views: &[RibView] = if peer == LOC_RIB {
             &[RibView::LocRib]
