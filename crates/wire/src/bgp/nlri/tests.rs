@@ -221,6 +221,35 @@ fn path_ids_are_as_negotiated_unless_that_is_impossible() {
     assert_eq!(decide(&[99], true, false).unwrap_err().offset, 0);
 }
 
+/// GoBGP leaves path identifiers out in some messages only.
+#[test]
+fn small_path_identifiers_are_not_taken_for_default_routes() {
+    let family = AfiSafi::IPV4_UNICAST;
+    let decide = |field: &[u8]| decide_add_path(family, field, true, true).map(|d| (d.add_path, d.routes));
+    for id in 0..=300_u32 {
+        let [a, b, c, d] = id.to_be_bytes();
+        let field = [a, b, c, d, 24, 192, 0, 2, a, b, c, d, 16, 198, 51];
+        assert_eq!(decide(&field), Ok((true, 2)), "path identifier {id}");
+    }
+    assert_eq!(decide(&[0]), Ok((false, 1)), "a default route alone");
+    assert_eq!(
+        decide(&[24, 192, 0, 2, 0]),
+        Ok((false, 2)),
+        "a default route among others"
+    );
+    assert_eq!(
+        decide(&[32, 192, 0, 2, 0]),
+        Ok((false, 1)),
+        "no bits behind the length"
+    );
+    // Spare bits may hold anything (RFC 4271 §4.3): unlikely is not impossible.
+    assert_eq!(
+        decide(&[20, 192, 0, 0xff]),
+        Ok((false, 1)),
+        "not to be read otherwise"
+    );
+}
+
 /// Every family with a shape of its own, and one without.
 fn families() -> impl Strategy<Value = AfiSafi> {
     let safis = [1, 2, 4, 5, 65, 70, 71, 72, 73, 77, 85, 128, 129, 132, 133, 134];
