@@ -38,8 +38,8 @@ pub struct Hooks {
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Gets each durable batch's number. Unbounded or drained quickly: a full channel drops nothing but stops the sink.
     pub acked: Option<kanal::Sender<Acked>>,
-    /// Called once if the sink ends by itself (the reader of standard output went away): time to shut down. Without
-    /// it the process exits with code 0.
+    /// Called once if the sink can't go on for ever (the reader of standard output went away): time to shut down. The
+    /// bridge is emptied meanwhile, so that no worker waits in vain. Without it the process exits with code 0.
     pub ended: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -54,6 +54,13 @@ impl Hooks {
         if let Some(acked) = &self.acked {
             // A gone listener only means that nobody takes snapshots any more.
             let _ = acked.send(Acked { worker, number });
+        }
+    }
+
+    pub(crate) fn ended(&self) {
+        match &self.ended {
+            Some(ended) => ended(),
+            None => std::process::exit(0),
         }
     }
 }
@@ -80,15 +87,6 @@ pub struct DrainReport {
     pub unacknowledged_batches: u64,
     /// Cap'n Proto messages that did not become durable.
     pub unacknowledged_messages: u64,
-}
-
-/// How a sink ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SinkEnd {
-    /// The bridge is closed and all is durable.
-    Drained,
-    /// Nobody reads any more.
-    ReaderGone,
 }
 
 /// The running sidecar.
@@ -146,8 +144,8 @@ impl Sidecar {
         self.handle.clone()
     }
 
-    /// Ends the sidecar. Call it when all senders of the bridge are gone or closed: what is on the bridge and in the
-    /// window gets until `deadline` to become durable, the rest is counted. Blocks; not for async code.
+    /// Ends the sidecar. Call it when all senders of the bridge are dropped (not closed: `kanal`'s `close` throws away
+    /// what is on the bridge): what is on the bridge and in the window gets until `deadline` to become durable, the rest is counted. Blocks; not for async code.
     pub fn drain(mut self, deadline: Duration) -> DrainReport {
         self.stop.send_replace(Some(deadline));
         if let Some(finished) = self.finished.take() {
@@ -202,16 +200,9 @@ async fn live(
     finish: oneshot::Sender<()>,
 ) {
     let mut deadline = stopped.clone();
-    let ended = hooks.ended.clone();
-    let end = tokio::select! {
-        end = run_sink(settings, bridge, status, hooks) => Some(end),
-        () = passed(&mut deadline) => None,
-    };
-    if end == Some(SinkEnd::ReaderGone) {
-        match ended {
-            Some(ended) => ended(),
-            None => std::process::exit(0),
-        }
+    tokio::select! {
+        () = run_sink(settings, bridge, status, hooks) => {}
+        () = passed(&mut deadline) => {}
     }
     let _ = stopped.wait_for(Option::is_some).await;
     let _ = finish.send(());
@@ -232,7 +223,7 @@ async fn run_sink(
     bridge: kanal::Receiver<Batch>,
     status: Arc<SinkStatus>,
     hooks: Hooks,
-) -> SinkEnd {
+) {
     let blocking = match settings.sink.clone() {
         SinkSettings::Nats(nats) => return nats::run(*nats, settings, bridge, status, hooks).await,
         // These block on disk or pipe, so they get a thread of their own beside the runtime's.
@@ -244,8 +235,7 @@ async fn run_sink(
         }
         SinkSettings::Null => tokio::task::spawn_blocking(move || sink::null::run(&bridge, &status, &hooks)),
     };
-    match blocking.await {
-        Ok(end) => end,
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    if let Err(failed) = blocking.await {
+        std::panic::resume_unwind(failed.into_panic());
     }
 }

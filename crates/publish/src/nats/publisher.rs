@@ -21,10 +21,10 @@ use super::connect::{Connection, connect};
 use super::input::Input;
 use super::inventory::{Doubts, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
-use super::reply::{Ack, explain_refusal, judge, lost, violation};
+use super::reply::{Ack, explain_refusal, explained, judge, lost};
 use super::stream;
 use crate::settings::{NatsSettings, SidecarSettings};
-use crate::sidecar::{Hooks, SinkEnd};
+use crate::sidecar::Hooks;
 use crate::sink::taken;
 use crate::status::{Reason, SinkStatus, Trouble};
 
@@ -44,7 +44,7 @@ pub(crate) async fn run(
     bridge: kanal::Receiver<Batch>,
     status: Arc<SinkStatus>,
     hooks: Hooks,
-) -> SinkEnd {
+) {
     let bridge = bridge.to_async();
     let mut input = Input::new(&bridge);
     let labels = Labels::new(
@@ -75,7 +75,6 @@ pub(crate) async fn run(
             }
         }
     }
-    SinkEnd::Drained
 }
 
 /// One client and what belongs to it.
@@ -404,7 +403,7 @@ async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Se
     let context = jetstream::new(connection.client.clone());
     let stream = stream::ensure(&context, settings)
         .await
-        .map_err(|trouble| violation(&mut connection).unwrap_or(trouble))?;
+        .map_err(|trouble| explained(trouble, &mut connection))?;
     let inbox = connection.client.new_inbox();
     let acks = connection
         .client
@@ -416,7 +415,7 @@ async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Se
             let base = settings.stream.subjects();
             stored_ids(&stream, base, doubts, settings.connect_timeout)
                 .await
-                .map_err(|trouble| violation(&mut connection).unwrap_or(trouble))?
+                .map_err(|trouble| explained(trouble, &mut connection))?
         }
         None => HashSet::new(),
     };

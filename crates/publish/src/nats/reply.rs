@@ -7,12 +7,12 @@ use super::connect::Connection;
 use super::stream;
 use crate::status::{Reason, Trouble};
 
-/// A permission violation that the server reported meanwhile explains a failure better than the failure itself.
-pub(crate) fn violation(connection: &mut Connection) -> Option<Trouble> {
-    std::iter::from_fn(|| connection.events.try_recv().ok()).find_map(|event| match event {
-        Event::ServerError(_) => judge(event),
-        _ => None,
-    })
+/// What the server reported meanwhile (a permission violation, the end of the connection) explains a failure better
+/// than the failure itself.
+pub(crate) fn explained(failure: Trouble, connection: &mut Connection) -> Trouble {
+    let events = std::iter::from_fn(|| connection.events.try_recv().ok());
+    let (said, rest): (Vec<_>, Vec<_>) = events.partition(|event| matches!(event, Event::ServerError(_)));
+    said.into_iter().chain(rest).find_map(judge).unwrap_or(failure)
 }
 
 /// What an event means for the session.

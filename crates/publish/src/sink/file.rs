@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::segment::{SERIES, list, mend, segment_path};
 use super::{Receipt, taken};
 use crate::settings::{FileSettings, Fsync, Retention};
-use crate::sidecar::{Hooks, SinkEnd};
+use crate::sidecar::Hooks;
 use crate::status::{Reason, SinkStatus, Trouble};
 
 /// A series' buffer is written when it holds this much, or when the bridge is empty.
@@ -30,7 +30,7 @@ pub(crate) fn run(
     bridge: &kanal::Receiver<Batch>,
     status: &SinkStatus,
     hooks: &Hooks,
-) -> SinkEnd {
+) {
     let _lock = wait_for(status, settings, || prepare(&settings.directory));
     let mut writer = wait_for(status, settings, || Writer::open(settings));
     loop {
@@ -61,7 +61,6 @@ pub(crate) fn run(
     }
     wait_for(status, settings, || writer.sync());
     writer.acknowledge(status, hooks);
-    SinkEnd::Drained
 }
 
 /// Does it until it works, saying once why it does not.

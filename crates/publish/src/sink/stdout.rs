@@ -5,28 +5,38 @@ use std::io::{self, BufWriter, Write};
 use arancini_core::{Batch, BatchKind};
 use arancini_schema::decode::Messages;
 use arancini_schema::json::{MessageKind, write_message};
-use tracing::error;
+use tracing::{error, info};
 
 use super::{Receipt, taken};
-use crate::sidecar::{Hooks, SinkEnd};
+use crate::sidecar::Hooks;
 use crate::status::{Reason, SinkStatus, Trouble};
 
-pub(crate) fn run(bridge: &kanal::Receiver<Batch>, status: &SinkStatus, hooks: &Hooks) -> SinkEnd {
+pub(crate) fn run(bridge: &kanal::Receiver<Batch>, status: &SinkStatus, hooks: &Hooks) {
     status.set_ready("stdout");
-    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match copy(bridge, out, status, hooks) {
-        Ok(()) => SinkEnd::Drained,
-        Err(error) => {
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                let trouble = Trouble::new(
-                    Reason::Io,
-                    format!("can't write to standard output: {error}"),
-                    "check where it goes",
-                );
-                status.set_trouble("stdout", trouble);
-            }
-            SinkEnd::ReaderGone
-        }
+    run_on(
+        BufWriter::with_capacity(1 << 16, io::stdout().lock()),
+        bridge,
+        status,
+        hooks,
+    );
+}
+
+fn run_on(out: impl Write, bridge: &kanal::Receiver<Batch>, status: &SinkStatus, hooks: &Hooks) {
+    let Err(error) = copy(bridge, out, status, hooks) else {
+        return;
+    };
+    let cause = match error.kind() {
+        io::ErrorKind::BrokenPipe => "the reader of standard output went away".to_owned(),
+        _ => format!("can't write to standard output: {error}"),
+    };
+    info!(cause, "ending");
+    status.set_trouble(
+        "stdout",
+        Trouble::new(Reason::Io, cause, "start the collector again with a reader"),
+    );
+    hooks.ended();
+    while let Ok(batch) = bridge.recv() {
+        taken(status, &batch);
     }
 }
 
@@ -98,7 +108,9 @@ pub fn json_kind(kind: BatchKind) -> MessageKind {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::sidecar::Hooks;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
     use arancini_schema::events::{EventOrigin, RouterEvent, RouterEventKind, write_router_event};
 
     /// A pipe whose reader has gone.
@@ -175,15 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_went_away_ends_the_sink() {
+    fn a_reader_that_went_away_is_told_and_nobody_waits_for_it() {
+        let calls = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&calls);
+        let hooks = Hooks {
+            ended: Some(Arc::new(move || {
+                count.fetch_add(1, Relaxed);
+            })),
+            ..Hooks::default()
+        };
         let status = SinkStatus::default();
-        let error = copy(&bridge(two_events()), Broken, &status, &Hooks::default()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(
-            status
-                .messages_acknowledged
-                .load(std::sync::atomic::Ordering::Relaxed),
-            0
-        );
+        run_on(Broken, &bridge(two_events()), &status, &hooks);
+        assert_eq!(calls.load(Relaxed), 1);
+        assert_eq!(status.messages_acknowledged.load(Relaxed), 0);
+        assert!(status.trouble().unwrap().cause.contains("went away"));
     }
 }
