@@ -156,4 +156,6 @@ pub struct Counters {
     pub sessions: Counter,
     /// Gauge: routes held.
     pub routes: Counter,
+    /// Gauge: tables with routes that wait to be withdrawn in slices.
+    pub doomed_tables: Counter,
 }

@@ -158,7 +158,6 @@ impl Shard {
         } = self;
         let session = sessions.get_mut(&session).ok_or(SessionError::Unknown)?;
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
-        emitter.counters.received_bytes.add(bytes.len() as u64);
         let mut arrival = Arrival {
             router,
             emitter,
@@ -166,6 +165,9 @@ impl Shard {
             now,
         };
         let framed = session.framer.feed(bytes, |frame| arrival.message(frame));
+        emitter.counters.doomed_tables.set(doomed.len() as u64);
+        // Last: whoever sees these bytes counted sees all that became of them.
+        emitter.counters.received_bytes.add(bytes.len() as u64);
         if std::mem::take(&mut emitter.table_settles) {
             self.check_life_soon(now);
         }
@@ -248,7 +250,7 @@ impl Shard {
         let mut done = 0;
         while done < budget {
             let Some(next) = self.doomed.pop_front() else {
-                return false;
+                break;
             };
             let Some(router) = self.routers.get_mut(&next.router) else {
                 continue;
@@ -261,6 +263,7 @@ impl Shard {
                 self.forget(next.router);
             }
         }
+        self.emitter.counters.doomed_tables.set(self.doomed.len() as u64);
         self.needs_sweep()
     }
 

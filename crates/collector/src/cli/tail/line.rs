@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 /// The line of a message in its JSON form.
-pub(super) struct Line<'a>(pub(super) &'a Value);
+pub(crate) struct Line<'a>(pub(crate) &'a Value);
 
 /// What an update's line shows in its own way, so that it is not repeated at its end.
 const SHOWN: [&str; 8] = [

@@ -16,6 +16,7 @@ use clap::Args;
 
 use self::filter::Filter;
 use super::{FAILED, flag, list_flag};
+pub(crate) use line::Line;
 use crate::config::{Config, FlagValue, IpPrefix, SinkKind};
 
 /// Follow a stream or a segment directory and print its updates.
@@ -212,7 +213,7 @@ impl Printer {
             let printed = if self.json {
                 out.write_all(&self.line)
             } else {
-                writeln!(out, "{}", line::Line(&object))
+                writeln!(out, "{}", Line(&object))
             };
             match printed.and_then(|()| out.flush()) {
                 Ok(()) => {}
