@@ -132,6 +132,10 @@ pub struct Counters {
     pub treated_as_withdraw: Counter,
     /// Attributes discarded for being malformed (RFC 7606).
     pub discarded_attributes: Counter,
+    /// Fingerprints made of the attributes that the routes of a field of an UPDATE share: once per field.
+    pub attribute_fingerprints: Counter,
+    /// Layouts that the updates of a field of an UPDATE share, made if there are any: once per field.
+    pub layouts: Counter,
     /// Messages skipped because they could not be read; each is published raw.
     pub malformed: Counter,
     /// End-of-RIB markers.

@@ -335,6 +335,7 @@ fn announce(
         ..
     } = emitter;
     let shared = fingerprint::of_attributes(work.attributes_field, carrier, scratch);
+    counters.attribute_fingerprints.add(1);
     let rib = table.of(located.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
@@ -357,6 +358,7 @@ fn announce(
             let reason = reason_of(doom);
             if laid_out != LaidOut::Withdraw(reason) {
                 encoder.lay_out_withdraw(&source, Carrier::UpdateField, reason, true);
+                counters.layouts.add(1);
                 laid_out = LaidOut::Withdraw(reason);
             }
             put(
@@ -370,6 +372,7 @@ fn announce(
         }
         if laid_out != LaidOut::Announce {
             encoder.lay_out_announce(&source, carrier, work.attributes);
+            counters.layouts.add(1);
             laid_out = LaidOut::Announce;
         }
         put(
@@ -446,6 +449,7 @@ fn withdraw(
         }
         if !laid_out {
             encoder.lay_out_withdraw(&source, carrier, work.withdraw_reason, false);
+            counters.layouts.add(1);
             laid_out = true;
         }
         *sequence += 1;

@@ -41,7 +41,7 @@ impl Kind {
     ];
 
     /// Destination `index` of the family; neighbours in number are neighbours in the address space.
-    fn destination(self, index: u16) -> Destination {
+    pub fn destination(self, index: u16) -> Destination {
         let [high, low] = index.to_be_bytes();
         let length = if index % 2 == 0 { 24 } else { 32 };
         let v4 = [10, high, low, 0];
