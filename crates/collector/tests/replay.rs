@@ -362,7 +362,10 @@ fn a_paced_replay_sends_everything_too() {
     let bytes = stream();
     let (to, sessions) = collector(1);
     let options = Options {
-        pace: Pace::Recorded { speed: 1000.0 },
+        pace: Pace::Recorded {
+            speed: 1000.0,
+            longest_pause: std::time::Duration::from_millis(1),
+        },
         ..Options::new(to)
     };
     send(

@@ -32,12 +32,16 @@ pub struct ReplayArgs {
     /// Source addresses of this host, each imitating a router; on Linux all of 127.0.0.0/8 can be used.
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub from: Vec<IpAddr>,
-    /// Keep the recorded pauses, instead of sending at full speed.
+    /// Keep the recorded pauses, instead of sending at full speed: those of the packets in a capture, else those
+    /// between the times in the messages.
     #[arg(long)]
     pub paced: bool,
     /// With --paced: so many times faster.
     #[arg(long, value_name = "X", default_value_t = 1.0, requires = "paced", value_parser = positive)]
     pub speed: f64,
+    /// With --paced: no single pause is longer. The routes of a first dump carry the times at which they were learned.
+    #[arg(long, value_name = "MS", default_value_t = 5000, requires = "paced")]
+    pub max_pause_ms: u64,
     /// Send each stream so many times, each time over a new connection.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
@@ -93,7 +97,10 @@ fn replay(args: &ReplayArgs) -> Result<Sent, ReplayError> {
         to: args.to,
         from: args.from.clone(),
         pace: if args.paced {
-            Pace::Recorded { speed: args.speed }
+            Pace::Recorded {
+                speed: args.speed,
+                longest_pause: Duration::from_millis(args.max_pause_ms),
+            }
         } else {
             Pace::FullSpeed
         },

@@ -25,6 +25,9 @@ pub enum Pace {
     Recorded {
         /// 2.0 is twice as fast as recorded.
         speed: f64,
+        /// No single pause is longer. A router stamps the routes of its first dump with the times at which it learned
+        /// them, so hours may lie between two messages that were sent at once.
+        longest_pause: Duration,
     },
 }
 
@@ -314,27 +317,63 @@ fn close(mut stream: TcpStream) {
 
 /// When the next message of a paced replay is due.
 struct Pauses {
-    speed: Option<f64>,
-    /// The recorded time of the first message, and when it was sent.
-    start: Option<(u64, Instant)>,
+    /// The speed and the longest pause.
+    pace: Option<(f64, Duration)>,
+    /// The latest recorded time so far, and when its message was due.
+    last: Option<(u64, Instant)>,
 }
 
 impl Pauses {
     fn new(pace: Pace) -> Self {
-        let speed = match pace {
-            Pace::Recorded { speed } if speed > 0.0 => Some(speed),
+        let pace = match pace {
+            Pace::Recorded { speed, longest_pause } if speed > 0.0 => Some((speed, longest_pause)),
             _ => None,
         };
-        Self { speed, start: None }
+        Self { pace, last: None }
     }
 
     /// How long to wait before a message of this time, if at all.
     fn before(&mut self, time_ns: Option<u64>) -> Option<Duration> {
-        let (speed, time_ns) = (self.speed?, time_ns?);
-        let (first_ns, begin) = *self.start.get_or_insert_with(|| (time_ns, Instant::now()));
-        let elapsed = Duration::from_nanos(time_ns.saturating_sub(first_ns));
-        // An absurd quotient (a speed near zero) waits as long as can be said.
-        let due = Duration::try_from_secs_f64(elapsed.as_secs_f64() / speed).unwrap_or(Duration::MAX);
-        due.checked_sub(begin.elapsed()).filter(|pause| !pause.is_zero())
+        let ((speed, longest_pause), time_ns) = (self.pace?, time_ns?);
+        let now = Instant::now();
+        let (last_ns, last_due) = *self.last.get_or_insert((time_ns, now));
+        let recorded = Duration::from_nanos(time_ns.saturating_sub(last_ns)).as_secs_f64() / speed;
+        let pause =
+            Duration::try_from_secs_f64(recorded).map_or(longest_pause, |pause| pause.min(longest_pause));
+        let due = last_due.checked_add(pause)?;
+        self.last = Some((time_ns.max(last_ns), due));
+        due.checked_duration_since(now).filter(|pause| !pause.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Hours, so that no machine is slow enough to make a difference.
+    const HOUR_NS: u64 = 3_600_000_000_000;
+
+    #[test]
+    fn pauses_follow_the_recording_up_to_a_limit() {
+        let longest_pause = Duration::from_secs(10 * 3600);
+        let mut pauses = Pauses::new(Pace::Recorded {
+            speed: 2.0,
+            longest_pause,
+        });
+        let mut hours = |time: u64| {
+            pauses
+                .before(Some(time * HOUR_NS))
+                .map(|pause| pause.as_secs_f64() / 3600.0)
+        };
+        let near =
+            |found: Option<f64>, wanted: f64| assert!((found.unwrap() - wanted).abs() < 0.5, "{found:?}");
+        assert_eq!(hours(100), None);
+        near(hours(104), 2.0);
+        // Nothing sleeps here, so what is due adds up; a time that goes back adds nothing.
+        near(hours(90), 2.0);
+        near(hours(108), 4.0);
+        near(hours(1000), 14.0);
+        assert_eq!(Pauses::new(Pace::FullSpeed).before(Some(HOUR_NS)), None);
     }
 }
