@@ -1,6 +1,6 @@
 //! Configuration: defaults, then a TOML file, then the environment (`ARANCINI_SECTION__KEY`), then flags; later wins.
 //!
-//! [`settings`] is the one table of what can be set. An error names the key, where it was given and what to do.
+//! [`table`] is the one table of what can be set. An error names the key, where it was given and what to do.
 
 mod error;
 mod load;
