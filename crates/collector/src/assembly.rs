@@ -126,7 +126,6 @@ impl Collector {
             owners: Owners::new(workers),
             loads: (0..workers).map(|_| Arc::new(WorkerLoad::default())).collect(),
             mailboxes,
-            bridge,
             used_buffers,
         });
         let driver = driver_in_use(config.ingest.driver);
@@ -145,10 +144,19 @@ impl Collector {
         let (started, starts) = mpsc::channel();
         let mut threads = Vec::with_capacity(workers);
         for (index, (listeners, mail)) in listeners.into_iter().zip(mails).enumerate() {
-            let thread = Worker::spawn(index, Arc::clone(&context), listeners, mail, started.clone())
-                .map_err(StartError::Worker)?;
+            let thread = Worker::spawn(
+                index,
+                Arc::clone(&context),
+                bridge.clone(),
+                listeners,
+                mail,
+                started.clone(),
+            )
+            .map_err(StartError::Worker)?;
             threads.push(thread);
         }
+        // The workers hold the senders now; when the last of them is gone, the sidecar drains.
+        drop(bridge);
         for _ in &threads {
             starts.recv().unwrap_or(Ok(())).map_err(StartError::Worker)?;
         }
@@ -211,7 +219,6 @@ impl Collector {
             report.lost_messages += left.messages;
         }
         drop(self.control);
-        let _ = self.context.bridge.close();
         let drained = self
             .sidecar
             .drain(until.saturating_duration_since(Instant::now()));

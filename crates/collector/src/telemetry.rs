@@ -14,6 +14,9 @@ use crate::control::{ControlSource, Metrics, Problem, Readiness};
 use crate::ingest::admission::Refusal;
 use crate::ingest::{WorkerContext, WorkerLoad};
 
+/// Reads one figure of a worker.
+type Read = fn(&Counters) -> u64;
+
 /// All figures of a running collector.
 pub struct Telemetry {
     context: Arc<WorkerContext>,
@@ -178,7 +181,7 @@ impl Telemetry {
         metrics
             .gauge("routes", "Routes held")?
             .sample(&[], self.core(|c| c.routes.get()))?;
-        let plain: [(&str, &str, fn(&Counters) -> u64); 9] = [
+        let plain: [(&str, &str, Read); 9] = [
             ("synthetic_withdraws", "Withdraws that no router sent", |c| {
                 c.synthetic_withdraws.get()
             }),

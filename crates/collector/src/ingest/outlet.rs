@@ -12,7 +12,8 @@ use arancini_core::Batch;
 use super::signal::Signal;
 
 pub struct Outlet {
-    bridge: kanal::Sender<Batch>,
+    /// `None` once the worker has handed over its last batch: the sidecar drains when all senders are gone.
+    bridge: RefCell<Option<kanal::Sender<Batch>>>,
     /// Buffers of published batches on their way back, for any worker.
     used_buffers: kanal::Receiver<Vec<u8>>,
     backlog: RefCell<VecDeque<Batch>>,
@@ -24,7 +25,7 @@ pub struct Outlet {
 impl Outlet {
     pub fn new(bridge: kanal::Sender<Batch>, used_buffers: kanal::Receiver<Vec<u8>>) -> Self {
         Self {
-            bridge,
+            bridge: RefCell::new(Some(bridge)),
             used_buffers,
             backlog: RefCell::default(),
             blocked: Cell::new(false),
@@ -36,9 +37,11 @@ impl Outlet {
     /// Hands a batch to the bridge, or to the backlog.
     pub fn push(&self, batch: Batch) {
         let mut batch = Some(batch);
-        if !self.blocked.get() {
+        if !self.blocked.get()
+            && let Some(bridge) = &*self.bridge.borrow()
+        {
             // An error means that the sidecar is gone, which ends the process; the backlog keeps the batch countable.
-            let _ = self.bridge.try_send_option(&mut batch);
+            let _ = bridge.try_send_option(&mut batch);
         }
         if let Some(batch) = batch {
             self.backlog.borrow_mut().push_back(batch);
@@ -80,9 +83,12 @@ impl Outlet {
 
     /// Carries the backlog over as the bridge has room. Runs as a task for the worker's whole life.
     pub async fn carry(&self) {
-        let bridge = self.bridge.clone_async();
         loop {
             self.changed.until(|| self.blocked.get()).await;
+            // Cloned for this backlog only, so that no sender outlives `disconnect`.
+            let Some(bridge) = self.bridge.borrow().as_ref().map(kanal::Sender::clone_async) else {
+                return;
+            };
             loop {
                 let next = self.backlog.borrow_mut().pop_front();
                 let Some(batch) = next else { break };
@@ -94,5 +100,10 @@ impl Outlet {
             self.blocked.set(false);
             self.changed.notify();
         }
+    }
+
+    /// Nothing more will be pushed.
+    pub fn disconnect(&self) {
+        self.bridge.borrow_mut().take();
     }
 }

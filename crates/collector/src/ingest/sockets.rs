@@ -15,6 +15,14 @@ use crate::control::BindError;
 /// # Errors
 /// The address can't be listened on.
 pub fn bind(listen: &Listen, address: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, BindError> {
+    // With SO_REUSEPORT a second collector of the same user would get the port too, and half of the routers.
+    if address.port() != 0 {
+        bind_alone(address).map_err(|source| BindError {
+            what: "the BMP port",
+            address,
+            source,
+        })?;
+    }
     let mut address = address;
     let mut listeners = Vec::with_capacity(workers);
     for _ in 0..workers {
@@ -31,6 +39,17 @@ pub fn bind(listen: &Listen, address: SocketAddr, workers: usize) -> Result<Vec<
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Fails if anybody has the port, then lets go of it.
+fn bind_alone(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // Connections of a former life in TIME_WAIT are no hindrance.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
 }
 
 fn bind_one(listen: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
@@ -107,9 +126,11 @@ mod tests {
 
     #[test]
     fn a_taken_port_says_so() {
-        // Without SO_REUSEPORT on the other side the port is taken.
-        let other = TcpListener::bind("127.0.0.1:0").unwrap();
-        let error = bind(&Listen::default(), other.local_addr().unwrap(), 1).unwrap_err();
-        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        let strangers = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = bind(&Listen::default(), "127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        for other in [&strangers, &ours[0]] {
+            let error = bind(&Listen::default(), other.local_addr().unwrap(), 1).unwrap_err();
+            assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+        }
     }
 }

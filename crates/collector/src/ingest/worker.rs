@@ -47,8 +47,6 @@ pub struct WorkerContext {
     pub loads: Vec<Arc<WorkerLoad>>,
     /// Where each worker gets its mail.
     pub mailboxes: Vec<kanal::Sender<Mail>>,
-    /// The bridge to the sidecar.
-    pub bridge: kanal::Sender<Batch>,
     /// Buffers of published batches on their way back.
     pub used_buffers: kanal::Receiver<Vec<u8>>,
 }
@@ -66,7 +64,7 @@ pub struct WorkerLoad {
     pub bridge_full: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
-    /// Connections ended, by [`EndReason`].
+    /// Connections ended, by reason.
     pub ended: [Counter; EndReason::ALL.len()],
 }
 
@@ -152,6 +150,7 @@ impl Worker {
     pub fn spawn(
         index: usize,
         context: Arc<WorkerContext>,
+        bridge: kanal::Sender<Batch>,
         listeners: Vec<TcpListener>,
         mail: kanal::Receiver<Mail>,
         started: std::sync::mpsc::Sender<std::io::Result<()>>,
@@ -166,7 +165,7 @@ impl Worker {
                 let driver = context.config.ingest.driver;
                 let main = async move |started: std::sync::mpsc::Sender<std::io::Result<()>>| {
                     let _ = started.send(Ok(()));
-                    Self::new(index, context).run(listeners, mail).await
+                    Self::new(index, context, bridge).run(listeners, mail).await
                 };
                 // Each driver is a type of its own.
                 let result = match driver {
@@ -190,11 +189,11 @@ impl Worker {
             })
     }
 
-    fn new(index: usize, context: Arc<WorkerContext>) -> Rc<Self> {
+    fn new(index: usize, context: Arc<WorkerContext>, bridge: kanal::Sender<Batch>) -> Rc<Self> {
         let load = Arc::clone(&context.loads[index]);
         let shard = Shard::new(index as u16, context.core.clone(), Arc::clone(&load.core));
         let slot = vec![0; context.config.ingest.slot_bytes].into_boxed_slice();
-        let outlet = Outlet::new(context.bridge.clone(), context.used_buffers.clone());
+        let outlet = Outlet::new(bridge, context.used_buffers.clone());
         Rc::new(Self {
             index,
             context,
@@ -475,6 +474,7 @@ impl Worker {
             if !more {
                 self.shard.borrow().set_gauges();
                 self.log_notices();
+                self.outlet.disconnect();
                 return WorkerReport::default();
             }
         }

@@ -43,7 +43,7 @@ impl Kind {
     /// Destination `index` of the family; neighbours in number are neighbours in the address space.
     pub fn destination(self, index: u16) -> Destination {
         let [high, low] = index.to_be_bytes();
-        let length = if index % 2 == 0 { 24 } else { 32 };
+        let length = if index.is_multiple_of(2) { 24 } else { 32 };
         let v4 = [10, high, low, 0];
         let v6 = 0x2001_0db8 << 96 | u128::from(index) << 64;
         match self {
