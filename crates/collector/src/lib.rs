@@ -2,11 +2,11 @@
 #![deny(unsafe_code)]
 
 mod assembly;
-pub mod offline;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod ingest;
+pub mod offline;
 pub mod replay;
 mod telemetry;
 

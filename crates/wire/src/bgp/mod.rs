@@ -16,7 +16,7 @@ pub use open::Open;
 pub use session_context::{AsWidth, FamilySet, SessionContext};
 
 pub mod attribute;
-pub mod nlri;
 mod end_of_rib;
+pub mod nlri;
 mod update;
 pub use update::Update;

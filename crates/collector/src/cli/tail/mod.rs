@@ -16,8 +16,8 @@ use clap::Args;
 
 use self::filter::Filter;
 use super::{FAILED, flag, list_flag};
-pub(crate) use line::Line;
 use crate::config::{Config, FlagValue, IpPrefix, SinkKind};
+pub(crate) use line::Line;
 
 /// Follow a stream or a segment directory and print its updates.
 ///
