@@ -89,8 +89,14 @@ class StreamReader:
     def close(self) -> None:
         """Ends the connection."""
         if self._client:
-            self._loop.run_until_complete(self._client.close())
+            self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        await self._client.close()
+        # The ordered consumer's watchdog goes on waiting otherwise.
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
 
     async def _catch_up(self) -> Replay:
         if self._client is None:
