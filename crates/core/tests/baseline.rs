@@ -122,6 +122,25 @@ fn peer_down_of_an_ipv6_peer_withdraws_its_routes() {
     peer_down_withdraws_everything(&peer_v6(1));
 }
 
+/// The peer is back before its routes were withdrawn: that they had gone is not kept quiet.
+#[test]
+fn a_route_that_was_gone_for_a_moment_is_withdrawn_and_announced() {
+    let peer = peer(1);
+    let (mut harness, session) = with_peer(&peer);
+    harness.send(session, &one(&peer, &TEN, &[64_501]));
+    harness.send(session, &one(&peer, &ELEVEN, &[64_501]));
+    harness.published();
+    harness.send(session, &peer_down(&peer, &PeerDown::RemoteSilent));
+    harness.send(session, &up(&peer));
+    harness.send(session, &one(&peer, &TEN, &[64_501]));
+    assert!(harness.shard.needs_sweep(), "nothing was swept yet");
+    let updates = harness.updates();
+    let expected = [(false, "10.0.0.0/8"), (true, "10.0.0.0/8"), (false, "11.0.0.0/8")];
+    assert_eq!(prefixes(&updates), expected);
+    assert_eq!(updates[0].reason, WithdrawReason::PeerDown);
+    assert_eq!(updates[2].reason, WithdrawReason::PeerDown);
+}
+
 #[test]
 fn two_paths_of_add_path_are_two_routes() {
     let peer = peer(1);

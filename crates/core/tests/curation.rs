@@ -61,7 +61,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..PEERS, any::<bool>()).prop_map(|(peer, end)| Step::PeerReset(peer, end)),
         1 => Just(Step::Lose),
         2 => any::<bool>().prop_map(Step::Connect),
-        5 => (1..60_000_usize).prop_map(Step::Deliver),
+        4 => (1..60_000_usize).prop_map(Step::Deliver),
+        2 => Just(Step::Deliver(usize::MAX)),
         1 => (1..400_u64).prop_map(Step::Idle),
         1 => (1..400_u64).prop_map(Step::Wait),
         3 => (1..600_u64).prop_map(Step::Sweep),
@@ -170,11 +171,11 @@ fn published_fingerprints(harness: &Harness) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_replayed_stream_is_what_the_routers_hold(
-        steps in prop::collection::vec((0..ROUTERS, step()), 1..60),
+        steps in prop::collection::vec((0..ROUTERS, step()), 1..80),
     ) {
         let mut world = World::new();
         for (router, step) in &steps {
@@ -184,10 +185,10 @@ proptest! {
     }
 }
 
-/// A router that is forgotten while one of its tables still waits in the queue of the sweep, and then comes back.
+/// A router is forgotten while tables of it still wait in the queue of the sweep, and then comes back. They wait because
+/// they were doomed twice, or because the router withdrew the last of their routes itself.
 #[test]
 fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
-    let mut world = World::new();
     let routes = Routes {
         peer: 0,
         post: false,
@@ -195,23 +196,52 @@ fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
         start: 0,
         count: 399,
     };
-    world.take(0, &Step::Announce(routes, 0));
-    for step in [
-        Step::Deliver(usize::MAX),
-        Step::PeerDown(0),
-        Step::Deliver(usize::MAX),
-    ] {
-        world.take(0, &step);
+    let all = || Step::Deliver(usize::MAX);
+    let doomed = [Step::Announce(routes.clone(), 0), all(), Step::PeerDown(0), all()];
+    let withdrawn = [Step::PeerUp(0), Step::Withdraw(routes), all()];
+    for steps in [doomed.to_vec(), [&doomed[..], &withdrawn].concat()] {
+        let mut world = World::new();
+        for step in steps.iter().chain(&[Step::Lose, Step::Idle(310)]) {
+            world.take(0, step);
+        }
+        while world.harness.shard.router(router(1)).is_some() {
+            world.harness.shard.sweep(1, world.harness.now);
+        }
+        world.take(0, &Step::Connect(true));
+        world.settle();
     }
-    // The Peer Down dooms the table, the end of the hold dooms it again.
-    for step in [Step::Lose, Step::Idle(310)] {
-        world.take(0, &step);
+}
+
+/// Of each peer and family, plain and with path identifiers: what is not there again is withdrawn, by End-of-RIB or
+/// after a quiet period.
+#[test]
+fn what_a_router_does_not_bring_back_is_withdrawn() {
+    for end_of_rib in [true, false] {
+        for peer in 0..PEERS {
+            for kind in Kind::ALL {
+                let routes = |start| Routes {
+                    peer,
+                    post: false,
+                    kind,
+                    start,
+                    count: 200,
+                };
+                let mut world = World::new();
+                for step in [
+                    Step::Announce(routes(0), 0),
+                    Step::Deliver(usize::MAX),
+                    Step::Lose,
+                    Step::Withdraw(routes(100)),
+                    Step::Announce(routes(50), 1),
+                    Step::Connect(end_of_rib),
+                ] {
+                    world.take(0, &step);
+                }
+                world.settle();
+                assert_eq!(world.harness.consumer.routes(), 250);
+            }
+        }
     }
-    while world.harness.shard.router(router(1)).is_some() {
-        world.harness.shard.sweep(1, world.harness.now);
-    }
-    world.take(0, &Step::Connect(true));
-    world.settle();
 }
 
 /// A dump of many tables takes longer than the quiet period; a table whose turn has not come is not given up.
