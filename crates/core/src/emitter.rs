@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arancini_rib::{Doom, RouteKey};
+use arancini_rib::Doom;
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder, WithdrawReason};
 use arancini_schema::events::{
     EventOrigin, MalformedMessage, PeerEvent, RouterEvent, StatisticsCounter, write_malformed_message,
@@ -14,7 +14,8 @@ use arancini_wire::bmp::{PeerIdentity, RibView};
 use crate::batcher::{Batcher, SubjectId};
 use crate::counters::Counters;
 use crate::notice::Notices;
-use crate::peer::{Peer, PeerTable};
+use crate::peer::{Peer, PeerTable, name_of};
+use crate::route::fields_of;
 use crate::router::{Router, SubjectKey};
 use crate::settings::Settings;
 use crate::time::Now;
@@ -128,13 +129,13 @@ impl Emitter {
         } = router;
         let Peer {
             identity,
-            table_name,
+            names,
             tables,
             ..
         } = &mut peers[peer];
         let table = &mut tables[table];
         let (subject, view) = (table.subject, table.view);
-        let source = route_source((*address, *port), identity, table_name, table, now, 0);
+        let source = route_source((*address, *port), identity, name_of(names, table), table, now, 0);
         let Self { batcher, encoder, .. } = self;
         let mut laid_out = None;
         let mut swept = 0;
@@ -157,58 +158,6 @@ impl Emitter {
         self.counters.synthetic_withdraws.add(swept);
         swept
     }
-}
-
-/// A route as the schema wants it, from its key alone.
-pub(crate) fn fields_of<'a>(key: &RouteKey<'a>) -> RouteFields<'a> {
-    let mut fields = RouteFields {
-        prefix_address: [0; 16],
-        prefix_length: 0,
-        path_id: key.path_id(),
-        route_distinguisher: None,
-        labels: &[],
-        raw_nlri: &[],
-        sequence: 0,
-        fingerprint: 0,
-    };
-    match *key {
-        RouteKey::Ipv4 { address, length, .. } => {
-            fields.prefix_address = mapped(address);
-            fields.prefix_length = length;
-        }
-        RouteKey::Ipv6 { address, length, .. } => {
-            fields.prefix_address = address.to_be_bytes();
-            fields.prefix_length = length;
-        }
-        RouteKey::Vpn4 {
-            distinguisher,
-            address,
-            length,
-            ..
-        } => {
-            fields.route_distinguisher = Some(distinguisher);
-            fields.prefix_address = mapped(address);
-            fields.prefix_length = length;
-        }
-        RouteKey::Vpn6 {
-            distinguisher,
-            address,
-            length,
-            ..
-        } => {
-            fields.route_distinguisher = Some(distinguisher);
-            fields.prefix_address = address.to_be_bytes();
-            fields.prefix_length = length;
-        }
-        RouteKey::Opaque { nlri, .. } => fields.raw_nlri = nlri,
-    }
-    fields
-}
-
-/// IPv4-mapped IPv6, by arithmetic.
-#[inline]
-const fn mapped(address: u32) -> [u8; 16] {
-    (0xffff_0000_0000_u128 | address as u128).to_be_bytes()
 }
 
 /// What the tables of a peer have in common with its events.

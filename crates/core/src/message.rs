@@ -154,10 +154,7 @@ impl Arrival<'_> {
         self.router.identify_peer(index, header.identity());
         let peer = &mut self.router.peers[index];
         peer.asn = header.asn();
-        peer.table_name.clear();
-        if let Some(name) = message.table_name() {
-            peer.table_name = text(name);
-        }
+        peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
         peer.set_negotiated(Some(negotiated));
         peer.state = PeerState::Up;
         peer.remember_session(message);
@@ -165,7 +162,7 @@ impl Arrival<'_> {
         let context = negotiated.context(header.view());
         let add_path: Vec<AfiSafi> = context.add_path.iter().collect();
         let information = information(message.tlvs());
-        let table_name = peer.table_name.clone();
+        let table_name = peer.last_name().to_owned();
         let event = PeerEvent {
             time_bmp_header_ns: header.timestamp_ns(),
             table_name: &table_name,
@@ -198,7 +195,7 @@ impl Arrival<'_> {
         let peer = &mut self.router.peers[index];
         let was_up = peer.state != PeerState::Down;
         peer.state = PeerState::Down;
-        let (address, table_name) = (peer.address(), peer.table_name.clone());
+        let (address, table_name) = (peer.address(), peer.last_name().to_owned());
         let event = PeerEvent {
             time_bmp_header_ns: header.timestamp_ns(),
             table_name: &table_name,

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey};
-use arancini_wire::bgp::Negotiated;
 use arancini_wire::bgp::nlri::{NlriShape, shape};
+use arancini_wire::bgp::{Capability, Negotiated};
 use arancini_wire::bmp::{PeerIdentity, PeerUp, RibView};
 use arancini_wire::iana::AfiSafi;
 
@@ -32,14 +32,29 @@ pub struct Peer {
     pub state: PeerState,
     /// What its OPENs agreed on; nothing for a provisional peer.
     pub negotiated: Option<Negotiated>,
-    /// VRF / table name from its Peer Up; empty where there is none.
-    pub table_name: String,
+    /// VRF / table names from its Peer Ups; see [`Peer::table_name`].
+    pub(crate) names: Vec<TableName>,
     /// Its tables.
     pub tables: Vec<PeerTable>,
     /// How often it showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
     /// Ports and OPENs of its last Peer Up: another BGP session has others.
     session: Vec<u8>,
+}
+
+/// Most names of a peer: one for each family that a router may show of its Loc-RIB.
+const MOST_NAMES: usize = 16;
+
+/// The VRF / table name of a peer, and the families of which its Peer Up speaks.
+pub(crate) struct TableName {
+    name: String,
+    families: Vec<AfiSafi>,
+}
+
+/// The name of a table; empty where it has none.
+#[inline]
+pub(crate) fn name_of<'n>(names: &'n [TableName], table: &PeerTable) -> &'n str {
+    names.get(table.name).map_or("", |named| &named.name)
 }
 
 impl Peer {
@@ -49,7 +64,7 @@ impl Peer {
             asn,
             state: PeerState::Down,
             negotiated: None,
-            table_name: String::new(),
+            names: Vec::new(),
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
             session: Vec::new(),
@@ -66,6 +81,45 @@ impl Peer {
     #[must_use]
     pub fn routes(&self) -> usize {
         self.tables.iter().map(PeerTable::routes).sum()
+    }
+
+    /// VRF / table name of a family, empty where there is none: that of the Peer Up that lists the family, else of the
+    /// last one. Junos names the Loc-RIB of each family in a Peer Up of its own.
+    #[must_use]
+    pub fn table_name(&self, family: AfiSafi) -> &str {
+        self.names
+            .get(self.name_index(family))
+            .map_or("", |named| &named.name)
+    }
+
+    /// The name in its last Peer Up; empty where there was none.
+    pub(crate) fn last_name(&self) -> &str {
+        self.names.last().map_or("", |named| &named.name)
+    }
+
+    fn name_index(&self, family: AfiSafi) -> usize {
+        let lists = |named: &TableName| named.families.contains(&family);
+        let listed = self.names.iter().rposition(lists);
+        listed.unwrap_or(self.names.len().saturating_sub(1))
+    }
+
+    /// Takes the name that a Peer Up gives its families; with a new session the names of the one before are void.
+    pub(crate) fn set_table_name(&mut self, name: String, message: &PeerUp<'_>) {
+        if self.state != PeerState::Up || !self.is_repeated(message) || self.names.len() >= MOST_NAMES {
+            self.names.clear();
+        }
+        let capabilities = message.sent_open().capabilities().flatten();
+        let families: Vec<_> = capabilities
+            .filter_map(|capability| match capability {
+                Capability::MultiProtocol(family) => Some(family),
+                _ => None,
+            })
+            .collect();
+        self.names.retain(|named| named.families != families);
+        self.names.push(TableName { name, families });
+        for index in 0..self.tables.len() {
+            self.tables[index].name = self.name_index(self.tables[index].family);
+        }
     }
 
     /// Whether this Peer Up tells of the session that is up already. Some routers send one for each view or family
@@ -105,6 +159,13 @@ impl Peer {
             .is_some_and(|n| n.add_path(view).contains(family))
     }
 
+    /// Adds a table; returns where it is.
+    pub(crate) fn add_table(&mut self, mut table: PeerTable) -> usize {
+        table.name = self.name_index(table.family);
+        self.tables.push(table);
+        self.tables.len() - 1
+    }
+
     /// Where its table for this view and family is, among those of its present AS number.
     #[inline]
     pub(crate) fn find_table(&self, view: RibView, family: AfiSafi) -> Option<usize> {
@@ -127,6 +188,8 @@ pub struct PeerTable {
     /// Routes withdrawn by the router, before curation.
     pub received_withdraws: u64,
     pub(crate) subject: SubjectId,
+    /// Where its name is among its peer's.
+    name: usize,
     /// Path identifiers were negotiated for this view and family.
     pub(crate) add_path: bool,
     /// Path identifiers were negotiated but are not sent.
@@ -156,6 +219,7 @@ impl PeerTable {
             received_announces: 0,
             received_withdraws: 0,
             subject,
+            name: 0,
             add_path,
             path_ids_absent: false,
             plain: CuratedTable::new(shape, false, mode),

@@ -4,12 +4,12 @@
 //! route curated, so that a message is taken whole or skipped whole. What routes share (attributes, fingerprint,
 //! layout) is made once, and only if a route needs it.
 
-use arancini_rib::{RouteKey, Verdict};
+use arancini_rib::Verdict;
 use arancini_schema::encode::{Carrier, RouteFields, UpdateEncoder, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::WireError;
 use arancini_wire::bgp::attribute::{Handling, PathAttributes};
-use arancini_wire::bgp::nlri::{self, Nlri, Route};
+use arancini_wire::bgp::nlri;
 use arancini_wire::bgp::{AsWidth, Update};
 use arancini_wire::bmp::{PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
@@ -19,6 +19,7 @@ use crate::emitter::{Emitter, reason_of, route_source};
 use crate::message::Arrival;
 use crate::notice::NoticeKind;
 use crate::peer::{Peer, PeerTable};
+use crate::route::for_each_route;
 use crate::router::{Router, SubjectKey};
 use crate::shard::DoomedTable;
 use crate::time::Now;
@@ -76,8 +77,9 @@ pub(crate) fn update(
     } else {
         AsWidth::Four
     };
-    let attributes = PathAttributes::parse(update.attributes(), as_width)
-        .map_err(|error| error.at(body_offset + update.attributes_offset()))?;
+    // Read in place: the struct is large enough for a move of it to show.
+    let mut attributes = PathAttributes::unread(update.attributes(), as_width);
+    attributes.read();
     let handling = judge(&attributes, &update, view, emitter).map_err(|error| error.at(body_offset))?;
     if attributes.quirk_as_width {
         quirk(router, emitter, peer, Quirk::AsWidth);
@@ -346,13 +348,12 @@ fn announce(
             encoder.append(&fields, out)
         });
     };
-    for nlri in nlri::iter(family, field, located.add_path).flatten() {
-        let (key, fields) = key_and_fields(&nlri);
+    for_each_route(family, field, located.add_path, |key, fields| {
         let fingerprint = fingerprint::with_labels(shared, fields.labels);
         let verdict = rib.announce(&key, fingerprint);
         if verdict == Verdict::Suppress {
             suppressed += 1;
-            continue;
+            return;
         }
         if let Verdict::EmitAfterWithdraw(doom) = verdict {
             let reason = reason_of(doom);
@@ -383,7 +384,7 @@ fn announce(
             },
         );
         announces += 1;
-    }
+    });
     counters.emitted_announces.of(view).add(announces);
     counters.suppressed.of(view).add(suppressed);
     if withdraws > 0 {
@@ -441,11 +442,10 @@ fn withdraw(
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    for nlri in nlri::iter(family, field, located.add_path).flatten() {
-        let (key, fields) = key_and_fields(&nlri);
+    for_each_route(family, field, located.add_path, |key, fields| {
         if rib.withdraw(&key) == Verdict::Suppress {
             suppressed += 1;
-            continue;
+            return;
         }
         if !laid_out {
             encoder.lay_out_withdraw(&source, carrier, work.withdraw_reason, false);
@@ -463,7 +463,7 @@ fn withdraw(
             encoder.append(&fields, out)
         });
         withdraws += 1;
-    }
+    });
     counters.emitted_withdraws.of(view).add(withdraws);
     counters.suppressed.of(view).add(suppressed);
     if announces {
@@ -484,62 +484,4 @@ fn end_of_rib(arrival: &mut Arrival<'_>, peer: usize, view: RibView, family: Afi
             table: index,
         });
     }
-}
-
-/// The route as the table and as the schema want it.
-#[inline]
-fn key_and_fields<'a>(nlri: &Nlri<'a>) -> (RouteKey<'a>, RouteFields<'a>) {
-    let path_id = nlri.path_id;
-    let mut fields = RouteFields {
-        prefix_address: [0; 16],
-        prefix_length: 0,
-        path_id,
-        route_distinguisher: None,
-        labels: &[],
-        raw_nlri: &[],
-        sequence: 0,
-        fingerprint: 0,
-    };
-    let key = match nlri.route {
-        Route::Prefix {
-            rd,
-            labels,
-            length,
-            prefix,
-        } => {
-            fields.prefix_address = prefix.to_v6_mapped();
-            fields.prefix_length = length;
-            fields.route_distinguisher = rd;
-            fields.labels = labels;
-            match (rd, prefix.is_v4()) {
-                (None, true) => RouteKey::Ipv4 {
-                    address: prefix.to_v4(),
-                    length,
-                    path_id,
-                },
-                (None, false) => RouteKey::Ipv6 {
-                    address: prefix.to_v6(),
-                    length,
-                    path_id,
-                },
-                (Some(distinguisher), true) => RouteKey::Vpn4 {
-                    distinguisher,
-                    address: prefix.to_v4(),
-                    length,
-                    path_id,
-                },
-                (Some(distinguisher), false) => RouteKey::Vpn6 {
-                    distinguisher,
-                    address: prefix.to_v6(),
-                    length,
-                    path_id,
-                },
-            }
-        }
-        Route::Opaque(nlri) => {
-            fields.raw_nlri = nlri;
-            RouteKey::Opaque { nlri, path_id }
-        }
-    };
-    (key, fields)
 }

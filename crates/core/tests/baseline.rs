@@ -321,6 +321,52 @@ fn a_repeated_peer_up_takes_nothing_back() {
     }
 }
 
+/// Junos names the Loc-RIB of each family in a Peer Up of its own.
+#[test]
+fn a_loc_rib_keeps_the_table_name_of_each_family() {
+    let loc_rib = peer(1).in_view(RibView::LocRib);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    for (family, name) in [
+        (AfiSafi::IPV4_UNICAST, "inet.0"),
+        (AfiSafi::IPV6_UNICAST, "inet6.0"),
+    ] {
+        let mut open = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
+        open.families = vec![family];
+        let mut message = peer_up(&loc_rib, wire::v4("0.0.0.0"), &open, &open);
+        // VRF / table name (RFC 9069 §5.2.1).
+        message.extend([0, 3, 0, name.len() as u8]);
+        message.extend(name.as_bytes());
+        let length = u32::try_from(message.len()).unwrap();
+        message[1..5].copy_from_slice(&length.to_be_bytes());
+        harness.send(session, &message);
+        harness.send(session, &one(&loc_rib, &TEN, &[1]));
+        harness.send(session, &one(&loc_rib, &DB8, &[1]));
+    }
+    harness.send(session, &one(&loc_rib, &ELEVEN, &[1]));
+    let updates = harness.updates();
+    let names: Vec<_> = updates
+        .iter()
+        .map(|update| (&*update.route.prefix, &*update.table_name))
+        .collect();
+    // The family of which no Peer Up has spoken yet goes by the name there is.
+    let expected = [
+        ("10.0.0.0/8", "inet.0"),
+        ("2001:db8::/32", "inet.0"),
+        ("11.0.0.0/8", "inet.0"),
+    ];
+    assert_eq!(names, expected);
+    harness.send(session, &one(&loc_rib, &DB8, &[2]));
+    harness.send(session, &peer_down(&loc_rib, &PeerDown::NoLongerMonitored));
+    let updates = harness.updates();
+    let names: Vec<_> = updates
+        .iter()
+        .map(|update| (&*update.route.prefix, &*update.table_name))
+        .collect();
+    assert_eq!(names[0], ("2001:db8::/32", "inet6.0"));
+    assert_eq!(names.iter().filter(|(_, name)| *name == "inet.0").count(), 2);
+}
+
 /// The same without a Peer Down between, but of another BGP session: what it does not announce again is gone.
 #[test]
 fn a_peer_up_of_another_session_begins_anew() {

@@ -231,14 +231,14 @@ fn what_a_router_does_not_bring_back_is_withdrawn() {
                     Step::Announce(routes(0), 0),
                     Step::Deliver(usize::MAX),
                     Step::Lose,
-                    Step::Withdraw(routes(100)),
                     Step::Announce(routes(50), 1),
+                    Step::Withdraw(routes(150)),
                     Step::Connect(end_of_rib),
                 ] {
                     world.take(0, &step);
                 }
                 world.settle();
-                assert_eq!(world.harness.consumer.routes(), 250);
+                assert_eq!(world.harness.consumer.routes(), 150);
             }
         }
     }
