@@ -14,6 +14,7 @@ mod framing;
 mod message;
 mod peer;
 mod route_monitoring;
+mod route;
 mod router;
 mod shard;
 pub mod window;

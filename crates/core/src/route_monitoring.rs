@@ -18,7 +18,7 @@ use crate::counters::Quirk;
 use crate::emitter::{Emitter, reason_of, route_source};
 use crate::message::Arrival;
 use crate::notice::NoticeKind;
-use crate::peer::{Peer, PeerTable};
+use crate::peer::{Peer, PeerTable, name_of};
 use crate::route::for_each_route;
 use crate::router::{Router, SubjectKey};
 use crate::shard::DoomedTable;
@@ -268,15 +268,14 @@ fn add_table(
     let subject = router.subject(SubjectKey::Updates(asn, family), &settings.subject_base, batcher);
     let peer = &mut router.peers[peer_index];
     let add_path = peer.negotiated_add_path(view, family);
-    peer.tables.push(PeerTable::new(
+    peer.add_table(PeerTable::new(
         view,
         family,
         asn,
         subject,
         add_path,
         settings.curation,
-    ));
-    peer.tables.len() - 1
+    ))
 }
 
 #[cold]
@@ -315,7 +314,7 @@ fn announce(
     } = router;
     let Peer {
         identity,
-        table_name,
+        names,
         tables,
         ..
     } = &mut peers[peer_index];
@@ -324,7 +323,7 @@ fn announce(
     let source = route_source(
         (*address, *port),
         identity,
-        table_name,
+        name_of(names, table),
         table,
         work.now,
         work.time_bmp_header_ns,
@@ -417,7 +416,7 @@ fn withdraw(
     } = router;
     let Peer {
         identity,
-        table_name,
+        names,
         tables,
         ..
     } = &mut peers[peer_index];
@@ -426,7 +425,7 @@ fn withdraw(
     let source = route_source(
         (*address, *port),
         identity,
-        table_name,
+        name_of(names, table),
         table,
         work.now,
         work.time_bmp_header_ns,
