@@ -17,20 +17,34 @@ pub(crate) fn for_each_route<'a>(
     match family {
         AfiSafi::IPV4_UNICAST => {
             for (path_id, length, address) in Ipv4Prefixes::new(field, add_path) {
-                let key = RouteKey::Ipv4 { address, length, path_id: add_path.then_some(path_id) };
+                let key = RouteKey::Ipv4 {
+                    address,
+                    length,
+                    path_id: add_path.then_some(path_id),
+                };
                 route(key, fields_of(&key));
             }
         }
         AfiSafi::IPV6_UNICAST => {
             for (path_id, length, address) in Ipv6Prefixes::new(field, add_path) {
-                let key = RouteKey::Ipv6 { address, length, path_id: add_path.then_some(path_id) };
+                let key = RouteKey::Ipv6 {
+                    address,
+                    length,
+                    path_id: add_path.then_some(path_id),
+                };
                 route(key, fields_of(&key));
             }
         }
         _ => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
                 let (key, labels) = key_of(&nlri);
-                route(key, RouteFields { labels, ..fields_of(&key) });
+                route(
+                    key,
+                    RouteFields {
+                        labels,
+                        ..fields_of(&key)
+                    },
+                );
             }
         }
     }
@@ -40,16 +54,35 @@ pub(crate) fn for_each_route<'a>(
 fn key_of<'a>(nlri: &Nlri<'a>) -> (RouteKey<'a>, &'a [u8]) {
     let path_id = nlri.path_id;
     match nlri.route {
-        Route::Prefix { rd, labels, length, prefix } => {
+        Route::Prefix {
+            rd,
+            labels,
+            length,
+            prefix,
+        } => {
             let key = match (rd, prefix.is_v4()) {
-                (None, true) => RouteKey::Ipv4 { address: prefix.to_v4(), length, path_id },
-                (None, false) => RouteKey::Ipv6 { address: prefix.to_v6(), length, path_id },
-                (Some(distinguisher), true) => {
-                    RouteKey::Vpn4 { distinguisher, address: prefix.to_v4(), length, path_id }
-                }
-                (Some(distinguisher), false) => {
-                    RouteKey::Vpn6 { distinguisher, address: prefix.to_v6(), length, path_id }
-                }
+                (None, true) => RouteKey::Ipv4 {
+                    address: prefix.to_v4(),
+                    length,
+                    path_id,
+                },
+                (None, false) => RouteKey::Ipv6 {
+                    address: prefix.to_v6(),
+                    length,
+                    path_id,
+                },
+                (Some(distinguisher), true) => RouteKey::Vpn4 {
+                    distinguisher,
+                    address: prefix.to_v4(),
+                    length,
+                    path_id,
+                },
+                (Some(distinguisher), false) => RouteKey::Vpn6 {
+                    distinguisher,
+                    address: prefix.to_v6(),
+                    length,
+                    path_id,
+                },
             };
             (key, labels)
         }

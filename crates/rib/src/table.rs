@@ -142,7 +142,7 @@ impl<const N: usize> Table<N> {
                 Some(before)
             }
             Err(place) => {
-                segment.add(place, hash, Entry::new(*key, value));
+                segment.add(place, Entry::new(*key, value));
                 self.length += 1;
                 if self.length > self.segments.len() * TARGET_PER_SEGMENT {
                     self.split_one();
@@ -306,24 +306,25 @@ impl<const N: usize> Segment<N> {
 
     /// Puts a new entry at the empty `place` that [`Self::find`] gave, growing the segment first if it is full.
     #[inline]
-    fn add(&mut self, place: usize, hash: u64, entry: Entry<N>) {
+    fn add(&mut self, place: usize, entry: Entry<N>) {
         // 85 %: past that an unsuccessful probe gets long (Knuth 6.4: 23 places at 85 %, 50 at 90 %).
         if (self.used as usize + 1) * 20 > self.places.len() * 17 {
             self.resize(self.used as usize + 1);
-            match self.find(hash, &entry.key) {
-                Ok(place) | Err(place) => self.places[place] = entry,
-            }
+            self.add_new(entry);
         } else {
             self.places[place] = entry;
+            self.used += 1;
         }
-        self.used += 1;
     }
 
-    /// Puts an entry that is known to be absent into a segment that is known to have room.
+    /// Puts an entry that is known to be absent into a segment that is known to have room: no key is compared.
+    #[inline]
     fn add_new(&mut self, entry: Entry<N>) {
-        match self.find(hash(&entry.key), &entry.key) {
-            Ok(place) | Err(place) => self.places[place] = entry,
+        let mut place = self.home(hash(&entry.key));
+        while !self.places[place].is_empty() {
+            place = self.next(place);
         }
+        self.places[place] = entry;
         self.used += 1;
     }
 

@@ -177,9 +177,16 @@ impl Router {
         self.say(message);
     }
 
-    /// A Peer Up without a Peer Down before it, and the peer's tables anew.
+    /// A Peer Up without a Peer Down before it, and the peer's tables anew; some routes are not in them any more.
     pub fn peer_reset(&mut self, peer: usize, end_of_rib: bool) {
-        if self.up.contains(&peer) {
+        if peer != LOC_RIB && self.up.contains(&peer) {
+            for ((owner, _, _), table) in &mut self.tables {
+                let mut number = 0;
+                table.retain(|_, _| {
+                    number += 1;
+                    *owner != peer || number % 3 != 0
+                });
+            }
             self.dump(peer, end_of_rib);
         }
     }
