@@ -14,7 +14,7 @@ use crate::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
 
 /// Run the collector: routers connect to it, curated updates leave it.
 ///
-/// Works without any configuration: listens on [::]:4000 and writes segment files under ./arancini-data, unless a NATS
+/// Works without any configuration: listens on `[::]:4000` and writes segment files under ./arancini-data, unless a NATS
 /// server is given. SIGTERM and Ctrl-C stop it: what was decoded is published first.
 #[derive(Debug, Args)]
 #[command(
@@ -22,7 +22,7 @@ use crate::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
     arancini --config /etc/arancini.toml run --log-format json"
 )]
 pub struct RunArgs {
-    /// Address that routers connect to; may be repeated [default: [::]:4000].
+    /// Address that routers connect to; may be repeated (default `[::]:4000`).
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<String>,
     /// Number of worker threads; 0 is one per core.
