@@ -105,6 +105,7 @@ impl Telemetry {
         metrics
             .gauge("routers", "Routers known, stale ones included")?
             .sample(&[], self.core(|c| c.routers.get()))?;
+        self.worker_metrics(metrics)?;
         metrics
             .counter("connections_accepted", "Connections let in")?
             .sample(&[], admission.accepted())?;
@@ -146,6 +147,23 @@ impl Telemetry {
         for number in 0..types {
             let name = MessageType::from_code(number as u8).name();
             messages.sample(&[("type", name)], self.core(|c| c.messages[number].get()))?;
+        }
+        Ok(())
+    }
+
+    /// How the routers are spread: the only figures that are not sums.
+    fn worker_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        let gauges: [(&str, &str, Read); 2] = [
+            ("worker_routers", "Routers that belong to a worker", |c| {
+                c.routers.get()
+            }),
+            ("worker_routes", "Routes that a worker holds", |c| c.routes.get()),
+        ];
+        for (name, help, read) in gauges {
+            let mut gauge = metrics.gauge(name, help)?;
+            for (worker, load) in self.context.loads.iter().enumerate() {
+                gauge.sample(&[("worker", &worker.to_string())], read(&load.core))?;
+            }
         }
         Ok(())
     }

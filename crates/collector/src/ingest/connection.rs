@@ -134,6 +134,10 @@ impl Connection {
                     Err(end) => return end,
                 }
             }
+            if worker.readiness_is_immediate {
+                // A router that never pauses would be the only one served.
+                worker.turnstile.pass().await;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Waiting for a condition within one thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
@@ -32,15 +32,36 @@ impl Signal {
     }
 }
 
-/// Lets the other tasks of this thread run once.
-pub async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
+/// Lets tasks that could go on for ever step back behind the others.
+///
+/// A task of monoio that wakes itself while it runs goes to the *front* of the queue: the others, and what the kernel
+/// has for them, would wait until it is done. So it is woken by another task, the one in [`Turnstile::turn`].
+#[derive(Default)]
+pub struct Turnstile {
+    /// Somebody came.
+    arrived: Signal,
+    /// It turned.
+    turned: Signal,
+    waiting: Cell<bool>,
+    turns: Cell<u64>,
+}
+
+impl Turnstile {
+    /// Goes on after every task that could run had its turn. The runtime asks the kernel for news in between.
+    pub async fn pass(&self) {
+        let before = self.turns.get();
+        self.waiting.set(true);
+        self.arrived.notify();
+        self.turned.until(|| self.turns.get() != before).await;
+    }
+
+    /// Lets those pass who wait. Runs as a task for the worker's whole life.
+    pub async fn turn(&self) {
+        loop {
+            self.arrived.until(|| self.waiting.get()).await;
+            self.waiting.set(false);
+            self.turns.set(self.turns.get() + 1);
+            self.turned.notify();
         }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    }
 }

@@ -20,7 +20,7 @@ use super::connection::{Accepted, Connection, EndReason};
 use super::notices::NoticeLog;
 use super::outlet::Outlet;
 use super::owners::{Load, Owners};
-use super::signal::{Signal, yield_now};
+use super::signal::{Signal, Turnstile};
 use super::sockets;
 use crate::config::{Config, DriverKind};
 
@@ -118,6 +118,10 @@ pub struct Worker {
     /// The one slot all connections receive into: it stays hot in the cache.
     pub(super) slot: RefCell<Box<[u8]>>,
     pub(super) outlet: Outlet,
+    pub(super) turnstile: Turnstile,
+    /// With epoll a socket that has something is ready without a wait; with io_uring the answer always takes the way
+    /// through the ring, and the other tasks have their turn meanwhile.
+    pub(super) readiness_is_immediate: bool,
     connections: RefCell<HashMap<IpAddr, Rc<Connection>>>,
     notices: RefCell<NoticeLog>,
     /// Wakes the task that keeps deadlines and sweeps.
@@ -194,6 +198,7 @@ impl Worker {
         let shard = Shard::new(index as u16, context.core.clone(), Arc::clone(&load.core));
         let slot = vec![0; context.config.ingest.slot_bytes].into_boxed_slice();
         let outlet = Outlet::new(bridge, context.used_buffers.clone());
+        let driver = context.config.ingest.driver;
         Rc::new(Self {
             index,
             context,
@@ -202,6 +207,8 @@ impl Worker {
             shard: RefCell::new(shard),
             slot: RefCell::new(slot),
             outlet,
+            turnstile: Turnstile::default(),
+            readiness_is_immediate: driver_in_use(driver) == "epoll",
             connections: RefCell::default(),
             notices: RefCell::default(),
             keeper: Signal::default(),
@@ -217,6 +224,8 @@ impl Worker {
         }
         let carrier = Rc::clone(&self);
         monoio::spawn(async move { carrier.outlet.carry().await });
+        let doorman = Rc::clone(&self);
+        monoio::spawn(async move { doorman.turnstile.turn().await });
         monoio::spawn(Rc::clone(&self).keep_deadlines());
         monoio::spawn(Rc::clone(&self).keep_house());
         let mail = mail.to_async();
@@ -391,7 +400,7 @@ impl Worker {
                     .borrow_mut()
                     .sweep(SWEEP_SLICE_ROUTES, self.clock.now());
                 self.deliver();
-                yield_now().await;
+                self.turnstile.pass().await;
                 continue;
             }
             let deadline = self.shard.borrow().deadline_ns().unwrap_or(u64::MAX);

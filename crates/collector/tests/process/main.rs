@@ -1,0 +1,10 @@
+//! The whole collector under test: real TCP in, a real sink behind it.
+//!
+//! Nothing here waits for a fixed time: every wait is for a condition, with a deadline that only a broken collector
+//! reaches. Where the host lacks something a test says `skipped: …`.
+
+#![allow(clippy::unwrap_used)]
+
+mod hostile;
+mod sessions;
+mod support;
