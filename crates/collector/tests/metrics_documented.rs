@@ -1,0 +1,116 @@
+//! `docs/metrics.md` lists exactly what `/metrics` has: names, types, labels and the values that labels take.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arancini::Collector;
+use arancini::config::{Config, SinkKind};
+use arancini::control::{ControlSource, render};
+
+/// A metric's type and the names of its labels.
+type Shape = (String, BTreeSet<String>);
+
+/// The label of histogram buckets, which belongs to the format.
+const BUCKET_LABEL: &str = "le";
+/// Its value is another one with each release.
+const VERSION_LABEL: &str = "version";
+
+/// What a collector that has seen nothing exports.
+fn exported() -> String {
+    let mut config = Config::default();
+    config.listen.address = vec!["127.0.0.1:0".parse().unwrap()];
+    config.listen.workers = 1;
+    config.publish.sink = Some(SinkKind::Null);
+    config.control.enabled = false;
+    config.collector_name = Some("test".to_owned());
+    let collector = Collector::start(&config).unwrap();
+    let source: Arc<dyn ControlSource> = Arc::clone(collector.telemetry()) as _;
+    let text = render(&source).unwrap();
+    collector.stop(Duration::from_secs(30));
+    text
+}
+
+/// The labels of one sample, with their values.
+fn labels(line: &str) -> Vec<(String, String)> {
+    let Some((_, rest)) = line.split_once('{') else {
+        return Vec::new();
+    };
+    let (inside, _) = rest.split_once('}').unwrap();
+    inside
+        .split(',')
+        .map(|label| {
+            let (name, value) = label.split_once('=').unwrap();
+            (name.to_owned(), value.trim_matches('"').to_owned())
+        })
+        .filter(|(name, _)| name != BUCKET_LABEL)
+        .collect()
+}
+
+/// Name as scraped (counters with `_total`) to shape.
+fn shapes(text: &str) -> BTreeMap<String, Shape> {
+    let mut found = BTreeMap::new();
+    for family in text.split("# HELP ").skip(1) {
+        let (_, described) = family.split_once("# TYPE ").unwrap();
+        let (head, samples) = described.split_once('\n').unwrap();
+        let (name, kind) = head.split_once(' ').unwrap();
+        let suffix = if kind == "counter" { "_total" } else { "" };
+        let names = samples.lines().flat_map(labels).map(|(name, _)| name).collect();
+        found.insert(format!("{name}{suffix}"), (kind.to_owned(), names));
+    }
+    found
+}
+
+/// The same from the tables of the page.
+fn documented(page: &str) -> BTreeMap<String, Shape> {
+    page.lines()
+        .filter(|line| line.starts_with("| `arancini_"))
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let [_, name, kind, labels, _, _] = cells[..] else {
+                return None;
+            };
+            let names = labels
+                .split(',')
+                .map(|label| label.trim().trim_matches('`'))
+                .filter(|label| !label.is_empty())
+                .map(str::to_owned)
+                .collect();
+            Some((name.trim_matches('`').to_owned(), (kind.to_owned(), names)))
+        })
+        .collect()
+}
+
+#[test]
+fn the_page_lists_exactly_what_is_exported() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let text = exported();
+    let exported = shapes(&text);
+    assert!(exported.len() > 30, "{text}");
+    let documented = documented(&page);
+    let differing: Vec<_> = exported
+        .keys()
+        .chain(documented.keys())
+        .filter(|&name| documented.get(name) != exported.get(name))
+        .map(|name| (name, documented.get(name), exported.get(name)))
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "(name, in docs/metrics.md, exported): {differing:#?}"
+    );
+    let values = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(labels)
+        .filter(|(name, _)| name != VERSION_LABEL);
+    for (name, value) in values {
+        assert!(
+            page.contains(&format!("`{value}`")),
+            "{name}={value} is not explained"
+        );
+    }
+}
