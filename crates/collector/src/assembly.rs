@@ -232,7 +232,14 @@ impl Collector {
                 "not acknowledged before publish.drain_deadline_ms: these messages may be missing from the stream"
             );
         }
-        info!(acknowledged = report.acknowledged_messages, "collector stopped");
+        let telemetry = &self.telemetry;
+        info!(
+            received_bytes = telemetry.core(|core| core.received_bytes.get()),
+            received = telemetry.received(),
+            emitted = telemetry.emitted(),
+            acknowledged = report.acknowledged_messages,
+            "collector stopped"
+        );
         report
     }
 }

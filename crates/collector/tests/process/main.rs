@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod command;
+mod delivery;
 mod hostile;
 mod sessions;
+mod stopping;
 mod support;

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use arancini::config::{Config, DriverKind, SinkKind};
 use arancini::generate::{Peer, Prefix, Scenario};
-use arancini::{Collector, StopReport, Telemetry};
-use arancini_core::BatchKind;
-use arancini_publish::tail::{Begin, SegmentTail};
+use arancini::{Collector, Telemetry};
+use arancini_core::{BatchKind, Now, Settings, Shard};
+use arancini_publish::NatsSettings;
+use arancini_publish::tail::{Begin, SegmentTail, StreamTail, StreamTailOptions};
 use arancini_schema::decode::Messages;
 use arancini_schema::update_capnp::{RouterEventKind, WithdrawReason};
 use socket2::{Domain, Socket, Type};
@@ -82,11 +83,6 @@ impl Rig {
         metric(self.collector.control_address().unwrap(), sample)
     }
 
-    /// The answer of the control port: status and body.
-    pub fn get(&self, path: &str) -> (u16, String) {
-        get(self.collector.control_address().unwrap(), path)
-    }
-
     /// Waits until so many bytes were received in all, and so everything that follows from them was decided.
     pub fn received(&self, bytes: usize) {
         eventually("everything sent is received", || {
@@ -115,11 +111,6 @@ impl Rig {
         let stored = Stored::from_segments(self.directory.path());
         assert_eq!(stored.updates.len() as u64, self.telemetry.emitted());
         stored
-    }
-
-    /// Stops the collector within a deadline.
-    pub fn stop_within(self, deadline: Duration) -> StopReport {
-        self.collector.stop(deadline)
     }
 }
 
@@ -195,13 +186,6 @@ pub struct Route {
     pub prefix: Prefix,
 }
 
-impl Update {
-    /// All that does not depend on when it was received.
-    pub fn content(&self) -> (&Route, bool, WithdrawReason, u64) {
-        (&self.route, self.announced, self.reason, self.fingerprint)
-    }
-}
-
 /// Everything that a sink stored, in its order.
 #[derive(Debug, Default)]
 pub struct Stored {
@@ -223,6 +207,50 @@ impl Stored {
         let mut tail = SegmentTail::open(&data_dir.join("segments"), Begin::Beginning, false).unwrap();
         while let Some(message) = tail.next_present().unwrap() {
             stored.take(message.kind, &message.bytes);
+        }
+        stored
+    }
+
+    pub fn from_stream(url: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut stored = Self::default();
+            let settings = NatsSettings::new(vec![url.to_owned()]);
+            let mut tail = StreamTail::open(settings, StreamTailOptions::default())
+                .await
+                .unwrap();
+            while let Some(message) = tail.next().await.unwrap() {
+                let kind = match message.subject.split('.').nth(1) {
+                    Some("updates") => BatchKind::Updates,
+                    Some("routers") => BatchKind::Routers,
+                    Some("peers") => BatchKind::Peers,
+                    Some("malformed") => BatchKind::Malformed,
+                    other => panic!("no such subject: {other:?}"),
+                };
+                stored.take(kind, &message.payload);
+            }
+            stored
+        })
+    }
+
+    /// What must come of these bytes of a router, by the core alone.
+    pub fn reference(router: u8, bytes: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let now = Now {
+            monotonic_ns: 1,
+            unix_ns: 1,
+        };
+        let mut stored = Self::default();
+        let mut shard = Shard::new(0, Settings::default(), Arc::default());
+        let session = shard.open_session(router_address(router), 1, now);
+        for chunk in bytes {
+            shard.receive(session, &chunk, now).unwrap();
+        }
+        shard.flush(now);
+        while let Some(batch) = shard.pop_batch() {
+            stored.take(batch.kind, &batch.payload);
         }
         stored
     }

@@ -1,0 +1,183 @@
+//! The command `arancini` as a process of its own: for what exit codes and signals are about.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::support::{Router, eventually, get, metric};
+
+/// The command, without the settings of whoever runs the tests. `ARANCINI_BINARY` names another build of it.
+pub fn arancini() -> Command {
+    let binary = std::env::var_os("ARANCINI_BINARY");
+    let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_arancini").into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ARANCINI_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running `arancini run`, killed when this is dropped.
+pub struct Process {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// How a process ended.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub lines: Vec<String>,
+}
+
+impl Process {
+    /// Starts a collector on free ports and waits until routers can connect.
+    pub fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let ports = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+        let process = Self::spawn(&[&ports, arguments].concat(), environment);
+        eventually("the collector starts", || {
+            process.line("collector started").is_some()
+        });
+        process
+    }
+
+    /// Starts a collector that may end at once.
+    pub fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = arancini()
+            .args(["run", "--log-format", "json"])
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let (stderr, shared) = (child.stderr.take().unwrap(), Arc::clone(&lines));
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                shared.lock().unwrap().push(line.unwrap());
+            }
+        });
+        Self {
+            child,
+            lines,
+            reader: Some(reader),
+        }
+    }
+
+    /// The first line of the log with this message.
+    fn line(&self, message: &str) -> Option<Value> {
+        find(&self.lines.lock().unwrap(), message)
+    }
+
+    fn address(&self, message: &str, field: &str) -> SocketAddr {
+        let line = self.line(message).unwrap();
+        line[field].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Where routers connect.
+    pub fn collector(&self) -> SocketAddr {
+        self.address("collector started", "listen")
+    }
+
+    pub fn connect(&self, router: u8) -> Router {
+        Router::connect(self.collector(), router)
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let message = "control port: /metrics /healthz /readyz";
+        eventually("the control port is there", || self.line(message).is_some());
+        get(self.address(message, "address"), path)
+    }
+
+    pub fn metric(&self, sample: &str) -> u64 {
+        self.get("/healthz");
+        metric(
+            self.address("control port: /metrics /healthz /readyz", "address"),
+            sample,
+        )
+    }
+
+    /// The sum of a metric's samples.
+    pub fn sum(&self, name: &str) -> u64 {
+        let (_, body) = self.get("/metrics");
+        let prefix = format!("arancini_{name}{{");
+        let samples = body.lines().filter(|line| line.starts_with(&prefix));
+        samples
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64)
+            .sum()
+    }
+
+    /// Updates published so far.
+    pub fn emitted(&self) -> u64 {
+        self.sum("emitted_announces_total") + self.sum("emitted_withdraws_total")
+    }
+
+    pub fn until_ready(&self) {
+        eventually("it is ready", || self.get("/readyz").0 == 200);
+    }
+
+    /// Waits until `/readyz` names this reason; returns what is in the way.
+    pub fn until_unready(&self, reason: &str) -> Value {
+        let mut answer = Value::Null;
+        eventually(&format!("it is not ready because of {reason}"), || {
+            let (status, body) = self.get("/readyz");
+            answer = serde_json::from_str(&body).unwrap();
+            status == 503 && body.contains(reason)
+        });
+        answer
+    }
+
+    /// SIGTERM.
+    pub fn terminate(self) -> Ended {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        self.end()
+    }
+
+    /// Waits until it ends.
+    pub fn end(mut self) -> Ended {
+        let code = self.child.wait().unwrap().code();
+        self.reader.take().unwrap().join().unwrap();
+        let lines = self.lines.lock().unwrap().clone();
+        Ended { code, lines }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// A number of the first line of the log with this message.
+    pub fn number(&self, message: &str, field: &str) -> u64 {
+        let line = find(&self.lines, message);
+        let line = line.unwrap_or_else(|| panic!("no {message:?} in {:#?}", self.lines));
+        line[field].as_u64().unwrap()
+    }
+
+    /// How many lines contain all of these.
+    pub fn count(&self, words: &[&str]) -> usize {
+        let lines = self.lines.iter();
+        lines
+            .filter(|line| words.iter().all(|word| line.contains(word)))
+            .count()
+    }
+}
+
+fn find(lines: &[String], message: &str) -> Option<Value> {
+    let objects = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+    objects
+        .into_iter()
+        .find(|line: &Value| line["message"] == message)
+}
