@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod assembly;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -1,5 +1,6 @@
 //! The command line: one module a command. Exit codes: 0 done, 1 failed while running, 2 wrong configuration or usage.
 
+pub mod bench;
 pub mod config;
 pub mod decode;
 pub mod demo;
@@ -50,6 +51,8 @@ pub enum Command {
     Decode(decode::DecodeArgs),
     /// Follow the published updates.
     Tail(tail::TailArgs),
+    /// Measure a collector under generated load.
+    Bench(bench::BenchArgs),
     /// Create, check or show the JetStream stream.
     Stream(stream::StreamArgs),
     /// Check, show or explain the configuration.
@@ -72,6 +75,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
+        Command::Bench(args) => bench::run(file, &args),
         Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),
     }

@@ -1,0 +1,157 @@
+//! What is measured: a process started here, or a collector that runs already.
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::error::BenchError;
+
+/// How long a process may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a collector is started for the bench.
+#[derive(Debug, Clone, Default)]
+pub struct StartSettings {
+    /// The configuration file, if there is one.
+    pub config: Option<PathBuf>,
+    /// Further arguments of `arancini run`.
+    pub arguments: Vec<String>,
+}
+
+/// The process that is measured. One that was started here ends when this is dropped.
+#[derive(Debug)]
+pub struct Subject {
+    /// Where it takes BMP.
+    pub address: SocketAddr,
+    /// Where its figures are; a process that only receives has none.
+    pub control: Option<SocketAddr>,
+    /// Its process, if it is one of this host.
+    pub pid: Option<u32>,
+    child: Option<Child>,
+}
+
+impl Subject {
+    /// A collector that runs already.
+    #[must_use]
+    pub const fn running(address: SocketAddr, control: SocketAddr, pid: Option<u32>) -> Self {
+        Self {
+            address,
+            control: Some(control),
+            pid,
+            child: None,
+        }
+    }
+
+    /// Starts a collector on free ports of this host.
+    ///
+    /// # Errors
+    /// It does not start; what it said is on standard error.
+    pub fn collector(settings: &StartSettings) -> Result<Self, BenchError> {
+        let mut command = own_command()?;
+        if let Some(config) = &settings.config {
+            command.arg("--config").arg(config);
+        }
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string();
+        command
+            .args(["run", "--listen", &anywhere, "--control", &anywhere])
+            .args(["--log-format", "json"])
+            .args(&settings.arguments)
+            // The addresses are in the log, so it must be there whatever the configuration says.
+            .env("ARANCINI_LOG__LEVEL", "info")
+            .env("ARANCINI_CONTROL__ENABLED", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut subject = Self::spawn(command)?;
+        let (found, addresses) = channel();
+        if let Some(log) = subject.child.as_mut().and_then(|child| child.stderr.take()) {
+            thread::spawn(move || follow_log(log, &found));
+        }
+        let next = || {
+            let address = addresses.recv_timeout(START_TIMEOUT);
+            address.map_err(|_| BenchError::Start("it did not say where it listens".to_owned()))
+        };
+        subject.address = next()?;
+        subject.control = Some(next()?);
+        Ok(subject)
+    }
+
+    /// Starts a process that only receives.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn receive_only() -> Result<Self, BenchError> {
+        let mut command = own_command()?;
+        command
+            .args(["bench", "receive-only"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut subject = Self::spawn(command)?;
+        let mut line = String::new();
+        if let Some(output) = subject.child.as_mut().and_then(|child| child.stdout.take()) {
+            BufReader::new(output)
+                .read_line(&mut line)
+                .map_err(BenchError::io("reading where it listens"))?;
+        }
+        let address = line.trim().strip_prefix("listening ");
+        subject.address = address
+            .and_then(|address| address.parse().ok())
+            .ok_or_else(|| BenchError::Start("it did not say where it listens".to_owned()))?;
+        Ok(subject)
+    }
+
+    fn spawn(mut command: Command) -> Result<Self, BenchError> {
+        let child = command
+            .spawn()
+            .map_err(BenchError::io("a process can't be started"))?;
+        Ok(Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            control: None,
+            pid: Some(child.id()),
+            child: Some(child),
+        })
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // The figures are taken; what it still holds is of no worth to anyone.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn own_command() -> Result<Command, BenchError> {
+    let own = std::env::current_exe().map_err(BenchError::io("the path of this program is unknown"))?;
+    Ok(Command::new(own))
+}
+
+/// Reads a collector's log to its end: finds its two addresses, shows its warnings and errors.
+fn follow_log(log: ChildStderr, found: &Sender<SocketAddr>) {
+    for line in BufReader::new(log).lines().map_while(Result::ok) {
+        let event: Value = serde_json::from_str(&line).unwrap_or_default();
+        match event.get("level").and_then(Value::as_str) {
+            Some("INFO") => {
+                if let Some(address) = address_in(&event) {
+                    // Nobody asks any more when the start took too long.
+                    let _ = found.send(address);
+                }
+            }
+            _ => eprintln!("collector: {line}"),
+        }
+    }
+}
+
+/// The address in the log line of a listener, or of the control port.
+fn address_in(event: &Value) -> Option<SocketAddr> {
+    let address = event.get("listen").or_else(|| event.get("address"))?;
+    address.as_str()?.parse().ok()
+}
