@@ -16,6 +16,7 @@ mod peer;
 mod route;
 mod route_monitoring;
 mod router;
+mod sections;
 mod shard;
 pub mod window;
 

@@ -21,28 +21,9 @@ use crate::notice::NoticeKind;
 use crate::peer::{Peer, PeerTable, name_of};
 use crate::route::for_each_route;
 use crate::router::{Router, SubjectKey};
+use crate::sections::{Section, Sections};
 use crate::shard::DoomedTable;
 use crate::time::Now;
-
-/// Routes of one field of an UPDATE.
-#[derive(Clone, Copy)]
-struct Section<'a> {
-    family: AfiSafi,
-    field: &'a [u8],
-    /// Where the field starts in the UPDATE's body.
-    offset: usize,
-    carrier: Carrier,
-    announces: bool,
-}
-
-/// The same, located in its table.
-#[derive(Clone, Copy)]
-struct Located<'a> {
-    section: Section<'a>,
-    table: usize,
-    add_path: bool,
-    routes: usize,
-}
 
 /// What the encoder has laid out at the moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,13 +66,10 @@ pub(crate) fn update(
         quirk(router, emitter, peer, Quirk::AsWidth);
     }
 
-    let mut located: [Option<Located<'_>>; 4] = [None; 4];
-    for (place, section) in located.iter_mut().zip(sections(&update, &attributes)) {
-        let Some(section) = section else { continue };
-        *place = Some(
-            locate(router, emitter, peer, view, section)
-                .map_err(|error| error.at(body_offset + section.offset))?,
-        );
+    let mut sections = Sections::of(&update, &attributes);
+    for section in sections.as_mut_slice() {
+        locate(router, emitter, peer, view, section)
+            .map_err(|error| error.at(body_offset + section.offset))?;
     }
     let mut work = Work {
         attributes: &attributes,
@@ -100,15 +78,15 @@ pub(crate) fn update(
         withdraw_reason: WithdrawReason::Explicit,
         now: *now,
     };
-    for located in located.into_iter().flatten() {
-        count_received(&mut router.peers[peer].tables[located.table], emitter, &located);
-        if located.section.announces && handling == Some(Handling::TreatAsWithdraw) {
+    for section in sections.as_mut_slice() {
+        count_received(&mut router.peers[peer].tables[section.table], emitter, section);
+        if section.announces && handling == Some(Handling::TreatAsWithdraw) {
             work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
-            withdraw(router, emitter, peer, &work, &located);
-        } else if located.section.announces {
-            announce(router, emitter, peer, &work, &located);
+            withdraw(router, emitter, peer, &work, section);
+        } else if section.announces {
+            announce(router, emitter, peer, &work, section);
         } else {
-            withdraw(router, emitter, peer, &work, &located);
+            withdraw(router, emitter, peer, &work, section);
         }
     }
     Ok(())
@@ -121,39 +99,6 @@ struct Work<'a> {
     time_bmp_header_ns: u64,
     withdraw_reason: WithdrawReason,
     now: Now,
-}
-
-/// The fields that hold routes; withdrawn ones first, so that a prefix in both ends announced (RFC 4271 §4.3).
-fn sections<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> [Option<Section<'a>>; 4] {
-    let classic = |field: &'a [u8], offset, announces| {
-        (!field.is_empty()).then_some(Section {
-            family: AfiSafi::IPV4_UNICAST,
-            field,
-            offset,
-            carrier: Carrier::UpdateField,
-            announces,
-        })
-    };
-    let attributes_offset = update.attributes_offset();
-    let multi_protocol = |family, field: &'a [u8], offset, announces| {
-        (!field.is_empty()).then_some(Section {
-            family,
-            field,
-            offset: attributes_offset + offset,
-            carrier: Carrier::MultiProtocol,
-            announces,
-        })
-    };
-    [
-        classic(update.withdrawn(), update.withdrawn_offset(), false),
-        attributes
-            .mp_unreach
-            .and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, false)),
-        classic(update.nlri(), update.nlri_offset(), true),
-        attributes
-            .mp_reach
-            .and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, true)),
-    ]
 }
 
 /// What RFC 7606 makes of the attributes: `None` or discarded attributes let the routes stand.
@@ -203,13 +148,13 @@ fn judge(
 /// Finds the table of a field, and whether its NLRI carries path identifiers: as negotiated, unless the bytes prove
 /// otherwise.
 #[inline]
-fn locate<'a>(
+fn locate(
     router: &mut Router,
     emitter: &mut Emitter,
     peer_index: usize,
     view: RibView,
-    section: Section<'a>,
-) -> Result<Located<'a>, WireError> {
+    section: &mut Section<'_>,
+) -> Result<(), WireError> {
     let table_index = match router.peers[peer_index].find_table(view, section.family) {
         Some(index) => index,
         None => add_table(router, emitter, peer_index, view, section.family),
@@ -233,18 +178,16 @@ fn locate<'a>(
         };
         quirk(router, emitter, peer_index, which);
     }
-    Ok(Located {
-        section,
-        table: table_index,
-        add_path: decision.add_path,
-        routes: decision.routes,
-    })
+    section.table = table_index;
+    section.add_path = decision.add_path;
+    section.routes = decision.routes;
+    Ok(())
 }
 
 #[inline]
-fn count_received(table: &mut PeerTable, emitter: &Emitter, located: &Located<'_>) {
-    let routes = located.routes as u64;
-    if located.section.announces {
+fn count_received(table: &mut PeerTable, emitter: &Emitter, section: &Section<'_>) {
+    let routes = section.routes as u64;
+    if section.announces {
         table.received_announces += routes;
         emitter.counters.received_announces.of(table.view).add(routes);
     } else {
@@ -297,14 +240,14 @@ fn announce(
     emitter: &mut Emitter,
     peer_index: usize,
     work: &Work<'_>,
-    located: &Located<'_>,
+    section: &Section<'_>,
 ) {
     let Section {
         family,
         field,
         carrier,
         ..
-    } = located.section;
+    } = *section;
     let Router {
         peers,
         sequence,
@@ -318,7 +261,7 @@ fn announce(
         tables,
         ..
     } = &mut peers[peer_index];
-    let table = &mut tables[located.table];
+    let table = &mut tables[section.table];
     let (subject, view) = (table.subject, table.view);
     let source = route_source(
         (*address, *port),
@@ -337,7 +280,7 @@ fn announce(
     } = emitter;
     let shared = fingerprint::of_attributes(work.attributes_field, carrier, scratch);
     counters.attribute_fingerprints.add(1);
-    let rib = table.of(located.add_path);
+    let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
     let mut put = |encoder: &mut UpdateEncoder, mut fields: RouteFields<'_>| {
@@ -347,7 +290,7 @@ fn announce(
             encoder.append(&fields, out)
         });
     };
-    for_each_route(family, field, located.add_path, |key, fields| {
+    for_each_route(family, field, section.add_path, |key, fields| {
         let fingerprint = fingerprint::with_labels(shared, fields.labels);
         let verdict = rib.announce(&key, fingerprint);
         if verdict == Verdict::Suppress {
@@ -398,7 +341,7 @@ fn withdraw(
     emitter: &mut Emitter,
     peer_index: usize,
     work: &Work<'_>,
-    located: &Located<'_>,
+    section: &Section<'_>,
 ) {
     let Section {
         family,
@@ -406,7 +349,7 @@ fn withdraw(
         carrier,
         announces,
         ..
-    } = located.section;
+    } = *section;
     let Router {
         peers,
         sequence,
@@ -420,7 +363,7 @@ fn withdraw(
         tables,
         ..
     } = &mut peers[peer_index];
-    let table = &mut tables[located.table];
+    let table = &mut tables[section.table];
     let (subject, view) = (table.subject, table.view);
     let source = route_source(
         (*address, *port),
@@ -436,12 +379,12 @@ fn withdraw(
         counters,
         ..
     } = emitter;
-    let rib = table.of(located.add_path);
+    let rib = table.of(section.add_path);
     let mut laid_out = false;
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    for_each_route(family, field, located.add_path, |key, fields| {
+    for_each_route(family, field, section.add_path, |key, fields| {
         if rib.withdraw(&key) == Verdict::Suppress {
             suppressed += 1;
             return;
