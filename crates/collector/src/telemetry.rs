@@ -268,6 +268,16 @@ impl Telemetry {
                 &sink.bytes_acknowledged,
             ),
             (
+                "sink_bytes_before_compression",
+                "Payload bytes before compression, where that is set",
+                &sink.bytes_before_compression,
+            ),
+            (
+                "sink_bytes_after_compression",
+                "What those were compressed to",
+                &sink.bytes_after_compression,
+            ),
+            (
                 "sink_published",
                 "Messages handed to the broker, resent ones included",
                 &sink.published,

@@ -184,6 +184,12 @@ fn settings_that_do_not_go_together_are_refused() {
         ("[publish]\nsubject_base = \"a b\"", 2, "publish.subject_base"),
         ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
         ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),
+        ("[publish]\ncompression = \"zstd\"", 2, "publish.compression"),
+        (
+            "[publish]\nsink = \"null\"\ncompression = \"lz4\"\n[nats]\nurls = \"nats://h\"",
+            3,
+            "publish.compression",
+        ),
         ("[nats]\nurls = \"http://x\"", 2, "nats.urls"),
         ("[nats]\nurls = \"nats://\"", 2, "nats.urls"),
         ("[nats]\nstream = \"a.b\"", 2, "nats.stream"),
@@ -300,5 +306,22 @@ fn every_command_says_what_it_is_for_with_an_example() {
             output.status.success() && help.contains("Example"),
             "{command:?}: {help}"
         );
+    }
+}
+
+#[test]
+fn compression_reaches_the_publisher() {
+    use arancini_publish::Compression;
+    for (word, compression) in [
+        ("none", Compression::None),
+        ("lz4", Compression::Lz4),
+        ("zstd", Compression::Zstd),
+    ] {
+        let environment = [
+            variable("ARANCINI_NATS__URLS", "nats://192.0.2.1:4222"),
+            variable("ARANCINI_PUBLISH__COMPRESSION", word),
+        ];
+        let config = load(None, environment, &[]).unwrap();
+        assert_eq!(config.sidecar_settings().compression, compression);
     }
 }

@@ -5,6 +5,7 @@
 //! and the full bridge stops the workers.
 #![forbid(unsafe_code)]
 
+pub mod compression;
 pub mod framing;
 pub mod settings;
 pub mod sidecar;

@@ -30,11 +30,14 @@ pub enum OnFull {
 
 /// How a batch is compressed before it is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub enum Compression {
     /// Not at all: ClickHouse reads it as it is.
     #[default]
     None,
+    /// As an LZ4 frame.
+    Lz4,
+    /// As a Zstandard frame, level 1.
+    Zstd,
 }
 
 /// Everything the sidecar needs.
@@ -48,7 +51,7 @@ pub struct SidecarSettings {
     pub incarnation: u64,
     /// What happens when window and bridge are full.
     pub on_full: OnFull,
-    /// Batch compression.
+    /// Batch compression. Only the `nats` sink has it: segment files are read as they are.
     pub compression: Compression,
 }
 

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
-use crate::settings::{SidecarSettings, SinkSettings};
+use crate::settings::{Compression, SidecarSettings, SinkSettings};
 use crate::status::SinkStatus;
 use crate::{nats, sink};
 
@@ -34,7 +34,7 @@ pub struct Acked {
 /// What the sidecar gives back to the rest of the collector.
 #[derive(Default, Clone)]
 pub struct Hooks {
-    /// Gets each payload buffer back once its batch is durable.
+    /// Gets each payload buffer back once its batch is durable or compressed.
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Gets each durable batch's number. Unbounded or drained quickly: a full channel drops nothing but stops the sink.
     pub acked: Option<kanal::Sender<Acked>>,
@@ -184,10 +184,14 @@ fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
             settings.collector
         )));
     }
-    if let SinkSettings::Nats(nats) = &settings.sink {
-        nats::check(nats).map_err(SidecarError::Setting)?;
+    match &settings.sink {
+        SinkSettings::Nats(nats) => nats::check(nats).map_err(SidecarError::Setting),
+        // Files are read by tools that know nothing of headers.
+        _ if settings.compression != Compression::None => Err(SidecarError::Setting(
+            "compression is for the sink nats only; set publish.compression to \"none\"".to_owned(),
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// The life of the thread: sink, then idle until told to end, so that the control server stays up meanwhile.

@@ -143,8 +143,12 @@ pub struct SinkStatus {
     pub batches_acknowledged: AtomicU64,
     /// Cap'n Proto messages that are durable in the sink.
     pub messages_acknowledged: AtomicU64,
-    /// Payload bytes that are durable in the sink.
+    /// Payload bytes that are durable in the sink, as they were sent: compressed where that is set.
     pub bytes_acknowledged: AtomicU64,
+    /// Payload bytes of batches before they were compressed; counts only where that is set.
+    pub bytes_before_compression: AtomicU64,
+    /// What they were compressed to.
+    pub bytes_after_compression: AtomicU64,
     /// NATS messages handed to the client, resends included.
     pub published: AtomicU64,
     /// NATS messages handed to the client again.

@@ -268,7 +268,7 @@ settings! {
         on_full: OnFull = OnFull::Block;
         /// How long a stop waits for what is still to be acknowledged.
         drain_deadline_ms: u64 = 30_000;
-        /// How a batch is compressed.
+        /// How a batch is compressed; only for the sink `nats`. `none` is what ClickHouse reads as it is; readers find `lz4` and `zstd` in the `Content-Encoding` header.
         compression: CompressionKind = CompressionKind::None;
     }
 

@@ -29,6 +29,8 @@ impl Config {
         };
         settings.compression = match self.publish.compression {
             CompressionKind::None => arancini_publish::Compression::None,
+            CompressionKind::Lz4 => arancini_publish::Compression::Lz4,
+            CompressionKind::Zstd => arancini_publish::Compression::Zstd,
         };
         settings
     }

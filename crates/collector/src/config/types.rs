@@ -65,6 +65,10 @@ pub enum OnFull {
 pub enum CompressionKind {
     /// Not at all.
     None,
+    /// LZ4 frames: cheapest.
+    Lz4,
+    /// Zstandard frames, level 1: smallest.
+    Zstd,
 }
 
 /// How log lines look.

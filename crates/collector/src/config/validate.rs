@@ -7,7 +7,7 @@ use arancini_publish::NatsSettings;
 
 use super::error::{ConfigError, Place};
 use super::settings::Config;
-use super::types::{BackendKind, SinkKind};
+use super::types::{BackendKind, CompressionKind, SinkKind};
 
 /// An extended BGP message (RFC 8654) in a Route Monitoring message: common and per-peer header and 65,535 bytes.
 const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
@@ -167,6 +167,13 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "publish.window_bytes",
             format!("{} is less than publish.max_batch_bytes", publish.window_bytes),
             format!("write at least {}", publish.max_batch_bytes),
+        );
+    }
+    if publish.compression != CompressionKind::None && config.sink() != SinkKind::Nats {
+        check.fail(
+            "publish.compression",
+            "only the sink nats compresses; files are read as they are",
+            "write \"none\", or choose the sink nats",
         );
     }
     if config.file.segment_bytes == 0 {

@@ -10,6 +10,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use crate::framing::Frames;
+use crate::settings::Compression;
 
 /// Version of the payload's schema.
 pub const HEADER_SCHEMA: &str = "Arancini-Schema";
@@ -23,6 +24,8 @@ pub const HEADER_FIRST_SEQUENCE: &str = "Arancini-First-Sequence";
 pub const HEADER_LAST_SEQUENCE: &str = "Arancini-Last-Sequence";
 /// Cap'n Proto messages in the payload.
 pub const HEADER_MESSAGES: &str = "Arancini-Messages";
+/// How the payload is compressed: `lz4` or `zstd`; not there where it is not.
+pub const HEADER_CONTENT_ENCODING: &str = "Content-Encoding";
 /// What the broker drops doubles by.
 pub const HEADER_MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Guards against a subject that another stream has taken over.
@@ -38,8 +41,10 @@ pub struct Message {
     pub subject: Arc<str>,
     /// The router this is about.
     pub router: IpAddr,
-    /// Cap'n Proto messages.
+    /// Cap'n Proto messages, compressed or not.
     pub payload: Bytes,
+    /// How `payload` is compressed.
+    pub compression: Compression,
     /// How many.
     pub messages: u32,
     /// Sequence of the batch's first message.
@@ -62,6 +67,7 @@ impl From<Batch> for Message {
             subject: batch.subject,
             router: batch.router,
             payload: Bytes::from(batch.payload),
+            compression: Compression::None,
             messages: batch.messages,
             first_sequence: batch.first_sequence,
             last_sequence: batch.last_sequence,
@@ -81,9 +87,10 @@ impl Outgoing for Message {
 
 impl Message {
     /// Cuts between Cap'n Proto messages so that each part has at most `most` bytes. A single message larger than
-    /// that stays whole. A message that is part of a split already stays as it is: its id may be known to the broker.
+    /// that stays whole, and so does what is compressed or a part already.
     pub fn split(self, most: usize) -> Vec<Self> {
-        if self.payload.len() <= most || self.part > 0 {
+        let is_whole = self.part == 0 && self.compression == Compression::None;
+        if self.payload.len() <= most || !is_whole {
             return vec![self];
         }
         let mut parts: Vec<Self> = Vec::new();
@@ -166,6 +173,9 @@ impl Labels {
         headers.insert(HEADER_FIRST_SEQUENCE, message.first_sequence.to_string().as_str());
         headers.insert(HEADER_LAST_SEQUENCE, message.last_sequence.to_string().as_str());
         headers.insert(HEADER_MESSAGES, message.messages.to_string().as_str());
+        if let Some(encoding) = message.compression.content_encoding() {
+            headers.insert(HEADER_CONTENT_ENCODING, encoding);
+        }
         headers
     }
 }
@@ -186,6 +196,7 @@ mod tests {
             subject: "arancini.updates.v4_192_0_2_1.64512.1_1".into(),
             router: IpAddr::from([192, 0, 2, 1]),
             payload: payload.into(),
+            compression: Compression::None,
             messages: words.len() as u32,
             first_sequence: 10,
             last_sequence: 20,
@@ -236,6 +247,7 @@ mod tests {
         let labels = Labels::new(&"c".repeat(64), u64::MAX, &"S".repeat(255), u32::MAX);
         let mut message = message(&[1]);
         message.router = IpAddr::from([0xffff; 8]);
+        message.compression = Compression::Zstd;
         (message.first_sequence, message.last_sequence, message.number) = (u64::MAX, u64::MAX, u64::MAX);
         let headers = labels.headers(&message);
         let bytes: usize = headers

@@ -8,6 +8,7 @@ pub mod connect;
 mod input;
 mod inventory;
 pub mod message;
+mod packer;
 mod publisher;
 mod reply;
 pub mod stream;

@@ -21,9 +21,10 @@ use super::connect::{Connection, connect};
 use super::input::Input;
 use super::inventory::{Doubts, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
+use super::packer::Packer;
 use super::reply::{Ack, explain_refusal, explained, judge, lost};
 use super::stream;
-use crate::settings::{NatsSettings, SidecarSettings};
+use crate::settings::{Compression, NatsSettings, SidecarSettings};
 use crate::sidecar::Hooks;
 use crate::sink::taken;
 use crate::status::{Reason, SinkStatus, Trouble};
@@ -54,6 +55,7 @@ pub(crate) async fn run(
         u32::from(arancini_schema::SCHEMA_VERSION),
     );
     let mut publisher = Publisher {
+        packer: Packer::new(settings.compression, Arc::clone(&status), hooks.clone()),
         window: Window::new(nats.window),
         labels,
         settings: nats,
@@ -91,6 +93,7 @@ struct Session {
 }
 
 struct Publisher {
+    packer: Packer,
     window: Window<Message>,
     labels: Labels,
     settings: NatsSettings,
@@ -192,8 +195,8 @@ impl Publisher {
         let mut batch = first;
         while let Some(taken_batch) = batch {
             taken(&self.status, &taken_batch);
-            for part in Message::from(taken_batch).split(self.max_payload) {
-                self.window.offer(part);
+            for message in self.packer.pack(taken_batch, self.max_payload) {
+                self.window.offer(message);
             }
             batch = if self.window.has_room() {
                 input.waiting()
@@ -248,7 +251,7 @@ impl Publisher {
                 SinkStatus::add(&self.status.batches_acknowledged, 1);
                 self.hooks.acked(message.worker, message.number);
             }
-            if message.payload.is_unique() {
+            if message.compression == Compression::None && message.payload.is_unique() {
                 self.hooks.recycle(Vec::from(message.payload));
             }
         }
@@ -291,7 +294,9 @@ impl Publisher {
         self.stream_sequence = session.stream_sequence;
         self.max_payload = session.max_payload;
         self.mark_floor();
-        self.window.cut(|message| message.split(session.max_payload));
+        let packer = &mut self.packer;
+        self.window
+            .cut(|message| packer.fit(message, session.max_payload));
         self.window.reopen(self.now_ns());
         self.release();
         info!(

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
-use async_nats::{Event, HeaderMap, jetstream};
+use async_nats::{Event, HeaderMap, HeaderValue, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::Begin;
+use crate::compression::DecompressError;
 use crate::nats::connect::{Connection, connect};
+use crate::nats::message::HEADER_CONTENT_ENCODING;
 use crate::nats::stream::missing;
-use crate::settings::NatsSettings;
+use crate::settings::{Compression, NatsSettings};
 use crate::status::{Reason, Trouble};
 
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -33,7 +35,7 @@ pub struct PublishedMessage {
     pub subject: String,
     /// Headers, see [`crate::nats::message`].
     pub headers: HeaderMap,
-    /// Cap'n Proto messages back to back.
+    /// Cap'n Proto messages back to back, decompressed.
     pub payload: Bytes,
     /// Its sequence in the stream.
     pub stream_sequence: u64,
@@ -69,7 +71,8 @@ impl StreamTail {
         Ok(tail)
     }
 
-    /// The next message; `None` at the end of the stream if it is not followed.
+    /// The next message; `None` at the end of the stream if it is not followed. After a message that can't be
+    /// decompressed this goes on with the one behind it.
     pub async fn next(&mut self) -> Result<Option<PublishedMessage>, Trouble> {
         loop {
             if self.pending == 0 && !self.options.follow {
@@ -100,10 +103,15 @@ impl StreamTail {
             self.pending = info.pending;
             self.last = Some(stream_sequence);
             let message = message.message;
+            let headers = message.headers.unwrap_or_default();
+            let encoding = headers.get(HEADER_CONTENT_ENCODING).map(HeaderValue::as_str);
+            let payload = Compression::from_content_encoding(encoding)
+                .and_then(|compression| compression.decompress(message.payload))
+                .map_err(|error| unreadable(stream_sequence, &error))?;
             return Ok(Some(PublishedMessage {
                 subject: message.subject.to_string(),
-                headers: message.headers.unwrap_or_default(),
-                payload: message.payload,
+                headers,
+                payload,
                 stream_sequence,
             }));
         }
@@ -150,4 +158,12 @@ impl StreamTail {
         self.source = Some(Source { connection, messages });
         Ok(())
     }
+}
+
+fn unreadable(stream_sequence: u64, error: &DecompressError) -> Trouble {
+    Trouble::new(
+        Reason::Other,
+        format!("message {stream_sequence} of the stream can't be read: {error}"),
+        format!("go on behind it, from sequence {}", stream_sequence + 1),
+    )
 }

@@ -11,7 +11,7 @@ use arancini_core::{Batch, BatchKind};
 use arancini_publish::framing::Frames;
 use arancini_publish::sidecar::Hooks;
 use arancini_publish::tail::{PublishedMessage, StreamTail, StreamTailOptions};
-use arancini_publish::{NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use arancini_publish::{Compression, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 
 /// Long enough for the slowest machine; a test that waits this long fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -88,6 +88,10 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(sink: SinkSettings) -> Self {
+        Self::compressed(sink, Compression::None)
+    }
+
+    pub fn compressed(sink: SinkSettings, compression: Compression) -> Self {
         let (bridge, input) = kanal::bounded(16);
         let (acked_sender, acked) = kanal::unbounded();
         let (recycle, recycled) = kanal::unbounded();
@@ -97,7 +101,11 @@ impl Rig {
             recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
             ended: None,
         };
-        let sidecar = Sidecar::spawn(SidecarSettings::new(sink), input, Arc::clone(&status), hooks).unwrap();
+        let settings = SidecarSettings {
+            compression,
+            ..SidecarSettings::new(sink)
+        };
+        let sidecar = Sidecar::spawn(settings, input, Arc::clone(&status), hooks).unwrap();
         Self {
             sidecar,
             bridge,
