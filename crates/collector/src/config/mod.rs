@@ -34,15 +34,20 @@ impl Config {
         }
     }
 
-    /// The collector's name: the configured one, else the host's.
+    /// The collector's name: the configured one, else the host's with a `-` for each character that message ids can't
+    /// hold, like the dots of a full host name.
     #[must_use]
     pub fn collector_name(&self) -> String {
-        self.collector_name
-            .clone()
-            .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok())
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "arancini".to_owned())
+        if let Some(name) = &self.collector_name {
+            return name.clone();
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = plain_name(host.trim());
+        if host.is_empty() {
+            "arancini".to_owned()
+        } else {
+            host
+        }
     }
 
     /// How many workers to start: the configured number, else one per core.
@@ -52,5 +57,27 @@ impl Config {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             workers => usize::from(workers),
         }
+    }
+}
+
+fn plain_name(host: &str) -> String {
+    host.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn a_full_host_name_makes_a_collector_name() {
+        assert_eq!(plain_name("bmp-1.example.net"), "bmp-1-example-net");
     }
 }
