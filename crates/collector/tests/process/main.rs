@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bridge;
 mod command;
 mod delivery;
 mod hostile;
+mod rules;
 mod sessions;
 mod stopping;
 mod support;

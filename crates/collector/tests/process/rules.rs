@@ -1,0 +1,88 @@
+//! The rules of the hot path as far as the worker's shell keeps them (`docs/rules.md`), judged by its source.
+
+const CONNECTION: &str = include_str!("../../src/ingest/connection.rs");
+const OUTLET: &str = include_str!("../../src/ingest/outlet.rs");
+const SIGNAL: &str = include_str!("../../src/ingest/signal.rs");
+const WORKER: &str = include_str!("../../src/ingest/worker.rs");
+
+/// A method with its body: up to the brace that closes it.
+fn method<'s>(source: &'s str, signature: &str) -> &'s str {
+    let from = source.find(signature);
+    let from = from.unwrap_or_else(|| panic!("no {signature:?}: tell this test what it is called now"));
+    let body = &source[from..];
+    &body[..body.find("\n    }\n").unwrap()]
+}
+
+/// What runs from the received bytes to the bridge, in the order it runs.
+fn way_of_a_message() -> [&'static str; 3] {
+    [
+        method(CONNECTION, "fn receive_slot("),
+        method(WORKER, "fn deliver("),
+        method(OUTLET, "pub fn push("),
+    ]
+}
+
+/// Rule 1. From the received bytes to the bridge nothing waits; around it a connection waits for bytes, for its turn, and
+/// for room on the bridge.
+#[test]
+fn nothing_waits_between_the_socket_and_the_bridge() {
+    for step in way_of_a_message() {
+        assert!(!step.contains(".await"), "{step}");
+    }
+    assert!(!CONNECTION.contains("async fn receive_slot"));
+    assert!(!WORKER.contains("async fn deliver"));
+    let receive = method(CONNECTION, "pub async fn receive(");
+    let waits: Vec<&str> = receive
+        .lines()
+        .filter(|line| line.contains(".await"))
+        .map(str::trim)
+        .collect();
+    assert_eq!(
+        waits,
+        [
+            "if let Err(error) = self.stream.readable(false).await {",
+            "worker.outlet.room().await;",
+            "worker.turnstile.pass().await;"
+        ]
+    );
+}
+
+/// Rule 1. What the way uses is the worker's own: no lock is in reach.
+#[test]
+fn no_lock_is_taken_between_the_socket_and_the_bridge() {
+    let locks = [
+        "Mutex", "RwLock", ".lock()", ".read()", ".write()", "OnceLock", "Condvar",
+    ];
+    for source in [CONNECTION, OUTLET, SIGNAL] {
+        for lock in locks {
+            assert!(!source.contains(lock), "{lock}");
+        }
+    }
+    for step in way_of_a_message() {
+        for shared in ["admission", "owners", "mailboxes", "context"] {
+            assert!(!step.contains(shared), "{shared} in {step}");
+        }
+    }
+}
+
+/// Rule 4. Counters are fields of this worker.
+#[test]
+fn no_metric_is_looked_up_on_the_way() {
+    for step in way_of_a_message() {
+        for lookup in [
+            "metrics",
+            "prometheus",
+            "label",
+            "HashMap",
+            "BTreeMap",
+            "format!",
+            "get(\"",
+        ] {
+            assert!(!step.contains(lookup), "{lookup} in {step}");
+        }
+        // In words only when the session ends.
+        let words = step.lines().filter(|line| line.contains("to_string()"));
+        assert!(words.into_iter().all(|line| line.contains("Err(")), "{step}");
+    }
+    assert!(method(CONNECTION, "fn receive_slot(").contains("worker.load.receive_calls.add(1)"));
+}
