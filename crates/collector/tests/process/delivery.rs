@@ -50,8 +50,8 @@ fn is_exact(scenario: &Scenario) {
     let (stored, reference) = (stored.of(1), reference.of(1));
     for (stored, reference) in stored.into_iter().zip(reference) {
         assert_eq!(
-            (&stored.route, stored.announced, stored.fingerprint),
-            (&reference.route, reference.announced, reference.fingerprint)
+            (&stored.route, stored.announced, &stored.as_path),
+            (&reference.route, reference.announced, &reference.as_path)
         );
     }
 }
