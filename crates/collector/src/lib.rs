@@ -6,6 +6,7 @@ pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod ingest;
 pub mod offline;
 pub mod replay;

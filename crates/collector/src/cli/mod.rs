@@ -4,6 +4,7 @@ pub mod bench;
 pub mod config;
 pub mod decode;
 pub mod demo;
+pub mod doctor;
 mod log;
 pub mod replay;
 pub mod run;
@@ -55,6 +56,8 @@ pub enum Command {
     Bench(bench::BenchArgs),
     /// Create, check or show the JetStream stream.
     Stream(stream::StreamArgs),
+    /// Check this host: io_uring, limits, cores, network cards, kernel settings.
+    Doctor(doctor::DoctorArgs),
     /// Check, show or explain the configuration.
     Config(config::ConfigArgs),
 }
@@ -77,6 +80,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
         Command::Bench(args) => bench::run(file, &args),
         Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
+        Command::Doctor(args) if args.print_sysctl => doctor::print_sysctl(),
+        Command::Doctor(args) => with_config(file, &[], |config| doctor::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),
     }
 }

@@ -99,6 +99,8 @@ pub fn run(config: Config) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return super::fail(format_args!("signals can't be caught: {error}")),
     };
+    crate::doctor::raise_open_files();
+    super::doctor::warn_of_failures(&config);
     let collector = match Collector::start(&config) {
         Ok(collector) => collector,
         Err(error) => return super::fail(format_args!("{error}")),
