@@ -58,12 +58,14 @@ fn a_self_started_collector_is_measured_and_its_work_is_judged() {
 fn the_streams_can_be_written_to_files() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
-    let output = bench(&["--routers", "2", "--prefixes", "10", "--write", path]);
+    let output = bench(&["--routers", "2", "--prefixes", "10", "--write", path, "--json"]);
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    let load: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(load["elements"], 2 * 4 * (10 + 2));
     for name in ["127.0.1.1.bmp", "127.0.1.2.bmp"] {
         let stream = std::fs::read(directory.path().join(name)).unwrap();
         // BMP version 3, and an Initiation first.

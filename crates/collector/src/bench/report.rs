@@ -107,7 +107,6 @@ impl<'a> Report<'a> {
     /// One object with everything: what was sent, where, each run, and the spread of each figure.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let load = &self.load.settings;
         let runs: Vec<Value> = self.runs.iter().map(run_json).collect();
         let mut spreads = serde_json::Map::new();
         for (name, _, read, _) in FIGURES {
@@ -120,17 +119,7 @@ impl<'a> Report<'a> {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "machine": {"cpu": self.machine.cpu, "cores": self.machine.cores, "kernel": self.machine.kernel},
-            "load": {
-                "routers": load.routers,
-                "peers": load.peers,
-                "prefixes": load.prefixes,
-                "prefixes_per_update": load.prefixes_per_update,
-                "ipv6_percent": load.ipv6_percent,
-                "churn_rounds": load.churn_rounds,
-                "seed": load.seed,
-                "elements": self.load.wanted.elements,
-                "bytes": self.load.bytes(),
-            },
+            "load": self.load.to_json(),
             "runs": runs,
             "figures": spreads,
         })
@@ -187,12 +176,34 @@ impl fmt::Display for Report<'_> {
     }
 }
 
+impl Load {
+    /// What it was made from, and what must come of it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let load = &self.settings;
+        json!({
+            "routers": load.routers,
+            "peers": load.peers,
+            "prefixes": load.prefixes,
+            "prefixes_per_update": load.prefixes_per_update,
+            "ipv6_percent": load.ipv6_percent,
+            "churn_rounds": load.churn_rounds,
+            "seed": load.seed,
+            "bytes": self.bytes(),
+            "messages": self.wanted.messages,
+            "elements": self.wanted.elements,
+            "emitted": self.wanted.emitted,
+            "routes": self.wanted.routes,
+        })
+    }
+}
+
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let load = &self.settings;
         write!(
             f,
-            "{} routers × {} peers × {} prefixes, {} % IPv6, {} prefixes per UPDATE, {} rounds of churn, seed {}: \
+            "{} × {} × {} (routers × peers × prefixes), {} % IPv6, prefixes per UPDATE {}, rounds of churn {}, seed {}: \
              {} elements in {} messages, {:.1} MB",
             load.routers,
             load.peers,

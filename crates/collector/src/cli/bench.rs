@@ -79,7 +79,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "PID", requires = "to")]
     pub pid: Option<u32>,
     /// Only write the streams to files, one a router, named after its source address.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "runs", "json"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "runs"])]
     pub write: Option<PathBuf>,
     /// Print one JSON object and nothing else.
     #[arg(long)]
@@ -113,10 +113,15 @@ pub fn run(config: Option<&Path>, args: &BenchArgs) -> ExitCode {
     }
     let load = args.load().make();
     if let Some(directory) = &args.write {
-        return match load.write(directory) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => super::fail(format_args!("{} can't be written: {error}", directory.display())),
-        };
+        if let Err(error) = load.write(directory) {
+            return super::fail(format_args!("{} can't be written: {error}", directory.display()));
+        }
+        if args.json {
+            println!("{:#}", load.to_json());
+        } else {
+            println!("{load}");
+        }
+        return ExitCode::SUCCESS;
     }
     let scratch = std::env::temp_dir().join(format!("arancini-bench-{}", std::process::id()));
     let report = args.measure_all(config, &load, &scratch);
