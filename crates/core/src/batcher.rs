@@ -213,6 +213,12 @@ impl Batcher {
         !self.closed.is_empty()
     }
 
+    /// Bytes in open batches.
+    #[must_use]
+    pub const fn open_bytes(&self) -> usize {
+        self.open_bytes
+    }
+
     /// Gives a buffer back for reuse.
     pub fn recycle(&mut self, mut buffer: Vec<u8>) {
         if self.pool.len() < POOL_BUFFERS && buffer.capacity() <= 4 * self.settings.max_bytes {

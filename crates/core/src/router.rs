@@ -1,6 +1,6 @@
 //! A router: its session, its peers, and where its messages go.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use arancini_schema::subject;
@@ -57,14 +57,15 @@ pub struct Router {
     /// The peer of the last per-peer header, whose first bytes these are.
     last_header: [u8; HEADER_IDENTITY_BYTES],
     last_peer: Option<usize>,
-    subjects: HashMap<SubjectKey, SubjectId>,
+    /// In an order of their own, for batches that close together.
+    subjects: BTreeMap<SubjectKey, SubjectId>,
     /// Stale routes it had announced again when that was last looked at, and when they last became more.
     repeated: u64,
     repeated_ns: u64,
 }
 
 /// What a subject of a router depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SubjectKey {
     Updates(u32, AfiSafi),
     Peers(u32),
@@ -96,7 +97,7 @@ impl SubjectKey {
 }
 
 impl Router {
-    pub(crate) fn new(id: IpAddr, unix_ns: u64) -> Self {
+    pub(crate) fn new(id: IpAddr, sequence: u64) -> Self {
         let address = match id {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
@@ -112,11 +113,11 @@ impl Router {
             malformed: 0,
             address,
             session: None,
-            sequence: unix_ns,
+            sequence,
             lookup: HashMap::new(),
             last_header: [0; HEADER_IDENTITY_BYTES],
             last_peer: None,
-            subjects: HashMap::new(),
+            subjects: BTreeMap::new(),
             repeated: 0,
             repeated_ns: 0,
         }
@@ -163,7 +164,7 @@ impl Router {
 
     /// Gives all subjects back to the batcher.
     pub(crate) fn release_subjects(&mut self, batcher: &mut Batcher) {
-        for (_, subject) in self.subjects.drain() {
+        for subject in std::mem::take(&mut self.subjects).into_values() {
             batcher.release(subject);
         }
     }

@@ -4,7 +4,7 @@
 //! Everything between happens here, in one synchronous call chain. Work that could take long (withdrawing a table)
 //! waits in a queue and is done in slices between calls ([`Shard::sweep`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -69,9 +69,12 @@ struct Session {
 /// One worker's routers and everything that becomes of them.
 pub struct Shard {
     emitter: Emitter,
-    routers: HashMap<IpAddr, Router>,
+    /// In an order of their own: the same calls give the same batches, on every run.
+    routers: BTreeMap<IpAddr, Router>,
     sessions: HashMap<SessionId, Session>,
     last_session: u64,
+    /// No forgotten router got a sequence above this. Who returns goes on above it, though the wall clock was set back.
+    sequence_floor: u64,
     doomed: VecDeque<DoomedTable>,
     /// Routers dropped since [`Self::take_forgotten`] was last asked.
     forgotten: Vec<IpAddr>,
@@ -95,9 +98,10 @@ impl Shard {
         };
         Self {
             emitter,
-            routers: HashMap::new(),
+            routers: BTreeMap::new(),
             sessions: HashMap::new(),
             last_session: 0,
+            sequence_floor: 0,
             doomed: VecDeque::new(),
             forgotten: Vec::new(),
             life_check_ns: None,
@@ -119,7 +123,7 @@ impl Shard {
         let state = self
             .routers
             .entry(router)
-            .or_insert_with(|| Router::new(router, now.unix_ns));
+            .or_insert_with(|| Router::new(router, now.unix_ns.max(self.sequence_floor)));
         state.life = RouterLife::Up;
         state.session = Some(id);
         state.port = port;
@@ -282,6 +286,12 @@ impl Shard {
         Some(batch)
     }
 
+    /// Bytes in batches that are open still.
+    #[must_use]
+    pub const fn open_batch_bytes(&self) -> usize {
+        self.emitter.batcher.open_bytes()
+    }
+
     /// Gives the buffer of a published batch back.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
         self.emitter.batcher.recycle(buffer);
@@ -368,6 +378,7 @@ impl Shard {
 
     fn forget(&mut self, id: IpAddr) {
         if let Some(mut router) = self.routers.remove(&id) {
+            self.sequence_floor = self.sequence_floor.max(router.sequence);
             router.release_subjects(&mut self.emitter.batcher);
             // Tables that are swept empty may still be queued; a router of this address that comes later has others.
             self.doomed.retain(|table| table.router != id);

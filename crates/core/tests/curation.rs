@@ -212,6 +212,28 @@ fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
     }
 }
 
+/// Its sequence goes on where it was, whatever the wall clock says by then (found by the simulator, seed 41).
+#[test]
+fn a_router_that_returns_after_the_wall_clock_was_set_back_goes_on_above_its_last_sequence() {
+    let routes = Routes {
+        peer: 0,
+        post: false,
+        kind: Kind::V4,
+        start: 0,
+        count: 10,
+    };
+    let mut world = World::new();
+    world.take(0, &Step::Announce(routes, 0));
+    world.take(0, &Step::Deliver(usize::MAX));
+    world.take(0, &Step::Lose);
+    world.take(0, &Step::Wait(400));
+    world.harness.published();
+    assert!(world.harness.shard.router(router(1)).is_none(), "forgotten");
+    world.harness.now.unix_ns -= 3600 * SECOND;
+    world.take(0, &Step::Connect(true));
+    world.settle();
+}
+
 /// Of each peer and family, plain and with path identifiers: what is not there again is withdrawn, by End-of-RIB or
 /// after a quiet period.
 #[test]
