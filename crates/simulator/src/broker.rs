@@ -1,0 +1,314 @@
+//! A broker as JetStream is one: stores what is published, in order of arrival, acknowledges it, drops doubles by
+//! message id for a while. And goes away in every way a server can.
+//!
+//! What is acknowledged stays. What was published and not acknowledged may be stored or not: a connection that ends
+//! leaves bytes with the server which it may still work through later, even while a new connection is there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use arancini_core::window::MessageId;
+use arancini_generate::Random;
+
+use crate::publisher::{Id, Message};
+
+/// How long the broker remembers message ids; the collector's default `duplicate_window`.
+const DUPLICATE_WINDOW_NS: u64 = 120 * 1_000_000_000;
+/// The longest a server works on what an ended connection left. Far below the window of ids, as TCP's own timeouts are.
+const LEFT_BEHIND_NS: u64 = 10 * 1_000_000_000;
+
+/// Names a connection; never used twice.
+pub type LinkId = u64;
+
+/// A message of the stream.
+#[derive(Debug)]
+pub struct Stored {
+    /// What was published.
+    pub message: Rc<Message>,
+}
+
+/// What the broker answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Stored at this sequence of the stream, or there already.
+    Stored(u64),
+    /// Not taken.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Sent {
+    due_ns: u64,
+    token: MessageId,
+    message: Rc<Message>,
+}
+
+#[derive(Debug)]
+struct Link {
+    id: LinkId,
+    /// The client is still there.
+    open: bool,
+    inbound: VecDeque<Sent>,
+    /// Answers on their way, with their due time.
+    answers: VecDeque<(u64, MessageId, Answer)>,
+    /// Answers to come that get lost; the connection goes with them.
+    deaf: bool,
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct Broker {
+    /// The stream.
+    pub stream: Vec<Stored>,
+    /// Messages refused so far.
+    pub refusals: u64,
+    /// Doubles dropped so far.
+    pub doubles: u64,
+    ids: BTreeMap<Id, (u64, u64)>,
+    links: Vec<Link>,
+    last_link: LinkId,
+    down_until_ns: u64,
+    frozen_until_ns: u64,
+    refuse_next: u32,
+    latency_ns: u64,
+    drops_doubles: bool,
+    /// Largest payload it takes.
+    max_payload: usize,
+}
+
+impl Broker {
+    /// An empty stream.
+    #[must_use]
+    pub fn new(latency_ns: u64, drops_doubles: bool) -> Self {
+        Self {
+            stream: Vec::new(),
+            refusals: 0,
+            doubles: 0,
+            ids: BTreeMap::new(),
+            links: Vec::new(),
+            last_link: 0,
+            down_until_ns: 0,
+            frozen_until_ns: 0,
+            refuse_next: 0,
+            latency_ns,
+            drops_doubles,
+            max_payload: usize::MAX,
+        }
+    }
+
+    /// A new connection, if the broker is there.
+    pub fn connect(&mut self, now_ns: u64) -> Option<LinkId> {
+        if now_ns < self.down_until_ns || now_ns < self.frozen_until_ns {
+            return None;
+        }
+        self.last_link += 1;
+        self.links.push(Link {
+            id: self.last_link,
+            open: true,
+            inbound: VecDeque::new(),
+            answers: VecDeque::new(),
+            deaf: false,
+        });
+        Some(self.last_link)
+    }
+
+    /// Whether the connection still stands.
+    #[must_use]
+    pub fn stands(&self, link: LinkId) -> bool {
+        self.links.iter().any(|each| each.id == link && each.open)
+    }
+
+    /// The client drops a connection. What it sent may still be read, now or later, from any place of it on nothing.
+    pub fn drop_link(&mut self, link: LinkId, now_ns: u64, random: &mut Random) {
+        let frozen_until_ns = self.frozen_until_ns;
+        if let Some(each) = self.links.iter_mut().find(|each| each.id == link) {
+            leave_behind(each, now_ns.max(frozen_until_ns), random);
+        }
+    }
+
+    /// Hands a message to the broker.
+    pub fn publish(&mut self, link: LinkId, token: MessageId, message: Rc<Message>, now_ns: u64) {
+        let due_ns = now_ns + self.latency_ns;
+        if let Some(each) = self.links.iter_mut().find(|each| each.id == link && each.open) {
+            each.inbound.push_back(Sent {
+                due_ns,
+                token,
+                message,
+            });
+        }
+    }
+
+    /// Messages that a connection holds and the broker has not read.
+    #[must_use]
+    pub fn unread(&self, link: LinkId) -> usize {
+        self.links
+            .iter()
+            .find(|each| each.id == link)
+            .map_or(0, |each| each.inbound.len())
+    }
+
+    /// The next answer that has arrived.
+    pub fn answer(&mut self, link: LinkId, now_ns: u64) -> Option<(MessageId, Answer)> {
+        let each = self.links.iter_mut().find(|each| each.id == link && each.open)?;
+        if each.answers.front()?.0 > now_ns {
+            return None;
+        }
+        let (_, token, answer) = each.answers.pop_front()?;
+        Some((token, answer))
+    }
+
+    /// When something is to be done next.
+    #[must_use]
+    pub fn due_ns(&self) -> Option<u64> {
+        let inbound = self.links.iter().filter_map(|each| each.inbound.front());
+        let inbound = inbound.map(|sent| sent.due_ns.max(self.frozen_until_ns)).min();
+        let answers = self.links.iter().filter_map(|each| each.answers.front());
+        let answers = answers.map(|(due_ns, ..)| *due_ns).min();
+        match (inbound, answers) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Reads what has arrived, connections taking turns as chance has it.
+    pub fn work(&mut self, now_ns: u64, random: &mut Random) {
+        if now_ns < self.frozen_until_ns {
+            return;
+        }
+        loop {
+            let ready = |link: &Link| link.inbound.front().is_some_and(|sent| sent.due_ns <= now_ns);
+            let count = self.links.iter().filter(|link| ready(link)).count();
+            if count == 0 {
+                break;
+            }
+            let turn = random.below(count as u32) as usize;
+            let Some(index) = (0..self.links.len())
+                .filter(|&index| self.links.get(index).is_some_and(ready))
+                .nth(turn)
+            else {
+                break;
+            };
+            self.read(index, now_ns);
+        }
+        self.links.retain(|link| link.open || !link.inbound.is_empty());
+    }
+
+    fn read(&mut self, index: usize, now_ns: u64) {
+        let Some(link) = self.links.get_mut(index) else {
+            return;
+        };
+        let Some(Sent { token, message, .. }) = link.inbound.pop_front() else {
+            return;
+        };
+        let known = self.ids.get(&message.id).copied();
+        let remembered = known.filter(|(at_ns, _)| now_ns.saturating_sub(*at_ns) <= DUPLICATE_WINDOW_NS);
+        let answer = if self.refuse_next > 0 {
+            self.refuse_next -= 1;
+            self.refusals += 1;
+            Answer::Refused
+        } else if let Some((_, sequence)) = remembered.filter(|_| self.drops_doubles) {
+            self.doubles += 1;
+            Answer::Stored(sequence)
+        } else {
+            let sequence = self.stream.len() as u64 + 1;
+            self.ids.insert(message.id, (now_ns, sequence));
+            self.stream.push(Stored { message });
+            Answer::Stored(sequence)
+        };
+        if link.open && !link.deaf {
+            link.answers.push_back((now_ns + self.latency_ns, token, answer));
+        }
+    }
+
+    /// The ids of the messages behind this stream sequence.
+    pub fn ids_behind(&self, floor: u64) -> impl Iterator<Item = Id> + '_ {
+        let floor = usize::try_from(floor).unwrap_or(usize::MAX);
+        self.stream.iter().skip(floor).map(|stored| stored.message.id)
+    }
+
+    /// Largest payload it takes at the moment.
+    #[must_use]
+    pub const fn max_payload(&self) -> usize {
+        self.max_payload
+    }
+
+    /// All connections break.
+    pub fn disconnect(&mut self, now_ns: u64, random: &mut Random) {
+        let at_ns = now_ns.max(self.frozen_until_ns);
+        for link in &mut self.links {
+            leave_behind(link, at_ns, random);
+        }
+    }
+
+    /// The server dies, with whatever it had read or not of each connection, and comes back later, with another limit
+    /// on payloads.
+    pub fn kill(&mut self, now_ns: u64, back_ns: u64, max_payload: usize, random: &mut Random) {
+        for index in 0..self.links.len() {
+            let unread = self.links.get(index).map_or(0, |link| link.inbound.len());
+            let reads = random.below(unread as u32 + 1);
+            for _ in 0..reads {
+                self.read(index, now_ns);
+            }
+        }
+        self.links.clear();
+        self.down_until_ns = now_ns + back_ns;
+        self.frozen_until_ns = 0;
+        self.max_payload = max_payload;
+    }
+
+    /// The server stands still for a while (SIGSTOP, a stalled disk).
+    pub fn freeze(&mut self, until_ns: u64) {
+        self.frozen_until_ns = self.frozen_until_ns.max(until_ns);
+    }
+
+    /// The next messages are refused.
+    pub const fn refuse(&mut self, count: u32) {
+        self.refuse_next = count;
+    }
+
+    /// Answers of the present connections get lost from now on.
+    pub fn lose_answers(&mut self) {
+        for link in &mut self.links {
+            link.deaf = true;
+            link.answers.clear();
+        }
+    }
+
+    /// From now on everything takes this long each way.
+    pub const fn set_latency(&mut self, latency_ns: u64) {
+        self.latency_ns = latency_ns;
+    }
+
+    /// Everything is well again.
+    pub fn heal(&mut self) {
+        self.down_until_ns = 0;
+        self.frozen_until_ns = 0;
+        self.refuse_next = 0;
+        self.latency_ns = 1_000_000;
+    }
+
+    /// Messages that nobody has read yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.links.iter().map(|link| link.inbound.len()).sum()
+    }
+}
+
+/// The end of a connection: some of what the client wrote has reached the server, the rest never will.
+fn leave_behind(link: &mut Link, now_ns: u64, random: &mut Random) {
+    if !link.open {
+        return;
+    }
+    link.open = false;
+    link.answers.clear();
+    let arrived = random.below(link.inbound.len() as u32 + 1) as usize;
+    link.inbound.truncate(arrived);
+    let later_ns = match random.below(3) {
+        0 => 0,
+        1 => u64::from(random.below(200)) * 1_000_000,
+        _ => random.next_u64() % LEFT_BEHIND_NS,
+    };
+    for sent in &mut link.inbound {
+        sent.due_ns = sent.due_ns.max(now_ns + later_ns);
+    }
+}

@@ -1,0 +1,35 @@
+//! Safeguards that can be taken out, to see that the simulator misses them.
+//!
+//! Each is taken out around the core, never in it: what is tested is what ships.
+
+/// A safeguard taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Fault {
+    /// Stale routes are never withdrawn: neither End-of-RIB nor time makes a dump complete, a lost router is kept.
+    StaleSweep,
+    /// Events overtake the updates before them.
+    EventBarrier,
+    /// What is sent again after a disconnect goes out in another order.
+    OrderedResend,
+    /// The broker knows no message ids: doubles stay.
+    MessageId,
+    /// After a disconnect the stream is not asked what it has; only the broker's memory of ids is left.
+    Inventory,
+    /// A message counts as stored once it is sent.
+    Acknowledgement,
+    /// Identical announcements and needless withdraws go through.
+    Curation,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::StaleSweep,
+        Self::EventBarrier,
+        Self::OrderedResend,
+        Self::MessageId,
+        Self::Inventory,
+        Self::Acknowledgement,
+        Self::Curation,
+    ];
+}

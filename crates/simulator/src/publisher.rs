@@ -1,0 +1,335 @@
+//! What `arancini-publish` does around the window, without its I/O.
+//!
+//! The same steps in the same order as its `nats::publisher`: take from the bridge while there is room, publish, hear,
+//! release; on a lost connection, a refusal or silence close the window, pause, connect a fresh client, ask the stream
+//! for what is in doubt behind a floor, cut what is too large, open the window again.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arancini_core::window::{Limits, MessageId, Outgoing, Verdict, Window};
+use arancini_core::{Batch, BatchKind};
+use arancini_generate::Random;
+use arancini_schema::decode::message_length;
+
+use crate::broker::{Answer, Broker, LinkId};
+use crate::fault::Fault;
+
+/// How often deadlines are looked at. The real one looks every 50 ms; what counts is that somebody does.
+const TICK_NS: u64 = 500_000_000;
+/// Longest pause before another attempt to connect.
+const MAX_BACKOFF_NS: u64 = 2_000_000_000;
+/// Times at which the stream's place is noted lie this far apart.
+const FLOOR_RESOLUTION_NS: u64 = 50_000_000;
+
+/// A message id: worker, number of the batch, part of it.
+pub type Id = (u16, u64, u32);
+
+/// A batch or a part of one.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What the broker drops doubles by.
+    pub id: Id,
+    /// What it carries.
+    pub kind: BatchKind,
+    /// Its subject.
+    pub subject: Arc<str>,
+    /// Its router.
+    pub router: IpAddr,
+    /// Cap'n Proto messages.
+    pub payload: Rc<Vec<u8>>,
+    /// How many.
+    pub messages: u32,
+    /// Sequence of the first.
+    pub first_sequence: u64,
+    /// Sequence of the last.
+    pub last_sequence: u64,
+}
+
+impl Message {
+    fn of(batch: Batch) -> Self {
+        Self {
+            id: (batch.worker, batch.number, 0),
+            kind: batch.kind,
+            subject: batch.subject,
+            router: batch.router,
+            payload: Rc::new(batch.payload),
+            messages: batch.messages,
+            first_sequence: batch.first_sequence,
+            last_sequence: batch.last_sequence,
+        }
+    }
+}
+
+/// The window's item: shared with the broker.
+#[derive(Debug)]
+struct Held(Rc<Message>);
+
+impl Outgoing for Held {
+    fn bytes(&self) -> usize {
+        self.0.payload.len()
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Client {
+    None { next_attempt_ns: u64 },
+    Connected(LinkId),
+}
+
+/// The publisher.
+#[derive(Debug)]
+pub struct Publisher {
+    window: Window<Held>,
+    limits: Limits,
+    client: Client,
+    failures: u32,
+    floors: VecDeque<(u64, u64)>,
+    stream_sequence: u64,
+    next_tick_ns: u64,
+    /// Largest payload that the last server took.
+    max_payload: usize,
+    /// Messages that a connection takes before it makes the writer wait.
+    socket_messages: usize,
+    fault: Option<Fault>,
+    /// With [`Fault::OrderedResend`]: a message that has to wait for its successor.
+    put_off: Option<(MessageId, Rc<Message>)>,
+    /// Bytes that were in the window when it took more, and what may be there.
+    pub excess: Option<(usize, usize)>,
+    /// Messages that were sent again.
+    pub resent: u64,
+}
+
+impl Publisher {
+    /// Without a connection.
+    #[must_use]
+    pub fn new(limits: Limits, socket_messages: usize, fault: Option<Fault>) -> Self {
+        Self {
+            window: Window::new(limits),
+            limits,
+            client: Client::None { next_attempt_ns: 0 },
+            failures: 0,
+            floors: VecDeque::new(),
+            stream_sequence: 0,
+            next_tick_ns: 0,
+            max_payload: 1 << 20,
+            socket_messages,
+            fault,
+            put_off: None,
+            excess: None,
+            resent: 0,
+        }
+    }
+
+    /// Messages in the window.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.window.len()
+    }
+
+    /// Whether it would take another batch.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.window.has_room()
+    }
+
+    /// When it has to be visited next, beside the broker's answers.
+    #[must_use]
+    pub fn due_ns(&self) -> Option<u64> {
+        match self.client {
+            Client::None { next_attempt_ns } => Some(next_attempt_ns),
+            Client::Connected(_) => (!self.window.is_empty()).then_some(self.next_tick_ns),
+        }
+    }
+
+    /// One turn of its loop.
+    pub fn turn(
+        &mut self,
+        bridge: &mut VecDeque<Batch>,
+        broker: &mut Broker,
+        now_ns: u64,
+        random: &mut Random,
+    ) {
+        if now_ns >= self.next_tick_ns {
+            self.next_tick_ns = now_ns + TICK_NS;
+        }
+        self.take(bridge);
+        match self.client {
+            Client::None { next_attempt_ns } if now_ns >= next_attempt_ns => self.connect(broker, now_ns),
+            Client::None { .. } => {}
+            Client::Connected(link) if !broker.stands(link) => self.lost(broker, link, now_ns, random),
+            Client::Connected(_) => {}
+        }
+        if let Client::Connected(link) = self.client {
+            self.serve(link, broker, now_ns, random);
+        }
+        self.take(bridge);
+    }
+
+    /// Takes batches from the bridge while the window has room.
+    fn take(&mut self, bridge: &mut VecDeque<Batch>) {
+        while self.window.has_room() {
+            let Some(batch) = bridge.pop_front() else { break };
+            let before = self.window.bytes();
+            for part in split(Rc::new(Message::of(batch)), self.max_payload) {
+                self.window.offer(Held(part));
+            }
+            // One batch may go beyond, in as many parts as it has.
+            if before >= self.limits.max_bytes && before > 0 {
+                self.excess = Some((before, self.limits.max_bytes));
+            }
+        }
+    }
+
+    /// A fresh client: settle what was in doubt, cut what is too large, open the window.
+    fn connect(&mut self, broker: &mut Broker, now_ns: u64) {
+        let Some(link) = broker.connect(now_ns) else {
+            self.pause(now_ns);
+            return;
+        };
+        let oldest = self.window.in_doubt().map(|doubt| doubt.first_sent_ns).min();
+        if let Some(oldest) = oldest
+            && self.fault != Some(Fault::Inventory)
+        {
+            let stored: BTreeSet<Id> = broker.ids_behind(self.floor_of(oldest)).collect();
+            let in_doubt = self.window.in_doubt();
+            let found: Vec<MessageId> = in_doubt
+                .filter(|doubt| stored.contains(&doubt.item.0.id))
+                .map(|doubt| doubt.id)
+                .collect();
+            for id in found {
+                self.window.found_stored(id);
+            }
+        }
+        let stream_sequence = broker.stream.len() as u64;
+        if stream_sequence < self.stream_sequence {
+            self.floors.clear();
+        }
+        self.stream_sequence = stream_sequence;
+        self.max_payload = broker.max_payload();
+        self.mark_floor(now_ns);
+        let most = self.max_payload;
+        self.window
+            .cut(|Held(message)| split(message, most).into_iter().map(Held).collect());
+        self.window.reopen(now_ns);
+        self.client = Client::Connected(link);
+        self.release(now_ns);
+    }
+
+    fn serve(&mut self, link: LinkId, broker: &mut Broker, now_ns: u64, random: &mut Random) {
+        while let Some((token, answer)) = broker.answer(link, now_ns) {
+            match answer {
+                Answer::Stored(sequence) => {
+                    self.stream_sequence = self.stream_sequence.max(sequence);
+                    self.window.acknowledged(token, now_ns);
+                    self.failures = 0;
+                }
+                Answer::Refused => self.window.refused(token),
+            }
+        }
+        while broker.unread(link) < self.socket_messages
+            && let Some((token, Held(message))) = self.window.next_to_publish()
+        {
+            let message = Rc::clone(message);
+            let resent = self.window.published(token, now_ns);
+            self.resent += u64::from(resent);
+            if resent && self.fault == Some(Fault::OrderedResend) && self.put_off.is_none() {
+                self.put_off = Some((token, message));
+                continue;
+            }
+            broker.publish(link, token, message, now_ns);
+            if let Some((token, message)) = self.put_off.take() {
+                broker.publish(link, token, message, now_ns);
+            }
+            if self.fault == Some(Fault::Acknowledgement) {
+                self.window.acknowledged(token, now_ns);
+            }
+        }
+        if let Some((token, message)) = self.put_off.take() {
+            broker.publish(link, token, message, now_ns);
+        }
+        self.release(now_ns);
+        if self.window.verdict(now_ns) != Verdict::Fine {
+            self.lost(broker, link, now_ns, random);
+        }
+    }
+
+    /// Lets go of what is stored.
+    fn release(&mut self, now_ns: u64) {
+        let mut any = false;
+        while self.window.take_acknowledged().is_some() {
+            any = true;
+        }
+        if any {
+            self.mark_floor(now_ns);
+        }
+    }
+
+    fn lost(&mut self, broker: &mut Broker, link: LinkId, now_ns: u64, random: &mut Random) {
+        broker.drop_link(link, now_ns, random);
+        self.window.close();
+        self.pause(now_ns);
+    }
+
+    fn pause(&mut self, now_ns: u64) {
+        self.failures = self.failures.saturating_add(1);
+        let pause = (MAX_BACKOFF_NS / 20) << (self.failures - 1).min(10);
+        self.client = Client::None {
+            next_attempt_ns: now_ns + pause.min(MAX_BACKOFF_NS),
+        };
+    }
+
+    /// Notes where the stream is, as finely as needed and no further back than the oldest doubt.
+    fn mark_floor(&mut self, now_ns: u64) {
+        let newest = self.floors.back();
+        if newest.is_some_and(|(at_ns, _)| now_ns < at_ns + FLOOR_RESOLUTION_NS) {
+            return;
+        }
+        self.floors.push_back((now_ns, self.stream_sequence));
+        let oldest = self.window.in_doubt().next().map(|doubt| doubt.first_sent_ns);
+        let needed = oldest.unwrap_or(now_ns);
+        while self.floors.get(1).is_some_and(|(at_ns, _)| *at_ns <= needed) {
+            self.floors.pop_front();
+        }
+    }
+
+    fn floor_of(&self, first_sent_ns: u64) -> u64 {
+        let before = self
+            .floors
+            .iter()
+            .take_while(|(at_ns, _)| *at_ns <= first_sent_ns);
+        before.last().map_or(0, |(_, sequence)| *sequence)
+    }
+}
+
+/// Cuts between Cap'n Proto messages so that each part has at most `most` bytes; a single message larger than that
+/// stays whole, and so does what is a part already: the broker may know its id.
+fn split(message: Rc<Message>, most: usize) -> Vec<Rc<Message>> {
+    if message.payload.len() <= most || message.id.2 > 0 {
+        return vec![message];
+    }
+    let mut parts = Vec::new();
+    let (mut start, mut end, mut count) = (0, 0, 0);
+    let mut push = |from: usize, to: usize, messages: u32| {
+        let (worker, number, _) = message.id;
+        parts.push(Rc::new(Message {
+            id: (worker, number, parts.len() as u32 + 1),
+            payload: Rc::new(message.payload.get(from..to).unwrap_or_default().to_vec()),
+            messages,
+            ..(*message).clone()
+        }));
+    };
+    while let Some(rest) = message.payload.get(end..).filter(|rest| !rest.is_empty()) {
+        let length = message_length(rest).unwrap_or(rest.len());
+        if end > start && end + length - start > most {
+            push(start, end, count);
+            (start, count) = (end, 0);
+        }
+        end += length;
+        count += 1;
+    }
+    push(start, end, count);
+    if parts.len() == 1 { vec![message] } else { parts }
+}

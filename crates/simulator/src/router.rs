@@ -1,0 +1,277 @@
+//! A router that lives its life: what it holds, and the bytes it sends of it.
+//!
+//! It is right about its own tables whatever happens to its sessions: what it says while no connection is there is
+//! lost, and the next session begins with all it holds. Some routers are odd in ways that real ones are: peers without
+//! Peer Up, no End-of-RIB, Peer Up sent twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use arancini_generate::{
+    AddPathMode, Open, Peer, PeerDown, Statistic, end_of_rib, initiation, peer_down, peer_up,
+    route_monitoring, statistics_report,
+};
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
+
+use crate::consumer::TableKey;
+use crate::routes::{self, Kind, Number, RouteKey, Value, Version};
+
+/// Peers of a router.
+pub const PEERS: usize = 5;
+/// The peer that sends several paths for a prefix of IPv4.
+const ADD_PATH: usize = 1;
+/// The peer in a VRF, with the address of the first.
+const VRF: usize = 3;
+/// The Loc-RIB, of which no Peer Up is ever sent.
+const LOC_RIB: usize = 4;
+
+/// A table of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableId {
+    /// Whose.
+    pub peer: usize,
+    /// After policy; means nothing for the Loc-RIB.
+    pub post: bool,
+    /// Which family.
+    pub kind: Kind,
+}
+
+impl TableId {
+    const fn view(self) -> RibView {
+        match (self.peer, self.post) {
+            (LOC_RIB, _) => RibView::LocRib,
+            (_, true) => RibView::AdjRibInPost,
+            (_, false) => RibView::AdjRibInPre,
+        }
+    }
+
+    const fn in_order(self) -> Self {
+        Self {
+            post: self.post && self.peer != LOC_RIB,
+            ..self
+        }
+    }
+
+    const fn has_paths(self) -> bool {
+        self.peer == ADD_PATH && matches!(self.kind, Kind::V4)
+    }
+
+    fn header(self) -> Peer {
+        header(self.peer).in_view(self.view())
+    }
+}
+
+/// A router and what it holds.
+#[derive(Debug)]
+pub struct Router {
+    /// Its address.
+    pub address: IpAddr,
+    /// It sends no Peer Up for the peer in the VRF.
+    odd: bool,
+    up: BTreeSet<usize>,
+    tables: BTreeMap<TableId, BTreeMap<Number, Version>>,
+    /// Peer Ups sent: each tells of another BGP session.
+    bgp_sessions: u16,
+}
+
+impl Router {
+    /// A router without routes, all of its peers up.
+    #[must_use]
+    pub fn new(number: u8, odd: bool) -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
+            odd,
+            up: (0..PEERS).collect(),
+            tables: BTreeMap::new(),
+            bgp_sessions: 0,
+        }
+    }
+
+    /// Takes these routes into a table; `damaged` ones are written so that they count as withdrawn.
+    pub fn announce(
+        &mut self,
+        table: TableId,
+        numbers: &[Number],
+        version: Version,
+        damaged: bool,
+    ) -> Vec<u8> {
+        let table = table.in_order();
+        if !self.up.contains(&table.peer) {
+            return Vec::new();
+        }
+        let held = self.tables.entry(table).or_default();
+        for &number in numbers {
+            if damaged {
+                held.remove(&number);
+            } else {
+                held.insert(number, version);
+            }
+        }
+        routes::announce(
+            &table.header(),
+            table.kind,
+            table.has_paths(),
+            numbers,
+            version,
+            damaged,
+        )
+    }
+
+    /// Takes these routes out of a table, there or not.
+    pub fn withdraw(&mut self, table: TableId, numbers: &[Number]) -> Vec<u8> {
+        let table = table.in_order();
+        if !self.up.contains(&table.peer) {
+            return Vec::new();
+        }
+        if let Some(held) = self.tables.get_mut(&table) {
+            held.retain(|number, _| !numbers.contains(number));
+        }
+        routes::withdraw(&table.header(), table.kind, table.has_paths(), numbers)
+    }
+
+    /// A peer goes, with its routes.
+    pub fn peer_down(&mut self, peer: usize) -> Vec<u8> {
+        if peer == LOC_RIB || !self.up.remove(&peer) {
+            return Vec::new();
+        }
+        self.tables.retain(|table, _| table.peer != peer);
+        peer_down(&header(peer), &PeerDown::LocalEvent(2))
+    }
+
+    /// A peer comes.
+    pub fn peer_up(&mut self, peer: usize) -> Vec<u8> {
+        if !self.up.insert(peer) {
+            return Vec::new();
+        }
+        self.say_peer_up(peer)
+    }
+
+    /// A peer's session is a new one and nobody said that the old one went; every third route did not come back.
+    pub fn peer_reset(&mut self, peer: usize, with_end: bool) -> Vec<u8> {
+        // Without a Peer Up there is nothing by which anybody could notice.
+        if !self.up.contains(&peer) || peer == LOC_RIB || peer == VRF && self.odd {
+            return Vec::new();
+        }
+        for (_, held) in self.tables.iter_mut().filter(|(table, _)| table.peer == peer) {
+            held.retain(|number, _| number % 3 != 0);
+        }
+        self.dump_peer(peer, with_end)
+    }
+
+    /// How a session begins: Initiation, and all it holds.
+    pub fn dump(&mut self, with_end: bool) -> Vec<u8> {
+        let mut out = initiation("simulated", "router");
+        for peer in self.up.clone() {
+            out.extend(self.dump_peer(peer, with_end));
+        }
+        out
+    }
+
+    /// Statistics of a peer.
+    #[must_use]
+    pub fn statistics(&self, peer: usize) -> Vec<u8> {
+        statistics_report(&header(peer), &[Statistic::Counter(0, 1), Statistic::Gauge(7, 2)])
+    }
+
+    /// A message that can't be read, of a peer that is up.
+    #[must_use]
+    pub fn unreadable(&self, peer: usize) -> Vec<u8> {
+        if self.up.contains(&peer) {
+            routes::unreadable(&header(peer))
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What a consumer must hold of this router.
+    pub fn expected(&self) -> impl Iterator<Item = ((TableKey, RouteKey), Value)> + '_ {
+        self.tables.iter().flat_map(move |(&table, held)| {
+            let header = table.header();
+            let key = TableKey {
+                router: self.address,
+                peer: if table.peer == LOC_RIB {
+                    IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+                } else {
+                    header.address
+                },
+                distinguisher: header.distinguisher,
+                view: table.view() as u16,
+                family: table.kind.family(),
+            };
+            held.iter().map(move |(&number, &version)| {
+                let route = routes::key(table.kind, table.has_paths(), number);
+                ((key.clone(), route), routes::value(table.kind, version))
+            })
+        })
+    }
+
+    fn dump_peer(&mut self, peer: usize, with_end: bool) -> Vec<u8> {
+        let mut out = self.say_peer_up(peer);
+        let of_peer = self.tables.iter().filter(|(table, _)| table.peer == peer);
+        for (table, held) in of_peer {
+            for (&number, &version) in held {
+                let paths = table.has_paths();
+                out.extend(routes::announce(
+                    &table.header(),
+                    table.kind,
+                    paths,
+                    &[number],
+                    version,
+                    false,
+                ));
+            }
+        }
+        if with_end {
+            let views: &[bool] = if peer == LOC_RIB { &[false] } else { &[false, true] };
+            for &post in views {
+                for kind in Kind::ALL {
+                    let table = TableId { peer, post, kind };
+                    out.extend(route_monitoring(&table.header(), &end_of_rib(kind.family())));
+                }
+            }
+        }
+        out
+    }
+
+    fn say_peer_up(&mut self, peer: usize) -> Vec<u8> {
+        if peer == LOC_RIB || peer == VRF && self.odd {
+            return Vec::new();
+        }
+        self.bgp_sessions += 1;
+        let header = header(peer);
+        let mut sent = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
+        let mut received = Open::new(header.asn, header.bgp_id);
+        if peer == ADD_PATH {
+            sent = sent.with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
+            received = received.with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
+        }
+        let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let mut message = peer_up(&header, local, &sent, &received);
+        // The peer's port, behind the headers, the local address and the local port.
+        message[66..68].copy_from_slice(&self.bgp_sessions.to_be_bytes());
+        message
+    }
+}
+
+fn header(peer: usize) -> Peer {
+    let v4 = |number: u8| {
+        let address = Ipv4Addr::new(203, 0, 113, number);
+        Peer::new(IpAddr::V4(address), 64_500 + u32::from(number), address)
+    };
+    match peer {
+        0 => v4(1),
+        ADD_PATH => v4(2),
+        2 => Peer::new(
+            IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 3)),
+            64_603,
+            Ipv4Addr::new(203, 0, 113, 3),
+        ),
+        VRF => Peer {
+            peer_type: 1,
+            distinguisher: 0x0000_fde8_0000_0007,
+            ..v4(1)
+        },
+        _ => v4(9).in_view(RibView::LocRib),
+    }
+}

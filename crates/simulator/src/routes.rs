@@ -1,0 +1,249 @@
+//! Routes of the families that matter to curation, as a router writes them and as a consumer names them.
+//!
+//! A route is a small number in its family: neighbours in number are neighbours in the address space. What a route
+//! carries is a small number as well, its version; two versions share a label.
+
+use arancini_generate::{Peer, route_monitoring};
+use arancini_wire::iana::AfiSafi;
+
+/// A family, with a way to number its routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// IPv4 unicast, in the classic fields of the UPDATE.
+    V4,
+    /// IPv6 unicast, by MP_REACH_NLRI.
+    V6,
+    /// IPv4 VPN: route distinguisher and label.
+    Vpn4,
+    /// Labelled IPv4.
+    Labelled4,
+    /// EVPN: an opaque NLRI.
+    Evpn,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::V4, Self::V6, Self::Vpn4, Self::Labelled4, Self::Evpn];
+
+    /// Its family.
+    #[must_use]
+    pub const fn family(self) -> AfiSafi {
+        match self {
+            Self::V4 => AfiSafi::IPV4_UNICAST,
+            Self::V6 => AfiSafi::IPV6_UNICAST,
+            Self::Vpn4 => AfiSafi::IPV4_VPN,
+            Self::Labelled4 => AfiSafi::IPV4_LABELLED,
+            Self::Evpn => AfiSafi::EVPN,
+        }
+    }
+
+    const fn has_labels(self) -> bool {
+        matches!(self, Self::Vpn4 | Self::Labelled4)
+    }
+}
+
+/// A route's number. Of three neighbours with path identifiers, each is a path of the same prefix.
+pub type Number = u8;
+/// What a route carries.
+pub type Version = u8;
+
+/// How a consumer names a route within its table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RouteKey {
+    /// The prefix's address in 16 bytes; zero for an opaque NLRI.
+    pub address: [u8; 16],
+    /// Its length.
+    pub length: u8,
+    /// Its route distinguisher.
+    pub route_distinguisher: Option<u64>,
+    /// Its path identifier.
+    pub path_id: Option<u32>,
+    /// The opaque NLRI; empty for prefixes.
+    pub raw: Vec<u8>,
+}
+
+/// What a consumer must find of a route: the last AS of its path and its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value {
+    /// The last AS of its path.
+    pub origin_as: u32,
+    /// Its label, 0 where it has none.
+    pub label: u32,
+}
+
+/// What this version of a route of this family looks like to a consumer.
+#[must_use]
+pub fn value(kind: Kind, version: Version) -> Value {
+    Value {
+        origin_as: 70_000 + u32::from(version),
+        label: if kind.has_labels() { label(version) } else { 0 },
+    }
+}
+
+/// The name of a route.
+#[must_use]
+pub fn key(kind: Kind, paths: bool, number: Number) -> RouteKey {
+    let (prefix, path_id) = place(paths, number);
+    let mut key = RouteKey {
+        address: [0; 16],
+        length: 0,
+        route_distinguisher: None,
+        path_id,
+        raw: Vec::new(),
+    };
+    match kind {
+        Kind::V4 | Kind::Labelled4 | Kind::Vpn4 => {
+            key.address[10..12].fill(0xff);
+            key.address[12..].copy_from_slice(&[10, 0, prefix, 0]);
+            key.length = 24;
+            key.route_distinguisher = (kind == Kind::Vpn4).then(|| distinguisher(prefix));
+        }
+        Kind::V6 => {
+            key.address[..8].copy_from_slice(&[0x20, 1, 0xd, 0xb8, 0, prefix, 0, 0]);
+            key.length = 64;
+        }
+        Kind::Evpn => write_evpn(prefix, &mut key.raw),
+    }
+    key
+}
+
+/// A Route Monitoring message that announces these routes in this version; `damaged` gives it an ORIGIN of two octets,
+/// by which RFC 7606 §7.1 withdraws the routes.
+#[must_use]
+pub fn announce(
+    peer: &Peer,
+    kind: Kind,
+    paths: bool,
+    numbers: &[Number],
+    version: Version,
+    damaged: bool,
+) -> Vec<u8> {
+    let mut attributes = vec![0x40, 1, 1, 0];
+    if damaged {
+        attributes = vec![0x40, 1, 2, 0, 0];
+    }
+    attributes.extend([0x40, 2, 10, 2, 2]);
+    attributes.extend(peer.asn.to_be_bytes());
+    attributes.extend((70_000 + u32::from(version)).to_be_bytes());
+    let mut nlri = Vec::new();
+    for &number in numbers {
+        write_nlri(kind, paths, number, label(version) << 4 | 1, &mut nlri);
+    }
+    if kind == Kind::V4 {
+        attributes.extend([0x40, 3, 4, 192, 0, 2, 254]);
+        return monitoring(peer, &[], &attributes, &nlri);
+    }
+    let next_hop: &[u8] = match kind {
+        Kind::Vpn4 => &[0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 254],
+        Kind::V6 => &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe],
+        Kind::V4 | Kind::Labelled4 | Kind::Evpn => &[192, 0, 2, 254],
+    };
+    let mut reach = family_octets(kind);
+    reach.push(next_hop.len() as u8);
+    reach.extend(next_hop);
+    reach.push(0);
+    reach.extend(nlri);
+    write_attribute(14, &reach, &mut attributes);
+    monitoring(peer, &[], &attributes, &[])
+}
+
+/// A Route Monitoring message that withdraws these routes.
+#[must_use]
+pub fn withdraw(peer: &Peer, kind: Kind, paths: bool, numbers: &[Number]) -> Vec<u8> {
+    let mut nlri = Vec::new();
+    for &number in numbers {
+        // 0x800000 stands where the label would (RFC 8277 §2.4).
+        write_nlri(kind, paths, number, 0x80_0000, &mut nlri);
+    }
+    if kind == Kind::V4 {
+        return monitoring(peer, &nlri, &[], &[]);
+    }
+    let mut unreach = family_octets(kind);
+    unreach.extend(nlri);
+    let mut attributes = Vec::new();
+    write_attribute(15, &unreach, &mut attributes);
+    monitoring(peer, &[], &attributes, &[])
+}
+
+/// A Route Monitoring message whose UPDATE claims more attributes than there are.
+#[must_use]
+pub fn unreadable(peer: &Peer) -> Vec<u8> {
+    let mut message = monitoring(peer, &[], &[], &[]);
+    let last = message.len() - 1;
+    message[last] = 200;
+    message
+}
+
+fn place(paths: bool, number: Number) -> (u8, Option<u32>) {
+    if paths {
+        (number / 3, Some(1 + u32::from(number % 3)))
+    } else {
+        (number, None)
+    }
+}
+
+const fn distinguisher(prefix: u8) -> u64 {
+    1 + prefix as u64 % 3
+}
+
+const fn label(version: Version) -> u32 {
+    100 + version as u32 / 2
+}
+
+fn family_octets(kind: Kind) -> Vec<u8> {
+    let family = kind.family();
+    let [high, low] = family.afi.to_be_bytes();
+    vec![high, low, family.safi]
+}
+
+fn write_nlri(kind: Kind, paths: bool, number: Number, label_octets: u32, out: &mut Vec<u8>) {
+    let (prefix, path_id) = place(paths, number);
+    if let Some(path_id) = path_id {
+        out.extend(path_id.to_be_bytes());
+    }
+    let label_octets = &label_octets.to_be_bytes()[1..];
+    match kind {
+        Kind::V4 => out.extend([24, 10, 0, prefix]),
+        Kind::V6 => out.extend([64, 0x20, 1, 0xd, 0xb8, 0, prefix, 0, 0]),
+        Kind::Labelled4 => {
+            out.push(48);
+            out.extend(label_octets);
+            out.extend([10, 0, prefix]);
+        }
+        Kind::Vpn4 => {
+            out.push(112);
+            out.extend(label_octets);
+            out.extend(distinguisher(prefix).to_be_bytes());
+            out.extend([10, 0, prefix]);
+        }
+        Kind::Evpn => write_evpn(prefix, out),
+    }
+}
+
+/// An inclusive multicast route (RFC 7432 §7.3).
+fn write_evpn(tag: u8, out: &mut Vec<u8>) {
+    out.extend([3, 17]);
+    out.extend(1_u64.to_be_bytes());
+    out.extend(u32::from(tag).to_be_bytes());
+    out.extend([32, 192, 0, 2, 9]);
+}
+
+fn write_attribute(type_code: u8, value: &[u8], out: &mut Vec<u8>) {
+    out.extend([0x90, type_code]);
+    out.extend((value.len() as u16).to_be_bytes());
+    out.extend(value);
+}
+
+fn monitoring(peer: &Peer, withdrawn: &[u8], attributes: &[u8], nlri: &[u8]) -> Vec<u8> {
+    let length = 23 + withdrawn.len() + attributes.len() + nlri.len();
+    let mut update = Vec::with_capacity(length);
+    update.extend([0xff; 16]);
+    update.extend((length as u16).to_be_bytes());
+    update.push(2);
+    update.extend((withdrawn.len() as u16).to_be_bytes());
+    update.extend(withdrawn);
+    update.extend((attributes.len() as u16).to_be_bytes());
+    update.extend(attributes);
+    update.extend(nlri);
+    route_monitoring(peer, &update)
+}

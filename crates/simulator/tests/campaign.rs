@@ -1,0 +1,76 @@
+//! The short form of the campaign, and the proof that it would notice (`docs/simulator.md`).
+#![allow(clippy::unwrap_used)]
+
+use std::thread::available_parallelism;
+
+use arancini_simulator::campaign::{Campaign, Outcome};
+use arancini_simulator::{Fault, Plan, run, shrink};
+
+fn campaign(seeds: u64, fault: Option<Fault>) -> Outcome {
+    let campaign = Campaign {
+        first_seed: 0,
+        seeds,
+        steps: Plan::STEPS,
+        fault,
+    };
+    campaign.run(available_parallelism().map_or(1, usize::from))
+}
+
+#[test]
+fn no_promise_is_broken() {
+    let outcome = campaign(2_000, None);
+    if let Some((seed, violation)) = outcome.examples.first() {
+        panic!(
+            "{} of {} runs; seed {seed}: {violation}\nreplay: {}",
+            outcome.failures,
+            outcome.runs,
+            Plan::of_seed(*seed).command()
+        );
+    }
+    // Runs in which nothing happens prove nothing.
+    let sum = outcome.sum;
+    assert_eq!(outcome.runs, 2_000);
+    assert!(sum.updates > 50_000 && sum.routes > 10_000, "{sum:?}");
+    assert!(
+        sum.resent > 500 && sum.doubles > 50 && sum.refusals > 100,
+        "{sum:?}"
+    );
+}
+
+/// Each safeguard that is taken out is missed. Of how many seeds is printed.
+#[test]
+fn a_safeguard_that_is_taken_out_is_missed() {
+    let seeds = 200;
+    for fault in Fault::ALL {
+        let outcome = campaign(seeds, Some(fault));
+        println!(
+            "without {fault:?}: found in {} of {seeds} seeds",
+            outcome.failures
+        );
+        assert!(outcome.failures > 0, "without {fault:?} all is as ever");
+    }
+}
+
+#[test]
+fn a_run_is_a_function_of_its_seed() {
+    for seed in 0..50 {
+        let plan = Plan::of_seed(seed);
+        assert_eq!(run(&plan), run(&plan));
+        let broken = plan.with_fault(Some(Fault::EventBarrier));
+        assert_eq!(run(&broken), run(&broken));
+    }
+}
+
+#[test]
+fn a_failing_run_shrinks_to_few_steps_that_fail_the_same_way() {
+    let plan = Plan::of_seed(1).with_fault(Some(Fault::StaleSweep));
+    let failing = (1..100)
+        .map(|seed| Plan { seed, ..plan.clone() })
+        .find(|plan| run(plan).is_err())
+        .unwrap();
+    let violation = run(&failing).unwrap_err();
+    let shrunk = shrink(&failing, &violation);
+    assert_eq!(run(&shrunk).unwrap_err().name(), violation.name());
+    let taken = shrunk.steps as usize - shrunk.without.len();
+    assert!(taken <= 12, "{}", shrunk.command());
+}
