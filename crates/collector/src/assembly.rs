@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use crate::config::{Config, CurationKind};
 use crate::control::{BindError, ControlServer};
 use crate::ingest::admission::Admission;
+use crate::ingest::backend::Backend;
 use crate::ingest::owners::Owners;
 use crate::ingest::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, driver_in_use, sockets};
 use crate::telemetry::Telemetry;
@@ -45,6 +46,8 @@ pub enum StartError {
     Bind(BindError),
     /// The sink could not be set up.
     Sink(String),
+    /// The receive path that is asked for is not to be had on this host.
+    Backend(std::io::Error),
     /// A worker's thread or runtime could not be made.
     Worker(std::io::Error),
 }
@@ -54,6 +57,10 @@ impl fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(f),
             Self::Sink(error) => f.write_str(error),
+            Self::Backend(error) => write!(
+                f,
+                "ingest.backend = \"registered\" is not to be had here: {error}; it needs io_uring of Linux 6.12 or later, not refused by a sandbox or by kernel.io_uring_disabled: set ingest.backend = \"auto\""
+            ),
             Self::Worker(error) => write!(
                 f,
                 "a worker can't start: {error}; if io_uring is refused here, set ingest.driver = \"epoll\""
@@ -88,6 +95,7 @@ impl Collector {
     /// A port is taken, the sink's settings make no sense, or the host refuses what a worker needs.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let workers = config.workers();
+        let backend = Backend::choose(config.ingest.backend).map_err(StartError::Backend)?;
         // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
         let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
@@ -122,6 +130,7 @@ impl Collector {
         let context = Arc::new(WorkerContext {
             config: config.clone(),
             core: core_settings(config),
+            backend,
             admission: Admission::new(&config.limits),
             owners: Owners::new(workers),
             loads: (0..workers).map(|_| Arc::new(WorkerLoad::default())).collect(),
@@ -165,7 +174,7 @@ impl Collector {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(", ");
-        info!(listen = %listening, workers, driver, sink = ?config.sink(), "collector started");
+        info!(listen = %listening, workers, driver, backend = backend.name(), sink = ?config.sink(), "collector started");
         if let Some(control) = &control {
             info!(address = %control.address(), "control port: /metrics /healthz /readyz");
         }

@@ -100,6 +100,9 @@ impl Telemetry {
             .gauge("ingest_driver", "Kernel interface in use")?
             .sample(&[("driver", self.driver)], 1)?;
         metrics
+            .gauge("ingest_backend", "Receive path in use")?
+            .sample(&[("backend", self.context.backend.name())], 1)?;
+        metrics
             .gauge("sessions", "BMP sessions open")?
             .sample(&[], self.core(|c| c.sessions.get()))?;
         metrics

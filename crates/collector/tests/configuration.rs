@@ -173,7 +173,7 @@ fn wrong_types_name_file_line_key_and_what_is_expected() {
 #[test]
 fn settings_that_do_not_go_together_are_refused() {
     for (text, line, key) in [
-        ("[ingest]\nbackend = \"registered\"", 2, "ingest.backend"),
+        ("[ingest]\nslots = 1", 2, "ingest.slots"),
         ("[ingest]\n\nslot_bytes = 1", 3, "ingest.slot_bytes"),
         (
             "[limits]\nmax_message_bytes = 65535",

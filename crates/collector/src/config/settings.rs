@@ -202,12 +202,14 @@ settings! {
 
     /// How bytes get from the sockets to the decoder.
     ingest Ingest {
-        /// The receive path. `registered` is not there yet.
+        /// The receive path. `registered` needs io_uring of Linux 6.12; `auto` is `readiness` for now.
         backend: BackendKind = BackendKind::Auto;
         /// The kernel interface. `auto` takes io_uring, or epoll where the host refuses it.
         driver: DriverKind = DriverKind::Auto;
-        /// The size of a receive slot.
+        /// The size of a receive slot. `readiness` has one per worker.
         slot_bytes: usize = 262_144;
+        /// How many receive slots a worker has with `registered`. All of them together should stay in its L2 cache.
+        slots: u16 = 2;
     }
 
     /// What one client may cost.

@@ -7,7 +7,7 @@ use arancini_publish::NatsSettings;
 
 use super::error::{ConfigError, Place};
 use super::settings::Config;
-use super::types::{BackendKind, CompressionKind, SinkKind};
+use super::types::{CompressionKind, SinkKind};
 
 /// An extended BGP message (RFC 8654) in a Route Monitoring message: common and per-peer header and 65,535 bytes.
 const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
@@ -15,6 +15,10 @@ const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
 const MOST_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// Below a page a receive slot costs more than it saves.
 const LEAST_SLOT_BYTES: usize = 4096;
+/// With a single slot the kernel would have to wait while its last bytes are decoded.
+const LEAST_SLOTS: usize = 2;
+/// More than that for one worker can only be a mistake.
+const MOST_SLOTS: usize = 4096;
 /// A single update with many attributes must fit in a batch.
 const LEAST_BATCH_BYTES: usize = 4096;
 
@@ -85,18 +89,17 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
             "write at least one, like \"[::]:4000\"",
         );
     }
-    if config.ingest.backend == BackendKind::Registered {
-        check.fail(
-            "ingest.backend",
-            "this build has no \"registered\" backend",
-            "write \"auto\" or \"readiness\"",
-        );
-    }
     check.within(
         "ingest.slot_bytes",
         config.ingest.slot_bytes,
         LEAST_SLOT_BYTES,
         MOST_MESSAGE_BYTES,
+    );
+    check.within(
+        "ingest.slots",
+        usize::from(config.ingest.slots),
+        LEAST_SLOTS,
+        MOST_SLOTS,
     );
     check.within(
         "limits.max_message_bytes",

@@ -88,6 +88,9 @@ impl EndReason {
     }
 }
 
+/// Why a connection ended, for the counter and in words.
+pub type End = (EndReason, String);
+
 impl Connection {
     pub fn new(accepted: Accepted, session: SessionId, now_ns: u64) -> io::Result<Self> {
         let Accepted {
@@ -117,8 +120,9 @@ impl Connection {
         let _ = rustix::net::shutdown(descriptor::borrow(&self.stream), Shutdown::Both);
     }
 
-    /// Receives until the connection ends; returns why, for the counter and in words.
-    pub async fn receive(&self, worker: &Rc<Worker>) -> (EndReason, String) {
+    /// The `readiness` backend: waits until there is something, then receives it into the worker's slot, until the
+    /// connection ends.
+    pub async fn receive(&self, worker: &Rc<Worker>) -> End {
         loop {
             if let Err(error) = self.stream.readable(false).await {
                 return self.failed(&error);
@@ -141,8 +145,8 @@ impl Connection {
         }
     }
 
-    /// Fills the worker's slot once and hands what came to the core: one synchronous call from socket to batch.
-    fn receive_slot(&self, worker: &Worker) -> Result<Progress, (EndReason, String)> {
+    /// Fills the worker's slot once.
+    fn receive_slot(&self, worker: &Worker) -> Result<Progress, End> {
         let mut slot = worker.slot.borrow_mut();
         let received = match rustix::net::recv(
             descriptor::borrow(&self.stream),
@@ -156,29 +160,38 @@ impl Connection {
             Err(error) => return Err(self.failed(&error.into())),
         };
         worker.load.receive_calls.add(1);
-        let now = worker.clock.now();
-        self.last_received_ns.set(now.monotonic_ns);
-        let taken = worker
-            .shard
-            .borrow_mut()
-            .receive(self.session, &slot[..received], now);
-        worker.deliver();
-        match taken {
-            Ok(()) if received == slot.len() => Ok(Progress::More),
-            Ok(()) => Ok(Progress::Drained),
-            Err(error) => match self.ended.get() {
-                Some(reason) => Err((reason, self.in_words(reason))),
-                None => Err((EndReason::Framing, error.to_string())),
-            },
+        self.take(worker, &slot[..received])?;
+        if received == slot.len() {
+            Ok(Progress::More)
+        } else {
+            Ok(Progress::Drained)
         }
     }
 
-    fn closed(&self) -> (EndReason, String) {
+    /// Hands what came to the core, and what became of it to the bridge: one synchronous call from slot to batch.
+    #[inline]
+    pub fn take(&self, worker: &Worker, bytes: &[u8]) -> Result<(), End> {
+        let now = worker.clock.now();
+        self.last_received_ns.set(now.monotonic_ns);
+        let taken = worker.shard.borrow_mut().receive(self.session, bytes, now);
+        worker.deliver();
+        let Err(error) = taken else {
+            return Ok(());
+        };
+        match self.ended.get() {
+            Some(reason) => Err((reason, self.in_words(reason))),
+            None => Err((EndReason::Framing, error.to_string())),
+        }
+    }
+
+    /// The stream has ended.
+    pub fn closed(&self) -> End {
         let reason = self.ended.get().unwrap_or(EndReason::Closed);
         (reason, self.in_words(reason))
     }
 
-    fn failed(&self, error: &io::Error) -> (EndReason, String) {
+    /// The stream was cut.
+    pub fn failed(&self, error: &io::Error) -> End {
         match self.ended.get() {
             Some(reason) => (reason, self.in_words(reason)),
             None => (EndReason::Failed, error.to_string()),

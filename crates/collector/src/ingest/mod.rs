@@ -5,15 +5,19 @@
 //! closed batch is one synchronous call; the only wait on the way is for room on the bridge.
 //!
 //! In the order a connection meets them: [`sockets`] binds, [`admission`] lets in, [`owners`] says whose router it is,
-//! `connection` receives, `outlet` hands batches to the bridge; `worker` holds it together.
+//! `connection` receives, or `registered` from the slots of the companion `ring` ([`backend`] says which), `outlet`
+//! hands batches to the bridge; `worker` holds it together.
 
 pub mod admission;
+pub mod backend;
 mod clock;
 mod connection;
 mod descriptor;
 mod notices;
 mod outlet;
 pub mod owners;
+mod registered;
+mod ring;
 mod signal;
 pub mod sockets;
 mod worker;

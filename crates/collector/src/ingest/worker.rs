@@ -15,11 +15,13 @@ use monoio::{FusionDriver, IoUringDriver, LegacyDriver, RuntimeBuilder};
 use tracing::{debug, error, info, warn};
 
 use super::admission::Admission;
+use super::backend::Backend;
 use super::clock::Clock;
 use super::connection::{Accepted, Connection, EndReason};
 use super::notices::NoticeLog;
 use super::outlet::Outlet;
 use super::owners::{Load, Owners};
+use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::sockets;
 use crate::config::{Config, DriverKind};
@@ -39,6 +41,8 @@ pub struct WorkerContext {
     pub config: Config,
     /// Settings of the core.
     pub core: Settings,
+    /// How the workers receive.
+    pub backend: Backend,
     /// Who may connect.
     pub admission: Arc<Admission>,
     /// Whose router is it.
@@ -115,8 +119,10 @@ pub struct Worker {
     pub(super) load: Arc<WorkerLoad>,
     pub(super) clock: Clock,
     pub(super) shard: RefCell<Shard>,
-    /// The one slot all connections receive into: it stays hot in the cache.
+    /// The one slot all connections receive into, with the `readiness` backend: it stays hot in the cache.
     pub(super) slot: RefCell<Box<[u8]>>,
+    /// The companion ring, with the `registered` backend, until the worker stops.
+    pub(super) registered: RefCell<Option<Registered>>,
     pub(super) outlet: Outlet,
     pub(super) turnstile: Turnstile,
     /// With epoll a socket that has something is ready without a wait; with io_uring the answer always takes the way
@@ -168,8 +174,15 @@ impl Worker {
                 }
                 let driver = context.config.ingest.driver;
                 let main = async move |started: std::sync::mpsc::Sender<std::io::Result<()>>| {
+                    let worker = match Self::new(index, context, bridge) {
+                        Ok(worker) => worker,
+                        Err(error) => {
+                            let _ = started.send(Err(error));
+                            return WorkerReport::default();
+                        }
+                    };
                     let _ = started.send(Ok(()));
-                    Self::new(index, context, bridge).run(listeners, mail).await
+                    worker.run(listeners, mail).await
                 };
                 // Each driver is a type of its own.
                 let result = match driver {
@@ -193,19 +206,29 @@ impl Worker {
             })
     }
 
-    fn new(index: usize, context: Arc<WorkerContext>, bridge: kanal::Sender<Batch>) -> Rc<Self> {
+    fn new(
+        index: usize,
+        context: Arc<WorkerContext>,
+        bridge: kanal::Sender<Batch>,
+    ) -> std::io::Result<Rc<Self>> {
         let load = Arc::clone(&context.loads[index]);
         let shard = Shard::new(index as u16, context.core.clone(), Arc::clone(&load.core));
-        let slot = vec![0; context.config.ingest.slot_bytes].into_boxed_slice();
+        let ingest = &context.config.ingest;
+        let (slot_bytes, registered) = match context.backend {
+            Backend::Readiness => (ingest.slot_bytes, None),
+            Backend::Registered => (0, Some(Registered::new(ingest.slots, ingest.slot_bytes)?)),
+        };
+        let slot = vec![0; slot_bytes].into_boxed_slice();
         let outlet = Outlet::new(bridge, context.used_buffers.clone());
         let driver = context.config.ingest.driver;
-        Rc::new(Self {
+        Ok(Rc::new(Self {
             index,
             context,
             load,
             clock: Clock::new(),
             shard: RefCell::new(shard),
             slot: RefCell::new(slot),
+            registered: RefCell::new(registered),
             outlet,
             turnstile: Turnstile::default(),
             readiness_is_immediate: driver_in_use(driver) == "epoll",
@@ -214,7 +237,7 @@ impl Worker {
             keeper: Signal::default(),
             keeper_wakes_ns: Cell::new(0),
             stopping: Cell::new(false),
-        })
+        }))
     }
 
     /// The worker's life: serves until it is told to stop.
@@ -228,6 +251,9 @@ impl Worker {
         monoio::spawn(async move { doorman.turnstile.turn().await });
         monoio::spawn(Rc::clone(&self).keep_deadlines());
         monoio::spawn(Rc::clone(&self).keep_house());
+        if self.context.backend == Backend::Registered {
+            monoio::spawn(Rc::clone(&self).reap());
+        }
         let mail = mail.to_async();
         loop {
             match mail.recv().await {
@@ -335,6 +361,12 @@ impl Worker {
         self.connections
             .borrow_mut()
             .insert(router, Rc::clone(&connection));
+        if let Some(registered) = self.registered.borrow_mut().as_mut() {
+            if let Err(error) = registered.join(Rc::clone(&connection)) {
+                self.ended(&connection, EndReason::Failed, &error.to_string());
+            }
+            return;
+        }
         let worker = Rc::clone(self);
         monoio::spawn(async move {
             let (reason, words) = connection.receive(&worker).await;
@@ -342,7 +374,7 @@ impl Worker {
         });
     }
 
-    fn ended(&self, connection: &Rc<Connection>, reason: EndReason, words: &str) {
+    pub(super) fn ended(&self, connection: &Rc<Connection>, reason: EndReason, words: &str) {
         self.load.ended[reason as usize].add(1);
         if self.stopping.get() {
             // The router is not gone, we are: nothing is said of it.
@@ -461,6 +493,7 @@ impl Worker {
     /// Hands over everything that was decoded, as far as the bridge takes it before the deadline.
     async fn stop(self: Rc<Self>, deadline: Instant) -> WorkerReport {
         self.stopping.set(true);
+        self.leave_ring();
         loop {
             let now = self.clock.now();
             let more = {

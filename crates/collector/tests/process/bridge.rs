@@ -3,12 +3,12 @@
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::Ordering::Relaxed;
 
-use arancini::config::{Config, DriverKind, SinkKind};
+use arancini::config::{Config, SinkKind};
 use arancini::generate::Scenario;
 use arancini_publish::testing::NatsServer;
 use socket2::SockRef;
 
-use crate::support::{Rig, Stored, eventually, on_each_driver, table_of};
+use crate::support::{Ingest, Rig, Stored, eventually, on_each_ingest, table_of};
 
 const WINDOW_BYTES: usize = 512 * 1024;
 const BRIDGE_BATCHES: usize = 8;
@@ -18,8 +18,8 @@ const SOCKET_BUFFER: u32 = 64 * 1024;
 /// How often in a row the router's socket must be full before that counts as being stopped.
 const FULL_IN_A_ROW: u32 = 200;
 
-fn configure(config: &mut Config, driver: DriverKind, server: &NatsServer) {
-    config.ingest.driver = driver;
+fn configure(config: &mut Config, ingest: Ingest, server: &NatsServer) {
+    ingest.set(config);
     config.ingest.slot_bytes = 16 * 1024;
     config.listen.workers = 1;
     config.listen.receive_buffer_bytes = SOCKET_BUFFER;
@@ -57,8 +57,8 @@ fn bound() -> u64 {
 }
 
 /// Sends until the collector stops taking it, lets it go on, and compares what is stored in the end.
-fn block_and_go_on(driver: DriverKind, server: &mut NatsServer, go_on: impl FnOnce(&mut NatsServer)) {
-    let rig = Rig::start(|config| configure(config, driver, server));
+fn block_and_go_on(ingest: Ingest, server: &mut NatsServer, go_on: impl FnOnce(&mut NatsServer)) {
+    let rig = Rig::start(|config| configure(config, ingest, server));
     let bytes = scenario().to_bytes();
     let mut router = rig.connect(1);
     SockRef::from(&router.stream)
@@ -107,27 +107,27 @@ fn block_and_go_on(driver: DriverKind, server: &mut NatsServer, go_on: impl FnOn
 
 #[test]
 fn a_broker_that_hangs_stops_the_routers_and_loses_nothing() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let Some(mut server) = NatsServer::start() else {
             return;
         };
         // The stream is there and the first batches went through, then nothing more does.
         {
-            let rig = Rig::start(|config| configure(config, driver, &server));
+            let rig = Rig::start(|config| configure(config, ingest, &server));
             eventually("the stream is there", || rig.telemetry.sink().is_ready());
             rig.stop_publishing();
         }
         server.stop();
-        block_and_go_on(driver, &mut server, |server| server.resume());
+        block_and_go_on(ingest, &mut server, |server| server.resume());
     });
 }
 
 #[test]
 fn a_broker_that_is_absent_stops_the_routers_and_loses_nothing() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let Some(mut server) = NatsServer::prepare("") else {
             return;
         };
-        block_and_go_on(driver, &mut server, NatsServer::restart);
+        block_and_go_on(ingest, &mut server, NatsServer::restart);
     });
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use arancini::config::{Config, IpPrefix};
 use arancini::generate::{initiation, route_monitoring};
 
-use crate::support::{Rig, Router, Stored, on_each_driver, peer, router_address, small, table_of};
+use crate::support::{Rig, Router, Stored, on_each_ingest, peer, router_address, small, table_of};
 
 /// The number of the honest router.
 const HONEST: u8 = 200;
@@ -47,8 +47,8 @@ fn only(router: u8) -> IpPrefix {
 
 #[test]
 fn what_is_not_bmp_is_closed_and_counted() {
-    on_each_driver(|driver| {
-        let rig = Rig::start(|config| config.ingest.driver = driver);
+    on_each_ingest(|ingest| {
+        let rig = Rig::start(|config| ingest.set(config));
         let honest = Honest::begin(&rig);
         let too_long = [&[3], 0xffff_ffff_u32.to_be_bytes().as_slice(), &[0]].concat();
         let after_a_message = [initiation("strange", "test"), vec![0; 100]].concat();
@@ -73,8 +73,8 @@ fn what_is_not_bmp_is_closed_and_counted() {
 
 #[test]
 fn unknown_types_and_unreadable_updates_cost_the_message_only() {
-    on_each_driver(|driver| {
-        let rig = Rig::start(|config| config.ingest.driver = driver);
+    on_each_ingest(|ingest| {
+        let rig = Rig::start(|config| ingest.set(config));
         let honest = Honest::begin(&rig);
         let mut router = rig.connect(1);
         let scenario = small(3);
@@ -96,9 +96,9 @@ fn unknown_types_and_unreadable_updates_cost_the_message_only() {
 
 #[test]
 fn who_does_not_come_to_the_point_is_closed() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.limits.handshake_timeout_ms = 100;
         });
         let honest = Honest::begin(&rig);
@@ -126,9 +126,9 @@ fn who_does_not_come_to_the_point_is_closed() {
 
 #[test]
 fn who_falls_silent_is_closed_where_that_is_wanted() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.limits.idle_timeout_ms = 100;
         });
         let mut router = rig.connect(1);
@@ -147,9 +147,9 @@ fn who_falls_silent_is_closed_where_that_is_wanted() {
 
 #[test]
 fn only_sources_on_the_list_get_in() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config: &mut Config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.limits.allow = vec![only(HONEST), only(1)];
         });
         let honest = Honest::begin(&rig);
@@ -170,9 +170,9 @@ fn only_sources_on_the_list_get_in() {
 
 #[test]
 fn there_are_only_so_many_sessions() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.limits.max_sessions = 3;
             config.limits.max_sessions_per_source = 1;
         });

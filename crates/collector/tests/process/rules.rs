@@ -2,6 +2,9 @@
 
 const CONNECTION: &str = include_str!("../../src/ingest/connection.rs");
 const OUTLET: &str = include_str!("../../src/ingest/outlet.rs");
+const REGISTERED: &str = include_str!("../../src/ingest/registered.rs");
+const RING: &str = include_str!("../../src/ingest/ring/companion.rs");
+const SLOTS: &str = include_str!("../../src/ingest/ring/slots.rs");
 const SIGNAL: &str = include_str!("../../src/ingest/signal.rs");
 const WORKER: &str = include_str!("../../src/ingest/worker.rs");
 
@@ -13,10 +16,14 @@ fn method<'s>(source: &'s str, signature: &str) -> &'s str {
     &body[..body.find("\n    }\n").unwrap()]
 }
 
-/// What runs from the received bytes to the bridge, in the order it runs.
-fn way_of_a_message() -> [&'static str; 3] {
+/// What runs from the received bytes to the bridge, in the order it runs; it begins in one of two ways.
+fn way_of_a_message() -> [&'static str; 7] {
     [
         method(CONNECTION, "fn receive_slot("),
+        method(REGISTERED, "fn turn("),
+        method(RING, "pub fn take<"),
+        method(SLOTS, "pub unsafe fn piece<"),
+        method(CONNECTION, "pub fn take("),
         method(WORKER, "fn deliver("),
         method(OUTLET, "pub fn push("),
     ]
@@ -31,6 +38,7 @@ fn nothing_waits_between_the_socket_and_the_bridge() {
     }
     assert!(!CONNECTION.contains("async fn receive_slot"));
     assert!(!WORKER.contains("async fn deliver"));
+    assert!(!RING.contains("async") && !SLOTS.contains("async"));
     let receive = method(CONNECTION, "pub async fn receive(");
     let waits: Vec<&str> = receive
         .lines()
@@ -45,6 +53,19 @@ fn nothing_waits_between_the_socket_and_the_bridge() {
             "worker.turnstile.pass().await;"
         ]
     );
+    let waits: Vec<&str> = method(REGISTERED, "async fn reap_until_gone(")
+        .lines()
+        .filter(|line| line.contains(".await"))
+        .map(str::trim)
+        .collect();
+    assert_eq!(
+        waits,
+        [
+            "Turn::More => self.turnstile.pass().await,",
+            "Turn::Blocked => self.outlet.room().await,",
+            "wake.readable(false).await?;"
+        ]
+    );
 }
 
 /// Rule 1. What the way uses is the worker's own: no lock is in reach.
@@ -53,7 +74,7 @@ fn no_lock_is_taken_between_the_socket_and_the_bridge() {
     let locks = [
         "Mutex", "RwLock", ".lock()", ".read()", ".write()", "OnceLock", "Condvar",
     ];
-    for source in [CONNECTION, OUTLET, SIGNAL] {
+    for source in [CONNECTION, REGISTERED, RING, SLOTS, OUTLET, SIGNAL] {
         for lock in locks {
             assert!(!source.contains(lock), "{lock}");
         }
@@ -84,5 +105,10 @@ fn no_metric_is_looked_up_on_the_way() {
         let words = step.lines().filter(|line| line.contains("to_string()"));
         assert!(words.into_iter().all(|line| line.contains("Err(")), "{step}");
     }
-    assert!(method(CONNECTION, "fn receive_slot(").contains("worker.load.receive_calls.add(1)"));
+    for receives in [
+        method(CONNECTION, "fn receive_slot("),
+        method(REGISTERED, "fn turn("),
+    ] {
+        assert!(receives.contains("worker.load.receive_calls.add(1)"));
+    }
 }

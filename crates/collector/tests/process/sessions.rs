@@ -4,7 +4,6 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arancini::config::DriverKind;
 use arancini::generate::{
     Attributes, Open, Peer, PeerDown, Prefix, Scenario, Update, end_of_rib, initiation, peer_down, peer_up,
     route_monitoring,
@@ -13,11 +12,11 @@ use arancini_schema::update_capnp::{RouterEventKind, WithdrawReason};
 use arancini_wire::iana::AfiSafi;
 
 use crate::support::{
-    DEADLINE, Rig, Router, eventually, on_each_driver, peer, router_address, small, table_of,
+    DEADLINE, Ingest, Rig, Router, eventually, on_each_ingest, peer, router_address, small, table_of,
 };
 
-fn rig(driver: DriverKind) -> Rig {
-    Rig::start(|config| config.ingest.driver = driver)
+fn rig(ingest: Ingest) -> Rig {
+    Rig::start(|config| ingest.set(config))
 }
 
 /// A route's number and the version of its attributes.
@@ -60,8 +59,8 @@ fn dump(peer: &Peer, routes: &[Version]) -> Vec<u8> {
 #[test]
 fn a_router_that_reconnects_is_neither_split_nor_doubled() {
     const SESSIONS: u64 = 20;
-    on_each_driver(|driver| {
-        let rig = rig(driver);
+    on_each_ingest(|ingest| {
+        let rig = rig(ingest);
         let scenario = Scenario {
             churn_rounds: 0,
             ..small(1)
@@ -96,8 +95,8 @@ fn a_router_that_reconnects_is_neither_split_nor_doubled() {
 
 #[test]
 fn a_second_session_replaces_the_first() {
-    on_each_driver(|driver| {
-        let rig = rig(driver);
+    on_each_ingest(|ingest| {
+        let rig = rig(ingest);
         let peer = peer(1);
         let (mut first, mut second) = (rig.connect(1), None);
         let mut sent = first.send(&dump(&peer, &[(1, 0), (2, 0)]));
@@ -122,8 +121,8 @@ fn a_second_session_replaces_the_first() {
 #[test]
 fn many_routers_share_the_workers() {
     const ROUTERS: u8 = 40;
-    on_each_driver(|driver| {
-        let rig = rig(driver);
+    on_each_ingest(|ingest| {
+        let rig = rig(ingest);
         let routers = 1..=ROUTERS;
         let sessions: Vec<Router> = routers.clone().map(|number| rig.connect(number)).collect();
         rig.until_metric("routers", u64::from(ROUTERS));
@@ -162,9 +161,9 @@ fn many_routers_share_the_workers() {
 
 #[test]
 fn a_router_that_does_not_come_back_is_withdrawn() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.routers.session_hold_ms = 50;
         });
         let scenario = small(2);
@@ -202,8 +201,8 @@ fn a_router_that_does_not_come_back_is_withdrawn() {
 
 #[test]
 fn a_router_that_comes_back_in_time_causes_differences_only() {
-    on_each_driver(|driver| {
-        let rig = rig(driver);
+    on_each_ingest(|ingest| {
+        let rig = rig(ingest);
         let peer = peer(1);
         let before: Vec<Version> = (0..500).map(|number| (number, 0)).collect();
         // 5 are gone, 10 have changed, 3 are new.
@@ -248,9 +247,9 @@ fn a_router_that_comes_back_in_time_causes_differences_only() {
 #[test]
 fn a_large_peer_down_does_not_hold_up_other_routers() {
     const ROUTES: u32 = 200_000;
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.listen.workers = 1;
         });
         let (large, busy) = (peer(1), peer(2));
@@ -317,9 +316,9 @@ fn a_large_peer_down_does_not_hold_up_other_routers() {
 
 #[test]
 fn a_router_that_never_pauses_does_not_starve_others() {
-    on_each_driver(|driver| {
+    on_each_ingest(|ingest| {
         let rig = Rig::start(|config| {
-            config.ingest.driver = driver;
+            ingest.set(config);
             config.listen.workers = 1;
         });
         let loud = peer(1);

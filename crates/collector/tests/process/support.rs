@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arancini::config::{Config, DriverKind, SinkKind};
+use arancini::config::{BackendKind, Config, DriverKind, SinkKind};
 use arancini::generate::{Peer, Prefix, Scenario};
+use arancini::ingest::backend::Backend;
 use arancini::{Collector, Telemetry};
 use arancini_core::{BatchKind, Now, Settings, Shard};
 use arancini_publish::NatsSettings;
@@ -30,13 +31,37 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Runs the test once with each kernel interface that this host has.
-pub fn on_each_driver(test: impl Fn(DriverKind)) {
-    test(DriverKind::Epoll);
-    if arancini::ingest::driver_in_use(DriverKind::Auto) == "io_uring" {
-        test(DriverKind::IoUring);
-    } else {
+/// A way to receive: the kernel interface that the workers wait on, and the receive path.
+#[derive(Debug, Clone, Copy)]
+pub struct Ingest {
+    driver: DriverKind,
+    backend: BackendKind,
+}
+
+impl Ingest {
+    /// Makes a collector receive in this way.
+    pub fn set(self, config: &mut Config) {
+        config.ingest.driver = self.driver;
+        config.ingest.backend = self.backend;
+    }
+}
+
+/// Runs the test once with each way to receive that this host has.
+pub fn on_each_ingest(test: impl Fn(Ingest)) {
+    let run = |driver, backend| {
+        let ingest = Ingest { driver, backend };
+        println!("with {ingest:?}");
+        test(ingest);
+    };
+    run(DriverKind::Epoll, BackendKind::Readiness);
+    if arancini::ingest::driver_in_use(DriverKind::Auto) != "io_uring" {
         println!("skipped: no io_uring");
+        return;
+    }
+    run(DriverKind::IoUring, BackendKind::Readiness);
+    match Backend::choose(BackendKind::Registered) {
+        Ok(_) => run(DriverKind::IoUring, BackendKind::Registered),
+        Err(error) => println!("skipped: no registered ring: {error}"),
     }
 }
 
