@@ -229,3 +229,30 @@ fn the_file_to_install_is_the_one_in_deploy() {
         .collect();
     assert_eq!(set, wanted);
 }
+
+#[test]
+fn systemd_takes_the_service_and_its_limits_are_those_for_logins() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let service = std::fs::read_to_string(deploy.join("arancini.service")).unwrap();
+    let limits = std::fs::read_to_string(deploy.join("arancini.limits.conf")).unwrap();
+    let limit = |name: &str| -> u64 {
+        let line = limits
+            .lines()
+            .find(|line| !line.starts_with('#') && line.contains(name))
+            .unwrap();
+        line.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    assert!(service.contains(&format!("\nLimitNOFILE={}\n", limit("nofile"))));
+    // One in MiB, the other in KiB.
+    assert!(service.contains(&format!("\nLimitMEMLOCK={}M\n", limit("memlock") / 1024)));
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("arancini.service");
+    std::fs::write(&path, service.replace("/usr/local/bin/arancini", ARANCINI)).unwrap();
+    let Ok(verified) = Command::new("systemd-analyze").arg("verify").arg(&path).output() else {
+        println!("skipped: no systemd-analyze");
+        return;
+    };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && said.is_empty(), "{said}");
+}

@@ -98,8 +98,8 @@ pub(super) fn numa(host: &impl HostReader, config: &Config) -> Row {
 pub(super) fn huge_pages(host: &impl HostReader) -> Row {
     const CHECK: &str = "transparent huge pages";
     const WANTED: &str = "madvise or always";
-    const WHY: &str = "a table of millions of routes is looked up at random: with small pages most look-ups miss the \
-                       TLB too";
+    const WHY: &str = "tables of many millions of routes are looked up at random; `never` rules out covering them with \
+                       fewer TLB entries";
     let Some(text) = host.file(HUGE_PAGES) else {
         return Row::new(CHECK, "not visible", WANTED, WHY);
     };
