@@ -25,6 +25,9 @@ use crate::sections::{Section, Sections};
 use crate::shard::DoomedTable;
 use crate::time::Now;
 
+/// Most tables of a peer: five views of some fifty families. A sender that makes families up gets no memory for it.
+const MAX_TABLES_PER_PEER: usize = 256;
+
 /// What the encoder has laid out at the moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LaidOut {
@@ -157,7 +160,17 @@ fn locate(
 ) -> Result<(), WireError> {
     let table_index = match router.peers[peer_index].find_table(view, section.family) {
         Some(index) => index,
-        None => add_table(router, emitter, peer_index, view, section.family),
+        None if router.peers[peer_index].tables.len() < MAX_TABLES_PER_PEER => {
+            add_table(router, emitter, peer_index, view, section.family)
+        }
+        None => {
+            let family = u64::from(section.family.afi) << 8 | u64::from(section.family.safi);
+            return Err(WireError::invalid(
+                0,
+                "AFI and SAFI, of one table more than a peer may have,",
+                family,
+            ));
+        }
     };
     let table = &mut router.peers[peer_index].tables[table_index];
     let decision = nlri::decide_add_path(

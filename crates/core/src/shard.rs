@@ -80,6 +80,8 @@ pub struct Shard {
     forgotten: Vec<IpAddr>,
     /// When routers and tables have to be looked at, if any waits for something.
     life_check_ns: Option<u64>,
+    /// When the shell last said that it does not listen.
+    deaf_ns: u64,
 }
 
 impl Shard {
@@ -105,6 +107,7 @@ impl Shard {
             doomed: VecDeque::new(),
             forgotten: Vec::new(),
             life_check_ns: None,
+            deaf_ns: 0,
         }
     }
 
@@ -231,6 +234,12 @@ impl Shard {
         }
     }
 
+    /// Nothing is received at present, because there is no room for what would become of it. No router is quiet for
+    /// that: to be said before [`Self::handle_timeout`] as long as it lasts, and when it is over.
+    pub const fn not_listening(&mut self, now: Now) {
+        self.deaf_ns = now.monotonic_ns;
+    }
+
     /// Closes batches that waited long enough; settles quiet tables and gives up routers that did not come back.
     pub fn handle_timeout(&mut self, now: Now) {
         self.emitter.batcher.close_expired(now.monotonic_ns);
@@ -344,12 +353,13 @@ impl Shard {
             quiet_period_ns,
             ..
         } = self.emitter.settings;
+        let deaf_ns = self.deaf_ns;
         let mut waiting = false;
         let mut gone = Vec::new();
         for router in self.routers.values_mut() {
             match router.life {
                 RouterLife::Up => {
-                    waiting |= settle_quiet_tables(router, &mut self.doomed, now, quiet_period_ns);
+                    waiting |= settle_quiet_tables(router, &mut self.doomed, now, quiet_period_ns, deaf_ns);
                 }
                 RouterLife::Lost { since_ns } if now.monotonic_ns - since_ns < session_hold_ns => {
                     waiting = true
@@ -396,15 +406,16 @@ fn settle_quiet_tables(
     doomed: &mut VecDeque<DoomedTable>,
     now: Now,
     quiet_period_ns: u64,
+    deaf_ns: u64,
 ) -> bool {
-    let repeated_ns = router.last_repeated_ns(now.monotonic_ns);
+    let heard_ns = router.last_repeated_ns(now.monotonic_ns).max(deaf_ns);
     let mut waiting = false;
     for (peer_index, peer) in router.peers.iter_mut().enumerate() {
         for (table_index, table) in peer.tables.iter_mut().enumerate() {
             let Some(since_ns) = table.settling_since_ns() else {
                 continue;
             };
-            if now.monotonic_ns.saturating_sub(since_ns.max(repeated_ns)) < quiet_period_ns {
+            if now.monotonic_ns.saturating_sub(since_ns.max(heard_ns)) < quiet_period_ns {
                 waiting = true;
             } else if table.settle() {
                 doomed.push_back(DoomedTable {

@@ -266,6 +266,33 @@ fn what_a_router_does_not_bring_back_is_withdrawn() {
     }
 }
 
+/// With the broker away the bridge is full and nothing is received: the dump that waits to be read is not over (found by
+/// the simulator, seed 15).
+#[test]
+fn a_dump_that_nobody_reads_for_want_of_room_is_not_over() {
+    let routes = Routes {
+        peer: 0,
+        post: false,
+        kind: Kind::V4,
+        start: 0,
+        count: 300,
+    };
+    let mut world = World::new();
+    world.take(0, &Step::Announce(routes, 0));
+    world.take(0, &Step::Deliver(usize::MAX));
+    world.harness.published();
+    world.take(0, &Step::Lose);
+    world.take(0, &Step::Connect(false));
+    for _ in 0..200 {
+        world.harness.shard.not_listening(world.harness.now);
+        world.take(0, &Step::Wait(1));
+    }
+    world.take(0, &Step::Deliver(usize::MAX));
+    let updates = world.harness.updates();
+    assert_eq!(updates.len(), 0, "the table came back as it was");
+    world.settle();
+}
+
 /// A dump of many tables takes longer than the quiet period; a table whose turn has not come is not given up.
 #[test]
 fn a_table_waits_for_its_turn_in_a_long_dump() {
