@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 
 import capnp
 import nats
+from payload import plain
 from tables import Attributes, RouteKey, Table, TableKey, address_text, segments, sequence
 
 SCHEMA = pathlib.Path(__file__).parents[2] / "crates" / "schema" / "update.capnp"
@@ -109,7 +110,7 @@ class StreamReader:
         while self._position < last:
             message = await self._next(stream)
             self._position = message.metadata.sequence.stream
-            self.replay.feed(message.subject, message.data)
+            self.replay.feed(message.subject, plain(message))
         return self.replay
 
     async def _next(self, stream):

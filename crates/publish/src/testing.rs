@@ -89,6 +89,11 @@ impl NatsServer {
         self.port
     }
 
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     /// A directory of this server's own, for certificates and keys.
     pub fn directory(&self) -> &Path {
         self.directory.path()
