@@ -116,6 +116,57 @@ fn a_lowered_limit_of_files_fails_and_names_the_remedy() {
 }
 
 #[test]
+fn little_locked_memory_fails_and_names_the_remedy() {
+    // Root is not limited unless it gives this capability away.
+    let root = says("id -u").is_some_and(|id| id == "0");
+    let line = if root {
+        "ulimit -l 64; exec setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock \"$@\""
+    } else {
+        "ulimit -l 64; exec \"$@\""
+    };
+    // Some shells can't set this limit.
+    let mut command = Command::new("bash");
+    command.args(["-c", line, "bash", ARANCINI, "doctor", "--json"]);
+    let Ok(Output { stdout, .. }) = command.output() else {
+        println!("skipped: no bash");
+        return;
+    };
+    if stdout.is_empty() {
+        println!("skipped: no setpriv");
+        return;
+    }
+    let (report, code) = doctor(&mut command);
+    let row = row(&report, "locked memory");
+    let value = row["value"].as_str().unwrap();
+    assert!(value.starts_with("64 KiB"), "{row}");
+    if value != "64 KiB" {
+        println!("skipped: {value}");
+        return;
+    }
+    assert_eq!(row["level"], "fail");
+    assert!(row["command"].as_str().unwrap().contains("--memlock="), "{row}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn fewer_cores_than_workers_warn() {
+    let Some(core) = says(
+        "taskset -pc $$ >/dev/null && sed -n 's/^Cpus_allowed_list:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/self/status",
+    ) else {
+        println!("skipped: no taskset");
+        return;
+    };
+    let line = format!("ARANCINI_LISTEN__WORKERS=3 exec taskset -c {core} \"$@\"");
+    let (report, _) = doctor(&mut shell(&line, &["doctor", "--json"]));
+    let row = row(&report, "cores");
+    assert_eq!(
+        (&row["level"], &row["value"]),
+        (&"warn".into(), &format!("1 allowed ({core}), 3 workers").into())
+    );
+    assert_eq!(row["command"], "arancini run --workers 1");
+}
+
+#[test]
 fn run_warns_once_of_what_fails_and_raises_a_soft_limit_by_itself() {
     let warnings = |line: &str| {
         let directory = tempfile::tempdir().unwrap();
