@@ -7,6 +7,8 @@
 pub enum Fault {
     /// Stale routes are never withdrawn: neither End-of-RIB nor time makes a dump complete, a lost router is kept.
     StaleSweep,
+    /// Quiet periods run on while nothing is received for want of room on the bridge.
+    QuietPeriod,
     /// Events overtake the updates before them.
     EventBarrier,
     /// What is sent again after a disconnect goes out in another order.
@@ -23,8 +25,9 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::StaleSweep,
+        Self::QuietPeriod,
         Self::EventBarrier,
         Self::OrderedResend,
         Self::MessageId,

@@ -85,6 +85,8 @@ pub enum Violation {
         /// How much of it.
         count: usize,
     },
+    /// Routes count as not announced again, while nothing was received for want of room on the bridge.
+    GivenUpUnheard,
     /// The core wants to be woken at a time that has passed, for ever.
     Restless,
 }
@@ -105,6 +107,7 @@ impl Violation {
             Self::Disagreement { .. } => "disagreement",
             Self::Unbounded { .. } => "unbounded",
             Self::LeftOver { .. } => "left-over",
+            Self::GivenUpUnheard => "given-up-unheard",
             Self::Restless => "restless",
         }
     }

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arancini_core::window::Limits;
-use arancini_core::{Batch, BatchKind, BatchSettings, Counters, Now, RouterLife, Settings, Shard};
+use arancini_core::{
+    Batch, BatchKind, BatchSettings, Counters, NoticeKind, Now, RouterLife, Settings, Shard,
+};
 use arancini_generate::Random;
 
 use crate::broker::Broker;
@@ -359,7 +361,7 @@ impl World {
         if let Some((held, limit)) = publisher.excess {
             return within("window", held, limit);
         }
-        self.shard.handle_timeout(self.now);
+        self.keep_deadlines()?;
         if self
             .shard
             .deadline_ns()
@@ -374,6 +376,25 @@ impl World {
         }
         self.shard.take_forgotten();
         while self.shard.notices().pop().is_some() {}
+        Ok(())
+    }
+
+    /// While nothing is received nobody can know that a router has nothing more to say.
+    fn keep_deadlines(&mut self) -> Result<(), Violation> {
+        while self.shard.notices().pop().is_some() {}
+        let heard = self.backlog.is_empty();
+        if !heard && self.fault != Some(Fault::QuietPeriod) {
+            self.shard.not_listening(self.now);
+        }
+        let before = self.shard.needs_sweep();
+        self.shard.handle_timeout(self.now);
+        let mut expired = false;
+        while let Some(notice) = self.shard.notices().pop() {
+            expired |= notice.what == NoticeKind::HoldExpired;
+        }
+        if !heard && !expired && !before && self.shard.needs_sweep() {
+            return Err(Violation::GivenUpUnheard);
+        }
         Ok(())
     }
 

@@ -424,10 +424,16 @@ impl Worker {
     async fn keep_deadlines(self: Rc<Self>) {
         loop {
             let now = self.clock.now();
+            if !self.outlet.has_room() {
+                self.shard.borrow_mut().not_listening(now);
+            }
             self.shard.borrow_mut().handle_timeout(now);
             self.deliver();
             if self.shard.borrow().needs_sweep() {
-                self.outlet.room().await;
+                if !self.outlet.has_room() {
+                    self.outlet.room().await;
+                    self.shard.borrow_mut().not_listening(self.clock.now());
+                }
                 self.shard
                     .borrow_mut()
                     .sweep(SWEEP_SLICE_ROUTES, self.clock.now());
