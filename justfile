@@ -16,6 +16,10 @@ test:
 live:
     scripts/test live
 
+# A million seeds around the core (docs/simulator.md).
+simulate seeds="1000000":
+    scripts/campaign-simulator {{seeds}}
+
 # What a user sees first.
 demo:
     cargo run --release -- demo
