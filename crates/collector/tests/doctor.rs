@@ -236,6 +236,9 @@ fn io_uring_refused_by_a_seccomp_filter() {
         status.code().is_some_and(|code| code < 2) && stderr.is_empty(),
         "{stderr}"
     );
+    let (report, code) = doctor(python("auto").env("ARANCINI_INGEST__BACKEND", "registered"));
+    assert_eq!(row(&report, "receive backend")["level"], "fail");
+    assert_eq!(code, Some(1));
     for (driver, level) in [("auto", "warn"), ("io_uring", "fail"), ("epoll", "ok")] {
         let (report, code) = doctor(&mut python(driver));
         let row = row(&report, "io_uring");

@@ -3,6 +3,9 @@
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
 
+use crate::config::BackendKind;
+use crate::ingest::backend::Backend;
+
 /// A resource limit; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -28,6 +31,8 @@ pub trait HostReader {
     fn parallelism(&self) -> usize;
     /// Whether an io_uring with the operations that are needed can be made.
     fn io_uring_works(&self) -> bool;
+    /// Why the backend `registered` can't be had; nothing where it can.
+    fn registered_refused(&self) -> Option<String>;
 }
 
 /// The host this process runs on.
@@ -72,6 +77,12 @@ impl HostReader for Host {
     fn io_uring_works(&self) -> bool {
         monoio::utils::detect_uring()
     }
+
+    fn registered_refused(&self) -> Option<String> {
+        Backend::choose(BackendKind::Registered)
+            .err()
+            .map(|error| error.to_string())
+    }
 }
 
 fn limit(resource: Resource) -> Limit {
@@ -98,6 +109,7 @@ pub(super) mod imitated {
         pub allowed_cores: Vec<usize>,
         pub parallelism: usize,
         pub io_uring_works: bool,
+        pub registered_refused: Option<String>,
     }
 
     impl Imitated {
@@ -114,6 +126,7 @@ pub(super) mod imitated {
                 allowed_cores: vec![0, 1, 2, 3],
                 parallelism: 4,
                 io_uring_works: true,
+                registered_refused: None,
             };
             for setting in sysctl::WANTED {
                 host.write(&setting.path(), setting.value);
@@ -198,6 +211,10 @@ pub(super) mod imitated {
 
         fn io_uring_works(&self) -> bool {
             self.io_uring_works
+        }
+
+        fn registered_refused(&self) -> Option<String> {
+            self.registered_refused.clone()
         }
     }
 

@@ -27,6 +27,7 @@ use crate::config::Config;
 pub fn examine(host: &impl HostReader, config: &Config) -> Report {
     let mut rows = vec![
         ring::io_uring(host, config),
+        ring::backend(host, config),
         ring::locked_memory(host, config),
         limits::open_files(host, config),
         processors::cores(host, config),

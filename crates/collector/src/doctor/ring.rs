@@ -1,16 +1,33 @@
 //! io_uring: whether the host allows it, who refuses it if not, and the memory its rings may lock.
 
 use super::{HostReader, Level, Row};
-use crate::config::{Config, DriverKind};
+use crate::config::{BackendKind, Config, DriverKind};
 
 const DISABLED: &str = "/proc/sys/kernel/io_uring_disabled";
-/// What one worker's ring locks: 1024 submission and 2048 completion entries and the two-entry ring of the test for
-/// io_uring. Measured on 6.18: 108 KiB for each worker is the least that starts, 112 KiB for one.
-const RING_BYTES: u64 = 112 << 10;
-/// What is asked for: the kernel gives the memory of closed rings back late, so a restart holds it twice.
-const WANTED_BYTES: u64 = 256 << 10;
+/// What a worker's ring locks, and what the tests for io_uring at start lock beside it. Measured on 6.18 with 1, 2 and 4
+/// workers: that much is enough for them to start, and little less is not.
+const READINESS_BYTES: Locked = Locked {
+    worker: 104 << 10,
+    start: 8 << 10,
+};
+/// The same with the companion ring and its slots.
+const REGISTERED_BYTES: Locked = Locked {
+    worker: 192 << 10,
+    start: 128 << 10,
+};
+/// So many times what is needed is asked for: the kernel gives the memory of closed rings back late, so that a restart
+/// holds it twice.
+const MARGIN: u64 = 2;
 /// The bit of `CAP_IPC_LOCK` in `CapEff`.
 const CAP_IPC_LOCK: u64 = 1 << 14;
+
+/// Bytes of locked memory.
+struct Locked {
+    /// For each worker.
+    worker: u64,
+    /// Once.
+    start: u64,
+}
 
 pub(super) fn io_uring(host: &impl HostReader, config: &Config) -> Row {
     const CHECK: &str = "io_uring";
@@ -69,10 +86,34 @@ fn refusal(host: &impl HostReader) -> (String, String) {
     ("refused, and nothing says by whom".to_owned(), command.to_owned())
 }
 
+pub(super) fn backend(host: &impl HostReader, config: &Config) -> Row {
+    let row = |value: &str| {
+        Row::new(
+            "receive backend",
+            value,
+            "what ingest.backend names",
+            "`registered` needs Linux 6.12 and io_uring; where it is named and can't be had, the collector does not start",
+        )
+    };
+    match config.ingest.backend {
+        BackendKind::Auto => row("readiness, as ingest.backend = \"auto\" says"),
+        BackendKind::Readiness => row("readiness"),
+        BackendKind::Registered => match host.registered_refused() {
+            None => row("registered"),
+            Some(reason) => row(&format!("registered is not to be had: {reason}"))
+                .mend(Level::Fail, "ARANCINI_INGEST__BACKEND=auto arancini run"),
+        },
+    }
+}
+
 pub(super) fn locked_memory(host: &impl HostReader, config: &Config) -> Row {
     let workers = config.workers() as u64;
-    let needed = workers.saturating_mul(RING_BYTES);
-    let wanted = workers.saturating_mul(WANTED_BYTES);
+    let bytes = match config.ingest.backend {
+        BackendKind::Registered => REGISTERED_BYTES,
+        BackendKind::Auto | BackendKind::Readiness => READINESS_BYTES,
+    };
+    let needed = workers.saturating_mul(bytes.worker).saturating_add(bytes.start);
+    let wanted = needed.saturating_mul(MARGIN);
     let limit = host.locked_memory().soft;
     let mut value = limit.map_or_else(|| "unlimited".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
     // Where the limit does not count, its value is said all the same.
@@ -100,7 +141,8 @@ pub(super) fn locked_memory(host: &impl HostReader, config: &Config) -> Row {
 
 /// Why the limit of locked memory does not count, if it does not.
 fn exemption(host: &impl HostReader, config: &Config) -> Option<&'static str> {
-    if config.ingest.driver == DriverKind::Epoll || !host.io_uring_works() {
+    let ring = config.ingest.driver != DriverKind::Epoll || config.ingest.backend == BackendKind::Registered;
+    if !ring || !host.io_uring_works() {
         return Some("io_uring is not used");
     }
     // The capability counts only in the first user namespace, whose ids are mapped to themselves.
@@ -203,10 +245,10 @@ mod tests {
         let mut host = Imitated::good();
         for (kib, level) in [
             (None, Level::Ok),
-            (Some(1024), Level::Ok),
-            (Some(1023), Level::Warn),
-            (Some(448), Level::Warn),
-            (Some(447), Level::Fail),
+            (Some(848), Level::Ok),
+            (Some(847), Level::Warn),
+            (Some(424), Level::Warn),
+            (Some(423), Level::Fail),
         ] {
             let limit = kib.map(|kib: u64| kib * 1024);
             host.locked_memory = Limit {
@@ -220,8 +262,34 @@ mod tests {
         let command = locked_memory(&host, &config()).command;
         assert_eq!(
             command.as_deref(),
-            Some("sudo prlimit --pid $$ --memlock=1048576:1048576")
+            Some("sudo prlimit --pid $$ --memlock=868352:868352")
         );
+    }
+
+    #[test]
+    fn the_registered_backend_needs_more_and_can_be_refused() {
+        let mut host = Imitated::good();
+        let mut config = config();
+        host.locked_memory = Limit {
+            soft: Some(847 << 10),
+            hard: None,
+        };
+        assert_eq!(locked_memory(&host, &config).level, Level::Warn);
+        config.ingest.backend = BackendKind::Registered;
+        assert_eq!(locked_memory(&host, &config).level, Level::Fail);
+        assert_eq!(backend(&host, &config).level, Level::Ok);
+        host.registered_refused = Some("the kernel lacks it".to_owned());
+        let row = backend(&host, &config);
+        assert_eq!(
+            (row.level, row.value.as_str()),
+            (Level::Fail, "registered is not to be had: the kernel lacks it")
+        );
+        assert!(
+            row.command
+                .is_some_and(|command| command.contains("BACKEND=auto"))
+        );
+        config.ingest.backend = BackendKind::Auto;
+        assert_eq!(backend(&host, &config).level, Level::Ok);
     }
 
     #[test]
