@@ -80,3 +80,32 @@ def test_standard_libraries_and_tail_read_what_is_compressed(tmp_path, need):
         assert set(encodings) <= {compression, None}
         assert routes(payloads) == expected
         assert len(lines) == len(expected)
+
+
+def test_tail_passes_over_what_it_cannot_read(tmp_path, need):
+    need(collector.missing() or broker.missing())
+    capnp = pytest.importorskip("capnp")
+    pytest.importorskip("nats")
+    update = capnp.load(str(SCHEMA)).Update.new_message(prefixLen=24, announced=True, afi=1, safi=1)
+    address = bytes(10) + b"\xff\xff\xc0\x00\x02\x00"
+    update.routerAddr = update.peerAddr = update.prefixAddr = update.nextHop = address
+    server = broker.NatsServer(tmp_path / "nats")
+    try:
+        asyncio.run(_publish(server.url, [(b"?", {"Content-Encoding": "br"}), (update.to_bytes(), None)]))
+        tail = [collector.binary(), "tail", "--nats", server.url, "--no-follow", "--json"]
+        done = subprocess.run(tail, check=True, capture_output=True, timeout=60)
+    finally:
+        server.close()
+    assert b"message 1 of the stream" in done.stderr and b'"br"' in done.stderr
+    assert len(done.stdout.splitlines()) == 1
+
+
+async def _publish(url: str, messages: list[tuple[bytes, dict | None]]) -> None:
+    import nats
+
+    client = await nats.connect(url)
+    stream = client.jetstream()
+    await stream.add_stream(name="ARANCINI", subjects=["arancini.>"])
+    for data, headers in messages:
+        await stream.publish("arancini.updates.v4_192_0_2_0.64512.1_1", data, headers=headers)
+    await client.close()

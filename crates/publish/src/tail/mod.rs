@@ -4,7 +4,7 @@ mod segments;
 mod stream;
 
 pub use segments::{SegmentMessage, SegmentTail};
-pub use stream::{PublishedMessage, StreamTail, StreamTailOptions};
+pub use stream::{PublishedMessage, StreamTail, StreamTailError, StreamTailOptions};
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,6 +6,7 @@ use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::{Event, HeaderMap, HeaderValue, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use thiserror::Error;
 
 use super::Begin;
 use crate::compression::DecompressError;
@@ -41,6 +42,24 @@ pub struct PublishedMessage {
     pub stream_sequence: u64,
 }
 
+/// Why there is no next message.
+#[derive(Debug, Error)]
+pub enum StreamTailError {
+    /// The stream can't be read; to be asked again after a while, or given up.
+    #[error("{0}")]
+    Stream(Trouble),
+    /// This one message can't be read. The next call goes on behind it.
+    #[error("message {sequence} of the stream, on {subject}, can't be read: {cause}; it is passed over")]
+    Message {
+        /// Its sequence in the stream.
+        sequence: u64,
+        /// Its subject.
+        subject: String,
+        /// What is wrong with it.
+        cause: DecompressError,
+    },
+}
+
 /// Follows a stream.
 pub struct StreamTail {
     settings: NatsSettings,
@@ -71,9 +90,8 @@ impl StreamTail {
         Ok(tail)
     }
 
-    /// The next message; `None` at the end of the stream if it is not followed. After a message that can't be
-    /// decompressed this goes on with the one behind it.
-    pub async fn next(&mut self) -> Result<Option<PublishedMessage>, Trouble> {
+    /// The next message; `None` at the end of the stream if it is not followed.
+    pub async fn next(&mut self) -> Result<Option<PublishedMessage>, StreamTailError> {
         loop {
             if self.pending == 0 && !self.options.follow {
                 return Ok(None);
@@ -81,7 +99,7 @@ impl StreamTail {
             let Some(source) = &mut self.source else {
                 match self.connect().await {
                     Ok(()) => continue,
-                    Err(trouble) if !self.options.follow => return Err(trouble),
+                    Err(trouble) if !self.options.follow => return Err(StreamTailError::Stream(trouble)),
                     Err(_) => tokio::time::sleep(RECONNECT_PAUSE).await,
                 }
                 continue;
@@ -107,7 +125,11 @@ impl StreamTail {
             let encoding = headers.get(HEADER_CONTENT_ENCODING).map(HeaderValue::as_str);
             let payload = Compression::from_content_encoding(encoding)
                 .and_then(|compression| compression.decompress(message.payload))
-                .map_err(|error| unreadable(stream_sequence, &error))?;
+                .map_err(|cause| StreamTailError::Message {
+                    sequence: stream_sequence,
+                    subject: message.subject.to_string(),
+                    cause,
+                })?;
             return Ok(Some(PublishedMessage {
                 subject: message.subject.to_string(),
                 headers,
@@ -158,12 +180,4 @@ impl StreamTail {
         self.source = Some(Source { connection, messages });
         Ok(())
     }
-}
-
-fn unreadable(stream_sequence: u64, error: &DecompressError) -> Trouble {
-    Trouble::new(
-        Reason::Other,
-        format!("message {stream_sequence} of the stream can't be read: {error}"),
-        format!("go on behind it, from sequence {}", stream_sequence + 1),
-    )
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use arancini_core::BatchKind;
-use arancini_publish::tail::{Begin, SegmentTail, StreamTail, StreamTailOptions};
+use arancini_publish::tail::{Begin, SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_schema::decode::Messages;
 use arancini_schema::json::{MessageKind, write_message};
 use arancini_schema::subject::Subject;
@@ -139,7 +139,16 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
     let mut tail = StreamTail::open(config.nats_settings(), options)
         .await
         .map_err(|trouble| trouble.to_string())?;
-    while let Some(message) = tail.next().await.map_err(|trouble| trouble.to_string())? {
+    loop {
+        let message = match tail.next().await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(()),
+            Err(error @ StreamTailError::Message { .. }) => {
+                eprintln!("{error}");
+                continue;
+            }
+            Err(StreamTailError::Stream(trouble)) => return Err(trouble.to_string()),
+        };
         let Some(subject) = Subject::parse(base, &message.subject) else {
             continue;
         };
@@ -150,7 +159,6 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
             Err(problem) => eprintln!("{}: {problem}", place()),
         }
     }
-    Ok(())
 }
 
 async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<(), String> {
