@@ -282,6 +282,13 @@ fn the_file_to_install_is_the_one_in_deploy() {
         .map(|setting| (setting.name, setting.value))
         .collect();
     assert_eq!(set, wanted);
+    let page = std::fs::read_to_string(path.with_file_name("../docs/tuning.md")).unwrap();
+    for (name, value) in wanted {
+        assert!(
+            page.contains(&format!("\n| `{name}` | {value} |")),
+            "docs/tuning.md says something else of {name}"
+        );
+    }
 }
 
 #[test]

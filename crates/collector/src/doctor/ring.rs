@@ -72,6 +72,16 @@ fn refusal(host: &impl HostReader) -> (String, String) {
                 .to_owned(),
         );
     }
+    if let Some(bytes) = host
+        .locked_memory()
+        .soft
+        .filter(|&bytes| bytes < READINESS_BYTES.start)
+    {
+        return (
+            format!("refused: only {bytes} bytes of locked memory"),
+            "sudo prlimit --pid $$ --memlock=8388608:8388608".to_owned(),
+        );
+    }
     if let Some(release) = host.file("/proc/sys/kernel/osrelease") {
         if kernel(&release).is_some_and(|version| version < (5, 6)) {
             let reason = format!("refused: kernel {release} is too old, 5.6 or newer is needed");
@@ -238,6 +248,16 @@ mod tests {
             "io_uring_disabled = 2",
             "sysctl -w kernel.io_uring_disabled=0",
         );
+    }
+
+    #[test]
+    fn a_limit_that_no_ring_fits_in_is_named() {
+        let mut host = Imitated::good();
+        host.io_uring_works = false;
+        host.locked_memory.soft = Some(4096);
+        let row = io_uring(&host, &config());
+        assert_eq!(row.value, "refused: only 4096 bytes of locked memory");
+        assert!(row.command.is_some_and(|command| command.contains("--memlock=")));
     }
 
     #[test]
