@@ -126,7 +126,7 @@ fn broker_killed_in_mid_publish_loses_doubles_and_reorders_nothing() {
         let settings = settings(&server);
         let rig = rig(&settings, compression);
         let bridge = rig.bridge.clone();
-        const BATCHES: u64 = 6000;
+        const BATCHES: u64 = 2000;
         let sender = std::thread::spawn(move || {
             let mut worker = worker(40);
             for _ in 0..BATCHES {
@@ -172,6 +172,28 @@ fn a_smaller_max_payload_after_a_restart_cuts_what_is_compressed_already() {
     assert_eq!(rig.status.errors(Reason::TooLarge), 0);
     assert_whole(&settings, &[worker]);
     assert!(read_all(&settings).len() > 10);
+}
+
+#[test]
+fn the_window_counts_compressed_bytes() {
+    let Some(server) = NatsServer::prepare("") else {
+        return;
+    };
+    let rig = rig(&settings(&server), Compression::Zstd);
+    let mut worker = worker(50);
+    for _ in 0..10 {
+        rig.bridge.send(worker.batch()).unwrap();
+    }
+    rig.until("all wait in the window", |status| {
+        let waiting = status.window_bytes.load(Relaxed);
+        status.window_messages.load(Relaxed) == 10 && waiting == status.bytes_after_compression.load(Relaxed)
+    });
+    let plain = rig.status.bytes_before_compression.load(Relaxed);
+    assert!(rig.status.window_bytes.load(Relaxed) < plain / 2);
+    drop(rig.bridge);
+    let report = rig.sidecar.drain(Duration::ZERO);
+    assert_eq!(report.unacknowledged_batches, 10);
+    assert_eq!(report.unacknowledged_messages, 500);
 }
 
 #[test]
