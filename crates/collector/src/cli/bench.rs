@@ -21,12 +21,14 @@ const DEFAULT_RUNS: u16 = 5;
 /// Makes BMP streams in memory, starts a collector as a process of its own, sends the streams from one source address a
 /// router, and reports throughput, CPU time, memory, receive calls and switches. Before each run a process that only
 /// receives gets the same bytes: that is the limit. Each run has a new collector, and what it publishes is counted: a
-/// collector that publishes too much or too little has no figures.
+/// collector that publishes too much or too little has no figures. Settings that have no flag here reach the collector by
+/// --config or by the environment.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  arancini bench\n  arancini bench --routers 64 --peers 2 --prefixes 10000 --json\n  \
     arancini bench --sink nats --nats nats://127.0.0.1:4222 --runs 3\n  \
+    ARANCINI_INGEST__BACKEND=registered arancini bench --routers 16\n  \
     arancini bench --to 192.0.2.1:4000 --control 192.0.2.1:8080"
 )]
 pub struct BenchArgs {
