@@ -26,7 +26,7 @@ use super::worker::{EXIT_WORKER_DIED, Worker};
 
 /// Receives armed in one turn: the first few of those with much to say take all slots, and arming the others would
 /// only tell that none is left.
-const ARMED_PER_TURN: usize = 32;
+const ARMED_PER_TURN: usize = 4;
 
 /// The sessions that receive through the companion ring of a worker.
 pub struct Registered {
