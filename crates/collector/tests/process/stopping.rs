@@ -1,6 +1,8 @@
 //! How the collector starts and ends, as the operator and the service manager see it (SPEC §7, §9; "Bad input").
 
+use arancini::config::BackendKind;
 use arancini::generate::Scenario;
+use arancini::ingest::backend::Backend;
 use arancini_publish::testing::NatsServer;
 
 use crate::command::{Ended, Process, arancini};
@@ -87,11 +89,20 @@ fn is_whole(ended: &Ended, stored: &Stored, routers: u8) {
 
 #[test]
 fn a_stop_under_load_loses_nothing_that_was_received_in_files() {
-    for (driver, routers) in [("auto", 1), ("epoll", 1), ("auto", 3)] {
+    let readiness = ("auto", "readiness");
+    let mut ways = vec![(readiness, 1), (("epoll", "readiness"), 1), (readiness, 3)];
+    match Backend::choose(BackendKind::Registered) {
+        Ok(_) => ways.extend([(("auto", "registered"), 1), (("auto", "registered"), 3)]),
+        Err(error) => println!("skipped: no registered ring: {error}"),
+    }
+    for ((driver, backend), routers) in ways {
         let directory = tempfile::tempdir().unwrap();
         let process = Process::start(
             &["--workers", "2", "--data-dir", directory.path().to_str().unwrap()],
-            &[("ARANCINI_INGEST__DRIVER", driver)],
+            &[
+                ("ARANCINI_INGEST__DRIVER", driver),
+                ("ARANCINI_INGEST__BACKEND", backend),
+            ],
         );
         let ended = stopped_under_load(process, routers);
         is_whole(&ended, &Stored::from_segments(directory.path()), routers);
