@@ -94,6 +94,12 @@ struct Entry<T> {
     fate: Fate,
     /// When it first went out, as long as the broker may have it from then.
     first_sent_ns: Option<u64>,
+    /// It went out more than once: the broker may come upon an earlier copy whatever it says of the last one.
+    resent: bool,
+    /// The present client heard that it was refused.
+    refused: bool,
+    /// It was told that a later one is stored before it.
+    overtaken: bool,
 }
 
 /// See the module's documentation.
@@ -145,6 +151,9 @@ impl<T: Outgoing> Window<T> {
             item,
             fate: Fate::Unsent,
             first_sent_ns: None,
+            resent: false,
+            refused: false,
+            overtaken: false,
         });
     }
 
@@ -167,6 +176,7 @@ impl<T: Outgoing> Window<T> {
         };
         entry.fate = Fate::Sent { at_ns: now_ns };
         let resent = entry.first_sent_ns.is_some();
+        entry.resent |= resent;
         entry.first_sent_ns.get_or_insert(now_ns);
         self.next += 1;
         self.outstanding += 1;
@@ -199,6 +209,7 @@ impl<T: Outgoing> Window<T> {
         };
         if let Fate::Sent { .. } = entry.fate {
             entry.fate = Fate::Refused;
+            entry.refused = true;
             self.outstanding -= 1;
             if self.phase == Phase::Open {
                 self.phase = Phase::Settling;
@@ -233,14 +244,19 @@ impl<T: Outgoing> Window<T> {
         self.phase = Phase::Closed;
     }
 
-    /// While closed: messages that were sent, now or by an earlier client, and were neither acknowledged nor refused.
-    /// The stream may have them or not.
+    /// While closed: messages that were sent, now or by an earlier client, and were neither acknowledged nor, in every
+    /// copy, refused. The stream may have them or not.
     pub fn in_doubt(&self) -> impl Iterator<Item = Doubt<'_, T>> {
         self.entries
             .iter()
             .enumerate()
             .filter_map(|(index, entry)| match entry.fate {
                 Fate::Sent { .. } | Fate::Unsent => Some(Doubt {
+                    id: self.id_at(index),
+                    first_sent_ns: entry.first_sent_ns?,
+                    item: &entry.item,
+                }),
+                Fate::Refused if entry.resent => Some(Doubt {
                     id: self.id_at(index),
                     first_sent_ns: entry.first_sent_ns?,
                     item: &entry.item,
@@ -268,13 +284,23 @@ impl<T: Outgoing> Window<T> {
         self.front_id += old.len() as u64;
         self.bytes = 0;
         for entry in old {
-            let (fate, first_sent_ns) = (entry.fate, entry.first_sent_ns);
-            for item in cut(entry.item) {
+            let Entry {
+                item,
+                fate,
+                first_sent_ns,
+                resent,
+                refused,
+                overtaken,
+            } = entry;
+            for item in cut(item) {
                 self.bytes = self.bytes.saturating_add(item.bytes());
                 self.entries.push_back(Entry {
                     item,
                     fate,
                     first_sent_ns,
+                    resent,
+                    refused,
+                    overtaken,
                 });
             }
         }
@@ -289,13 +315,15 @@ impl<T: Outgoing> Window<T> {
     pub fn reopen(&mut self, now_ns: u64) {
         self.front_id += self.entries.len() as u64;
         for entry in &mut self.entries {
+            entry.refused = false;
             match entry.fate {
                 Fate::Sent { .. } => entry.fate = Fate::Unsent,
-                // The broker said that it does not have it: no doubt remains.
-                Fate::Refused => {
+                // The broker said that it does not have the only copy that ever went out: no doubt remains.
+                Fate::Refused if !entry.resent => {
                     entry.fate = Fate::Unsent;
                     entry.first_sent_ns = None;
                 }
+                Fate::Refused => entry.fate = Fate::Unsent,
                 Fate::Unsent | Fate::Acknowledged { .. } => {}
             }
         }
@@ -306,22 +334,29 @@ impl<T: Outgoing> Window<T> {
         self.pass_over_stored();
     }
 
-    /// Refused messages that a later one has overtaken into the stream, where `order_of` names what has an order of its
-    /// own (the subject). To be asked when [`Verdict::Refused`] is out; nothing can undo it, but it must be told.
-    pub fn overtaken<K: Eq + std::hash::Hash>(&self, order_of: impl Fn(&T) -> K) -> usize {
+    /// While closed, once the stream was asked: messages that it does not have though it has a later one of the same
+    /// order, which `order_of` names. The broker refused them, or never got them. Nothing can undo it, but it must be
+    /// told; each message counts once.
+    pub fn overtaken<K: Eq + std::hash::Hash>(&mut self, order_of: impl Fn(&T) -> K) -> usize {
         let mut stored = std::collections::HashSet::new();
-        self.entries
-            .iter()
-            .rev()
-            .filter(|entry| match entry.fate {
-                Fate::Acknowledged { .. } => {
-                    stored.insert(order_of(&entry.item));
-                    false
-                }
-                Fate::Refused => stored.contains(&order_of(&entry.item)),
-                Fate::Unsent | Fate::Sent { .. } => false,
-            })
-            .count()
+        let mut count = 0;
+        for entry in self.entries.iter_mut().rev() {
+            let order = order_of(&entry.item);
+            let late = match entry.fate {
+                Fate::Refused | Fate::Sent { .. } => true,
+                // An earlier copy of it may have come after all, behind what was stored in between.
+                Fate::Acknowledged { .. } => entry.refused,
+                Fate::Unsent => false,
+            };
+            if late && !entry.overtaken && stored.contains(&order) {
+                entry.overtaken = true;
+                count += 1;
+            }
+            if let Fate::Acknowledged { .. } = entry.fate {
+                stored.insert(order);
+            }
+        }
+        count
     }
 
     /// The present phase.

@@ -155,7 +155,7 @@ pub struct SinkStatus {
     pub resent: AtomicU64,
     /// Acknowledgements that said the broker had the message already.
     pub duplicates: AtomicU64,
-    /// Messages stored behind a later one of their subject, because the broker refused them at first.
+    /// Messages stored behind a later one of their router, because the broker refused them at first.
     pub reordered: AtomicU64,
     /// Connections made.
     pub connects: AtomicU64,

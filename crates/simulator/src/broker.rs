@@ -62,6 +62,10 @@ pub struct Broker {
     pub stream: Vec<Stored>,
     /// Messages refused so far.
     pub refusals: u64,
+    /// Those of them of which nobody can have heard, the connection being gone or its answers lost.
+    pub refusals_unheard: u64,
+    /// Messages stored that ended connections had left behind.
+    pub stored_late: u64,
     /// Doubles dropped so far.
     pub doubles: u64,
     ids: BTreeMap<Id, (u64, u64)>,
@@ -83,6 +87,8 @@ impl Broker {
         Self {
             stream: Vec::new(),
             refusals: 0,
+            refusals_unheard: 0,
+            stored_late: 0,
             doubles: 0,
             ids: BTreeMap::new(),
             links: Vec::new(),
@@ -205,12 +211,14 @@ impl Broker {
         let answer = if self.refuse_next > 0 {
             self.refuse_next -= 1;
             self.refusals += 1;
+            self.refusals_unheard += u64::from(!link.open || link.deaf);
             Answer::Refused
         } else if let Some((_, sequence)) = remembered.filter(|_| self.drops_doubles) {
             self.doubles += 1;
             Answer::Stored(sequence)
         } else {
             let sequence = self.stream.len() as u64 + 1;
+            self.stored_late += u64::from(!link.open);
             self.ids.insert(message.id, (now_ns, sequence));
             self.stream.push(Stored { message });
             Answer::Stored(sequence)

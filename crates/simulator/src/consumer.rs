@@ -57,8 +57,8 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Replays the stream. Where the broker refused a message and took a later one, its own order can't be kept by
-    /// anybody: then the routers' sequences are the order (`ordered` is false).
+    /// Replays the stream. Where the broker refused a message and took a later one, the order of the stream
+    /// can't be kept by anybody: then the routers' sequences are the order (`ordered` is false).
     ///
     /// # Errors
     /// What the stream said that can't be.

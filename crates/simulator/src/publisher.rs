@@ -100,6 +100,8 @@ pub struct Publisher {
     pub excess: Option<(usize, usize)>,
     /// Messages that were sent again.
     pub resent: u64,
+    /// Messages of which it told that a later one of their router is stored before them.
+    pub overtaken: u64,
 }
 
 impl Publisher {
@@ -120,6 +122,7 @@ impl Publisher {
             put_off: None,
             excess: None,
             resent: 0,
+            overtaken: 0,
         }
     }
 
@@ -203,6 +206,8 @@ impl Publisher {
                 self.window.found_stored(id);
             }
         }
+        let overtaken = self.window.overtaken(|Held(message)| message.router);
+        self.overtaken += overtaken as u64;
         let stream_sequence = broker.stream.len() as u64;
         if stream_sequence < self.stream_sequence {
             self.floors.clear();

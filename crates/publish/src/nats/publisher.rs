@@ -184,10 +184,7 @@ impl Publisher {
             }
             match self.window.verdict(self.now_ns()) {
                 Verdict::Fine => {}
-                Verdict::Refused => {
-                    self.tell_overtaken();
-                    return Err(refusal.unwrap_or_else(lost));
-                }
+                Verdict::Refused => return Err(refusal.unwrap_or_else(lost)),
                 Verdict::Overdue => return Err(refusal.unwrap_or_else(|| self.overdue())),
             }
         }
@@ -290,6 +287,7 @@ impl Publisher {
         for id in found {
             self.window.found_stored(id);
         }
+        self.tell_overtaken();
         if session.stream_sequence < self.stream_sequence {
             // The stream was made anew and counts from the beginning.
             self.floors = Floors::default();
@@ -313,14 +311,14 @@ impl Publisher {
         }
     }
 
-    /// The broker refused a message and took a later one of the same subject: the one way to break the order.
-    fn tell_overtaken(&self) {
-        let overtaken = self.window.overtaken(|message| Arc::clone(&message.subject));
+    /// The broker refused a message and took a later one of the same router: the one way to break the order.
+    fn tell_overtaken(&mut self) {
+        let overtaken = self.window.overtaken(|message| message.router);
         if overtaken > 0 {
             SinkStatus::add(&self.status.reordered, overtaken as u64);
             warn!(
                 messages = overtaken,
-                "the broker refused messages and took later ones of their subjects; consumers find the order by the \
+                "the broker refused messages and took later ones of their routers; consumers find the order by the \
                  per-router sequence"
             );
         }
