@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use arancini::Collector;
+use arancini::config::{Config, SinkKind};
 use serde_json::Value;
 
 fn bench(arguments: &[&str]) -> Output {
@@ -52,6 +56,33 @@ fn a_self_started_collector_is_measured_and_its_work_is_judged() {
     let figure = &report["figures"]["elements_per_second"];
     let of = |name: &str| figure[name].as_f64().unwrap();
     assert!(of("min") <= of("median") && of("median") <= of("max"), "{figure}");
+}
+
+#[test]
+fn a_running_collector_is_measured_where_it_is() {
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut config = Config::default();
+    config.listen.address = vec![anywhere];
+    config.listen.workers = 1;
+    config.control.address = anywhere;
+    config.publish.sink = Some(SinkKind::Null);
+    let collector = Collector::start(&config).unwrap();
+    let to = collector.addresses()[0].to_string();
+    let control = collector.control_address().unwrap().to_string();
+    let pid = std::process::id().to_string();
+    let places = ["--to", &to, "--control", &control, "--pid", &pid];
+    let output = bench(&[&places[..], &["--prefixes", "1000", "--json"]].concat());
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &report["runs"][0];
+    assert_eq!(run["elements"], 4800);
+    assert_eq!(run["limit"], Value::Null);
+    assert!(run["cpu_seconds"].as_f64() > Some(0.0), "{run}");
+    assert_eq!(collector.stop(Duration::from_secs(30)).lost_messages, 0);
 }
 
 #[test]
