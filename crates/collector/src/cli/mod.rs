@@ -39,26 +39,18 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The commands.
+/// The commands. What a command is for stands above its arguments: a comment here would take the place of that in --help.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
 pub enum Command {
-    /// Run the collector.
     Run(run::RunArgs),
-    /// Show in a minute what Arancini does, with a collector on free ports and real router data.
     Demo(demo::DemoArgs),
-    /// Send recorded BMP streams to a collector.
     Replay(replay::ReplayArgs),
-    /// Decode recorded BMP streams without a collector.
     Decode(decode::DecodeArgs),
-    /// Follow the published updates.
     Tail(tail::TailArgs),
-    /// Measure a collector under generated load.
     Bench(bench::BenchArgs),
-    /// Create, check or show the JetStream stream.
     Stream(stream::StreamArgs),
-    /// Check this host: io_uring, limits, cores, network cards, kernel settings.
     Doctor(doctor::DoctorArgs),
-    /// Check, show or explain the configuration.
     Config(config::ConfigArgs),
 }
 
@@ -145,4 +137,26 @@ fn list_flag(
     items: &[String],
 ) -> Option<FlagValue> {
     flag(section, key, name, (!items.is_empty()).then(|| items.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_long_help_of_a_command_says_more_than_the_list_of_commands() {
+        for name in ["run", "demo", "replay", "decode", "tail", "bench", "doctor"] {
+            let command = Cli::command();
+            let command = command.find_subcommand(name);
+            let long = command
+                .and_then(clap::Command::get_long_about)
+                .map(ToString::to_string);
+            assert!(
+                long.as_ref().is_some_and(|text| text.lines().count() > 1),
+                "{name}: {long:?}"
+            );
+        }
+    }
 }
