@@ -17,9 +17,9 @@ use tracing::{info, warn};
 use crate::config::{Config, CurationKind};
 use crate::control::{BindError, ControlServer};
 use crate::ingest::admission::Admission;
-use crate::ingest::backend::Backend;
+use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::owners::Owners;
-use crate::ingest::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, driver_in_use, sockets};
+use crate::ingest::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
 use crate::telemetry::Telemetry;
 
 /// Open batches of one worker hold at most this many bytes together, however many subjects there are.
@@ -96,6 +96,7 @@ impl Collector {
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let workers = config.workers();
         let backend = Backend::choose(config.ingest.backend).map_err(StartError::Backend)?;
+        let driver = Driver::choose(config.ingest.driver, workers);
         // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
         let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
@@ -131,14 +132,14 @@ impl Collector {
             config: config.clone(),
             core: core_settings(config),
             backend,
+            driver,
             admission: Admission::new(&config.limits),
             owners: Owners::new(workers),
             loads: (0..workers).map(|_| Arc::new(WorkerLoad::default())).collect(),
             mailboxes,
             used_buffers,
         });
-        let driver = driver_in_use(config.ingest.driver);
-        let telemetry = Arc::new(Telemetry::new(Arc::clone(&context), status, driver));
+        let telemetry = Arc::new(Telemetry::new(Arc::clone(&context), status));
         let control = if config.control.enabled {
             let source = Arc::clone(&telemetry);
             Some(ControlServer::spawn(
@@ -174,7 +175,7 @@ impl Collector {
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(", ");
-        info!(listen = %listening, workers, driver, backend = backend.name(), sink = ?config.sink(), "collector started");
+        info!(listen = %listening, workers, driver = driver.name(), backend = backend.name(), sink = ?config.sink(), "collector started");
         if let Some(control) = &control {
             info!(address = %control.address(), "control port: /metrics /healthz /readyz");
         }

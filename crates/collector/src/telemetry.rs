@@ -21,20 +21,11 @@ type Read = fn(&Counters) -> u64;
 pub struct Telemetry {
     context: Arc<WorkerContext>,
     sink: Arc<SinkStatus>,
-    driver: &'static str,
 }
 
 impl Telemetry {
-    pub(crate) const fn new(
-        context: Arc<WorkerContext>,
-        sink: Arc<SinkStatus>,
-        driver: &'static str,
-    ) -> Self {
-        Self {
-            context,
-            sink,
-            driver,
-        }
+    pub(crate) const fn new(context: Arc<WorkerContext>, sink: Arc<SinkStatus>) -> Self {
+        Self { context, sink }
     }
 
     /// One figure of the core, summed over the workers.
@@ -98,7 +89,7 @@ impl Telemetry {
         let admission = &self.context.admission;
         metrics
             .gauge("ingest_driver", "Kernel interface in use")?
-            .sample(&[("driver", self.driver)], 1)?;
+            .sample(&[("driver", self.context.driver.name())], 1)?;
         metrics
             .gauge("ingest_backend", "Receive path in use")?
             .sample(&[("backend", self.context.backend.name())], 1)?;

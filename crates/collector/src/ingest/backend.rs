@@ -2,8 +2,56 @@
 
 use std::io;
 
+use monoio::{IoUringDriver, RuntimeBuilder};
+use tracing::warn;
+
 use super::ring;
-use crate::config::BackendKind;
+use crate::config::{BackendKind, DriverKind};
+
+/// The kernel interface under a worker's runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+impl Driver {
+    /// Its name in metrics and in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+
+    /// The interface that this setting gives on this host for so many workers.
+    ///
+    /// `auto` takes io_uring only if every worker can have its ring at once: rings may count as locked memory, and
+    /// then there can be enough for the first worker and not for the last.
+    #[must_use]
+    pub fn choose(kind: DriverKind, workers: usize) -> Self {
+        match kind {
+            DriverKind::IoUring => Self::IoUring,
+            DriverKind::Epoll => Self::Epoll,
+            DriverKind::Auto if !monoio::utils::detect_uring() => Self::Epoll,
+            DriverKind::Auto => {
+                let rings: io::Result<Vec<_>> = (0..workers)
+                    .map(|_| RuntimeBuilder::<IoUringDriver>::new().enable_timer().build())
+                    .collect();
+                match rings {
+                    Ok(_) => Self::IoUring,
+                    Err(error) => {
+                        warn!(%error, workers, "not every worker can have an io_uring, so epoll it is; `arancini doctor` says why");
+                        Self::Epoll
+                    }
+                }
+            }
+        }
+    }
+}
 
 /// A receive path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use arancini_core::counters::Counter;
 use arancini_core::{Batch, Counters, Settings, Shard};
-use monoio::{FusionDriver, IoUringDriver, LegacyDriver, RuntimeBuilder};
+use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use tracing::{debug, error, info, warn};
 
 use super::admission::Admission;
-use super::backend::Backend;
+use super::backend::{Backend, Driver};
 use super::clock::Clock;
 use super::connection::{Accepted, Connection, EndReason};
 use super::notices::NoticeLog;
@@ -24,7 +24,7 @@ use super::owners::{Load, Owners};
 use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::sockets;
-use crate::config::{Config, DriverKind};
+use crate::config::Config;
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
 pub const EXIT_WORKER_DIED: i32 = 70;
@@ -43,6 +43,8 @@ pub struct WorkerContext {
     pub core: Settings,
     /// How the workers receive.
     pub backend: Backend,
+    /// The kernel interface under the workers' runtimes.
+    pub driver: Driver,
     /// Who may connect.
     pub admission: Arc<Admission>,
     /// Whose router is it.
@@ -100,17 +102,6 @@ pub struct WorkerReport {
 
 /// A worker's thread.
 pub type WorkerThread = JoinHandle<WorkerReport>;
-
-/// The name of the driver that this setting gives on this host.
-#[must_use]
-pub fn driver_in_use(driver: DriverKind) -> &'static str {
-    match driver {
-        DriverKind::Epoll => "epoll",
-        DriverKind::IoUring => "io_uring",
-        DriverKind::Auto if monoio::utils::detect_uring() => "io_uring",
-        DriverKind::Auto => "epoll",
-    }
-}
 
 /// One worker, on its own thread.
 pub struct Worker {
@@ -172,7 +163,7 @@ impl Worker {
                 if context.config.listen.pin_workers {
                     pin(index);
                 }
-                let driver = context.config.ingest.driver;
+                let driver = context.driver;
                 let main = async move |started: std::sync::mpsc::Sender<std::io::Result<()>>| {
                     let worker = match Self::new(index, context, bridge) {
                         Ok(worker) => worker,
@@ -186,15 +177,11 @@ impl Worker {
                 };
                 // Each driver is a type of its own.
                 let result = match driver {
-                    DriverKind::Auto => RuntimeBuilder::<FusionDriver>::new()
+                    Driver::IoUring => RuntimeBuilder::<IoUringDriver>::new()
                         .enable_timer()
                         .build()
                         .map(|mut runtime| runtime.block_on(main(started.clone()))),
-                    DriverKind::IoUring => RuntimeBuilder::<IoUringDriver>::new()
-                        .enable_timer()
-                        .build()
-                        .map(|mut runtime| runtime.block_on(main(started.clone()))),
-                    DriverKind::Epoll => RuntimeBuilder::<LegacyDriver>::new()
+                    Driver::Epoll => RuntimeBuilder::<LegacyDriver>::new()
                         .enable_timer()
                         .build()
                         .map(|mut runtime| runtime.block_on(main(started.clone()))),
@@ -220,7 +207,7 @@ impl Worker {
         };
         let slot = vec![0; slot_bytes].into_boxed_slice();
         let outlet = Outlet::new(bridge, context.used_buffers.clone());
-        let driver = context.config.ingest.driver;
+        let driver = context.driver;
         Ok(Rc::new(Self {
             index,
             context,
@@ -231,7 +218,7 @@ impl Worker {
             registered: RefCell::new(registered),
             outlet,
             turnstile: Turnstile::default(),
-            readiness_is_immediate: driver_in_use(driver) == "epoll",
+            readiness_is_immediate: driver == Driver::Epoll,
             connections: RefCell::default(),
             notices: RefCell::default(),
             keeper: Signal::default(),

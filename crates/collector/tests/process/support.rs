@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arancini::config::{BackendKind, Config, DriverKind, SinkKind};
 use arancini::generate::{Peer, Prefix, Scenario};
 use arancini::ingest::backend::Backend;
+use arancini::ingest::backend::Driver;
 use arancini::{Collector, Telemetry};
 use arancini_core::{BatchKind, Now, Settings, Shard};
 use arancini_publish::NatsSettings;
@@ -54,7 +55,7 @@ pub fn on_each_ingest(test: impl Fn(Ingest)) {
         test(ingest);
     };
     run(DriverKind::Epoll, BackendKind::Readiness);
-    if arancini::ingest::driver_in_use(DriverKind::Auto) != "io_uring" {
+    if Driver::choose(DriverKind::Auto, 1) != Driver::IoUring {
         println!("skipped: no io_uring");
         return;
     }
