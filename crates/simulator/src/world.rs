@@ -28,6 +28,8 @@ const SECOND: u64 = 1_000 * MILLISECOND;
 const EPOCH_NS: u64 = 1_767_225_600 * SECOND;
 /// Where the other clock starts.
 const START_NS: u64 = 17 * SECOND;
+/// Half minutes in which what is left has to reach the broker once all is well.
+const DRAIN_ROUNDS: u32 = 20;
 /// No update or event of these runs is larger.
 const LARGEST_MESSAGE: usize = 4096;
 
@@ -425,6 +427,13 @@ impl World {
         let most = self.settings.session_hold_ns.min(100 * SECOND)
             + 3 * self.settings.quiet_period_ns.min(20 * SECOND);
         self.advance(most + 30 * SECOND)?;
+        // Through a window of two messages a long run drains slowly.
+        for _ in 0..DRAIN_ROUNDS {
+            if self.backlog.is_empty() && self.bridge.is_empty() && self.publisher.held() == 0 {
+                break;
+            }
+            self.advance(30 * SECOND)?;
+        }
         self.tell(|| "settled".to_owned());
         self.judge()
     }
