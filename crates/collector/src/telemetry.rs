@@ -282,6 +282,11 @@ impl Telemetry {
                 "Messages the broker knew already",
                 &sink.duplicates,
             ),
+            (
+                "sink_reordered",
+                "Messages stored behind a later one of their router",
+                &sink.reordered,
+            ),
             ("sink_connects", "Connections made to the broker", &sink.connects),
             (
                 "sink_disconnects",

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use arancini_rib::Doom;
-use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder, WithdrawReason};
+use arancini_schema::encode::{Carrier, UpdateEncoder, WithdrawReason};
 use arancini_schema::events::{
     EventOrigin, MalformedMessage, PeerEvent, RouterEvent, StatisticsCounter, write_malformed_message,
     write_peer_event, write_router_event, write_statistics_event,
 };
 use arancini_schema::fingerprint;
-use arancini_wire::bmp::{PeerIdentity, RibView};
+use arancini_wire::bmp::RibView;
 
 use crate::batcher::{Batcher, SubjectId};
 use crate::counters::Counters;
 use crate::notice::Notices;
-use crate::peer::{Peer, PeerTable, name_of};
+use crate::outgoing::Outgoing;
+use crate::peer::Peer;
 use crate::route::fields_of;
 use crate::router::{Router, SubjectKey};
 use crate::settings::Settings;
@@ -120,38 +121,23 @@ impl Emitter {
 
     /// Withdraws a slice of a table's doomed routes; returns how many.
     pub fn sweep(&mut self, router: &mut Router, peer: usize, table: usize, now: Now) -> u64 {
-        let Router {
-            peers,
-            sequence,
-            address,
-            port,
-            ..
-        } = router;
-        let Peer {
-            identity,
-            names,
-            tables,
-            ..
-        } = &mut peers[peer];
-        let table = &mut tables[table];
-        let (subject, view) = (table.subject, table.view);
-        let source = route_source((*address, *port), identity, name_of(names, table), table, now, 0);
         let Self { batcher, encoder, .. } = self;
+        let Outgoing {
+            table,
+            source,
+            mut writer,
+        } = Outgoing::of(router, (peer, table), (batcher, encoder), now, 0);
+        let view = table.view;
         let mut laid_out = None;
         let mut swept = 0;
         table.sweep(|key, doom| {
             if laid_out != Some(doom) {
-                encoder.lay_out_withdraw(&source, Carrier::UpdateField, reason_of(doom), true);
+                writer
+                    .encoder
+                    .lay_out_withdraw(&source, Carrier::UpdateField, reason_of(doom), true);
                 laid_out = Some(doom);
             }
-            *sequence += 1;
-            let fields = RouteFields {
-                sequence: *sequence,
-                ..fields_of(&key)
-            };
-            batcher.append(subject, *sequence, now.monotonic_ns, |out| {
-                encoder.append(&fields, out)
-            });
+            writer.put(fields_of(&key));
             swept += 1;
         });
         self.counters.emitted_withdraws.of(view).add(swept);
@@ -169,30 +155,5 @@ pub(crate) const fn event_peer(peer: &Peer, view: RibView) -> arancini_schema::e
         peer_type: peer.identity.peer_type,
         distinguisher: peer.identity.distinguisher,
         view,
-    }
-}
-
-/// The source of the routes of one message of the router at this address and port.
-pub(crate) const fn route_source<'a>(
-    (router_address, router_port): ([u8; 16], u16),
-    identity: &PeerIdentity,
-    table_name: &'a str,
-    table: &PeerTable,
-    now: Now,
-    time_bmp_header_ns: u64,
-) -> RouteSource<'a> {
-    RouteSource {
-        time_received_ns: now.unix_ns,
-        time_bmp_header_ns,
-        router_address,
-        router_port,
-        peer_address: identity.address,
-        peer_bgp_id: identity.bgp_id,
-        peer_asn: table.asn,
-        peer_type: identity.peer_type,
-        peer_distinguisher: identity.distinguisher,
-        view: table.view,
-        table_name,
-        family: table.family,
     }
 }

@@ -12,6 +12,7 @@ pub mod batcher;
 mod emitter;
 mod framing;
 mod message;
+mod outgoing;
 mod peer;
 mod route;
 mod route_monitoring;

@@ -5,7 +5,7 @@
 //! layout) is made once, and only if a route needs it.
 
 use arancini_rib::Verdict;
-use arancini_schema::encode::{Carrier, RouteFields, UpdateEncoder, WithdrawReason};
+use arancini_schema::encode::{Carrier, RouteFields, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::WireError;
 use arancini_wire::bgp::attribute::{Handling, PathAttributes};
@@ -15,10 +15,11 @@ use arancini_wire::bmp::{PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 
 use crate::counters::Quirk;
-use crate::emitter::{Emitter, reason_of, route_source};
+use crate::emitter::{Emitter, reason_of};
 use crate::message::Arrival;
 use crate::notice::NoticeKind;
-use crate::peer::{Peer, PeerTable, name_of};
+use crate::outgoing::Outgoing;
+use crate::peer::PeerTable;
 use crate::route::for_each_route;
 use crate::router::{Router, SubjectKey};
 use crate::sections::{Section, Sections};
@@ -248,42 +249,13 @@ pub(crate) fn quirk(router: &mut Router, emitter: &mut Emitter, peer_index: usiz
 }
 
 #[inline]
-fn announce(
-    router: &mut Router,
-    emitter: &mut Emitter,
-    peer_index: usize,
-    work: &Work<'_>,
-    section: &Section<'_>,
-) {
+fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work<'_>, section: &Section<'_>) {
     let Section {
         family,
         field,
         carrier,
         ..
     } = *section;
-    let Router {
-        peers,
-        sequence,
-        address,
-        port,
-        ..
-    } = router;
-    let Peer {
-        identity,
-        names,
-        tables,
-        ..
-    } = &mut peers[peer_index];
-    let table = &mut tables[section.table];
-    let (subject, view) = (table.subject, table.view);
-    let source = route_source(
-        (*address, *port),
-        identity,
-        name_of(names, table),
-        table,
-        work.now,
-        work.time_bmp_header_ns,
-    );
     let Emitter {
         batcher,
         encoder,
@@ -291,18 +263,24 @@ fn announce(
         counters,
         ..
     } = emitter;
+    let way = (batcher, encoder);
+    let Outgoing {
+        table,
+        source,
+        mut writer,
+    } = Outgoing::of(
+        router,
+        (peer, section.table),
+        way,
+        work.now,
+        work.time_bmp_header_ns,
+    );
+    let view = table.view;
     let shared = fingerprint::of_attributes(work.attributes_field, carrier, scratch);
     counters.attribute_fingerprints.add(1);
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    let mut put = |encoder: &mut UpdateEncoder, mut fields: RouteFields<'_>| {
-        *sequence += 1;
-        fields.sequence = *sequence;
-        batcher.append(subject, *sequence, work.now.monotonic_ns, |out| {
-            encoder.append(&fields, out)
-        });
-    };
     for_each_route(family, field, section.add_path, |key, fields| {
         let fingerprint = fingerprint::with_labels(shared, fields.labels);
         let verdict = rib.announce(&key, fingerprint);
@@ -313,31 +291,27 @@ fn announce(
         if let Verdict::EmitAfterWithdraw(doom) = verdict {
             let reason = reason_of(doom);
             if laid_out != LaidOut::Withdraw(reason) {
-                encoder.lay_out_withdraw(&source, Carrier::UpdateField, reason, true);
+                writer
+                    .encoder
+                    .lay_out_withdraw(&source, Carrier::UpdateField, reason, true);
                 counters.layouts.add(1);
                 laid_out = LaidOut::Withdraw(reason);
             }
-            put(
-                encoder,
-                RouteFields {
-                    labels: &[],
-                    ..fields
-                },
-            );
+            writer.put(RouteFields {
+                labels: &[],
+                ..fields
+            });
             withdraws += 1;
         }
         if laid_out != LaidOut::Announce {
-            encoder.lay_out_announce(&source, carrier, work.attributes);
+            writer.encoder.lay_out_announce(&source, carrier, work.attributes);
             counters.layouts.add(1);
             laid_out = LaidOut::Announce;
         }
-        put(
-            encoder,
-            RouteFields {
-                fingerprint,
-                ..fields
-            },
-        );
+        writer.put(RouteFields {
+            fingerprint,
+            ..fields
+        });
         announces += 1;
     });
     counters.emitted_announces.of(view).add(announces);
@@ -349,13 +323,7 @@ fn announce(
 }
 
 #[inline]
-fn withdraw(
-    router: &mut Router,
-    emitter: &mut Emitter,
-    peer_index: usize,
-    work: &Work<'_>,
-    section: &Section<'_>,
-) {
+fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work<'_>, section: &Section<'_>) {
     let Section {
         family,
         field,
@@ -363,35 +331,25 @@ fn withdraw(
         announces,
         ..
     } = *section;
-    let Router {
-        peers,
-        sequence,
-        address,
-        port,
-        ..
-    } = router;
-    let Peer {
-        identity,
-        names,
-        tables,
-        ..
-    } = &mut peers[peer_index];
-    let table = &mut tables[section.table];
-    let (subject, view) = (table.subject, table.view);
-    let source = route_source(
-        (*address, *port),
-        identity,
-        name_of(names, table),
-        table,
-        work.now,
-        work.time_bmp_header_ns,
-    );
     let Emitter {
         batcher,
         encoder,
         counters,
         ..
     } = emitter;
+    let way = (batcher, encoder);
+    let Outgoing {
+        table,
+        source,
+        mut writer,
+    } = Outgoing::of(
+        router,
+        (peer, section.table),
+        way,
+        work.now,
+        work.time_bmp_header_ns,
+    );
+    let view = table.view;
     let rib = table.of(section.add_path);
     let mut laid_out = false;
     let (mut withdraws, mut suppressed) = (0, 0);
@@ -403,19 +361,16 @@ fn withdraw(
             return;
         }
         if !laid_out {
-            encoder.lay_out_withdraw(&source, carrier, work.withdraw_reason, false);
+            writer
+                .encoder
+                .lay_out_withdraw(&source, carrier, work.withdraw_reason, false);
             counters.layouts.add(1);
             laid_out = true;
         }
-        *sequence += 1;
         // The label field of a withdraw says nothing (RFC 8277 §2.4).
-        let fields = RouteFields {
-            sequence: *sequence,
+        writer.put(RouteFields {
             labels: &[],
             ..fields
-        };
-        batcher.append(subject, *sequence, work.now.monotonic_ns, |out| {
-            encoder.append(&fields, out)
         });
         withdraws += 1;
     });
