@@ -3,7 +3,7 @@
 //! Threads: one per worker, one sidecar (sink and control port), and whoever called [`Collector::start`].
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use arancini_publish::{Sidecar, SinkStatus};
 use arancini_rib::CurationMode;
 use tracing::{info, warn};
 
-use crate::config::{Config, CurationKind};
+use crate::config::{Config, CurationKind, Listen};
 use crate::control::{BindError, ControlServer};
 use crate::ingest::admission::Admission;
 use crate::ingest::backend::{Backend, Driver};
@@ -98,18 +98,7 @@ impl Collector {
         let backend = Backend::choose(config.ingest.backend).map_err(StartError::Backend)?;
         let driver = Driver::choose(config.ingest.driver, workers);
         // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
-        let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for &address in &config.listen.address {
-            let bound = sockets::bind(&config.listen, address, workers)?;
-            if let Some(Ok(address)) = bound.first().map(std::net::TcpListener::local_addr) {
-                addresses.push(address);
-            }
-            for (own, listener) in listeners.iter_mut().zip(bound) {
-                own.push(listener);
-            }
-        }
-
+        let (listeners, addresses) = bind_all(&config.listen, workers)?;
         let (bridge, bridge_out) = kanal::bounded(config.publish.bridge_batches.max(1));
         let (return_buffer, used_buffers) = kanal::bounded::<Vec<u8>>(USED_BUFFERS);
         let (end, ended) = mpsc::channel();
@@ -252,6 +241,22 @@ impl Collector {
         );
         report
     }
+}
+
+/// Each worker's listeners, one on every address, and the addresses with the ports they got.
+fn bind_all(listen: &Listen, workers: usize) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), BindError> {
+    let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    let mut addresses = Vec::new();
+    for &address in &listen.address {
+        let bound = sockets::bind(listen, address, workers)?;
+        if let Some(Ok(address)) = bound.first().map(TcpListener::local_addr) {
+            addresses.push(address);
+        }
+        for (own, listener) in listeners.iter_mut().zip(bound) {
+            own.push(listener);
+        }
+    }
+    Ok((listeners, addresses))
 }
 
 /// The configuration as the core needs it.

@@ -239,6 +239,23 @@ fn presence_mode_hides_changes_and_off_mode_hides_nothing() {
 
 #[test]
 fn path_id_zero_is_a_path_id() {
+    let mut table = CuratedTable::new(KeyShape::Ipv4, true, CurationMode::Attributes);
+    let key = |path_id| RouteKey::Ipv4 {
+        address: 0x0a00_0000,
+        length: 8,
+        path_id: Some(path_id),
+    };
+    assert_eq!(table.announce(&key(0), 1), Verdict::Emit);
+    assert_eq!(table.announce(&key(1), 1), Verdict::Emit);
+    assert_eq!(table.withdraw(&key(0)), Verdict::Emit);
+    assert_eq!(
+        (table.fingerprint(&key(0)), table.fingerprint(&key(1))),
+        (None, Some(1))
+    );
+}
+
+#[test]
+fn an_empty_table_knows_no_route() {
     let mut table: Table<9> = Table::default();
     assert!(table.is_empty());
     assert!(table.remove(&[0; 9]).is_none());
