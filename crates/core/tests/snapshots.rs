@@ -189,7 +189,7 @@ fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_chan
             };
             router.withdraw(&routes(step * 3 % 100, 9));
             router.announce(&routes(step * 5 % 140, 9), u32::from(step) % 4);
-            if step % 7 == 0 {
+            if step.is_multiple_of(7) {
                 router.peer_down(3);
             }
             if step % 7 == 2 {
