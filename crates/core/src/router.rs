@@ -140,6 +140,12 @@ impl Router {
         self.peers.iter().map(Peer::routes).sum()
     }
 
+    /// The last sequence number it was given.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// When it last announced a stale route again, as far as can be told from when this is asked.
     pub(crate) fn last_repeated_ns(&mut self, now_ns: u64) -> u64 {
         let tables = self.peers.iter().flat_map(|peer| &peer.tables);
