@@ -105,6 +105,11 @@ impl Walk {
         self.end
     }
 
+    /// What the shard knows beside its routers; the last word counts.
+    pub(crate) fn note_sequence_floor(&mut self, sequence: u64) {
+        self.end.sequence_floor = self.end.sequence_floor.max(sequence);
+    }
+
     /// Appends about `budget` routes; returns whether there are more.
     pub(crate) fn slice(
         &mut self,
