@@ -53,4 +53,7 @@ pub struct End {
     /// [`crate::Shard::raise_sequence_floor`] has to be told after a restore, for no other place names them.
     #[serde(default)]
     pub sequence_floor: u64,
+    /// [`crate::Shard::resync_strangers`] was said, and has to be said again after a restore.
+    #[serde(default)]
+    pub resync_strangers: bool,
 }

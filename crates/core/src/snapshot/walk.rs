@@ -106,8 +106,9 @@ impl Walk {
     }
 
     /// What the shard knows beside its routers; the last word counts.
-    pub(crate) fn note_sequence_floor(&mut self, sequence: u64) {
-        self.end.sequence_floor = self.end.sequence_floor.max(sequence);
+    pub(crate) const fn note_shard(&mut self, sequence_floor: u64, resync_strangers: bool) {
+        self.end.sequence_floor = sequence_floor;
+        self.end.resync_strangers = resync_strangers;
     }
 
     /// Appends about `budget` routes; returns whether there are more.

@@ -18,7 +18,7 @@ impl World {
         self.random = Random::of(&[seed, 2]);
         self.broker.heal();
         if !self.collector.runs {
-            self.start()?;
+            self.start(true)?;
         }
         self.sweep_budget = u64::MAX;
         for index in 0..self.routers.len() {
@@ -49,7 +49,7 @@ impl World {
             .map(|index| self.network.is_connected(index))
             .collect();
         self.stop()?;
-        self.start()?;
+        self.start(false)?;
         for (index, connected) in connected.into_iter().enumerate() {
             let with_end = self.random.percent(50);
             if connected && !self.network.is_connected(index) {

@@ -64,7 +64,7 @@ impl World {
 
     /// The next life begins, and some routers try again at once.
     fn come_back(&mut self) -> Result<(), Violation> {
-        self.start()?;
+        self.start(true)?;
         for index in 0..self.routers.len() {
             if self.random.percent(60) {
                 let with_end = self.random.percent(60);
@@ -230,20 +230,20 @@ impl World {
         Ok(())
     }
 
-    /// The next life, if the stream can be read: the newest snapshot that is whole, and what was published behind it.
-    pub(super) fn start(&mut self) -> Result<(), Violation> {
+    /// The next life, if the stream can be read, which may have lost messages (`loses`): the newest snapshot that is whole, and what was published behind it.
+    pub(super) fn start(&mut self, loses: bool) -> Result<(), Violation> {
         if !self.broker.is_there(self.now.monotonic_ns) {
             return Ok(());
         }
         if !self.zombies {
             self.broker.work_off(self.now.monotonic_ns, &mut self.random);
-            if self.disk.was_used() && self.random.percent(8) {
+            if loses && self.disk.was_used() && self.random.percent(8) {
                 self.lose_stream();
             }
         }
         let (mut restore, from) = self.load()?;
         let created = self.broker.created();
-        let floor = from.as_ref().map_or(0, |(_, end)| end.sequence_floor);
+        let end = from.as_ref().map_or_else(End::default, |(_, end)| *end);
         let (of_stream, sequence) = from.map_or((created, 0), |(head, _)| match head.position {
             Position::Stream {
                 created_unix_ns,
@@ -256,7 +256,7 @@ impl World {
         let gap = !same || self.broker.first_sequence() > sequence + 1;
         self.lives.gaps += u64::from(gap);
         let gap = gap && self.fault != Some(Fault::Gap);
-        let mut highest = floor;
+        let mut highest = end.sequence_floor;
         for message in self.broker.behind(if same { sequence } else { 0 }) {
             if !gap && self.fault != Some(Fault::TailReplay) {
                 restore
@@ -271,8 +271,19 @@ impl World {
         }
         if gap {
             restore.forget_routes();
+            // What is gone can't tell which sequences were given out: only the clock is left, so it must be right.
+            let messages = self
+                .broker
+                .stream
+                .iter()
+                .map(|stored| stored.message.last_sequence);
+            self.now.unix_ns = self.now.unix_ns.max(messages.max().unwrap_or(0) + 1);
+            highest = highest.max(self.now.unix_ns);
         }
         self.begin_life(restore, gap, highest);
+        if end.resync_strangers {
+            self.collector.shard.resync_strangers();
+        }
         self.hand_over()
     }
 
