@@ -64,6 +64,9 @@ impl World {
 
     /// The next life begins, and some routers try again at once.
     fn come_back(&mut self) -> Result<(), Violation> {
+        if self.random.percent(10) {
+            self.disk.rot(&mut self.random);
+        }
         self.start(true)?;
         for index in 0..self.routers.len() {
             if self.random.percent(60) {
@@ -216,9 +219,6 @@ impl World {
             && read_snapshot(torn.as_slice(), |_, _| Ok(())).is_ok()
         {
             return Err(Violation::TornAccepted { bytes: torn.len() });
-        }
-        if random.percent(10) {
-            disk.rot(random);
         }
         if random.percent(15) {
             now.unix_ns -= u64::from(random.below(900)) * SECOND;
