@@ -147,7 +147,7 @@ fn export(directory: &Directory, generations: Vec<(u64, Result<Manifest, String>
         return super::fail("there is no snapshot yet");
     };
     let restore = match manifest.and_then(|manifest| load(directory, &manifest, CurationMode::Attributes)) {
-        Ok((restore, _)) => restore,
+        Ok(loaded) => loaded.restore,
         Err(why) => return super::fail(why),
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
