@@ -345,7 +345,7 @@ fn session_of(message: &PeerUp<'_>) -> Vec<u8> {
 }
 
 /// The shape of a family's keys.
-fn key_shape(family: AfiSafi) -> KeyShape {
+pub(crate) fn key_shape(family: AfiSafi) -> KeyShape {
     match shape(family) {
         NlriShape::Prefix {
             rd: false,
