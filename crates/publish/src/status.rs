@@ -238,7 +238,7 @@ impl SinkStatus {
                 reason = trouble.reason.label(),
                 cause = %trouble.cause,
                 remedy = %trouble.remedy,
-                "sink is not ready; nothing is thrown away, retrying"
+                "sink is not ready; retrying"
             );
             *current = Some(trouble);
         }

@@ -319,3 +319,75 @@ fn after_a_crash_what_the_stream_does_not_have_is_published() {
     let lives: std::collections::BTreeSet<_> = ids.iter().map(|id| id.split('-').nth(1).unwrap()).collect();
     assert_eq!(lives.len(), 1, "under the ids of the life that made them");
 }
+
+#[test]
+fn what_a_failing_disk_does_not_take_waits_in_memory_in_order() {
+    for mended in [true, false] {
+        let Some(mut server) = NatsServer::prepare("") else {
+            return;
+        };
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("spool");
+        let settings = settings(&server);
+        let rig = start(&settings, &directory, 1 << 30, Compression::None);
+        until(
+            "it has its directory",
+            || directory.join("LOCK").exists(),
+            String::new,
+        );
+        std::fs::remove_dir_all(&directory).unwrap();
+        let mut workers = workers();
+        send(&rig, &mut workers, 300);
+        rig.until("all is taken", |status| status.batches_taken.load(Relaxed) == 600);
+        assert_eq!(rig.status.spooled.load(Relaxed), 0);
+        if mended {
+            std::fs::create_dir_all(&directory).unwrap();
+            rig.until("the rest is on disk", |status| {
+                status.spooled.load(Relaxed) + status.window_messages.load(Relaxed) == 600
+            });
+        }
+        server.restart();
+        send(&rig, &mut workers, 10);
+        rig.until_acknowledged(620);
+        let report = rig.finish();
+        assert_eq!((report.unacknowledged_batches, report.spooled_batches), (0, 0));
+        assert_whole(&settings, &workers);
+    }
+}
+
+/// `cargo test --release -p arancini-publish --test spool -- --ignored --nocapture rate`
+#[test]
+#[ignore = "a measurement"]
+fn rate() {
+    for compression in [Compression::None, Compression::Zstd] {
+        let Some(mut server) = NatsServer::prepare("") else {
+            return;
+        };
+        let directory = tempfile::tempdir_in(".").unwrap();
+        let mut settings = settings(&server);
+        settings.window.max_bytes = 64 << 20;
+        let rig = start(&settings, directory.path(), 8 << 30, compression);
+        let mut workers = workers();
+        workers[0].per_batch = 150;
+        let batches = 20_000;
+        let since = std::time::Instant::now();
+        for _ in 0..batches {
+            rig.bridge.send(workers[0].batch()).unwrap();
+        }
+        rig.until("all is written", |status| {
+            status.spooled.load(Relaxed) + status.window_messages.load(Relaxed) == batches
+        });
+        let taken = since.elapsed();
+        let bytes = rig.status.spool_bytes.load(Relaxed);
+        server.restart();
+        let since = std::time::Instant::now();
+        rig.until_acknowledged(batches);
+        println!(
+            "{compression:?}: {batches} batches of {} bytes; written in {:.2} s, {} MB of files; acknowledged in {:.2} s",
+            workers[0].batch().payload.len(),
+            taken.as_secs_f64(),
+            bytes / 1_000_000,
+            since.elapsed().as_secs_f64(),
+        );
+    }
+}

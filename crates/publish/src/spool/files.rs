@@ -308,7 +308,8 @@ impl Spool {
     pub(crate) fn park(&mut self, mut front: Vec<Message>, floor: u64) -> io::Result<()> {
         let head = FileHead {
             floor,
-            created_ns: unix_ns(),
+            // Where the floor is not known: nothing of this life was published before it began.
+            created_ns: self.own.incarnation,
         };
         let begun = self
             .segments

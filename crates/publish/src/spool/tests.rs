@@ -24,7 +24,7 @@ fn message(number: u64, bytes: usize) -> Message {
     Message {
         kind: BatchKind::Peers,
         subject: format!("arancini.peers.v4_192_0_2_1.{}", number % 7).into(),
-        router: if number % 2 == 0 {
+        router: if number.is_multiple_of(2) {
             IpAddr::from([192, 0, 2, 1])
         } else {
             IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1])
