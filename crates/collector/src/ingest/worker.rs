@@ -19,13 +19,14 @@ use super::admission::Admission;
 use super::backend::{Backend, Driver};
 use super::clock::Clock;
 use super::connection::{Accepted, Connection, EndReason};
+use super::losses::Losses;
 use super::notices::NoticeLog;
 use super::outlet::Outlet;
 use super::owners::{Load, Owners};
 use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::sockets;
-use crate::config::Config;
+use crate::config::{Config, OnFull};
 use crate::snapshots::{Part, SnapshotRequest};
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
@@ -74,6 +75,8 @@ pub struct WorkerLoad {
     pub receive_calls: Counter,
     /// How often the bridge was full.
     pub bridge_full: Counter,
+    /// Messages thrown away because the bridge was full.
+    pub dropped: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
     /// Connections ended, by reason.
@@ -140,6 +143,7 @@ pub struct Worker {
     pub(super) readiness_is_immediate: bool,
     connections: RefCell<HashMap<IpAddr, Rc<Connection>>>,
     notices: RefCell<NoticeLog>,
+    losses: RefCell<Losses>,
     /// Wakes the task that keeps deadlines and sweeps.
     keeper: Signal,
     /// When that task wakes up by itself.
@@ -227,7 +231,8 @@ impl Worker {
             Backend::Registered => (0, Some(Registered::new(ingest.slots, ingest.slot_bytes)?)),
         };
         let slot = vec![0; slot_bytes].into_boxed_slice();
-        let outlet = Outlet::new(bridge, context.used_buffers.clone());
+        let drops = context.config.publish.on_full == OnFull::Drop;
+        let outlet = Outlet::new(bridge, context.used_buffers.clone(), drops);
         let driver = context.driver;
         Ok(Rc::new(Self {
             index,
@@ -242,6 +247,7 @@ impl Worker {
             readiness_is_immediate: driver == Driver::Epoll,
             connections: RefCell::default(),
             notices: RefCell::default(),
+            losses: RefCell::default(),
             keeper: Signal::default(),
             keeper_wakes_ns: Cell::new(0),
             stopping: Cell::new(false),
@@ -466,9 +472,17 @@ impl Worker {
     /// Hands closed batches to the bridge and wakes the keeper if it has something to do before it would look.
     #[inline]
     pub(super) fn deliver(&self) {
+        self.hand_over(self.outlet.drops());
+    }
+
+    /// With `may_drop` the bridge's want of room costs batches instead of time.
+    #[inline]
+    fn hand_over(&self, may_drop: bool) {
         let mut shard = self.shard.borrow_mut();
         while let Some(batch) = shard.pop_batch() {
-            self.outlet.push(batch);
+            if let Some(batch) = self.outlet.offer(batch) {
+                self.refused(&mut shard, batch, may_drop);
+            }
             if let Some(buffer) = self.outlet.used_buffer() {
                 shard.recycle(buffer);
             }
@@ -481,6 +495,18 @@ impl Worker {
         }
     }
 
+    /// There is no room for this batch.
+    #[cold]
+    fn refused(&self, shard: &mut Shard, batch: Batch, may_drop: bool) {
+        if !may_drop || !shard.dropped(&batch) {
+            return self.outlet.keep(batch);
+        }
+        let messages = u64::from(batch.messages);
+        self.load.dropped.add(messages);
+        self.losses.borrow_mut().add(batch.router, messages);
+        shard.recycle(batch.payload);
+    }
+
     /// Closes batches that lingered, settles tables, and withdraws what is doomed, slice by slice.
     async fn keep_deadlines(self: Rc<Self>) {
         loop {
@@ -491,14 +517,18 @@ impl Worker {
             self.shard.borrow_mut().handle_timeout(now);
             self.deliver();
             if self.shard.borrow().needs_sweep() {
-                if !self.outlet.has_room() {
-                    self.outlet.room().await;
-                    self.shard.borrow_mut().not_listening(self.clock.now());
+                if !self.outlet.is_clear() {
+                    let listens = self.outlet.has_room();
+                    self.outlet.clear().await;
+                    if !listens {
+                        self.shard.borrow_mut().not_listening(self.clock.now());
+                    }
                 }
                 self.shard
                     .borrow_mut()
                     .sweep(SWEEP_SLICE_ROUTES, self.clock.now());
-                self.deliver();
+                // Withdraws of ours can wait without holding up a router, so none is thrown away.
+                self.hand_over(false);
                 self.turnstile.pass().await;
                 continue;
             }
@@ -552,6 +582,7 @@ impl Worker {
 
     fn log_notices(&self) {
         let now_ns = self.clock.now().monotonic_ns;
+        self.losses.borrow_mut().log(now_ns);
         self.notices
             .borrow_mut()
             .log(self.shard.borrow_mut().notices(), now_ns);
@@ -571,7 +602,7 @@ impl Worker {
                 }
                 more
             };
-            self.deliver();
+            self.hand_over(false);
             if !self.wait_for_room(deadline).await {
                 let (batches, messages) = self.outlet.backlog();
                 // One batch is in the hands of the carrier.
@@ -591,7 +622,7 @@ impl Worker {
 
     async fn wait_for_room(&self, deadline: Instant) -> bool {
         let rest = deadline.saturating_duration_since(Instant::now());
-        within(rest, self.outlet.room()).await
+        within(rest, self.outlet.clear()).await
     }
 }
 
