@@ -53,7 +53,15 @@ impl Fault {
         }
     }
 
-    const fn needs_broker(self) -> bool {
+    /// The one with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.name() == name)
+    }
+
+    /// Whether it is about a broker.
+    #[must_use]
+    pub const fn needs_broker(self) -> bool {
         !matches!(
             self,
             Self::KillCollector | Self::FreezeCollector | Self::StopCollector
@@ -72,17 +80,16 @@ pub struct Step {
 
 /// The faults of a campaign, in order: every kind comes once before one comes again.
 #[must_use]
-pub fn plan(seed: u64, count: usize, with_broker: bool, gap: Duration) -> Vec<Step> {
+pub fn plan(seed: u64, count: usize, kinds: &[Fault], gap: Duration) -> Vec<Step> {
     let mut random = Random::of(&[seed, 2]);
     let mut bag: Vec<Fault> = Vec::new();
     let mut steps = Vec::with_capacity(count);
     for _ in 0..count {
         if bag.is_empty() {
-            bag.extend(
-                Fault::ALL
-                    .into_iter()
-                    .filter(|fault| with_broker || !fault.needs_broker()),
-            );
+            bag.extend(kinds);
+        }
+        if bag.is_empty() {
+            break;
         }
         let fault = bag.swap_remove(random.below(bag.len() as u32) as usize);
         // A quarter hits a collector that is still restoring or taking dumps from the fault before.

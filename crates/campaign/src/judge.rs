@@ -41,14 +41,14 @@ pub fn compare(replay: &mut Replay, clients: &[Client]) -> Difference {
                         "lost"
                     }
                 };
-                replay.example(|| {
-                    let name = table.name(number as u32);
+                replay.example(kind, || {
                     format!(
-                        "{kind}: {address} peer {} {} {:?} route {number} {name:x?}: the router has version {version}, \
+                        "{address} peer {} {} {:?} route {number}, {}: the router has version {version}, \
                          consumers {held} (0 is none)",
                         table.header().address,
                         table.view.name(),
                         table.kind,
+                        table.name(number as u32),
                     )
                 });
             }
@@ -86,8 +86,8 @@ pub struct Outcome {
     pub broken: crate::replay::Broken,
     /// What is wrong and is not in the stream: a process that died, a collector that never settles.
     pub failures: Vec<String>,
-    /// Some of what is wrong, in words.
-    pub examples: Vec<String>,
+    /// Some of what is wrong, by kind, in words.
+    pub examples: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Outcome {

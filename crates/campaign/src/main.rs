@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
+use arancini_campaign::fault::Fault;
 use arancini_campaign::process::{find_broker, find_collector};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -60,6 +61,9 @@ struct CrashArguments {
     /// Milliseconds between two snapshots, where the collector has snapshots
     #[arg(long, default_value_t = 700)]
     snapshot_interval_ms: u64,
+    /// Only this kind of fault; may be repeated
+    #[arg(long, value_name = "KIND", value_parser = Fault::ALL.map(Fault::name))]
+    fault: Vec<String>,
     /// A further setting of the collector, like `publish.compression=lz4`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -103,6 +107,15 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
     let campaign = Campaign {
         seed: arguments.seed,
         faults: arguments.kills,
+        kinds: if arguments.fault.is_empty() {
+            Fault::ALL.to_vec()
+        } else {
+            arguments
+                .fault
+                .iter()
+                .filter_map(|name| Fault::named(name))
+                .collect()
+        },
         check_every: arguments.check_every,
         rate: arguments.rate,
         routers: arguments.routers,
@@ -119,8 +132,13 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
             .unwrap_or_else(|| temporary.path().to_owned()),
     };
     let outcome = campaign.run(&mut |line| println!("{line}"))?;
-    for example in &outcome.examples {
-        println!("  {example}");
+    for (kind, examples) in &outcome.examples {
+        for example in examples {
+            println!("  {kind}: {example}");
+        }
+    }
+    for failure in &outcome.failures {
+        println!("  failure: {failure}");
     }
     println!("{}", outcome.to_json());
     if !outcome.is_clean() {

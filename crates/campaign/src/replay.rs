@@ -1,6 +1,7 @@
 //! A consumer that believes every word: it replays the stream in its order, and counts what should not be there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::net::IpAddr;
 
 use arancini_wire::iana::AfiSafi;
@@ -8,8 +9,8 @@ use arancini_wire::iana::AfiSafi;
 use crate::intervals::Intervals;
 use crate::route::{Name, TABLES, Table};
 
-/// How many broken promises are described; all are counted.
-const EXAMPLES: usize = 12;
+/// How many of each kind of broken promise are described; all are counted.
+const EXAMPLES: usize = 4;
 
 /// The subject of a message, by its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,6 +61,26 @@ pub struct Said {
     pub name: Name,
     /// What it holds now; `None` where it is gone.
     pub route: Option<Route>,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TableKey {
+            peer,
+            distinguisher,
+            view,
+            family,
+        } = self.table;
+        write!(
+            f,
+            "peer {peer} distinguisher {distinguisher:x} view {view} {family} {}",
+            self.name
+        )?;
+        match self.route {
+            Some(route) => write!(f, " version {}", route.version),
+            None => write!(f, " gone"),
+        }
+    }
 }
 
 /// A route as announced.
@@ -138,8 +159,8 @@ pub struct Replay {
     pub resyncs: u64,
     /// What was broken so far.
     pub broken: Broken,
-    /// Some of it, in words.
-    pub examples: Vec<String>,
+    /// Some of it, by kind, in words.
+    pub examples: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Replay {
@@ -158,7 +179,7 @@ impl Replay {
             updates: 0,
             resyncs: 0,
             broken: Broken::default(),
-            examples: Vec::new(),
+            examples: BTreeMap::new(),
         }
     }
 
@@ -170,10 +191,12 @@ impl Replay {
         let is_new = self.router(subject.router).seen.insert(sequence);
         if !is_new {
             self.broken.same_sequence += 1;
-            self.example(|| format!("sequence {sequence} twice, on {subject:?}"));
+            self.example("same sequence", || format!("{sequence} on {subject:?}"));
         } else if sequence <= before {
             self.broken.out_of_order += 1;
-            self.example(|| format!("sequence {sequence} behind {before} on {subject:?}"));
+            self.example("out of order", || {
+                format!("{sequence} behind {before} on {subject:?}")
+            });
         }
     }
 
@@ -186,7 +209,7 @@ impl Replay {
         });
         let damaged = said.route.is_some_and(|route| route.version == Route::DAMAGED);
         let Some((table, number)) = place.filter(|_| !damaged) else {
-            self.foreign(|| format!("{router} sequence {sequence}: {said:?}"));
+            self.foreign(|| format!("{router} sequence {sequence}: {said}"));
             return;
         };
         let state = self.router(router);
@@ -209,14 +232,18 @@ impl Replay {
                 };
                 if before.version != 0 && before.fingerprint == fingerprint && !in_resync {
                     self.broken.announced_as_held += 1;
-                    self.example(|| format!("announced as held: {router} sequence {sequence}: {said:?}"));
+                    self.example("announced as held", || {
+                        format!("{router} sequence {sequence}: {said}")
+                    });
                 }
             }
             None => {
                 *held = Held::default();
                 if before.version == 0 {
                     self.broken.withdrawn_unheld += 1;
-                    self.example(|| format!("withdrawn, not held: {router} sequence {sequence}: {said:?}"));
+                    self.example("withdrawn, not held", || {
+                        format!("{router} sequence {sequence}: {said}")
+                    });
                 }
             }
         }
@@ -251,7 +278,7 @@ impl Replay {
     /// Something that should not be in the stream at all.
     pub fn foreign(&mut self, what: impl FnOnce() -> String) {
         self.broken.foreign += 1;
-        self.example(|| format!("foreign: {}", what()));
+        self.example("foreign", what);
     }
 
     /// The version that consumers hold of a route; 0 where it is absent.
@@ -265,9 +292,10 @@ impl Replay {
     }
 
     /// Describes something that is counted elsewhere, unless enough is described.
-    pub fn example(&mut self, what: impl FnOnce() -> String) {
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(what());
+    pub fn example(&mut self, kind: &'static str, what: impl FnOnce() -> String) {
+        let of_kind = self.examples.entry(kind).or_default();
+        if of_kind.len() < EXAMPLES {
+            of_kind.push(what());
         }
     }
 

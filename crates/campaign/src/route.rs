@@ -3,6 +3,7 @@
 //! A route is a number in its table and what it carries is a number too, its version: so a table is a vector, and
 //! what a consumer reads turns back into both. Writing and reading share no code with the collector.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arancini_generate::{Peer, route_monitoring};
@@ -103,6 +104,18 @@ pub struct Name {
     pub path_id: Option<u32>,
     /// Its route distinguisher.
     pub distinguisher: Option<u64>,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = IpAddr::V6(Ipv6Addr::from(self.address)).to_canonical();
+        write!(f, "{address}/{}", self.length)?;
+        if let Some(path_id) = self.path_id {
+            write!(f, " path {path_id}")?;
+        }
+        self.distinguisher
+            .map_or(Ok(()), |distinguisher| write!(f, " rd {distinguisher:x}"))
+    }
 }
 
 impl Table {
