@@ -99,7 +99,6 @@ impl Client {
     }
 
     /// The router and what it holds.
-    #[must_use]
     pub fn router(&self) -> MutexGuard<'_, Router> {
         lock(&self.shared.router)
     }
@@ -200,10 +199,10 @@ impl Life {
 
     /// The session is over. Half of the time what is still on the way is lost with it.
     fn end(&mut self, now: Instant) {
-        if let Some(connection) = self.connection.take() {
-            if self.random.percent(50) {
-                let _ = Socket::from(connection).set_linger(Some(Duration::ZERO));
-            }
+        if let Some(connection) = self.connection.take()
+            && self.random.percent(50)
+        {
+            let _ = Socket::from(connection).set_linger(Some(Duration::ZERO));
         }
         self.unsent.clear();
         self.sent = 0;

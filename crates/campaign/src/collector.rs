@@ -114,6 +114,12 @@ impl Collector {
         Ok(())
     }
 
+    /// Starts it again after it ended by itself.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.process = None;
+        self.up()
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) -> io::Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill())

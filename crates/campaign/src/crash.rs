@@ -188,9 +188,16 @@ impl Rig {
     ) -> io::Result<()> {
         let since = Instant::now();
         // The moments are the schedule of the campaign; nothing is waited for.
-        std::thread::sleep(step.after);
+        while let Some(left @ 1..) = step
+            .after
+            .checked_sub(since.elapsed())
+            .map(|left| left.as_millis())
+        {
+            std::thread::sleep(LOOK_EVERY.min(Duration::from_millis(left as u64)));
+            self.revive()?;
+        }
+        self.revive()?;
         let at = since.elapsed();
-        self.is_alive(step)?;
         inflict(step.fault, &mut self.collector, self.broker.as_mut(), random)?;
         *self.outcome.faults.entry(step.fault).or_default() += 1;
         self.outcome.load_seconds += since.elapsed().as_secs_f64();
@@ -206,19 +213,20 @@ impl Rig {
         Ok(())
     }
 
-    /// A collector that ended by itself is a finding; it is started again.
-    fn is_alive(&mut self, step: Step) -> io::Result<()> {
-        if let Some(status) = self.collector.ended()? {
-            let log = tail(&self.collector.log());
-            let failure = format!(
-                "the collector ended by itself before {}: {status}: {log}",
-                step.fault.name()
-            );
+    /// A collector that ended by itself is started again. That is a finding, unless it could not have its port: the
+    /// kernel takes a killed process's io_uring apart, listeners included, when that process is long reaped.
+    fn revive(&mut self) -> io::Result<()> {
+        let Some(status) = self.collector.ended()? else {
+            return Ok(());
+        };
+        let log = tail(&self.collector.log());
+        if log.ends_with("choose another port") {
+            self.outcome.starts_refused += 1;
+        } else {
+            let failure = format!("the collector ended by itself: {status}: {log}");
             self.outcome.failures.push(failure);
-            self.collector.kill()?;
-            self.collector.up()?;
         }
-        Ok(())
+        self.collector.restart()
     }
 
     /// Lets everything settle, reads what is new, and compares.
@@ -272,12 +280,7 @@ impl Rig {
         let mut left = String::from("no look yet");
         while since.elapsed() < SETTLE_WITHIN {
             std::thread::sleep(LOOK_EVERY);
-            if let Some(status) = self.collector.ended()? {
-                return Ok(Err(format!(
-                    "the collector ended by itself: {status}: {}",
-                    tail(&self.collector.log())
-                )));
-            }
+            self.revive()?;
             let Ok(metrics) = self.collector.metrics() else {
                 left = "the control port does not answer".to_owned();
                 continue;

@@ -76,6 +76,8 @@ pub struct Outcome {
     pub changes: u64,
     /// Sessions that routers opened.
     pub sessions: u64,
+    /// Starts of the collector that failed because the killed one's port was not free yet.
+    pub starts_refused: u64,
     /// Seconds of load, checks not counted.
     pub load_seconds: f64,
     /// Seconds in all.
@@ -122,6 +124,7 @@ impl Outcome {
             "changes": self.changes,
             "changes_per_second": (self.changes as f64 / self.load_seconds.max(0.001)) as u64,
             "sessions": self.sessions,
+            "starts_refused": self.starts_refused,
             "resyncs": self.resyncs,
             "seconds": self.seconds as u64,
             "lost": self.difference.lost,
