@@ -1,4 +1,4 @@
-//! `arancini-campaign`: crashes.
+//! `arancini-campaign`: crashes, and hostile peers.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -9,8 +9,10 @@ use std::time::Duration;
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
+use arancini_campaign::hostile::{self, Attack};
 use arancini_campaign::process::{find_broker, find_collector};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Campaigns with real processes.
 #[derive(Debug, Parser)]
@@ -24,6 +26,8 @@ struct Arguments {
 enum Which {
     /// Kills and freezes the collector and the broker under load; judges the whole stream
     Crash(CrashArguments),
+    /// Attacks a collector beside an honest router; prints what each attack costs
+    Hostile(HostileArguments),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,10 +76,21 @@ struct CrashArguments {
     folder: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct HostileArguments {
+    /// Seconds of each attack
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Only attacks whose name contains this; may be repeated
+    #[arg(long)]
+    only: Vec<String>,
+}
+
 fn main() -> ExitCode {
     let Arguments { campaign } = Arguments::parse();
     let clean = match campaign {
         Which::Crash(arguments) => crash(&arguments),
+        Which::Hostile(arguments) => hostile(&arguments),
     };
     match clean {
         Ok(true) => ExitCode::SUCCESS,
@@ -152,4 +167,40 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
         }
     }
     Ok(outcome.is_clean())
+}
+
+fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
+    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let broker = find_broker().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
+    // Ten thousand connections need as many descriptors, here and in the collector, which inherits the limit.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
+    let wanted = |attack: &Attack| {
+        let only = &arguments.only;
+        only.is_empty()
+            || only
+                .iter()
+                .any(|part| format!("{attack:?}").to_lowercase().contains(part))
+    };
+    let campaign = hostile::Campaign {
+        attack_for: Duration::from_secs(arguments.seconds),
+        attacks: Attack::ALL.into_iter().filter(wanted).collect(),
+        collector,
+        broker,
+        folder: temporary.path().to_owned(),
+    };
+    println!("{}", hostile::HEAD);
+    let mut clean = true;
+    for attack in &campaign.attacks {
+        let outcome = campaign.run(*attack)?;
+        println!("{}", outcome.row());
+        if !outcome.is_clean() {
+            clean = false;
+            println!("broken: {outcome:?}");
+        }
+    }
+    Ok(clean)
 }
