@@ -82,7 +82,7 @@ impl Attack {
             Self::PeerFlapping => "peer that goes down and up, 1,000 routes",
             Self::LargeUpdates => "UPDATEs of 65,535 bytes, 16,000 routes",
             Self::AttributeBombs => "UPDATEs of 65,535 bytes of attributes",
-            Self::Amplification => "1,000 routes with 30 KB of attributes",
+            Self::Amplification => "8,000 routes with 32 KB of attributes, an UPDATE",
             Self::Peers => "20,000 peers on a session",
             Self::Stranger => "not on the allow-list",
         }

@@ -125,11 +125,11 @@ pub(super) fn attribute_bomb(turn: u32) -> Vec<u8> {
     update(&attributes, 1)
 }
 
-/// An UPDATE with 30,000 bytes of communities and a thousand routes: 30 MB of updates.
+/// An UPDATE with 32,000 bytes of communities and 8,000 routes: 260 MB of updates.
 pub(super) fn amplification(turn: u32) -> Vec<u8> {
     let mut attributes = plain_attributes(turn);
-    write(0xc0, 8, &vec![0x55; 30_000], &mut attributes);
-    update(&attributes, 1000)
+    write(0xc0, 8, &[0x55; 32_000], &mut attributes);
+    update(&attributes, 8000)
 }
 
 fn plain_attributes(version: u32) -> Vec<u8> {

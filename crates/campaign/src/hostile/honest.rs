@@ -107,9 +107,8 @@ impl Honest {
         lock(&self.ledger).latencies.clear();
     }
 
-    /// Stops sending, waits for what is under way, and tells.
-    #[must_use]
-    pub fn end(mut self, within: Duration) -> Noticed {
+    /// Stops sending, and waits for what is under way.
+    pub fn drain(&self, within: Duration) {
         self.quiet.store(true, Relaxed);
         let since = Instant::now();
         while since.elapsed() < within {
@@ -120,6 +119,11 @@ impl Honest {
             drop(ledger);
             std::thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Ends the session, and tells what it noticed.
+    #[must_use]
+    pub fn end(mut self) -> Noticed {
         self.stop.store(true, Relaxed);
         for thread in self.threads.drain(..) {
             let _ = thread.join();

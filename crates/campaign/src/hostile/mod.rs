@@ -151,10 +151,11 @@ impl Campaign {
         let during = collector.metrics();
         stop.store(true, Relaxed);
         let strikes = attacker.join().unwrap_or_default();
-        let noticed = honest.end(DRAIN_WITHIN);
+        honest.drain(DRAIN_WITHIN);
+        let after = collector.metrics().or(during);
+        let noticed = honest.end();
         let peak_memory_kib = collector.process().and_then(|process| process.peak_memory_kib());
         let died = collector.ended()?.map(|status| status.to_string());
-        let after = collector.metrics().or(during);
         let counters = after.map_or_else(|_| Vec::new(), |after| rose(&before, &after));
         // The stream of an attack may be large, and nobody reads it again.
         drop((collector, broker));
