@@ -26,6 +26,8 @@ const WRONG_AFTER: Duration = Duration::from_secs(12);
 /// A router that does not announce a table again, for its peer is gone, is given up after this. Shorter than the
 /// default, for a campaign waits for it at every check.
 const QUIET_PERIOD_MS: u64 = 4000;
+/// A resync ends within this after its router's last word.
+const RESYNC_WITHIN: Duration = Duration::from_millis(5 * QUIET_PERIOD_MS);
 /// A new router has to connect within this.
 const START_WITHIN: Duration = Duration::from_secs(30);
 /// The last stop of the collector.
@@ -38,7 +40,7 @@ pub struct Campaign {
     pub seed: u64,
     /// How many faults.
     pub faults: usize,
-    /// Of which kinds; those that need a broker are left out where there is none.
+    /// Of which kinds; those that need a broker or snapshots are left out where there are none.
     pub kinds: Vec<Fault>,
     /// A check after so many faults.
     pub check_every: usize,
@@ -84,6 +86,7 @@ impl Campaign {
         let mut random = Random::of(&[self.seed, 3]);
         let mut kinds = self.kinds.clone();
         kinds.retain(|kind| self.with_broker || !kind.needs_broker());
+        kinds.retain(|kind| self.snapshot_interval_ms.is_some() || !kind.needs_snapshots());
         let steps = plan(self.seed, self.faults, &kinds, self.gap);
         for (index, step) in steps.iter().enumerate() {
             rig.round(index, *step, &mut random, say)?;
@@ -243,6 +246,12 @@ impl Rig {
             None => Reader::new(&self.collector)?,
         };
         reader.read(&mut self.replay)?;
+        // The end of a resync comes when a table has been quiet.
+        let resyncs_since = Instant::now();
+        while self.replay.open_resyncs() > 0 && resyncs_since.elapsed() < RESYNC_WITHIN {
+            std::thread::sleep(LOOK_EVERY);
+            reader.read(&mut self.replay)?;
+        }
         self.reader = Some(reader);
         let difference = compare(&mut self.replay, &self.clients);
         self.outcome.checks += 1;

@@ -1,6 +1,8 @@
 //! What is done to the processes, at moments that follow from the seed.
 
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::Duration;
 
 use arancini_generate::Random;
@@ -25,11 +27,15 @@ pub enum Fault {
     KillBehindFrozenBroker,
     /// SIGTERM of the collector, and a new start.
     StopCollector,
+    /// SIGKILL of the collector; while it is down some bytes of a snapshot are overwritten.
+    DamageSnapshot,
+    /// SIGKILL of the collector; while it is down all snapshots go.
+    LoseSnapshots,
 }
 
 impl Fault {
-    /// All that make sense with a broker.
-    pub const ALL: [Self; 7] = [
+    /// All of them.
+    pub const ALL: [Self; 9] = [
         Self::KillCollector,
         Self::KillBroker,
         Self::KillBoth,
@@ -37,6 +43,8 @@ impl Fault {
         Self::FreezeBroker,
         Self::KillBehindFrozenBroker,
         Self::StopCollector,
+        Self::DamageSnapshot,
+        Self::LoseSnapshots,
     ];
 
     /// Its name in reports.
@@ -50,6 +58,8 @@ impl Fault {
             Self::FreezeBroker => "freeze-broker",
             Self::KillBehindFrozenBroker => "kill-behind-frozen-broker",
             Self::StopCollector => "stop-collector",
+            Self::DamageSnapshot => "damage-snapshot",
+            Self::LoseSnapshots => "lose-snapshots",
         }
     }
 
@@ -62,10 +72,16 @@ impl Fault {
     /// Whether it is about a broker.
     #[must_use]
     pub const fn needs_broker(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::KillCollector | Self::FreezeCollector | Self::StopCollector
+            Self::KillBroker | Self::KillBoth | Self::FreezeBroker | Self::KillBehindFrozenBroker
         )
+    }
+
+    /// Whether it is about snapshots.
+    #[must_use]
+    pub const fn needs_snapshots(self) -> bool {
+        matches!(self, Self::DamageSnapshot | Self::LoseSnapshots)
     }
 }
 
@@ -143,6 +159,17 @@ pub fn inflict(
             pause(random);
             collector.up()
         }
+        (Fault::DamageSnapshot | Fault::LoseSnapshots, _) => {
+            collector.kill()?;
+            pause(random);
+            let folder = collector.data_dir().join("snapshots");
+            if fault == Fault::LoseSnapshots {
+                remove_all(&folder)?;
+            } else {
+                damage_one(&folder, random)?;
+            }
+            collector.up()
+        }
         (Fault::KillBroker, Some(broker)) => {
             broker.kill()?;
             pause(random);
@@ -193,4 +220,39 @@ pub fn inflict(
         }
         (_, None) => Ok(()),
     }
+}
+
+/// Removes a directory, if it is there.
+fn remove_all(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Overwrites up to sixteen bytes somewhere in one of the files below a directory.
+fn damage_one(folder: &Path, random: &mut Random) -> io::Result<()> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            match entry.metadata() {
+                Ok(data) if data.is_dir() => folders.push(entry.path()),
+                Ok(data) if data.len() > 0 => files.push((entry.path(), data.len())),
+                _ => {}
+            }
+        }
+    }
+    files.sort();
+    let Some((path, length)) = files.get(random.below(files.len() as u32) as usize) else {
+        return Ok(());
+    };
+    let at = random.next_u64() % length;
+    let bytes = random.next_u64().to_be_bytes().repeat(2);
+    let fits = bytes.len().min((length - at) as usize);
+    let file = std::fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all_at(bytes.get(..fits).unwrap_or_default(), at)
 }

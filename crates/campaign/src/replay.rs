@@ -275,6 +275,12 @@ impl Replay {
         }
     }
 
+    /// Resyncs that began and did not end yet.
+    #[must_use]
+    pub fn open_resyncs(&self) -> usize {
+        self.routers.values().map(|state| state.resyncs.len()).sum()
+    }
+
     /// Something that should not be in the stream at all.
     pub fn foreign(&mut self, what: impl FnOnce() -> String) {
         self.broken.foreign += 1;
