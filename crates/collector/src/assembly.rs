@@ -19,7 +19,10 @@ use crate::control::{BindError, ControlServer};
 use crate::ingest::admission::Admission;
 use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::owners::Owners;
-use crate::ingest::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
+use crate::ingest::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
+use crate::snapshots::directory::Directory;
+use crate::snapshots::restore::{Restored, restore};
+use crate::snapshots::{SnapshotFigures, Snapshots, Snapshotter, Watermarks};
 use crate::telemetry::Telemetry;
 
 /// Open batches of one worker hold at most this many bytes together, however many subjects there are.
@@ -33,6 +36,7 @@ pub struct Collector {
     context: Arc<WorkerContext>,
     workers: Vec<WorkerThread>,
     sidecar: Sidecar,
+    snapshotter: Option<Snapshotter>,
     control: Option<ControlServer>,
     telemetry: Arc<Telemetry>,
     addresses: Vec<SocketAddr>,
@@ -50,6 +54,10 @@ pub enum StartError {
     Backend(std::io::Error),
     /// A worker's thread or runtime could not be made.
     Worker(std::io::Error),
+    /// The directory of the snapshots can't be used.
+    Snapshots(std::path::PathBuf, std::io::Error),
+    /// It was told to stop before it had started.
+    Cancelled,
 }
 
 impl fmt::Display for StartError {
@@ -61,6 +69,10 @@ impl fmt::Display for StartError {
                 f,
                 "ingest.backend = \"registered\" is not to be had here: {error}; it needs io_uring of Linux 6.12 or later, not refused by a sandbox or by kernel.io_uring_disabled: set ingest.backend = \"auto\""
             ),
+            Self::Snapshots(directory, error) => {
+                write!(f, "snapshots can't be kept in {}: {error}", directory.display())
+            }
+            Self::Cancelled => f.write_str("stopped before it had started"),
             Self::Worker(error) => write!(
                 f,
                 "a worker can't start: {error}; if io_uring is refused here, set ingest.driver = \"epoll\""
@@ -94,21 +106,38 @@ impl Collector {
     /// # Errors
     /// A port is taken, the sink's settings make no sense, or the host refuses what a worker needs.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_unless(config, &|| false)
+    }
+
+    /// As [`Self::start`]; gives up as soon as `cancelled`. A start can last: before routers may connect, the tables of a
+    /// former life are restored, and for that the broker has to be there.
+    ///
+    /// # Errors
+    /// As [`Self::start`]; or it was cancelled.
+    pub fn start_unless(config: &Config, cancelled: &dyn Fn() -> bool) -> Result<Self, StartError> {
         let workers = config.workers();
         let backend = Backend::choose(config.ingest.backend).map_err(StartError::Backend)?;
         let driver = Driver::choose(config.ingest.driver, workers);
         // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
-        let (listeners, addresses) = bind_all(&config.listen, workers)?;
+        for &address in &config.listen.address {
+            sockets::is_free(address)?;
+        }
+        let directory = config
+            .snapshots_directory()
+            .map(|path| Directory::claim(&path).map_err(|error| StartError::Snapshots(path, error)))
+            .transpose()?;
         let (bridge, bridge_out) = kanal::bounded(config.publish.bridge_batches.max(1));
         let (return_buffer, used_buffers) = kanal::bounded::<Vec<u8>>(USED_BUFFERS);
         let (end, ended) = mpsc::channel();
         let status = Arc::new(SinkStatus::default());
+        let watermarks = Arc::new(Watermarks::new(workers));
+        let acked = Arc::clone(&watermarks);
         let hooks = Hooks {
             // A full channel means that there are buffers enough.
             recycle: Some(Arc::new(move |buffer| {
                 let _ = return_buffer.try_send(buffer);
             })),
-            acked: None,
+            acked: Some(Arc::new(move |batch| acked.acked(batch))),
             ended: Some(Arc::new(move || {
                 let _ = end.send(());
             })),
@@ -128,7 +157,12 @@ impl Collector {
             mailboxes,
             used_buffers,
         });
-        let telemetry = Arc::new(Telemetry::new(Arc::clone(&context), status));
+        let figures = Arc::new(SnapshotFigures::default());
+        let telemetry = Arc::new(Telemetry::new(
+            Arc::clone(&context),
+            Arc::clone(&status),
+            Arc::clone(&figures),
+        ));
         let control = if config.control.enabled {
             let source = Arc::clone(&telemetry);
             Some(ControlServer::spawn(
@@ -139,16 +173,31 @@ impl Collector {
         } else {
             None
         };
+        if let Some(control) = &control {
+            info!(address = %control.address(), "control port: /metrics /healthz /readyz");
+        }
 
+        let restored = match &directory {
+            Some(directory) => {
+                restore(config, directory, context.core.curation, cancelled).ok_or(StartError::Cancelled)?
+            }
+            None => Restored::default(),
+        };
+        figures.restored(&restored);
+        let inheritances = inheritances(restored, workers);
+
+        let (listeners, addresses) = bind_all(&config.listen, workers)?;
         let (started, starts) = mpsc::channel();
         let mut threads = Vec::with_capacity(workers);
-        for (index, (listeners, mail)) in listeners.into_iter().zip(mails).enumerate() {
+        let parts = listeners.into_iter().zip(mails).zip(inheritances);
+        for (index, ((listeners, mail), inheritance)) in parts.enumerate() {
             let thread = Worker::spawn(
                 index,
                 Arc::clone(&context),
                 bridge.clone(),
                 listeners,
                 mail,
+                inheritance,
                 started.clone(),
             )
             .map_err(StartError::Worker)?;
@@ -159,19 +208,32 @@ impl Collector {
         for _ in &threads {
             starts.recv().unwrap_or(Ok(())).map_err(StartError::Worker)?;
         }
+        let snapshotter = directory
+            .map(|directory| {
+                let snapshots = Snapshots {
+                    directory,
+                    collector: config.collector_name(),
+                    sink: Arc::clone(&status),
+                    watermarks,
+                    mailboxes: context.mailboxes.clone(),
+                    figures,
+                };
+                let interval = Duration::from_millis(config.snapshots.interval_ms.max(1));
+                Snapshotter::spawn(snapshots, interval).map_err(StartError::Worker)
+            })
+            .transpose()?;
+        telemetry.set_listening();
         let listening = addresses
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(", ");
         info!(listen = %listening, workers, driver = driver.name(), backend = backend.name(), sink = ?config.sink(), "collector started");
-        if let Some(control) = &control {
-            info!(address = %control.address(), "control port: /metrics /healthz /readyz");
-        }
         Ok(Self {
             context,
             workers: threads,
             sidecar,
+            snapshotter,
             control,
             telemetry,
             addresses,
@@ -207,8 +269,12 @@ impl Collector {
     /// Stops receiving, publishes what was decoded, waits for acknowledgements until the deadline.
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
+        let snapshots = self.snapshotter.and_then(Snapshotter::stop);
+        let (last_words, requests) = snapshots.map(Snapshots::last_words).unzip();
+        let mut requests = requests.into_iter().flatten();
         for mailbox in &self.context.mailboxes {
-            let _ = mailbox.send(Mail::Stop(until));
+            let request = requests.next().flatten().map(Box::new);
+            let _ = mailbox.send(Mail::Stop(until, request));
         }
         let mut report = StopReport::default();
         for worker in self.workers {
@@ -224,6 +290,9 @@ impl Collector {
         report.acknowledged_messages = drained.acknowledged_messages;
         report.lost_batches += drained.unacknowledged_batches;
         report.lost_messages += drained.unacknowledged_messages;
+        if let Some(last_words) = last_words {
+            last_words.finish(report.lost_batches == 0);
+        }
         if report.lost_messages > 0 {
             warn!(
                 batches = report.lost_batches,
@@ -241,6 +310,19 @@ impl Collector {
         );
         report
     }
+}
+
+/// What each worker begins with.
+fn inheritances(restored: Restored, workers: usize) -> Vec<Inheritance> {
+    let (sequence_floor, resync) = (restored.highest_sequence(), restored.gap.is_some());
+    let shares = restored.spread(workers).into_iter();
+    shares
+        .map(|routers| Inheritance {
+            routers,
+            sequence_floor,
+            resync,
+        })
+        .collect()
 }
 
 /// Each worker's listeners, one on every address, and the addresses with the ports they got.

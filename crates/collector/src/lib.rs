@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod ingest;
 pub mod offline;
 pub mod replay;
+pub mod snapshots;
 mod telemetry;
 
 pub use arancini_generate as generate;

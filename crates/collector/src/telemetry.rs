@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arancini_core::counters::ViewCounters;
@@ -13,6 +14,7 @@ use arancini_wire::bmp::{MessageType, RibView};
 use crate::control::{ControlSource, Metrics, Problem, Readiness};
 use crate::ingest::admission::Refusal;
 use crate::ingest::{WorkerContext, WorkerLoad};
+use crate::snapshots::SnapshotFigures;
 
 /// Reads one figure of a worker.
 type Read = fn(&Counters) -> u64;
@@ -21,11 +23,33 @@ type Read = fn(&Counters) -> u64;
 pub struct Telemetry {
     context: Arc<WorkerContext>,
     sink: Arc<SinkStatus>,
+    snapshots: Arc<SnapshotFigures>,
+    /// Routers can connect: what a former life held is restored.
+    listening: AtomicBool,
 }
 
 impl Telemetry {
-    pub(crate) const fn new(context: Arc<WorkerContext>, sink: Arc<SinkStatus>) -> Self {
-        Self { context, sink }
+    pub(crate) const fn new(
+        context: Arc<WorkerContext>,
+        sink: Arc<SinkStatus>,
+        snapshots: Arc<SnapshotFigures>,
+    ) -> Self {
+        Self {
+            context,
+            sink,
+            snapshots,
+            listening: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn set_listening(&self) {
+        self.listening.store(true, Relaxed);
+    }
+
+    /// Figures of snapshots and of the restore.
+    #[must_use]
+    pub fn snapshots(&self) -> &SnapshotFigures {
+        &self.snapshots
     }
 
     /// One figure of the core, summed over the workers.
@@ -325,11 +349,59 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    fn snapshot_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        let figures = &self.snapshots;
+        metrics
+            .counter("snapshots", "Snapshots completed")?
+            .sample(&[], figures.completed.load(Relaxed))?;
+        metrics
+            .counter("snapshot_failures", "Snapshots given up")?
+            .sample(&[], figures.failed.load(Relaxed))?;
+        let gauges = [
+            ("snapshot_routes", "Routes in the last snapshot", &figures.routes),
+            ("snapshot_bytes", "Size of the last snapshot", &figures.bytes),
+            (
+                "snapshot_timestamp_seconds",
+                "When the last snapshot was complete, Unix time",
+                &figures.completed_unix_s,
+            ),
+            (
+                "restored_routes",
+                "Routes restored at the start",
+                &figures.restored_routes,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            metrics.gauge(name, help)?.sample(&[], value.load(Relaxed))?;
+        }
+        let seconds = [
+            (
+                "snapshot_duration_seconds",
+                "How long the last snapshot took, acknowledgements included",
+                &figures.took_ms,
+            ),
+            (
+                "restore_duration_seconds",
+                "How long the restore at the start took",
+                &figures.restore_ms,
+            ),
+        ];
+        for (name, help, ms) in seconds {
+            metrics
+                .gauge(name, help)?
+                .seconds(ms.load(Relaxed) as f64 / 1000.0)?;
+        }
+        Ok(())
+    }
+}
+
 impl ControlSource for Telemetry {
     fn metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
         self.ingest_metrics(metrics)?;
         self.curation_metrics(metrics)?;
-        self.publish_metrics(metrics)
+        self.publish_metrics(metrics)?;
+        self.snapshot_metrics(metrics)
     }
 
     fn readiness(&self) -> Readiness {
@@ -338,18 +410,23 @@ impl ControlSource for Telemetry {
             reason: trouble.cause,
             remedy: trouble.remedy,
         };
+        let mut problems = Vec::new();
         match self.sink.trouble() {
-            Some(trouble) => Readiness {
-                problems: vec![problem(trouble)],
-            },
-            None if !self.sink.is_ready() => Readiness {
-                problems: vec![Problem {
-                    part: "sink",
-                    reason: "the sink has not come up yet".to_owned(),
-                    remedy: "wait; if it stays so, look at the log".to_owned(),
-                }],
-            },
-            None => Readiness::READY,
+            Some(trouble) => problems.push(problem(trouble)),
+            None if !self.sink.is_ready() => problems.push(Problem {
+                part: "sink",
+                reason: "the sink has not come up yet".to_owned(),
+                remedy: "wait; if it stays so, look at the log".to_owned(),
+            }),
+            None => {}
         }
+        if !self.listening.load(Relaxed) {
+            problems.push(Problem {
+                part: "restore",
+                reason: "tables are being restored; routers can't connect yet".to_owned(),
+                remedy: "wait; it needs the broker".to_owned(),
+            });
+        }
+        Readiness { problems }
     }
 }

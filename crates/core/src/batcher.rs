@@ -44,6 +44,11 @@ impl Default for BatchSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubjectId(u32);
 
+impl SubjectId {
+    /// No subject: of a table that belongs to no shard yet.
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 struct Subject {
     kind: BatchKind,
     name: Arc<str>,
@@ -205,6 +210,12 @@ impl Batcher {
     /// The next closed batch.
     pub fn pop(&mut self) -> Option<Batch> {
         self.closed.pop_front()
+    }
+
+    /// Number of the last batch that was closed; 0 if there was none.
+    #[must_use]
+    pub const fn last_number(&self) -> u64 {
+        self.last_number
     }
 
     /// Whether closed batches wait.

@@ -19,10 +19,12 @@ mod route_monitoring;
 mod router;
 mod sections;
 mod shard;
+pub mod snapshot;
 pub mod window;
 
 pub mod counters;
 pub mod notice;
+pub mod position;
 mod settings;
 pub mod time;
 
@@ -32,6 +34,7 @@ pub use counters::{Counters, Quirk};
 pub use framing::Framer;
 pub use notice::{Notice, NoticeKind};
 pub use peer::{Peer, PeerState, PeerTable};
+pub use position::Position;
 pub use router::{Router, RouterLife};
 pub use settings::Settings;
 pub use shard::{SessionError, SessionId, Shard};

@@ -97,6 +97,38 @@ impl Peer {
         self.names.last().map_or("", |named| &named.name)
     }
 
+    /// All its names with the families they are for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &[AfiSafi])> {
+        self.names.iter().map(|named| (&*named.name, &*named.families))
+    }
+
+    /// Gives it these names, as they were.
+    pub(crate) fn set_names(&mut self, names: impl Iterator<Item = (String, Vec<AfiSafi>)>) {
+        let names = names.take(MOST_NAMES);
+        self.names = names
+            .map(|(name, families)| TableName { name, families })
+            .collect();
+        self.name_tables();
+    }
+
+    /// Its routes of this family were published under this name last.
+    pub(crate) fn name_family(&mut self, family: AfiSafi, name: &str) {
+        if self.table_name(family) == name || self.names.len() >= MOST_NAMES {
+            return;
+        }
+        self.names.push(TableName {
+            name: name.to_owned(),
+            families: vec![family],
+        });
+        self.name_tables();
+    }
+
+    fn name_tables(&mut self) {
+        for index in 0..self.tables.len() {
+            self.tables[index].name = self.name_index(self.tables[index].family);
+        }
+    }
+
     fn name_index(&self, family: AfiSafi) -> usize {
         let lists = |named: &TableName| named.families.contains(&family);
         let listed = self.names.iter().rposition(lists);
@@ -117,9 +149,7 @@ impl Peer {
             .collect();
         self.names.retain(|named| named.families != families);
         self.names.push(TableName { name, families });
-        for index in 0..self.tables.len() {
-            self.tables[index].name = self.name_index(self.tables[index].family);
-        }
+        self.name_tables();
     }
 
     /// Whether this Peer Up tells of the session that is up already. Some routers send one for each view or family
@@ -260,6 +290,18 @@ impl PeerTable {
         }
     }
 
+    /// The table for routes with or without path identifier, to look at.
+    pub(crate) const fn with_path_ids(&self, with_path_ids: bool) -> &CuratedTable {
+        if with_path_ids { &self.paths } else { &self.plain }
+    }
+
+    /// Forgets every route, without a word.
+    pub(crate) fn forget_routes(&mut self) {
+        self.settling_since_ns = None;
+        self.plain.clear();
+        self.paths.clear();
+    }
+
     /// The table for routes with or without path identifier.
     #[inline]
     pub(crate) const fn of(&mut self, with_path_ids: bool) -> &mut CuratedTable {
@@ -345,7 +387,7 @@ fn session_of(message: &PeerUp<'_>) -> Vec<u8> {
 }
 
 /// The shape of a family's keys.
-fn key_shape(family: AfiSafi) -> KeyShape {
+pub(crate) fn key_shape(family: AfiSafi) -> KeyShape {
     match shape(family) {
         NlriShape::Prefix {
             rd: false,

@@ -59,9 +59,19 @@ pub struct Router {
     last_peer: Option<usize>,
     /// In an order of their own, for batches that close together.
     subjects: BTreeMap<SubjectKey, SubjectId>,
+    /// What consumers hold of it is not known: its dump is to stand between resync-begin and resync-end.
+    pub(crate) resync: Option<Resync>,
     /// Stale routes it had announced again when that was last looked at, and when they last became more.
     repeated: u64,
     repeated_ns: u64,
+}
+
+/// A resync that is due or under way (SPEC §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Resync {
+    /// Most routes it held since it began, and since when it held no more: the dump is over when that is long enough.
+    most_routes: usize,
+    most_since_ns: u64,
 }
 
 /// What a subject of a router depends on.
@@ -118,6 +128,7 @@ impl Router {
             last_header: [0; HEADER_IDENTITY_BYTES],
             last_peer: None,
             subjects: BTreeMap::new(),
+            resync: None,
             repeated: 0,
             repeated_ns: 0,
         }
@@ -129,6 +140,12 @@ impl Router {
         self.peers.iter().map(Peer::routes).sum()
     }
 
+    /// The last sequence number it was given.
+    #[must_use]
+    pub const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     /// When it last announced a stale route again, as far as can be told from when this is asked.
     pub(crate) fn last_repeated_ns(&mut self, now_ns: u64) -> u64 {
         let tables = self.peers.iter().flat_map(|peer| &peer.tables);
@@ -138,6 +155,41 @@ impl Router {
             self.repeated_ns = now_ns;
         }
         self.repeated_ns
+    }
+
+    /// What consumers hold of it can't be known any more.
+    pub(crate) fn need_resync(&mut self) {
+        self.resync = Some(Resync::default());
+    }
+
+    /// Forgets its routes without a word; the next dump is a resync.
+    pub(crate) fn forget_routes(&mut self) {
+        let tables = self.peers.iter_mut().flat_map(|peer| &mut peer.tables);
+        tables.for_each(PeerTable::forget_routes);
+        self.need_resync();
+    }
+
+    /// The dump of a resync begins.
+    pub(crate) fn begin_resync(&mut self, now_ns: u64) {
+        self.resync = Some(Resync {
+            most_routes: 0,
+            most_since_ns: now_ns,
+        });
+    }
+
+    /// Whether a resync is over: the router holds no more routes than `quiet_ns` ago, and was listened to since.
+    pub(crate) fn resync_is_over(&mut self, now_ns: u64, quiet_ns: u64, deaf_ns: u64) -> bool {
+        let routes = self.routes();
+        let Some(resync) = &mut self.resync else {
+            return false;
+        };
+        if routes > resync.most_routes {
+            *resync = Resync {
+                most_routes: routes,
+                most_since_ns: now_ns,
+            };
+        }
+        now_ns.saturating_sub(resync.most_since_ns.max(deaf_ns)) >= quiet_ns
     }
 
     #[inline]
@@ -209,6 +261,25 @@ impl Router {
         self.lookup.insert(identity, index);
         self.last_peer = None;
         index
+    }
+
+    /// The peer of this identity, added if it is not there.
+    pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> usize {
+        match self.lookup.get(&identity) {
+            Some(&index) => index,
+            None => self.add_peer(identity, asn),
+        }
+    }
+
+    /// Gives every table its subject: the router comes to a shard.
+    pub(crate) fn register_tables(&mut self, base: &str, batcher: &mut Batcher) {
+        for peer in 0..self.peers.len() {
+            for table in 0..self.peers[peer].tables.len() {
+                let held = &self.peers[peer].tables[table];
+                let subject = self.subject(SubjectKey::Updates(held.asn, held.family), base, batcher);
+                self.peers[peer].tables[table].subject = subject;
+            }
+        }
     }
 
     /// From now on this is who the peer is; it is still found as who it was.

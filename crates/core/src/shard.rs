@@ -24,10 +24,14 @@ use crate::notice::{NoticeKind, Notices};
 use crate::peer::PeerState;
 use crate::router::{Router, RouterLife};
 use crate::settings::Settings;
+use crate::snapshot::Walk;
 use crate::time::Now;
 
 /// How often routers and tables that wait for something are looked at, at most.
 const LIFE_CHECK_NS: u64 = 1_000_000_000;
+
+/// Why a resync is made, for people.
+const RESYNC_REASON: &str = "what was published of this router is not whole any more";
 
 /// Names a session of this shard; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +86,8 @@ pub struct Shard {
     life_check_ns: Option<u64>,
     /// When the shell last said that it does not listen.
     deaf_ns: u64,
+    /// What consumers hold of routers that are not known here can't be known: their first dump is a resync.
+    resync_strangers: bool,
 }
 
 impl Shard {
@@ -108,6 +114,7 @@ impl Shard {
             forgotten: Vec::new(),
             life_check_ns: None,
             deaf_ns: 0,
+            resync_strangers: false,
         }
     }
 
@@ -127,6 +134,9 @@ impl Shard {
             .routers
             .entry(router)
             .or_insert_with(|| Router::new(router, now.unix_ns.max(self.sequence_floor)));
+        if !known && self.resync_strangers {
+            state.need_resync();
+        }
         state.life = RouterLife::Up;
         state.session = Some(id);
         state.port = port;
@@ -145,6 +155,7 @@ impl Shard {
             self.emitter.notices.push(router, None, NoticeKind::Back);
             self.check_life_soon(now);
         }
+        self.begin_resync(router, now);
         self.set_gauges();
         id
     }
@@ -360,6 +371,10 @@ impl Shard {
             match router.life {
                 RouterLife::Up => {
                     waiting |= settle_quiet_tables(router, &mut self.doomed, now, quiet_period_ns, deaf_ns);
+                    if router.resync_is_over(now.monotonic_ns, quiet_period_ns, deaf_ns) {
+                        resynced(router, &mut self.emitter, &mut self.doomed, now);
+                    }
+                    waiting |= router.resync.is_some();
                 }
                 RouterLife::Lost { since_ns } if now.monotonic_ns - since_ns < session_hold_ns => {
                     waiting = true
@@ -369,7 +384,18 @@ impl Shard {
                     self.emitter
                         .notices
                         .push(router.id, None, NoticeKind::HoldExpired);
-                    doom_router(router, &mut self.doomed);
+                    if router.resync.is_none() {
+                        doom_router(router, &mut self.doomed);
+                    } else {
+                        router.forget_routes();
+                        // Nothing is announced between the two: consumers drop what they hold of it.
+                        arrival(router, &mut self.emitter, &mut self.doomed, now).router_event(
+                            RouterEventKind::ResyncBegin,
+                            RESYNC_REASON,
+                            &[],
+                        );
+                        resynced(router, &mut self.emitter, &mut self.doomed, now);
+                    }
                     if router.routes() == 0 {
                         gone.push(router.id);
                     }
@@ -386,6 +412,86 @@ impl Shard {
         self.set_gauges();
     }
 
+    /// Takes a router over as it was: from a restore, or from another worker. It counts as lost until it connects.
+    ///
+    /// `reason`: why, for people.
+    pub fn adopt(&mut self, mut router: Router, reason: &str, now: Now) {
+        let id = router.id;
+        if router.routes() == 0 && router.resync.is_none() {
+            self.sequence_floor = self.sequence_floor.max(router.sequence);
+            return;
+        }
+        router.sequence = router.sequence.max(now.unix_ns).max(self.sequence_floor);
+        router.session = None;
+        router.life = RouterLife::Lost {
+            since_ns: now.monotonic_ns,
+        };
+        router.register_tables(&self.emitter.settings.subject_base, &mut self.emitter.batcher);
+        for peer in &mut router.peers {
+            peer.state = PeerState::Down;
+            for table in &mut peer.tables {
+                table.mark_stale(now.monotonic_ns);
+            }
+        }
+        let router = self.routers.entry(id).or_insert(router);
+        arrival(router, &mut self.emitter, &mut self.doomed, now).router_event(
+            RouterEventKind::Stale,
+            reason,
+            &[],
+        );
+        self.check_life_soon(now);
+        self.set_gauges();
+    }
+
+    /// No router gets a sequence number at or below this one.
+    pub const fn raise_sequence_floor(&mut self, sequence: u64) {
+        if self.sequence_floor < sequence {
+            self.sequence_floor = sequence;
+        }
+    }
+
+    /// What consumers hold of any router that comes can't be known: its first dump is a resync.
+    pub const fn resync_strangers(&mut self) {
+        self.resync_strangers = true;
+    }
+
+    /// Forgets what consumers hold of a router, since they have lost it. The shell then ends its session, so that it
+    /// dumps anew. Returns whether the router is known.
+    pub fn forget_routes(&mut self, router: IpAddr) -> bool {
+        let Some(router) = self.routers.get_mut(&router.to_canonical()) else {
+            return false;
+        };
+        router.forget_routes();
+        true
+    }
+
+    /// Writes the next slice of a snapshot, about `budget` routes; returns whether there are more.
+    pub fn snapshot(&self, walk: &mut Walk, budget: usize, out: &mut Vec<u8>) -> bool {
+        walk.slice(&self.routers, budget, out)
+    }
+
+    /// Closes all open batches; the number of the last batch that was closed. Once it is acknowledged, so is
+    /// everything that was decided until now.
+    pub fn seal(&mut self) -> u64 {
+        self.emitter.batcher.close_all();
+        self.emitter.batcher.last_number()
+    }
+
+    fn begin_resync(&mut self, id: IpAddr, now: Now) {
+        let Some(router) = self.routers.get_mut(&id).filter(|router| router.resync.is_some()) else {
+            return;
+        };
+        // What came of an earlier attempt has to be announced again within this one.
+        router.forget_routes();
+        router.begin_resync(now.monotonic_ns);
+        arrival(router, &mut self.emitter, &mut self.doomed, now).router_event(
+            RouterEventKind::ResyncBegin,
+            RESYNC_REASON,
+            &[],
+        );
+        self.check_life_soon(now);
+    }
+
     fn forget(&mut self, id: IpAddr) {
         if let Some(mut router) = self.routers.remove(&id) {
             self.sequence_floor = self.sequence_floor.max(router.sequence);
@@ -395,6 +501,26 @@ impl Shard {
             self.forgotten.push(id);
         }
     }
+}
+
+fn arrival<'s>(
+    router: &'s mut Router,
+    emitter: &'s mut Emitter,
+    doomed: &'s mut VecDeque<DoomedTable>,
+    now: Now,
+) -> Arrival<'s> {
+    Arrival {
+        router,
+        emitter,
+        doomed,
+        now,
+    }
+}
+
+/// Consumers hold again what the router does.
+fn resynced(router: &mut Router, emitter: &mut Emitter, doomed: &mut VecDeque<DoomedTable>, now: Now) {
+    router.resync = None;
+    arrival(router, emitter, doomed, now).router_event(RouterEventKind::ResyncEnd, "", &[]);
 }
 
 /// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.

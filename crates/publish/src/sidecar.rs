@@ -36,8 +36,8 @@ pub struct Acked {
 pub struct Hooks {
     /// Gets each payload buffer back once its batch is durable or compressed.
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
-    /// Gets each durable batch's number. Unbounded or drained quickly: a full channel drops nothing but stops the sink.
-    pub acked: Option<kanal::Sender<Acked>>,
+    /// Hears of each durable batch, on the sink's way: must not wait for anything.
+    pub acked: Option<Arc<dyn Fn(Acked) + Send + Sync>>,
     /// Called once if the sink can't go on for ever (the reader of standard output went away): time to shut down. The
     /// bridge is emptied meanwhile, so that no worker waits in vain. Without it the process exits with code 0.
     pub ended: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -52,8 +52,7 @@ impl Hooks {
 
     pub(crate) fn acked(&self, worker: u16, number: u64) {
         if let Some(acked) = &self.acked {
-            // A gone listener only means that nobody takes snapshots any more.
-            let _ = acked.send(Acked { worker, number });
+            acked(Acked { worker, number });
         }
     }
 

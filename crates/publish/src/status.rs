@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use arancini_core::Position;
 use tracing::{info, warn};
 
 /// Why the sink can't go on, as a small label set for metrics.
@@ -135,6 +136,8 @@ pub struct SinkStatus {
     ready: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
     errors: [AtomicU64; Reason::ALL.len()],
+    /// Everything that is published from now on lies behind it.
+    position: Mutex<Option<Position>>,
     /// Batches taken from the bridge.
     pub batches_taken: AtomicU64,
     /// Cap'n Proto messages taken from the bridge.
@@ -192,6 +195,29 @@ impl SinkStatus {
                 "wait for a moment",
             )
         }))
+    }
+
+    /// A place in what the sink keeps: what is handed to the bridge from now on will lie behind it. `None` before the
+    /// sink has come up, and for sinks that keep nothing.
+    pub fn position(&self) -> Option<Position> {
+        self.lock_position().clone()
+    }
+
+    pub(crate) fn set_position(&self, position: Position) {
+        *self.lock_position() = Some(position);
+    }
+
+    /// The stream has grown to this sequence.
+    pub(crate) fn advance_position(&self, reached: u64) {
+        if let Some(Position::Stream { sequence, .. }) = &mut *self.lock_position() {
+            *sequence = reached.max(*sequence);
+        }
+    }
+
+    fn lock_position(&self) -> std::sync::MutexGuard<'_, Option<Position>> {
+        self.position
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Failures so far, by reason.

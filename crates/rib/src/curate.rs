@@ -391,6 +391,18 @@ impl CuratedTable {
             }),
         }
     }
+
+    /// Forgets every route, without a word.
+    pub fn clear(&mut self) {
+        let shape = match self.store {
+            Store::Ipv4(_) | Store::Ipv4Path(_) => KeyShape::Ipv4,
+            Store::Ipv6(_) | Store::Ipv6Path(_) => KeyShape::Ipv6,
+            Store::Vpn4(_) => KeyShape::Vpn4,
+            Store::Vpn6(_) => KeyShape::Vpn6,
+            Store::Opaque(_) => KeyShape::Opaque,
+        };
+        *self = Self::new(shape, self.with_path_ids, self.mode);
+    }
 }
 
 #[inline]

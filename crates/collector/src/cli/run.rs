@@ -9,8 +9,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::{flag, list_flag};
-use crate::Collector;
 use crate::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
+use crate::{Collector, StartError};
 
 /// Run the collector: routers connect to it, curated updates leave it.
 ///
@@ -101,8 +101,11 @@ pub fn run(config: Config) -> ExitCode {
     };
     crate::doctor::raise_open_files();
     super::doctor::warn_of_failures(&config);
-    let collector = match Collector::start(&config) {
+    let mut signals_meanwhile = || signals.pending().next().is_some();
+    let cancelled = std::cell::RefCell::new(&mut signals_meanwhile);
+    let collector = match Collector::start_unless(&config, &|| (cancelled.borrow_mut())()) {
         Ok(collector) => collector,
+        Err(StartError::Cancelled) => return ExitCode::SUCCESS,
         Err(error) => return super::fail(format_args!("{error}")),
     };
     while !collector.sink_ended(LOOK) {

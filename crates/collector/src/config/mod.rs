@@ -16,7 +16,7 @@ pub use load::{FlagValue, load};
 pub use render::{markdown, show, template};
 pub use settings::{
     Config, Control, Curation, File, Ingest, Limits, Listen, Log, Nats, Publish, Routers, SectionInfo,
-    SettingInfo, table,
+    SettingInfo, Snapshots, table,
 };
 pub use types::{
     BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
@@ -48,6 +48,18 @@ impl Config {
         } else {
             host
         }
+    }
+
+    /// Where snapshots go; `None` where none are taken: they are asked for only with a sink that can say what consumers
+    /// have got, and where the tables say anything.
+    #[must_use]
+    pub fn snapshots_directory(&self) -> Option<std::path::PathBuf> {
+        let keeps = matches!(self.sink(), SinkKind::Nats | SinkKind::File);
+        if !self.snapshots.enabled || !keeps || self.curation.mode == CurationKind::Off {
+            return None;
+        }
+        let directory = self.snapshots.directory.clone();
+        Some(directory.unwrap_or_else(|| self.file.data_dir.join("snapshots")))
     }
 
     /// How many workers to start: the configured number, else one per core.

@@ -290,6 +290,16 @@ settings! {
         fsync_interval_ms: u64 = 200;
     }
 
+    /// Snapshots of the tables, from which a restarted collector goes on; for the sinks `nats` and `file`.
+    snapshots Snapshots {
+        /// Whether they are taken and restored. Without them a restarted collector starts with empty tables.
+        enabled: bool = true;
+        /// The directory that holds them. Not set: `snapshots` in `file.data_dir`.
+        directory: Option<PathBuf> = None;
+        /// The time between two snapshots.
+        interval_ms: u64 = 60_000;
+    }
+
     /// The sink `nats`. Secrets are better kept in files or the environment.
     nats Nats {
         /// The servers, like `nats://192.0.2.1:4222` or `tls://…`.

@@ -77,6 +77,14 @@ impl Family<'_> {
         let labels = labels.to_vec();
         write_value(&mut self.encoder.encode_family(&labels)?, self.kind, value)
     }
+
+    /// Writes one sample without labels that is no whole number: seconds.
+    ///
+    /// # Errors
+    /// When the text can't be written.
+    pub fn seconds(&mut self, value: f64) -> fmt::Result {
+        self.encoder.encode_gauge(&value)
+    }
 }
 
 fn write_value(encoder: &mut MetricEncoder<'_>, kind: MetricType, value: u64) -> fmt::Result {

@@ -22,4 +22,4 @@ mod signal;
 pub mod sockets;
 mod worker;
 
-pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread};
+pub use worker::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread};

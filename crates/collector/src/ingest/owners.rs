@@ -69,6 +69,12 @@ impl Owners {
         }
     }
 
+    /// This worker holds the router from now on, though it has no session: it was restored.
+    pub fn assign(&self, router: IpAddr, worker: usize) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.insert(router, Entry { worker, sessions: 0 });
+    }
+
     /// The owner has forgotten the router. Its next session may go elsewhere, unless one is on its way already.
     pub fn forget(&self, router: IpAddr) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::config::Listen;
 use crate::control::BindError;
+
+/// How long a listener may outlive its process: the kernel takes an io_uring down after the process is gone, and
+/// what the ring waited for with it. A collector that is started again at once must not fail for that.
+const LINGERING_RING: Duration = Duration::from_secs(2);
 
 /// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over
 /// them. With port 0 the first one chooses the port.
@@ -15,14 +19,7 @@ use crate::control::BindError;
 /// # Errors
 /// The address can't be listened on.
 pub fn bind(listen: &Listen, address: SocketAddr, workers: usize) -> Result<Vec<TcpListener>, BindError> {
-    // With SO_REUSEPORT a second collector of the same user would get the port too, and half of the routers.
-    if address.port() != 0 {
-        bind_alone(address).map_err(|source| BindError {
-            what: "the BMP port",
-            address,
-            source,
-        })?;
-    }
+    is_free(address)?;
     let mut address = address;
     let mut listeners = Vec::with_capacity(workers);
     for _ in 0..workers {
@@ -39,6 +36,31 @@ pub fn bind(listen: &Listen, address: SocketAddr, workers: usize) -> Result<Vec<
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Fails if anybody listens on the address. With `SO_REUSEPORT` a second collector of the same user would get the port
+/// too, and half of the routers.
+///
+/// # Errors
+/// The address can't be listened on.
+pub fn is_free(address: SocketAddr) -> Result<(), BindError> {
+    if address.port() == 0 {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let bound = loop {
+        match bind_alone(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && begun.elapsed() < LINGERING_RING => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            bound => break bound,
+        }
+    };
+    bound.map_err(|source| BindError {
+        what: "the BMP port",
+        address,
+        source,
+    })
 }
 
 /// Fails if anybody has the port, then lets go of it.

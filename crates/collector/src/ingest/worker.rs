@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arancini_core::counters::Counter;
-use arancini_core::{Batch, Counters, Settings, Shard};
+use arancini_core::snapshot::Walk;
+use arancini_core::{Batch, Counters, Router, Settings, Shard};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use tracing::{debug, error, info, warn};
 
@@ -25,11 +26,16 @@ use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::sockets;
 use crate::config::Config;
+use crate::snapshots::{Part, SnapshotRequest};
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
 pub const EXIT_WORKER_DIED: i32 = 70;
 /// Routes withdrawn in one go before the worker's other tasks get their turn: some 100 µs.
 const SWEEP_SLICE_ROUTES: u64 = 1000;
+/// Routes of a snapshot written in one go before the worker's other tasks get their turn: some 50 µs.
+const SNAPSHOT_SLICE_ROUTES: usize = 2000;
+/// Bytes of a snapshot handed over together.
+const SNAPSHOT_PART_BYTES: usize = 256 * 1024;
 /// How often timeouts, gauges and notices are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How long a listener that can't accept rests (no descriptors left).
@@ -87,8 +93,21 @@ impl WorkerLoad {
 pub enum Mail {
     /// A connection of a router that this worker owns.
     Adopt(Box<Accepted>),
-    /// Stop receiving, hand everything to the bridge until the deadline, end.
-    Stop(Instant),
+    /// Write a snapshot.
+    Snapshot(Box<SnapshotRequest>),
+    /// Stop receiving, hand everything to the bridge until the deadline, write a last snapshot if one is asked for, end.
+    Stop(Instant, Option<Box<SnapshotRequest>>),
+}
+
+/// What a worker begins with.
+#[derive(Default)]
+pub struct Inheritance {
+    /// Routers of a former life.
+    pub routers: Vec<Router>,
+    /// No router may get a sequence number at or below this one.
+    pub sequence_floor: u64,
+    /// What consumers hold can't be known: the first dump of every router is a resync.
+    pub resync: bool,
 }
 
 /// What a worker could not hand to the bridge before its deadline.
@@ -154,6 +173,7 @@ impl Worker {
         bridge: kanal::Sender<Batch>,
         listeners: Vec<TcpListener>,
         mail: kanal::Receiver<Mail>,
+        inheritance: Inheritance,
         started: std::sync::mpsc::Sender<std::io::Result<()>>,
     ) -> std::io::Result<WorkerThread> {
         std::thread::Builder::new()
@@ -172,6 +192,7 @@ impl Worker {
                             return WorkerReport::default();
                         }
                     };
+                    worker.inherit(inheritance);
                     let _ = started.send(Ok(()));
                     worker.run(listeners, mail).await
                 };
@@ -245,9 +266,62 @@ impl Worker {
         loop {
             match mail.recv().await {
                 Ok(Mail::Adopt(accepted)) => self.serve(*accepted),
-                Ok(Mail::Stop(deadline)) => return self.stop(deadline).await,
+                Ok(Mail::Snapshot(request)) => drop(monoio::spawn(Rc::clone(&self).snapshot(*request))),
+                Ok(Mail::Stop(deadline, last)) => {
+                    let report = Rc::clone(&self).stop(deadline).await;
+                    if let Some(request) = last {
+                        self.snapshot(*request).await;
+                    }
+                    return report;
+                }
                 Err(_) => return self.stop(Instant::now()).await,
             }
+        }
+    }
+
+    /// Takes over what a former life left.
+    fn inherit(&self, inheritance: Inheritance) {
+        let now = self.clock.now();
+        let mut shard = self.shard.borrow_mut();
+        shard.raise_sequence_floor(inheritance.sequence_floor);
+        if inheritance.resync {
+            shard.resync_strangers();
+        }
+        for router in inheritance.routers {
+            self.context.owners.assign(router.id, self.index);
+            shard.adopt(router, "the collector was restarted", now);
+        }
+        drop(shard);
+        self.deliver();
+    }
+
+    /// Writes a snapshot in slices, beside everything else, to whoever asked for it.
+    async fn snapshot(self: Rc<Self>, request: SnapshotRequest) {
+        let out = request.out.to_async();
+        let mut bytes = Vec::with_capacity(SNAPSHOT_PART_BYTES);
+        let mut walk = Walk::begin(&request.head, &mut bytes);
+        loop {
+            let more = self
+                .shard
+                .borrow()
+                .snapshot(&mut walk, SNAPSHOT_SLICE_ROUTES, &mut bytes);
+            if !more {
+                break;
+            }
+            if bytes.len() >= SNAPSHOT_PART_BYTES {
+                let part = std::mem::replace(&mut bytes, Vec::with_capacity(SNAPSHOT_PART_BYTES));
+                // Nobody listens any more: the snapshot was given up.
+                if out.send(Part::Bytes(part)).await.is_err() {
+                    return;
+                }
+            }
+            self.turnstile.pass().await;
+        }
+        let last_batch = self.shard.borrow_mut().seal();
+        self.deliver();
+        let end = walk.finish(last_batch, &mut bytes);
+        if out.send(Part::Bytes(bytes)).await.is_ok() {
+            let _ = out.send(Part::End(end)).await;
         }
     }
 

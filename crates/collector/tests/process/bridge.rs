@@ -30,6 +30,8 @@ fn configure(config: &mut Config, ingest: Ingest, server: &NatsServer) {
     config.publish.ack_timeout_ms = 1000;
     config.nats.urls = vec![server.url()];
     config.nats.connect_timeout_ms = 500;
+    // With them it would not listen before the broker is there.
+    config.snapshots.enabled = false;
 }
 
 /// Some 8 MB of BMP, much more than may wait anywhere.

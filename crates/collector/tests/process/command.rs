@@ -28,6 +28,8 @@ pub struct Process {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
+    /// Where it keeps its files unless an argument says otherwise.
+    _directory: tempfile::TempDir,
 }
 
 /// How a process ended.
@@ -49,9 +51,11 @@ impl Process {
 
     /// Starts a collector that may end at once.
     pub fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let mut child = arancini()
             .args(["run", "--log-format", "json"])
             .args(arguments)
+            .env("ARANCINI_FILE__DATA_DIR", directory.path())
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -69,6 +73,7 @@ impl Process {
             child,
             lines,
             reader: Some(reader),
+            _directory: directory,
         }
     }
 
@@ -140,6 +145,12 @@ impl Process {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).unwrap();
         self.end()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits until it ends.

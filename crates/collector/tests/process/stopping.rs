@@ -126,7 +126,7 @@ fn what_a_stop_could_not_publish_is_told_with_its_count() {
     };
     let process = Process::start(
         &["--nats", &server.url()],
-        &[("ARANCINI_PUBLISH__DRAIN_DEADLINE_MS", "300")],
+        &[WITHOUT_SNAPSHOTS, ("ARANCINI_PUBLISH__DRAIN_DEADLINE_MS", "300")],
     );
     let expected = small(1).expected().emitted();
     let mut router = process.connect(1);
@@ -211,12 +211,42 @@ fn nothing_is_lost(process: Process, url: &str, mend: impl FnOnce()) -> Ended {
 }
 
 #[test]
+fn routers_can_connect_when_what_was_held_is_restored_and_not_before() {
+    let Some(mut server) = NatsServer::prepare("") else {
+        return;
+    };
+    let url = server.url();
+    let ports = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let stopped = Process::spawn(&[&ports[..], &["--nats", &url]].concat(), &[]);
+    let problems = stopped.until_unready("restored");
+    assert_eq!(problems["problems"][1]["part"], "restore");
+    let ended = stopped.terminate();
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "it can be stopped while it waits: {:#?}",
+        ended.lines
+    );
+    assert_eq!(ended.count(&["collector started"]), 0);
+
+    let process = Process::spawn(&[&ports[..], &["--nats", &url]].concat(), &[]);
+    process.until_unready("restored");
+    server.restart();
+    process.until_ready();
+    process.collector();
+    assert_eq!(process.terminate().code, Some(0));
+}
+
+/// Without snapshots nothing has to be restored, and the broker may come later.
+const WITHOUT_SNAPSHOTS: (&str, &str) = ("ARANCINI_SNAPSHOTS__ENABLED", "false");
+
+#[test]
 fn a_broker_that_is_not_there_yet_is_waited_for() {
     let Some(mut server) = NatsServer::prepare("") else {
         return;
     };
     let url = server.url();
-    let process = Process::start(&["--nats", &url], &[]);
+    let process = Process::start(&["--nats", &url], &[WITHOUT_SNAPSHOTS]);
     let problems = process.until_unready(&server.port().to_string());
     assert_eq!(problems["problems"][0]["part"], "sink");
     assert_ne!(problems["problems"][0]["remedy"], "");
@@ -233,7 +263,10 @@ fn a_broker_that_is_not_there_yet_is_waited_for() {
 fn a_missing_stream_is_waited_for() {
     let Some(server) = NatsServer::start() else { return };
     let url = server.url();
-    let process = Process::start(&["--nats", &url], &[("ARANCINI_NATS__CREATE_STREAM", "false")]);
+    let process = Process::start(
+        &["--nats", &url],
+        &[WITHOUT_SNAPSHOTS, ("ARANCINI_NATS__CREATE_STREAM", "false")],
+    );
     let problems = process.until_unready("ARANCINI");
     let remedy = problems["problems"][0]["remedy"].as_str().unwrap();
     assert!(remedy.contains("arancini stream create"), "{problems}");
@@ -262,6 +295,7 @@ fn wrong_credentials_are_told_once_and_never_shown() {
     let process = Process::start(
         &["--nats", &url],
         &[
+            WITHOUT_SNAPSHOTS,
             ("ARANCINI_NATS__USER", "collector"),
             ("ARANCINI_NATS__PASSWORD", "wrong-secret"),
             ("ARANCINI_LOG__LEVEL", "debug"),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use arancini_core::Batch;
 use arancini_core::window::{MessageId, Verdict, Window};
+use arancini_core::{Batch, Position};
 use async_nats::{StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
@@ -92,6 +92,8 @@ struct Session {
     stored: HashSet<String>,
     /// Where the stream was when it was asked.
     stream_sequence: u64,
+    /// When the stream was made, Unix nanoseconds.
+    created_unix_ns: i128,
 }
 
 struct Publisher {
@@ -256,6 +258,7 @@ impl Publisher {
             }
         }
         if any {
+            self.status.advance_position(self.stream_sequence);
             self.show_window();
             self.mark_floor();
         }
@@ -293,6 +296,11 @@ impl Publisher {
             self.floors = Floors::default();
         }
         self.stream_sequence = session.stream_sequence;
+        self.status.set_position(Position::Stream {
+            stream: self.settings.stream.name.clone(),
+            created_unix_ns: session.created_unix_ns,
+            sequence: session.stream_sequence,
+        });
         self.max_payload = session.max_payload;
         self.mark_floor();
         let packer = &mut self.packer;
@@ -439,6 +447,7 @@ async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Se
         max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
         stored,
         stream_sequence: stream.cached_info().state.last_sequence,
+        created_unix_ns: stream.cached_info().created.unix_timestamp_nanos(),
         connection,
     })
 }

@@ -121,7 +121,7 @@ pub(crate) fn missing(name: &str) -> Trouble {
     )
 }
 
-async fn find(context: &jetstream::Context, name: &str) -> Result<Option<Stream>, Trouble> {
+pub(crate) async fn find(context: &jetstream::Context, name: &str) -> Result<Option<Stream>, Trouble> {
     match context.get_stream(name).await {
         Ok(stream) => Ok(Some(stream)),
         Err(error) => match error.kind() {

@@ -10,10 +10,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use arancini_core::{Batch, BatchKind};
+use arancini_core::position::SegmentEnd;
+use arancini_core::{Batch, BatchKind, Position};
 use tracing::{info, warn};
 
-use super::segment::{SERIES, list, mend, segment_path};
+use super::segment::{SERIES, list, mend, segment_path, series_name};
 use super::{Receipt, taken};
 use crate::settings::{FileSettings, Fsync, Retention};
 use crate::sidecar::Hooks;
@@ -33,6 +34,7 @@ pub(crate) fn run(
 ) {
     let _lock = wait_for(status, settings, || prepare(&settings.directory));
     let mut writer = wait_for(status, settings, || Writer::open(settings));
+    status.set_position(writer.position());
     loop {
         let batch = match bridge.try_recv() {
             Ok(Some(batch)) => Some(batch),
@@ -209,8 +211,14 @@ impl Writer {
         }
     }
 
+    /// What is appended from now on lies behind it.
+    fn position(&self) -> Position {
+        Position::Segments(self.series.iter().map(Series::end).collect())
+    }
+
     fn acknowledge(&mut self, status: &SinkStatus, hooks: &Hooks) {
         self.dirty_since = None;
+        status.set_position(self.position());
         for receipt in self.receipts.drain(..) {
             receipt.acknowledge(status, hooks);
         }
@@ -245,6 +253,19 @@ impl Series {
             written: 0,
             unsynced: false,
             buffer: Vec::new(),
+        }
+    }
+
+    /// Where it ends: in the open segment, or before the first byte of the next one.
+    fn end(&self) -> SegmentEnd {
+        let (number, bytes) = match self.file {
+            Some(_) => (self.next_number - 1, self.written),
+            None => (self.next_number, 0),
+        };
+        SegmentEnd {
+            series: series_name(self.kind).to_owned(),
+            number,
+            bytes,
         }
     }
 

@@ -97,7 +97,7 @@ impl Rig {
         let (recycle, recycled) = kanal::unbounded();
         let status = Arc::new(SinkStatus::default());
         let hooks = Hooks {
-            acked: Some(acked_sender),
+            acked: Some(Arc::new(move |acked| drop(acked_sender.send(acked)))),
             recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
             ended: None,
         };

@@ -1,0 +1,359 @@
+//! Snapshots in a directory.
+//!
+//! A *generation* is one file for each worker and a manifest, which is written last: without it the generation does not
+//! exist. Every file gets a temporary name first, is synced, and then renamed. The newest two generations are kept, so
+//! that a damaged one has a predecessor.
+//!
+//! ```text
+//! 00000000000000000012-worker-0.snapshot    core's format: routers, peers, routes
+//! 00000000000000000012-worker-1.snapshot
+//! 00000000000000000012.manifest.json        names the files
+//! LOCK                                      held by the collector that writes here
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Complete generations that are kept.
+const KEPT: usize = 2;
+const MANIFEST: &str = ".manifest.json";
+const SNAPSHOT: &str = ".snapshot";
+const TEMPORARY: &str = ".tmp";
+const SET_ASIDE: &str = ".damaged";
+
+/// What a generation consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Its number; later ones are higher.
+    pub generation: u64,
+    /// Name of the collector.
+    pub collector: String,
+    /// When it was complete, Unix nanoseconds.
+    pub completed_unix_ns: u64,
+    /// Its files.
+    pub files: Vec<ManifestFile>,
+}
+
+/// One worker's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFile {
+    /// Its name in the directory.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Routers in it.
+    pub routers: u64,
+    /// Routes in it.
+    pub routes: u64,
+}
+
+/// A directory of snapshots.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    /// Held as long as this collector may write here.
+    _lock: Option<File>,
+}
+
+impl Directory {
+    /// To write: makes the directory, takes its lock, and removes what a crash left half written.
+    ///
+    /// # Errors
+    /// The directory can't be used, or another collector does.
+    pub fn claim(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("LOCK"))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another collector keeps its snapshots there; stop it, or set snapshots.directory",
+            ),
+            TryLockError::Error(error) => error,
+        })?;
+        let directory = Self {
+            path: path.to_owned(),
+            _lock: Some(lock),
+        };
+        for name in directory.names()? {
+            if name.ends_with(TEMPORARY) {
+                fs::remove_file(directory.path.join(name))?;
+            }
+        }
+        Ok(directory)
+    }
+
+    /// To look at only.
+    #[must_use]
+    pub fn to_read(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            _lock: None,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The generations with a manifest, the newest first; a manifest that can't be read with the reason.
+    ///
+    /// # Errors
+    /// The directory can't be listed.
+    pub fn generations(&self) -> io::Result<Vec<(u64, Result<Manifest, String>)>> {
+        let mut found = Vec::new();
+        for name in self.names()? {
+            let number = name.strip_suffix(MANIFEST).and_then(|digits| digits.parse().ok());
+            let Some(number) = number else { continue };
+            let manifest = fs::read(self.path.join(&name))
+                .map_err(|error| error.to_string())
+                .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+            found.push((number, manifest));
+        }
+        found.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        Ok(found)
+    }
+
+    /// A number above that of every generation there is or was begun.
+    ///
+    /// # Errors
+    /// The directory can't be listed.
+    pub fn next_generation(&self) -> io::Result<u64> {
+        let numbers = self.names()?;
+        let highest = numbers.iter().filter_map(|name| number_of(name)).max();
+        Ok(highest.unwrap_or(0) + 1)
+    }
+
+    /// Opens a file of a generation.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub fn open(&self, file: &ManifestFile) -> io::Result<BufReader<File>> {
+        // Names come from a file: they must not lead out of the directory.
+        let name = Path::new(&file.name)
+            .file_name()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(BufReader::with_capacity(
+            1 << 20,
+            File::open(self.path.join(name))?,
+        ))
+    }
+
+    /// Begins a worker's file of a generation.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn create(&self, generation: u64, worker: usize) -> io::Result<Draft> {
+        let name = format!("{generation:020}-worker-{worker}{SNAPSHOT}");
+        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
+        Ok(Draft {
+            file: BufWriter::with_capacity(1 << 20, File::create(&temporary)?),
+            directory: self.path.clone(),
+            temporary,
+            name,
+            bytes: 0,
+        })
+    }
+
+    /// Makes a generation exist, then lets go of those that are too old.
+    ///
+    /// # Errors
+    /// The manifest can't be written; the generations before it stay.
+    pub fn complete(&self, manifest: &Manifest) -> io::Result<()> {
+        let name = format!("{:020}{MANIFEST}", manifest.generation);
+        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
+        let mut file = File::create(&temporary)?;
+        serde_json::to_writer_pretty(&mut file, manifest)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.path.join(&name))?;
+        self.sync()?;
+        self.prune()
+    }
+
+    /// Takes a generation out of use; its files stay for whoever wants to look at them.
+    pub fn set_aside(&self, generation: u64) {
+        for name in self.names().unwrap_or_default() {
+            let set_aside = self.path.join(format!("{name}{SET_ASIDE}"));
+            if number_of(&name) == Some(generation) && !name.ends_with(SET_ASIDE) {
+                // What can't be renamed is found damaged again next time.
+                let _ = fs::rename(self.path.join(&name), set_aside);
+            }
+        }
+    }
+
+    /// Removes the files of a generation that was begun and given up.
+    pub fn abandon(&self, generation: u64) {
+        for name in self.names().unwrap_or_default() {
+            if number_of(&name) == Some(generation) {
+                let _ = fs::remove_file(self.path.join(name));
+            }
+        }
+    }
+
+    /// Removes all files older than the kept generations. Manifests go first: no manifest without its files.
+    fn prune(&self) -> io::Result<()> {
+        let generations = self.generations()?;
+        let Some((oldest_kept, _)) = generations.get(KEPT - 1) else {
+            return Ok(());
+        };
+        let mut old: Vec<String> = self.names()?;
+        old.retain(|name| number_of(name).is_some_and(|number| number < *oldest_kept));
+        old.sort_by_key(|name| !name.ends_with(MANIFEST));
+        for name in old {
+            fs::remove_file(self.path.join(name))?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// The generation that a file name belongs to.
+fn number_of(name: &str) -> Option<u64> {
+    name.get(..20)?.parse().ok()
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct Draft {
+    file: BufWriter<File>,
+    directory: PathBuf,
+    temporary: PathBuf,
+    name: String,
+    bytes: u64,
+}
+
+impl Draft {
+    /// Appends.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.file.write_all(bytes)
+    }
+
+    /// Syncs the file and gives it its name.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn finish(mut self, routers: u64, routes: u64) -> io::Result<ManifestFile> {
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        fs::rename(&self.temporary, self.directory.join(&self.name))?;
+        Ok(ManifestFile {
+            name: self.name,
+            bytes: self.bytes,
+            routers,
+            routes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn generation(directory: &Directory, number: u64) {
+        let mut draft = directory.create(number, 0).unwrap();
+        draft.write(b"abc").unwrap();
+        let file = draft.finish(1, 2).unwrap();
+        assert_eq!((file.bytes, file.routers, file.routes), (3, 1, 2));
+        let manifest = Manifest {
+            generation: number,
+            collector: "test".to_owned(),
+            completed_unix_ns: 1,
+            files: vec![file],
+        };
+        directory.complete(&manifest).unwrap();
+    }
+
+    fn numbers(directory: &Directory) -> Vec<u64> {
+        directory
+            .generations()
+            .unwrap()
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_two_generations_stay() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::claim(place.path()).unwrap();
+        for number in 1..=4 {
+            assert_eq!(directory.next_generation().unwrap(), number);
+            generation(&directory, number);
+        }
+        assert_eq!(numbers(&directory), [4, 3]);
+        assert_eq!(
+            directory.names().unwrap().len(),
+            5,
+            "two files each, and the lock"
+        );
+    }
+
+    #[test]
+    fn what_was_begun_and_not_completed_does_not_count() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::claim(place.path()).unwrap();
+        generation(&directory, 1);
+        let mut draft = directory.create(2, 0).unwrap();
+        draft.write(b"half").unwrap();
+        drop(draft);
+        let whole = directory.create(2, 1).unwrap();
+        whole.finish(0, 0).unwrap();
+        drop(directory);
+        let directory = Directory::claim(place.path()).unwrap();
+        assert_eq!(numbers(&directory), [1]);
+        assert_eq!(
+            directory.next_generation().unwrap(),
+            3,
+            "its number is not used again"
+        );
+        generation(&directory, 3);
+        generation(&directory, 4);
+        assert_eq!(numbers(&directory), [4, 3]);
+        assert_eq!(directory.names().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn two_collectors_do_not_share_a_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let _first = Directory::claim(place.path()).unwrap();
+        let error = Directory::claim(place.path()).unwrap_err();
+        assert!(error.to_string().contains("snapshots.directory"), "{error}");
+    }
+
+    #[test]
+    fn a_generation_that_is_set_aside_is_out_of_use() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = Directory::claim(place.path()).unwrap();
+        generation(&directory, 1);
+        generation(&directory, 2);
+        directory.set_aside(2);
+        assert_eq!(numbers(&directory), [1]);
+        assert_eq!(directory.next_generation().unwrap(), 3);
+    }
+}

@@ -1,0 +1,345 @@
+//! Snapshots: taken from time to time, restored at the start (SPEC §7, §8).
+//!
+//! One thread asks a worker after the other for a walk over its routers and writes what comes ([`directory`]). Workers
+//! do no I/O: they hand slices over a bounded channel, beside the way of messages. A generation becomes current when the
+//! sink has acknowledged every batch that its workers had closed by the end of their walks. [`restore`] is the way back.
+
+pub mod directory;
+pub mod restore;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arancini_core::snapshot::{End, Head};
+use arancini_publish::SinkStatus;
+use arancini_publish::sidecar::Acked;
+use tracing::{info, warn};
+
+use crate::ingest::Mail;
+use directory::{Directory, Manifest, ManifestFile};
+
+/// Slices on their way from a worker to the disk.
+const SLICES_ON_THE_WAY: usize = 4;
+/// How often it is looked whether what a generation holds is acknowledged.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What a worker hands over of its walk.
+#[derive(Debug)]
+pub enum Part {
+    /// The next bytes of the snapshot.
+    Bytes(Vec<u8>),
+    /// That was all.
+    End(End),
+}
+
+/// Asks a worker for a walk.
+pub struct SnapshotRequest {
+    /// What stands first in the snapshot.
+    pub head: Head,
+    /// Where the walk goes.
+    pub out: kanal::Sender<Part>,
+}
+
+/// The last batch of each worker that is durable in the sink.
+#[derive(Debug, Default)]
+pub struct Watermarks(Vec<AtomicU64>);
+
+impl Watermarks {
+    /// For so many workers.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// A batch is durable, and so are all before it of its worker.
+    pub fn acked(&self, acked: Acked) {
+        if let Some(mark) = self.0.get(usize::from(acked.worker)) {
+            mark.store(acked.number, Relaxed);
+        }
+    }
+
+    /// Whether a worker's batch is durable.
+    #[must_use]
+    pub fn is_acked(&self, worker: usize, batch: u64) -> bool {
+        self.0.get(worker).is_some_and(|mark| mark.load(Relaxed) >= batch)
+    }
+}
+
+/// Figures of snapshots, for metrics.
+#[derive(Debug, Default)]
+pub struct SnapshotFigures {
+    /// Generations completed.
+    pub completed: AtomicU64,
+    /// Generations given up.
+    pub failed: AtomicU64,
+    /// Routes in the last one.
+    pub routes: AtomicU64,
+    /// Bytes of the last one.
+    pub bytes: AtomicU64,
+    /// How long the last one took, acknowledgements included, in milliseconds.
+    pub took_ms: AtomicU64,
+    /// When the last one was completed, Unix seconds.
+    pub completed_unix_s: AtomicU64,
+    /// Routes that were restored at the start.
+    pub restored_routes: AtomicU64,
+    /// How long that took, in milliseconds.
+    pub restore_ms: AtomicU64,
+}
+
+impl SnapshotFigures {
+    /// Takes over what a restore came to.
+    pub fn restored(&self, restored: &restore::Restored) {
+        self.restored_routes.store(restored.routes, Relaxed);
+        self.restore_ms.store(restored.took.as_millis() as u64, Relaxed);
+    }
+}
+
+/// What taking snapshots needs.
+pub struct Snapshots {
+    /// Where they go.
+    pub directory: Directory,
+    /// Name of the collector.
+    pub collector: String,
+    /// The sink, for its position.
+    pub sink: Arc<SinkStatus>,
+    /// What is acknowledged.
+    pub watermarks: Arc<Watermarks>,
+    /// Where workers get their mail.
+    pub mailboxes: Vec<kanal::Sender<Mail>>,
+    /// Figures.
+    pub figures: Arc<SnapshotFigures>,
+}
+
+/// Why a generation was given up.
+#[derive(Debug)]
+enum GivenUp {
+    /// The collector stops.
+    Stopping,
+    /// The sink has not come up yet.
+    NoPosition,
+    /// A worker ended its walk before it was over.
+    Unfinished,
+    /// The disk refuses.
+    Io(io::Error),
+}
+
+impl From<io::Error> for GivenUp {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The thread that takes snapshots.
+pub struct Snapshotter {
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<Snapshots>,
+}
+
+impl Snapshotter {
+    /// Starts it: a snapshot after each `interval`.
+    ///
+    /// # Errors
+    /// The thread can't be made.
+    pub fn spawn(snapshots: Snapshots, interval: Duration) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("arancini-snapshots".to_owned())
+            .spawn(move || {
+                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
+                    snapshots.round(&stopped);
+                }
+                snapshots
+            })?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread; a generation under way is given up.
+    #[must_use]
+    pub fn stop(self) -> Option<Snapshots> {
+        let _ = self.stop.send(());
+        self.thread.join().ok()
+    }
+}
+
+/// The last generation, taken while the workers stop: one draft for each of them.
+pub struct LastWords {
+    snapshots: Snapshots,
+    generation: u64,
+    begun: Instant,
+    writers: Vec<JoinHandle<Result<(ManifestFile, End), GivenUp>>>,
+}
+
+impl Snapshots {
+    fn round(&self, stopped: &mpsc::Receiver<()>) {
+        let begun = Instant::now();
+        let generation = match self.directory.next_generation() {
+            Ok(generation) => generation,
+            Err(error) => return self.tell(&GivenUp::Io(error)),
+        };
+        let taken = self
+            .take(generation, stopped)
+            .and_then(|files| Ok(self.complete(generation, files, begun)?));
+        if let Err(why) = taken {
+            self.directory.abandon(generation);
+            self.tell(&why);
+        }
+    }
+
+    fn take(&self, generation: u64, stopped: &mpsc::Receiver<()>) -> Result<Vec<ManifestFile>, GivenUp> {
+        let mut files = Vec::new();
+        let mut ends = Vec::new();
+        for (worker, mailbox) in self.mailboxes.iter().enumerate() {
+            let (request, parts) = self.request(worker)?;
+            let _ = mailbox.send(Mail::Snapshot(Box::new(request)));
+            let (file, end) = write(self.directory.create(generation, worker)?, &parts)?;
+            files.push(file);
+            ends.push((worker, end.last_batch));
+        }
+        while !ends
+            .iter()
+            .all(|&(worker, batch)| self.watermarks.is_acked(worker, batch))
+        {
+            if !matches!(stopped.recv_timeout(LOOK), Err(RecvTimeoutError::Timeout)) {
+                return Err(GivenUp::Stopping);
+            }
+        }
+        Ok(files)
+    }
+
+    /// A request for a worker's walk. The sink's position is read first: what is published during the walk lies
+    /// behind it.
+    fn request(&self, worker: usize) -> Result<(SnapshotRequest, kanal::Receiver<Part>), GivenUp> {
+        let position = self.sink.position().ok_or(GivenUp::NoPosition)?;
+        let (out, parts) = kanal::bounded(SLICES_ON_THE_WAY);
+        let head = Head {
+            collector: self.collector.clone(),
+            worker,
+            begun_unix_ns: unix_ns(),
+            position,
+        };
+        Ok((SnapshotRequest { head, out }, parts))
+    }
+
+    fn complete(&self, generation: u64, files: Vec<ManifestFile>, begun: Instant) -> io::Result<()> {
+        let manifest = Manifest {
+            generation,
+            collector: self.collector.clone(),
+            completed_unix_ns: unix_ns(),
+            files,
+        };
+        self.directory.complete(&manifest)?;
+        let sum = |of: fn(&ManifestFile) -> u64| manifest.files.iter().map(of).sum();
+        let figures = &self.figures;
+        figures.routes.store(sum(|file| file.routes), Relaxed);
+        figures.bytes.store(sum(|file| file.bytes), Relaxed);
+        figures.took_ms.store(begun.elapsed().as_millis() as u64, Relaxed);
+        figures
+            .completed_unix_s
+            .store(manifest.completed_unix_ns / 1_000_000_000, Relaxed);
+        figures.completed.fetch_add(1, Relaxed);
+        tracing::debug!(
+            generation,
+            routes = figures.routes.load(Relaxed),
+            "snapshot complete"
+        );
+        Ok(())
+    }
+
+    fn tell(&self, why: &GivenUp) {
+        match why {
+            GivenUp::Stopping | GivenUp::NoPosition => return,
+            GivenUp::Unfinished => warn!("a snapshot was given up: a worker ended its walk too early"),
+            GivenUp::Io(error) => warn!(
+                directory = %self.directory.path().display(),
+                %error,
+                "a snapshot was given up; the one before stays. Free some space, or set snapshots.directory"
+            ),
+        }
+        self.figures.failed.fetch_add(1, Relaxed);
+    }
+
+    /// Begins the last generation. The requests go with the mail that stops the workers, in their order; none where no
+    /// snapshot can be taken.
+    #[must_use]
+    pub fn last_words(self) -> (LastWords, Vec<Option<SnapshotRequest>>) {
+        let begun = Instant::now();
+        let generation = self.directory.next_generation().unwrap_or(u64::MAX);
+        let mut writers = Vec::new();
+        let mut requests = Vec::new();
+        for worker in 0..self.mailboxes.len() {
+            let prepared = self.request(worker).and_then(|(request, parts)| {
+                Ok((request, parts, self.directory.create(generation, worker)?))
+            });
+            match prepared {
+                Ok((request, parts, draft)) => {
+                    writers.push(std::thread::spawn(move || write(draft, &parts)));
+                    requests.push(Some(request));
+                }
+                Err(why) => {
+                    self.tell(&why);
+                    requests.push(None);
+                }
+            }
+        }
+        let last = LastWords {
+            snapshots: self,
+            generation,
+            begun,
+            writers,
+        };
+        (last, requests)
+    }
+}
+
+impl LastWords {
+    /// The workers are gone and so is the sink. `everything`: all that was published is acknowledged, so the generation
+    /// may become current.
+    pub fn finish(self, everything: bool) {
+        let workers = self.snapshots.mailboxes.len();
+        let written: Result<Vec<_>, GivenUp> = self
+            .writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap_or(Err(GivenUp::Unfinished)))
+            .collect();
+        let completed = match written {
+            Ok(files) if everything && files.len() == workers => {
+                let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
+                let completed = self.snapshots.complete(self.generation, files, self.begun);
+                completed.map_err(GivenUp::Io)
+            }
+            Ok(_) => Err(GivenUp::Stopping),
+            Err(why) => Err(why),
+        };
+        match completed {
+            Ok(()) => info!(
+                routes = self.snapshots.figures.routes.load(Relaxed),
+                took_ms = self.begun.elapsed().as_millis() as u64,
+                "last snapshot written"
+            ),
+            Err(why) => {
+                self.snapshots.directory.abandon(self.generation);
+                self.snapshots.tell(&why);
+            }
+        }
+    }
+}
+
+/// Writes what a worker hands over.
+fn write(mut draft: directory::Draft, parts: &kanal::Receiver<Part>) -> Result<(ManifestFile, End), GivenUp> {
+    loop {
+        match parts.recv() {
+            Ok(Part::Bytes(bytes)) => draft.write(&bytes)?,
+            Ok(Part::End(end)) => return Ok((draft.finish(end.routers, end.routes)?, end)),
+            Err(_) => return Err(GivenUp::Unfinished),
+        }
+    }
+}
+
+fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,242 @@
+//! A start from where the last life ended: the newest whole generation of snapshots, and what was published since.
+
+use std::time::{Duration, Instant};
+
+use arancini_core::position::SegmentEnd;
+use arancini_core::snapshot::{ReadError, Restore, read_snapshot};
+use arancini_core::{Position, Router};
+use arancini_publish::tail::{Published, Wholeness, segments_since, stream_since};
+use arancini_rib::CurationMode;
+use tracing::{error, info, warn};
+
+use super::directory::{Directory, Manifest};
+use crate::config::{Config, SinkKind};
+
+/// Before what was published is asked for again, when it could not be had.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a restore came to.
+#[derive(Default)]
+pub struct Restored {
+    /// The routers, with the routes that consumers hold of them.
+    pub routers: Vec<Router>,
+    /// Why consumers' state can't be known, if so: every router's next dump is a resync.
+    pub gap: Option<String>,
+    /// Routes in all.
+    pub routes: u64,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Restored {
+    /// The highest sequence number that any of the routers was given.
+    #[must_use]
+    pub fn highest_sequence(&self) -> u64 {
+        self.routers.iter().map(Router::sequence).max().unwrap_or(0)
+    }
+
+    /// Spreads the routers over workers, the largest first, each to whoever holds the fewest routes.
+    #[must_use]
+    pub fn spread(mut self, workers: usize) -> Vec<Vec<Router>> {
+        let mut shares: Vec<(usize, Vec<Router>)> = (0..workers.max(1)).map(|_| (0, Vec::new())).collect();
+        self.routers
+            .sort_by_key(|router| std::cmp::Reverse(router.routes()));
+        for router in self.routers {
+            if let Some((routes, share)) = shares
+                .iter_mut()
+                .min_by_key(|(routes, share)| (*routes, share.len()))
+            {
+                *routes += router.routes();
+                share.push(router);
+            }
+        }
+        shares.into_iter().map(|(_, share)| share).collect()
+    }
+}
+
+/// Restores. Waits for a broker that is away, until `cancelled`; then `None`.
+pub fn restore(
+    config: &Config,
+    directory: &Directory,
+    mode: CurationMode,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<Restored> {
+    let begin = Instant::now();
+    let name = config.collector_name();
+    let mut said = false;
+    loop {
+        let (mut restore, position) = load_newest(directory, config.sink(), mode);
+        let mut foreign = 0_u64;
+        let mut broken: Option<String> = None;
+        let take = |published: Published<'_>| {
+            if published.collector.is_some_and(|collector| collector != name) {
+                foreign += 1;
+                if let Some((router, _)) = published.router {
+                    restore.disown(router);
+                }
+                return;
+            }
+            if let Some((router, sequence)) = published.router {
+                restore.sequence_seen(router, sequence);
+            }
+            if let Err(error) = restore.apply(published.kind, published.payload) {
+                broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
+            }
+        };
+        match tail(config, position.as_ref(), take) {
+            Ok(wholeness) => {
+                let mut gap = match wholeness {
+                    Wholeness::Whole => broken,
+                    Wholeness::Gap(why) => Some(why),
+                };
+                if let Some(why) = &gap {
+                    warn!(
+                        why,
+                        "what consumers hold can't be known: every router's next dump is published in full, between resync-begin and resync-end"
+                    );
+                    restore.forget_routes();
+                }
+                let restored = Restored {
+                    routes: restore.routes() as u64,
+                    routers: restore.into_routers(),
+                    gap: gap.take(),
+                    took: begin.elapsed(),
+                };
+                info!(
+                    routers = restored.routers.len(),
+                    routes = restored.routes,
+                    messages_of_other_collectors = foreign,
+                    took_ms = restored.took.as_millis() as u64,
+                    "tables restored"
+                );
+                return Some(restored);
+            }
+            Err(why) => {
+                if !std::mem::replace(&mut said, true) {
+                    warn!(
+                        why,
+                        "tables can't be restored before the sink can be read; waiting, and not listening for routers meanwhile"
+                    );
+                }
+                let until = Instant::now() + PAUSE;
+                while Instant::now() < until {
+                    if cancelled() {
+                        return None;
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+    }
+}
+
+/// What was published behind the position.
+fn tail(
+    config: &Config,
+    position: Option<&Position>,
+    take: impl FnMut(Published<'_>),
+) -> Result<Wholeness, String> {
+    match config.sink() {
+        SinkKind::Nats => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| error.to_string())?;
+            let read = runtime.block_on(stream_since(&config.nats_settings(), position, take));
+            read.map_err(|trouble| trouble.to_string())
+        }
+        SinkKind::File => segments_since(&config.file_settings().directory, position, take)
+            .map_err(|error| format!("the segments can't be read: {error}")),
+        SinkKind::Stdout | SinkKind::Null => Ok(Wholeness::Whole),
+    }
+}
+
+/// The newest generation that is whole and of this sink, and the earliest of its positions. What is damaged is set
+/// aside, with a word.
+fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> (Restore, Option<Position>) {
+    let generations = match directory.generations() {
+        Ok(generations) => generations,
+        Err(error) => {
+            error!(directory = %directory.path().display(), %error, "snapshots can't be listed");
+            Vec::new()
+        }
+    };
+    for (number, manifest) in generations {
+        let loaded = manifest.and_then(|manifest| load(directory, &manifest, mode));
+        match loaded {
+            Ok((restore, Some(position))) if is_of(&position, sink) => return (restore, Some(position)),
+            Ok(_) => warn!(generation = number, "a snapshot of another sink is not used"),
+            Err(why) => {
+                error!(
+                    generation = number,
+                    directory = %directory.path().display(),
+                    why,
+                    "a snapshot can't be used and is set aside (*.damaged); going on with an older one, or with the \
+                     stream alone"
+                );
+                directory.set_aside(number);
+            }
+        }
+    }
+    (Restore::new(mode), None)
+}
+
+/// Loads all files of a generation.
+pub(crate) fn load(
+    directory: &Directory,
+    manifest: &Manifest,
+    mode: CurationMode,
+) -> Result<(Restore, Option<Position>), String> {
+    let mut restore = Restore::new(mode);
+    let mut earliest: Option<Position> = None;
+    for file in &manifest.files {
+        let read = directory
+            .open(file)
+            .map_err(ReadError::Io)
+            .and_then(|open| read_snapshot(open, |kind, payload| restore.load(kind, payload)));
+        let (head, _) = read.map_err(|error| format!("{}: {error}", file.name))?;
+        earliest = Some(match earliest {
+            None => head.position,
+            Some(before) => earlier(before, head.position)
+                .ok_or_else(|| format!("{}: of another sink than the files before it", file.name))?,
+        });
+    }
+    Ok((restore, earliest))
+}
+
+const fn is_of(position: &Position, sink: SinkKind) -> bool {
+    matches!(
+        (position, sink),
+        (Position::Stream { .. }, SinkKind::Nats) | (Position::Segments(_), SinkKind::File)
+    )
+}
+
+/// The earlier of two positions of one sink.
+fn earlier(one: Position, other: Position) -> Option<Position> {
+    match (one, other) {
+        (
+            Position::Stream {
+                stream,
+                created_unix_ns,
+                sequence,
+            },
+            Position::Stream {
+                stream: other_stream,
+                created_unix_ns: other_created,
+                sequence: other_sequence,
+            },
+        ) if stream == other_stream && created_unix_ns == other_created => Some(Position::Stream {
+            stream,
+            created_unix_ns,
+            sequence: sequence.min(other_sequence),
+        }),
+        (Position::Segments(one), Position::Segments(other)) => {
+            let pick = |end: SegmentEnd| match other.iter().find(|other| other.series == end.series) {
+                Some(other) if (other.number, other.bytes) < (end.number, end.bytes) => other.clone(),
+                _ => end,
+            };
+            Some(Position::Segments(one.into_iter().map(pick).collect()))
+        }
+        _ => None,
+    }
+}

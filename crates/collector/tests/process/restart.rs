@@ -1,0 +1,265 @@
+//! A collector that ends and comes again goes on where it was (SPEC §7): with both sinks, stopped or killed, and with
+//! what routers changed meanwhile.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use arancini::generate::Scenario;
+use arancini_publish::testing::NatsServer;
+use arancini_schema::update_capnp::RouterEventKind;
+
+use crate::command::Process;
+use crate::support::{Router, Stored, eventually, small, table_of};
+
+/// The collector's files and its sink.
+struct Place {
+    directory: tempfile::TempDir,
+    server: Option<NatsServer>,
+}
+
+impl Place {
+    fn files() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            server: None,
+        }
+    }
+
+    fn stream() -> Option<Self> {
+        let server = NatsServer::start()?;
+        Some(Self {
+            server: Some(server),
+            ..Self::files()
+        })
+    }
+
+    /// Both sinks, as far as they are to be had.
+    fn each(test: impl Fn(&Self)) {
+        test(&Self::files());
+        if let Some(place) = Self::stream() {
+            test(&place);
+        }
+    }
+
+    fn start(&self, workers: &str, interval_ms: &str) -> Process {
+        let directory = self.directory.path().to_str().unwrap();
+        let url = self.server.as_ref().map(NatsServer::url);
+        let mut arguments = vec!["--workers", workers, "--data-dir", directory];
+        if let Some(url) = &url {
+            arguments.extend(["--nats", url]);
+        }
+        let environment = [
+            ("ARANCINI_SNAPSHOTS__INTERVAL_MS", interval_ms),
+            ("ARANCINI_ROUTERS__QUIET_PERIOD_MS", "500"),
+        ];
+        let process = Process::start(&arguments, &environment);
+        process.until_ready();
+        process
+    }
+
+    fn stored(&self) -> Stored {
+        match &self.server {
+            Some(server) => Stored::from_stream(&server.url()),
+            None => Stored::from_segments(self.directory.path()),
+        }
+    }
+
+    fn snapshots(&self) -> std::path::PathBuf {
+        self.directory.path().join("snapshots")
+    }
+}
+
+/// So long that there is none before the end.
+const NEVER: &str = "100000000";
+const OFTEN: &str = "20";
+
+/// Connects, dumps, and waits until all of it is durable.
+fn dump(process: &Process, number: u8, scenario: &Scenario) -> Router {
+    let mut router = process.connect(number);
+    let before = process.metric("received_bytes_total");
+    let bytes = router.send(&scenario.to_bytes()) as u64;
+    eventually("the dump is read", || {
+        process.metric("received_bytes_total") == before + bytes
+    });
+    durable(process);
+    router
+}
+
+fn durable(process: &Process) {
+    eventually("everything is durable", || {
+        process.metric("sink_messages_acknowledged_total")
+            == process.emitted() + process.metric("events_total")
+    });
+}
+
+fn manifests(directory: &Path) -> BTreeSet<String> {
+    let names = std::fs::read_dir(directory).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".manifest.json")).collect()
+}
+
+#[test]
+fn after_a_stop_the_same_table_sent_again_publishes_nothing() {
+    Place::each(|place| {
+        let scenario = small(1);
+        let process = place.start("2", NEVER);
+        let routers = [1, 2, 3].map(|number| dump(&process, number, &scenario));
+        assert_eq!(process.terminate().code, Some(0));
+        drop(routers);
+        let before = place.stored();
+        assert_eq!(manifests(&place.snapshots()).len(), 1);
+
+        // As many workers, fewer, more: the state is the routers', not the workers'.
+        for workers in ["2", "1", "3"] {
+            let process = place.start(workers, NEVER);
+            let routes = table_of(&scenario).len() as u64;
+            assert_eq!(process.metric("restored_routes"), 3 * routes);
+            let routers = [1, 2, 3].map(|number| dump(&process, number, &scenario));
+            // The churn of the scenario goes to and fro, and ends where it began.
+            assert_eq!(process.terminate().code, Some(0));
+            drop(routers);
+        }
+        let after = place.stored();
+        for number in [1, 2, 3] {
+            assert_eq!(after.table(number), before.table(number));
+            let events = after.events_of(number);
+            assert_eq!(
+                events
+                    .iter()
+                    .filter(|kind| **kind == RouterEventKind::Back)
+                    .count(),
+                3
+            );
+        }
+    });
+}
+
+#[test]
+fn a_stopped_collector_publishes_nothing_for_a_dump_that_is_as_it_was() {
+    Place::each(|place| {
+        let scenario = Scenario {
+            churn_rounds: 0,
+            ..small(3)
+        };
+        let process = place.start("2", NEVER);
+        let router = dump(&process, 1, &scenario);
+        assert_eq!(process.terminate().code, Some(0));
+        drop(router);
+        let process = place.start("2", NEVER);
+        let router = dump(&process, 1, &scenario);
+        assert_eq!(process.emitted(), 0);
+        assert_eq!(process.terminate().code, Some(0));
+        drop(router);
+    });
+}
+
+/// Killed with a snapshot, and with none at all: then the whole stream is the tail.
+#[test]
+fn a_killed_collector_publishes_exactly_what_changed_while_it_was_down() {
+    Place::each(|place| {
+        for interval in [NEVER, OFTEN] {
+            let (first, second) = (small(5), small(6));
+            let process = place.start("2", interval);
+            let router = dump(&process, 1, &first);
+            if interval == OFTEN {
+                let before = process.metric("snapshots_total");
+                eventually("a snapshot is complete", || {
+                    process.metric("snapshots_total") > before + 1
+                });
+            }
+            process.kill();
+            drop(router);
+            let process = place.start("1", interval);
+            assert!(process.metric("restored_routes") > 0);
+            // Another table, with some routes in common: the rest is withdrawn once the dump is over.
+            let router = dump(&process, 1, &second);
+            let wanted = table_of(&second);
+            eventually("what is not there any more is withdrawn", || {
+                durable(&process);
+                place.stored().table(1) == wanted
+            });
+            process.kill();
+            drop(router);
+        }
+    });
+}
+
+#[test]
+fn a_damaged_snapshot_is_set_aside_and_the_stream_makes_it_good() {
+    Place::each(|place| {
+        let scenario = small(7);
+        let process = place.start("2", NEVER);
+        let router = dump(&process, 1, &scenario);
+        assert_eq!(process.terminate().code, Some(0));
+        drop(router);
+        for damage in ["flip", "cut", "later version"] {
+            let mut damaged = 0;
+            for entry in std::fs::read_dir(place.snapshots()).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "snapshot") {
+                    let mut bytes = std::fs::read(&path).unwrap();
+                    let middle = bytes.len() / 2;
+                    match damage {
+                        "flip" => bytes[middle] ^= 1,
+                        "cut" => bytes.truncate(middle),
+                        _ => bytes[8] = 99,
+                    }
+                    std::fs::write(&path, bytes).unwrap();
+                    damaged += 1;
+                }
+            }
+            assert!(damaged > 0);
+            let process = place.start("2", NEVER);
+            assert_eq!(
+                process.metric("restored_routes"),
+                table_of(&scenario).len() as u64
+            );
+            let ended = process.terminate();
+            assert_eq!(ended.code, Some(0));
+            assert!(ended.count(&["set aside"]) > 0, "{:#?}", ended.lines);
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_was_made_anew_is_a_resync() {
+    let Some(mut place) = Place::stream() else { return };
+    let scenario = small(8);
+    let process = place.start("1", NEVER);
+    let router = dump(&process, 1, &scenario);
+    assert_eq!(process.terminate().code, Some(0));
+    drop(router);
+    place.server = Some(NatsServer::start().unwrap());
+    let process = place.start("1", NEVER);
+    assert_eq!(process.metric("restored_routes"), 0);
+    let router = dump(&process, 1, &scenario);
+    eventually("the resync is over", || {
+        durable(&process);
+        place.stored().events_of(1).contains(&RouterEventKind::ResyncEnd)
+    });
+    assert_eq!(process.terminate().code, Some(0));
+    drop(router);
+    let stored = place.stored();
+    assert_eq!(stored.table(1), table_of(&scenario));
+    let events = stored.events_of(1);
+    let begin = events
+        .iter()
+        .position(|kind| *kind == RouterEventKind::ResyncBegin);
+    let end = events.iter().position(|kind| *kind == RouterEventKind::ResyncEnd);
+    assert!(begin.is_some() && begin < end, "{events:?}");
+}
+
+#[test]
+fn a_second_collector_in_the_same_directory_says_what_to_do() {
+    let place = Place::files();
+    let process = place.start("1", NEVER);
+    let directory = place.directory.path().to_str().unwrap();
+    let second = Process::spawn(
+        &["--data-dir", directory, "--listen", "127.0.0.1:0", "--no-control"],
+        &[],
+    );
+    let ended = second.end();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.count(&["snapshots.directory"]) > 0, "{:#?}", ended.lines);
+    assert_eq!(process.terminate().code, Some(0));
+}

@@ -1,0 +1,337 @@
+//! What a shard holds, as bytes and back; and what follows when the router comes again (SPEC §7, §8).
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use arancini_core::position::Position;
+use arancini_core::snapshot::{End, Head, ReadError, Restore, SnapshotError, Walk, read_snapshot};
+use arancini_core::{Batch, BatchKind, Shard};
+use arancini_rib::CurationMode;
+use arancini_schema::update_capnp::RouterEventKind;
+
+use support::stream::Event;
+use support::world::{Kind, PEERS, Router, Routes};
+use support::{Harness, SECOND, router};
+
+const VERSION_AT: usize = 8;
+
+fn head() -> Head {
+    Head {
+        collector: "test".to_owned(),
+        worker: 1,
+        begun_unix_ns: 7,
+        position: Position::Segments(Vec::new()),
+    }
+}
+
+/// A snapshot taken in slices of this many routes, with `between` done after each.
+fn snapshot(harness: &mut Harness, budget: usize, mut between: impl FnMut(&mut Harness)) -> (Vec<u8>, End) {
+    let mut bytes = Vec::new();
+    let mut walk = Walk::begin(&head(), &mut bytes);
+    while harness.shard.snapshot(&mut walk, budget, &mut bytes) {
+        between(harness);
+    }
+    let last = harness.shard.seal();
+    let end = walk.finish(last, &mut bytes);
+    (bytes, end)
+}
+
+fn load(bytes: &[u8]) -> Result<Restore, ReadError> {
+    let mut restore = Restore::new(CurationMode::Attributes);
+    let (read, _) = read_snapshot(bytes, |kind, payload| restore.load(kind, payload))?;
+    assert_eq!(read, head());
+    Ok(restore)
+}
+
+/// The collector dies and comes again, with what the snapshot and the tail of the stream say.
+fn restart(harness: &mut Harness, restore: Restore) {
+    let settings = arancini_core::Settings::default();
+    let mut shard = Shard::new(1, settings, harness.counters.clone());
+    for router in restore.into_routers() {
+        shard.adopt(router, "the collector was restarted", harness.now);
+    }
+    let consumer = std::mem::replace(
+        &mut harness.consumer,
+        support::consumer::Consumer::of(CurationMode::Attributes),
+    );
+    let (now, counters) = (harness.now, harness.counters.clone());
+    *harness = Harness::new();
+    (harness.shard, harness.now, harness.consumer, harness.counters) = (shard, now, consumer, counters);
+}
+
+/// Two routers with routes of every kind, all read.
+fn world() -> (Harness, Vec<Router>) {
+    let mut harness = Harness::new();
+    let mut routers: Vec<Router> = (1..=2).map(Router::new).collect();
+    for router in &mut routers {
+        router.connect(&mut harness, true);
+        (0..PEERS).for_each(|peer| router.peer_up(peer));
+        for peer in 0..PEERS {
+            for (number, kind) in (0..).zip(Kind::ALL) {
+                for post in [false, true] {
+                    let routes = Routes {
+                        peer,
+                        post,
+                        kind,
+                        start: 10 * number,
+                        count: 120,
+                    };
+                    router.announce(&routes, u32::from(number) % 4);
+                }
+            }
+        }
+        router.deliver_all(&mut harness);
+    }
+    harness.published();
+    (harness, routers)
+}
+
+type Held = Vec<(String, u64)>;
+
+fn held(shard: &Shard) -> Held {
+    let mut held = Held::new();
+    for router in shard.routers() {
+        for peer in &router.peers {
+            for table in &peer.tables {
+                let name = peer.table_name(table.family);
+                table.for_each(|key, fingerprint| {
+                    let of = (
+                        router.id,
+                        peer.identity,
+                        table.view,
+                        table.family,
+                        table.asn,
+                        name,
+                        key,
+                    );
+                    held.push((format!("{of:?}"), fingerprint));
+                });
+            }
+        }
+    }
+    held.sort();
+    held
+}
+
+#[test]
+fn what_is_restored_is_what_was_held_and_a_router_that_changed_nothing_is_not_heard_of() {
+    let (mut harness, mut routers) = world();
+    let before = held(&harness.shard);
+    assert!(before.len() > 5000, "{}", before.len());
+    for budget in [1, 50, usize::MAX] {
+        let (bytes, end) = snapshot(&mut harness, budget, |_| {});
+        assert_eq!((end.routers, end.routes), (2, before.len() as u64));
+        restart(&mut harness, load(&bytes).unwrap());
+        assert_eq!(held(&harness.shard), before);
+        for router in &mut routers {
+            router.connect(&mut harness, true);
+            router.deliver_all(&mut harness);
+        }
+        harness.wait(1000 * SECOND);
+        assert_eq!(harness.updates(), [], "nothing was new");
+        assert_eq!(held(&harness.shard), before);
+    }
+}
+
+#[test]
+fn what_changed_while_the_collector_was_down_is_published() {
+    let (mut harness, mut routers) = world();
+    let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+    restart(&mut harness, load(&bytes).unwrap());
+    let routes = |start, count| Routes {
+        peer: 0,
+        post: false,
+        kind: Kind::V4,
+        start,
+        count,
+    };
+    // Not connected, the router says none of this.
+    routers[0].session = None;
+    routers[0].withdraw(&routes(0, 20));
+    routers[0].announce(&routes(20, 5), 3);
+    routers[0].announce(&routes(500, 7), 1);
+    for router in &mut routers {
+        router.connect(&mut harness, true);
+        router.deliver_all(&mut harness);
+    }
+    harness.wait(1000 * SECOND);
+    let updates = harness.updates();
+    let announces = updates.iter().filter(|update| update.announced.is_some()).count();
+    assert_eq!((announces, updates.len() - announces), (12, 20));
+}
+
+#[test]
+fn a_router_that_does_not_come_back_is_withdrawn_after_the_hold() {
+    let (mut harness, _) = world();
+    let routes = held(&harness.shard).len();
+    let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+    restart(&mut harness, load(&bytes).unwrap());
+    harness.wait(1000 * SECOND);
+    assert_eq!(harness.updates().len(), routes);
+    assert_eq!(harness.consumer.routes(), 0);
+}
+
+/// The walk is of no single moment: what the stream says since its begin makes it good.
+#[test]
+fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_changed() {
+    let (mut harness, mut routers) = world();
+    let mut tail: Vec<Batch> = Vec::new();
+    let mut step = 0_u16;
+    let (bytes, end) = snapshot(&mut harness, 300, |harness| {
+        step += 1;
+        for router in &mut routers {
+            let routes = |start, count| Routes {
+                peer: usize::from(step) % PEERS,
+                post: false,
+                kind: Kind::ALL[usize::from(step) % Kind::ALL.len()],
+                start,
+                count,
+            };
+            router.withdraw(&routes(step * 3 % 100, 9));
+            router.announce(&routes(step * 5 % 140, 9), u32::from(step) % 4);
+            if step.is_multiple_of(7) {
+                router.peer_down(3);
+            }
+            if step % 7 == 2 {
+                router.peer_up(3);
+            }
+            router.deliver_all(harness);
+        }
+        harness.shard.sweep(40, harness.now);
+        while let Some(batch) = harness.shard.pop_batch() {
+            tail.push(batch);
+        }
+    });
+    assert!(step > 20, "the snapshot took {step} slices");
+    while let Some(batch) = harness.shard.pop_batch() {
+        tail.push(batch);
+    }
+    assert_eq!(tail.last().unwrap().number, end.last_batch);
+    let mut restore = load(&bytes).unwrap();
+    for batch in &tail {
+        restore.apply(batch.kind, &batch.payload).unwrap();
+    }
+    let after = held(&harness.shard);
+    let mut shard = Shard::new(1, arancini_core::Settings::default(), harness.counters.clone());
+    for router in restore.into_routers() {
+        shard.adopt(router, "", harness.now);
+    }
+    assert_eq!(held(&shard), after);
+}
+
+#[test]
+fn a_snapshot_that_is_cut_off_or_damaged_anywhere_is_refused() {
+    let mut harness = Harness::new();
+    let mut one = Router::new(1);
+    one.connect(&mut harness, true);
+    one.peer_up(0);
+    one.announce(
+        &Routes {
+            peer: 0,
+            post: false,
+            kind: Kind::V6,
+            start: 0,
+            count: 9,
+        },
+        1,
+    );
+    one.deliver_all(&mut harness);
+    let (bytes, _) = snapshot(&mut harness, 4, |_| {});
+    assert!(load(&bytes).is_ok());
+    for length in 0..bytes.len() {
+        assert!(load(&bytes[..length]).is_err(), "cut to {length} bytes");
+    }
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        assert!(load(&damaged).is_err(), "byte {at} is wrong");
+    }
+    let mut later = bytes;
+    later[VERSION_AT] = 2;
+    let error = load(&later).err().unwrap();
+    assert!(
+        matches!(error, ReadError::Snapshot(SnapshotError::Version(2))),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_tail_with_a_gap_becomes_a_resync() {
+    let (mut harness, mut routers) = world();
+    let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+    let mut restore = load(&bytes).unwrap();
+    restore.forget_routes();
+    assert_eq!(restore.routes(), 0);
+    restart(&mut harness, restore);
+    harness.shard.resync_strangers();
+    // Consumers do what the schema says: what is not announced between begin and end is gone.
+    harness.consumer.tables.clear();
+    routers.push(Router::new(3));
+    for router in [0, 2] {
+        routers[router].connect(&mut harness, true);
+        routers[router].deliver_all(&mut harness);
+    }
+    harness.wait(1000 * SECOND);
+    let events = harness.published();
+    for (number, returned) in [(1, true), (2, false), (3, true)] {
+        let of: Vec<&Event> = events
+            .iter()
+            .filter(|event| event.router() == router(number))
+            .collect();
+        let place = |kind| {
+            of.iter()
+                .position(|event| event.router_kind() == Some(kind))
+                .unwrap()
+        };
+        let (begin, end) = (
+            place(RouterEventKind::ResyncBegin),
+            place(RouterEventKind::ResyncEnd),
+        );
+        assert!(begin < end, "router {number}");
+        let updates = of
+            .iter()
+            .filter(|event| matches!(event, Event::Update(_)))
+            .count();
+        let within = of[begin..end]
+            .iter()
+            .filter(|event| matches!(event, Event::Update(_)))
+            .count();
+        assert_eq!(
+            updates, within,
+            "router {number}: the dump stands between the two"
+        );
+        assert_eq!(within > 0, returned && number == 1);
+    }
+    let expected = routers[0].expected();
+    assert_eq!(harness.consumer.routes(), expected.len());
+}
+
+#[test]
+fn a_published_payload_that_is_damaged_is_an_error_and_no_panic() {
+    let mut harness = Harness::new();
+    let mut one = Router::new(1);
+    one.connect(&mut harness, true);
+    one.peer_up(0);
+    one.announce(
+        &Routes {
+            peer: 0,
+            post: false,
+            kind: Kind::V4,
+            start: 0,
+            count: 3,
+        },
+        1,
+    );
+    one.deliver_all(&mut harness);
+    harness.shard.flush(harness.now);
+    let mut refused = 0;
+    while let Some(batch) = harness.shard.pop_batch() {
+        for at in 0..batch.payload.len() {
+            let mut damaged = batch.payload.clone();
+            damaged[at] ^= 0x81;
+            let mut restore = Restore::new(CurationMode::Attributes);
+            refused += u32::from(restore.apply(BatchKind::Updates, &damaged).is_err());
+        }
+    }
+    assert!(refused > 0);
+}
