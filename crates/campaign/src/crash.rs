@@ -23,11 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const QUIET_LOOKS: u32 = 5;
 /// With the same figures for so long and other routes than the routers have, the collector is wrong: judge it.
 const WRONG_AFTER: Duration = Duration::from_secs(12);
-/// A router that does not announce a table again, for its peer is gone, is given up after this. Shorter than the
-/// default, for a campaign waits for it at every check.
-const QUIET_PERIOD_MS: u64 = 4000;
-/// A resync ends within this after its router's last word.
-const RESYNC_WITHIN: Duration = Duration::from_millis(5 * QUIET_PERIOD_MS);
+/// A resync ends within so many quiet periods after its router's last word.
+const RESYNC_WITHIN_QUIET_PERIODS: u32 = 5;
 /// A new router has to connect within this.
 const START_WITHIN: Duration = Duration::from_secs(30);
 /// The last stop of the collector.
@@ -54,6 +51,9 @@ pub struct Campaign {
     pub gap: Duration,
     /// Whether there is a broker; else the sink is `file`.
     pub with_broker: bool,
+    /// A table that its router does not announce again, for its peer is gone, is given up after this. Shorter than the
+    /// collector's default, for a campaign waits for it at every check.
+    pub quiet_period: Duration,
     /// Milliseconds between two snapshots; the collector's default where absent.
     pub snapshot_interval_ms: Option<u64>,
     /// Further settings, `section.key` and a value.
@@ -73,6 +73,7 @@ struct Rig {
     reader: Option<Reader>,
     replay: Replay,
     outcome: Outcome,
+    resync_within: Duration,
 }
 
 impl Campaign {
@@ -107,7 +108,8 @@ impl Campaign {
     }
 
     fn settings(&self) -> Vec<(String, String)> {
-        let mut settings = vec![("routers.quiet_period_ms".to_owned(), QUIET_PERIOD_MS.to_string())];
+        let quiet_ms = self.quiet_period.as_millis().to_string();
+        let mut settings = vec![("routers.quiet_period_ms".to_owned(), quiet_ms)];
         if let Some(interval) = self.snapshot_interval_ms {
             settings.push(("snapshots.interval_ms".to_owned(), interval.to_string()));
         }
@@ -150,6 +152,7 @@ impl Rig {
                 sink: if campaign.with_broker { "nats" } else { "file" },
                 ..Outcome::default()
             },
+            resync_within: campaign.quiet_period * RESYNC_WITHIN_QUIET_PERIODS,
         };
         rig.until("all routers have a session", START_WITHIN, |rig| {
             rig.clients.iter().all(|client| client.sessions() > 0)
@@ -248,7 +251,7 @@ impl Rig {
         reader.read(&mut self.replay)?;
         // The end of a resync comes when a table has been quiet.
         let resyncs_since = Instant::now();
-        while self.replay.open_resyncs() > 0 && resyncs_since.elapsed() < RESYNC_WITHIN {
+        while self.replay.open_resyncs() > 0 && resyncs_since.elapsed() < self.resync_within {
             std::thread::sleep(LOOK_EVERY);
             reader.read(&mut self.replay)?;
         }

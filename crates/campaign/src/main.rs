@@ -62,6 +62,9 @@ struct CrashArguments {
     /// Let everything settle and judge it after so many faults
     #[arg(long, default_value_t = 7)]
     check_every: usize,
+    /// The collector's `routers.quiet_period_ms`: each check waits for it
+    #[arg(long, default_value_t = 4000)]
+    quiet_period_ms: u64,
     /// Milliseconds between two snapshots, where the collector has snapshots
     #[arg(long, default_value_t = 700)]
     snapshot_interval_ms: u64,
@@ -137,6 +140,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
         routes: arguments.routes,
         gap: Duration::from_secs(arguments.seconds) / arguments.kills.max(1) as u32,
         with_broker,
+        quiet_period: Duration::from_millis(arguments.quiet_period_ms),
         snapshot_interval_ms: has_snapshots.then_some(arguments.snapshot_interval_ms),
         settings: settings.collect(),
         collector,
