@@ -314,7 +314,7 @@ impl Collector {
 
 /// What each worker begins with.
 fn inheritances(restored: Restored, workers: usize) -> Vec<Inheritance> {
-    let (sequence_floor, resync) = (restored.highest_sequence(), restored.gap.is_some());
+    let (sequence_floor, resync) = (restored.sequence_floor, restored.resync);
     let shares = restored.spread(workers).into_iter();
     shares
         .map(|routers| Inheritance {

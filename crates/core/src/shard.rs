@@ -467,6 +467,7 @@ impl Shard {
 
     /// Writes the next slice of a snapshot, about `budget` routes; returns whether there are more.
     pub fn snapshot(&self, walk: &mut Walk, budget: usize, out: &mut Vec<u8>) -> bool {
+        walk.note_shard(self.sequence_floor, self.resync_strangers);
         walk.slice(&self.routers, budget, out)
     }
 

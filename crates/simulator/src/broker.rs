@@ -58,8 +58,15 @@ struct Link {
 /// The broker.
 #[derive(Debug)]
 pub struct Broker {
-    /// The stream.
+    /// All that consumers were given: this stream's messages, gone ones included, behind those of streams of its name
+    /// before it.
     pub stream: Vec<Stored>,
+    /// Messages of streams before this one.
+    origin: usize,
+    /// The first sequence that the stream still has.
+    first: u64,
+    /// Tells this stream from others of its name.
+    created: i128,
     /// Messages refused so far.
     pub refusals: u64,
     /// Those of them of which nobody can have heard, the connection being gone or its answers lost.
@@ -86,6 +93,9 @@ impl Broker {
     pub fn new(latency_ns: u64, drops_doubles: bool) -> Self {
         Self {
             stream: Vec::new(),
+            origin: 0,
+            first: 1,
+            created: 1,
             refusals: 0,
             refusals_unheard: 0,
             stored_late: 0,
@@ -104,7 +114,7 @@ impl Broker {
 
     /// A new connection, if the broker is there.
     pub fn connect(&mut self, now_ns: u64) -> Option<LinkId> {
-        if now_ns < self.down_until_ns || now_ns < self.frozen_until_ns {
+        if !self.is_there(now_ns) {
             return None;
         }
         self.last_link += 1;
@@ -217,7 +227,7 @@ impl Broker {
             self.doubles += 1;
             Answer::Stored(sequence)
         } else {
-            let sequence = self.stream.len() as u64 + 1;
+            let sequence = (self.stream.len() - self.origin) as u64 + 1;
             self.stored_late += u64::from(!link.open);
             self.ids.insert(message.id, (now_ns, sequence));
             self.stream.push(Stored { message });
@@ -228,10 +238,61 @@ impl Broker {
         }
     }
 
-    /// The ids of the messages behind this stream sequence.
-    pub fn ids_behind(&self, floor: u64) -> impl Iterator<Item = Id> + '_ {
-        let floor = usize::try_from(floor).unwrap_or(usize::MAX);
-        self.stream.iter().skip(floor).map(|stored| stored.message.id)
+    /// The messages that the stream still has behind this sequence of it.
+    pub fn behind(&self, floor: u64) -> impl Iterator<Item = &Message> {
+        let floor = usize::try_from(floor.max(self.first - 1)).unwrap_or(usize::MAX);
+        let stored = self.stream.iter().skip(self.origin.saturating_add(floor));
+        stored.map(|stored| &*stored.message)
+    }
+
+    /// The last sequence of the stream.
+    #[must_use]
+    pub const fn last_sequence(&self) -> u64 {
+        (self.stream.len() - self.origin) as u64
+    }
+
+    /// The first sequence that the stream still has, or will have.
+    #[must_use]
+    pub const fn first_sequence(&self) -> u64 {
+        self.first
+    }
+
+    /// When the stream was made.
+    #[must_use]
+    pub const fn created(&self) -> i128 {
+        self.created
+    }
+
+    /// Messages below this sequence age out or are purged.
+    pub fn purge_below(&mut self, sequence: u64) {
+        self.first = self.first.max(sequence.min(self.last_sequence() + 1));
+    }
+
+    /// The stream is deleted and another one of its name is made.
+    pub fn replace_stream(&mut self) {
+        self.origin = self.stream.len();
+        self.first = 1;
+        self.created += 1;
+        self.ids.clear();
+    }
+
+    /// Reads at once what ended connections have left behind.
+    pub fn work_off(&mut self, now_ns: u64, random: &mut Random) {
+        for sent in self
+            .links
+            .iter_mut()
+            .filter(|link| !link.open)
+            .flat_map(|link| &mut link.inbound)
+        {
+            sent.due_ns = sent.due_ns.min(now_ns);
+        }
+        self.work(now_ns, random);
+    }
+
+    /// Whether a client would get a connection.
+    #[must_use]
+    pub const fn is_there(&self, now_ns: u64) -> bool {
+        now_ns >= self.down_until_ns && now_ns >= self.frozen_until_ns
     }
 
     /// Largest payload it takes at the moment.

@@ -3,12 +3,12 @@
 //! It replays the stream as the broker stored it. Order first: within a subject sequences rise, and events are barriers
 //! of their router (SPEC §7). Then truth: nothing is withdrawn that was not there, nothing announced as it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use arancini_core::BatchKind;
 use arancini_schema::decode::{DecodeError, DecodeErrorKind, Message as Record, Messages};
-use arancini_schema::update_capnp::update;
+use arancini_schema::update_capnp::{RouterEventKind, update};
 use arancini_wire::iana::AfiSafi;
 
 use crate::broker::Stored;
@@ -44,12 +44,26 @@ pub struct Held {
 struct Said {
     router: IpAddr,
     sequence: u64,
-    update: Option<(TableKey, RouteKey, Option<Held>)>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Update(Change),
+    ResyncBegin,
+    ResyncEnd,
+    Other,
 }
 
 /// What a consumer holds after the whole stream.
 #[derive(Debug, Default)]
 pub struct Consumer {
+    /// What is not said again until the end of a resync is gone then.
+    unconfirmed: BTreeSet<(TableKey, RouteKey)>,
+    /// Broken order was told of, and then the collector died with what came too late: doubles prove nothing.
+    lenient: bool,
+    /// Sequence of each router's last resync-begin.
+    pub resynced: BTreeMap<IpAddr, u64>,
     /// All routes.
     pub routes: BTreeMap<(TableKey, RouteKey), Held>,
     /// Updates replayed.
@@ -58,11 +72,13 @@ pub struct Consumer {
 
 impl Consumer {
     /// Replays the stream. Where the broker refused a message and took a later one, the order of the stream
-    /// can't be kept by anybody: then the routers' sequences are the order (`ordered` is false).
+    /// can't be kept by anybody: then the routers' sequences are the order (`ordered` is false). Where moreover the
+    /// collector died before it could send the refused one again, the stream has a hole (`lenient`): what it says twice
+    /// is not judged, but what comes of it in the end is.
     ///
     /// # Errors
     /// What the stream said that can't be.
-    pub fn replay(stream: &[Stored], ordered: bool) -> Result<Self, Violation> {
+    pub fn replay(stream: &[Stored], ordered: bool, lenient: bool) -> Result<Self, Violation> {
         let mut said = Vec::new();
         let mut order = Order::default();
         for Stored { message } in stream {
@@ -85,10 +101,29 @@ impl Consumer {
                 });
             }
         }
-        let mut consumer = Self::default();
+        let mut consumer = Self {
+            lenient,
+            ..Self::default()
+        };
         for one in said {
-            if let Some((table, route, held)) = one.update {
-                consumer.take(table, route, held, one.sequence)?;
+            match one.what {
+                What::Update((table, route, held)) => consumer.take(table, route, held, one.sequence)?,
+                What::ResyncBegin => {
+                    consumer.resynced.insert(one.router, one.sequence);
+                    let of_router = consumer
+                        .routes
+                        .keys()
+                        .filter(|(table, _)| table.router == one.router);
+                    consumer.unconfirmed.extend(of_router.cloned());
+                }
+                What::ResyncEnd => {
+                    let of_router = |key: &(TableKey, RouteKey)| key.0.router == one.router;
+                    for key in consumer.unconfirmed.iter().filter(|key| of_router(key)) {
+                        consumer.routes.remove(key);
+                    }
+                    consumer.unconfirmed.retain(|key| !of_router(key));
+                }
+                What::Other => {}
             }
         }
         Ok(consumer)
@@ -106,7 +141,8 @@ impl Consumer {
         match held {
             Some(new) => {
                 let before = self.routes.insert(key.clone(), new);
-                if before.is_some_and(|before| before.fingerprint == new.fingerprint) {
+                let confirms = self.unconfirmed.remove(&key) || self.lenient;
+                if !confirms && before.is_some_and(|before| before.fingerprint == new.fingerprint) {
                     return Err(Violation::AnnouncedAsItWas {
                         route: Box::new(key),
                         sequence,
@@ -114,7 +150,8 @@ impl Consumer {
                 }
             }
             None => {
-                if self.routes.remove(&key).is_none() {
+                self.unconfirmed.remove(&key);
+                if self.routes.remove(&key).is_none() && !self.lenient {
                     return Err(Violation::WithdrawnTwice {
                         route: Box::new(key),
                         sequence,
@@ -205,14 +242,14 @@ fn read_one(kind: BatchKind, message: &Record<'_>) -> Result<Said, DecodeError> 
         offset: message.offset(),
         kind: DecodeErrorKind::Content(error),
     };
-    let (router, sequence, update) = match kind {
+    let (router, sequence, what) = match kind {
         BatchKind::Updates => {
             let update = message.update()?;
             let router = update.get_router_addr().map_err(content)?;
             (
                 router,
                 update.get_sequence(),
-                Some(read_update(update).map_err(content)?),
+                What::Update(read_update(update).map_err(content)?),
             )
         }
         BatchKind::Peers => {
@@ -220,15 +257,20 @@ fn read_one(kind: BatchKind, message: &Record<'_>) -> Result<Said, DecodeError> 
             (
                 event.get_router_addr().map_err(content)?,
                 event.get_sequence(),
-                None,
+                What::Other,
             )
         }
         BatchKind::Routers => {
             let event = message.router_event()?;
+            let what = match event.get_kind() {
+                Ok(RouterEventKind::ResyncBegin) => What::ResyncBegin,
+                Ok(RouterEventKind::ResyncEnd) => What::ResyncEnd,
+                _ => What::Other,
+            };
             (
                 event.get_router_addr().map_err(content)?,
                 event.get_sequence(),
-                None,
+                what,
             )
         }
         BatchKind::Statistics => {
@@ -236,7 +278,7 @@ fn read_one(kind: BatchKind, message: &Record<'_>) -> Result<Said, DecodeError> 
             (
                 event.get_router_addr().map_err(content)?,
                 event.get_sequence(),
-                None,
+                What::Other,
             )
         }
         BatchKind::Malformed => {
@@ -244,14 +286,14 @@ fn read_one(kind: BatchKind, message: &Record<'_>) -> Result<Said, DecodeError> 
             (
                 event.get_router_addr().map_err(content)?,
                 event.get_sequence(),
-                None,
+                What::Other,
             )
         }
     };
     Ok(Said {
         router: address(router),
         sequence,
-        update,
+        what,
     })
 }
 

@@ -21,11 +21,23 @@ pub enum Fault {
     Acknowledgement,
     /// Identical announcements and needless withdraws go through.
     Curation,
+    /// A snapshot counts though what it holds is not acknowledged.
+    Watermark,
+    /// A restart takes the snapshot as it is, without what was published since.
+    TailReplay,
+    /// The stream's place is read when the walk is over.
+    LatePosition,
+    /// The old generations are removed before the new one is whole.
+    ManifestOrder,
+    /// A restarted collector gives out the message ids of the life before.
+    LifeId,
+    /// A stream that lost messages is taken for whole.
+    Gap,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -34,5 +46,11 @@ impl Fault {
         Self::Inventory,
         Self::Acknowledgement,
         Self::Curation,
+        Self::Watermark,
+        Self::TailReplay,
+        Self::LatePosition,
+        Self::ManifestOrder,
+        Self::LifeId,
+        Self::Gap,
     ];
 }

@@ -6,7 +6,9 @@
 
 pub mod broker;
 pub mod campaign;
+mod collector;
 pub mod consumer;
+mod disk;
 pub mod fault;
 mod network;
 pub mod plan;

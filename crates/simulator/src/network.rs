@@ -60,6 +60,11 @@ impl Connections {
         }
     }
 
+    /// The collector died: nothing of any connection is left.
+    pub fn reset(&mut self) {
+        self.all.clear();
+    }
+
     /// Whether the router believes in a connection.
     #[must_use]
     pub fn is_connected(&self, router: usize) -> bool {

@@ -17,6 +17,8 @@ pub struct Plan {
     pub without: BTreeSet<u32>,
     /// A safeguard that is taken out.
     pub fault: Option<Fault>,
+    /// What a dead collector had sent may be stored after the next one has read the stream.
+    pub zombies: bool,
     /// Tells each step on standard error.
     pub trace: bool,
 }
@@ -33,6 +35,7 @@ impl Plan {
             steps: Self::STEPS,
             without: BTreeSet::new(),
             fault: None,
+            zombies: false,
             trace: false,
         }
     }
@@ -63,6 +66,9 @@ impl Plan {
             let value = fault.to_possible_value();
             command += &format!(" --fault {}", value.as_ref().map_or("", |value| value.get_name()));
         }
+        if self.zombies {
+            command += " --zombies";
+        }
         command
     }
 }
@@ -72,7 +78,7 @@ impl Plan {
 /// # Errors
 /// The first promise that was broken.
 pub fn run(plan: &Plan) -> Result<Report, Violation> {
-    let mut world = World::new(plan.seed, plan.fault, plan.trace);
+    let mut world = World::new(plan);
     for step in (0..plan.steps).filter(|step| !plan.without.contains(step)) {
         world.step(plan.seed, step)?;
     }

@@ -24,8 +24,9 @@ const MAX_BACKOFF_NS: u64 = 2_000_000_000;
 /// Times at which the stream's place is noted lie this far apart.
 const FLOOR_RESOLUTION_NS: u64 = 50_000_000;
 
-/// A message id: worker, number of the batch, part of it.
-pub type Id = (u16, u64, u32);
+/// A message id: life of the collector, number of the batch within it, part of the batch. One worker, so its number
+/// needs no place.
+pub type Id = (u32, u64, u32);
 
 /// A batch or a part of one.
 #[derive(Debug, Clone)]
@@ -49,9 +50,9 @@ pub struct Message {
 }
 
 impl Message {
-    fn of(batch: Batch) -> Self {
+    fn of(batch: Batch, life: u32) -> Self {
         Self {
-            id: (batch.worker, batch.number, 0),
+            id: (life, batch.number, 0),
             kind: batch.kind,
             subject: batch.subject,
             router: batch.router,
@@ -82,6 +83,8 @@ enum Client {
 /// The publisher.
 #[derive(Debug)]
 pub struct Publisher {
+    /// Which life of the collector: ids of one must not be taken for those of another.
+    life: u32,
     window: Window<Held>,
     limits: Limits,
     client: Client,
@@ -105,16 +108,22 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Without a connection.
+    /// Without a connection, in this life of the collector; its bounds; how far the stream is known to be.
     #[must_use]
-    pub fn new(limits: Limits, socket_messages: usize, fault: Option<Fault>) -> Self {
+    pub fn new(
+        life: u32,
+        (limits, socket_messages): (Limits, usize),
+        stream_sequence: u64,
+        fault: Option<Fault>,
+    ) -> Self {
         Self {
+            life: if fault == Some(Fault::LifeId) { 1 } else { life },
             window: Window::new(limits),
             limits,
             client: Client::None { next_attempt_ns: 0 },
             failures: 0,
             floors: VecDeque::new(),
-            stream_sequence: 0,
+            stream_sequence,
             next_tick_ns: 0,
             max_payload: 1 << 20,
             socket_messages,
@@ -130,6 +139,18 @@ impl Publisher {
     #[must_use]
     pub fn held(&self) -> usize {
         self.window.len()
+    }
+
+    /// Whether a batch up to this number is in the window.
+    #[must_use]
+    pub fn holds_up_to(&self, number: u64) -> bool {
+        self.window.iter().any(|Held(message)| message.id.1 <= number)
+    }
+
+    /// The highest sequence of the stream of which it knows: all that is published later lies behind.
+    #[must_use]
+    pub const fn stream_sequence(&self) -> u64 {
+        self.stream_sequence
     }
 
     /// Whether it would take another batch.
@@ -176,7 +197,7 @@ impl Publisher {
         while self.window.has_room() {
             let Some(batch) = bridge.pop_front() else { break };
             let before = self.window.bytes();
-            for part in split(Rc::new(Message::of(batch)), self.max_payload) {
+            for part in split(Rc::new(Message::of(batch, self.life)), self.max_payload) {
                 self.window.offer(Held(part));
             }
             // One batch may go beyond, in as many parts as it has.
@@ -196,7 +217,10 @@ impl Publisher {
         if let Some(oldest) = oldest
             && self.fault != Some(Fault::Inventory)
         {
-            let stored: BTreeSet<Id> = broker.ids_behind(self.floor_of(oldest)).collect();
+            let stored: BTreeSet<Id> = broker
+                .behind(self.floor_of(oldest))
+                .map(|message| message.id)
+                .collect();
             let in_doubt = self.window.in_doubt();
             let found: Vec<MessageId> = in_doubt
                 .filter(|doubt| stored.contains(&doubt.item.0.id))
@@ -208,7 +232,7 @@ impl Publisher {
         }
         let overtaken = self.window.overtaken(|Held(message)| message.router);
         self.overtaken += overtaken as u64;
-        let stream_sequence = broker.stream.len() as u64;
+        let stream_sequence = broker.last_sequence();
         if stream_sequence < self.stream_sequence {
             self.floors.clear();
         }
@@ -318,9 +342,9 @@ fn split(message: Rc<Message>, most: usize) -> Vec<Rc<Message>> {
     let mut parts = Vec::new();
     let (mut start, mut end, mut count) = (0, 0, 0);
     let mut push = |from: usize, to: usize, messages: u32| {
-        let (worker, number, _) = message.id;
+        let (life, number, _) = message.id;
         parts.push(Rc::new(Message {
-            id: (worker, number, parts.len() as u32 + 1),
+            id: (life, number, parts.len() as u32 + 1),
             payload: Rc::new(message.payload.get(from..to).unwrap_or_default().to_vec()),
             messages,
             ..(*message).clone()

@@ -89,6 +89,18 @@ pub enum Violation {
     GivenUpUnheard,
     /// The core wants to be woken at a time that has passed, for ever.
     Restless,
+    /// A snapshot once counted and a restart found none.
+    SnapshotLost,
+    /// A file that was cut off was taken for a snapshot.
+    TornAccepted {
+        /// Bytes that were there.
+        bytes: usize,
+    },
+    /// The collector was stopped and started, the routers said what they had said before, and that was published.
+    SaidAgain {
+        /// How many updates.
+        updates: u64,
+    },
 }
 
 impl Violation {
@@ -109,6 +121,9 @@ impl Violation {
             Self::LeftOver { .. } => "left-over",
             Self::GivenUpUnheard => "given-up-unheard",
             Self::Restless => "restless",
+            Self::SnapshotLost => "snapshot-lost",
+            Self::TornAccepted { .. } => "torn-accepted",
+            Self::SaidAgain { .. } => "said-again",
         }
     }
 }

@@ -12,6 +12,7 @@ fn campaign(seeds: u64, fault: Option<Fault>) -> Outcome {
         seeds,
         steps: Plan::STEPS,
         fault,
+        zombies: false,
     };
     campaign.run(available_parallelism().map_or(1, usize::from))
 }

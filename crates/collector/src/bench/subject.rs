@@ -54,9 +54,11 @@ impl Subject {
     /// It does not start; what it said is on standard error.
     pub fn collector(settings: &StartSettings) -> Result<Self, BenchError> {
         let mut command = own_command()?;
-        if let Some(config) = &settings.config {
-            command.arg("--config").arg(config);
-        }
+        match &settings.config {
+            Some(config) => command.arg("--config").arg(config),
+            // What an earlier run left in the sink is none of this run's business.
+            None => command.env("ARANCINI_SNAPSHOTS__ENABLED", "false"),
+        };
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string();
         command
             .args(["run", "--listen", &anywhere, "--control", &anywhere])
@@ -69,17 +71,21 @@ impl Subject {
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut subject = Self::spawn(command)?;
-        let (found, addresses) = channel();
+        let (found, addresses) = channel::<Listener>();
         if let Some(log) = subject.child.as_mut().and_then(|child| child.stderr.take()) {
             thread::spawn(move || follow_log(log, &found));
         }
-        let next = || {
-            let address = addresses.recv_timeout(START_TIMEOUT);
-            address.map_err(|_| BenchError::Start("it did not say where it listens".to_owned()))
-        };
-        subject.address = next()?;
-        subject.control = Some(next()?);
-        Ok(subject)
+        // The control port is there first; routers can connect once what was held is restored.
+        loop {
+            match addresses.recv_timeout(START_TIMEOUT) {
+                Ok(Listener::Control(address)) => subject.control = Some(address),
+                Ok(Listener::Routers(address)) => {
+                    subject.address = address;
+                    return Ok(subject);
+                }
+                Err(_) => return Err(BenchError::Start("it did not say where it listens".to_owned())),
+            }
+        }
     }
 
     /// Starts a process that only receives.
@@ -135,7 +141,7 @@ fn own_command() -> Result<Command, BenchError> {
 }
 
 /// Reads a collector's log to its end: finds its two addresses, shows its warnings and errors.
-fn follow_log(log: ChildStderr, found: &Sender<SocketAddr>) {
+fn follow_log(log: ChildStderr, found: &Sender<Listener>) {
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         let event: Value = serde_json::from_str(&line).unwrap_or_default();
         match event.get("level").and_then(Value::as_str) {
@@ -150,8 +156,16 @@ fn follow_log(log: ChildStderr, found: &Sender<SocketAddr>) {
     }
 }
 
-/// The address in the log line of a listener, or of the control port.
-fn address_in(event: &Value) -> Option<SocketAddr> {
-    let address = event.get("listen").or_else(|| event.get("address"))?;
-    address.as_str()?.parse().ok()
+/// A listener, as a line of the log names it.
+enum Listener {
+    Control(SocketAddr),
+    Routers(SocketAddr),
+}
+
+/// The listener that a line of the log names.
+fn address_in(event: &Value) -> Option<Listener> {
+    let address = |field: &str| event.get(field)?.as_str()?.parse().ok();
+    address("listen")
+        .map(Listener::Routers)
+        .or_else(|| address("address").map(Listener::Control))
 }

@@ -8,6 +8,7 @@ pub mod doctor;
 mod log;
 pub mod replay;
 pub mod run;
+pub mod snapshot;
 pub mod stream;
 pub mod tail;
 
@@ -50,6 +51,7 @@ pub enum Command {
     Tail(tail::TailArgs),
     Bench(bench::BenchArgs),
     Stream(stream::StreamArgs),
+    Snapshot(snapshot::SnapshotArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
 }
@@ -72,6 +74,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
         Command::Bench(args) => bench::run(file, &args),
         Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
+        Command::Snapshot(args) => with_config(file, &args.flags(), |config| snapshot::run(&config, &args)),
         Command::Doctor(args) if args.print_sysctl => doctor::print_sysctl(),
         Command::Doctor(args) => with_config(file, &[], |config| doctor::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),
@@ -147,7 +150,9 @@ mod tests {
 
     #[test]
     fn the_long_help_of_a_command_says_more_than_the_list_of_commands() {
-        for name in ["run", "demo", "replay", "decode", "tail", "bench", "doctor"] {
+        for name in [
+            "run", "demo", "replay", "decode", "tail", "bench", "snapshot", "doctor",
+        ] {
             let command = Cli::command();
             let command = command.find_subcommand(name);
             let long = command

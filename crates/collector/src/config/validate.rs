@@ -151,6 +151,13 @@ fn publish(config: &Config, check: &mut Check<'_>) {
         LEAST_BATCH_BYTES,
         MOST_MESSAGE_BYTES,
     );
+    if config.snapshots.interval_ms == 0 {
+        check.fail(
+            "snapshots.interval_ms",
+            "snapshots can't follow each other without a pause",
+            "write at least 1000, or set snapshots.enabled = false",
+        );
+    }
     check.within("publish.bridge_batches", publish.bridge_batches, 1, usize::MAX);
     check.within(
         "publish.window_batches",

@@ -20,8 +20,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Restored {
     /// The routers, with the routes that consumers hold of them.
     pub routers: Vec<Router>,
-    /// Why consumers' state can't be known, if so: every router's next dump is a resync.
-    pub gap: Option<String>,
+    /// Consumers' state can't be known: the first dump of every router is a resync.
+    pub resync: bool,
+    /// No router may get a sequence number at or below this one.
+    pub sequence_floor: u64,
     /// Routes in all.
     pub routes: u64,
     /// How long it took.
@@ -29,12 +31,6 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// The highest sequence number that any of the routers was given.
-    #[must_use]
-    pub fn highest_sequence(&self) -> u64 {
-        self.routers.iter().map(Router::sequence).max().unwrap_or(0)
-    }
-
     /// Spreads the routers over workers, the largest first, each to whoever holds the fewest routes.
     #[must_use]
     pub fn spread(mut self, workers: usize) -> Vec<Vec<Router>> {
@@ -65,7 +61,12 @@ pub fn restore(
     let name = config.collector_name();
     let mut said = false;
     loop {
-        let (mut restore, position) = load_newest(directory, config.sink(), mode);
+        let Loaded {
+            mut restore,
+            position,
+            mut sequence_floor,
+            mut resync,
+        } = load_newest(directory, config.sink(), mode);
         let mut foreign = 0_u64;
         let mut broken: Option<String> = None;
         let take = |published: Published<'_>| {
@@ -85,21 +86,28 @@ pub fn restore(
         };
         match tail(config, position.as_ref(), take) {
             Ok(wholeness) => {
-                let mut gap = match wholeness {
+                let gap = match wholeness {
                     Wholeness::Whole => broken,
                     Wholeness::Gap(why) => Some(why),
                 };
                 if let Some(why) = &gap {
+                    resync = true;
+                    // All that held the old sequences may be gone, and the wall clock may be set back later.
+                    sequence_floor = sequence_floor.max(super::unix_ns());
                     warn!(
                         why,
                         "what consumers hold can't be known: every router's next dump is published in full, between resync-begin and resync-end"
                     );
                     restore.forget_routes();
                 }
+                let routes = restore.routes() as u64;
+                let routers = restore.into_routers();
+                let highest = routers.iter().map(Router::sequence).max().unwrap_or(0);
                 let restored = Restored {
-                    routes: restore.routes() as u64,
-                    routers: restore.into_routers(),
-                    gap: gap.take(),
+                    routes,
+                    routers,
+                    resync,
+                    sequence_floor: sequence_floor.max(highest),
                     took: begin.elapsed(),
                 };
                 info!(
@@ -151,9 +159,29 @@ fn tail(
     }
 }
 
-/// The newest generation that is whole and of this sink, and the earliest of its positions. What is damaged is set
-/// aside, with a word.
-fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> (Restore, Option<Position>) {
+/// What snapshots say, before the tail.
+pub(crate) struct Loaded {
+    /// The routers.
+    pub restore: Restore,
+    /// The earliest of the snapshots' positions; `None` without a snapshot.
+    position: Option<Position>,
+    sequence_floor: u64,
+    resync: bool,
+}
+
+impl Loaded {
+    const fn nothing(mode: CurationMode) -> Self {
+        Self {
+            restore: Restore::new(mode),
+            position: None,
+            sequence_floor: 0,
+            resync: false,
+        }
+    }
+}
+
+/// The newest generation that is whole and of this sink. What is damaged is set aside, with a word.
+fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> Loaded {
     let generations = match directory.generations() {
         Ok(generations) => generations,
         Err(error) => {
@@ -164,7 +192,14 @@ fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> (Re
     for (number, manifest) in generations {
         let loaded = manifest.and_then(|manifest| load(directory, &manifest, mode));
         match loaded {
-            Ok((restore, Some(position))) if is_of(&position, sink) => return (restore, Some(position)),
+            Ok(loaded)
+                if loaded
+                    .position
+                    .as_ref()
+                    .is_some_and(|position| is_of(position, sink)) =>
+            {
+                return loaded;
+            }
             Ok(_) => warn!(generation = number, "a snapshot of another sink is not used"),
             Err(why) => {
                 error!(
@@ -178,30 +213,28 @@ fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> (Re
             }
         }
     }
-    (Restore::new(mode), None)
+    Loaded::nothing(mode)
 }
 
 /// Loads all files of a generation.
-pub(crate) fn load(
-    directory: &Directory,
-    manifest: &Manifest,
-    mode: CurationMode,
-) -> Result<(Restore, Option<Position>), String> {
-    let mut restore = Restore::new(mode);
-    let mut earliest: Option<Position> = None;
+pub(crate) fn load(directory: &Directory, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, String> {
+    let mut loaded = Loaded::nothing(mode);
     for file in &manifest.files {
+        let restore = &mut loaded.restore;
         let read = directory
             .open(file)
             .map_err(ReadError::Io)
             .and_then(|open| read_snapshot(open, |kind, payload| restore.load(kind, payload)));
-        let (head, _) = read.map_err(|error| format!("{}: {error}", file.name))?;
-        earliest = Some(match earliest {
+        let (head, end) = read.map_err(|error| format!("{}: {error}", file.name))?;
+        loaded.sequence_floor = loaded.sequence_floor.max(end.sequence_floor);
+        loaded.resync |= end.resync_strangers;
+        loaded.position = Some(match loaded.position {
             None => head.position,
             Some(before) => earlier(before, head.position)
                 .ok_or_else(|| format!("{}: of another sink than the files before it", file.name))?,
         });
     }
-    Ok((restore, earliest))
+    Ok(loaded)
 }
 
 const fn is_of(position: &Position, sink: SinkKind) -> bool {

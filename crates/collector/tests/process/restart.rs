@@ -263,3 +263,44 @@ fn a_second_collector_in_the_same_directory_says_what_to_do() {
     assert!(ended.count(&["snapshots.directory"]) > 0, "{:#?}", ended.lines);
     assert_eq!(process.terminate().code, Some(0));
 }
+
+#[test]
+fn snapshots_can_be_listed_verified_and_exported() {
+    let place = Place::files();
+    let scenario = small(9);
+    let process = place.start("2", NEVER);
+    let router = dump(&process, 1, &scenario);
+    assert_eq!(process.terminate().code, Some(0));
+    drop(router);
+    let directory = place.directory.path().to_str().unwrap().to_owned();
+    let snapshot = |action: &str| {
+        let output = crate::command::arancini()
+            .args(["snapshot", action, "--data-dir", &directory])
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let routes = table_of(&scenario).len();
+    let (code, said) = snapshot("list");
+    assert_eq!(code, Some(0));
+    assert!(said.contains(&format!("1 routers, {routes} routes")), "{said}");
+    let (code, said) = snapshot("verify");
+    assert_eq!((code, said.matches("whole").count()), (Some(0), 2), "{said}");
+    let (code, said) = snapshot("export");
+    assert_eq!((code, said.lines().count()), (Some(0), routes));
+    let first: serde_json::Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+    assert!(first["prefix"].as_str().unwrap().contains('/'), "{first}");
+
+    let file = std::fs::read_dir(place.snapshots())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let file = file
+        .into_iter()
+        .find(|path| path.to_str().unwrap().ends_with("worker-0.snapshot"))
+        .unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.pop();
+    std::fs::write(&file, bytes).unwrap();
+    let (code, said) = snapshot("verify");
+    assert_eq!((code, said.contains("cut off")), (Some(1), true), "{said}");
+}

@@ -49,4 +49,11 @@ pub struct End {
     pub routes: u64,
     /// The last batch that the worker had closed when the walk was over: all up to it must be acknowledged.
     pub last_batch: u64,
+    /// No router that had been forgotten had got a sequence number above this: what
+    /// [`crate::Shard::raise_sequence_floor`] has to be told after a restore, for no other place names them.
+    #[serde(default)]
+    pub sequence_floor: u64,
+    /// [`crate::Shard::resync_strangers`] was said, and has to be said again after a restore.
+    #[serde(default)]
+    pub resync_strangers: bool,
 }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use arancini_rib::{CurationMode, RouteKey};
 use arancini_schema::decode::{DecodeError, Messages};
-use arancini_schema::update_capnp::{self, update};
+use arancini_schema::update_capnp::{self, RouterEventKind, router_event, update};
 use arancini_wire::bmp::{PeerIdentity, RibView};
 use arancini_wire::iana::AfiSafi;
 
@@ -55,6 +55,8 @@ fn unreadable<E>(_: E) -> RestoreError {
 pub struct Restore {
     mode: CurationMode,
     routers: BTreeMap<IpAddr, Router>,
+    /// Up to which sequence the snapshots know all of a router: the least of those that hold it.
+    covered: BTreeMap<IpAddr, u64>,
 }
 
 impl Restore {
@@ -64,6 +66,7 @@ impl Restore {
         Self {
             mode,
             routers: BTreeMap::new(),
+            covered: BTreeMap::new(),
         }
     }
 
@@ -75,6 +78,9 @@ impl Restore {
         match kind {
             BlockKind::Router => {
                 let entry: RouterEntry = read_json(payload)?;
+                let covered = self.covered.entry(entry.router.to_canonical());
+                let covered = covered.or_insert(entry.sequence);
+                *covered = entry.sequence.min(*covered);
                 let router = self.router(entry.router);
                 router.sequence = router.sequence.max(entry.sequence);
                 router.port = entry.port;
@@ -128,16 +134,24 @@ impl Restore {
         Ok(())
     }
 
-    /// Applies a published payload: messages of one kind, back to back. Only updates change anything.
+    /// Applies a published payload: messages of one kind, back to back. Updates change tables; a resync that began is
+    /// due until it ended. What the snapshots cover is passed over: it may have been stored late, and older than they are.
     ///
     /// # Errors
     /// A message can't be read; those before it are applied.
     pub fn apply(&mut self, kind: BatchKind, payload: &[u8]) -> Result<(), RestoreError> {
-        if kind != BatchKind::Updates {
-            return Ok(());
-        }
-        for message in Messages::new(payload) {
-            self.apply_update(&message?.update()?)?;
+        match kind {
+            BatchKind::Updates => {
+                for message in Messages::new(payload) {
+                    self.apply_update(&message?.update()?)?;
+                }
+            }
+            BatchKind::Routers => {
+                for message in Messages::new(payload) {
+                    self.apply_router_event(&message?.router_event()?)?;
+                }
+            }
+            BatchKind::Peers | BatchKind::Statistics | BatchKind::Malformed => {}
         }
         Ok(())
     }
@@ -151,6 +165,7 @@ impl Restore {
     /// Another collector speaks for this router now.
     pub fn disown(&mut self, router: IpAddr) {
         self.routers.remove(&router.to_canonical());
+        self.covered.remove(&router.to_canonical());
     }
 
     /// What consumers hold can't be known: everything is to be announced to them again, and each router's dump stands
@@ -178,7 +193,33 @@ impl Restore {
         self.routers.entry(id).or_insert_with(|| Router::new(id, 0))
     }
 
+    fn is_covered(&self, router: IpAddr, sequence: u64) -> bool {
+        let covered = self.covered.get(&router.to_canonical());
+        covered.is_some_and(|covered| sequence <= *covered)
+    }
+
+    fn apply_router_event(&mut self, event: &router_event::Reader<'_>) -> Result<(), RestoreError> {
+        let id = Ipv6Addr::from(address(event.get_router_addr().map_err(unreadable)?)?);
+        let sequence = event.get_sequence();
+        if self.is_covered(id.into(), sequence) {
+            return Ok(());
+        }
+        // A kind of a later schema says nothing of routes.
+        match event.get_kind() {
+            // Consumers will drop what is not announced from here on, so it must not count as known to them.
+            Ok(RouterEventKind::ResyncBegin) => self.router(id.into()).forget_routes(),
+            Ok(RouterEventKind::ResyncEnd) => self.router(id.into()).resync = None,
+            _ => {}
+        }
+        self.sequence_seen(id.into(), sequence);
+        Ok(())
+    }
+
     fn apply_update(&mut self, update: &update::Reader<'_>) -> Result<(), RestoreError> {
+        let id = Ipv6Addr::from(address(update.get_router_addr().map_err(unreadable)?)?);
+        if self.is_covered(id.into(), update.get_sequence()) {
+            return Ok(());
+        }
         let family = AfiSafi {
             afi: update.get_afi(),
             safi: update.get_safi(),
@@ -206,7 +247,6 @@ impl Restore {
             path_id,
         );
         let mode = self.mode;
-        let id = Ipv6Addr::from(address(update.get_router_addr().map_err(unreadable)?)?);
         let router = self.router(id.into());
         router.sequence = router.sequence.max(update.get_sequence());
         router.port = update.get_router_port();

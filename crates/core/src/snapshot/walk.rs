@@ -105,6 +105,12 @@ impl Walk {
         self.end
     }
 
+    /// What the shard knows beside its routers; the last word counts.
+    pub(crate) const fn note_shard(&mut self, sequence_floor: u64, resync_strangers: bool) {
+        self.end.sequence_floor = sequence_floor;
+        self.end.resync_strangers = resync_strangers;
+    }
+
     /// Appends about `budget` routes; returns whether there are more.
     pub(crate) fn slice(
         &mut self,

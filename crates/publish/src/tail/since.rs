@@ -1,5 +1,6 @@
 //! Everything that was published behind a position, for a restore; and whether that is all there was.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::net::IpAddr;
@@ -8,7 +9,9 @@ use std::time::Duration;
 
 use arancini_core::position::SegmentEnd;
 use arancini_core::{BatchKind, Position};
+use arancini_schema::decode::Messages;
 use arancini_schema::subject::Subject;
+use arancini_schema::update_capnp::RouterEventKind;
 use async_nats::HeaderValue;
 use async_nats::jetstream;
 use tracing::warn;
@@ -153,8 +156,8 @@ fn kind_of(base: &str, subject: &str) -> Option<BatchKind> {
     })
 }
 
-/// Hands out the updates that a directory of segments holds behind the position, or all of them. A torn end is what a
-/// crash left and counts for nothing.
+/// Hands out what a directory of segments holds behind the position, or all of it: the updates, and the resync events of
+/// routers at their places between them. A torn end is what a crash left and counts for nothing.
 ///
 /// # Errors
 /// A file can't be read.
@@ -163,42 +166,131 @@ pub fn segments_since(
     position: Option<&Position>,
     mut take: impl FnMut(Published<'_>),
 ) -> io::Result<Wholeness> {
-    let kind = BatchKind::Updates;
-    let segments = match list(directory, kind) {
-        Ok(segments) => segments,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
+    let Some(start) = start_of(BatchKind::Updates, position) else {
+        return Ok(Wholeness::Gap(
+            "the snapshot knows no segments of updates".to_owned(),
+        ));
     };
-    let start = match position {
-        None => SegmentEnd {
+    let mut events = Resyncs::default();
+    if let Some(start) = start_of(BatchKind::Routers, position) {
+        for (segment, skip) in segments_from(directory, BatchKind::Routers, &start)? {
+            read_segment(&segment, skip, &mut |published| events.collect(published.payload))?;
+        }
+    }
+    let segments = list_present(directory, BatchKind::Updates)?;
+    let whole = whole_since(directory, &segments, &start);
+    for (segment, skip) in segments_from(directory, BatchKind::Updates, &start)? {
+        read_segment(&segment, skip, &mut |published| {
+            events.merge(published, &mut take)
+        })?;
+    }
+    events.hand_out(None, &mut take);
+    Ok(whole)
+}
+
+/// Where a series goes on behind the position; `None` if the position does not know it.
+fn start_of(kind: BatchKind, position: Option<&Position>) -> Option<SegmentEnd> {
+    match position {
+        None => Some(SegmentEnd {
             series: series_name(kind).to_owned(),
             number: 1,
             bytes: 0,
-        },
-        Some(Position::Segments(ends)) => match ends.iter().find(|end| end.series == series_name(kind)) {
-            Some(end) => end.clone(),
-            None => {
-                return Ok(Wholeness::Gap(
-                    "the snapshot knows no segments of updates".to_owned(),
-                ));
-            }
-        },
-        Some(Position::Stream { .. }) => {
-            return Ok(Wholeness::Gap(
-                "the snapshot is of a stream, not of segments".to_owned(),
-            ));
-        }
-    };
-    let whole = whole_since(directory, &segments, &start);
-    for segment in segments.iter().filter(|segment| segment.number >= start.number) {
-        let skip = if segment.number == start.number {
+        }),
+        Some(Position::Segments(ends)) => ends.iter().find(|end| end.series == series_name(kind)).cloned(),
+        Some(Position::Stream { .. }) => None,
+    }
+}
+
+fn list_present(directory: &Path, kind: BatchKind) -> io::Result<Vec<Segment>> {
+    match list(directory, kind) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// The segments from `start` on, each with the bytes to skip.
+fn segments_from(directory: &Path, kind: BatchKind, start: &SegmentEnd) -> io::Result<Vec<(Segment, u64)>> {
+    let mut segments = list_present(directory, kind)?;
+    segments.retain(|segment| segment.number >= start.number);
+    let skip = |segment: &Segment| {
+        if segment.number == start.number {
             start.bytes
         } else {
             0
-        };
-        read_segment(segment, skip, &mut take)?;
+        }
+    };
+    Ok(segments
+        .into_iter()
+        .map(|segment| {
+            let skip = skip(&segment);
+            (segment, skip)
+        })
+        .collect())
+}
+
+/// Resync events, which lie in another series than the updates between which they belong. There are hardly ever any.
+#[derive(Default)]
+struct Resyncs {
+    /// By router: sequence and message, rising.
+    waiting: BTreeMap<Vec<u8>, VecDeque<(u64, Vec<u8>)>>,
+}
+
+impl Resyncs {
+    /// Keeps what is a resync event.
+    fn collect(&mut self, payload: &[u8]) {
+        for message in Messages::new(payload).map_while(Result::ok) {
+            let Ok(event) = message.router_event() else {
+                continue;
+            };
+            if let Ok(RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd) = event.get_kind() {
+                let router = event.get_router_addr().unwrap_or_default().to_vec();
+                let waiting = self.waiting.entry(router).or_default();
+                waiting.push_back((event.get_sequence(), message.bytes().to_vec()));
+            }
+        }
     }
-    Ok(whole)
+
+    /// Hands out updates, and each event before the first update of its router that came after it.
+    fn merge(&mut self, published: Published<'_>, take: &mut impl FnMut(Published<'_>)) {
+        if self.waiting.is_empty() {
+            return take(published);
+        }
+        for message in Messages::new(published.payload) {
+            // What can't be read is for the taker to find.
+            let Ok(message) = message else {
+                return take(published);
+            };
+            if let Ok(update) = message.update() {
+                let router = update.get_router_addr().unwrap_or_default();
+                self.hand_out(Some((router, update.get_sequence())), take);
+            }
+            take(Published {
+                payload: message.bytes(),
+                ..published
+            });
+        }
+    }
+
+    /// Hands out a router's events before a sequence, or all that are left.
+    fn hand_out(&mut self, before: Option<(&[u8], u64)>, take: &mut impl FnMut(Published<'_>)) {
+        for (router, waiting) in &mut self.waiting {
+            let limit = match before {
+                Some((of, _)) if of != &router[..] => continue,
+                Some((_, sequence)) => sequence,
+                None => u64::MAX,
+            };
+            while waiting.front().is_some_and(|(sequence, _)| *sequence < limit)
+                && let Some((_, message)) = waiting.pop_front()
+            {
+                take(Published {
+                    kind: BatchKind::Routers,
+                    payload: &message,
+                    collector: None,
+                    router: None,
+                });
+            }
+        }
+    }
 }
 
 /// Whether the segments from `start` on are all there. The sink never removes the last segment of a series.

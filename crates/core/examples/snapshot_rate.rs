@@ -1,0 +1,83 @@
+//! What snapshots cost: the longest slice of a walk, the size, and how fast they are loaded.
+//!
+//! `cargo run --release -p arancini-core --example snapshot_rate [million routes] [routes a slice] [rounds]`
+//!
+//! One router with ten peers, IPv4 and IPv6 as in the other measurements. CPU seconds and wall seconds; of the slices the
+//! longest by wall time, so it shows the machine's noise too, and how many were longer than a millisecond.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arancini_core::position::Position;
+use arancini_core::snapshot::{Head, Restore, Walk, read_snapshot};
+use arancini_core::{Counters, Now, Settings, Shard};
+use arancini_generate::Scenario;
+use arancini_rib::CurationMode;
+
+const PEERS: u32 = 10;
+
+fn main() {
+    let argument = |place: usize, default: usize| {
+        std::env::args()
+            .nth(place)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let (millions, slice, rounds) = (argument(1, 10), argument(2, 2000), argument(3, 3).max(1));
+    let scenario = Scenario {
+        peers: PEERS as u16 as _,
+        prefixes_per_peer: (millions * 1_000_000) as u32 / PEERS,
+        prefixes_per_update: 100,
+        churn_rounds: 0,
+        ..Scenario::default()
+    };
+    let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
+    let session = shard.open_session(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
+    for chunk in scenario.stream() {
+        if shard.receive(session, &chunk, Now::default()).is_err() {
+            return println!("the generated stream can't be read");
+        }
+        while let Some(batch) = shard.pop_batch() {
+            shard.recycle(batch.payload);
+        }
+    }
+    let routes: usize = shard.routers().map(|router| router.routes()).sum();
+    for round in 1..=rounds {
+        let head = Head {
+            collector: "measured".to_owned(),
+            worker: 0,
+            begun_unix_ns: 0,
+            position: Position::Segments(Vec::new()),
+        };
+        let mut bytes = Vec::with_capacity(routes * 40);
+        let mut slices: Vec<f64> = Vec::new();
+        let mut walk = Walk::begin(&head, &mut bytes);
+        let mut more = true;
+        while more {
+            let begin = Instant::now();
+            more = shard.snapshot(&mut walk, slice, &mut bytes);
+            slices.push(begin.elapsed().as_secs_f64() * 1e6);
+        }
+        let last = shard.seal();
+        let _ = walk.finish(last, &mut bytes);
+        slices.sort_by(f64::total_cmp);
+        let at = |part: f64| slices[((slices.len() - 1) as f64 * part) as usize];
+        let over = slices.iter().filter(|slice| **slice > 1000.0).count();
+        let begin = Instant::now();
+        let mut restore = Restore::new(CurationMode::Attributes);
+        let read = read_snapshot(&bytes[..], |kind, payload| restore.load(kind, payload));
+        let took = begin.elapsed();
+        println!(
+            "round {round}: {routes} routes, {:.1} bytes each; walk {:.2} s in {} slices, median {:.0} µs, p99.9 {:.0} µs, longest {:.0} µs, {over} over 1 ms; loaded {} in {:.2} s",
+            bytes.len() as f64 / routes as f64,
+            slices.iter().sum::<f64>() / 1e6,
+            slices.len(),
+            at(0.5),
+            at(0.999),
+            at(1.0),
+            if read.is_ok() { restore.routes() } else { 0 },
+            took.as_secs_f64(),
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! The end of a run: all is healed and waited for, and the stream held against the routers' tables.
+
+use std::collections::BTreeMap;
+
+use arancini_core::RouterLife;
+use arancini_generate::Random;
+
+use super::{DRAIN_ROUNDS, MILLISECOND, Report, SECOND, World};
+use crate::consumer::Consumer;
+use crate::violation::Violation;
+
+impl World {
+    /// All is healed, read and waited for.
+    ///
+    /// # Errors
+    /// The first promise that was broken.
+    pub fn settle(mut self, seed: u64) -> Result<Report, Violation> {
+        self.random = Random::of(&[seed, 2]);
+        self.broker.heal();
+        if !self.collector.runs {
+            self.start(true)?;
+        }
+        self.sweep_budget = u64::MAX;
+        for index in 0..self.routers.len() {
+            // Some that were lost come back, some never.
+            let with_end = self.random.percent(50);
+            if !self.network.is_connected(index) && self.random.percent(50) {
+                self.connect(index, with_end);
+            }
+        }
+        self.come_to_rest()?;
+        self.tell(|| "settled".to_owned());
+        let report = self.judge()?;
+        if self.random.percent(70) {
+            return Ok(report);
+        }
+        self.say_all_again()?;
+        let again = self.judge()?;
+        if again.updates != report.updates {
+            let updates = again.updates - report.updates;
+            return Err(Violation::SaidAgain { updates });
+        }
+        Ok(again)
+    }
+
+    /// The collector is stopped and started, and every router that was there comes back with what it had.
+    fn say_all_again(&mut self) -> Result<(), Violation> {
+        let connected: Vec<bool> = (0..self.routers.len())
+            .map(|index| self.network.is_connected(index))
+            .collect();
+        self.stop()?;
+        self.start(false)?;
+        for (index, connected) in connected.into_iter().enumerate() {
+            let with_end = self.random.percent(50);
+            if connected && !self.network.is_connected(index) {
+                self.connect(index, with_end);
+            }
+        }
+        self.come_to_rest()
+    }
+
+    /// All that was said is read, all that waits is over, all that is decided is acknowledged.
+    fn come_to_rest(&mut self) -> Result<(), Violation> {
+        // A router that learns late that it was thrown out comes back as well.
+        for _ in 0..4 {
+            for index in 0..self.routers.len() {
+                while self.network.has_unread(index) {
+                    self.receive(index, usize::MAX)?;
+                    self.advance(50 * MILLISECOND)?;
+                }
+            }
+        }
+        let most = self.setup.settings.session_hold_ns.min(100 * SECOND)
+            + 3 * self.setup.settings.quiet_period_ns.min(20 * SECOND);
+        self.advance(most + 30 * SECOND)?;
+        // Through a window of two messages a long run drains slowly.
+        for _ in 0..DRAIN_ROUNDS {
+            if self.collector.is_drained() {
+                break;
+            }
+            self.advance(30 * SECOND)?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self) -> Result<Report, Violation> {
+        for (what, count) in [
+            ("batches in the backlog", self.collector.backlog.len()),
+            ("batches on the bridge", self.collector.bridge.len()),
+            ("messages in the window", self.collector.publisher.held()),
+            ("messages on their way to the broker", self.broker.in_flight()),
+            ("bytes in open batches", self.collector.shard.open_batch_bytes()),
+            ("tables to sweep", usize::from(self.collector.shard.needs_sweep())),
+        ] {
+            if count > 0 {
+                return Err(Violation::LeftOver { what, count });
+            }
+        }
+        // Unless the publisher told that it could not keep the order, or nobody could know.
+        let unknowable = self.broker.refusals_unheard + self.broker.stored_late > 0;
+        let overtaken = self.lives.overtaken + self.collector.publisher.overtaken;
+        let ordered = self.broker.refusals == 0 || overtaken == 0 && !unknowable;
+        let lenient = self.broker.refusals > 0 && self.lives.crashes > 0;
+        let consumer = Consumer::replay(&self.broker.stream, ordered, lenient)?;
+        self.judge_tables(&consumer)?;
+        self.judge_core(&consumer)?;
+        Ok(Report {
+            updates: consumer.updates,
+            messages: self.broker.stream.len() as u64,
+            resent: self.lives.resent + self.collector.publisher.resent,
+            doubles: self.broker.doubles,
+            refusals: self.broker.refusals,
+            routes: consumer.routes.len() as u64,
+            snapshots: self.lives.snapshots,
+            crashes: self.lives.crashes,
+            stops: self.lives.stops,
+            restored: self.lives.restored,
+            gaps: self.lives.gaps,
+        })
+    }
+
+    /// What consumers hold is what the routers hold.
+    fn judge_tables(&self, consumer: &Consumer) -> Result<(), Violation> {
+        let connected = (0..self.routers.len()).filter(|&index| self.network.is_connected(index));
+        let mut expected = BTreeMap::new();
+        for index in connected {
+            expected.extend(self.routers[index].expected());
+        }
+        for (key, value) in &expected {
+            if consumer.routes.get(key).is_none_or(|held| held.value != *value) {
+                return Err(Violation::Missing(Box::new(key.clone())));
+            }
+        }
+        let ghost = |key: &&_| !expected.contains_key(key) && !self.is_unknowable(key.0.router, consumer);
+        match consumer.routes.keys().find(ghost) {
+            Some(ghost) => Err(Violation::Ghost(Box::new(ghost.clone()))),
+            None => Ok(()),
+        }
+    }
+
+    /// What the core keeps is what consumers hold, and routers that are gone are forgotten.
+    fn judge_core(&self, consumer: &Consumer) -> Result<(), Violation> {
+        let mut core: Vec<u64> = Vec::new();
+        let mut gone = 0;
+        for router in self.collector.shard.routers() {
+            gone += usize::from(router.life != RouterLife::Up);
+            for table in router.peers.iter().flat_map(|peer| &peer.tables) {
+                table.for_each(|_, fingerprint| core.push(fingerprint));
+            }
+        }
+        if gone > 0 {
+            return Err(Violation::LeftOver {
+                what: "routers that went",
+                count: gone,
+            });
+        }
+        let held = consumer.routes.iter();
+        let held = held.filter(|((table, _), _)| !self.is_unknowable(table.router, consumer));
+        let mut consumers: Vec<u64> = held.map(|(_, held)| held.fingerprint).collect();
+        core.sort_unstable();
+        consumers.sort_unstable();
+        if core != consumers {
+            return Err(Violation::Disagreement {
+                core: core.len(),
+                consumers: consumers.len(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,380 @@
+//! Lives of the collector: snapshots step by step, crashes between any two steps, stops, and starts from what is left.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use arancini_core::position::Position;
+use arancini_core::snapshot::{End, Head, Restore, Walk, read_snapshot};
+
+use super::{MILLISECOND, SECOND, World};
+use crate::collector::{Collector, Snapshot};
+use crate::consumer::Consumer;
+use crate::fault::Fault;
+use crate::violation::Violation;
+
+/// The stream's name, in positions.
+const STREAM: &str = "SIMULATED";
+/// Half seconds that a stop waits for acknowledgements.
+const STOP_ROUNDS: u32 = 20;
+
+/// What is told of all lives.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    /// Crashes, and stops that left something unacknowledged.
+    pub crashes: u64,
+    /// Stops that lost nothing.
+    pub stops: u64,
+    /// Snapshots that counted.
+    pub snapshots: u64,
+    /// Starts from a snapshot.
+    pub restored: u64,
+    /// Starts with a stream that had lost messages.
+    pub gaps: u64,
+    /// Messages sent again, of lives that are over.
+    pub resent: u64,
+    /// Messages told to be overtaken, of lives that are over.
+    pub overtaken: u64,
+    /// Routers of which consumers hold something though neither a snapshot nor the stream named them at a start; with
+    /// the highest sequence until then.
+    pub unknown: BTreeMap<IpAddr, u64>,
+}
+
+impl World {
+    /// A slice of a snapshot, the end of this life, or the beginning of the next.
+    pub(super) fn live_or_die(&mut self) -> Result<(), Violation> {
+        if !self.collector.runs {
+            return if self.random.percent(40) {
+                self.come_back()
+            } else {
+                Ok(())
+            };
+        }
+        match self.random.below(100) {
+            0..3 => self.crash(),
+            3..5 => self.stop(),
+            5..70 => {
+                for _ in 0..=self.random.below(3) {
+                    self.go_on_with_snapshot()?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The next life begins, and some routers try again at once.
+    fn come_back(&mut self) -> Result<(), Violation> {
+        if self.random.percent(10) {
+            self.disk.rot(&mut self.random);
+        }
+        self.start(true)?;
+        for index in 0..self.routers.len() {
+            if self.random.percent(60) {
+                let with_end = self.random.percent(60);
+                self.connect(index, with_end);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next step of a snapshot, as the shell takes them between everything else.
+    fn go_on_with_snapshot(&mut self) -> Result<(), Violation> {
+        let head = self.head();
+        let Collector {
+            shard,
+            snapshot,
+            snapshot_bytes: bytes,
+            ..
+        } = &mut self.collector;
+        match std::mem::take(snapshot) {
+            Snapshot::None => {
+                if self.random.percent(25) {
+                    bytes.clear();
+                    *snapshot = Snapshot::Walking(Walk::begin(&head, bytes));
+                }
+            }
+            Snapshot::Walking(mut walk) => {
+                if shard.snapshot(&mut walk, self.setup.slice_routes, bytes) {
+                    *snapshot = Snapshot::Walking(walk);
+                } else {
+                    let end = walk.finish(shard.seal(), bytes);
+                    *snapshot = Snapshot::Waiting(end);
+                    if self.fault == Some(Fault::LatePosition) {
+                        replace_head(&head, bytes);
+                    }
+                    self.hand_over()?;
+                }
+            }
+            Snapshot::Waiting(end) => {
+                let waits = self.collector.holds_up_to(end.last_batch);
+                if self.fault == Some(Fault::Watermark) || !waits {
+                    self.collector.snapshot = Snapshot::Writing(0);
+                    if self.fault == Some(Fault::ManifestOrder) {
+                        self.disk.clear();
+                    }
+                } else {
+                    self.collector.snapshot = Snapshot::Waiting(end);
+                }
+            }
+            Snapshot::Writing(from) if from < bytes.len() => {
+                let to = bytes.len().min(from + 1 + self.random.below(2_000) as usize);
+                self.disk.write(bytes.get(from..to).unwrap_or_default());
+                *snapshot = Snapshot::Writing(to);
+            }
+            Snapshot::Writing(_) => {
+                self.disk.rename();
+                *snapshot = Snapshot::Renamed;
+            }
+            Snapshot::Renamed => {
+                self.disk.list();
+                self.lives.snapshots += 1;
+                *snapshot = Snapshot::Listed;
+                self.tell(|| "a snapshot counts".to_owned());
+            }
+            Snapshot::Listed => self.disk.prune(),
+        }
+        Ok(())
+    }
+
+    fn head(&self) -> Head {
+        Head {
+            collector: "simulated".to_owned(),
+            worker: 1,
+            begun_unix_ns: self.now.unix_ns,
+            position: Position::Stream {
+                stream: STREAM.to_owned(),
+                created_unix_ns: self.broker.created(),
+                sequence: self.collector.publisher.stream_sequence(),
+            },
+        }
+    }
+
+    /// The process is killed, a moment after whatever it did last.
+    fn crash(&mut self) -> Result<(), Violation> {
+        let ms = [0, 0, 1, 5, 50][self.random.below(5) as usize];
+        self.advance(ms * MILLISECOND)?;
+        self.lives.crashes += 1;
+        self.tell(|| "the collector is killed".to_owned());
+        self.die()
+    }
+
+    /// A stop in order: nothing is read any more, what was read is sent, and if all of it is acknowledged in time,
+    /// a snapshot says so.
+    pub(super) fn stop(&mut self) -> Result<(), Violation> {
+        self.collector.listens = false;
+        self.collector.snapshot = Snapshot::None;
+        for _ in 0..STOP_ROUNDS {
+            self.collector.shard.flush(self.now);
+            self.hand_over()?;
+            if self.collector.is_drained() {
+                break;
+            }
+            self.advance(500 * MILLISECOND)?;
+        }
+        let idle = !self.collector.shard.needs_sweep() && self.collector.shard.open_batch_bytes() == 0;
+        if idle && self.collector.is_drained() {
+            self.lives.stops += 1;
+            self.last_snapshot();
+        } else {
+            self.lives.crashes += 1;
+        }
+        let drained = self.collector.is_drained();
+        self.tell(|| format!("the collector is stopped, all acknowledged: {drained}"));
+        self.die()
+    }
+
+    fn last_snapshot(&mut self) {
+        let mut bytes = Vec::new();
+        let mut walk = Walk::begin(&self.head(), &mut bytes);
+        let shard = &mut self.collector.shard;
+        while shard.snapshot(&mut walk, self.setup.slice_routes, &mut bytes) {}
+        let _ = walk.finish(shard.seal(), &mut bytes);
+        // A walk that was under way has left the beginning of another file.
+        self.disk.discard();
+        self.disk.write(&bytes);
+        self.disk.rename();
+        self.disk.list();
+        self.disk.prune();
+        self.lives.snapshots += 1;
+    }
+
+    /// The process is gone, with all that was in its memory. What it had handed to the broker's connection may arrive.
+    fn die(&mut self) -> Result<(), Violation> {
+        let Self {
+            random,
+            broker,
+            disk,
+            now,
+            network,
+            collector,
+            lives,
+            ..
+        } = self;
+        lives.resent += collector.publisher.resent;
+        lives.overtaken += collector.publisher.overtaken;
+        broker.disconnect(now.monotonic_ns, random);
+        network.reset();
+        collector.runs = false;
+        if let Some(torn) = disk.crash(random)
+            && read_snapshot(torn.as_slice(), |_, _| Ok(())).is_ok()
+        {
+            return Err(Violation::TornAccepted { bytes: torn.len() });
+        }
+        if random.percent(15) {
+            now.unix_ns -= u64::from(random.below(900)) * SECOND;
+        }
+        *collector = Collector {
+            runs: false,
+            ..Collector::new(collector.life + 1, &self.setup, 0)
+        };
+        Ok(())
+    }
+
+    /// The next life, if the stream can be read, which may have lost messages (`loses`): the newest snapshot that is whole, and what was published behind it.
+    pub(super) fn start(&mut self, loses: bool) -> Result<(), Violation> {
+        if !self.broker.is_there(self.now.monotonic_ns) {
+            return Ok(());
+        }
+        if !self.zombies {
+            self.broker.work_off(self.now.monotonic_ns, &mut self.random);
+            if loses && self.disk.was_used() && self.random.percent(8) {
+                self.lose_stream();
+            }
+        }
+        let (mut restore, from) = self.load()?;
+        let created = self.broker.created();
+        let end = from.as_ref().map_or_else(End::default, |(_, end)| *end);
+        let (of_stream, sequence) = from.map_or((created, 0), |(head, _)| match head.position {
+            Position::Stream {
+                created_unix_ns,
+                sequence,
+                ..
+            } => (created_unix_ns, sequence),
+            Position::Segments(_) => (created, 0),
+        });
+        let same = of_stream == created;
+        let gap = !same || self.broker.first_sequence() > sequence + 1;
+        self.lives.gaps += u64::from(gap);
+        let gap = gap && self.fault != Some(Fault::Gap);
+        let mut highest = end.sequence_floor;
+        for message in self.broker.behind(if same { sequence } else { 0 }) {
+            if !gap && self.fault != Some(Fault::TailReplay) {
+                restore
+                    .apply(message.kind, &message.payload)
+                    .map_err(|error| Violation::Unreadable {
+                        subject: message.subject.to_string(),
+                        what: error.to_string(),
+                    })?;
+            }
+            restore.sequence_seen(message.router, message.last_sequence);
+            highest = highest.max(message.last_sequence);
+        }
+        if gap {
+            restore.forget_routes();
+            // What is gone can't tell which sequences were given out: only the clock is left, so it must be right.
+            let messages = self
+                .broker
+                .stream
+                .iter()
+                .map(|stored| stored.message.last_sequence);
+            self.now.unix_ns = self.now.unix_ns.max(messages.max().unwrap_or(0) + 1);
+            highest = highest.max(self.now.unix_ns);
+        }
+        self.begin_life(restore, gap, highest);
+        if end.resync_strangers {
+            self.collector.shard.resync_strangers();
+        }
+        self.hand_over()
+    }
+
+    fn begin_life(&mut self, restore: Restore, gap: bool, highest: u64) {
+        let life = self.collector.life;
+        self.collector = Collector::new(life, &self.setup, self.broker.last_sequence());
+        let routers = restore.into_routers();
+        if gap {
+            self.collector.shard.resync_strangers();
+            let known = |address| routers.iter().any(|router| router.id == address);
+            let of_routers = self.broker.stream.iter().map(|stored| &stored.message);
+            for message in of_routers.filter(|message| !known(message.router)) {
+                let since = self.lives.unknown.entry(message.router).or_default();
+                *since = message.last_sequence.max(*since);
+            }
+        }
+        self.collector.shard.raise_sequence_floor(highest);
+        let count = routers.len();
+        for router in routers {
+            self.collector
+                .shard
+                .adopt(router, "the collector was restarted", self.now);
+        }
+        self.tell(|| format!("life {life} begins with {count} routers, the stream has a gap: {gap}"));
+    }
+
+    /// The newest snapshot that can be read; damaged ones are set aside.
+    fn load(&mut self) -> Result<(Restore, Option<(Head, End)>), Violation> {
+        let mode = self.setup.settings.curation;
+        let mut damaged = Vec::new();
+        let mut found = None;
+        for (number, bytes) in self.disk.current() {
+            let mut restore = Restore::new(mode);
+            match read_snapshot(bytes, |kind, payload| restore.load(kind, payload)) {
+                Ok(whole) => {
+                    found = Some((restore, whole));
+                    break;
+                }
+                Err(_) => damaged.push(number),
+            }
+        }
+        for number in damaged {
+            self.disk.set_aside(number);
+        }
+        match found {
+            Some((restore, whole)) => {
+                self.lives.restored += 1;
+                Ok((restore, Some(whole)))
+            }
+            None if self.disk.was_used() => Err(Violation::SnapshotLost),
+            // Nothing but the stream, which no snapshot has let go of yet.
+            None => Ok((Restore::new(mode), None)),
+        }
+    }
+
+    /// Messages age out or are purged, or the whole stream is deleted. Consumers had read them.
+    fn lose_stream(&mut self) {
+        // What is gone says nothing of the sequences that were given out: only the clock is left, so it must be right.
+        let messages = self
+            .broker
+            .stream
+            .iter()
+            .map(|stored| stored.message.last_sequence);
+        self.now.unix_ns = self.now.unix_ns.max(messages.max().unwrap_or(0) + 1);
+        if self.random.percent(30) {
+            self.broker.replace_stream();
+        } else {
+            let last = self.broker.last_sequence() as u32;
+            let sequence = 1 + u64::from(self.random.below(last + 1));
+            self.broker.purge_below(sequence);
+        }
+        self.tell(|| "the stream lost messages".to_owned());
+    }
+
+    /// Routers that nobody can know of any more, since no resync of them has begun.
+    pub(super) fn is_unknowable(&self, router: IpAddr, consumer: &Consumer) -> bool {
+        let connected = (0..self.routers.len())
+            .any(|index| self.routers[index].address == router && self.network.is_connected(index));
+        let since = self.lives.unknown.get(&router);
+        !connected && since.is_some_and(|since| consumer.resynced.get(&router).is_none_or(|at| at <= since))
+    }
+}
+
+/// What [`Fault::LatePosition`] does: the head says where the stream is now.
+fn replace_head(head: &Head, bytes: &mut Vec<u8>) {
+    let block = 12 + 1;
+    let length = bytes
+        .get(block..block + 4)
+        .and_then(|bytes| bytes.try_into().ok());
+    let length = u32::from_le_bytes(length.unwrap_or_default()) as usize;
+    let mut new = Vec::new();
+    let _ = Walk::begin(head, &mut new);
+    bytes.splice(..12 + 13 + length, new);
+}

@@ -1,0 +1,139 @@
+//! The worker and the publisher at their work, as `ingest::worker` and `nats::publisher` are.
+
+use arancini_core::{Batch, BatchKind, NoticeKind};
+
+use super::{LARGEST_MESSAGE, World, within};
+use crate::collector::Collector;
+use crate::fault::Fault;
+use crate::violation::Violation;
+
+impl World {
+    /// The worker reads some of what a router sent.
+    pub(super) fn deliver(&mut self, index: usize) -> Result<(), Violation> {
+        let bytes = match self.random.below(4) {
+            0 => self.random.below(60) as usize,
+            1 => self.random.below(1500) as usize,
+            _ => usize::MAX,
+        };
+        self.receive(index, bytes)
+    }
+
+    pub(super) fn receive(&mut self, index: usize, mut bytes: usize) -> Result<(), Violation> {
+        let address = self.routers[index].address;
+        while self.collector.runs && self.collector.backlog.is_empty() && bytes > 0 {
+            let segment = 1 + self.random.below(1400) as usize;
+            let taken = self.network.receive(
+                index,
+                address,
+                segment.min(bytes),
+                &mut self.collector.shard,
+                self.now,
+            );
+            if taken == 0 {
+                break;
+            }
+            bytes -= taken.min(bytes);
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    /// Closed batches go to the bridge, or wait for room on it.
+    pub(super) fn hand_over(&mut self) -> Result<(), Violation> {
+        let most = self.setup.settings.batch.max_bytes + LARGEST_MESSAGE;
+        while let Some(batch) = self.collector.shard.pop_batch() {
+            self.collector.last_number += 1;
+            if batch.number != self.collector.last_number {
+                return Err(Violation::OutOfOrder {
+                    subject: batch.subject.to_string(),
+                    sequence: batch.number,
+                    after: self.collector.last_number,
+                });
+            }
+            within("a batch", batch.payload.len(), most)?;
+            let messages = self.setup.settings.batch.max_messages as usize;
+            within("messages of a batch", batch.messages as usize, messages)?;
+            self.push(batch);
+        }
+        let open = self.setup.settings.batch.max_open_bytes + LARGEST_MESSAGE;
+        within("open batches", self.collector.shard.open_batch_bytes(), open)?;
+        while self.collector.bridge.len() < self.setup.bridge_batches
+            && let Some(batch) = self.collector.backlog.pop_front()
+        {
+            self.collector.bridge.push_back(batch);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, batch: Batch) {
+        let is_event = matches!(batch.kind, BatchKind::Peers | BatchKind::Routers);
+        let overtakes = |before: &Batch| before.kind == BatchKind::Updates && before.router == batch.router;
+        if self.fault == Some(Fault::EventBarrier)
+            && is_event
+            && self.collector.backlog.back().is_some_and(overtakes)
+        {
+            let last = self.collector.backlog.len() - 1;
+            self.collector.backlog.insert(last, batch);
+        } else {
+            self.collector.backlog.push_back(batch);
+        }
+    }
+
+    /// Everybody who has something to do does it.
+    pub(super) fn turn(&mut self) -> Result<(), Violation> {
+        let Self {
+            broker,
+            collector,
+            random,
+            now,
+            ..
+        } = self;
+        broker.work(now.monotonic_ns, random);
+        if !collector.runs {
+            return Ok(());
+        }
+        let Collector {
+            publisher, bridge, ..
+        } = collector;
+        publisher.turn(bridge, broker, now.monotonic_ns, random);
+        if let Some((held, limit)) = publisher.excess {
+            return within("window", held, limit);
+        }
+        self.keep_deadlines()?;
+        if self
+            .collector
+            .shard
+            .deadline_ns()
+            .is_some_and(|at| at <= self.now.monotonic_ns)
+        {
+            return Err(Violation::Restless);
+        }
+        self.hand_over()?;
+        if self.collector.backlog.is_empty() && self.collector.shard.needs_sweep() {
+            self.collector.shard.sweep(self.sweep_budget, self.now);
+            self.hand_over()?;
+        }
+        self.collector.shard.take_forgotten();
+        while self.collector.shard.notices().pop().is_some() {}
+        Ok(())
+    }
+
+    /// While nothing is received nobody can know that a router has nothing more to say.
+    fn keep_deadlines(&mut self) -> Result<(), Violation> {
+        while self.collector.shard.notices().pop().is_some() {}
+        let heard = self.collector.backlog.is_empty() && self.collector.listens;
+        if !heard && self.fault != Some(Fault::QuietPeriod) {
+            self.collector.shard.not_listening(self.now);
+        }
+        let before = self.collector.shard.needs_sweep();
+        self.collector.shard.handle_timeout(self.now);
+        let mut expired = false;
+        while let Some(notice) = self.collector.shard.notices().pop() {
+            expired |= notice.what == NoticeKind::HoldExpired;
+        }
+        if !heard && !expired && !before && self.collector.shard.needs_sweep() {
+            return Err(Violation::GivenUpUnheard);
+        }
+        Ok(())
+    }
+}
