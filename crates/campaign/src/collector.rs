@@ -1,0 +1,212 @@
+//! The collector's program, `arancini run`, as an operator runs and looks at it.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use crate::process::{Process, free_port};
+
+/// A collector that is asked and has work to do answers within this.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Where its updates go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sink {
+    /// JetStream, at this address.
+    Nats(String),
+    /// Segment files.
+    File,
+}
+
+/// The collector, up or not: its ports, its directory and its settings stay.
+#[derive(Debug)]
+pub struct Collector {
+    binary: PathBuf,
+    folder: PathBuf,
+    sink: Sink,
+    settings: Vec<(String, String)>,
+    listen: SocketAddr,
+    control: SocketAddr,
+    process: Option<Process>,
+}
+
+impl Collector {
+    /// One that is not started yet. Settings are `section.key` and a value.
+    pub fn new(binary: &Path, folder: &Path, sink: Sink, settings: &[(String, String)]) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let control = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        Ok(Self {
+            binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            sink,
+            settings: settings.to_vec(),
+            listen,
+            control,
+            process: None,
+        })
+    }
+
+    /// Where routers connect.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Where updates go.
+    #[must_use]
+    pub const fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Its directory of segments and of what it keeps for itself.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The file of what it says.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// Whether this program knows a section of the configuration.
+    #[must_use]
+    pub fn knows_section(binary: &Path, section: &str) -> bool {
+        let output = Command::new(binary).args(["config", "schema"]).output();
+        output.is_ok_and(|output| {
+            let text = String::from_utf8_lossy(&output.stdout);
+            text.lines()
+                .any(|line| line.trim_start_matches(['#', ' ']) == format!("[{section}]"))
+        })
+    }
+
+    /// Starts the process, if there is none; does not wait for anything.
+    pub fn up(&mut self) -> io::Result<()> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("ARANCINI_") {
+                command.env_remove(name);
+            }
+        }
+        for (key, value) in &self.settings {
+            let name = key.to_uppercase().replace('.', "__");
+            command.env(format!("ARANCINI_{name}"), value);
+        }
+        command.env("ARANCINI_COLLECTOR_NAME", "campaign");
+        command
+            .arg("run")
+            .args(["--listen", &self.listen.to_string()])
+            .args(["--control", &self.control.to_string()])
+            .arg("--data-dir")
+            .arg(self.data_dir());
+        match &self.sink {
+            Sink::Nats(url) => command.args(["--sink", "nats", "--nats", url]),
+            Sink::File => command.args(["--sink", "file"]),
+        };
+        self.process = Some(Process::start(&mut command, &self.log())?);
+        Ok(())
+    }
+
+    /// Starts it again after it ended by itself.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.process = None;
+        self.up()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self, within: Duration) -> io::Result<Option<ExitStatus>> {
+        let Some(mut process) = self.process.take() else {
+            return Ok(None);
+        };
+        process.terminate(within).map(Some)
+    }
+
+    /// The process, where there is one.
+    #[must_use]
+    pub const fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// How it ended by itself, if it did.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.process.as_mut().map_or(Ok(None), Process::ended)
+    }
+
+    /// Its figures now.
+    pub fn metrics(&self) -> io::Result<Metrics> {
+        let mut stream = TcpStream::connect_timeout(&self.control, ANSWER_WITHIN)?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.control
+        );
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        match answer.split_once("\r\n\r\n") {
+            Some((head, text)) if head.starts_with("HTTP/1.1 200") => Ok(Metrics {
+                text: text.to_owned(),
+            }),
+            _ => Err(io::Error::other("the control port gives no metrics")),
+        }
+    }
+
+    /// Bytes that lie in the sockets between the routers and the collector.
+    pub fn bytes_in_sockets(&self) -> io::Result<u64> {
+        let port = format!(":{:04X}", self.listen.port());
+        let table = std::fs::read_to_string("/proc/net/tcp")?;
+        let queues = table.lines().filter_map(|line| {
+            let mut fields = line.split_whitespace();
+            let (local, remote) = (fields.nth(1)?, fields.next()?);
+            let queues = fields.nth(1)?;
+            let (out, waiting) = queues.split_once(':')?;
+            let is_ours = local.ends_with(&port) || remote.ends_with(&port);
+            // A listener's queues count connections.
+            let is_listener = remote.ends_with(":0000");
+            let of = |hex| u64::from_str_radix(hex, 16).ok();
+            (is_ours && !is_listener).then_some(of(out)? + of(waiting)?)
+        });
+        Ok(queues.sum())
+    }
+}
+
+/// One look at /metrics.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    text: String,
+}
+
+impl Metrics {
+    /// A metric, summed over its labels; 0 where it is not there. The name is without `arancini_`.
+    #[must_use]
+    pub fn sum(&self, name: &str) -> u64 {
+        let samples = self.text.lines().filter_map(|line| {
+            let rest = line.strip_prefix("arancini_")?.strip_prefix(name)?;
+            rest.starts_with([' ', '{'])
+                .then(|| rest.rsplit_once(' ')?.1.parse::<f64>().ok())?
+        });
+        samples.map(|value| value as u64).sum()
+    }
+
+    /// One sample: `name{label="value"}`, without `arancini_`.
+    #[must_use]
+    pub fn sample(&self, sample: &str) -> u64 {
+        let value = self.text.lines().find_map(|line| {
+            let rest = line.strip_prefix("arancini_")?.strip_prefix(sample)?;
+            rest.strip_prefix(' ')?.parse::<f64>().ok()
+        });
+        value.unwrap_or_default() as u64
+    }
+}

@@ -1,0 +1,241 @@
+//! The router that does nothing wrong, and the consumer that tells when its updates are in the stream.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arancini_publish::NatsSettings;
+use arancini_publish::tail::{StreamTail, StreamTailOptions};
+use arancini_schema::decode::Messages;
+use arancini_schema::subject::router_token;
+
+use super::attack::connect_from;
+use crate::route::{TABLES, VERSIONS};
+use crate::router::{Router, router_address};
+
+/// Between two updates of the honest router.
+const EVERY: Duration = Duration::from_millis(2);
+/// Routes that it changes in turn.
+const ROUTES: u32 = 500;
+/// A collector that takes nothing for so long has forgotten the honest router.
+const WRITE_WITHIN: Duration = Duration::from_secs(60);
+/// How long the consumer waits before it looks whether it should end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+const NUMBER: u8 = 1;
+
+/// What became of its updates.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// When the updates went out that are not in the stream yet, in their order.
+    under_way: VecDeque<(u32, u32, Instant)>,
+    sent: u64,
+    /// Updates that came without the ones before them.
+    skipped: u64,
+    latencies: Vec<Duration>,
+    failure: Option<String>,
+}
+
+/// The honest router and its consumer at work; they stop with this value.
+#[derive(Debug)]
+pub struct Honest {
+    ledger: Arc<Mutex<Ledger>>,
+    quiet: Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What it noticed.
+#[derive(Debug, Clone, Default)]
+pub struct Noticed {
+    /// Updates sent.
+    pub sent: u64,
+    /// Updates that never came.
+    pub lost: u64,
+    /// Half of the updates took less than this to be in the stream and out of it again.
+    pub p50: Duration,
+    /// 99 of a hundred took less.
+    pub p99: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// Its session broke, or the stream could not be read.
+    pub failure: Option<String>,
+}
+
+impl Honest {
+    /// Connects and begins.
+    pub fn start(collector: SocketAddr, broker: String) -> io::Result<Self> {
+        let mut connection = connect_from(router_address(NUMBER), collector)?;
+        connection.set_write_timeout(Some(WRITE_WITHIN))?;
+        connection.set_nodelay(true)?;
+        let mut bytes = Vec::new();
+        Router::new(NUMBER, 1, 1).begin_session(&mut bytes);
+        connection.write_all(&bytes)?;
+        let ledger = Arc::<Mutex<Ledger>>::default();
+        let (quiet, stop) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let sender = {
+            let (ledger, quiet, stop) = (Arc::clone(&ledger), Arc::clone(&quiet), Arc::clone(&stop));
+            std::thread::spawn(move || send(connection, &ledger, &quiet, &stop))
+        };
+        let consumer = {
+            let (ledger, stop) = (Arc::clone(&ledger), Arc::clone(&stop));
+            std::thread::spawn(move || {
+                if let Err(error) = consume(broker, &ledger, &stop) {
+                    lock(&ledger).failure.get_or_insert(error.to_string());
+                }
+            })
+        };
+        Ok(Self {
+            ledger,
+            quiet,
+            stop,
+            threads: vec![sender, consumer],
+        })
+    }
+
+    /// How many of its updates are in the stream.
+    #[must_use]
+    pub fn arrived(&self) -> usize {
+        lock(&self.ledger).latencies.len()
+    }
+
+    /// Forgets the latencies so far.
+    pub fn begin_measuring(&self) {
+        lock(&self.ledger).latencies.clear();
+    }
+
+    /// Stops sending, and waits for what is under way.
+    pub fn drain(&self, within: Duration) {
+        self.quiet.store(true, Relaxed);
+        let since = Instant::now();
+        while since.elapsed() < within {
+            let ledger = lock(&self.ledger);
+            if ledger.under_way.is_empty() || ledger.failure.is_some() {
+                break;
+            }
+            drop(ledger);
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Ends the session, and tells what it noticed.
+    #[must_use]
+    pub fn end(mut self) -> Noticed {
+        self.stop.store(true, Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        let mut ledger = lock(&self.ledger);
+        ledger.latencies.sort_unstable();
+        let at = |share: f64| {
+            let index = (ledger.latencies.len() as f64 * share) as usize;
+            ledger
+                .latencies
+                .get(index)
+                .or(ledger.latencies.last())
+                .copied()
+                .unwrap_or_default()
+        };
+        Noticed {
+            sent: ledger.sent,
+            lost: ledger.skipped + ledger.under_way.len() as u64,
+            p50: at(0.5),
+            p99: at(0.99),
+            longest: at(1.0),
+            failure: ledger.failure.clone(),
+        }
+    }
+}
+
+impl Drop for Honest {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+    }
+}
+
+fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn send(mut connection: TcpStream, ledger: &Mutex<Ledger>, quiet: &AtomicBool, stop: &AtomicBool) {
+    let Some(table) = TABLES.first() else { return };
+    let (mut number, mut version) = (0, 1);
+    while !quiet.load(Relaxed) && !stop.load(Relaxed) {
+        let mut message = Vec::new();
+        table.announce(&[number], version, &mut message);
+        {
+            let mut ledger = lock(ledger);
+            ledger.under_way.push_back((number, version, Instant::now()));
+            ledger.sent += 1;
+        }
+        if let Err(error) = connection.write_all(&message) {
+            lock(ledger)
+                .failure
+                .get_or_insert(format!("its session broke: {error}"));
+            return;
+        }
+        number += 1;
+        if number == ROUTES {
+            (number, version) = (0, 1 + version % (VERSIONS - 1));
+        }
+        std::thread::sleep(EVERY);
+    }
+    // The session stays until the end: a lost one would be noticed by consumers.
+    while !stop.load(Relaxed) {
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let filter = format!("arancini.updates.{}.>", router_token(router_address(NUMBER)));
+    runtime.block_on(async {
+        let mut tail = loop {
+            let options = StreamTailOptions {
+                filters: vec![filter.clone()],
+                follow: true,
+                ..StreamTailOptions::default()
+            };
+            match StreamTail::open(NatsSettings::new(vec![broker.clone()]), options).await {
+                Ok(tail) => break tail,
+                // The collector may not have made the stream yet.
+                Err(_) if !stop.load(Relaxed) => tokio::time::sleep(LOOK_EVERY).await,
+                Err(trouble) => return Err(io::Error::other(trouble.to_string())),
+            }
+        };
+        while !stop.load(Relaxed) {
+            let Ok(next) = tokio::time::timeout(LOOK_EVERY, tail.next()).await else {
+                continue;
+            };
+            if let Some(message) = next.map_err(|error| io::Error::other(error.to_string()))? {
+                take(&message.payload, ledger);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Strikes out of the ledger what has come.
+fn take(payload: &[u8], ledger: &Mutex<Ledger>) {
+    let now = Instant::now();
+    let mut ledger = lock(ledger);
+    for message in Messages::new(payload).flatten() {
+        let Ok(update) = message.update() else { continue };
+        let version = update.get_multi_exit_disc();
+        while let Some((number, sent, at)) = ledger.under_way.pop_front() {
+            let address = TABLES
+                .first()
+                .map(|table| table.name(number).address.to_be_bytes());
+            if sent == version && update.get_prefix_addr().ok() == address.as_ref().map(|bytes| &bytes[..]) {
+                ledger.latencies.push(now - at);
+                break;
+            }
+            ledger.skipped += 1;
+        }
+    }
+}

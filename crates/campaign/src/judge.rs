@@ -1,0 +1,143 @@
+//! Holds what consumers hold against what the routers hold.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::fault::Fault;
+use crate::replay::Replay;
+use crate::route::TABLES;
+
+/// Differences between routers and consumers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// Routes that routers hold.
+    pub held: u64,
+    /// Of those, consumers do not have, or not as they are.
+    pub lost: u64,
+    /// Routes that consumers hold and routers do not.
+    pub ghosts: u64,
+}
+
+/// Compares all tables; some differences are described in the replay's examples.
+pub fn compare(replay: &mut Replay, clients: &[Client]) -> Difference {
+    let mut difference = Difference::default();
+    for client in clients {
+        let router = client.router();
+        let address = router.address();
+        for (index, (table, versions)) in TABLES.iter().zip(router.tables()).enumerate() {
+            for (number, &version) in versions.iter().enumerate() {
+                let held = replay.held(address, index, number);
+                difference.held += u64::from(version != 0);
+                let kind = match (version, held) {
+                    (version, held) if version == held => continue,
+                    (0, _) => {
+                        difference.ghosts += 1;
+                        "ghost"
+                    }
+                    _ => {
+                        difference.lost += 1;
+                        "lost"
+                    }
+                };
+                replay.example(kind, || {
+                    format!(
+                        "{address} peer {} {} {:?} route {number}, {}: the router has version {version}, \
+                         consumers {held} (0 is none)",
+                        table.header().address,
+                        table.view.name(),
+                        table.kind,
+                        table.name(number as u32),
+                    )
+                });
+            }
+        }
+    }
+    difference
+}
+
+/// What a campaign came to.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// `nats` or `file`.
+    pub sink: &'static str,
+    /// Faults by kind.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Times that everything was judged.
+    pub checks: u64,
+    /// Updates read back and replayed.
+    pub updates: u64,
+    /// Resyncs in the stream.
+    pub resyncs: u64,
+    /// Changes that routers made.
+    pub changes: u64,
+    /// Sessions that routers opened.
+    pub sessions: u64,
+    /// Starts of the collector that failed because the killed one's port was not free yet.
+    pub starts_refused: u64,
+    /// Seconds of load, checks not counted.
+    pub load_seconds: f64,
+    /// Seconds in all.
+    pub seconds: f64,
+    /// Differences at the last check.
+    pub difference: Difference,
+    /// What else was broken.
+    pub broken: crate::replay::Broken,
+    /// What is wrong and is not in the stream: a process that died, a collector that never settles.
+    pub failures: Vec<String>,
+    /// Some of what is wrong, by kind, in words.
+    pub examples: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Outcome {
+    /// Messages that are there twice, or say what consumers know.
+    #[must_use]
+    pub const fn doubled(&self) -> u64 {
+        self.broken.same_sequence + self.broken.withdrawn_unheld + self.broken.announced_as_held
+    }
+
+    /// Whether every promise was kept.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let broken = self.doubled() + self.broken.out_of_order + self.broken.foreign;
+        broken + self.difference.lost + self.difference.ghosts == 0 && self.failures.is_empty()
+    }
+
+    /// As one object.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let kills: serde_json::Map<String, Value> = self
+            .faults
+            .iter()
+            .map(|(fault, count)| (fault.name().to_owned(), json!(count)))
+            .collect();
+        json!({
+            "seed": self.seed,
+            "sink": self.sink,
+            "kills": kills,
+            "checks": self.checks,
+            "updates": self.updates,
+            "routes": self.difference.held,
+            "changes": self.changes,
+            "changes_per_second": (self.changes as f64 / self.load_seconds.max(0.001)) as u64,
+            "sessions": self.sessions,
+            "starts_refused": self.starts_refused,
+            "resyncs": self.resyncs,
+            "seconds": self.seconds as u64,
+            "lost": self.difference.lost,
+            "ghosts": self.difference.ghosts,
+            "doubled": self.doubled(),
+            "doubled_by": {
+                "same_sequence": self.broken.same_sequence,
+                "withdrawn_unheld": self.broken.withdrawn_unheld,
+                "announced_as_held": self.broken.announced_as_held,
+            },
+            "out_of_order": self.broken.out_of_order,
+            "foreign": self.broken.foreign,
+            "failures": self.failures,
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! `arancini-campaign`: crashes, and hostile peers.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use arancini_campaign::collector::Collector;
+use arancini_campaign::crash::Campaign;
+use arancini_campaign::fault::Fault;
+use arancini_campaign::hostile::{self, Attack};
+use arancini_campaign::process::{find_broker, find_collector};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// Campaigns with real processes.
+#[derive(Debug, Parser)]
+#[command(name = "arancini-campaign")]
+struct Arguments {
+    #[command(subcommand)]
+    campaign: Which,
+}
+
+#[derive(Debug, Subcommand)]
+enum Which {
+    /// Kills and freezes the collector and the broker under load; judges the whole stream
+    Crash(CrashArguments),
+    /// Attacks a collector beside an honest router; prints what each attack costs
+    Hostile(HostileArguments),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SinkArgument {
+    Nats,
+    File,
+}
+
+#[derive(Debug, Args)]
+struct CrashArguments {
+    /// Seed of routers, faults and moments
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many faults
+    #[arg(long, default_value_t = 35)]
+    kills: usize,
+    /// Seconds of load in all, spread between the faults
+    #[arg(long, default_value_t = 105)]
+    seconds: u64,
+    /// Changes of routes per second, in all
+    #[arg(long, default_value_t = 100_000)]
+    rate: u32,
+    /// Where the collector publishes to
+    #[arg(long, value_enum, default_value = "nats")]
+    sink: SinkArgument,
+    /// Routers
+    #[arg(long, default_value_t = 8)]
+    routers: u8,
+    /// Routes of each of a router's seven tables
+    #[arg(long, default_value_t = 5000)]
+    routes: u32,
+    /// Let everything settle and judge it after so many faults
+    #[arg(long, default_value_t = 7)]
+    check_every: usize,
+    /// The collector's `routers.quiet_period_ms`: each check waits for it
+    #[arg(long, default_value_t = 4000)]
+    quiet_period_ms: u64,
+    /// Milliseconds between two snapshots, where the collector has snapshots
+    #[arg(long, default_value_t = 700)]
+    snapshot_interval_ms: u64,
+    /// Only this kind of fault; may be repeated
+    #[arg(long, value_name = "KIND", value_parser = Fault::ALL.map(Fault::name))]
+    fault: Vec<String>,
+    /// A further setting of the collector, like `publish.compression=lz4`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Keep everything in this directory, logs and stream included (else a temporary one, kept after a violation)
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct HostileArguments {
+    /// Seconds of each attack
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// Only attacks whose name contains this; may be repeated
+    #[arg(long)]
+    only: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let Arguments { campaign } = Arguments::parse();
+    let clean = match campaign {
+        Which::Crash(arguments) => crash(&arguments),
+        Which::Hostile(arguments) => hostile(&arguments),
+    };
+    match clean {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("the campaign can't go on: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn crash(arguments: &CrashArguments) -> io::Result<bool> {
+    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let with_broker = arguments.sink == SinkArgument::Nats;
+    let broker = find_broker();
+    if with_broker && broker.is_none() {
+        return Err(missing("no nats-server: set ARANCINI_NATS_SERVER"));
+    }
+    let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
+    let settings = arguments.set.iter().map(|setting| {
+        let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
+        (key.to_owned(), value.to_owned())
+    });
+    let has_snapshots = Collector::knows_section(&collector, "snapshots");
+    if !has_snapshots {
+        println!("this collector has no snapshots");
+    }
+    let campaign = Campaign {
+        seed: arguments.seed,
+        faults: arguments.kills,
+        kinds: if arguments.fault.is_empty() {
+            Fault::ALL.to_vec()
+        } else {
+            arguments
+                .fault
+                .iter()
+                .filter_map(|name| Fault::named(name))
+                .collect()
+        },
+        check_every: arguments.check_every,
+        rate: arguments.rate,
+        routers: arguments.routers,
+        routes: arguments.routes,
+        gap: Duration::from_secs(arguments.seconds) / arguments.kills.max(1) as u32,
+        with_broker,
+        quiet_period: Duration::from_millis(arguments.quiet_period_ms),
+        snapshot_interval_ms: has_snapshots.then_some(arguments.snapshot_interval_ms),
+        settings: settings.collect(),
+        collector,
+        broker: broker.unwrap_or_default(),
+        folder: arguments
+            .folder
+            .clone()
+            .unwrap_or_else(|| temporary.path().to_owned()),
+    };
+    let outcome = campaign.run(&mut |line| println!("{line}"))?;
+    for (kind, examples) in &outcome.examples {
+        for example in examples {
+            println!("  {kind}: {example}");
+        }
+    }
+    for failure in &outcome.failures {
+        println!("  failure: {failure}");
+    }
+    println!("{}", outcome.to_json());
+    if !outcome.is_clean() {
+        println!(
+            "seed {} failed; everything is in {}",
+            campaign.seed,
+            campaign.folder.display()
+        );
+        if arguments.folder.is_none() {
+            let _ = temporary.keep();
+        }
+    }
+    Ok(outcome.is_clean())
+}
+
+fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
+    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let broker = find_broker().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
+    // Ten thousand connections need as many descriptors, here and in the collector, which inherits the limit.
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
+    let wanted = |attack: &Attack| {
+        let only = &arguments.only;
+        only.is_empty()
+            || only
+                .iter()
+                .any(|part| format!("{attack:?}").to_lowercase().contains(part))
+    };
+    let campaign = hostile::Campaign {
+        attack_for: Duration::from_secs(arguments.seconds),
+        attacks: Attack::ALL.into_iter().filter(wanted).collect(),
+        collector,
+        broker,
+        folder: temporary.path().to_owned(),
+    };
+    println!("{}", hostile::HEAD);
+    let mut clean = true;
+    for attack in &campaign.attacks {
+        let outcome = campaign.run(*attack)?;
+        println!("{}", outcome.row());
+        if !outcome.is_clean() {
+            clean = false;
+            println!("broken: {outcome:?}");
+        }
+    }
+    Ok(clean)
+}

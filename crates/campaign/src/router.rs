@@ -1,0 +1,250 @@
+//! A router's life: what it holds, how that changes, and the bytes that say so.
+//!
+//! It is right about its own tables whatever happens to its sessions: what changes while no connection is there goes
+//! unsaid, and the next session begins with a dump of all that is held.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+
+use arancini_generate::{
+    AddPathMode, Open, PeerDown, Random, end_of_rib, initiation, peer_down, peer_up, route_monitoring,
+};
+use arancini_wire::iana::AfiSafi;
+
+use crate::route::{ADD_PATH, PEERS, TABLES, VERSIONS, peer};
+
+/// Routes of one UPDATE at most.
+const ROUTES_PER_UPDATE: u32 = 10;
+/// In the remote port's place, behind BMP and per-peer header, local address and local port, a Peer Up gets the number
+/// of the BGP session, so that a new session is told from one that is only reported again.
+const REMOTE_PORT: std::ops::Range<usize> = 66..68;
+
+/// A router and what it holds.
+#[derive(Debug)]
+pub struct Router {
+    number: u8,
+    routes: u32,
+    up: [bool; PEERS],
+    bgp_sessions: [u16; PEERS],
+    /// The version of each route of each table; 0 where it is absent.
+    tables: Vec<Vec<u32>>,
+    /// What is still to be dumped in this session: table and next route.
+    to_dump: VecDeque<(usize, u32)>,
+    random: Random,
+}
+
+/// The address of the router with this number.
+#[must_use]
+pub const fn router_address(number: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, 0, 1, number))
+}
+
+impl Router {
+    /// A router with half of its routes, all peers up.
+    #[must_use]
+    pub fn new(number: u8, routes: u32, seed: u64) -> Self {
+        let mut random = Random::of(&[seed, u64::from(number)]);
+        let mut table = || -> Vec<u32> {
+            (0..routes)
+                .map(|_| {
+                    if random.percent(50) {
+                        some_version(&mut random)
+                    } else {
+                        0
+                    }
+                })
+                .collect()
+        };
+        let tables = TABLES.iter().map(|_| table()).collect();
+        Self {
+            number,
+            routes,
+            up: [true; PEERS],
+            bgp_sessions: [1; PEERS],
+            tables,
+            to_dump: VecDeque::new(),
+            random,
+        }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        router_address(self.number)
+    }
+
+    /// What it holds: the version of each route of each table, 0 where it is absent.
+    #[must_use]
+    pub fn tables(&self) -> &[Vec<u32>] {
+        &self.tables
+    }
+
+    /// How many routes it holds.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        let tables = self.tables.iter();
+        tables
+            .map(|table| table.iter().filter(|version| **version != 0).count() as u64)
+            .sum()
+    }
+
+    /// A session begins: what comes first, and from now on [`Router::dump_some`] has work.
+    pub fn begin_session(&mut self, out: &mut Vec<u8>) {
+        out.extend(initiation(
+            &format!("campaign-{}", self.number),
+            "a router of a campaign",
+        ));
+        for peer in 0..PEERS {
+            if self.up.get(peer) == Some(&true) {
+                self.say_peer_up(peer, out);
+            }
+        }
+        self.to_dump = (0..TABLES.len()).map(|table| (table, 0)).collect();
+    }
+
+    /// The session is over.
+    pub fn end_session(&mut self) {
+        self.to_dump.clear();
+    }
+
+    /// Whether everything that is held was said in this session.
+    #[must_use]
+    pub fn is_dumped(&self) -> bool {
+        self.to_dump.is_empty()
+    }
+
+    /// Dumps the next routes; says End-of-RIB at the end of each table.
+    pub fn dump_some(&mut self, out: &mut Vec<u8>) {
+        let Some((index, first)) = self.to_dump.pop_front() else {
+            return;
+        };
+        let (Some(table), Some(held)) = (TABLES.get(index), self.tables.get(index)) else {
+            return;
+        };
+        if self.up.get(table.peer) != Some(&true) {
+            return;
+        }
+        let last = (first + 1000).min(self.routes);
+        let mut numbers = Vec::new();
+        let mut version = 0;
+        for number in first..last {
+            let of_number = held.get(number as usize).copied().unwrap_or_default();
+            if of_number == 0 {
+                continue;
+            }
+            if of_number != version || numbers.len() >= ROUTES_PER_UPDATE as usize {
+                if !numbers.is_empty() {
+                    table.announce(&numbers, version, out);
+                }
+                numbers.clear();
+                version = of_number;
+            }
+            numbers.push(number);
+        }
+        if !numbers.is_empty() {
+            table.announce(&numbers, version, out);
+        }
+        if last < self.routes {
+            self.to_dump.push_front((index, last));
+        } else {
+            let end = end_of_rib(table.kind.family());
+            out.extend(route_monitoring(&table.header(), &end));
+        }
+    }
+
+    /// Changes some routes of one table; `out` gets the bytes. Returns how many routes that was.
+    pub fn change(&mut self, out: &mut Vec<u8>) -> u32 {
+        let index = self.random.below(TABLES.len() as u32) as usize;
+        let (Some(table), Some(held)) = (TABLES.get(index), self.tables.get_mut(index)) else {
+            return 0;
+        };
+        if self.up.get(table.peer) != Some(&true) {
+            return 0;
+        }
+        let count = 1 + self.random.below(ROUTES_PER_UPDATE);
+        let first = self.random.below(self.routes.saturating_sub(count).max(1));
+        let numbers: Vec<u32> = (first..(first + count).min(self.routes)).collect();
+        let slots = held.get_mut(first as usize..).into_iter().flatten();
+        let slots = slots.take(numbers.len());
+        match self.random.below(100) {
+            0..35 => {
+                slots.for_each(|version| *version = 0);
+                table.withdraw(&numbers, out);
+            }
+            // Often enough what is held already.
+            35..50 => {
+                let version = 1 + self.random.below(3);
+                slots.for_each(|held| *held = version);
+                table.announce(&numbers, version, out);
+            }
+            _ => {
+                let version = some_version(&mut self.random);
+                slots.for_each(|held| *held = version);
+                table.announce(&numbers, version, out);
+            }
+        }
+        numbers.len() as u32
+    }
+
+    /// A peer goes, with its routes, or one comes back with some. Returns how many routes that was.
+    pub fn peer_event(&mut self, out: &mut Vec<u8>) -> u32 {
+        let peer = self.random.below(PEERS as u32) as usize;
+        let Some(up) = self.up.get_mut(peer) else { return 0 };
+        *up = !*up;
+        if *up {
+            return self.peer_comes(peer, out);
+        }
+        let mut gone = 0;
+        for (table, held) in TABLES.iter().zip(&mut self.tables) {
+            if table.peer == peer {
+                gone += held.iter().filter(|version| **version != 0).count() as u32;
+                held.fill(0);
+            }
+        }
+        self.to_dump
+            .retain(|(index, _)| TABLES.get(*index).is_some_and(|table| table.peer != peer));
+        out.extend(peer_down(&crate::route::peer(peer), &PeerDown::LocalEvent(2)));
+        gone
+    }
+
+    fn peer_comes(&mut self, peer: usize, out: &mut Vec<u8>) -> u32 {
+        if let Some(sessions) = self.bgp_sessions.get_mut(peer) {
+            *sessions = sessions.wrapping_add(1);
+        }
+        self.say_peer_up(peer, out);
+        let mut back = 0;
+        for (index, (table, held)) in TABLES.iter().zip(&mut self.tables).enumerate() {
+            if table.peer == peer {
+                for version in held.iter_mut() {
+                    if self.random.percent(40) {
+                        *version = some_version(&mut self.random);
+                        back += 1;
+                    }
+                }
+                self.to_dump.push_back((index, 0));
+            }
+        }
+        back
+    }
+
+    fn say_peer_up(&self, index: usize, out: &mut Vec<u8>) {
+        let header = peer(index);
+        let mut sent = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
+        let mut received = Open::new(header.asn, header.bgp_id);
+        if index == ADD_PATH {
+            sent = sent.with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
+            received = received.with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
+        }
+        let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let mut message = peer_up(&header, local, &sent, &received);
+        let session = self.bgp_sessions.get(index).copied().unwrap_or_default();
+        if let Some(port) = message.get_mut(REMOTE_PORT) {
+            port.copy_from_slice(&session.to_be_bytes());
+        }
+        out.extend(message);
+    }
+}
+
+fn some_version(random: &mut Random) -> u32 {
+    1 + random.below(VERSIONS - 1)
+}
