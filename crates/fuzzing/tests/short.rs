@@ -1,0 +1,57 @@
+//! The fuzz targets over their seeds, and over a bounded number of mutations that follow from a seed. The long runs
+//! are made with libFuzzer: `scripts/fuzz`, `docs/fuzzing.md`.
+#![allow(missing_docs)]
+
+use arancini_fuzzing::{mutation, seeds, target};
+use arancini_generate::Random;
+
+/// Mutations of each target in the normal test run; `ARANCINI_FUZZ_MUTATIONS` overrules it.
+const MUTATIONS: usize = 3000;
+
+fn short_run(name: &str) {
+    let target = target(name).expect("a target");
+    let streams = seeds::streams(&seeds::root().join("testdata"));
+    let all = seeds::of(name, &streams);
+    assert!(!all.is_empty());
+    let every = all.len().div_ceil(300);
+    let seeds: Vec<_> = all.into_iter().step_by(every).collect();
+    for seed in &seeds {
+        (target.run)(seed);
+    }
+    let mutations = std::env::var("ARANCINI_FUZZ_MUTATIONS").ok();
+    let mutations = mutations.map_or(MUTATIONS, |number| number.parse().expect("a number"));
+    let mut random = Random::of(&[0x6675_7a7a, name.len() as u64]);
+    for _ in 0..mutations {
+        let mut pick = || &seeds[random.below(seeds.len() as u32) as usize];
+        let (mut input, other) = (pick().clone(), pick());
+        mutation::mutate(&mut input, other, &mut random);
+        (target.run)(&input);
+    }
+    println!("{name}: {} seeds, {mutations} mutations", seeds.len());
+}
+
+macro_rules! short_runs {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            short_run(stringify!($name));
+        })*
+
+        #[test]
+        fn every_target_is_run() {
+            let named = [$(stringify!($name)),*];
+            assert!(arancini_fuzzing::TARGETS.iter().map(|target| target.name).eq(named));
+        }
+    };
+}
+
+short_runs! {
+    framing_session
+    update
+    open
+    nlri
+    segments
+    configuration
+    differential_bgpkit
+    differential_netgauze
+}
