@@ -10,6 +10,9 @@ use bytes::Bytes;
 
 use super::{Reading, Routes, is_compared};
 
+/// Type codes of the attributes that a [`Reading`] has.
+const COMPARED: [u8; 10] = [1, 2, 3, 4, 5, 8, 14, 15, 17, 32];
+
 /// The UPDATE as bgpkit-parser reads it; `None` for what it can't read.
 #[must_use]
 pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
@@ -22,6 +25,14 @@ pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
     else {
         return None;
     };
+    // An attribute that it discards it keeps raw: the UPDATE is not accepted as it is.
+    let discarded = |value: &AttributeValue| match value {
+        AttributeValue::Raw(raw) | AttributeValue::Unknown(raw) => COMPARED.contains(&raw.code),
+        _ => false,
+    };
+    if update.attributes.iter().any(discarded) {
+        return None;
+    }
     Some(translate(&update))
 }
 

@@ -59,17 +59,22 @@ impl<'a> Question<'a> {
         if !attributes.faults.is_empty() || attributes.quirk_as_width {
             return None;
         }
-        let ipv4 = AfiSafi::IPV4_UNICAST;
         let mut reading = read_attributes(&attributes);
-        let mut fields = vec![(ipv4, update.withdrawn(), false), (ipv4, update.nlri(), true)];
-        fields.extend(attributes.mp_unreach.map(|mp| (mp.family, mp.nlri, false)));
-        fields.extend(attributes.mp_reach.map(|mp| (mp.family, mp.nlri, true)));
-        for (family, field, announced) in fields {
+        for (family, field, announced) in fields(&update, &attributes) {
             nlri::count(family, field, self.add_path).ok()?;
             reading.add(family, field, self.add_path, announced);
         }
         Some((attributes, reading))
     }
+}
+
+/// The NLRI fields of an UPDATE, each with its family and whether it announces.
+fn fields<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> Vec<(AfiSafi, &'a [u8], bool)> {
+    let ipv4 = AfiSafi::IPV4_UNICAST;
+    let mut fields = vec![(ipv4, update.withdrawn(), false), (ipv4, update.nlri(), true)];
+    fields.extend(attributes.mp_unreach.map(|mp| (mp.family, mp.nlri, false)));
+    fields.extend(attributes.mp_reach.map(|mp| (mp.family, mp.nlri, true)));
+    fields
 }
 
 /// Our reading beside that of bgpkit-parser.

@@ -67,7 +67,6 @@ fn translate(update: &BgpUpdateMessage) -> Reading {
         let routes = routes!(update.withdraw_routes(), network.address);
         reading.withdrawn.insert(AfiSafi::IPV4_UNICAST, routes);
     }
-    let mut as4_path = None;
     for attribute in update.path_attributes() {
         match attribute.value() {
             PathAttributeValue::Origin(origin) => {
@@ -82,9 +81,6 @@ fn translate(update: &BgpUpdateMessage) -> Reading {
             }
             PathAttributeValue::AsPath(AsPath::As4PathSegments(segments)) => {
                 reading.as_path = segments.iter().map(four_octet_segment).collect();
-            }
-            PathAttributeValue::As4Path(path) => {
-                as4_path = Some(path.segments().iter().map(four_octet_segment).collect::<Vec<_>>());
             }
             PathAttributeValue::NextHop(next_hop) => {
                 reading.next_hop = Some(next_hop.next_hop().into());
@@ -106,10 +102,6 @@ fn translate(update: &BgpUpdateMessage) -> Reading {
             PathAttributeValue::MpUnreach(unreach) => withdrawn(&unreach, &mut reading),
             _ => {}
         }
-    }
-    // It leaves the merge of RFC 6793 §4.2.3 to its users; paths that need one are not compared.
-    if as4_path.is_some() {
-        reading.as_path.clear();
     }
     reading
 }
