@@ -102,7 +102,6 @@ fn check(family: AfiSafi, nlri: &Nlri<'_>, bytes: &[u8], add_path: bool) {
                     .starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
                     && max_bits == 32
             );
-            assert_eq!(prefix, prefix);
         }
         Route::Opaque(raw) => {
             let id = if nlri.path_id.is_some() { 4 } else { 0 };

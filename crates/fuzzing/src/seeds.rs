@@ -33,25 +33,26 @@ pub fn corpus() -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-/// The recorded streams of a directory, by name.
+/// Name and bytes of the recorded streams of a directory, by name.
 ///
 /// # Panics
 /// If one can't be read.
 #[must_use]
-pub fn streams(directory: &Path) -> Vec<Vec<u8>> {
+pub fn streams(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut paths: Vec<_> = std::fs::read_dir(directory)
         .expect("the directory can be read")
         .map(|entry| entry.expect("the directory can be read").path())
         .collect();
     paths.sort();
     let read = |path: &PathBuf| {
-        let name = path.file_name()?.to_str()?;
+        let file = path.file_name()?.to_str()?;
         let bytes = || std::fs::read(path).expect("a recording can be read");
-        if name.ends_with(".bmp.zst") {
-            Some(zstd::decode_all(&bytes()[..]).expect("a recording can be unpacked"))
-        } else {
-            name.ends_with(".bmp").then(bytes)
+        if let Some(name) = file.strip_suffix(".bmp.zst") {
+            let bytes = zstd::decode_all(&bytes()[..]).expect("a recording can be unpacked");
+            return Some((name.to_owned(), bytes));
         }
+        let name = file.strip_suffix(".bmp")?;
+        Some((name.to_owned(), bytes()))
     };
     paths.iter().filter_map(read).collect()
 }
@@ -72,11 +73,12 @@ pub fn frames(stream: &[u8]) -> Vec<&[u8]> {
 
 /// Seeds of a target from these streams, and from generated messages.
 #[must_use]
-pub fn of(target: &str, streams: &[Vec<u8>]) -> Vec<Vec<u8>> {
+pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
     let mut seeds = BTreeSet::new();
     match target {
         "framing_session" => framing_session(streams, &mut seeds),
         "segments" => segments(streams, &mut seeds),
+        #[cfg(feature = "collector")]
         "configuration" => configuration(&mut seeds),
         _ => messages(target, streams, &mut seeds),
     }
@@ -89,9 +91,9 @@ fn with(body: &[u8], settings: &[u8]) -> Vec<u8> {
     [body, settings].concat()
 }
 
-fn messages(target: &str, streams: &[Vec<u8>], seeds: &mut BTreeSet<Vec<u8>>) {
-    let generated = generated();
-    for stream in streams.iter().chain([&generated]) {
+fn messages(target: &str, streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
+    let generated = ("generated".to_owned(), generated());
+    for (_, stream) in streams.iter().chain([&generated]) {
         for frame in frames(stream) {
             match Message::new_checked(frame) {
                 Ok(Message::RouteMonitoring(message)) if target != "open" => {
@@ -166,10 +168,10 @@ const SCRIPTS: [&[[u8; 2]]; 4] = [
     &[[0x00, 4], [0x15, 30], [0x0e, 0], [0x00, 4], [0x09, 60], [0x0c, 0]],
 ];
 
-fn framing_session(streams: &[Vec<u8>], seeds: &mut BTreeSet<Vec<u8>>) {
-    let generated = generated();
+fn framing_session(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
+    let generated = ("generated".to_owned(), generated());
     let mut number = 0_usize;
-    for stream in streams.iter().chain([&generated]) {
+    for (_, stream) in streams.iter().chain([&generated]) {
         let frames = frames(stream);
         // The Peer Ups say how what follows is to be read: they stand before every piece of the stream.
         let ups: Vec<_> = frames
@@ -201,11 +203,11 @@ fn framing_session(streams: &[Vec<u8>], seeds: &mut BTreeSet<Vec<u8>>) {
 }
 
 /// What a shard makes of the streams: payloads of every kind.
-fn segments(streams: &[Vec<u8>], seeds: &mut BTreeSet<Vec<u8>>) {
+fn segments(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
     use arancini_core::{BatchSettings, Counters, Now, Settings, Shard};
 
-    let generated = generated();
-    for stream in streams.iter().chain([&generated]) {
+    let generated = ("generated".to_owned(), generated());
+    for (_, stream) in streams.iter().chain([&generated]) {
         let batch = BatchSettings {
             max_bytes: 512,
             ..BatchSettings::default()
@@ -232,6 +234,7 @@ fn segments(streams: &[Vec<u8>], seeds: &mut BTreeSet<Vec<u8>>) {
     }
 }
 
+#[cfg(feature = "collector")]
 fn configuration(seeds: &mut BTreeSet<Vec<u8>>) {
     let template = arancini::config::template();
     // Each setting alone with its default, and all of a section.

@@ -27,7 +27,12 @@ pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
     };
     // An attribute that it discards it keeps raw: the UPDATE is not accepted as it is.
     let discarded = |value: &AttributeValue| match value {
-        AttributeValue::Raw(raw) | AttributeValue::Unknown(raw) => COMPARED.contains(&raw.code),
+        AttributeValue::Raw(raw) | AttributeValue::Unknown(raw) => match (raw.code, &raw.bytes[..]) {
+            (14 | 15, &[high, low, safi, ..]) => {
+                is_compared(AfiSafi::new(u16::from_be_bytes([high, low]), safi))
+            }
+            (code, _) => COMPARED.contains(&code),
+        },
         _ => false,
     };
     if update.attributes.iter().any(discarded) {

@@ -98,8 +98,8 @@ fn translate(update: &BgpUpdateMessage) -> Reading {
                     .map(|c| [c.global_admin(), c.local_data1(), c.local_data2()])
                     .collect();
             }
-            PathAttributeValue::MpReach(reach) => announced(&reach, &mut reading),
-            PathAttributeValue::MpUnreach(unreach) => withdrawn(&unreach, &mut reading),
+            PathAttributeValue::MpReach(reach) => announced(reach, &mut reading),
+            PathAttributeValue::MpUnreach(unreach) => withdrawn(unreach, &mut reading),
             _ => {}
         }
     }
