@@ -35,7 +35,25 @@ pub fn run(input: &[u8]) {
     let cut = World::play(&settings, &steps, input.rest(), Some(Random::new(seed)));
     assert_eq!(whole.len(), cut.len());
     for (whole, cut) in whole.iter().zip(&cut) {
-        assert_eq!(format!("{whole:?}"), format!("{cut:?}"), "cuts change nothing");
+        assert_eq!((whole.number, &whole.subject), (cut.number, &cut.subject));
+        assert_eq!(
+            (whole.kind, whole.router, whole.messages),
+            (cut.kind, cut.router, cut.messages)
+        );
+        assert_eq!(
+            (whole.first_sequence, whole.last_sequence),
+            (cut.first_sequence, cut.last_sequence)
+        );
+        assert!(whole.payload == cut.payload, "cuts change nothing");
+    }
+    // Both are the same: one is enough to be read.
+    let mut stream = Stream::default();
+    for batch in &whole {
+        stream.batch(batch, &settings.subject_base);
+    }
+    let left = stream.replay(settings.curation);
+    if settings.curation != CurationMode::Off {
+        assert_eq!(left, 0, "all routers are gone, their routes are withdrawn");
     }
 }
 
@@ -97,14 +115,6 @@ impl<'a> World<'a> {
         }
         world.receive(0, world.streams.len());
         world.end(settings);
-        let mut stream = Stream::default();
-        for batch in &world.batches {
-            stream.batch(batch, &settings.subject_base);
-        }
-        let left = stream.replay(settings.curation);
-        if settings.curation != CurationMode::Off {
-            assert_eq!(left, 0, "all routers are gone, their routes are withdrawn");
-        }
         world.batches
     }
 
@@ -136,14 +146,6 @@ impl<'a> World<'a> {
         assert!(self.shard.open_batch_bytes() <= self.max_open_bytes);
         if let Some(deadline) = self.shard.deadline_ns() {
             assert!(deadline >= 17 * SECOND_NS);
-        }
-        for router in self.shard.routers() {
-            assert!(
-                router
-                    .peers
-                    .iter()
-                    .all(|peer| !peer.tables.is_empty() || router.routes() < usize::MAX)
-            );
         }
         let notices = self.shard.notices();
         while notices.pop().is_some() {}
