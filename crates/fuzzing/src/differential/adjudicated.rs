@@ -24,21 +24,23 @@ pub fn of_netgauze(question: &Question<'_>, attributes: &PathAttributes<'_>) -> 
         || ipv6_next_hop_is_taken_for_16_octets(attributes)
 }
 
-/// Whether some NLRI of a compared family is such.
+/// Whether some NLRI of a compared family, in a field that announces or not, is such.
 fn any_nlri(
     question: &Question<'_>,
     attributes: &PathAttributes<'_>,
-    is_such: impl Fn(&Nlri<'_>) -> bool,
+    is_such: impl Fn(&Nlri<'_>, bool) -> bool,
 ) -> bool {
     let Ok(update) = Update::new_checked(question.body) else {
         return false;
     };
-    fields(&update, attributes).into_iter().any(|(family, field, _)| {
-        is_compared(family)
-            && nlri::iter(family, field, question.add_path)
-                .flatten()
-                .any(|nlri| is_such(&nlri))
-    })
+    fields(&update, attributes)
+        .into_iter()
+        .any(|(family, field, announced)| {
+            is_compared(family)
+                && nlri::iter(family, field, question.add_path)
+                    .flatten()
+                    .any(|nlri| is_such(&nlri, announced))
+        })
 }
 
 /// bgpkit-parser guesses: a first octet of zero, which is a default route, makes it read path identifiers. RFC 7911 §3:
@@ -48,7 +50,7 @@ fn default_route_is_taken_for_a_path_identifier(
     attributes: &PathAttributes<'_>,
 ) -> bool {
     !question.add_path
-        && any_nlri(question, attributes, |nlri| {
+        && any_nlri(question, attributes, |nlri, _| {
             matches!(
                 nlri.route,
                 Route::Prefix {
@@ -69,13 +71,18 @@ fn as4_path_stands_alone(attributes: &PathAttributes<'_>) -> bool {
 /// We read labels up to the one with the bottom-of-stack bit, which is what speakers of RFC 3107 send and what RFC 8277
 /// §2.3 has where both speakers advertised Multiple Labels. Where they did not, §2.2 has exactly one label, whatever its
 /// bit says; and §2.4 has three octets before a withdrawn prefix, to be ignored. So the others are right by the letter
-/// where a lone label has no such bit; no sender was seen to write one.
+/// where a lone label has no such bit; no sender was seen to write one. A label of 0 or 0x800000 ends the stack for us
+/// as in §2.2 and §2.4; bgpkit-parser reads on as in §2.3.
 fn label_without_bottom_of_stack(question: &Question<'_>, attributes: &PathAttributes<'_>) -> bool {
-    any_nlri(
-        question,
-        attributes,
-        |nlri| matches!(nlri.route, Route::Prefix { labels, .. } if labels.len() > 3),
-    )
+    any_nlri(question, attributes, |nlri, announced| match nlri.route {
+        // 0x800000 before a withdrawn prefix is what all readers expect.
+        Route::Prefix {
+            labels: [_, _, lowest],
+            ..
+        } => announced && lowest & 1 == 0,
+        Route::Prefix { labels, .. } => labels.len() > 3,
+        Route::Opaque(_) => false,
+    })
 }
 
 /// NetGauze reads 16 octets of next hop for IPv6 unicast and multicast whatever its length field says, and so reads NLRI
