@@ -186,6 +186,13 @@ impl Collector {
         figures.restored(&restored);
         let inheritances = inheritances(restored, workers);
 
+        // Before any worker listens: a session of a restored router has to find the worker that holds its routes.
+        for (worker, inheritance) in inheritances.iter().enumerate() {
+            for router in &inheritance.routers {
+                context.owners.assign(router.id, worker);
+            }
+        }
+
         let (listeners, addresses) = bind_all(&config.listen, workers)?;
         let (started, starts) = mpsc::channel();
         let mut threads = Vec::with_capacity(workers);

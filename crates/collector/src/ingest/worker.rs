@@ -294,7 +294,6 @@ impl Worker {
             shard.resync_strangers();
         }
         for router in inheritance.routers {
-            self.context.owners.assign(router.id, self.index);
             shard.adopt(router, "the collector was restarted", now);
         }
         drop(shard);
