@@ -242,7 +242,10 @@ fn crashed_in_mid_drain(duplicate_window: Duration, wait: Duration) {
     rig.until_acknowledged(10);
     server.stop();
     send(&rig, &mut workers, 100);
-    rig.until("all is taken", |status| status.batches_taken.load(Relaxed) == 210);
+    rig.until("all is taken and written", |status| {
+        let taken = status.batches_taken.load(Relaxed);
+        taken == 210 && taken == 10 + status.spooled.load(Relaxed) + status.window_messages.load(Relaxed)
+    });
     let spooled = rig.status.spooled.load(Relaxed);
     server.resume();
     // The spool has begun to drain: what was in the window before it is durable.
@@ -298,10 +301,10 @@ fn after_a_crash_what_the_stream_does_not_have_is_published() {
     let image = crash_image(directory.path());
     let first = read_all(image.path()).unwrap().map(Result::unwrap);
     let first: Vec<_> = first.map(|batch| (batch.worker, batch.number)).collect();
-    // The window was lost in the crash: this one publishes it, so that the stream can be whole.
-    server.resume();
     let in_window = rig.status.window_messages.load(Relaxed);
     assert_eq!(first.len() as u64 + in_window, 400);
+    // The window was lost in the crash: this one publishes it, so that the stream can be whole.
+    server.resume();
     rig.until_acknowledged(10 + in_window);
     server.stop();
     drop(rig);
@@ -363,7 +366,7 @@ fn rate() {
         let Some(mut server) = NatsServer::prepare("") else {
             return;
         };
-        let directory = tempfile::tempdir_in(".").unwrap();
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let mut settings = settings(&server);
         settings.window.max_bytes = 64 << 20;
         let rig = start(&settings, directory.path(), 8 << 30, compression);
