@@ -303,6 +303,7 @@ impl Worker {
     /// Writes a snapshot in slices, beside everything else, to whoever asked for it.
     async fn snapshot(self: Rc<Self>, request: SnapshotRequest) {
         let out = request.out.to_async();
+        let dropped = self.load.dropped.get();
         let mut bytes = Vec::with_capacity(SNAPSHOT_PART_BYTES);
         let mut walk = Walk::begin(&request.head, &mut bytes);
         loop {
@@ -324,6 +325,10 @@ impl Worker {
         }
         let last_batch = self.shard.borrow_mut().seal();
         self.deliver();
+        if self.load.dropped.get() != dropped {
+            // With `publish.on_full = "drop"`: the walk may hold as published what was thrown away since.
+            return;
+        }
         let end = walk.finish(last_batch, &mut bytes);
         if out.send(Part::Bytes(bytes)).await.is_ok() {
             let _ = out.send(Part::End(end)).await;
