@@ -140,9 +140,10 @@ impl Restore {
         Ok(())
     }
 
-    /// Applies a published payload: messages of one kind, back to back. Updates change tables; a resync that began is
-    /// due until it ended. What the snapshots cover is passed over: it may have been stored late, and older than they are.
-    /// A router of which the broker stored a subject in another order than its own is resynced.
+    /// Applies a published payload: messages of one kind, back to back. Updates change tables; a resync that
+    /// began is due until it ended. What the snapshots cover is passed over: it may have been stored late,
+    /// and older than they are. A router of which the broker stored a subject in another order than its own
+    /// is resynced.
     ///
     /// # Errors
     /// A message can't be read; those before it are applied.
