@@ -167,39 +167,57 @@ impl<const N: usize> Table<N> {
             "epochs count from 1"
         );
         let hash = hash_of(key, self.level);
-        loop {
-            let Some(index) = self.segment_of(hash) else {
-                self.segments.push(Segment::new(0, false));
-                self.directory = vec![0];
-                continue;
-            };
-            let segment = &mut self.segments[index];
-            if let Some(place) = self.entries.find(segment, hash, key) {
-                let entry = self.entries.at_mut(segment, place);
-                let before = entry.value();
-                *entry = Entry::new(*key, value);
-                return Some(before);
-            }
-            if segment.overflowed
-                && let Some(overflow) = &mut self.overflow
-                && overflow.get(key).is_some()
-            {
-                return overflow.insert(key, value);
-            }
-            if !segment.is_full() {
-                self.entries.push(segment, hash, Entry::new(*key, value));
-                self.own_length += 1;
-                return None;
-            }
-            if !self.split(index, hash) {
-                self.segments[index].overflowed = true;
-                let level = self.level + 1;
-                let overflow = self
-                    .overflow
-                    .get_or_insert_with(|| Box::new(Self::of_level(level)));
-                return overflow.insert(key, value);
-            }
+        let Some(index) = self.segment_of(hash) else {
+            return self.insert_first(key, value);
+        };
+        let segment = &mut self.segments[index];
+        if let Some(place) = self.entries.find(segment, hash, key) {
+            let entry = self.entries.at_mut(segment, place);
+            let before = entry.value();
+            *entry = Entry::new(*key, value);
+            return Some(before);
         }
+        if segment.is_full() || segment.overflowed {
+            return self.insert_crowded(index, hash, key, value);
+        }
+        self.entries.push(segment, hash, Entry::new(*key, value));
+        self.own_length += 1;
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_first(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
+        self.segments.push(Segment::new(0, false));
+        self.directory = vec![0];
+        self.insert(key, value)
+    }
+
+    /// Inserts a route that is not in its segment, which is full or has routes in the overflow.
+    #[cold]
+    #[inline(never)]
+    fn insert_crowded(&mut self, index: u32, hash: u64, key: &[u8; N], value: Value) -> Option<Value> {
+        let segment = &mut self.segments[index];
+        if segment.overflowed
+            && let Some(overflow) = &mut self.overflow
+            && overflow.get(key).is_some()
+        {
+            return overflow.insert(key, value);
+        }
+        if !segment.is_full() {
+            self.entries.push(segment, hash, Entry::new(*key, value));
+            self.own_length += 1;
+            return None;
+        }
+        if self.split(index, hash) {
+            return self.insert(key, value);
+        }
+        self.segments[index].overflowed = true;
+        let level = self.level + 1;
+        let overflow = self
+            .overflow
+            .get_or_insert_with(|| Box::new(Self::of_level(level)));
+        overflow.insert(key, value)
     }
 
     /// Removes a route and returns what was kept of it.
@@ -295,7 +313,6 @@ impl<const N: usize> Table<N> {
 
     /// Splits a segment: what has the next bit of its hash set moves to a new segment. `false` if the directory would
     /// have to be longer than it may: then the routes of the segment were chosen to be together.
-    #[cold]
     fn split(&mut self, index: u32, hash: u64) -> bool {
         let Segment {
             depth, overflowed, ..
