@@ -59,6 +59,10 @@ pub struct Restore {
     covered: BTreeMap<IpAddr, u64>,
     /// The highest sequence applied of what is one subject's: there the stream's order is the router's.
     applied: BTreeMap<(IpAddr, u32, AfiSafi), u64>,
+    /// The highest sequence of an event applied, by router.
+    events_applied: BTreeMap<IpAddr, u64>,
+    /// What was applied before may come again, from another place, and is passed over.
+    again: bool,
     /// Routers of which the broker stored something too late: their last word is not the last one stored.
     disordered: BTreeSet<IpAddr>,
 }
@@ -72,6 +76,8 @@ impl Restore {
             routers: BTreeMap::new(),
             covered: BTreeMap::new(),
             applied: BTreeMap::new(),
+            events_applied: BTreeMap::new(),
+            again: false,
             disordered: BTreeSet::new(),
         }
     }
@@ -164,6 +170,18 @@ impl Restore {
         Ok(())
     }
 
+    /// As [`Self::apply`], for what waits to be published and may have been published already: what was applied before is
+    /// passed over.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_again(&mut self, kind: BatchKind, payload: &[u8]) -> Result<(), RestoreError> {
+        self.again = true;
+        let applied = self.apply(kind, payload);
+        self.again = false;
+        applied
+    }
+
     /// A router has given out this sequence number: what it says next must go on above.
     pub fn sequence_seen(&mut self, router: IpAddr, sequence: u64) {
         let router = self.router(router);
@@ -217,6 +235,14 @@ impl Restore {
         if self.is_covered(id.into(), sequence) {
             return Ok(());
         }
+        let last = self
+            .events_applied
+            .entry(IpAddr::from(id).to_canonical())
+            .or_default();
+        if self.again && sequence <= *last {
+            return Ok(());
+        }
+        *last = sequence.max(*last);
         // A kind of a later schema says nothing of routes.
         match event.get_kind() {
             // Consumers will drop what is not announced from here on, so it must not count as known to them.
@@ -255,6 +281,9 @@ impl Restore {
         let of_subject = (IpAddr::from(id).to_canonical(), asn, family);
         let applied = self.applied.entry(of_subject).or_default();
         if update.get_sequence() <= *applied {
+            if self.again {
+                return Ok(());
+            }
             self.disordered.insert(of_subject.0);
         }
         *applied = update.get_sequence().max(*applied);
