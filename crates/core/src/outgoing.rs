@@ -58,7 +58,7 @@ impl<'s> Outgoing<'s> {
             router_address: *address,
             router_port: *port,
             peer_address: identity.address,
-            peer_bgp_id: identity.bgp_id,
+            peer_bgp_id: table.bgp_id,
             peer_asn: table.asn,
             peer_type: identity.peer_type,
             peer_distinguisher: identity.distinguisher,

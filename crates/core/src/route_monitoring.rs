@@ -226,7 +226,7 @@ fn add_table(
     peer.add_table(PeerTable::new(
         view,
         family,
-        asn,
+        (asn, peer.identity.bgp_id),
         subject,
         add_path,
         settings.curation,
