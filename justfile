@@ -20,6 +20,14 @@ live:
 simulate seeds="1000000":
     scripts/campaign-simulator {{seeds}}
 
+# Every fuzz target for so many seconds (docs/fuzzing.md).
+fuzz target="all" seconds="60":
+    scripts/fuzz {{target}} {{seconds}}
+
+# Lines of crates/wire that its tests and the fuzz targets reach.
+coverage:
+    scripts/coverage
+
 # What a user sees first.
 demo:
     cargo run --release -- demo

@@ -21,7 +21,7 @@ use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::owners::Owners;
 use crate::ingest::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
 use crate::snapshots::directory::Directory;
-use crate::snapshots::restore::{Restored, restore};
+use crate::snapshots::restore::{Restored, open_spool, restore};
 use crate::snapshots::{SnapshotFigures, Snapshots, Snapshotter, Watermarks};
 use crate::telemetry::Telemetry;
 
@@ -142,6 +142,7 @@ impl Collector {
                 let _ = end.send(());
             })),
         };
+        let spooled = open_spool(config);
         let sidecar = Sidecar::spawn(config.sidecar_settings(), bridge_out, Arc::clone(&status), hooks)
             .map_err(|error| StartError::Sink(error.to_string()))?;
 
@@ -178,9 +179,8 @@ impl Collector {
         }
 
         let restored = match &directory {
-            Some(directory) => {
-                restore(config, directory, context.core.curation, cancelled).ok_or(StartError::Cancelled)?
-            }
+            Some(directory) => restore(config, directory, context.core.curation, spooled, cancelled)
+                .ok_or(StartError::Cancelled)?,
             None => Restored::default(),
         };
         figures.restored(&restored);

@@ -269,6 +269,13 @@ impl Telemetry {
                 "Times a worker found the bridge full and stopped receiving",
             )?
             .sample(&[], self.worker(|load| load.bridge_full.get()))?;
+        let mut dropped = metrics.counter(
+            "dropped_updates",
+            "Messages thrown away because the sink took no more",
+        )?;
+        for (worker, load) in self.context.loads.iter().enumerate() {
+            dropped.sample(&[("worker", &worker.to_string())], load.dropped.get())?;
+        }
         let counters = [
             (
                 "sink_batches_acknowledged",
@@ -311,6 +318,12 @@ impl Telemetry {
                 "Messages stored behind a later one of their router",
                 &sink.reordered,
             ),
+            ("spooled_batches", "Batches written to the spool", &sink.spooled),
+            (
+                "spool_damaged",
+                "Batches lost because the spool's files were damaged",
+                &sink.spool_damaged,
+            ),
             ("sink_connects", "Connections made to the broker", &sink.connects),
             (
                 "sink_disconnects",
@@ -337,6 +350,12 @@ impl Telemetry {
                 "Broker messages published and not acknowledged",
             )?
             .sample(&[], sink.window_messages.load(Relaxed))?;
+        metrics
+            .gauge("spool_bytes", "Bytes of the spool's files")?
+            .sample(&[], sink.spool_bytes.load(Relaxed))?;
+        metrics
+            .gauge("spool_batches", "Batches in the spool that are not acknowledged")?
+            .sample(&[], sink.spool_batches.load(Relaxed))?;
         let (counts, sum) = sink.ack_latency.read();
         let bounds = LATENCY_BOUNDS_SECONDS.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();

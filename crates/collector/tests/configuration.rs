@@ -153,8 +153,8 @@ fn wrong_types_name_file_line_key_and_what_is_expected() {
             "2: curation.mode: \"all\" was given; expected one of \"attributes\", \"presence\", \"off\"",
         ),
         (
-            "[publish]\non_full = \"drop\"",
-            "2: publish.on_full: \"drop\" was given; expected \"block\", the only choice so far",
+            "[publish]\non_full = \"wait\"",
+            "2: publish.on_full: \"wait\" was given; expected one of \"block\", \"spool\", \"drop\"",
         ),
         (
             "listen = 1",
@@ -185,6 +185,12 @@ fn settings_that_do_not_go_together_are_refused() {
         ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
         ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),
         ("[publish]\ncompression = \"zstd\"", 2, "publish.compression"),
+        ("[publish]\non_full = \"spool\"", 2, "publish.on_full"),
+        (
+            "[publish]\non_full = \"spool\"\nspool_bytes = 10\n[nats]\nurls = \"nats://h\"",
+            3,
+            "publish.spool_bytes",
+        ),
         (
             "[publish]\nsink = \"null\"\ncompression = \"lz4\"\n[nats]\nurls = \"nats://h\"",
             3,

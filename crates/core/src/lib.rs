@@ -9,6 +9,7 @@
 
 pub mod batch;
 pub mod batcher;
+mod dropped;
 mod emitter;
 mod framing;
 mod message;

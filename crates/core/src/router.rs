@@ -237,7 +237,7 @@ impl Router {
         found
     }
 
-    fn lookup_peer(&self, identity: &PeerIdentity) -> Option<usize> {
+    pub(crate) fn lookup_peer(&self, identity: &PeerIdentity) -> Option<usize> {
         if let Some(&index) = self.lookup.get(identity) {
             return Some(index);
         }

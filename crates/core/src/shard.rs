@@ -17,6 +17,7 @@ use arancini_wire::WireError;
 use crate::batch::Batch;
 use crate::batcher::Batcher;
 use crate::counters::Counters;
+use crate::dropped::put_in_doubt;
 use crate::emitter::Emitter;
 use crate::framing::Framer;
 use crate::message::Arrival;
@@ -315,6 +316,13 @@ impl Shard {
     /// Gives the buffer of a published batch back.
     pub fn recycle(&mut self, buffer: Vec<u8>) {
         self.emitter.batcher.recycle(buffer);
+    }
+
+    /// The shell has no room for this batch and would throw it away. `true`: it may, the next dump of the router repairs
+    /// what consumers miss. `false`: nothing would, and the batch has to be kept.
+    #[must_use]
+    pub fn dropped(&mut self, batch: &Batch) -> bool {
+        put_in_doubt(self.routers.get_mut(&batch.router), batch)
     }
 
     /// What an operator should read.

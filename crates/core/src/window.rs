@@ -157,6 +157,15 @@ impl<T: Outgoing> Window<T> {
         });
     }
 
+    /// Appends a message that the stream has already, as was found before it got here: it only keeps its place.
+    pub fn offer_stored(&mut self, item: T) {
+        self.offer(item);
+        if let Some(entry) = self.entries.back_mut() {
+            entry.fate = Fate::Acknowledged { latency_ns: None };
+        }
+        self.pass_over_stored();
+    }
+
     /// The message whose turn it is, if any may go out. Say [`Window::published`] when the client took it.
     pub fn next_to_publish(&self) -> Option<(MessageId, &T)> {
         if self.phase != Phase::Open {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use arancini_core::Shard;
-use arancini_rib::RouteKey;
+use arancini_core::{BatchSettings, Settings, Shard};
+use arancini_rib::{CurationMode, DOUBT, RouteKey};
 
 use support::world::{Kind, PEERS, Router, Routes};
 use support::{Harness, SECOND, router};
@@ -33,6 +33,8 @@ enum Step {
     Sweep(u64),
     /// Batches cross the bridge.
     Collect,
+    /// They find it full and are thrown away.
+    Drop,
 }
 
 fn routes() -> impl Strategy<Value = Routes> {
@@ -78,8 +80,12 @@ struct World {
 impl World {
     /// Routers that are connected, with all peers up.
     fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
         let mut world = Self {
-            harness: Harness::new(),
+            harness: Harness::with(settings),
             routers: (1..=ROUTERS as u8).map(Router::new).collect(),
         };
         for router in &mut world.routers {
@@ -107,17 +113,34 @@ impl World {
                 harness.shard.sweep(*budget, harness.now);
             }
             Step::Collect => harness.collect(),
+            Step::Drop => harness.drop_batches(),
         }
     }
 
     /// Everything is read and every wait is over: what consumers hold is what the routers hold, and what the shard
     /// believes they hold.
     fn settle(&mut self) {
+        self.come_to_rest();
+        self.compare(true);
+    }
+
+    /// Each router loses its session and comes back: it dumps what it holds.
+    fn dump_again(&mut self, end_of_rib: bool) {
+        for router in 0..ROUTERS {
+            self.take(router, &Step::Lose);
+            self.take(router, &Step::Connect(end_of_rib));
+        }
+    }
+
+    fn come_to_rest(&mut self) {
         for router in &mut self.routers {
             router.deliver_all(&mut self.harness);
         }
         self.harness.wait(1000 * SECOND);
         self.harness.published();
+    }
+
+    fn compare(&self, attributes: bool) {
         let mut expected = BTreeMap::new();
         for router in self.routers.iter().filter(|router| router.session.is_some()) {
             expected.append(&mut router.expected());
@@ -130,14 +153,17 @@ impl World {
             }
         }
         for (key, value) in &expected {
-            assert_eq!(held.get(key), Some(value), "a route is missing or old: {key:?}");
+            let found = held.get(key);
+            assert!(found.is_some(), "a route is missing: {key:?}");
+            assert!(!attributes || found == Some(value), "a route is old: {key:?}");
         }
         let ghost = held.keys().find(|key| !expected.contains_key(key));
         assert_eq!(ghost, None, "a route is there that no router holds");
-        assert_eq!(
-            fingerprints(&self.harness.shard),
-            published_fingerprints(&self.harness)
-        );
+        let kept = fingerprints(&self.harness.shard);
+        if attributes {
+            assert_eq!(kept, published_fingerprints(&self.harness));
+        }
+        assert_eq!(kept.len(), self.harness.consumer.routes());
     }
 }
 
@@ -182,6 +208,115 @@ proptest! {
             world.take(*router, step);
         }
         world.settle();
+    }
+
+    /// With a bridge that is full every now and then: the next dump of each router repairs the stream.
+    #[test]
+    fn what_was_dropped_is_repaired_by_the_next_dump(
+        steps in prop::collection::vec((0..ROUTERS, prop_oneof![6 => step(), 1 => Just(Step::Drop)]), 1..80),
+        presence in any::<bool>(),
+        end_of_rib in any::<bool>(),
+    ) {
+        let mut world = World::with(small_batches(presence));
+        for (router, step) in &steps {
+            world.take(*router, step);
+        }
+        world.harness.consumer.lossy = true;
+        world.come_to_rest();
+        world.dump_again(end_of_rib);
+        world.come_to_rest();
+        world.compare(!presence);
+    }
+}
+
+/// Batches that close at once, so that there is something to drop.
+fn small_batches(presence: bool) -> Settings {
+    Settings {
+        curation: if presence {
+            CurationMode::Presence
+        } else {
+            CurationMode::Attributes
+        },
+        batch: BatchSettings {
+            max_messages: 7,
+            ..BatchSettings::default()
+        },
+        ..Settings::default()
+    }
+}
+
+/// An announce, a change and a withdraw are lost; of each peer and family, with either way to end the dump.
+#[test]
+fn a_dropped_announce_change_and_withdraw_are_said_by_the_next_dump() {
+    for (presence, end_of_rib) in [(false, true), (false, false), (true, true), (true, false)] {
+        for peer in 0..PEERS {
+            for kind in Kind::ALL {
+                let routes = |start| Routes {
+                    peer,
+                    post: false,
+                    kind,
+                    start,
+                    count: 70,
+                };
+                let mut world = World::with(small_batches(presence));
+                world.take(0, &Step::Announce(routes(0), 0));
+                world.take(0, &Step::Deliver(usize::MAX));
+                world.harness.published();
+                let before = world.harness.consumer.routes();
+                for lost in [
+                    Step::Announce(routes(70), 0),
+                    Step::Announce(
+                        Routes {
+                            count: 35,
+                            ..routes(0)
+                        },
+                        1,
+                    ),
+                    Step::Withdraw(Routes {
+                        count: 35,
+                        ..routes(35)
+                    }),
+                ] {
+                    world.take(0, &lost);
+                }
+                world.take(0, &Step::Deliver(usize::MAX));
+                world.harness.wait(SECOND);
+                world.take(0, &Step::Drop);
+                assert_eq!(world.harness.updates().len(), 0, "all of it is lost");
+                assert_eq!(world.harness.consumer.routes(), before);
+                let doubts = fingerprints(&world.harness.shard);
+                let changed = if presence { 0 } else { 35 };
+                let doubts = doubts.iter().filter(|fingerprint| **fingerprint == DOUBT).count();
+                assert_eq!(doubts, 70 + 35 + changed);
+                world.dump_again(end_of_rib);
+                world.come_to_rest();
+                world.compare(!presence);
+            }
+        }
+    }
+}
+
+/// A router that did not come back, and a peer that is down, dump nothing: what withdraws their routes is kept.
+#[test]
+fn withdraws_that_no_dump_would_repair_are_not_dropped() {
+    for gone in [Step::Lose, Step::PeerDown(0)] {
+        let routes = Routes {
+            peer: 0,
+            post: false,
+            kind: Kind::V4,
+            start: 0,
+            count: 300,
+        };
+        let mut world = World::with(small_batches(false));
+        world.take(0, &Step::Announce(routes, 0));
+        world.take(0, &Step::Deliver(usize::MAX));
+        world.harness.published();
+        world.take(0, &gone);
+        world.take(0, &Step::Deliver(usize::MAX));
+        world.take(0, &Step::Wait(400));
+        world.take(0, &Step::Drop);
+        world.harness.published();
+        assert_eq!(world.harness.consumer.routes(), 0);
     }
 }
 

@@ -335,3 +335,98 @@ fn a_published_payload_that_is_damaged_is_an_error_and_no_panic() {
     }
     assert!(refused > 0);
 }
+
+fn some_routes(start: u16, count: u16) -> Routes {
+    Routes {
+        peer: 0,
+        post: false,
+        kind: Kind::V4,
+        start,
+        count,
+    }
+}
+
+/// No snapshot and no tail names it: found by the simulator, with the wall clock set back.
+#[test]
+fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequence() {
+    let (mut harness, mut routers) = world();
+    routers[0].lose(&mut harness);
+    harness.wait(1000 * SECOND);
+    let events = harness.published();
+    let of_router = events.iter().filter(|event| event.router() == router(1));
+    let last = of_router.map(Event::sequence).max().unwrap();
+    assert!(harness.shard.router(router(1)).is_none());
+    let (bytes, end) = snapshot(&mut harness, 100, |_| {});
+    harness.now.unix_ns -= 3000 * SECOND;
+    restart(&mut harness, load(&bytes).unwrap());
+    harness.shard.raise_sequence_floor(end.sequence_floor);
+    routers[0].connect(&mut harness, true);
+    routers[0].deliver_all(&mut harness);
+    let events = harness.published();
+    let of_router = events.iter().filter(|event| event.router() == router(1));
+    assert!(of_router.map(Event::sequence).min().unwrap() > last);
+}
+
+/// Found by the simulator: a second restart took a router for new of which consumers held what nobody knew.
+#[test]
+fn that_strangers_are_to_be_resynced_outlives_a_restart() {
+    let (mut harness, _) = world();
+    let (_, end) = snapshot(&mut harness, 100, |_| {});
+    assert!(!end.resync_strangers);
+    harness.shard.resync_strangers();
+    let (_, end) = snapshot(&mut harness, 100, |_| {});
+    assert!(end.resync_strangers);
+}
+
+/// Found by the simulator: half a dump was restored, and that it was a resync forgotten with the process.
+#[test]
+fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that_ended_is_not() {
+    for ended in [false, true] {
+        let (mut harness, mut routers) = world();
+        let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+        assert!(harness.shard.forget_routes(router(1)));
+        routers[0].withdraw(&some_routes(0, 20));
+        routers[0].connect(&mut harness, true);
+        routers[0].deliver_all(&mut harness);
+        if ended {
+            harness.wait(40 * SECOND);
+        }
+        let mut restore = load(&bytes).unwrap();
+        harness.shard.flush(harness.now);
+        while let Some(batch) = harness.shard.pop_batch() {
+            restore.apply(batch.kind, &batch.payload).unwrap();
+        }
+        let before = held(&harness.shard);
+        restart(&mut harness, restore);
+        assert_eq!(held(&harness.shard), before);
+        routers[0].connect(&mut harness, true);
+        routers[0].deliver_all(&mut harness);
+        // Consumers do what the schema says; the harness' one does not know of resyncs.
+        harness.consumer.tables.clear();
+        let begun = |event: &Event| event.router_kind() == Some(RouterEventKind::ResyncBegin);
+        assert_eq!(harness.published().iter().any(begun), !ended);
+    }
+}
+
+/// The broker refused a message and took it later: it comes in the tail of a snapshot that knows better.
+#[test]
+fn what_a_snapshot_covers_is_passed_over_in_the_tail() {
+    let (mut harness, mut routers) = world();
+    let mut late = Vec::new();
+    routers[0].announce(&some_routes(500, 7), 1);
+    routers[0].deliver_all(&mut harness);
+    harness.shard.flush(harness.now);
+    while let Some(batch) = harness.shard.pop_batch() {
+        late.push(batch);
+    }
+    routers[0].withdraw(&some_routes(500, 7));
+    routers[0].deliver_all(&mut harness);
+    let before = held(&harness.shard);
+    let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+    let mut restore = load(&bytes).unwrap();
+    for batch in late {
+        restore.apply(batch.kind, &batch.payload).unwrap();
+    }
+    restart(&mut harness, restore);
+    assert_eq!(held(&harness.shard), before);
+}

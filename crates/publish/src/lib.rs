@@ -10,6 +10,7 @@ pub mod framing;
 pub mod settings;
 pub mod sidecar;
 pub mod sink;
+pub mod spool;
 pub mod status;
 
 pub mod nats;
@@ -23,4 +24,5 @@ pub use settings::{
     StreamSettings,
 };
 pub use sidecar::{DrainReport, Sidecar, SidecarError};
+pub use spool::{SpoolSettings, SpooledBatch};
 pub use status::{Reason, SinkStatus, Trouble};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use arancini_core::window::Limits;
 
+use crate::spool::SpoolSettings;
+
 /// Where batches go.
 #[derive(Debug, Clone)]
 pub enum SinkSettings {
@@ -26,6 +28,10 @@ pub enum OnFull {
     /// Workers wait, TCP flow control slows the routers.
     #[default]
     Block,
+    /// What the window has no room for waits on disk; once that is full too, workers wait. Only the sink `nats` has it.
+    Spool,
+    /// Workers throw updates away instead of waiting. For the sidecar this is as [`OnFull::Block`].
+    Drop,
 }
 
 /// How a batch is compressed before it is published.
@@ -51,6 +57,8 @@ pub struct SidecarSettings {
     pub incarnation: u64,
     /// What happens when window and bridge are full.
     pub on_full: OnFull,
+    /// The spool, with [`OnFull::Spool`].
+    pub spool: SpoolSettings,
     /// Batch compression. Only the `nats` sink has it: segment files are read as they are.
     pub compression: Compression,
 }
@@ -66,6 +74,7 @@ impl SidecarSettings {
             collector: "arancini".to_owned(),
             incarnation,
             on_full: OnFull::Block,
+            spool: SpoolSettings::new(PathBuf::from("arancini-data/spool")),
             compression: Compression::None,
         }
     }

@@ -15,9 +15,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
-use crate::settings::{Compression, SidecarSettings, SinkSettings};
+use crate::settings::{Compression, OnFull, SidecarSettings, SinkSettings};
 use crate::status::SinkStatus;
-use crate::{nats, sink};
+use crate::{nats, sink, spool};
 
 /// Exit code when the sidecar died (EX_SOFTWARE).
 pub const EXIT_SIDECAR_DIED: i32 = 70;
@@ -86,6 +86,10 @@ pub struct DrainReport {
     pub unacknowledged_batches: u64,
     /// Cap'n Proto messages that did not become durable.
     pub unacknowledged_messages: u64,
+    /// Batches that wait in the spool for the next start; they are not among the unacknowledged.
+    pub spooled_batches: u64,
+    /// Cap'n Proto messages in those.
+    pub spooled_messages: u64,
 }
 
 /// The running sidecar.
@@ -159,13 +163,21 @@ impl Sidecar {
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
         let acknowledged_batches = read(&self.status.batches_acknowledged);
         let acknowledged_messages = read(&self.status.messages_acknowledged);
+        let spooled_batches = read(&self.status.spool_own_batches);
+        let spooled_messages = read(&self.status.spool_own_messages);
+        let (safe_batches, safe_messages) = (
+            acknowledged_batches + spooled_batches,
+            acknowledged_messages + spooled_messages,
+        );
         DrainReport {
             acknowledged_batches,
             acknowledged_messages,
-            unacknowledged_batches: read(&self.status.batches_taken).saturating_sub(acknowledged_batches)
+            unacknowledged_batches: read(&self.status.batches_taken).saturating_sub(safe_batches)
                 + left.len() as u64,
-            unacknowledged_messages: read(&self.status.messages_taken).saturating_sub(acknowledged_messages)
+            unacknowledged_messages: read(&self.status.messages_taken).saturating_sub(safe_messages)
                 + left_messages,
+            spooled_batches,
+            spooled_messages,
         }
     }
 }
@@ -182,6 +194,9 @@ fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
             "collector name {:?}: use letters, digits, '-' and '_' only, since it is part of message ids",
             settings.collector
         )));
+    }
+    if settings.on_full == OnFull::Spool {
+        spool::check(&settings.spool, &settings.sink).map_err(SidecarError::Setting)?;
     }
     match &settings.sink {
         SinkSettings::Nats(nats) => nats::check(nats).map_err(SidecarError::Setting),

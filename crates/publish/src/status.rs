@@ -168,6 +168,18 @@ pub struct SinkStatus {
     pub window_messages: AtomicU64,
     /// Gauge: payload bytes not acknowledged.
     pub window_bytes: AtomicU64,
+    /// Gauge: bytes of the spool's files.
+    pub spool_bytes: AtomicU64,
+    /// Gauge: messages in the spool that are not acknowledged.
+    pub spool_batches: AtomicU64,
+    /// Messages written to the spool.
+    pub spooled: AtomicU64,
+    /// Messages lost because the spool's files were damaged, or places where a file had to be cut at the start.
+    pub spool_damaged: AtomicU64,
+    /// Gauge: batches of this life in the spool, and
+    pub spool_own_batches: AtomicU64,
+    /// the Cap'n Proto messages in them.
+    pub spool_own_messages: AtomicU64,
     /// From the hand-over to the client to the acknowledgement.
     pub ack_latency: LatencyHistogram,
 }
@@ -252,10 +264,14 @@ impl SinkStatus {
                 reason = trouble.reason.label(),
                 cause = %trouble.cause,
                 remedy = %trouble.remedy,
-                "sink is not ready; nothing is thrown away, retrying"
+                "sink is not ready; retrying"
             );
             *current = Some(trouble);
         }
+    }
+
+    pub(crate) fn subtract(gauge: &AtomicU64, by: u64) {
+        gauge.fetch_sub(by, Relaxed);
     }
 
     pub(crate) fn add(counter: &AtomicU64, by: u64) {

@@ -10,6 +10,11 @@ use crate::key::{KeyBytes, KeyShape, RouteKey, part};
 use crate::opaque::OpaqueTable;
 use crate::table::{MAXIMUM_EPOCH, Table, Value};
 
+/// Stands for the fingerprint of a route of which it is not known what consumers believe: no announce is taken for a
+/// repetition of it, in any mode (presence keeps 0, and an attribute fingerprint that has this value by chance is passed
+/// on every time).
+pub const DOUBT: u64 = u64::MAX;
+
 /// How much of a route is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CurationMode {
@@ -260,7 +265,7 @@ impl CuratedTable {
         }
         match before {
             Some(before) if before.epoch < self.doomed_below => Verdict::EmitAfterWithdraw(self.doom),
-            Some(before) if before.fingerprint == fingerprint => Verdict::Suppress,
+            Some(before) if before.fingerprint == fingerprint && fingerprint != DOUBT => Verdict::Suppress,
             _ => Verdict::Emit,
         }
     }
@@ -283,6 +288,36 @@ impl CuratedTable {
         } else {
             Verdict::Suppress
         }
+    }
+
+    /// What was to be said of this route did not reach consumers, announce or withdraw: from now on the next announce and
+    /// the next withdraw pass, and if neither comes with the next dump, it is withdrawn like any route that was not in it.
+    ///
+    /// A route that is there stays as fresh as it is: the router did announce it. One that is not (its withdraw was lost)
+    /// is stale at once, if there was an epoch before: a dump that is under way already may find it gone.
+    pub fn doubt(&mut self, key: &RouteKey<'_>) {
+        if self.mode == CurationMode::Off {
+            return;
+        }
+        let known = with_key!(
+            &self.store,
+            key,
+            |table, bytes| table.get(bytes),
+            |table, nlri, path_id| table.get(nlri, path_id),
+            None
+        );
+        let stale = (self.epoch - 1).max(self.doomed_below).min(self.epoch);
+        let value = Value {
+            fingerprint: DOUBT,
+            epoch: known.map_or(stale, |value| value.epoch),
+        };
+        with_key!(
+            &mut self.store,
+            key,
+            |table, bytes| table.insert(bytes, value),
+            |table, nlri, path_id| table.insert(nlri, path_id, value),
+            None
+        );
     }
 
     /// How many stale routes were announced again, ever. While a router dumps its table anew, this rises.

@@ -12,6 +12,6 @@ mod key;
 mod opaque;
 mod table;
 
-pub use curate::{CuratedTable, CurationMode, Doom, Verdict};
+pub use curate::{CuratedTable, CurationMode, DOUBT, Doom, Verdict};
 pub use key::{KeyShape, RouteKey};
 pub use table::Table;

@@ -33,11 +33,15 @@ pub enum Fault {
     LifeId,
     /// A stream that lost messages is taken for whole.
     Gap,
+    /// A restarted collector is not told which sequences were given out.
+    SequenceFloor,
+    /// After a start with a stream that lost messages, routers that are named nowhere are taken for new ones.
+    Strangers,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -52,5 +56,7 @@ impl Fault {
         Self::ManifestOrder,
         Self::LifeId,
         Self::Gap,
+        Self::SequenceFloor,
+        Self::Strangers,
     ];
 }

@@ -181,3 +181,42 @@ pub mod attribute_type {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{AfiSafi, attribute_type};
+
+    #[test]
+    fn every_named_family_has_a_name_of_its_own() {
+        let families = [1, 2, 25, 16388].into_iter().flat_map(|afi| {
+            let safis = 0..=u8::MAX;
+            safis.map(move |safi| AfiSafi::new(afi, safi))
+        });
+        let named: Vec<_> = families.filter_map(AfiSafi::name).collect();
+        let distinct: BTreeSet<_> = named.iter().collect();
+        assert_eq!((named.len(), distinct.len()), (27, 27));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(named.iter().all(|name| name.chars().all(plain)), "{named:?}");
+        assert_eq!(AfiSafi::IPV6_VPN.name(), Some("ipv6-vpn"));
+        assert_eq!(AfiSafi::new(3, 1).name(), None);
+    }
+
+    #[test]
+    fn a_family_prints_as_its_two_numbers() {
+        assert_eq!(AfiSafi::BGP_LS.to_string(), "16388/71");
+    }
+
+    #[test]
+    fn every_named_attribute_has_a_name_of_its_own() {
+        let named: Vec<_> = (0..=u8::MAX).filter_map(attribute_type::name).collect();
+        let distinct: BTreeSet<_> = named.iter().collect();
+        assert_eq!(named.len(), distinct.len());
+        assert_eq!(
+            attribute_type::name(attribute_type::ONLY_TO_CUSTOMER),
+            Some("ONLY_TO_CUSTOMER")
+        );
+        assert_eq!(attribute_type::name(0), None);
+    }
+}

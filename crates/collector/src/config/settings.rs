@@ -266,8 +266,12 @@ settings! {
         window_batches: usize = 4096;
         /// With no acknowledgement for so long, the connection counts as lost and what is not acknowledged is sent again.
         ack_timeout_ms: u64 = 5000;
-        /// What happens when window and bridge are full: `block` lets TCP slow the routers.
+        /// What happens when window and bridge are full: `block` lets TCP slow the routers; `spool` (sink `nats` only) keeps on disk what the window has no room for; `drop` throws updates away, and the routers' next dumps repair the stream.
         on_full: OnFull = OnFull::Block;
+        /// The directory of the spool. Not set: `spool` in `file.data_dir`.
+        spool_dir: Option<PathBuf> = None;
+        /// How many bytes the spool may hold; once it is full, the workers wait.
+        spool_bytes: u64 = 8_589_934_592;
         /// How long a stop waits for what is still to be acknowledged.
         drain_deadline_ms: u64 = 30_000;
         /// How a batch is compressed; only for the sink `nats`. `none` is what ClickHouse reads as it is; readers find `lz4` and `zstd` in the `Content-Encoding` header.

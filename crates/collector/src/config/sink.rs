@@ -1,12 +1,13 @@
 //! The configuration as the sidecar and its sinks want it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use arancini_core::window::Limits;
 use arancini_publish::settings::{Authentication, TlsSettings};
 use arancini_publish::{
     FileSettings, Fsync, NatsSettings, Retention, Secret as SinkSecret, SidecarSettings, SinkSettings,
-    StreamSettings,
+    SpoolSettings, StreamSettings,
 };
 
 use super::settings::Config;
@@ -26,6 +27,12 @@ impl Config {
         settings.collector = self.collector_name();
         settings.on_full = match self.publish.on_full {
             OnFull::Block => arancini_publish::OnFull::Block,
+            OnFull::Spool => arancini_publish::OnFull::Spool,
+            OnFull::Drop => arancini_publish::OnFull::Drop,
+        };
+        settings.spool = SpoolSettings {
+            directory: self.spool_dir(),
+            max_bytes: self.publish.spool_bytes,
         };
         settings.compression = match self.publish.compression {
             CompressionKind::None => arancini_publish::Compression::None,
@@ -33,6 +40,13 @@ impl Config {
             CompressionKind::Zstd => arancini_publish::Compression::Zstd,
         };
         settings
+    }
+
+    /// Where batches wait with `publish.on_full = "spool"`.
+    #[must_use]
+    pub fn spool_dir(&self) -> PathBuf {
+        let beside = || self.file.data_dir.join("spool");
+        self.publish.spool_dir.clone().unwrap_or_else(beside)
     }
 
     /// The sink `file`.

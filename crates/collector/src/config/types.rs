@@ -58,6 +58,10 @@ pub enum SinkKind {
 pub enum OnFull {
     /// The workers wait, and TCP slows the routers.
     Block,
+    /// What the window has no room for waits on disk; once that is full too, the workers wait.
+    Spool,
+    /// Updates are thrown away; the routers' next dumps repair the stream.
+    Drop,
 }
 
 /// How batches are compressed.

@@ -7,7 +7,7 @@ use arancini_publish::NatsSettings;
 
 use super::error::{ConfigError, Place};
 use super::settings::Config;
-use super::types::{CompressionKind, SinkKind};
+use super::types::{CompressionKind, OnFull, SinkKind};
 
 /// An extended BGP message (RFC 8654) in a Route Monitoring message: common and per-peer header and 65,535 bytes.
 const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
@@ -21,6 +21,9 @@ const LEAST_SLOTS: usize = 2;
 const MOST_SLOTS: usize = 4096;
 /// A single update with many attributes must fit in a batch.
 const LEAST_BATCH_BYTES: usize = 4096;
+
+/// Below this a spool outlasts nothing.
+const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
 /// Everything that is wrong with the settings as a whole.
 pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
@@ -184,6 +187,20 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "publish.compression",
             "only the sink nats compresses; files are read as they are",
             "write \"none\", or choose the sink nats",
+        );
+    }
+    if publish.on_full == OnFull::Spool && config.sink() != SinkKind::Nats {
+        check.fail(
+            "publish.on_full",
+            "only the sink nats has a spool; files are on disk already",
+            "write \"block\", or choose the sink nats",
+        );
+    }
+    if publish.on_full == OnFull::Spool && publish.spool_bytes < LEAST_SPOOL_BYTES {
+        check.fail(
+            "publish.spool_bytes",
+            format!("{} is too small", publish.spool_bytes),
+            format!("write at least {LEAST_SPOOL_BYTES}"),
         );
     }
     if config.file.segment_bytes == 0 {

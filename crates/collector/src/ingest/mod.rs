@@ -13,6 +13,7 @@ pub mod backend;
 mod clock;
 mod connection;
 mod descriptor;
+mod losses;
 mod notices;
 mod outlet;
 pub mod owners;

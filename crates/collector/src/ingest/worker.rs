@@ -19,13 +19,14 @@ use super::admission::Admission;
 use super::backend::{Backend, Driver};
 use super::clock::Clock;
 use super::connection::{Accepted, Connection, EndReason};
+use super::losses::Losses;
 use super::notices::NoticeLog;
 use super::outlet::Outlet;
 use super::owners::{Load, Owners};
 use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::sockets;
-use crate::config::Config;
+use crate::config::{Config, OnFull};
 use crate::snapshots::{Part, SnapshotRequest};
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
@@ -74,6 +75,8 @@ pub struct WorkerLoad {
     pub receive_calls: Counter,
     /// How often the bridge was full.
     pub bridge_full: Counter,
+    /// Messages thrown away because the bridge was full.
+    pub dropped: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
     /// Connections ended, by reason.
@@ -140,6 +143,7 @@ pub struct Worker {
     pub(super) readiness_is_immediate: bool,
     connections: RefCell<HashMap<IpAddr, Rc<Connection>>>,
     notices: RefCell<NoticeLog>,
+    losses: RefCell<Losses>,
     /// Wakes the task that keeps deadlines and sweeps.
     keeper: Signal,
     /// When that task wakes up by itself.
@@ -227,7 +231,8 @@ impl Worker {
             Backend::Registered => (0, Some(Registered::new(ingest.slots, ingest.slot_bytes)?)),
         };
         let slot = vec![0; slot_bytes].into_boxed_slice();
-        let outlet = Outlet::new(bridge, context.used_buffers.clone());
+        let drops = context.config.publish.on_full == OnFull::Drop;
+        let outlet = Outlet::new(bridge, context.used_buffers.clone(), drops);
         let driver = context.driver;
         Ok(Rc::new(Self {
             index,
@@ -242,6 +247,7 @@ impl Worker {
             readiness_is_immediate: driver == Driver::Epoll,
             connections: RefCell::default(),
             notices: RefCell::default(),
+            losses: RefCell::default(),
             keeper: Signal::default(),
             keeper_wakes_ns: Cell::new(0),
             stopping: Cell::new(false),
@@ -297,6 +303,7 @@ impl Worker {
     /// Writes a snapshot in slices, beside everything else, to whoever asked for it.
     async fn snapshot(self: Rc<Self>, request: SnapshotRequest) {
         let out = request.out.to_async();
+        let dropped = self.load.dropped.get();
         let mut bytes = Vec::with_capacity(SNAPSHOT_PART_BYTES);
         let mut walk = Walk::begin(&request.head, &mut bytes);
         loop {
@@ -318,6 +325,10 @@ impl Worker {
         }
         let last_batch = self.shard.borrow_mut().seal();
         self.deliver();
+        if self.load.dropped.get() != dropped {
+            // With `publish.on_full = "drop"`: the walk may hold as published what was thrown away since.
+            return;
+        }
         let end = walk.finish(last_batch, &mut bytes);
         if out.send(Part::Bytes(bytes)).await.is_ok() {
             let _ = out.send(Part::End(end)).await;
@@ -465,9 +476,17 @@ impl Worker {
     /// Hands closed batches to the bridge and wakes the keeper if it has something to do before it would look.
     #[inline]
     pub(super) fn deliver(&self) {
+        self.hand_over(self.outlet.drops());
+    }
+
+    /// With `may_drop` the bridge's want of room costs batches instead of time.
+    #[inline]
+    fn hand_over(&self, may_drop: bool) {
         let mut shard = self.shard.borrow_mut();
         while let Some(batch) = shard.pop_batch() {
-            self.outlet.push(batch);
+            if let Some(batch) = self.outlet.offer(batch) {
+                self.refused(&mut shard, batch, may_drop);
+            }
             if let Some(buffer) = self.outlet.used_buffer() {
                 shard.recycle(buffer);
             }
@@ -480,6 +499,18 @@ impl Worker {
         }
     }
 
+    /// There is no room for this batch.
+    #[cold]
+    fn refused(&self, shard: &mut Shard, batch: Batch, may_drop: bool) {
+        if !may_drop || !shard.dropped(&batch) {
+            return self.outlet.keep(batch);
+        }
+        let messages = u64::from(batch.messages);
+        self.load.dropped.add(messages);
+        self.losses.borrow_mut().add(batch.router, messages);
+        shard.recycle(batch.payload);
+    }
+
     /// Closes batches that lingered, settles tables, and withdraws what is doomed, slice by slice.
     async fn keep_deadlines(self: Rc<Self>) {
         loop {
@@ -490,14 +521,18 @@ impl Worker {
             self.shard.borrow_mut().handle_timeout(now);
             self.deliver();
             if self.shard.borrow().needs_sweep() {
-                if !self.outlet.has_room() {
-                    self.outlet.room().await;
-                    self.shard.borrow_mut().not_listening(self.clock.now());
+                if !self.outlet.is_clear() {
+                    let listens = self.outlet.has_room();
+                    self.outlet.clear().await;
+                    if !listens {
+                        self.shard.borrow_mut().not_listening(self.clock.now());
+                    }
                 }
                 self.shard
                     .borrow_mut()
                     .sweep(SWEEP_SLICE_ROUTES, self.clock.now());
-                self.deliver();
+                // Withdraws of ours can wait without holding up a router, so none is thrown away.
+                self.hand_over(false);
                 self.turnstile.pass().await;
                 continue;
             }
@@ -551,6 +586,7 @@ impl Worker {
 
     fn log_notices(&self) {
         let now_ns = self.clock.now().monotonic_ns;
+        self.losses.borrow_mut().log(now_ns);
         self.notices
             .borrow_mut()
             .log(self.shard.borrow_mut().notices(), now_ns);
@@ -570,7 +606,7 @@ impl Worker {
                 }
                 more
             };
-            self.deliver();
+            self.hand_over(false);
             if !self.wait_for_room(deadline).await {
                 let (batches, messages) = self.outlet.backlog();
                 // One batch is in the hands of the carrier.
@@ -590,7 +626,7 @@ impl Worker {
 
     async fn wait_for_room(&self, deadline: Instant) -> bool {
         let rest = deadline.saturating_duration_since(Instant::now());
-        within(rest, self.outlet.room()).await
+        within(rest, self.outlet.clear()).await
     }
 }
 

@@ -121,7 +121,7 @@ enum GivenUp {
     Stopping,
     /// The sink has not come up yet.
     NoPosition,
-    /// A worker ended its walk before it was over.
+    /// A worker ended its walk before it was over: it stops, or it had to drop updates meanwhile.
     Unfinished,
     /// The disk refuses.
     Io(io::Error),
@@ -253,7 +253,9 @@ impl Snapshots {
     fn tell(&self, why: &GivenUp) {
         match why {
             GivenUp::Stopping | GivenUp::NoPosition => return,
-            GivenUp::Unfinished => warn!("a snapshot was given up: a worker ended its walk too early"),
+            GivenUp::Unfinished => {
+                warn!("a snapshot was given up: a worker stopped, or had to drop updates meanwhile")
+            }
             GivenUp::Io(error) => warn!(
                 directory = %self.directory.path().display(),
                 %error,

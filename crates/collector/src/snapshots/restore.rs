@@ -1,16 +1,18 @@
 //! A start from where the last life ended: the newest whole generation of snapshots, and what was published since.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use arancini_core::position::SegmentEnd;
 use arancini_core::snapshot::{ReadError, Restore, read_snapshot};
 use arancini_core::{Position, Router};
+use arancini_publish::spool::SpooledBatch;
 use arancini_publish::tail::{Published, Wholeness, segments_since, stream_since};
 use arancini_rib::CurationMode;
 use tracing::{error, info, warn};
 
 use super::directory::{Directory, Manifest};
-use crate::config::{Config, SinkKind};
+use crate::config::{Config, OnFull, SinkKind};
 
 /// Before what was published is asked for again, when it could not be had.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -50,11 +52,48 @@ impl Restored {
     }
 }
 
+/// What waits in the spool to be published first. To be called before the sink starts, which takes it away.
+#[must_use]
+pub fn open_spool(config: &Config) -> Spooled {
+    if config.publish.on_full != OnFull::Spool || config.sink() != SinkKind::Nats {
+        return Box::new(std::iter::empty());
+    }
+    match arancini_publish::spool::read_all(&config.spool_dir()) {
+        Ok(batches) => Box::new(batches),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Box::new(std::iter::empty()),
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
+}
+
+/// The batches of a spool, in order.
+pub type Spooled = Box<dyn Iterator<Item = io::Result<SpooledBatch>>>;
+
+/// Applies what will be published next, from the spool.
+fn apply_spool(restore: &mut Restore, spooled: Spooled, name: &str) {
+    for batch in spooled {
+        let applied = match batch {
+            Ok(batch) if batch.collector == name => {
+                restore.sequence_seen(batch.router, batch.last_sequence);
+                restore
+                    .apply(batch.kind, &batch.payload)
+                    .map_err(|error| error.to_string())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = applied {
+            // It will not be published either, so consumers and tables agree.
+            warn!(why, "a part of the spool can't be restored");
+        }
+    }
+}
+
 /// Restores. Waits for a broker that is away, until `cancelled`; then `None`.
 pub fn restore(
     config: &Config,
     directory: &Directory,
     mode: CurationMode,
+    spooled: Spooled,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Restored> {
     let begin = Instant::now();
@@ -86,6 +125,7 @@ pub fn restore(
         };
         match tail(config, position.as_ref(), take) {
             Ok(wholeness) => {
+                apply_spool(&mut restore, spooled, &name);
                 let gap = match wholeness {
                     Wholeness::Whole => broken,
                     Wholeness::Gap(why) => Some(why),

@@ -9,6 +9,7 @@ mod bridge;
 mod command;
 mod delivery;
 mod hostile;
+mod overload;
 mod restart;
 mod rules;
 mod sessions;

@@ -9,7 +9,7 @@ use crate::command::{Ended, Process, arancini};
 use crate::support::{Stored, Update, eventually, router_address, small, table_of};
 
 const STOPPED: &str = "collector stopped";
-const NOT_READY: &str = "sink is not ready; nothing is thrown away, retrying";
+const NOT_READY: &str = "sink is not ready; retrying";
 
 /// More than a collector in a debug build receives before it is stopped.
 fn long(router: u8) -> Scenario {

@@ -142,7 +142,12 @@ impl Rig {
 
     /// Stops a collector with another sink; nothing may be lost by that.
     pub fn stop_publishing(self) -> TempDir {
-        let report = self.collector.stop(DEADLINE);
+        self.stop_within(DEADLINE)
+    }
+
+    /// The same with less patience: what is not acknowledged by then has to be safe elsewhere.
+    pub fn stop_within(self, deadline: Duration) -> TempDir {
+        let report = self.collector.stop(deadline);
         assert_eq!((report.lost_batches, report.lost_messages), (0, 0));
         self.directory
     }

@@ -14,6 +14,8 @@ pub struct Consumer {
     pub announces: u64,
     pub withdraws: u64,
     mode: CurationMode,
+    /// Batches are thrown away before they get here.
+    pub lossy: bool,
     /// Last sequence of each router.
     sequences: BTreeMap<IpAddr, u64>,
 }
@@ -25,6 +27,7 @@ impl Consumer {
             announces: 0,
             withdraws: 0,
             mode,
+            lossy: false,
             sequences: BTreeMap::new(),
         }
     }
@@ -42,7 +45,7 @@ impl Consumer {
     /// With curation, no route is withdrawn that was not there, and none is announced as it was.
     fn update(&mut self, update: &Update) {
         let table = self.tables.entry(update.table.clone()).or_default();
-        let curated = self.mode != CurationMode::Off;
+        let curated = self.mode != CurationMode::Off && !self.lossy;
         match &update.announced {
             Some(attributes) => {
                 self.announces += 1;

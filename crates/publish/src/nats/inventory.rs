@@ -12,6 +12,7 @@ use async_nats::jetstream::stream::Stream;
 use futures_util::StreamExt;
 
 use super::message::HEADER_MESSAGE_ID;
+use crate::spool::FileHead;
 use crate::status::{Reason, Trouble};
 
 /// With more subjects than this the whole base is read: long lists of filters are slow on the server.
@@ -22,8 +23,46 @@ const MOST_FILTERS: usize = 64;
 pub(crate) struct Doubts {
     /// Subjects with messages in doubt.
     pub(crate) subjects: HashSet<Arc<str>>,
-    /// Everything in doubt was stored behind this stream sequence, if at all.
-    pub(crate) floor: u64,
+    /// Everything in doubt was stored behind this, if at all.
+    pub(crate) floor: Floor,
+    /// Instead of those on `subjects`, all ids that begin so are wanted.
+    pub(crate) prefix: Option<String>,
+}
+
+/// From where on the stream is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Floor {
+    /// Behind this stream sequence.
+    Sequence(u64),
+    /// From this time on, in Unix nanoseconds.
+    Time(u64),
+}
+
+/// How far the broker's clock may be behind ours.
+const CLOCKS_APART_NS: u64 = 600_000_000_000;
+
+impl Floor {
+    /// Behind what a former life knew when it began the spool's first file.
+    pub(crate) fn of_former(head: FileHead) -> Self {
+        match head.floor {
+            0 => Self::Time(head.created_ns.saturating_sub(CLOCKS_APART_NS)),
+            sequence => Self::Sequence(sequence),
+        }
+    }
+
+    fn policy(self, last_sequence: u64) -> DeliverPolicy {
+        match self {
+            // A stream that counts lower was made anew.
+            Self::Sequence(sequence) if sequence > last_sequence => DeliverPolicy::All,
+            Self::Sequence(sequence) => DeliverPolicy::ByStartSequence {
+                start_sequence: sequence + 1,
+            },
+            Self::Time(unix_ns) => match async_nats::datetime::from_nanos(i128::from(unix_ns)) {
+                Ok(start_time) => DeliverPolicy::ByStartTime { start_time },
+                Err(_) => DeliverPolicy::All,
+            },
+        }
+    }
 }
 
 /// The ids of the messages on these subjects behind the floor.
@@ -42,13 +81,11 @@ pub(crate) async fn stored_ids(
         )
     };
     let filter_subjects = match doubts.subjects.len() {
-        0..=MOST_FILTERS => doubts.subjects.iter().map(ToString::to_string).collect(),
+        1..=MOST_FILTERS => doubts.subjects.iter().map(ToString::to_string).collect(),
         _ => vec![base],
     };
     let config = pull::OrderedConfig {
-        deliver_policy: DeliverPolicy::ByStartSequence {
-            start_sequence: doubts.floor + 1,
-        },
+        deliver_policy: doubts.floor.policy(stream.cached_info().state.last_sequence),
         filter_subjects,
         headers_only: true,
         ..pull::OrderedConfig::default()
@@ -76,8 +113,12 @@ pub(crate) async fn stored_ids(
             .headers
             .as_ref()
             .and_then(|headers| headers.get(HEADER_MESSAGE_ID));
-        if let Some(id) = id.filter(|_| doubts.subjects.contains(message.subject.as_str())) {
-            ids.insert(id.as_str().to_owned());
+        let is_wanted = |id: &str| match &doubts.prefix {
+            Some(prefix) => id.starts_with(prefix),
+            None => doubts.subjects.contains(message.subject.as_str()),
+        };
+        if let Some(id) = id.map(|id| id.as_str()).filter(|id| is_wanted(id)) {
+            ids.insert(id.to_owned());
         }
     }
     Ok(ids)

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_core::Batch;
 use arancini_core::window::Outgoing;
+use arancini_core::{Batch, BatchKind};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 
@@ -34,9 +34,20 @@ pub const HEADER_EXPECTED_STREAM: &str = "Nats-Expected-Stream";
 /// The headers are counted to `max_payload`; ours fit in this with the longest names.
 pub const HEADER_ALLOWANCE: usize = 1024;
 
+/// One life of a collector, from its start on: batch numbers are unique within it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// The collector's name.
+    pub collector: String,
+    /// When it started, in Unix nanoseconds.
+    pub incarnation: u64,
+}
+
 /// A batch or a part of one, as the window holds it.
 #[derive(Debug, Clone)]
 pub struct Message {
+    /// What the messages are.
+    pub kind: BatchKind,
     /// Full subject.
     pub subject: Arc<str>,
     /// The router this is about.
@@ -59,11 +70,16 @@ pub struct Message {
     pub part: u32,
     /// The batch is complete with this.
     pub is_last: bool,
+    /// The life that made it, if it is not the present one: it came out of the spool.
+    pub life: Option<Arc<Life>>,
+    /// It lies in the spool, there as this part.
+    pub spooled: Option<u32>,
 }
 
 impl From<Batch> for Message {
     fn from(batch: Batch) -> Self {
         Self {
+            kind: batch.kind,
             subject: batch.subject,
             router: batch.router,
             payload: Bytes::from(batch.payload),
@@ -75,6 +91,8 @@ impl From<Batch> for Message {
             number: batch.number,
             part: 0,
             is_last: true,
+            life: None,
+            spooled: None,
         }
     }
 }
@@ -86,6 +104,11 @@ impl Outgoing for Message {
 }
 
 impl Message {
+    /// Whether what lies in the spool of it is done with once this is: a whole that was cut goes with its last part.
+    pub fn ends_spooled(&self) -> bool {
+        self.spooled.is_some_and(|part| part == self.part || self.is_last)
+    }
+
     /// Cuts between Cap'n Proto messages so that each part has at most `most` bytes. A single message larger than
     /// that stays whole, and so does what is compressed or a part already.
     pub fn split(self, most: usize) -> Vec<Self> {
@@ -145,15 +168,23 @@ impl Labels {
         Self {
             collector: collector.to_owned(),
             stream: stream.to_owned(),
-            id_prefix: format!("{collector}-{incarnation}-"),
+            id_prefix: id_prefix(collector, incarnation),
             schema: schema_version.to_string(),
         }
+    }
+
+    /// The collector's name.
+    pub fn collector(&self) -> &str {
+        &self.collector
     }
 
     /// `<collector>-<incarnation>-<worker>-<number>[.<part>]`.
     pub fn message_id(&self, message: &Message) -> String {
         let mut id = String::with_capacity(self.id_prefix.len() + 24);
-        id.push_str(&self.id_prefix);
+        match &message.life {
+            None => id.push_str(&self.id_prefix),
+            Some(life) => id.push_str(&id_prefix(&life.collector, life.incarnation)),
+        }
         // Writing to a String can't fail.
         let _ = write!(id, "{}-{}", message.worker, message.number);
         if message.part > 0 {
@@ -168,7 +199,11 @@ impl Labels {
         headers.insert(HEADER_MESSAGE_ID, self.message_id(message).as_str());
         headers.insert(HEADER_EXPECTED_STREAM, self.stream.as_str());
         headers.insert(HEADER_SCHEMA, self.schema.as_str());
-        headers.insert(HEADER_COLLECTOR, self.collector.as_str());
+        let collector = message
+            .life
+            .as_ref()
+            .map_or(&self.collector, |life| &life.collector);
+        headers.insert(HEADER_COLLECTOR, collector.as_str());
         headers.insert(HEADER_ROUTER, message.router.to_string().as_str());
         headers.insert(HEADER_FIRST_SEQUENCE, message.first_sequence.to_string().as_str());
         headers.insert(HEADER_LAST_SEQUENCE, message.last_sequence.to_string().as_str());
@@ -178,6 +213,10 @@ impl Labels {
         }
         headers
     }
+}
+
+fn id_prefix(collector: &str, incarnation: u64) -> String {
+    format!("{collector}-{incarnation}-")
 }
 
 #[cfg(test)]
@@ -193,6 +232,7 @@ mod tests {
             payload.extend(vec![*words as u8; *words as usize * 8]);
         }
         Message {
+            kind: BatchKind::Updates,
             subject: "arancini.updates.v4_192_0_2_1.64512.1_1".into(),
             router: IpAddr::from([192, 0, 2, 1]),
             payload: payload.into(),
@@ -204,6 +244,8 @@ mod tests {
             number: 77,
             part: 0,
             is_last: true,
+            life: None,
+            spooled: None,
         }
     }
 
@@ -239,6 +281,15 @@ mod tests {
         assert_eq!(
             Labels::new("col-1", 100, "ARANCINI", 1).message_id(&message),
             "col-1-100-3-77.2"
+        );
+        message.life = Some(Arc::new(Life {
+            collector: "col-0".to_owned(),
+            incarnation: 98,
+        }));
+        assert_eq!(
+            labels.message_id(&message),
+            "col-0-98-3-77.2",
+            "the id of its own life"
         );
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A connection lasts until it breaks, a message is refused, or acknowledgements stop. Then the pause, a fresh client,
 //! the question what the stream has, and the rest of the window again in order. Meanwhile batches are taken from the
-//! bridge until the window is full.
+//! bridge until the window is full, and with a spool until that is full too (`spooling`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::connect::{Connection, connect};
 use super::input::Input;
-use super::inventory::{Doubts, Floors, stored_ids};
+use super::inventory::{Doubts, Floor, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
 use super::packer::Packer;
 use super::reply::{Ack, explain_refusal, explained, judge, lost};
@@ -27,7 +27,10 @@ use super::stream;
 use crate::settings::{Compression, NatsSettings, SidecarSettings};
 use crate::sidecar::Hooks;
 use crate::sink::taken;
+use crate::spool::{FileHead, Stage};
 use crate::status::{Reason, SinkStatus, Trouble};
+
+mod spooling;
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -50,6 +53,7 @@ pub(crate) async fn run(
 ) {
     let bridge = bridge.to_async();
     let mut input = Input::new(&bridge);
+    let stage = spooling::start(&settings, &status, &hooks).await;
     let labels = Labels::new(
         &settings.collector,
         settings.incarnation,
@@ -66,6 +70,9 @@ pub(crate) async fn run(
         started: Instant::now(),
         floors: Floors::default(),
         stream_sequence: 0,
+        former: stage.as_ref().and_then(Stage::former),
+        former_stored: HashSet::new(),
+        stage,
         max_payload: ASSUMED_MAX_PAYLOAD - HEADER_ALLOWANCE,
         failures: 0,
     };
@@ -107,6 +114,12 @@ struct Publisher {
     floors: Floors,
     /// The highest stream sequence that was acknowledged to us.
     stream_sequence: u64,
+    /// The spool, where there is one.
+    stage: Option<Stage>,
+    /// The spool begins with batches of a former life, and the stream was not asked for them yet.
+    former: Option<FileHead>,
+    /// Ids of a former life that the stream has.
+    former_stored: HashSet<String>,
     /// Largest payload that the last server took.
     max_payload: usize,
     /// Failures since the last acknowledgement.
@@ -117,7 +130,7 @@ impl Publisher {
     /// Connects, however long it takes. `None` when the bridge is closed and nothing is left to publish.
     async fn connected(&mut self, input: &mut Input<'_>) -> Option<Session> {
         loop {
-            let doubts = self.doubts();
+            let doubts = self.former_doubts().or_else(|| self.doubts());
             let pause = self.pause();
             let settings = self.settings.clone();
             let attempt = async move {
@@ -128,9 +141,10 @@ impl Publisher {
             let outcome = loop {
                 tokio::select! {
                     outcome = &mut attempt => break outcome,
-                    batch = input.next(), if input.open && self.window.has_room() => self.take(batch, input),
+                    batch = input.next(), if input.open && self.has_room() => self.take(batch, input),
+                    () = spooling::heard(&mut self.stage) => self.refill(),
                 }
-                if !input.open && self.window.is_empty() {
+                if !input.open && self.is_done() {
                     return None;
                 }
             };
@@ -177,11 +191,13 @@ impl Publisher {
                     SinkStatus::add(&self.status.published, 1);
                     SinkStatus::add(&self.status.resent, u64::from(resent));
                 }
-                batch = input.next(), if input.open && self.window.has_room() => self.take(batch, input),
+                () = spooling::heard(&mut self.stage) => {}
+                batch = input.next(), if input.open && self.has_room() => self.take(batch, input),
                 _ = tick.tick() => {}
             }
             self.release();
-            if !input.open && self.window.is_empty() {
+            self.refill();
+            if !input.open && self.is_done() {
                 return Ok(());
             }
             match self.window.verdict(self.now_ns()) {
@@ -198,9 +214,9 @@ impl Publisher {
             let Some(taken_batch) = batch else { break };
             taken(&self.status, &taken_batch);
             for message in self.packer.pack(taken_batch, self.max_payload) {
-                self.window.offer(message);
+                self.place(message);
             }
-            batch = if left > 0 && self.window.has_room() {
+            batch = if left > 0 && self.has_room() {
                 input.waiting()
             } else {
                 None
@@ -244,12 +260,15 @@ impl Publisher {
         let mut any = false;
         while let Some((message, latency)) = self.window.take_acknowledged() {
             any = true;
-            SinkStatus::add(&self.status.messages_acknowledged, u64::from(message.messages));
-            SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            self.leave_spool(&message);
             if let Some(latency) = latency {
                 self.status.ack_latency.observe_ns(latency);
             }
-            if message.is_last {
+            SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            if message.life.is_none() {
+                SinkStatus::add(&self.status.messages_acknowledged, u64::from(message.messages));
+            }
+            if message.is_last && message.life.is_none() {
                 SinkStatus::add(&self.status.batches_acknowledged, 1);
                 self.hooks.acked(message.worker, message.number);
             }
@@ -301,6 +320,9 @@ impl Publisher {
             created_unix_ns: session.created_unix_ns,
             sequence: session.stream_sequence,
         });
+        if self.former.take().is_some() {
+            self.former_stored.clone_from(&session.stored);
+        }
         self.max_payload = session.max_payload;
         self.mark_floor();
         let packer = &mut self.packer;
@@ -308,6 +330,7 @@ impl Publisher {
             .cut(|message| packer.fit(message, session.max_payload));
         self.window.reopen(self.now_ns());
         self.release();
+        self.refill();
         info!(
             unacknowledged = self.window.len(),
             max_payload = session.max_payload,
@@ -359,7 +382,8 @@ impl Publisher {
                 .in_doubt()
                 .map(|doubt| Arc::clone(&doubt.item.subject))
                 .collect(),
-            floor: self.floors.floor_of(oldest),
+            floor: Floor::Sequence(self.floors.floor_of(oldest)),
+            prefix: None,
         })
     }
 

@@ -92,6 +92,13 @@ impl Rig {
     }
 
     pub fn compressed(sink: SinkSettings, compression: Compression) -> Self {
+        Self::with(SidecarSettings {
+            compression,
+            ..SidecarSettings::new(sink)
+        })
+    }
+
+    pub fn with(settings: SidecarSettings) -> Self {
         let (bridge, input) = kanal::bounded(16);
         let (acked_sender, acked) = kanal::unbounded();
         let (recycle, recycled) = kanal::unbounded();
@@ -100,10 +107,6 @@ impl Rig {
             acked: Some(Arc::new(move |acked| drop(acked_sender.send(acked)))),
             recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
             ended: None,
-        };
-        let settings = SidecarSettings {
-            compression,
-            ..SidecarSettings::new(sink)
         };
         let sidecar = Sidecar::spawn(settings, input, Arc::clone(&status), hooks).unwrap();
         Self {

@@ -281,7 +281,7 @@ impl World {
             highest = highest.max(self.now.unix_ns);
         }
         self.begin_life(restore, gap, highest);
-        if end.resync_strangers {
+        if end.resync_strangers && self.fault != Some(Fault::Strangers) {
             self.collector.shard.resync_strangers();
         }
         self.hand_over()
@@ -292,7 +292,9 @@ impl World {
         self.collector = Collector::new(life, &self.setup, self.broker.last_sequence());
         let routers = restore.into_routers();
         if gap {
-            self.collector.shard.resync_strangers();
+            if self.fault != Some(Fault::Strangers) {
+                self.collector.shard.resync_strangers();
+            }
             let known = |address| routers.iter().any(|router| router.id == address);
             let of_routers = self.broker.stream.iter().map(|stored| &stored.message);
             for message in of_routers.filter(|message| !known(message.router)) {
@@ -300,7 +302,9 @@ impl World {
                 *since = message.last_sequence.max(*since);
             }
         }
-        self.collector.shard.raise_sequence_floor(highest);
+        if self.fault != Some(Fault::SequenceFloor) {
+            self.collector.shard.raise_sequence_floor(highest);
+        }
         let count = routers.len();
         for router in routers {
             self.collector

@@ -74,3 +74,20 @@ impl SessionContext {
         add_path: FamilySet::EMPTY,
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_set_refuses_what_it_does_not_hold() {
+        let mut set = FamilySet::EMPTY;
+        for safi in 0..FamilySet::CAPACITY as u8 {
+            assert!(set.insert(AfiSafi::new(1, safi)));
+        }
+        assert!(!set.insert(AfiSafi::new(2, 0)));
+        assert!(set.insert(AfiSafi::new(1, 7)), "it is there already");
+        assert!(!set.contains(AfiSafi::new(2, 0)));
+        assert_eq!(set.iter().count(), FamilySet::CAPACITY);
+    }
+}

@@ -531,4 +531,21 @@ mod tests {
             assert_eq!(decode(merged.segments()), expected, "{path:?} {as4_path:?}");
         }
     }
+
+    #[test]
+    fn kinds_have_the_numbers_and_names_of_the_rfcs() {
+        for (code, kind, name) in [
+            (1, AsSet, "AS_SET"),
+            (2, AsSequence, "AS_SEQUENCE"),
+            (3, ConfedSequence, "AS_CONFED_SEQUENCE"),
+            (4, ConfedSet, "AS_CONFED_SET"),
+        ] {
+            assert_eq!(SegmentKind::from_code(code), Some(kind));
+            assert_eq!((kind as u8, kind.name()), (code, name));
+        }
+        assert_eq!(
+            (SegmentKind::from_code(0), SegmentKind::from_code(5)),
+            (None, None)
+        );
+    }
 }

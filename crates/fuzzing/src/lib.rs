@@ -1,0 +1,76 @@
+//! What the fuzzers call: one function a target, from any bytes to a panic where a promise is broken.
+//!
+//! `fuzz/` wraps each in libFuzzer; `tests/short.rs` runs them over [`seeds`] and [`mutation`]s of these, so that the
+//! normal test run exercises them too. Nobody uses this crate otherwise. `docs/fuzzing.md` tells how to run them.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "collector")]
+pub mod configuration;
+pub mod differential;
+pub mod framing_session;
+pub mod nlri;
+pub mod open;
+#[cfg(feature = "collector")]
+pub mod segments;
+pub mod update;
+
+pub mod mutation;
+pub mod seeds;
+
+mod input;
+#[cfg(feature = "collector")]
+mod scratch;
+mod stream;
+
+/// A fuzz target.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, as of its file in `fuzz/fuzz_targets/`.
+    pub name: &'static str,
+    /// Reads an input to its end; panics where a promise is broken.
+    pub run: fn(&[u8]),
+}
+
+/// All targets. A target for snapshots belongs here as soon as there are snapshots.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "framing_session",
+        run: framing_session::run,
+    },
+    Target {
+        name: "update",
+        run: update::run,
+    },
+    Target {
+        name: "open",
+        run: open::run,
+    },
+    Target {
+        name: "nlri",
+        run: nlri::run,
+    },
+    Target {
+        name: "differential_bgpkit",
+        run: differential::run_bgpkit,
+    },
+    Target {
+        name: "differential_netgauze",
+        run: differential::run_netgauze,
+    },
+    #[cfg(feature = "collector")]
+    Target {
+        name: "segments",
+        run: segments::run,
+    },
+    #[cfg(feature = "collector")]
+    Target {
+        name: "configuration",
+        run: configuration::run,
+    },
+];
+
+/// The target of this name.
+#[must_use]
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().copied().find(|target| target.name == name)
+}

@@ -1,0 +1,88 @@
+//! Target `segments`: bytes of a segment file, or of a payload from a broker: framing, mending, decoding.
+
+use arancini_publish::framing::{Frames, FramingError};
+use arancini_publish::sink::segment;
+use arancini_schema::decode::{DecodeErrorKind, Messages};
+use arancini_schema::json::{MessageKind, write_message};
+
+use crate::scratch::Scratch;
+
+const KINDS: [MessageKind; 5] = [
+    MessageKind::Update,
+    MessageKind::Peer,
+    MessageKind::Router,
+    MessageKind::Statistics,
+    MessageKind::Malformed,
+];
+
+/// Reads the bytes as a payload, and mends the file that holds them.
+pub fn run(input: &[u8]) {
+    let kept = frames(input);
+    messages(input, kept);
+    mend(input, kept);
+}
+
+/// Walks the frames; returns where the last whole one ends.
+fn frames(input: &[u8]) -> usize {
+    let mut frames = Frames::new(input);
+    let mut end = 0;
+    while let Some(frame) = frames.next() {
+        match frame {
+            Ok(frame) => {
+                assert_eq!(&input[end..][..frame.len()], frame);
+                assert!(frame.len() > 8, "a root pointer at least");
+                end += frame.len();
+                assert_eq!(frames.position(), end);
+            }
+            Err(FramingError::Torn { at } | FramingError::Foreign { at, .. }) => {
+                assert_eq!((at as usize, frames.position()), (end, end));
+                return end;
+            }
+        }
+    }
+    assert_eq!(end, input.len());
+    end
+}
+
+/// The consumer's reader takes whatever the framing keeps, and never panics over what is inside.
+fn messages(input: &[u8], kept: usize) {
+    let mut out = Vec::new();
+    let mut messages = Messages::new(input);
+    let mut end = 0;
+    while let Some(message) = messages.next() {
+        match message {
+            Ok(message) => {
+                assert_eq!(message.offset(), end);
+                end += message.bytes().len();
+                assert_eq!(messages.offset(), end);
+                for kind in KINDS {
+                    out.clear();
+                    if write_message(kind, &message, &mut out).is_ok() {
+                        assert!(out.starts_with(b"{") && out.ends_with(b"}\n"));
+                        assert!(std::str::from_utf8(&out).is_ok());
+                    }
+                }
+            }
+            Err(error) => {
+                assert_eq!(error.offset, end);
+                assert!(!error.to_string().is_empty());
+                if let DecodeErrorKind::Truncated { needed, available } = error.kind {
+                    assert!(needed > available as u64);
+                    assert!(end >= kept, "whole by its framing, but cut off by its reader");
+                }
+            }
+        }
+    }
+}
+
+/// What stays of the file is the whole messages at its start; to mend it again changes nothing.
+fn mend(input: &[u8], kept: usize) {
+    let file = Scratch::new("segment", input);
+    let torn = segment::mend(file.path()).expect("the file is there");
+    match torn {
+        Some(torn) => assert_eq!((torn.kept, torn.cut), (kept as u64, (input.len() - kept) as u64)),
+        None => assert_eq!(kept, input.len()),
+    }
+    assert_eq!(file.content(), input[..kept]);
+    assert_eq!(segment::mend(file.path()).expect("the file is there"), None);
+}

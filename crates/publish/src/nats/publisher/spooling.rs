@@ -1,0 +1,147 @@
+//! The spool's part in publishing: what goes by it, what goes through it, and what a former life left in it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Doubts, Floor, Publisher};
+use crate::nats::message::{Life, Message};
+use crate::settings::{OnFull, SidecarSettings};
+use crate::sidecar::Hooks;
+use crate::spool::Stage;
+use crate::status::{Reason, SinkStatus, Trouble};
+
+/// Starts the spool, where one is wanted, however long that takes.
+pub(super) async fn start(
+    settings: &SidecarSettings,
+    status: &Arc<SinkStatus>,
+    hooks: &Hooks,
+) -> Option<Stage> {
+    if settings.on_full != OnFull::Spool {
+        return None;
+    }
+    loop {
+        let own = Life {
+            collector: settings.collector.clone(),
+            incarnation: settings.incarnation,
+        };
+        let spool = settings.spool.clone();
+        match Stage::start(spool, own, Arc::clone(status), hooks.clone()).await {
+            Ok(stage) => return Some(stage),
+            Err(error) => status.set_trouble(
+                super::SINK,
+                Trouble::new(
+                    Reason::Io,
+                    format!("the spool's thread can't be started: {error}"),
+                    "check the limit on threads",
+                ),
+            ),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Hears what the spool has to say, if there is one. Can be cancelled.
+pub(super) async fn heard(stage: &mut Option<Stage>) {
+    match stage {
+        Some(stage) => stage.heard().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Publisher {
+    /// Whether another batch may be taken from the bridge.
+    pub(super) fn has_room(&self) -> bool {
+        match &self.stage {
+            Some(stage) if stage.is_empty() && self.window.has_room() => true,
+            Some(stage) => stage.has_room(),
+            None => self.window.has_room(),
+        }
+    }
+
+    /// Whether nothing is left to publish.
+    pub(super) fn is_done(&self) -> bool {
+        self.window.is_empty() && self.stage.as_ref().is_none_or(Stage::is_empty)
+    }
+
+    /// Puts a message into the window, or behind what waits in the spool already.
+    pub(super) fn place(&mut self, message: Message) {
+        match &mut self.stage {
+            Some(stage) if !stage.is_empty() || !self.window.has_room() => {
+                stage.append(message, self.stream_sequence);
+            }
+            _ => self.window.offer(message),
+        }
+    }
+
+    /// Moves what was spooled into the window, as far as it has room. What a former life left waits until the stream was
+    /// asked what it has of it.
+    pub(super) fn refill(&mut self) {
+        let Some(stage) = &mut self.stage else { return };
+        if self.former.is_some() {
+            return;
+        }
+        let mut any = false;
+        while self.window.has_room()
+            && let Some(message) = stage.next()
+        {
+            any = true;
+            if message.life.is_none() && !self.former_stored.is_empty() {
+                self.former_stored = HashSet::new();
+            }
+            for message in self.packer.fit(message, self.max_payload) {
+                let is_stored =
+                    message.life.is_some() && self.former_stored.contains(&self.labels.message_id(&message));
+                if is_stored {
+                    self.window.offer_stored(message);
+                } else {
+                    self.window.offer(message);
+                }
+            }
+        }
+        if self.window.has_room() {
+            stage.read_on();
+        }
+        if any {
+            self.release();
+            self.show_window();
+        }
+    }
+
+    /// This message is durable in the stream: the spool need not keep it.
+    pub(super) fn leave_spool(&mut self, message: &Message) {
+        if message.spooled.is_none() {
+            return;
+        }
+        if message.life.is_none() {
+            SinkStatus::subtract(&self.status.spool_own_batches, u64::from(message.is_last));
+            SinkStatus::subtract(&self.status.spool_own_messages, u64::from(message.messages));
+        }
+        if let Some(stage) = self.stage.as_mut().filter(|_| message.ends_spooled()) {
+            stage.release(1);
+        }
+    }
+
+    /// What the stream has to be asked for a former life: only what it has published since it began the first file that it
+    /// left, which is not more than that file and a window.
+    pub(super) fn former_doubts(&self) -> Option<Doubts> {
+        Some(Doubts {
+            subjects: HashSet::new(),
+            floor: Floor::of_former(self.former?),
+            prefix: Some(format!("{}-", self.labels.collector())),
+        })
+    }
+}
+
+/// However publishing ends, in time, at the deadline or with the handle dropped: what is not acknowledged waits in the
+/// spool for the next life, in order.
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let Some(mut stage) = self.stage.take() else {
+            return;
+        };
+        let oldest = self.window.in_doubt().map(|doubt| doubt.first_sent_ns).min();
+        let floor = oldest.map_or(self.stream_sequence, |oldest| self.floors.floor_of(oldest));
+        stage.park(self.window.iter().cloned().collect(), floor);
+    }
+}

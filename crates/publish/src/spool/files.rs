@@ -1,0 +1,397 @@
+//! The spool as a queue in files: appended at one end, read at the other, removed file by file once released.
+//!
+//! ```text
+//!   read and released   read, not released      unread                appended next
+//!   ──── gone ────────▶ [ 7.spool ][ 8.spool ][ 9.spool ]…[ 12.spool ]◀───────────
+//! ```
+//!
+//! Synchronous and single-threaded; `keeper` runs it. A write goes to a fixed place, so that trying again after an error
+//! can't double anything. Nothing here panics on what a file holds.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tracing::{error, warn};
+
+use super::record::{FILE_HEAD, FileHead, encode};
+use super::segment::{Reader, Unreadable, list, path_of, scan, set_aside, sync_directory};
+use crate::nats::message::{Life, Message};
+
+/// A file is closed at this size, or at an eighth of what the spool may hold.
+const FILE_BYTES: u64 = 64 << 20;
+
+/// One file.
+#[derive(Debug)]
+struct Segment {
+    number: u64,
+    head: FileHead,
+    /// Where its last record ends.
+    end: u64,
+    records: u64,
+    read: u64,
+    released: u64,
+}
+
+/// What the next message is, if one could be read.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A message.
+    Message(Message),
+    /// So many are lost: the file can't be read on.
+    Lost(u64),
+    /// All was read.
+    Nothing,
+}
+
+/// The queue.
+pub(crate) struct Spool {
+    directory: PathBuf,
+    own: Life,
+    file_bytes: u64,
+    segments: VecDeque<Segment>,
+    /// The file that is read, an index into `segments`, and its reader once it is begun.
+    reading: usize,
+    reader: Option<Reader>,
+    /// The last file, if it is written to.
+    writer: Option<File>,
+    /// Something was written or made since the last [`Spool::sync`].
+    dirty: bool,
+    made: bool,
+    buffer: Vec<u8>,
+    /// Records cut off at the start, at least.
+    cut: u64,
+    _lock: File,
+}
+
+impl Spool {
+    /// Takes over the directory, made when missing, with what is in it.
+    pub(crate) fn open(directory: &Path, max_bytes: u64, own: Life) -> io::Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let lock = lock(directory)?;
+        let mut spool = Self {
+            directory: directory.to_owned(),
+            own,
+            file_bytes: FILE_BYTES.min(max_bytes / 8).max(1),
+            segments: VecDeque::new(),
+            reading: 0,
+            reader: None,
+            writer: None,
+            dirty: false,
+            made: false,
+            buffer: Vec::new(),
+            cut: 0,
+            _lock: lock,
+        };
+        let numbers = list(directory)?;
+        let last = numbers.last().copied();
+        for number in numbers {
+            let path = path_of(directory, number);
+            // Only the last can have an end that never got to the disk; the others are looked at when they are read.
+            let found = scan(&path, Some(number) == last)?;
+            if found.unreadable > 0 {
+                spool.cut += 1;
+                let aside = set_aside(&path, found.end)?;
+                warn!(
+                    file = %path.display(), at = found.end, bytes = found.unreadable, aside = %aside.display(),
+                    "the spool's file is torn or damaged here, as a crash leaves it: cut; what was behind is set aside, \
+                     and what can't be read of it is lost"
+                );
+            }
+            if found.records == 0 {
+                std::fs::remove_file(&path)?;
+                continue;
+            }
+            spool.segments.push_back(Segment {
+                number,
+                head: found.head,
+                end: found.end,
+                records: found.records,
+                read: 0,
+                released: 0,
+            });
+        }
+        Ok(spool)
+    }
+
+    /// What the first file says: everything here was published behind that, if at all.
+    pub(crate) fn head(&self) -> Option<FileHead> {
+        self.segments.front().map(|segment| segment.head)
+    }
+
+    /// Places where something had to be cut off at the start.
+    pub(crate) fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.end).sum()
+    }
+
+    /// Messages appended and not released.
+    pub(crate) fn held(&self) -> u64 {
+        self.segments
+            .iter()
+            .map(|segment| segment.records - segment.released)
+            .sum()
+    }
+
+    /// Messages appended and not read.
+    #[cfg(test)]
+    pub(crate) fn unread(&self) -> u64 {
+        self.unread_of(self.segments.len())
+    }
+
+    /// Whether [`Spool::sync`] has something to do.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Appends a message, which was published behind the stream sequence `floor`, if at all.
+    pub(crate) fn append(&mut self, message: &Message, floor: u64) -> io::Result<()> {
+        let full = |segment: &Segment| segment.records > 0 && segment.end >= self.file_bytes;
+        if self.segments.back().is_some_and(full) {
+            self.sync()?;
+            self.writer = None;
+        }
+        if self.writer.is_none() {
+            self.begin(floor)?;
+        }
+        let (Some(file), Some(segment)) = (&self.writer, self.segments.back_mut()) else {
+            return Err(io::Error::other("no file to write to"));
+        };
+        self.buffer.clear();
+        encode(message, &self.own, segment.end, &mut self.buffer);
+        file.write_all_at(&self.buffer, segment.end)?;
+        segment.end += self.buffer.len() as u64;
+        segment.records += 1;
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn begin(&mut self, floor: u64) -> io::Result<()> {
+        let number = self.segments.back().map_or(0, |segment| segment.number + 1);
+        // Never a number twice, so that what was set aside keeps its name.
+        let number = number.max(unix_ns());
+        let path = path_of(&self.directory, number);
+        let head = FileHead {
+            floor,
+            created_ns: unix_ns(),
+        };
+        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        if let Err(error) = file.write_all_at(&head.encode(), 0) {
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        self.writer = Some(file);
+        self.made = true;
+        self.segments.push_back(Segment {
+            number,
+            head,
+            end: FILE_HEAD as u64,
+            records: 0,
+            read: 0,
+            released: 0,
+        });
+        Ok(())
+    }
+
+    /// Makes durable what was appended.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if let Some(file) = self.writer.as_ref().filter(|_| self.dirty) {
+            file.sync_data()?;
+        }
+        if self.made {
+            sync_directory(&self.directory)?;
+        }
+        (self.dirty, self.made) = (false, false);
+        Ok(())
+    }
+
+    /// The next message that was not read. An error is one of the disk's: it can be tried again.
+    pub(crate) fn next(&mut self) -> io::Result<Next> {
+        loop {
+            let Some(segment) = self.segments.get_mut(self.reading) else {
+                return Ok(Next::Nothing);
+            };
+            if segment.read == segment.records {
+                if self.reading + 1 >= self.segments.len() {
+                    return Ok(Next::Nothing);
+                }
+                self.reading += 1;
+                self.reader = None;
+                continue;
+            }
+            let path = path_of(&self.directory, segment.number);
+            let read = match &mut self.reader {
+                Some(reader) => reader.next(segment.end),
+                None => {
+                    Reader::open(&path).and_then(|(reader, _)| self.reader.insert(reader).next(segment.end))
+                }
+            };
+            let at = match read {
+                Ok(Some(mut message)) => {
+                    segment.read += 1;
+                    if message.life.as_deref() == Some(&self.own) {
+                        message.life = None;
+                    }
+                    return Ok(Next::Message(message));
+                }
+                // It was counted, so it was there.
+                Ok(None) => segment.end,
+                Err(Unreadable::Torn { at } | Unreadable::Damaged { at }) => at,
+                Err(Unreadable::Io(error)) => return Err(error),
+            };
+            return Ok(Next::Lost(self.give_up(at)));
+        }
+    }
+
+    /// The file that is read can't be read on from here: the rest of it is set aside. Returns how many are lost.
+    fn give_up(&mut self, at: u64) -> u64 {
+        let Some(segment) = self.segments.get_mut(self.reading) else {
+            return 0;
+        };
+        let lost = segment.records - segment.read;
+        let path = path_of(&self.directory, segment.number);
+        let aside = set_aside(&path, at);
+        error!(
+            file = %path.display(), at, lost, aside = ?aside,
+            "the spool's file is damaged here: the rest of it is set aside and not published"
+        );
+        segment.records = segment.read;
+        segment.end = at;
+        if self.reading + 1 == self.segments.len() {
+            // What is appended from now on must not lie behind the damage.
+            self.writer = None;
+        }
+        self.remove_released();
+        lost
+    }
+
+    /// So many messages are done with, in the order in which they were read.
+    pub(crate) fn release(&mut self, mut messages: u64) {
+        for segment in &mut self.segments {
+            let here = messages.min(segment.read - segment.released);
+            segment.released += here;
+            messages -= here;
+        }
+        self.remove_released();
+    }
+
+    fn remove_released(&mut self) {
+        while let Some(first) = self
+            .segments
+            .front()
+            .filter(|first| first.released == first.records)
+        {
+            let path = path_of(&self.directory, first.number);
+            if let Err(error) = std::fs::remove_file(&path) {
+                warn!(file = %path.display(), %error, "a file of the spool that is done with can't be removed");
+            }
+            self.segments.pop_front();
+            match self.reading {
+                0 => self.reader = None,
+                _ => self.reading -= 1,
+            }
+            if self.segments.is_empty() {
+                (self.writer, self.dirty) = (None, false);
+            }
+        }
+    }
+
+    /// Puts these messages, which were taken from here or come before everything that is unread, into a file in front of
+    /// that; what they were read from goes. For the end of a life.
+    pub(crate) fn park(&mut self, mut front: Vec<Message>, floor: u64) -> io::Result<()> {
+        let head = FileHead {
+            floor,
+            // Where the floor is not known: nothing of this life was published before it began.
+            created_ns: self.own.incarnation,
+        };
+        let begun = self
+            .segments
+            .iter()
+            .take_while(|segment| segment.read > 0)
+            .count();
+        while self.unread_of(begun) > 0 {
+            match self.next()? {
+                Next::Message(message) => front.push(message),
+                Next::Lost(_) => {}
+                Next::Nothing => break,
+            }
+        }
+        // Giving up on a file may have removed some.
+        let begun = self
+            .segments
+            .iter()
+            .take_while(|segment| segment.read > 0)
+            .count();
+        let replaced: Vec<_> = self.segments.drain(..begun).collect();
+        let head = replaced.iter().fold(head, |head, segment| FileHead {
+            floor: head.floor.min(segment.head.floor),
+            created_ns: head.created_ns.min(segment.head.created_ns),
+        });
+        if self.segments.is_empty() {
+            self.writer = None;
+        }
+        let first = replaced.first().or(self.segments.front());
+        let number = first.map_or_else(unix_ns, |segment| segment.number.saturating_sub(1));
+        let path = path_of(&self.directory, number);
+        let unfinished = path.with_extension("unfinished");
+        let file = File::create(&unfinished)?;
+        let mut end = FILE_HEAD as u64;
+        file.write_all_at(&head.encode(), 0)?;
+        for message in &front {
+            self.buffer.clear();
+            encode(message, &self.own, end, &mut self.buffer);
+            file.write_all_at(&self.buffer, end)?;
+            end += self.buffer.len() as u64;
+        }
+        file.sync_all()?;
+        std::fs::rename(&unfinished, &path)?;
+        sync_directory(&self.directory)?;
+        for segment in replaced {
+            std::fs::remove_file(path_of(&self.directory, segment.number))?;
+        }
+        (self.reading, self.reader) = (0, None);
+        self.segments.push_front(Segment {
+            number,
+            head,
+            end,
+            records: front.len() as u64,
+            read: 0,
+            released: 0,
+        });
+        Ok(())
+    }
+
+    /// Messages that are unread in the first so many files.
+    fn unread_of(&self, files: usize) -> u64 {
+        let files = self.segments.iter().take(files);
+        files.map(|segment| segment.records - segment.read).sum()
+    }
+}
+
+fn lock(directory: &Path) -> io::Result<File> {
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join("LOCK"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another collector holds its lock",
+        )),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn unix_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,271 @@
+//! The thread that waits for the disk, so that the publisher's loop never does.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{error, info, warn};
+
+use super::SpoolSettings;
+use super::files::{Next, Spool};
+use super::record::FileHead;
+use crate::nats::message::{Life, Message};
+use crate::settings::Compression;
+use crate::sidecar::Hooks;
+use crate::status::{Reason, SinkStatus, Trouble};
+
+/// What a crash of the machine may cost, at most, of what is in the spool.
+const SYNC_EVERY: Duration = Duration::from_millis(200);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Handed back in one go.
+const READ_BYTES: usize = 1 << 20;
+const READ_MESSAGES: usize = 64;
+
+/// What the thread is asked for.
+pub(super) enum Ask {
+    /// Keep this message, which was published behind that stream sequence, if at all.
+    Append(Message, u64),
+    /// Give some of the oldest back.
+    Read,
+    /// So many of those that were given back are done with.
+    Release(u64),
+    /// The end of this life: keep these, which come before everything that was not given back.
+    Park(Vec<Message>, u64),
+}
+
+/// What it says.
+pub(super) enum Answer {
+    /// The spool is there, with so many messages, and this is the head of its first file.
+    Opened(u64, Option<FileHead>),
+    /// A message of so many payload bytes is no longer held in memory for writing.
+    Written(usize),
+    /// The oldest, and how many more are lost.
+    Read(Vec<Message>, u64),
+    /// There may be room again.
+    Released,
+}
+
+pub(super) struct Keeper {
+    pub(super) settings: SpoolSettings,
+    pub(super) own: Life,
+    pub(super) asks: Receiver<Ask>,
+    pub(super) answers: UnboundedSender<Answer>,
+    pub(super) status: Arc<SinkStatus>,
+    pub(super) hooks: Hooks,
+}
+
+impl Keeper {
+    /// The thread's life.
+    pub(super) fn run(self) {
+        let Some(spool) = self.open() else { return };
+        let mut work = Work {
+            spool,
+            unwritten: VecDeque::new(),
+            synced: Instant::now(),
+            failing: false,
+            keeper: self,
+        };
+        work.show();
+        let held = work.spool.held();
+        if held > 0 {
+            info!(
+                batches = held,
+                bytes = work.spool.bytes(),
+                "the spool has batches of a former life: they are published first"
+            );
+        }
+        work.answer(Answer::Opened(held, work.spool.head()));
+        work.run();
+    }
+
+    /// Waits for the directory; `None` if the end comes first.
+    fn open(&self) -> Option<Spool> {
+        loop {
+            match Spool::open(&self.settings.directory, self.settings.max_bytes, self.own.clone()) {
+                Ok(spool) => {
+                    SinkStatus::add(&self.status.spool_damaged, spool.cut());
+                    return Some(spool);
+                }
+                Err(error) => self.status.set_trouble(
+                    "nats",
+                    Trouble::new(
+                        Reason::Io,
+                        format!("the spool in {} can't be opened: {error}", self.settings.directory.display()),
+                        "see that publish.spool_dir is a directory that this user may write, and that no other collector uses it",
+                    ),
+                ),
+            }
+            match self.asks.recv_timeout(RETRY_PAUSE) {
+                Ok(_) | Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+struct Work {
+    keeper: Keeper,
+    spool: Spool,
+    /// The disk did not take these yet; they come after everything in the files.
+    unwritten: VecDeque<(Message, u64)>,
+    synced: Instant,
+    /// The disk's failure was told.
+    failing: bool,
+}
+
+impl Work {
+    fn run(&mut self) {
+        loop {
+            let wait = if !self.unwritten.is_empty() {
+                RETRY_PAUSE
+            } else if self.spool.is_dirty() {
+                SYNC_EVERY.saturating_sub(self.synced.elapsed())
+            } else {
+                Duration::MAX
+            };
+            match self.keeper.asks.recv_timeout(wait) {
+                Ok(Ask::Append(message, floor)) => {
+                    self.unwritten.push_back((message, floor));
+                    if self.unwritten.len() == 1 || !self.failing {
+                        self.write();
+                    }
+                }
+                Ok(Ask::Read) => self.read(),
+                Ok(Ask::Release(messages)) => {
+                    self.spool.release(messages);
+                    self.answer(Answer::Released);
+                }
+                Ok(Ask::Park(front, floor)) => return self.park(front, floor),
+                Err(RecvTimeoutError::Timeout) => self.write(),
+                Err(RecvTimeoutError::Disconnected) => return self.park(Vec::new(), 0),
+            }
+            if self.spool.is_dirty() && self.synced.elapsed() >= SYNC_EVERY {
+                let synced = self.spool.sync();
+                self.told(synced);
+                self.synced = Instant::now();
+            }
+            self.show();
+        }
+    }
+
+    /// Writes what waits, as far as the disk takes it.
+    fn write(&mut self) {
+        while let Some((message, floor)) = self.unwritten.front() {
+            let written = self.spool.append(message, *floor);
+            if !self.told(written) {
+                return;
+            }
+            let Some((message, _)) = self.unwritten.pop_front() else {
+                return;
+            };
+            self.count(&message);
+            self.answer(Answer::Written(message.payload.len()));
+            if message.compression == Compression::None && message.payload.is_unique() {
+                self.keeper.hooks.recycle(Vec::from(message.payload));
+            }
+        }
+    }
+
+    /// A message is kept by the spool now.
+    fn count(&self, message: &Message) {
+        let status = &self.keeper.status;
+        SinkStatus::add(&status.spooled, 1);
+        if message.life.is_none() {
+            SinkStatus::add(&status.spool_own_batches, u64::from(message.is_last));
+            SinkStatus::add(&status.spool_own_messages, u64::from(message.messages));
+        }
+    }
+
+    fn read(&mut self) {
+        let mut messages = Vec::new();
+        let (mut bytes, mut lost) = (0, 0);
+        while bytes < READ_BYTES && messages.len() < READ_MESSAGES {
+            match self.spool.next() {
+                Ok(Next::Message(message)) => {
+                    bytes += message.payload.len();
+                    messages.push(message);
+                }
+                Ok(Next::Lost(count)) => lost += count,
+                Ok(Next::Nothing) => {
+                    // What the disk does not take can still be published.
+                    let Some((message, _)) = self.unwritten.pop_front() else {
+                        break;
+                    };
+                    bytes += message.payload.len();
+                    self.answer(Answer::Written(message.payload.len()));
+                    messages.push(message);
+                }
+                Err(error) => {
+                    self.told(Err(error));
+                    std::thread::sleep(RETRY_PAUSE);
+                    break;
+                }
+            }
+        }
+        SinkStatus::add(&self.keeper.status.spool_damaged, lost);
+        self.answer(Answer::Read(messages, lost));
+    }
+
+    fn park(&mut self, front: Vec<Message>, floor: u64) {
+        let new: Vec<_> = front
+            .iter()
+            .filter(|message| message.spooled.is_none())
+            .cloned()
+            .collect();
+        let mut parked = Ok(());
+        // What is in the files already stays there.
+        if !new.is_empty() {
+            parked = self.spool.park(front, floor);
+            if parked.is_ok() {
+                new.iter().for_each(|message| self.count(message));
+            }
+        }
+        self.write();
+        let outcome = parked.and_then(|()| self.spool.sync());
+        self.show();
+        if let Err(error) = outcome {
+            error!(%error, "the spool can't keep what was not acknowledged: it is lost");
+        }
+        let held = self.spool.held();
+        if held > 0 {
+            info!(
+                batches = held,
+                bytes = self.spool.bytes(),
+                "batches wait in the spool for the next start"
+            );
+        }
+    }
+
+    /// Says what the disk does, once; whether it did what it should.
+    fn told(&mut self, outcome: std::io::Result<()>) -> bool {
+        match outcome {
+            Ok(()) => {
+                if std::mem::take(&mut self.failing) {
+                    info!("the spool's disk works again");
+                }
+                true
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    warn!(%error, directory = %self.keeper.settings.directory.display(), "the spool's disk fails: batches wait in memory, and then the routers; retrying");
+                }
+                false
+            }
+        }
+    }
+
+    fn answer(&self, answer: Answer) {
+        self.show();
+        // Nobody listens any more at the end of a life.
+        let _ = self.keeper.answers.send(answer);
+    }
+
+    fn show(&self) {
+        let status = &self.keeper.status;
+        status.spool_bytes.store(self.spool.bytes(), Relaxed);
+        status.spool_batches.store(self.spool.held(), Relaxed);
+    }
+}
