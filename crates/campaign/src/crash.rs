@@ -204,7 +204,12 @@ impl Rig {
         }
         self.revive()?;
         let at = since.elapsed();
-        inflict(step.fault, &mut self.collector, self.broker.as_mut(), random)?;
+        if let Err(error) = inflict(step.fault, &mut self.collector, self.broker.as_mut(), random) {
+            let failure = format!("{}: {error}: {}", step.fault.name(), tail(&self.collector.log()));
+            self.outcome.failures.push(failure);
+            self.collector.kill()?;
+            self.collector.up()?;
+        }
         *self.outcome.faults.entry(step.fault).or_default() += 1;
         self.outcome.load_seconds += since.elapsed().as_secs_f64();
         let changes: u64 = self.clients.iter().map(Client::changes).sum();

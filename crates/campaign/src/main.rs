@@ -150,7 +150,18 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
             .clone()
             .unwrap_or_else(|| temporary.path().to_owned()),
     };
-    let outcome = campaign.run(&mut |line| println!("{line}"))?;
+    let outcome = match campaign.run(&mut |line| println!("{line}")) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let folder = temporary.keep();
+            println!(
+                "seed {} ended early; everything is in {}",
+                campaign.seed,
+                folder.display()
+            );
+            return Err(error);
+        }
+    };
     for (kind, examples) in &outcome.examples {
         for example in examples {
             println!("  {kind}: {example}");

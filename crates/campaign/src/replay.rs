@@ -313,3 +313,108 @@ impl Replay {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::router_address;
+
+    const ROUTER: IpAddr = router_address(1);
+
+    fn said(number: u32, version: Option<u32>) -> Said {
+        Said {
+            table: TableKey::of(TABLES[0]),
+            name: TABLES[0].name(number),
+            route: version.map(|version| Route {
+                fingerprint: u64::from(version),
+                version,
+            }),
+        }
+    }
+
+    /// Replays updates of one subject.
+    fn replayed(updates: &[(u64, Said)]) -> Replay {
+        let mut replay = Replay::new([ROUTER], 10);
+        for (sequence, said) in updates {
+            let subject = SubjectKey {
+                router: ROUTER,
+                kind: 0,
+                asn: 1,
+                family: (1, 1),
+            };
+            replay.message(subject, *sequence);
+            replay.update(ROUTER, *sequence, said);
+        }
+        replay
+    }
+
+    #[test]
+    fn what_is_right_breaks_nothing() {
+        let replay = replayed(&[
+            (1, said(3, Some(1))),
+            (2, said(3, Some(2))),
+            (4, said(3, None)),
+            (9, said(3, Some(2))),
+        ]);
+        assert_eq!(replay.broken, Broken::default());
+        assert_eq!(replay.held(ROUTER, 0, 3), 2);
+    }
+
+    #[test]
+    fn each_broken_promise_is_counted_as_what_it_is() {
+        let broken = |updates: &[(u64, Said)]| replayed(updates).broken;
+        let none = Broken::default();
+        let twice = broken(&[(1, said(3, Some(1))), (1, said(4, Some(1)))]);
+        assert_eq!(
+            twice,
+            Broken {
+                same_sequence: 1,
+                ..none
+            }
+        );
+        let late = broken(&[(2, said(3, Some(1))), (1, said(4, Some(1)))]);
+        assert_eq!(
+            late,
+            Broken {
+                out_of_order: 1,
+                ..none
+            }
+        );
+        let again = broken(&[(1, said(3, Some(1))), (2, said(3, Some(1)))]);
+        assert_eq!(
+            again,
+            Broken {
+                announced_as_held: 1,
+                ..none
+            }
+        );
+        assert_eq!(
+            broken(&[(1, said(3, None))]),
+            Broken {
+                withdrawn_unheld: 1,
+                ..none
+            }
+        );
+        assert_eq!(broken(&[(1, said(10, Some(1)))]), Broken { foreign: 1, ..none });
+        assert_eq!(
+            broken(&[(1, said(3, Some(Route::DAMAGED)))]),
+            Broken { foreign: 1, ..none }
+        );
+    }
+
+    #[test]
+    fn a_resync_may_announce_again_and_takes_what_it_leaves_out() {
+        let scope = Scope {
+            peer: None,
+            family: None,
+        };
+        let mut replay = replayed(&[(1, said(3, Some(1))), (2, said(4, Some(1)))]);
+        replay.resync_begins(ROUTER, scope);
+        replay.update(ROUTER, 3, &said(3, Some(1)));
+        replay.resync_ends(ROUTER, scope);
+        assert_eq!(replay.broken, Broken::default());
+        assert_eq!((replay.held(ROUTER, 0, 3), replay.held(ROUTER, 0, 4)), (1, 0));
+        replay.update(ROUTER, 4, &said(3, Some(1)));
+        assert_eq!(replay.broken.announced_as_held, 1, "the resync is over");
+    }
+}
