@@ -328,13 +328,21 @@ fn known_table(
     mode: CurationMode,
 ) -> &mut PeerTable {
     let peer = &mut router.peers[peer];
+    let bgp_id = peer.identity.bgp_id;
     let found = peer
         .tables
         .iter()
         .position(|table| table.view == view && table.family == family && table.asn == asn);
     let index = found.unwrap_or_else(|| {
         // Whether path identifiers are negotiated says the next Peer Up.
-        peer.add_table(PeerTable::new(view, family, asn, SubjectId::NONE, false, mode))
+        peer.add_table(PeerTable::new(
+            view,
+            family,
+            (asn, bgp_id),
+            SubjectId::NONE,
+            false,
+            mode,
+        ))
     });
     &mut peer.tables[index]
 }
