@@ -12,6 +12,7 @@ pub mod nlri;
 pub mod open;
 #[cfg(feature = "collector")]
 pub mod segments;
+pub mod snapshot;
 pub mod update;
 
 pub mod mutation;
@@ -31,7 +32,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-/// All targets. A target for snapshots belongs here as soon as there are snapshots.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     Target {
         name: "framing_session",
@@ -48,6 +49,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "nlri",
         run: nlri::run,
+    },
+    Target {
+        name: "snapshot",
+        run: snapshot::run,
     },
     Target {
         name: "differential_bgpkit",

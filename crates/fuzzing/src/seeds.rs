@@ -1,8 +1,11 @@
 //! Seeds: pieces of recorded streams and of generated ones, each with the few octets behind it that a target wants.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arancini_core::{Counters, Now, Settings, Shard};
 use arancini_generate::{
     AddPathMode, Open, Peer, PeerDown, end_of_rib, initiation, peer_down, peer_up, route_monitoring,
 };
@@ -12,6 +15,7 @@ use arancini_wire::bmp::{Message, frame_length};
 use arancini_wire::iana::AfiSafi;
 
 use crate::framing_session::SETTINGS_OCTETS;
+use crate::snapshot::{FILE, blocks_of, snapshot_of};
 use crate::update::FAMILIES;
 
 /// Longest seed: what is longer is rarely mutated to anything new.
@@ -78,6 +82,7 @@ pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
     match target {
         "framing_session" => framing_session(streams, &mut seeds),
         "segments" => segments(streams, &mut seeds),
+        "snapshot" => snapshots(streams, &mut seeds),
         #[cfg(feature = "collector")]
         "configuration" => configuration(&mut seeds),
         _ => messages(target, streams, &mut seeds),
@@ -85,6 +90,26 @@ pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
     seeds.retain(|seed: &Vec<u8>| seed.len() <= MAX_OCTETS);
     let every = seeds.len().div_ceil(MOST).max(1);
     seeds.into_iter().step_by(every).collect()
+}
+
+/// Snapshots of what the beginnings of the streams come to, as files and as blocks.
+fn snapshots(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
+    let generated = ("generated".to_owned(), generated());
+    for (_, stream) in streams.iter().chain([&generated]) {
+        let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
+        let session = shard.open_session(IpAddr::from([192, 0, 2, 1]), 1, Now::default());
+        for (number, frame) in frames(stream).into_iter().take(60).enumerate() {
+            if shard.receive(session, frame, Now::default()).is_err() {
+                break;
+            }
+            while shard.pop_batch().is_some() {}
+            if number % 6 == 5 {
+                let bytes = snapshot_of(&mut shard);
+                seeds.insert(blocks_of(&bytes));
+                seeds.insert([&[FILE][..], &bytes].concat());
+            }
+        }
+    }
 }
 
 fn with(body: &[u8], settings: &[u8]) -> Vec<u8> {

@@ -63,6 +63,7 @@ short_runs! {
     update
     open
     nlri
+    snapshot
     differential_bgpkit
     differential_netgauze
     #[cfg(feature = "collector")]
