@@ -23,6 +23,8 @@ fn configure(config: &mut Config, ingest: Ingest, server: &NatsServer, on_full: 
     config.publish.bridge_batches = 64;
     config.nats.urls = vec![server.url()];
     config.nats.connect_timeout_ms = 500;
+    // With them it would not listen before the broker is there.
+    config.snapshots.enabled = false;
 }
 
 /// Much more than window and bridge hold.

@@ -42,6 +42,10 @@ impl Place {
     }
 
     fn start(&self, workers: &str, interval_ms: &str) -> Process {
+        self.start_with(workers, interval_ms, &[])
+    }
+
+    fn start_with(&self, workers: &str, interval_ms: &str, settings: &[(&str, &str)]) -> Process {
         let directory = self.directory.path().to_str().unwrap();
         let url = self.server.as_ref().map(NatsServer::url);
         let mut arguments = vec!["--workers", workers, "--data-dir", directory];
@@ -52,7 +56,7 @@ impl Place {
             ("ARANCINI_SNAPSHOTS__INTERVAL_MS", interval_ms),
             ("ARANCINI_ROUTERS__QUIET_PERIOD_MS", "500"),
         ];
-        let process = Process::start(&arguments, &environment);
+        let process = Process::start(&arguments, &[&environment[..], settings].concat());
         process.until_ready();
         process
     }
@@ -303,4 +307,45 @@ fn snapshots_can_be_listed_verified_and_exported() {
     std::fs::write(&file, bytes).unwrap();
     let (code, said) = snapshot("verify");
     assert_eq!((code, said.contains("cut off")), (Some(1), true), "{said}");
+}
+
+/// What waits in the spool counts as published: it is restored like the stream's tail.
+#[test]
+fn what_is_in_the_spool_of_a_killed_collector_is_restored_and_published_once() {
+    let Some(mut place) = Place::stream() else { return };
+    let spool = [
+        ("ARANCINI_COLLECTOR_NAME", "one"),
+        ("ARANCINI_PUBLISH__ON_FULL", "spool"),
+        ("ARANCINI_PUBLISH__MAX_BATCH_BYTES", "16384"),
+        ("ARANCINI_PUBLISH__WINDOW_BYTES", "65536"),
+    ];
+    let (first, second) = (small(11), small(12));
+    let process = place.start_with("2", OFTEN, &spool);
+    let router = dump(&process, 1, &first);
+    if let Some(server) = &mut place.server {
+        server.stop();
+    }
+    drop(router);
+    let mut router = process.connect(1);
+    let before = process.metric("received_bytes_total");
+    let sent = router.send(&second.to_bytes()) as u64;
+    eventually("the second table is read", || {
+        process.metric("received_bytes_total") == before + sent
+    });
+    eventually("some of it is in the spool", || {
+        process.metric("spool_batches") > 0
+    });
+    process.kill();
+    drop(router);
+    if let Some(server) = &mut place.server {
+        server.resume();
+    }
+    let process = place.start_with("1", OFTEN, &spool);
+    let router = dump(&process, 1, &second);
+    let wanted = table_of(&second);
+    eventually("the stream is what the router holds", || {
+        place.stored().table(1) == wanted
+    });
+    process.kill();
+    drop(router);
 }

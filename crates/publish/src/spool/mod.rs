@@ -5,7 +5,7 @@
 //! acknowledgement a message is released, and a file whose messages all are is removed. What a life leaves behind, crashed or
 //! stopped, the next one publishes first, under the ids it had.
 //!
-//! [`Stage`] is the publisher's side, `keeper` the thread that waits for the disk, `files` the queue, `segment` a file,
+//! `Stage` is the publisher's side, `keeper` the thread that waits for the disk, `files` the queue, `segment` a file,
 //! `record` the bytes. [`read_all`] reads a directory without changing it.
 
 mod files;
