@@ -137,7 +137,7 @@ impl Emitter {
                     .lay_out_withdraw(&source, Carrier::UpdateField, reason_of(doom), true);
                 laid_out = Some(doom);
             }
-            writer.put(fields_of(&key));
+            writer.put(&mut fields_of(&key));
             swept += 1;
         });
         self.counters.emitted_withdraws.of(view).add(swept);

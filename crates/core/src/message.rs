@@ -136,8 +136,8 @@ impl Arrival<'_> {
             return Ok(());
         };
         let peer = &mut self.router.peers[index];
-        if peer.asn != header.asn() {
-            // Its routes are published under another subject from now on: those under the old one are gone.
+        if peer.asn != header.asn() || peer.identity.bgp_id != header.bgp_id() {
+            // Its routes are published under another subject or key from now on: those under the old one are gone.
             self.doom_peer(index, Doom::PeerDown);
         } else if peer.state == PeerState::Provisional
             || peer.state == PeerState::Up && !peer.is_repeated(message)

@@ -58,7 +58,7 @@ impl<'s> Outgoing<'s> {
             router_address: *address,
             router_port: *port,
             peer_address: identity.address,
-            peer_bgp_id: identity.bgp_id,
+            peer_bgp_id: table.bgp_id,
             peer_asn: table.asn,
             peer_type: identity.peer_type,
             peer_distinguisher: identity.distinguisher,
@@ -84,7 +84,7 @@ impl<'s> Outgoing<'s> {
 impl Writer<'_> {
     /// Appends one route as it is laid out.
     #[inline]
-    pub fn put(&mut self, mut fields: RouteFields<'_>) {
+    pub fn put(&mut self, fields: &mut RouteFields<'_>) {
         let Self {
             encoder,
             batcher,
@@ -94,6 +94,6 @@ impl Writer<'_> {
         } = self;
         **sequence += 1;
         fields.sequence = **sequence;
-        batcher.append(*subject, **sequence, *now_ns, |out| encoder.append(&fields, out));
+        batcher.append(*subject, **sequence, *now_ns, |out| encoder.append(fields, out));
     }
 }

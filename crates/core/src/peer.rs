@@ -196,12 +196,13 @@ impl Peer {
         self.tables.len() - 1
     }
 
-    /// Where its table for this view and family is, among those of its present AS number.
+    /// Where its table for this view and family is, among those of its present AS number and BGP identifier.
     #[inline]
     pub(crate) fn find_table(&self, view: RibView, family: AfiSafi) -> Option<usize> {
+        let (asn, bgp_id) = (self.asn, self.identity.bgp_id);
         self.tables
             .iter()
-            .position(|t| t.view == view && t.family == family && t.asn == self.asn)
+            .position(|t| t.view == view && t.family == family && t.asn == asn && t.bgp_id == bgp_id)
     }
 }
 
@@ -213,6 +214,8 @@ pub struct PeerTable {
     pub family: AfiSafi,
     /// The peer's AS number under which its routes are published.
     pub asn: u32,
+    /// The peer's BGP identifier under which its routes are published: part of their key.
+    pub bgp_id: u32,
     /// Routes announced by the router, before curation.
     pub received_announces: u64,
     /// Routes withdrawn by the router, before curation.
@@ -236,7 +239,7 @@ impl PeerTable {
     pub(crate) fn new(
         view: RibView,
         family: AfiSafi,
-        asn: u32,
+        (asn, bgp_id): (u32, u32),
         subject: SubjectId,
         add_path: bool,
         mode: CurationMode,
@@ -246,6 +249,7 @@ impl PeerTable {
             view,
             family,
             asn,
+            bgp_id,
             received_announces: 0,
             received_withdraws: 0,
             subject,

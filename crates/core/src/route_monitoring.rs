@@ -77,7 +77,6 @@ pub(crate) fn update(
     }
     let mut work = Work {
         attributes: &attributes,
-        attributes_field: update.attributes(),
         time_bmp_header_ns: header.timestamp_ns(),
         withdraw_reason: WithdrawReason::Explicit,
         now: *now,
@@ -99,7 +98,6 @@ pub(crate) fn update(
 /// What is the same for all routes of one UPDATE.
 struct Work<'a> {
     attributes: &'a PathAttributes<'a>,
-    attributes_field: &'a [u8],
     time_bmp_header_ns: u64,
     withdraw_reason: WithdrawReason,
     now: Now,
@@ -228,7 +226,7 @@ fn add_table(
     peer.add_table(PeerTable::new(
         view,
         family,
-        asn,
+        (asn, peer.identity.bgp_id),
         subject,
         add_path,
         settings.curation,
@@ -276,12 +274,12 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
         work.time_bmp_header_ns,
     );
     let view = table.view;
-    let shared = fingerprint::of_attributes(work.attributes_field, carrier, scratch);
+    let shared = fingerprint::of_parsed(work.attributes, carrier, scratch);
     counters.attribute_fingerprints.add(1);
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    for_each_route(family, field, section.add_path, |key, fields| {
+    for_each_route(family, field, section.add_path, |key, mut fields| {
         let fingerprint = fingerprint::with_labels(shared, fields.labels);
         let verdict = rib.announce(&key, fingerprint);
         if verdict == Verdict::Suppress {
@@ -297,7 +295,7 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
                 counters.layouts.add(1);
                 laid_out = LaidOut::Withdraw(reason);
             }
-            writer.put(RouteFields {
+            writer.put(&mut RouteFields {
                 labels: &[],
                 ..fields
             });
@@ -308,10 +306,8 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
             counters.layouts.add(1);
             laid_out = LaidOut::Announce;
         }
-        writer.put(RouteFields {
-            fingerprint,
-            ..fields
-        });
+        fields.fingerprint = fingerprint;
+        writer.put(&mut fields);
         announces += 1;
     });
     counters.emitted_announces.of(view).add(announces);
@@ -355,7 +351,7 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    for_each_route(family, field, section.add_path, |key, fields| {
+    for_each_route(family, field, section.add_path, |key, mut fields| {
         if rib.withdraw(&key) == Verdict::Suppress {
             suppressed += 1;
             return;
@@ -368,10 +364,8 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
             laid_out = true;
         }
         // The label field of a withdraw says nothing (RFC 8277 §2.4).
-        writer.put(RouteFields {
-            labels: &[],
-            ..fields
-        });
+        fields.labels = &[];
+        writer.put(&mut fields);
         withdraws += 1;
     });
     counters.emitted_withdraws.of(view).add(withdraws);

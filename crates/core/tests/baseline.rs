@@ -141,6 +141,27 @@ fn a_route_that_was_gone_for_a_moment_is_withdrawn_and_announced() {
     assert_eq!(updates[2].reason, WithdrawReason::PeerDown);
 }
 
+/// The BGP identifier is part of a route's key (docs/schema.md). Some messages come with an identifier of zero, before the
+/// Peer Up has told the true one.
+#[test]
+fn a_route_is_withdrawn_under_the_identifier_it_was_announced_under() {
+    let nameless = Peer {
+        bgp_id: Ipv4Addr::UNSPECIFIED,
+        ..peer(1)
+    };
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &one(&nameless, &TEN, &[64_501]));
+    harness.send(session, &up(&peer(1)));
+    harness.send(session, &one(&peer(1), &ELEVEN, &[64_501]));
+    // The consumer refuses the withdraw of what it does not hold.
+    harness.updates();
+    assert_eq!(harness.consumer.routes(), 1, "what was of identifier 0 is gone");
+    harness.send(session, &peer_down(&peer(1), &PeerDown::RemoteSilent));
+    harness.updates();
+    assert_eq!(harness.consumer.routes(), 0);
+}
+
 #[test]
 fn two_paths_of_add_path_are_two_routes() {
     let peer = peer(1);

@@ -181,9 +181,11 @@ fn framing_session(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>)
             .copied()
             .collect();
         let pieces: Vec<_> = frames.chunks(8).collect();
-        for piece in pieces.iter().step_by((pieces.len() / 40).max(1)) {
+        for (number_in_stream, piece) in pieces.iter().step_by((pieces.len() / 40).max(1)).enumerate() {
             number += 1;
             let script = SCRIPTS[number % SCRIPTS.len()];
+            // But for the first: some streams begin without.
+            let ups: &[&[u8]] = if number_in_stream == 0 { &[] } else { &ups };
             let mut seed = [ups.concat(), piece.concat()].concat();
             for step in script.iter().rev() {
                 seed.extend([step[1], step[0]]);
@@ -304,6 +306,17 @@ fn body(as_path: &[u8], attributes: &[u8], nlri: &[u8]) -> Vec<u8> {
     [&[0, 0][..], &(all.len() as u16).to_be_bytes(), &all, nlri].concat()
 }
 
+/// The body of an UPDATE behind its header.
+fn pdu(body: &[u8]) -> Vec<u8> {
+    [
+        &[0xff; 16][..],
+        &(body.len() as u16 + 19).to_be_bytes(),
+        &[2],
+        body,
+    ]
+    .concat()
+}
+
 /// A small stream with what the recordings lack: Add-Path in every direction, rare attributes and families, an end.
 fn generated() -> Vec<u8> {
     let address = std::net::Ipv4Addr::new(192, 0, 2, 1);
@@ -315,6 +328,15 @@ fn generated() -> Vec<u8> {
         received = received.with_add_path(family, AddPathMode::Both);
     }
     let peer = Peer::new(std::net::IpAddr::V4(address), 64_500, address);
+    // Routes of a peer that no Peer Up has named yet.
+    let nameless = Peer {
+        bgp_id: std::net::Ipv4Addr::UNSPECIFIED,
+        ..peer
+    };
+    stream.extend(route_monitoring(
+        &nameless,
+        &pdu(&body(&[2, 1, 0, 0, 0xfd, 0xe8], &[], &[8, 10])),
+    ));
     stream.extend(peer_up(&peer, address.into(), &sent, &received));
     let mut updates: Vec<Vec<u8>> = FAMILIES
         .into_iter()
@@ -365,14 +387,7 @@ fn generated() -> Vec<u8> {
         ));
     }
     for body in updates {
-        let pdu = [
-            &[0xff; 16][..],
-            &(body.len() as u16 + 19).to_be_bytes(),
-            &[2],
-            &body,
-        ]
-        .concat();
-        stream.extend(route_monitoring(&peer, &pdu));
+        stream.extend(route_monitoring(&peer, &pdu(&body)));
     }
     stream.extend(peer_down(&peer, &PeerDown::RemoteSilent));
     stream

@@ -8,7 +8,7 @@ use arancini_fuzzing::{mutation, seeds, target};
 use arancini_generate::Random;
 
 /// Mutations of each target in the normal test run; `FUZZ_MUTATIONS` overrules it.
-const MUTATIONS: usize = 3000;
+const MUTATIONS: usize = 1000;
 
 fn short_run(name: &str) {
     let target = target(name).expect("a target");

@@ -370,7 +370,7 @@ impl CuratedTable {
         self.doom
     }
 
-    /// Removes a slice of the doomed routes (one segment, a few hundred at most) and hands each to `gone`. Returns
+    /// Removes a slice of the doomed routes (some segments, 320 routes at most where nobody chose them) and hands each to `gone`. Returns
     /// whether there is more to do.
     pub fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
         let Some(cursor) = self.sweep_cursor else {

@@ -10,6 +10,8 @@
 mod curate;
 mod key;
 mod opaque;
+mod segment;
+mod slab;
 mod table;
 
 pub use curate::{CuratedTable, CurationMode, DOUBT, Doom, Verdict};

@@ -1,25 +1,31 @@
-//! A hash table of routes that never stops the worker: linear hashing over small elastic segments.
+//! A hash table of routes that never stops the worker: extendible hashing over small segments.
 //!
-//! * A route lives in the segment its hash names, found by arithmetic (no directory). When the average segment holds
-//!   more than [`TARGET_PER_SEGMENT`] routes, one segment is split in two: growth costs at most one segment's move
-//!   per insert, never a rehash of the whole.
-//! * Within a segment: open addressing with linear probing and backward-shift removal, so there are no tombstones to
-//!   decay. A segment's capacity follows its content in steps of a fifth, which keeps the load between 70 % and 85 %
-//!   at every size of the table.
+//! * A directory names the segment of a route by the low bits of its hash. A segment that is full is split in two:
+//!   growth costs at most one segment's move per insert (each route is moved about once in all for each doubling),
+//!   never a rehash of the whole. The directory doubles now and then: 4 bytes for some 20 routes, copied.
+//! * Within a segment ([`segment`](crate::segment)) routes stand in no order and are found by tags of their hashes:
+//!   there is nothing to probe, so a segment may be full to the last place. A new route goes to the next place; the
+//!   last one fills the place of a removed one. Entries lie in blocks that segments take and give back.
 //! * Splitting only moves routes to a segment of a higher number. A sweep that walks the segments in order therefore
 //!   sees every route that was there when it began and is still there.
+//! * Hashes are not secret. Routes that were chosen to share theirs would split a segment for ever; they go to an
+//!   overflow, a table with another hash.
 //!
 //! An entry is `fingerprint (8) ‖ epoch (3) ‖ key (N)` bytes, unpadded: 16 bytes for an IPv4 route.
 
-/// Average number of routes of a segment above which one segment is split.
-const TARGET_PER_SEGMENT: usize = 192;
-/// Capacity of the smallest segment that holds anything.
-const MINIMUM_CAPACITY: usize = 8;
+use crate::segment::{BLOCK, Segment};
+use crate::slab::Slab;
+
+/// Segments that one step of a walk visits.
+const SEGMENTS_PER_STEP: usize = 8;
+/// The directory is longer than the segments are many by this factor at most; with routes that nobody chose it is
+/// 2 to 4.
+const MOST_DIRECTORY_PER_SEGMENT: usize = 16;
 
 /// The largest epoch an entry can carry.
 pub const MAXIMUM_EPOCH: u32 = (1 << 24) - 1;
 
-/// One route: all bytes, so that nothing is padded. Epoch 0 marks an empty place.
+/// One route: all bytes, so that nothing is padded.
 #[derive(Clone, Copy)]
 struct Entry<const N: usize> {
     fingerprint: [u8; 8],
@@ -45,11 +51,6 @@ impl<const N: usize> Entry<N> {
     }
 
     #[inline]
-    fn is_empty(&self) -> bool {
-        self.epoch == [0; 3]
-    }
-
-    #[inline]
     fn value(&self) -> Value {
         let [a, b, c] = self.epoch;
         Value {
@@ -70,56 +71,92 @@ pub struct Value {
 
 /// A table of routes with keys of `N` bytes.
 pub struct Table<const N: usize> {
-    segments: Vec<Segment<N>>,
-    length: usize,
+    /// The segment of each value of a hash's low bits; its length is a power of two, or 0 while there is no route.
+    directory: Vec<u32>,
+    segments: Slab<Segment>,
+    entries: Entries<N>,
+    /// Routes here, without those of the overflow.
+    own_length: usize,
+    overflow: Option<Box<Table<N>>>,
+    /// 0, in an overflow one more than in the table it is of: makes another hash.
+    level: u64,
 }
 
-struct Segment<const N: usize> {
-    /// Either empty (no allocation) or at least [`MINIMUM_CAPACITY`] long with at least one place empty.
-    places: Box<[Entry<N>]>,
-    used: u32,
+/// The entries of all segments, in blocks.
+struct Entries<const N: usize> {
+    blocks: Slab<[Entry<N>; BLOCK]>,
+    /// The first block that nobody has; it names the next one.
+    free: u32,
 }
+
+/// No block is free.
+const NONE: u32 = u32::MAX;
 
 impl<const N: usize> Default for Table<N> {
     fn default() -> Self {
-        Self {
-            segments: Vec::new(),
-            length: 0,
-        }
+        Self::of_level(0)
     }
 }
 
 impl<const N: usize> Table<N> {
+    const fn of_level(level: u64) -> Self {
+        Self {
+            directory: Vec::new(),
+            segments: Slab::new(),
+            entries: Entries {
+                blocks: Slab::new(),
+                free: NONE,
+            },
+            own_length: 0,
+            overflow: None,
+            level,
+        }
+    }
+
     /// How many routes there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.length
+        match &self.overflow {
+            None => self.own_length,
+            Some(overflow) => self.own_length + overflow.len(),
+        }
     }
 
     /// Whether there is no route.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.length == 0
+        self.len() == 0
     }
 
     /// Bytes allocated for the routes.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
-        self.segments.capacity() * size_of::<Segment<N>>()
+        self.directory.capacity() * size_of::<u32>()
+            + self.segments.allocated_bytes()
+            + self.entries.blocks.allocated_bytes()
             + self
-                .segments
-                .iter()
-                .map(|s| s.places.len() * size_of::<Entry<N>>())
-                .sum::<usize>()
+                .overflow
+                .as_ref()
+                .map_or(0, |overflow| size_of::<Self>() + overflow.allocated_bytes())
     }
 
     /// What is kept of a route.
     #[must_use]
     pub fn get(&self, key: &[u8; N]) -> Option<Value> {
-        let hash = hash(key);
-        let segment = self.segments.get(self.segment_of(hash))?;
-        let place = segment.find(hash, key).ok()?;
-        Some(segment.places[place].value())
+        let hash = hash_of(key, self.level);
+        let segment = &self.segments[self.segment_of(hash)?];
+        match self.entries.find(segment, hash, key) {
+            Some(place) => Some(self.entries.at(segment, place).value()),
+            None if segment.overflowed => self.overflow.as_ref()?.get(key),
+            None => None,
+        }
+    }
+
+    /// Reads what a look-up of this key will read first, so that it is in the cache by then.
+    #[inline]
+    pub fn touch(&self, key: &[u8; N]) -> usize {
+        self.segment_of(hash_of(key, self.level))
+            .map_or(0, |index| self.segments[index].used())
     }
 
     /// Stores a route and returns what was kept of it before.
@@ -127,246 +164,260 @@ impl<const N: usize> Table<N> {
     pub fn insert(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
         debug_assert!(
             value.epoch != 0 && value.epoch <= MAXIMUM_EPOCH,
-            "epoch 0 marks an empty place"
+            "epochs count from 1"
         );
-        if self.segments.is_empty() {
-            self.segments.push(Segment::empty());
-        }
-        let hash = hash(key);
-        let index = self.segment_of(hash);
+        let hash = hash_of(key, self.level);
+        let Some(index) = self.segment_of(hash) else {
+            return self.insert_first(key, value);
+        };
         let segment = &mut self.segments[index];
-        match segment.find(hash, key) {
-            Ok(place) => {
-                let before = segment.places[place].value();
-                segment.places[place] = Entry::new(*key, value);
-                Some(before)
-            }
-            Err(place) => {
-                segment.add(place, Entry::new(*key, value));
-                self.length += 1;
-                if self.length > self.segments.len() * TARGET_PER_SEGMENT {
-                    self.split_one();
-                }
-                None
-            }
+        if let Some(place) = self.entries.find(segment, hash, key) {
+            let entry = self.entries.at_mut(segment, place);
+            let before = entry.value();
+            *entry = Entry::new(*key, value);
+            return Some(before);
         }
+        if segment.is_full() || segment.overflowed {
+            return self.insert_crowded(index, hash, key, value);
+        }
+        self.entries.push(segment, hash, Entry::new(*key, value));
+        self.own_length += 1;
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_first(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
+        self.segments.push(Segment::new(0, false));
+        self.directory = vec![0];
+        self.insert(key, value)
+    }
+
+    /// Inserts a route that is not in its segment, which is full or has routes in the overflow.
+    #[cold]
+    #[inline(never)]
+    fn insert_crowded(&mut self, index: u32, hash: u64, key: &[u8; N], value: Value) -> Option<Value> {
+        let segment = &mut self.segments[index];
+        if segment.overflowed
+            && let Some(overflow) = &mut self.overflow
+            && overflow.get(key).is_some()
+        {
+            return overflow.insert(key, value);
+        }
+        if !segment.is_full() {
+            self.entries.push(segment, hash, Entry::new(*key, value));
+            self.own_length += 1;
+            return None;
+        }
+        if self.split(index, hash) {
+            return self.insert(key, value);
+        }
+        self.segments[index].overflowed = true;
+        let level = self.level + 1;
+        let overflow = self
+            .overflow
+            .get_or_insert_with(|| Box::new(Self::of_level(level)));
+        overflow.insert(key, value)
     }
 
     /// Removes a route and returns what was kept of it.
     #[inline]
     pub fn remove(&mut self, key: &[u8; N]) -> Option<Value> {
-        let hash = hash(key);
-        let index = self.segment_of(hash);
-        let segment = self.segments.get_mut(index)?;
-        let place = segment.find(hash, key).ok()?;
-        let value = segment.places[place].value();
-        segment.remove_at(place);
-        self.length -= 1;
-        if self.length == 0 {
-            self.segments = Vec::new();
+        let hash = hash_of(key, self.level);
+        let index = self.segment_of(hash)?;
+        let segment = &mut self.segments[index];
+        let value = match self.entries.find(segment, hash, key) {
+            Some(place) => {
+                let value = self.entries.at(segment, place).value();
+                self.entries.remove(segment, place);
+                self.own_length -= 1;
+                value
+            }
+            None if segment.overflowed => self.overflow.as_mut()?.remove(key)?,
+            None => return None,
+        };
+        if self.is_empty() {
+            *self = Self::of_level(self.level);
         }
         Some(value)
     }
 
-    /// Visits the routes of one segment; returns the cursor of the next one, `None` behind the last.
+    /// Visits the routes of some segments; returns the cursor of the next ones, `None` behind the last.
     ///
     /// A cursor is the number of a segment; a walk starts at 0.
     pub fn visit(&self, cursor: usize, mut visit: impl FnMut(&[u8; N], Value)) -> Option<usize> {
-        let segment = self.segments.get(cursor)?;
-        for entry in segment.entries() {
-            visit(&entry.key, entry.value());
-        }
-        Some(cursor + 1)
+        self.visit_with(cursor, &mut visit)
     }
 
-    /// Removes the routes of one segment for which `doomed` says so, and hands each to `gone`; returns the cursor of
-    /// the next segment, `None` behind the last.
+    fn visit_with(&self, cursor: usize, visit: &mut dyn FnMut(&[u8; N], Value)) -> Option<usize> {
+        let end = (cursor + SEGMENTS_PER_STEP).min(self.segments.len());
+        for index in cursor..end {
+            let segment = &self.segments[index as u32];
+            for place in 0..segment.used() {
+                let entry = self.entries.at(segment, place);
+                visit(&entry.key, entry.value());
+            }
+        }
+        // The overflow is walked beside the table, by the same cursor: neither moves a route to the other.
+        let overflow = self.overflow.as_ref();
+        let more = overflow.and_then(|overflow| overflow.visit_with(cursor, visit));
+        (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
+    }
+
+    /// Removes the routes of some segments for which `doomed` says so, and hands each to `gone`; returns the cursor of
+    /// the next segments, `None` behind the last.
     pub fn sweep(
         &mut self,
         cursor: usize,
         mut doomed: impl FnMut(Value) -> bool,
         mut gone: impl FnMut(&[u8; N], Value),
     ) -> Option<usize> {
-        let segment = self.segments.get_mut(cursor)?;
-        let before = segment.used;
-        if segment.entries().any(|entry| doomed(entry.value())) {
-            let old = std::mem::replace(segment, Segment::empty());
-            let survivors = old.entries().filter(|entry| !doomed(entry.value())).count();
-            *segment = Segment::with_room_for(survivors);
-            for entry in old.entries() {
-                if doomed(entry.value()) {
-                    gone(&entry.key, entry.value());
-                } else {
-                    segment.add_new(*entry);
+        self.sweep_with(cursor, &mut doomed, &mut gone)
+    }
+
+    fn sweep_with(
+        &mut self,
+        cursor: usize,
+        doomed: &mut dyn FnMut(Value) -> bool,
+        gone: &mut dyn FnMut(&[u8; N], Value),
+    ) -> Option<usize> {
+        let end = (cursor + SEGMENTS_PER_STEP).min(self.segments.len());
+        for index in cursor..end {
+            let segment = &mut self.segments[index as u32];
+            for place in (0..segment.used()).rev() {
+                let Entry { key, .. } = *self.entries.at(segment, place);
+                let value = self.entries.at(segment, place).value();
+                if doomed(value) {
+                    // The last place, which fills this one, was looked at before it.
+                    self.entries.remove(segment, place);
+                    self.own_length -= 1;
+                    gone(&key, value);
                 }
             }
         }
-        self.length -= (before - segment.used) as usize;
-        if self.length == 0 {
-            self.segments = Vec::new();
+        let overflow = self.overflow.as_mut();
+        let more = overflow.and_then(|overflow| overflow.sweep_with(cursor, doomed, gone));
+        if self.is_empty() {
+            *self = Self::of_level(self.level);
             return None;
         }
-        Some(cursor + 1)
+        (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
     }
 
-    /// The segment a hash belongs to: linear hashing over however many segments there are.
+    /// The segment a hash belongs to; none while there is no route.
     #[inline]
-    fn segment_of(&self, hash: u64) -> usize {
-        let count = self.segments.len();
-        if count <= 1 {
-            return 0;
-        }
-        // `round` is the power of two at or above the count; segments not yet split in this round still hold
-        // what belongs to their upper twin.
-        let round = count.next_power_of_two();
-        let index = (hash as usize) & (round - 1);
-        if index < count { index } else { index - round / 2 }
+    fn segment_of(&self, hash: u64) -> Option<u32> {
+        let mask = self.directory.len().wrapping_sub(1);
+        self.directory.get(hash as usize & mask).copied()
     }
 
-    /// Splits the next segment in turn: what belongs to the new last segment moves there.
-    fn split_one(&mut self) {
-        let new_index = self.segments.len();
-        let source_index = new_index - ((new_index + 1).next_power_of_two() / 2);
-        self.segments.push(Segment::empty());
-        let source = std::mem::replace(&mut self.segments[source_index], Segment::empty());
-        let moves = |entry: &Entry<N>| self.segment_of(hash(&entry.key)) == new_index;
-        let moving = source.entries().filter(|entry| moves(entry)).count();
-        let mut stay = Segment::with_room_for(source.used as usize - moving);
-        let mut moved = Segment::with_room_for(moving);
-        for entry in source.entries() {
-            if moves(entry) {
-                moved.add_new(*entry)
+    /// Splits a segment: what has the next bit of its hash set moves to a new segment. `false` if the directory would
+    /// have to be longer than it may: then the routes of the segment were chosen to be together.
+    fn split(&mut self, index: u32, hash: u64) -> bool {
+        let Segment {
+            depth, overflowed, ..
+        } = self.segments[index];
+        let bit = 1 << depth;
+        if self.directory.len() == bit {
+            if bit >= MOST_DIRECTORY_PER_SEGMENT * self.segments.len() {
+                return false;
+            }
+            self.directory.reserve_exact(bit);
+            self.directory.extend_from_within(..);
+        }
+        let source = self.segments[index];
+        let mut stay = Segment::new(depth + 1, overflowed);
+        let mut moved = Segment::new(depth + 1, overflowed);
+        for place in 0..source.used() {
+            let entry = *self.entries.at(&source, place);
+            let hash = hash_of(&entry.key, self.level);
+            if hash as usize & bit != 0 {
+                self.entries.push(&mut moved, hash, entry);
             } else {
-                stay.add_new(*entry)
+                // What stays keeps to the blocks there are: it never gets ahead of what is read.
+                if stay.needs_block() {
+                    stay.take_block(source.block(stay.used()));
+                }
+                let place = stay.push(hash);
+                *self.entries.at_mut(&stay, place) = entry;
             }
         }
-        self.segments[source_index] = stay;
-        self.segments[new_index] = moved;
+        for place in (stay.used().next_multiple_of(BLOCK)..source.used()).step_by(BLOCK) {
+            self.entries.give_back(source.block(place));
+        }
+        self.segments[index] = stay;
+        let new_index = self.segments.push(moved);
+        let first = hash as usize & (bit - 1) | bit;
+        for place in (first..self.directory.len()).step_by(2 * bit) {
+            self.directory[place] = new_index;
+        }
+        true
     }
 }
 
-impl<const N: usize> Segment<N> {
-    /// A segment that holds nothing and allocates nothing.
-    fn empty() -> Self {
-        Self {
-            places: Box::default(),
-            used: 0,
-        }
-    }
-
-    /// A segment whose load is 70 % with this many routes: it holds a fifth more before it has to grow again, so
-    /// growing costs each route about five moves in all.
-    fn with_room_for(routes: usize) -> Self {
-        if routes == 0 {
-            return Self::empty();
-        }
-        let capacity = (routes * 10 / 7 + 2).max(MINIMUM_CAPACITY);
-        Self {
-            places: vec![Entry::EMPTY; capacity].into_boxed_slice(),
-            used: 0,
-        }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = &Entry<N>> {
-        self.places.iter().filter(|entry| !entry.is_empty())
-    }
-
-    /// The place where probing for a hash starts.
+impl<const N: usize> Entries<N> {
     #[inline]
-    fn home(&self, hash: u64) -> usize {
-        (((hash >> 32) * self.places.len() as u64) >> 32) as usize
+    fn at(&self, segment: &Segment, place: usize) -> &Entry<N> {
+        &self.blocks[segment.block(place)][place % BLOCK]
     }
 
     #[inline]
-    fn next(&self, place: usize) -> usize {
-        if place + 1 == self.places.len() {
-            0
-        } else {
-            place + 1
-        }
+    fn at_mut(&mut self, segment: &Segment, place: usize) -> &mut Entry<N> {
+        &mut self.blocks[segment.block(place)][place % BLOCK]
     }
 
-    /// The place of a key, or the empty place where it would go (0 in a segment without places).
+    /// The place of a key.
     #[inline]
-    fn find(&self, hash: u64, key: &[u8; N]) -> Result<usize, usize> {
-        if self.places.is_empty() {
-            return Err(0);
-        }
-        let mut place = self.home(hash);
-        loop {
-            let entry = &self.places[place];
-            if entry.is_empty() {
-                return Err(place);
-            }
-            if entry.key == *key {
-                return Ok(place);
-            }
-            place = self.next(place);
-        }
+    fn find(&self, segment: &Segment, hash: u64, key: &[u8; N]) -> Option<usize> {
+        segment
+            .matches(hash)
+            .find(|&place| self.at(segment, place).key == *key)
     }
 
-    /// Puts a new entry at the empty `place` that [`Self::find`] gave, growing the segment first if it is full.
+    /// Puts an entry that is not there into a segment that is not full.
     #[inline]
-    fn add(&mut self, place: usize, entry: Entry<N>) {
-        // 85 %: past that an unsuccessful probe gets long (Knuth 6.4: 23 places at 85 %, 50 at 90 %).
-        if (self.used as usize + 1) * 20 > self.places.len() * 17 {
-            self.resize(self.used as usize + 1);
-            self.add_new(entry);
-        } else {
-            self.places[place] = entry;
-            self.used += 1;
+    fn push(&mut self, segment: &mut Segment, hash: u64, entry: Entry<N>) {
+        if segment.needs_block() {
+            segment.take_block(self.take());
         }
+        let place = segment.push(hash);
+        *self.at_mut(segment, place) = entry;
     }
 
-    /// Puts an entry that is known to be absent into a segment that is known to have room: no key is compared.
+    /// Removes an entry; the segment's last one takes its place.
     #[inline]
-    fn add_new(&mut self, entry: Entry<N>) {
-        let mut place = self.home(hash(&entry.key));
-        while !self.places[place].is_empty() {
-            place = self.next(place);
+    fn remove(&mut self, segment: &mut Segment, place: usize) {
+        let last = segment.used() - 1;
+        *self.at_mut(segment, place) = *self.at(segment, last);
+        segment.move_last_to(place);
+        if segment.needs_block() {
+            self.give_back(segment.block(last));
         }
-        self.places[place] = entry;
-        self.used += 1;
     }
 
-    #[cold]
-    fn resize(&mut self, routes: usize) {
-        let mut resized = Self::with_room_for(routes);
-        for entry in self.entries() {
-            resized.add_new(*entry);
+    #[inline]
+    fn take(&mut self) -> u32 {
+        if self.free == NONE {
+            return self.blocks.push([Entry::EMPTY; BLOCK]);
         }
-        *self = resized;
+        let block = self.free;
+        let [a, b, c, d, ..] = self.blocks[block][0].fingerprint;
+        self.free = u32::from_le_bytes([a, b, c, d]);
+        block
     }
 
-    /// Empties a place and shifts back what had probed past it.
-    fn remove_at(&mut self, place: usize) {
-        let capacity = self.places.len();
-        let mut hole = place;
-        let mut probe = self.next(place);
-        while !self.places[probe].is_empty() {
-            let home = self.home(hash(&self.places[probe].key));
-            // The entry may move into the hole unless its home lies cyclically behind the hole.
-            let distance_from_home = (probe + capacity - home) % capacity;
-            let distance_from_hole = (probe + capacity - hole) % capacity;
-            if distance_from_home >= distance_from_hole {
-                self.places[hole] = self.places[probe];
-                hole = probe;
-            }
-            probe = self.next(probe);
-        }
-        self.places[hole] = Entry::EMPTY;
-        self.used -= 1;
-        if capacity > MINIMUM_CAPACITY && (self.used as usize) * 2 < capacity {
-            self.resize(self.used as usize);
-        }
+    #[inline]
+    fn give_back(&mut self, block: u32) {
+        self.blocks[block][0].fingerprint = u64::from(self.free).to_le_bytes();
+        self.free = block;
     }
 }
 
-/// Mixes all bytes of a key; the low bits choose the segment, the high bits the place in it.
+/// Mixes all bytes of a key; the low bits choose the segment, the high bits are the tag in it.
 #[inline]
-fn hash<const N: usize>(key: &[u8; N]) -> u64 {
+fn hash_of<const N: usize>(key: &[u8; N], level: u64) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut state = N as u64;
+    let mut state = N as u64 | level << 32;
     let mut chunks = key.chunks_exact(8);
     for chunk in &mut chunks {
         let mut word = [0; 8];
@@ -388,3 +439,6 @@ fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@
 //! Chance that a change goes unseen: 2^-64 for each change; among 10^9 changes a day once in 50 million years.
 
 use arancini_wire::bgp::attribute::{
-    FLAG_EXTENDED_LENGTH, FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, RawAttribute, raw_attributes,
+    FLAG_EXTENDED_LENGTH, FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, PathAttributes, RawAttribute,
+    raw_attributes,
 };
 use arancini_wire::iana::attribute_type as type_code;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -61,6 +62,20 @@ pub fn of_attributes(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u
     if is_canonical(field, carrier) {
         return xxh3_64(field);
     }
+    of_untidy(field, carrier, scratch)
+}
+
+/// [`of_attributes`] of a field that was read: what is known of it then saves a walk over it.
+#[inline]
+#[must_use]
+pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mut Scratch) -> u64 {
+    if attributes.is_tidy() && carrier == Carrier::UpdateField {
+        return xxh3_64(attributes.field());
+    }
+    of_attributes(attributes.field(), carrier, scratch)
+}
+
+fn of_untidy(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     scratch.canonical.clear();
     let mut last_type = 0;
     let mut end = 0;
@@ -168,6 +183,7 @@ fn next_hop_of_mp_reach(value: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use arancini_wire::bgp::AsWidth;
     use proptest::prelude::*;
 
     use super::*;
@@ -266,7 +282,10 @@ mod tests {
             field.extend_from_slice(tail);
             canonical.extend_from_slice(tail);
             let mut scratch = Scratch::new();
+            let mut attributes = PathAttributes::unread(&field, AsWidth::Four);
+            attributes.read();
             for carrier in [Carrier::UpdateField, Carrier::MultiProtocol] {
+                prop_assert_eq!(of_parsed(&attributes, carrier, &mut scratch), xxh3_64(&canonical));
                 prop_assert_eq!(of_attributes(&field, carrier, &mut scratch), xxh3_64(&canonical));
             }
         }
@@ -274,6 +293,14 @@ mod tests {
         #[test]
         fn any_field_has_one(field in prop::collection::vec(any::<u8>(), 0..300)) {
             let mut scratch = Scratch::new();
+            let mut attributes = PathAttributes::unread(&field, AsWidth::Four);
+            attributes.read();
+            for carrier in [Carrier::UpdateField, Carrier::MultiProtocol] {
+                prop_assert_eq!(
+                    of_parsed(&attributes, carrier, &mut scratch),
+                    of_attributes(&field, carrier, &mut scratch)
+                );
+            }
             let first = of_attributes(&field, Carrier::MultiProtocol, &mut scratch);
             prop_assert_eq!(of_attributes(&field, Carrier::MultiProtocol, &mut scratch), first);
             prop_assert!(scratch.canonical.capacity() <= Scratch::CAPACITY);

@@ -58,8 +58,8 @@ struct Link {
 /// The broker.
 #[derive(Debug)]
 pub struct Broker {
-    /// All that consumers were given: this stream's messages, gone ones included, behind those of streams of its name
-    /// before it.
+    /// All that consumers were given: this stream's messages, gone ones included, behind those of streams of
+    /// its name before it.
     pub stream: Vec<Stored>,
     /// Messages of streams before this one.
     origin: usize,

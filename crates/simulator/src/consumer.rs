@@ -72,9 +72,9 @@ pub struct Consumer {
 
 impl Consumer {
     /// Replays the stream. Where the broker refused a message and took a later one, the order of the stream
-    /// can't be kept by anybody: then the routers' sequences are the order (`ordered` is false). Where moreover the
-    /// collector died before it could send the refused one again, the stream has a hole (`lenient`): what it says twice
-    /// is not judged, but what comes of it in the end is.
+    /// can't be kept by anybody: then the routers' sequences are the order (`ordered` is false). Where
+    /// moreover the collector died before it could send the refused one again, the stream has a hole
+    /// (`lenient`): what it says twice is not judged, but what comes of it in the end is.
     ///
     /// # Errors
     /// What the stream said that can't be.

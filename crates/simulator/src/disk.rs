@@ -1,8 +1,8 @@
-//! The directory of snapshots: a file under a temporary name, renamed when it is whole, and a manifest that says which
-//! generations count.
+//! The directory of snapshots: a file under a temporary name, renamed when it is whole, and a manifest that
+//! says which generations count.
 //!
-//! A crash leaves what was renamed, and of a temporary file any number of its first bytes. The order of the steps is
-//! what is tried here: nothing old goes before the new one is whole and named.
+//! A crash leaves what was renamed, and of a temporary file any number of its first bytes. The order of the
+//! steps is what is tried here: nothing old goes before the new one is whole and named.
 
 use arancini_generate::Random;
 

@@ -32,7 +32,8 @@ struct Arguments {
     /// A safeguard to take out
     #[arg(long)]
     fault: Option<Fault>,
-    /// What a dead collector had sent may be stored after the next one has read the stream: not prevented today
+    /// What a dead collector had sent may be stored after the next one has read the stream: not prevented
+    /// today
     #[arg(long)]
     zombies: bool,
     /// Threads; one for each core unless told otherwise

@@ -24,8 +24,8 @@ const MAX_BACKOFF_NS: u64 = 2_000_000_000;
 /// Times at which the stream's place is noted lie this far apart.
 const FLOOR_RESOLUTION_NS: u64 = 50_000_000;
 
-/// A message id: life of the collector, number of the batch within it, part of the batch. One worker, so its number
-/// needs no place.
+/// A message id: life of the collector, number of the batch within it, part of the batch. One worker, so its
+/// number needs no place.
 pub type Id = (u32, u64, u32);
 
 /// A batch or a part of one.

@@ -96,7 +96,8 @@ pub enum Violation {
         /// Bytes that were there.
         bytes: usize,
     },
-    /// The collector was stopped and started, the routers said what they had said before, and that was published.
+    /// The collector was stopped and started, the routers said what they had said before, and that was
+    /// published.
     SaidAgain {
         /// How many updates.
         updates: u64,

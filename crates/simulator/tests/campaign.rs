@@ -46,7 +46,8 @@ fn no_promise_is_broken() {
     );
 }
 
-/// Each safeguard that is taken out is missed: the first seeds are tried until one does. After how many is printed.
+/// Each safeguard that is taken out is missed: the first seeds are tried until one does. After how many is
+/// printed.
 #[test]
 fn a_safeguard_that_is_taken_out_is_missed() {
     let (most, chunk) = (6_000, 200);

@@ -75,7 +75,7 @@ fn apply_spool(restore: &mut Restore, spooled: Spooled, name: &str) {
             Ok(batch) if batch.collector == name => {
                 restore.sequence_seen(batch.router, batch.last_sequence);
                 restore
-                    .apply(batch.kind, &batch.payload)
+                    .apply_again(batch.kind, &batch.payload)
                     .map_err(|error| error.to_string())
             }
             Ok(_) => Ok(()),

@@ -4,7 +4,7 @@
 //! positions is applied, in its order. What comes last for a route is right, so it does no harm that the tail says
 //! again what a snapshot holds already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -57,6 +57,14 @@ pub struct Restore {
     routers: BTreeMap<IpAddr, Router>,
     /// Up to which sequence the snapshots know all of a router: the least of those that hold it.
     covered: BTreeMap<IpAddr, u64>,
+    /// The highest sequence applied of what is one subject's: there the stream's order is the router's.
+    applied: BTreeMap<(IpAddr, u32, AfiSafi), u64>,
+    /// The highest sequence of an event applied, by router.
+    events_applied: BTreeMap<IpAddr, u64>,
+    /// What was applied before may come again, from another place, and is passed over.
+    again: bool,
+    /// Routers of which the broker stored something too late: their last word is not the last one stored.
+    disordered: BTreeSet<IpAddr>,
 }
 
 impl Restore {
@@ -67,6 +75,10 @@ impl Restore {
             mode,
             routers: BTreeMap::new(),
             covered: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            events_applied: BTreeMap::new(),
+            again: false,
+            disordered: BTreeSet::new(),
         }
     }
 
@@ -134,8 +146,10 @@ impl Restore {
         Ok(())
     }
 
-    /// Applies a published payload: messages of one kind, back to back. Updates change tables; a resync that began is
-    /// due until it ended. What the snapshots cover is passed over: it may have been stored late, and older than they are.
+    /// Applies a published payload: messages of one kind, back to back. Updates change tables; a resync that
+    /// began is due until it ended. What the snapshots cover is passed over: it may have been stored late,
+    /// and older than they are. A router of which the broker stored a subject in another order than its own
+    /// is resynced.
     ///
     /// # Errors
     /// A message can't be read; those before it are applied.
@@ -154,6 +168,18 @@ impl Restore {
             BatchKind::Peers | BatchKind::Statistics | BatchKind::Malformed => {}
         }
         Ok(())
+    }
+
+    /// As [`Self::apply`], for what waits to be published and may have been published already: what was applied before is
+    /// passed over.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_again(&mut self, kind: BatchKind, payload: &[u8]) -> Result<(), RestoreError> {
+        self.again = true;
+        let applied = self.apply(kind, payload);
+        self.again = false;
+        applied
     }
 
     /// A router has given out this sequence number: what it says next must go on above.
@@ -184,7 +210,12 @@ impl Restore {
 
     /// The routers, to be handed to [`crate::Shard::adopt`].
     #[must_use]
-    pub fn into_routers(self) -> Vec<Router> {
+    pub fn into_routers(mut self) -> Vec<Router> {
+        for router in &self.disordered {
+            if let Some(router) = self.routers.get_mut(router) {
+                router.forget_routes();
+            }
+        }
         self.routers.into_values().collect()
     }
 
@@ -204,10 +235,21 @@ impl Restore {
         if self.is_covered(id.into(), sequence) {
             return Ok(());
         }
+        let last = self
+            .events_applied
+            .entry(IpAddr::from(id).to_canonical())
+            .or_default();
+        if self.again && sequence <= *last {
+            return Ok(());
+        }
+        *last = sequence.max(*last);
         // A kind of a later schema says nothing of routes.
         match event.get_kind() {
             // Consumers will drop what is not announced from here on, so it must not count as known to them.
-            Ok(RouterEventKind::ResyncBegin) => self.router(id.into()).forget_routes(),
+            Ok(RouterEventKind::ResyncBegin) => {
+                self.router(id.into()).forget_routes();
+                self.covered.insert(IpAddr::from(id).to_canonical(), sequence);
+            }
             Ok(RouterEventKind::ResyncEnd) => self.router(id.into()).resync = None,
             _ => {}
         }
@@ -236,6 +278,15 @@ impl Restore {
             bgp_id: update.get_peer_bgp_id(),
         };
         let asn = update.get_peer_asn();
+        let of_subject = (IpAddr::from(id).to_canonical(), asn, family);
+        let applied = self.applied.entry(of_subject).or_default();
+        if update.get_sequence() <= *applied {
+            if self.again {
+                return Ok(());
+            }
+            self.disordered.insert(of_subject.0);
+        }
+        *applied = update.get_sequence().max(*applied);
         let path_id = update.get_has_path_id().then(|| update.get_path_id());
         let prefix = address(update.get_prefix_addr().map_err(unreadable)?)?;
         let distinguisher = update.get_route_distinguisher().to_be_bytes();
@@ -277,13 +328,21 @@ fn known_table(
     mode: CurationMode,
 ) -> &mut PeerTable {
     let peer = &mut router.peers[peer];
+    let bgp_id = peer.identity.bgp_id;
     let found = peer
         .tables
         .iter()
         .position(|table| table.view == view && table.family == family && table.asn == asn);
     let index = found.unwrap_or_else(|| {
         // Whether path identifiers are negotiated says the next Peer Up.
-        peer.add_table(PeerTable::new(view, family, asn, SubjectId::NONE, false, mode))
+        peer.add_table(PeerTable::new(
+            view,
+            family,
+            (asn, bgp_id),
+            SubjectId::NONE,
+            false,
+            mode,
+        ))
     });
     &mut peer.tables[index]
 }

@@ -180,7 +180,11 @@ fn routes_block(
     }
     let entry = TableEntry {
         router,
-        peer: identity_entry(&peer.identity),
+        // Under which its routes are known to consumers, whoever the peer is now.
+        peer: IdentityEntry {
+            bgp_id: table.bgp_id,
+            ..identity_entry(&peer.identity)
+        },
         view: table.view as u8,
         afi: table.family.afi,
         safi: table.family.safi,

@@ -17,6 +17,7 @@ pub struct TableKey {
     pub router: IpAddr,
     pub peer: IpAddr,
     pub distinguisher: u64,
+    pub bgp_id: u32,
     pub view: u16,
     pub family: AfiSafi,
 }
@@ -286,6 +287,7 @@ fn read_update(update: update::Reader<'_>) -> Update {
             router: address(update.get_router_addr().unwrap()).unwrap(),
             peer: address(update.get_peer_addr().unwrap()).unwrap(),
             distinguisher: update.get_peer_distinguisher(),
+            bgp_id: update.get_peer_bgp_id(),
             view: view as u16,
             family,
         },

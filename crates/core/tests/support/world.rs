@@ -259,6 +259,7 @@ impl Router {
                     header.address
                 },
                 distinguisher: header.distinguisher,
+                bgp_id: header.bgp_id.into(),
                 view: view as u16,
                 family: kind.destination(0).family(),
             };

@@ -156,6 +156,9 @@ fn put_as_path(template: &mut Template, attributes: &PathAttributes<'_>) {
 }
 
 fn put_unknown(template: &mut Template, attributes: &PathAttributes<'_>, odd_next_hop: Option<&[u8]>) {
+    if !attributes.has_unknown() && attributes.ipv6_extended_communities.is_none() && odd_next_hop.is_none() {
+        return;
+    }
     let ipv6_extended = attributes.ipv6_extended_communities.and_then(|_| {
         raw_attributes(attributes.field())
             .map_while(Result::ok)

@@ -1,4 +1,5 @@
-//! Lives of the collector: snapshots step by step, crashes between any two steps, stops, and starts from what is left.
+//! Lives of the collector: snapshots step by step, crashes between any two steps, stops, and starts from what
+//! is left.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -34,8 +35,8 @@ pub(super) struct Lives {
     pub resent: u64,
     /// Messages told to be overtaken, of lives that are over.
     pub overtaken: u64,
-    /// Routers of which consumers hold something though neither a snapshot nor the stream named them at a start; with
-    /// the highest sequence until then.
+    /// Routers of which consumers hold something though neither a snapshot nor the stream named them at a
+    /// start; with the highest sequence until then.
     pub unknown: BTreeMap<IpAddr, u64>,
 }
 
@@ -158,8 +159,8 @@ impl World {
         self.die()
     }
 
-    /// A stop in order: nothing is read any more, what was read is sent, and if all of it is acknowledged in time,
-    /// a snapshot says so.
+    /// A stop in order: nothing is read any more, what was read is sent, and if all of it is acknowledged in
+    /// time, a snapshot says so.
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
         self.collector.listens = false;
         self.collector.snapshot = Snapshot::None;
@@ -198,7 +199,8 @@ impl World {
         self.lives.snapshots += 1;
     }
 
-    /// The process is gone, with all that was in its memory. What it had handed to the broker's connection may arrive.
+    /// The process is gone, with all that was in its memory. What it had handed to the broker's connection
+    /// may arrive.
     fn die(&mut self) -> Result<(), Violation> {
         let Self {
             random,
@@ -230,7 +232,8 @@ impl World {
         Ok(())
     }
 
-    /// The next life, if the stream can be read, which may have lost messages (`loses`): the newest snapshot that is whole, and what was published behind it.
+    /// The next life, if the stream can be read: the newest snapshot that is whole, and what was published
+    /// behind it. The stream may have lost messages (`loses`).
     pub(super) fn start(&mut self, loses: bool) -> Result<(), Violation> {
         if !self.broker.is_there(self.now.monotonic_ns) {
             return Ok(());
@@ -271,7 +274,8 @@ impl World {
         }
         if gap {
             restore.forget_routes();
-            // What is gone can't tell which sequences were given out: only the clock is left, so it must be right.
+            // What is gone can't tell which sequences were given out: only the clock is left, so it must be
+            // right.
             let messages = self
                 .broker
                 .stream
@@ -345,7 +349,8 @@ impl World {
 
     /// Messages age out or are purged, or the whole stream is deleted. Consumers had read them.
     fn lose_stream(&mut self) {
-        // What is gone says nothing of the sequences that were given out: only the clock is left, so it must be right.
+        // What is gone says nothing of the sequences that were given out: only the clock is left, so it must
+        // be right.
         let messages = self
             .broker
             .stream

@@ -138,6 +138,9 @@ pub struct PathAttributes<'a> {
     /// Codes that [`unknown`](Self::unknown) leaves out.
     not_raw: TypeSet,
     has_raw: bool,
+    /// See [`is_tidy`](Self::is_tidy); while the field is read, that of the part that was.
+    tidy: bool,
+    last_type: u8,
 }
 
 impl<'a> PathAttributes<'a> {
@@ -185,6 +188,8 @@ impl<'a> PathAttributes<'a> {
             seen: TypeSet::EMPTY,
             not_raw: TYPED,
             has_raw: false,
+            tidy: true,
+            last_type: 0,
         }
     }
 
@@ -253,6 +258,21 @@ impl<'a> PathAttributes<'a> {
     pub fn next_hop_mapped(&self) -> Option<[u8; 16]> {
         self.next_hop
             .map(|address| mp_reach::mapped(u32::from_be_bytes(address)))
+    }
+
+    /// Whether the field stands as a tidy sender writes it: types in ascending order, flags that have a meaning only, the
+    /// short form of the length, read to its end, and neither MP_REACH_NLRI nor MP_UNREACH_NLRI in it.
+    #[inline]
+    #[must_use]
+    pub const fn is_tidy(&self) -> bool {
+        self.tidy && self.complete
+    }
+
+    /// Whether [`unknown`](Self::unknown) has anything to give.
+    #[inline]
+    #[must_use]
+    pub const fn has_unknown(&self) -> bool {
+        self.has_raw
     }
 
     /// Every attribute that has no field here, in order: AIGP, Prefix-SID, BGP-LS, ATTR_SET and all that this

@@ -1,6 +1,6 @@
 //! The one pass over the attributes, and the judgement of each: the code of `docs/rfc7606.md`.
 
-use super::raw::{FLAG_OPTIONAL, FLAG_TRANSITIVE, RawAttribute, raw_attributes};
+use super::raw::{FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, RawAttribute, raw_attributes};
 use super::{
     Aggregator, AsPath, ClusterList, Communities, ExtendedCommunities, Fault, FaultKind, Handling,
     Ipv6ExtendedCommunities, LargeCommunities, MpReach, MpUnreach, Origin, PathAttributes, tlv,
@@ -77,6 +77,9 @@ impl<'a> PathAttributes<'a> {
         use Handling::{AttributeDiscard, SkipMessage, TreatAsWithdraw};
 
         let RawAttribute { type_code, value, .. } = *attribute;
+        let flags_that_count = FLAG_OPTIONAL | FLAG_TRANSITIVE | FLAG_PARTIAL;
+        self.tidy &= attribute.flags & !flags_that_count == 0 && type_code >= self.last_type;
+        self.last_type = type_code;
         if !self.seen.insert(type_code) {
             return self.duplicate(attribute);
         }
@@ -129,12 +132,14 @@ impl<'a> PathAttributes<'a> {
                 self.require(self.cluster_list.is_some(), attribute);
             }
             code::MP_REACH_NLRI => {
+                self.tidy = false;
                 self.mp_reach = MpReach::parse(value, attribute.value_offset());
                 if self.mp_reach.is_none() {
                     self.fault(attribute, BadLength, SkipMessage);
                 }
             }
             code::MP_UNREACH_NLRI => {
+                self.tidy = false;
                 self.mp_unreach = MpUnreach::parse(value, attribute.value_offset());
                 if self.mp_unreach.is_none() {
                     self.fault(attribute, BadLength, SkipMessage);

@@ -1,0 +1,107 @@
+//! What only the inside of a table can show. Its outside is compared with a naive model in `tests/`.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const VALUE: Value = Value {
+    fingerprint: 7,
+    epoch: 1,
+};
+
+fn key(number: u32) -> [u8; 5] {
+    let [a, b, c, d] = number.to_be_bytes();
+    [a, b, c, d, 32]
+}
+
+fn walk(table: &Table<5>) -> Vec<[u8; 5]> {
+    let (mut seen, mut cursor) = (Vec::new(), Some(0));
+    while let Some(at) = cursor {
+        cursor = table.visit(at, |key, _| seen.push(*key));
+    }
+    seen
+}
+
+#[test]
+fn routes_that_were_chosen_to_share_a_hash_do_not_grow_the_table() {
+    let chosen: Vec<_> = (0..)
+        .map(key)
+        .filter(|key| hash_of(key, 0) % 1024 == 77)
+        .take(1500)
+        .collect();
+    let mut table = Table::<5>::default();
+    for round in 0..2 {
+        for key in &chosen {
+            assert_eq!(table.insert(key, VALUE).is_some(), round == 1);
+        }
+    }
+    assert!(table.overflow.is_some() && table.directory.len() <= 128);
+    assert!(
+        table.allocated_bytes() < 100 * 1024,
+        "{}",
+        table.allocated_bytes()
+    );
+    for number in 0..5000 {
+        table.insert(&key(number), VALUE);
+    }
+    let others = (0..5000).map(key).filter(|key| !chosen.contains(key)).count();
+    assert_eq!(table.len(), chosen.len() + others);
+    let seen = walk(&table);
+    assert_eq!(seen.len(), table.len(), "a walk sees every route once");
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), table.len());
+    for key in &chosen[..700] {
+        assert_eq!(table.remove(key), Some(VALUE));
+        assert_eq!(table.remove(key), None);
+    }
+    for key in &chosen[700..] {
+        assert_eq!(table.get(key), Some(VALUE));
+    }
+    let (mut swept, mut cursor, held) = (0, Some(0), table.len());
+    while let Some(at) = cursor {
+        cursor = table.sweep(at, |_| true, |_, _| swept += 1);
+    }
+    assert_eq!((swept, table.len(), table.allocated_bytes()), (held, 0, 0));
+}
+
+#[test]
+fn a_walk_sees_what_was_there_at_its_begin_and_still_is() {
+    let mut table = Table::<5>::default();
+    for number in 0..20_000 {
+        table.insert(&key(number), VALUE);
+    }
+    let mut missing: BTreeSet<_> = (0..20_000).map(key).collect();
+    let (mut cursor, mut next, mut gone) = (Some(0), 20_000, 0_u32);
+    while let Some(at) = cursor {
+        cursor = table.visit(at, |key, _| {
+            missing.remove(key);
+        });
+        // A tenth as much again comes with each slice, so that segments split before and behind the cursor.
+        for _ in 0..if next < 60_000 { 200 } else { 0 } {
+            table.insert(&key(next), VALUE);
+            next += 1;
+        }
+        for _ in 0..if gone < 10_000 { 20 } else { 0 } {
+            table.remove(&key(gone));
+            missing.remove(&key(gone));
+            gone += 1;
+        }
+    }
+    assert!(missing.is_empty(), "{} routes were not seen", missing.len());
+}
+
+#[test]
+fn blocks_that_are_given_back_are_used_again() {
+    let mut table = Table::<5>::default();
+    for number in 0..10_000 {
+        table.insert(&key(number), VALUE);
+    }
+    for number in 0..9_000 {
+        table.remove(&key(number));
+    }
+    let before = table.allocated_bytes();
+    for number in 0..9_000 {
+        table.insert(&key(number), VALUE);
+    }
+    assert_eq!(table.allocated_bytes(), before);
+}
