@@ -1,7 +1,7 @@
 //! The campaign of crashes in a form that takes half a minute; `scripts/campaign-crash` runs it in full.
 //!
-//! The collector is `$ARANCINI_BIN`, or the program that was built beside this one. Where that or a nats-server is
-//! missing, a test says `skipped: …`.
+//! The collector is `$ARANCINI_BIN`, or the program that was built beside this one. Where that or a
+//! nats-server is missing, a test says `skipped: …`.
 
 #![allow(clippy::unwrap_used)]
 
