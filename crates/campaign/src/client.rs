@@ -1,5 +1,5 @@
-//! A router's connection, on a thread of its own: it sends at its rate, sees its session end, goes on changing, comes
-//! back with back-off, and dumps anew.
+//! A router's connection, on a thread of its own: it sends at its rate, sees its session end, goes on
+//! changing, comes back with back-off, and dumps anew.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

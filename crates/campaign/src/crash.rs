@@ -21,7 +21,8 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(180);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// So many looks with the same figures, all routes there, are quiet.
 const QUIET_LOOKS: u32 = 5;
-/// With the same figures for so long and other routes than the routers have, the collector is wrong: judge it.
+/// With the same figures for so long and other routes than the routers have, the collector is wrong: judge
+/// it.
 const WRONG_AFTER: Duration = Duration::from_secs(12);
 /// A resync ends within so many quiet periods after its router's last word.
 const RESYNC_WITHIN_QUIET_PERIODS: u32 = 5;
@@ -51,8 +52,8 @@ pub struct Campaign {
     pub gap: Duration,
     /// Whether there is a broker; else the sink is `file`.
     pub with_broker: bool,
-    /// A table that its router does not announce again, for its peer is gone, is given up after this. Shorter than the
-    /// collector's default, for a campaign waits for it at every check.
+    /// A table that its router does not announce again, for its peer is gone, is given up after this. Shorter
+    /// than the collector's default, for a campaign waits for it at every check.
     pub quiet_period: Duration,
     /// Milliseconds between two snapshots; the collector's default where absent.
     pub snapshot_interval_ms: Option<u64>,
@@ -224,8 +225,9 @@ impl Rig {
         Ok(())
     }
 
-    /// A collector that ended by itself is started again. That is a finding, unless it could not have its port: the
-    /// kernel takes a killed process's io_uring apart, listeners included, when that process is long reaped.
+    /// A collector that ended by itself is started again. That is a finding, unless it could not have its
+    /// port: the kernel takes a killed process's io_uring apart, listeners included, when that process is
+    /// long reaped.
     fn revive(&mut self) -> io::Result<()> {
         let Some(status) = self.collector.ended()? else {
             return Ok(());

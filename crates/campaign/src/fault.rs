@@ -23,7 +23,8 @@ pub enum Fault {
     FreezeCollector,
     /// SIGSTOP of the broker, and SIGCONT.
     FreezeBroker,
-    /// The broker is frozen with messages of the collector unread; meanwhile the collector is killed and started.
+    /// The broker is frozen with messages of the collector unread; meanwhile the collector is killed and
+    /// started.
     KillBehindFrozenBroker,
     /// SIGTERM of the collector, and a new start.
     StopCollector,

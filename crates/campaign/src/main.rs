@@ -74,7 +74,8 @@ struct CrashArguments {
     /// A further setting of the collector, like `publish.compression=lz4`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Keep everything in this directory, logs and stream included (else a temporary one, kept after a violation)
+    /// Keep everything in this directory, logs and stream included (else a temporary one, kept after a
+    /// violation)
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }

@@ -94,7 +94,8 @@ fn status_kib(pid: u32, field: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// The collector's program: `$ARANCINI_BIN`, `$ARANCINI_BINARY`, or the one that was built beside this program.
+/// The collector's program: `$ARANCINI_BIN`, `$ARANCINI_BINARY`, or the one that was built beside this
+/// program.
 #[must_use]
 pub fn find_collector() -> Option<PathBuf> {
     for name in ["ARANCINI_BIN", "ARANCINI_BINARY"] {
@@ -110,7 +111,8 @@ pub fn find_collector() -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The broker's program: `$ARANCINI_NATS_SERVER`, or `.venv/bin/nats-server` of the repository, or the one on the PATH.
+/// The broker's program: `$ARANCINI_NATS_SERVER`, or `.venv/bin/nats-server` of the repository, or the one on
+/// the PATH.
 #[must_use]
 pub fn find_broker() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("ARANCINI_NATS_SERVER") {

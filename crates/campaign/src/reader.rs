@@ -31,8 +31,8 @@ enum Source {
     Segments(Box<Segments>),
 }
 
-/// The series of a directory have no order among each other: resyncs, which are events, are read ahead of the updates
-/// and worked in by their sequences.
+/// The series of a directory have no order among each other: resyncs, which are events, are read ahead of the
+/// updates and worked in by their sequences.
 struct Segments {
     events: SegmentTail,
     rest: SegmentTail,

@@ -1,4 +1,5 @@
-//! A consumer that believes every word: it replays the stream in its order, and counts what should not be there.
+//! A consumer that believes every word: it replays the stream in its order, and counts what should not be
+//! there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The tables of a campaign's router, and its routes as they stand on the wire and in the stream.
 //!
-//! A route is a number in its table and what it carries is a number too, its version: so a table is a vector, and
-//! what a consumer reads turns back into both. Writing and reading share no code with the collector.
+//! A route is a number in its table and what it carries is a number too, its version: so a table is a vector,
+//! and what a consumer reads turns back into both. Writing and reading share no code with the collector.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -68,8 +68,8 @@ const fn table(peer: usize, view: RibView, kind: Kind) -> Table {
     Table { peer, view, kind }
 }
 
-/// A router's peer: two plain ones, one over IPv6, one with VPN routes, and one in a VRF that has the first one's
-/// address and AS.
+/// A router's peer: two plain ones, one over IPv6, one with VPN routes, and one in a VRF that has the first
+/// one's address and AS.
 #[must_use]
 pub fn peer(index: usize) -> Peer {
     let v4 = |number: u8| {
@@ -243,8 +243,8 @@ impl Table {
     }
 }
 
-/// The version that an announcement carries: its last AS number, MULTI_EXIT_DISC, last community and label must say
-/// the same.
+/// The version that an announcement carries: its last AS number, MULTI_EXIT_DISC, last community and label
+/// must say the same.
 #[must_use]
 pub fn version(
     kind: Kind,

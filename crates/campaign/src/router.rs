@@ -1,7 +1,7 @@
 //! A router's life: what it holds, how that changes, and the bytes that say so.
 //!
-//! It is right about its own tables whatever happens to its sessions: what changes while no connection is there goes
-//! unsaid, and the next session begins with a dump of all that is held.
+//! It is right about its own tables whatever happens to its sessions: what changes while no connection is
+//! there goes unsaid, and the next session begins with a dump of all that is held.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,8 +15,8 @@ use crate::route::{ADD_PATH, PEERS, TABLES, VERSIONS, peer};
 
 /// Routes of one UPDATE at most.
 const ROUTES_PER_UPDATE: u32 = 10;
-/// In the remote port's place, behind BMP and per-peer header, local address and local port, a Peer Up gets the number
-/// of the BGP session, so that a new session is told from one that is only reported again.
+/// In the remote port's place, behind BMP and per-peer header, local address and local port, a Peer Up gets
+/// the number of the BGP session, so that a new session is told from one that is only reported again.
 const REMOTE_PORT: std::ops::Range<usize> = 66..68;
 
 /// A router and what it holds.

@@ -1,7 +1,7 @@
 //! The campaign of crashes in a form that takes half a minute; `scripts/campaign-crash` runs it in full.
 //!
-//! The collector is `$ARANCINI_BIN`, or the program that was built beside this one. Where that or a nats-server is
-//! missing, a test says `skipped: …`.
+//! The collector is `$ARANCINI_BIN`, or the program that was built beside this one. Where that or a
+//! nats-server is missing, a test says `skipped: …`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -50,7 +50,7 @@ fn breaks_no_promise(seed: u64, kinds: &[Fault], faults: usize, with_broker: boo
         outcome.examples
     );
     assert_eq!(outcome.checks, 2);
-    assert!(outcome.updates > 10_000, "too little load to prove anything");
+    assert!(outcome.updates > 3000, "too little load to prove anything");
 }
 
 #[test]

@@ -90,14 +90,15 @@ pub(super) fn large_update(version: u32) -> Vec<u8> {
     update(&attributes, room / 4)
 }
 
-/// An UPDATE of the greatest length for one route: attributes nobody knows, the longest AS path, communities, or
-/// attributes that are out of order, in turns.
+/// An UPDATE of the greatest length for one route: attributes nobody knows, the longest AS path, communities,
+/// or attributes that are out of order, in turns.
 pub(super) fn attribute_bomb(turn: u32) -> Vec<u8> {
     let mut attributes = plain_attributes(turn);
     let room = LONGEST - OVERHEAD - attributes.len() - 4;
     match turn % 4 {
         0 => {
-            // 255 values of a type octet, all that BGP leaves free, again and again: doubles are to be discarded.
+            // 255 values of a type octet, all that BGP leaves free, again and again: doubles are to be
+            // discarded.
             let free = 50..=255_u8;
             let empty = free.cycle().flat_map(|kind| [0xc0, kind, 0]);
             attributes.extend(empty.take(room / 3 * 3));

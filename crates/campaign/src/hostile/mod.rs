@@ -1,4 +1,5 @@
-//! The campaign of hostile peers: what each attack costs the collector, and what an honest router beside it notices.
+//! The campaign of hostile peers: what each attack costs the collector, and what an honest router beside it
+//! notices.
 
 mod attack;
 mod bytes;
