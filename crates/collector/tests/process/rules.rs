@@ -17,7 +17,7 @@ fn method<'s>(source: &'s str, signature: &str) -> &'s str {
 }
 
 /// What runs from the received bytes to the bridge, in the order it runs; it begins in one of two ways.
-fn way_of_a_message() -> [&'static str; 7] {
+fn way_of_a_message() -> [&'static str; 10] {
     [
         method(CONNECTION, "fn receive_slot("),
         method(REGISTERED, "fn turn("),
@@ -25,7 +25,11 @@ fn way_of_a_message() -> [&'static str; 7] {
         method(SLOTS, "pub unsafe fn piece<"),
         method(CONNECTION, "pub fn take("),
         method(WORKER, "fn deliver("),
-        method(OUTLET, "pub fn push("),
+        method(WORKER, "fn hand_over("),
+        method(OUTLET, "pub fn offer("),
+        // Where the bridge has no room.
+        method(WORKER, "fn refused("),
+        method(OUTLET, "pub fn keep("),
     ]
 }
 
