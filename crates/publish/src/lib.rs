@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compression;
+mod directory_lock;
 pub mod framing;
 pub mod settings;
 pub mod sidecar;
@@ -19,6 +20,7 @@ pub mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use directory_lock::lock_directory;
 pub use settings::{
     Compression, FileSettings, Fsync, NatsSettings, OnFull, Retention, Secret, SidecarSettings, SinkSettings,
     StreamSettings,

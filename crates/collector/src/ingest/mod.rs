@@ -20,7 +20,9 @@ pub mod owners;
 mod registered;
 mod ring;
 mod signal;
+mod snapshot;
 pub mod sockets;
 mod worker;
 
-pub use worker::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread};
+pub use snapshot::Inheritance;
+pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread};

@@ -10,8 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arancini_core::counters::Counter;
-use arancini_core::snapshot::Walk;
-use arancini_core::{Batch, Counters, Router, Settings, Shard};
+use arancini_core::{Batch, Counters, Settings, Shard};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use tracing::{debug, error, info, warn};
 
@@ -25,18 +24,15 @@ use super::outlet::Outlet;
 use super::owners::{Load, Owners};
 use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
+use super::snapshot::Inheritance;
 use super::sockets;
 use crate::config::{Config, OnFull};
-use crate::snapshots::{Part, SnapshotRequest};
+use crate::snapshots::SnapshotRequest;
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
 pub const EXIT_WORKER_DIED: i32 = 70;
 /// Routes withdrawn in one go before the worker's other tasks get their turn: some 100 µs.
 const SWEEP_SLICE_ROUTES: u64 = 1000;
-/// Routes of a snapshot written in one go before the worker's other tasks get their turn: some 50 µs.
-const SNAPSHOT_SLICE_ROUTES: usize = 2000;
-/// Bytes of a snapshot handed over together.
-const SNAPSHOT_PART_BYTES: usize = 256 * 1024;
 /// How often timeouts, gauges and notices are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How long a listener that can't accept rests (no descriptors left).
@@ -100,17 +96,6 @@ pub enum Mail {
     Snapshot(Box<SnapshotRequest>),
     /// Stop receiving, hand everything to the bridge until the deadline, write a last snapshot if one is asked for, end.
     Stop(Instant, Option<Box<SnapshotRequest>>),
-}
-
-/// What a worker begins with.
-#[derive(Default)]
-pub struct Inheritance {
-    /// Routers of a former life.
-    pub routers: Vec<Router>,
-    /// No router may get a sequence number at or below this one.
-    pub sequence_floor: u64,
-    /// What consumers hold can't be known: the first dump of every router is a resync.
-    pub resync: bool,
 }
 
 /// What a worker could not hand to the bridge before its deadline.
@@ -282,56 +267,6 @@ impl Worker {
                 }
                 Err(_) => return self.stop(Instant::now()).await,
             }
-        }
-    }
-
-    /// Takes over what a former life left.
-    fn inherit(&self, inheritance: Inheritance) {
-        let now = self.clock.now();
-        let mut shard = self.shard.borrow_mut();
-        shard.raise_sequence_floor(inheritance.sequence_floor);
-        if inheritance.resync {
-            shard.resync_strangers();
-        }
-        for router in inheritance.routers {
-            shard.adopt(router, "the collector was restarted", now);
-        }
-        drop(shard);
-        self.deliver();
-    }
-
-    /// Writes a snapshot in slices, beside everything else, to whoever asked for it.
-    async fn snapshot(self: Rc<Self>, request: SnapshotRequest) {
-        let out = request.out.to_async();
-        let dropped = self.load.dropped.get();
-        let mut bytes = Vec::with_capacity(SNAPSHOT_PART_BYTES);
-        let mut walk = Walk::begin(&request.head, &mut bytes);
-        loop {
-            let more = self
-                .shard
-                .borrow()
-                .snapshot(&mut walk, SNAPSHOT_SLICE_ROUTES, &mut bytes);
-            if !more {
-                break;
-            }
-            if bytes.len() >= SNAPSHOT_PART_BYTES {
-                let part = std::mem::replace(&mut bytes, Vec::with_capacity(SNAPSHOT_PART_BYTES));
-                // Nobody listens any more: the snapshot was given up.
-                if out.send(Part::Bytes(part)).await.is_err() {
-                    return;
-                }
-            }
-            self.turnstile.pass().await;
-        }
-        let last_batch = self.shard.borrow_mut().seal();
-        self.deliver();
-        if self.load.dropped.get() != dropped {
-            // With `publish.on_full = "drop"`: the walk may hold as published what was thrown away since.
-            return;
-        }
-        let end = walk.finish(last_batch, &mut bytes);
-        if out.send(Part::Bytes(bytes)).await.is_ok() {
-            let _ = out.send(Part::End(end)).await;
         }
     }
 

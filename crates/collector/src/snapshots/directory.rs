@@ -11,10 +11,11 @@
 //! LOCK                                      held by the collector that writes here
 //! ```
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use arancini_publish::lock_directory;
 use serde::{Deserialize, Serialize};
 
 /// Complete generations that are kept.
@@ -64,18 +65,12 @@ impl Directory {
     /// # Errors
     /// The directory can't be used, or another collector does.
     pub fn claim(path: &Path) -> io::Result<Self> {
-        fs::create_dir_all(path)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("LOCK"))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::new(
+        let lock = lock_directory(path).map_err(|error| match error.kind() {
+            io::ErrorKind::ResourceBusy => io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 "another collector keeps its snapshots there; stop it, or set snapshots.directory",
             ),
-            TryLockError::Error(error) => error,
+            _ => error,
         })?;
         let directory = Self {
             path: path.to_owned(),

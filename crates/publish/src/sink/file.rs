@@ -4,7 +4,7 @@
 //! go to fixed offsets, so trying again can't double anything. A restart begins new segments and cuts what a crash
 //! left torn at the end of the last ones.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::segment::{SERIES, list, mend, segment_path, series_name};
 use super::{Receipt, taken};
+use crate::directory_lock::lock_directory;
 use crate::settings::{FileSettings, Fsync, Retention};
 use crate::sidecar::Hooks;
 use crate::status::{Reason, SinkStatus, Trouble};
@@ -32,7 +33,7 @@ pub(crate) fn run(
     status: &SinkStatus,
     hooks: &Hooks,
 ) {
-    let _lock = wait_for(status, settings, || prepare(&settings.directory));
+    let _lock = wait_for(status, settings, || lock_directory(&settings.directory));
     let mut writer = wait_for(status, settings, || Writer::open(settings));
     status.set_position(writer.position());
     loop {
@@ -100,24 +101,6 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
         format!("can't write segments in {}: {error}", directory.display()),
         remedy,
     )
-}
-
-/// Makes the directory and takes its lock, so that two collectors don't write the same series.
-fn prepare(directory: &Path) -> io::Result<File> {
-    std::fs::create_dir_all(directory)?;
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("LOCK"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(io::Error::new(
-            io::ErrorKind::ResourceBusy,
-            "another collector holds its lock",
-        )),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
 }
 
 struct Writer {

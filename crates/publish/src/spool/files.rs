@@ -9,7 +9,7 @@
 //! can't double anything. Nothing here panics on what a file holds.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use tracing::{error, warn};
 
 use super::record::{FILE_HEAD, FileHead, encode};
 use super::segment::{Reader, Unreadable, list, path_of, scan, set_aside, sync_directory};
+use crate::directory_lock::lock_directory;
 use crate::nats::message::{Life, Message};
 
 /// A file is closed at this size, or at an eighth of what the spool may hold.
@@ -70,8 +71,7 @@ pub(crate) struct Spool {
 impl Spool {
     /// Takes over the directory, made when missing, with what is in it.
     pub(crate) fn open(directory: &Path, max_bytes: u64, own: Life) -> io::Result<Self> {
-        std::fs::create_dir_all(directory)?;
-        let lock = lock(directory)?;
+        let lock = lock_directory(directory)?;
         let mut spool = Self {
             directory: directory.to_owned(),
             own,
@@ -372,22 +372,6 @@ impl Spool {
     fn unread_of(&self, files: usize) -> u64 {
         let files = self.segments.iter().take(files);
         files.map(|segment| segment.records - segment.read).sum()
-    }
-}
-
-fn lock(directory: &Path) -> io::Result<File> {
-    let lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("LOCK"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(io::Error::new(
-            io::ErrorKind::ResourceBusy,
-            "another collector holds its lock",
-        )),
-        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
