@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 
 import capnp
 import nats
+from nats.js.api import ConsumerConfig, DeliverPolicy
 from payload import plain
 from tables import Attributes, RouteKey, Table, TableKey, address_text, segments, sequence
 
@@ -72,53 +73,52 @@ class Replay:
 
 
 class StreamReader:
-    """Follows one JetStream stream from its first message."""
+    """Follows one JetStream stream from its first message.
+
+    Each look has a connection of its own: one left open between two looks is not read meanwhile,
+    and the server closes it as a slow consumer when more than its socket holds was published.
+    """
 
     def __init__(self, url: str, stream: str = "ARANCINI") -> None:
         self.replay = Replay()
         self._stream = stream
-        self._loop = asyncio.new_event_loop()
         self._url = url
-        self._client = None
-        self._subscription = None
         self._position = 0
 
     def catch_up(self) -> Replay:
         """Reads all that the stream holds now."""
-        return self._loop.run_until_complete(self._catch_up())
+        asyncio.run(self._catch_up())
+        return self.replay
 
-    def close(self) -> None:
-        """Ends the connection."""
-        if self._client:
-            self._loop.run_until_complete(self._end())
-        self._loop.close()
+    async def _catch_up(self) -> None:
+        client = await nats.connect(self._url, max_reconnect_attempts=3)
+        try:
+            await self._read(client.jetstream())
+        finally:
+            await client.close()
+            # The ordered consumer's watchdog goes on waiting otherwise.
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
 
-    async def _end(self) -> None:
-        await self._client.close()
-        # The ordered consumer's watchdog goes on waiting otherwise.
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-
-    async def _catch_up(self) -> Replay:
-        if self._client is None:
-            self._client = await nats.connect(self._url, max_reconnect_attempts=3)
-        stream = self._client.jetstream()
+    async def _read(self, stream) -> None:
         try:
             last = (await stream.stream_info(self._stream)).state.last_seq
         except nats.js.errors.NotFoundError:
-            return self.replay
+            return
+        if self._position >= last:
+            return
+        messages = await stream.subscribe(
+            ">",
+            stream=self._stream,
+            ordered_consumer=True,
+            config=ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._position + 1),
+            pending_msgs_limit=-1,
+            pending_bytes_limit=-1,
+        )
         while self._position < last:
-            message = await self._next(stream)
+            message = await messages.next_msg(timeout=30)
             self._position = message.metadata.sequence.stream
             self.replay.feed(message.subject, plain(message))
-        return self.replay
-
-    async def _next(self, stream):
-        if self._subscription is None:
-            self._subscription = await stream.subscribe(
-                ">", stream=self._stream, ordered_consumer=True, pending_msgs_limit=-1, pending_bytes_limit=-1
-            )
-        return await self._subscription.next_msg(timeout=30)
 
 
 def _keys(update) -> tuple[TableKey, RouteKey]:

@@ -51,6 +51,13 @@ fn unreadable<E>(_: E) -> RestoreError {
     RestoreError::Content("a field of it can't be read")
 }
 
+/// The highest sequences applied of a router.
+#[derive(Debug, Clone, Copy, Default)]
+struct Barrier {
+    updates: u64,
+    events: u64,
+}
+
 /// Routers on their way back.
 pub struct Restore {
     mode: CurationMode,
@@ -59,8 +66,8 @@ pub struct Restore {
     covered: BTreeMap<IpAddr, u64>,
     /// The highest sequence applied of what is one subject's: there the stream's order is the router's.
     applied: BTreeMap<(IpAddr, u32, AfiSafi), u64>,
-    /// The highest sequence of an event applied, by router.
-    events_applied: BTreeMap<IpAddr, u64>,
+    /// The highest sequences applied of a router's updates and of its events, which are barriers between them.
+    barriers: BTreeMap<IpAddr, Barrier>,
     /// What was applied before may come again, from another place, and is passed over.
     again: bool,
     /// Routers of which the broker stored something too late: their last word is not the last one stored.
@@ -76,7 +83,7 @@ impl Restore {
             routers: BTreeMap::new(),
             covered: BTreeMap::new(),
             applied: BTreeMap::new(),
-            events_applied: BTreeMap::new(),
+            barriers: BTreeMap::new(),
             again: false,
             disordered: BTreeSet::new(),
         }
@@ -148,8 +155,8 @@ impl Restore {
 
     /// Applies a published payload: messages of one kind, back to back. Updates change tables; a resync that
     /// began is due until it ended. What the snapshots cover is passed over: it may have been stored late,
-    /// and older than they are. A router of which the broker stored a subject in another order than its own
-    /// is resynced.
+    /// and older than they are. A router of which the broker stored a subject, or an event and the updates around
+    /// it, in another order than its own is resynced: consumers may hold either's outcome.
     ///
     /// # Errors
     /// A message can't be read; those before it are applied.
@@ -235,25 +242,23 @@ impl Restore {
         if self.is_covered(id.into(), sequence) {
             return Ok(());
         }
-        let last = self
-            .events_applied
-            .entry(IpAddr::from(id).to_canonical())
-            .or_default();
-        if self.again && sequence <= *last {
+        let id = IpAddr::from(id).to_canonical();
+        let barrier = self.barriers.entry(id).or_default();
+        if self.again && sequence <= barrier.events {
             return Ok(());
         }
-        *last = sequence.max(*last);
+        if sequence <= barrier.updates.max(barrier.events) {
+            self.disordered.insert(id);
+        }
+        barrier.events = sequence.max(barrier.events);
         // A kind of a later schema says nothing of routes.
         match event.get_kind() {
             // Consumers will drop what is not announced from here on, so it must not count as known to them.
-            Ok(RouterEventKind::ResyncBegin) => {
-                self.router(id.into()).forget_routes();
-                self.covered.insert(IpAddr::from(id).to_canonical(), sequence);
-            }
-            Ok(RouterEventKind::ResyncEnd) => self.router(id.into()).resync = None,
+            Ok(RouterEventKind::ResyncBegin) => self.router(id).forget_routes(),
+            Ok(RouterEventKind::ResyncEnd) => self.router(id).resync = None,
             _ => {}
         }
-        self.sequence_seen(id.into(), sequence);
+        self.sequence_seen(id, sequence);
         Ok(())
     }
 
@@ -278,15 +283,18 @@ impl Restore {
             bgp_id: update.get_peer_bgp_id(),
         };
         let asn = update.get_peer_asn();
+        let sequence = update.get_sequence();
         let of_subject = (IpAddr::from(id).to_canonical(), asn, family);
         let applied = self.applied.entry(of_subject).or_default();
-        if update.get_sequence() <= *applied {
-            if self.again {
-                return Ok(());
-            }
+        let barrier = self.barriers.entry(of_subject.0).or_default();
+        if self.again && sequence <= *applied {
+            return Ok(());
+        }
+        if sequence <= *applied || sequence <= barrier.events {
             self.disordered.insert(of_subject.0);
         }
-        *applied = update.get_sequence().max(*applied);
+        *applied = sequence.max(*applied);
+        barrier.updates = sequence.max(barrier.updates);
         let path_id = update.get_has_path_id().then(|| update.get_path_id());
         let prefix = address(update.get_prefix_addr().map_err(unreadable)?)?;
         let distinguisher = update.get_route_distinguisher().to_be_bytes();
