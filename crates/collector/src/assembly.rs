@@ -179,8 +179,15 @@ impl Collector {
         }
 
         let restored = match &directory {
-            Some(directory) => restore(config, directory, context.core.curation, spooled, cancelled)
-                .ok_or(StartError::Cancelled)?,
+            Some(directory) => restore(
+                config,
+                directory,
+                &status,
+                context.core.curation,
+                spooled,
+                cancelled,
+            )
+            .ok_or(StartError::Cancelled)?,
             None => Restored::default(),
         };
         figures.restored(&restored);

@@ -22,6 +22,9 @@ use crate::{nats, sink, spool};
 /// Exit code when the sidecar died (EX_SOFTWARE).
 pub const EXIT_SIDECAR_DIED: i32 = 70;
 
+/// Exit code when another collector of the same name has taken over the stream (EX_CONFIG).
+pub const EXIT_FENCED: i32 = 78;
+
 /// A batch that is durable. Those of one worker come in the order of their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acked {

@@ -32,13 +32,15 @@ pub enum Reason {
     Timeout,
     /// The disk or the pipe refuses.
     Io,
+    /// The fence is not where this collector raised it last.
+    Fenced,
     /// Anything else.
     Other,
 }
 
 impl Reason {
     /// All of them, for metrics.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Starting,
         Self::Unreachable,
         Self::Tls,
@@ -50,6 +52,7 @@ impl Reason {
         Self::TooLarge,
         Self::Timeout,
         Self::Io,
+        Self::Fenced,
         Self::Other,
     ];
 
@@ -67,6 +70,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
             Self::Io => "io",
+            Self::Fenced => "fenced",
             Self::Other => "other",
         }
     }
@@ -138,6 +142,8 @@ pub struct SinkStatus {
     errors: [AtomicU64; Reason::ALL.len()],
     /// Everything that is published from now on lies behind it.
     position: Mutex<Option<Position>>,
+    /// The stream takes nothing any more of sessions before the present one.
+    pub(crate) fenced: AtomicBool,
     /// Batches taken from the bridge.
     pub batches_taken: AtomicU64,
     /// Cap'n Proto messages taken from the bridge.
@@ -213,6 +219,11 @@ impl SinkStatus {
     /// sink has come up, and for sinks that keep nothing.
     pub fn position(&self) -> Option<Position> {
         self.lock_position().clone()
+    }
+
+    /// Whether the stream refuses what earlier sessions and lives left on its way; known once there is a position.
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Relaxed)
     }
 
     pub(crate) fn set_position(&self, position: Position) {

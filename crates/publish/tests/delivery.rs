@@ -219,7 +219,8 @@ fn missing_stream_is_told_and_waited_for() {
         .unwrap();
     assert_eq!(
         (report.messages, report.storage, report.duplicate_window_seconds),
-        (50, "file", 120)
+        (1 + 50, "file", 120),
+        "the fence among them"
     );
 }
 

@@ -164,7 +164,7 @@ fn the_tail_filters_begins_anywhere_and_survives_a_cut() {
         while let Some(message) = late.next().await.unwrap() {
             from.push(message.stream_sequence);
         }
-        assert_eq!(from, (31..=40).collect::<Vec<_>>());
+        assert_eq!(from, (31..=41).collect::<Vec<_>>(), "the first one is the fence");
         let mut read = Vec::new();
         for batch in 1..=40 {
             if batch == 10 {

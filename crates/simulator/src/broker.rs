@@ -41,6 +41,8 @@ struct Sent {
     due_ns: u64,
     token: MessageId,
     message: Rc<Message>,
+    /// Where the fence was when the message was sent.
+    fence: u64,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,12 @@ pub struct Broker {
     refuse_next: u32,
     latency_ns: u64,
     drops_doubles: bool,
+    /// How often a session raised the fence.
+    fence: u64,
+    /// Messages from before the fence are refused.
+    checks_fence: bool,
+    /// Those refused so far; nobody heard of it, their connections being gone.
+    pub fenced_off: u64,
     /// Largest payload it takes.
     max_payload: usize,
 }
@@ -90,7 +98,7 @@ pub struct Broker {
 impl Broker {
     /// An empty stream.
     #[must_use]
-    pub fn new(latency_ns: u64, drops_doubles: bool) -> Self {
+    pub fn new(latency_ns: u64, drops_doubles: bool, checks_fence: bool) -> Self {
         Self {
             stream: Vec::new(),
             origin: 0,
@@ -108,6 +116,9 @@ impl Broker {
             refuse_next: 0,
             latency_ns,
             drops_doubles,
+            fence: 0,
+            checks_fence,
+            fenced_off: 0,
             max_payload: usize::MAX,
         }
     }
@@ -126,6 +137,11 @@ impl Broker {
             deaf: false,
         });
         Some(self.last_link)
+    }
+
+    /// A session, or a collector that starts, raises the fence: what was sent before is not taken any more.
+    pub const fn raise_fence(&mut self) {
+        self.fence += 1;
     }
 
     /// Whether the connection still stands.
@@ -150,6 +166,7 @@ impl Broker {
                 due_ns,
                 token,
                 message,
+                fence: self.fence,
             });
         }
     }
@@ -213,9 +230,14 @@ impl Broker {
         let Some(link) = self.links.get_mut(index) else {
             return;
         };
-        let Some(Sent { token, message, .. }) = link.inbound.pop_front() else {
+        let Some(sent) = link.inbound.pop_front() else {
             return;
         };
+        if self.checks_fence && sent.fence != self.fence {
+            self.fenced_off += 1;
+            return;
+        }
+        let Sent { token, message, .. } = sent;
         let known = self.ids.get(&message.id).copied();
         let remembered = known.filter(|(at_ns, _)| now_ns.saturating_sub(*at_ns) <= DUPLICATE_WINDOW_NS);
         let answer = if self.refuse_next > 0 {

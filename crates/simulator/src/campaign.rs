@@ -25,8 +25,6 @@ pub struct Campaign {
     pub steps: u32,
     /// A safeguard that is taken out.
     pub fault: Option<Fault>,
-    /// What a dead collector had sent may be stored after the next one has read the stream.
-    pub zombies: bool,
 }
 
 /// What came of it.
@@ -84,7 +82,6 @@ impl Campaign {
             let seed = self.first_seed + number;
             let plan = Plan {
                 steps: self.steps,
-                zombies: self.zombies,
                 ..Plan::of_seed(seed).with_fault(self.fault)
             };
             runs += 1;

@@ -37,11 +37,13 @@ pub enum Fault {
     SequenceFloor,
     /// After a start with a stream that lost messages, routers that are named nowhere are taken for new ones.
     Strangers,
+    /// The stream takes what connections from before the fence had left on its way.
+    Fencing,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -58,5 +60,6 @@ impl Fault {
         Self::Gap,
         Self::SequenceFloor,
         Self::Strangers,
+        Self::Fencing,
     ];
 }

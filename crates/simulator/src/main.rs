@@ -32,10 +32,6 @@ struct Arguments {
     /// A safeguard to take out
     #[arg(long)]
     fault: Option<Fault>,
-    /// What a dead collector had sent may be stored after the next one has read the stream: not prevented
-    /// today
-    #[arg(long)]
-    zombies: bool,
     /// Threads; one for each core unless told otherwise
     #[arg(long)]
     threads: Option<usize>,
@@ -58,7 +54,6 @@ fn single(arguments: &Arguments, seed: u64) -> ExitCode {
         steps: arguments.steps,
         without: arguments.without.iter().copied().collect(),
         fault: arguments.fault,
-        zombies: arguments.zombies,
         trace: arguments.trace,
     };
     match run(&plan) {
@@ -84,7 +79,6 @@ fn many(arguments: &Arguments) -> ExitCode {
         seeds: arguments.seeds,
         steps: arguments.steps,
         fault: arguments.fault,
-        zombies: arguments.zombies,
     };
     let cores = || available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or_else(cores);
@@ -103,7 +97,6 @@ fn many(arguments: &Arguments) -> ExitCode {
     if let Some((seed, _)) = outcome.examples.first() {
         let plan = Plan {
             steps: arguments.steps,
-            zombies: arguments.zombies,
             ..Plan::of_seed(*seed).with_fault(arguments.fault)
         };
         println!("again, and shorter: {}", plan.command());

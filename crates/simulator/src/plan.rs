@@ -17,8 +17,6 @@ pub struct Plan {
     pub without: BTreeSet<u32>,
     /// A safeguard that is taken out.
     pub fault: Option<Fault>,
-    /// What a dead collector had sent may be stored after the next one has read the stream.
-    pub zombies: bool,
     /// Tells each step on standard error.
     pub trace: bool,
 }
@@ -35,7 +33,6 @@ impl Plan {
             steps: Self::STEPS,
             without: BTreeSet::new(),
             fault: None,
-            zombies: false,
             trace: false,
         }
     }
@@ -65,9 +62,6 @@ impl Plan {
             use clap::ValueEnum;
             let value = fault.to_possible_value();
             command += &format!(" --fault {}", value.as_ref().map_or("", |value| value.get_name()));
-        }
-        if self.zombies {
-            command += " --zombies";
         }
         command
     }

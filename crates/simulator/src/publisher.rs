@@ -1,8 +1,8 @@
 //! What `arancini-publish` does around the window, without its I/O.
 //!
 //! The same steps in the same order as its `nats::publisher`: take from the bridge while there is room, publish, hear,
-//! release; on a lost connection, a refusal or silence close the window, pause, connect a fresh client, ask the stream
-//! for what is in doubt behind a floor, cut what is too large, open the window again.
+//! release; on a lost connection, a refusal or silence close the window, pause, connect a fresh client, raise the fence,
+//! ask the stream for what is in doubt behind a floor, cut what is too large, open the window again.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -213,6 +213,7 @@ impl Publisher {
             self.pause(now_ns);
             return;
         };
+        broker.raise_fence();
         let oldest = self.window.in_doubt().map(|doubt| doubt.first_sent_ns).min();
         if let Some(oldest) = oldest
             && self.fault != Some(Fault::Inventory)

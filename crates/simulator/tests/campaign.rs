@@ -16,7 +16,6 @@ fn campaign_from(first_seed: u64, seeds: u64, fault: Option<Fault>) -> Outcome {
         seeds,
         steps: Plan::STEPS,
         fault,
-        zombies: false,
     };
     campaign.run(available_parallelism().map_or(1, usize::from))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arancini_core::position::SegmentEnd;
 use arancini_core::snapshot::{ReadError, Restore, read_snapshot};
 use arancini_core::{Position, Router};
+use arancini_publish::SinkStatus;
 use arancini_publish::spool::SpooledBatch;
 use arancini_publish::tail::{Published, Wholeness, segments_since, stream_since};
 use arancini_rib::CurationMode;
@@ -92,12 +93,17 @@ fn apply_spool(restore: &mut Restore, spooled: Spooled, name: &str) {
 pub fn restore(
     config: &Config,
     directory: &Directory,
+    sink: &SinkStatus,
     mode: CurationMode,
     spooled: Spooled,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Restored> {
     let begin = Instant::now();
     let name = config.collector_name();
+    // What the stream has when the sink has connected is all that earlier lives will have said: it has raised its fence.
+    if config.sink() == SinkKind::Nats && !connected(sink, cancelled) {
+        return None;
+    }
     let mut said = false;
     loop {
         let Loaded {
@@ -123,7 +129,7 @@ pub fn restore(
                 broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
             }
         };
-        match tail(config, position.as_ref(), take) {
+        match tail(config, sink, position.as_ref(), take) {
             Ok(wholeness) => {
                 apply_spool(&mut restore, spooled, &name);
                 let gap = match wholeness {
@@ -161,26 +167,51 @@ pub fn restore(
             }
             Err(why) => {
                 if !std::mem::replace(&mut said, true) {
-                    warn!(
-                        why,
-                        "tables can't be restored before the sink can be read; waiting, and not listening for routers meanwhile"
-                    );
+                    warn!(why, "{WAITING}");
                 }
-                let until = Instant::now() + PAUSE;
-                while Instant::now() < until {
-                    if cancelled() {
-                        return None;
-                    }
-                    std::thread::sleep(Duration::from_millis(20));
+                if wait(PAUSE, || cancelled().then_some(())).is_some() {
+                    return None;
                 }
             }
         }
     }
 }
 
-/// What was published behind the position.
+const WAITING: &str =
+    "tables can't be restored before the sink can be read; waiting, and not listening for routers meanwhile";
+
+/// Waits until the sink has connected; `false` if that is not wanted any more.
+fn connected(sink: &SinkStatus, cancelled: &dyn Fn() -> bool) -> bool {
+    let outcome = || match sink.position() {
+        Some(_) => Some(true),
+        None => cancelled().then_some(false),
+    };
+    wait(PAUSE, outcome).unwrap_or_else(|| {
+        let why = sink
+            .trouble()
+            .map_or_else(String::new, |trouble| trouble.to_string());
+        warn!(why, "{WAITING}");
+        wait(Duration::MAX, outcome).unwrap_or(false)
+    })
+}
+
+/// Asks for an outcome until there is one or the time is over.
+fn wait<T>(time: Duration, outcome: impl Fn() -> Option<T>) -> Option<T> {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        let outcome = outcome();
+        if outcome.is_some() {
+            return outcome;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
+/// What was published behind the position; nothing more will be by earlier lives.
 fn tail(
     config: &Config,
+    sink: &SinkStatus,
     position: Option<&Position>,
     take: impl FnMut(Published<'_>),
 ) -> Result<Wholeness, String> {
@@ -190,7 +221,12 @@ fn tail(
                 .enable_all()
                 .build()
                 .map_err(|error| error.to_string())?;
-            let read = runtime.block_on(stream_since(&config.nats_settings(), position, take));
+            let read = runtime.block_on(stream_since(
+                &config.nats_settings(),
+                position,
+                sink.is_fenced(),
+                take,
+            ));
             read.map_err(|trouble| trouble.to_string())
         }
         SinkKind::File => segments_since(&config.file_settings().directory, position, take)

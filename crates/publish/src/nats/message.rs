@@ -9,6 +9,7 @@ use arancini_core::{Batch, BatchKind};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 
+use super::fence::{HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_SUBJECT};
 use crate::framing::Frames;
 use crate::settings::Compression;
 
@@ -160,6 +161,8 @@ pub struct Labels {
     stream: String,
     id_prefix: String,
     schema: String,
+    /// Subject and place of the fence, where each message is checked against it.
+    fence: Option<(String, String)>,
 }
 
 impl Labels {
@@ -170,7 +173,13 @@ impl Labels {
             stream: stream.to_owned(),
             id_prefix: id_prefix(collector, incarnation),
             schema: schema_version.to_string(),
+            fence: None,
         }
+    }
+
+    /// From now on messages are to be taken only while the last message of this subject is at this place of the stream.
+    pub fn set_fence(&mut self, fence: Option<(&str, u64)>) {
+        self.fence = fence.map(|(subject, place)| (subject.to_owned(), place.to_string()));
     }
 
     /// The collector's name.
@@ -210,6 +219,10 @@ impl Labels {
         headers.insert(HEADER_MESSAGES, message.messages.to_string().as_str());
         if let Some(encoding) = message.compression.content_encoding() {
             headers.insert(HEADER_CONTENT_ENCODING, encoding);
+        }
+        if let Some((subject, place)) = &self.fence {
+            headers.insert(HEADER_EXPECTED_SEQUENCE, place.as_str());
+            headers.insert(HEADER_EXPECTED_SUBJECT, subject.as_str());
         }
         headers
     }
@@ -295,7 +308,8 @@ mod tests {
 
     #[test]
     fn headers_fit_the_allowance() {
-        let labels = Labels::new(&"c".repeat(64), u64::MAX, &"S".repeat(255), u32::MAX);
+        let mut labels = Labels::new(&"c".repeat(64), u64::MAX, &"S".repeat(255), u32::MAX);
+        labels.set_fence(Some((&"f".repeat(150), u64::MAX)));
         let mut message = message(&[1]);
         message.router = IpAddr::from([0xffff; 8]);
         message.compression = Compression::Zstd;

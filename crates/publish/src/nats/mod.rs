@@ -1,10 +1,11 @@
 //! The `nats` sink: JetStream publish with a window of unacknowledged batches.
 //!
 //! Order of things: [`connect`] makes a client that never reconnects by itself, [`stream`] makes sure of the stream,
-//! `publisher` runs the window over one client after the other and asks the `inventory` in between, [`message`] is
-//! one NATS message.
+//! `publisher` runs the window over one client after the other, raises the [`fence`] and asks the `inventory` in between,
+//! [`message`] is one NATS message.
 
 pub mod connect;
+pub mod fence;
 mod input;
 mod inventory;
 pub mod message;

@@ -15,9 +15,10 @@ use async_nats::{StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::MissedTickBehavior;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::connect::{Connection, connect};
+use super::fence::{self, Fence};
 use super::input::Input;
 use super::inventory::{Doubts, Floor, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
@@ -25,7 +26,7 @@ use super::packer::Packer;
 use super::reply::{Ack, explain_refusal, explained, judge, lost};
 use super::stream;
 use crate::settings::{Compression, NatsSettings, SidecarSettings};
-use crate::sidecar::Hooks;
+use crate::sidecar::{EXIT_FENCED, Hooks};
 use crate::sink::taken;
 use crate::spool::{FileHead, Stage};
 use crate::status::{Reason, SinkStatus, Trouble};
@@ -61,6 +62,7 @@ pub(crate) async fn run(
         u32::from(arancini_schema::SCHEMA_VERSION),
     );
     let mut publisher = Publisher {
+        fence: Fence::new(&nats, &settings.collector, settings.incarnation),
         packer: Packer::new(settings.compression, Arc::clone(&status), hooks.clone()),
         window: Window::new(nats.window),
         labels,
@@ -101,6 +103,10 @@ struct Session {
     stream_sequence: u64,
     /// When the stream was made, Unix nanoseconds.
     created_unix_ns: i128,
+    /// Raised for this session.
+    fence: Fence,
+    /// Server and stream check each message against it.
+    is_checked: bool,
 }
 
 struct Publisher {
@@ -112,6 +118,8 @@ struct Publisher {
     hooks: Hooks,
     started: Instant,
     floors: Floors,
+    /// As raised for the last session.
+    fence: Fence,
     /// The highest stream sequence that was acknowledged to us.
     stream_sequence: u64,
     /// The spool, where there is one.
@@ -132,10 +140,10 @@ impl Publisher {
         loop {
             let doubts = self.former_doubts().or_else(|| self.doubts());
             let pause = self.pause();
-            let settings = self.settings.clone();
+            let (settings, fence) = (self.settings.clone(), self.fence.clone());
             let attempt = async move {
                 tokio::time::sleep(pause).await;
-                establish(&settings, doubts).await
+                establish(&settings, fence, doubts).await
             };
             tokio::pin!(attempt);
             let outcome = loop {
@@ -153,6 +161,7 @@ impl Publisher {
                     self.prepare(&session);
                     return Some(session);
                 }
+                Err(trouble) if trouble.reason == Reason::Fenced => fenced_off(&trouble),
                 Err(trouble) => self.trouble(trouble),
             }
         }
@@ -315,6 +324,10 @@ impl Publisher {
             self.floors = Floors::default();
         }
         self.stream_sequence = session.stream_sequence;
+        self.fence = session.fence.clone();
+        let fence = (self.fence.subject(), self.fence.place());
+        self.labels.set_fence(session.is_checked.then_some(fence));
+        self.status.fenced.store(session.is_checked, Relaxed);
         self.status.set_position(Position::Stream {
             stream: self.settings.stream.name.clone(),
             created_unix_ns: session.created_unix_ns,
@@ -435,8 +448,18 @@ async fn send(
     }
 }
 
-/// Connects, makes sure of the stream, subscribes the acknowledgements, asks about what is in doubt.
-async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Session, Trouble> {
+/// Two collectors that publish for the same routers would make nonsense of the stream: the one that came first ends, loudly.
+fn fenced_off(trouble: &Trouble) -> ! {
+    error!(cause = %trouble.cause, remedy = %trouble.remedy, "fenced off; ending the process");
+    std::process::exit(EXIT_FENCED)
+}
+
+/// Connects, makes sure of the stream, subscribes the acknowledgements, raises the fence, asks about what is in doubt.
+async fn establish(
+    settings: &NatsSettings,
+    fence: Fence,
+    doubts: Option<Doubts>,
+) -> Result<Session, Trouble> {
     let mut connection = connect(settings, "arancini").await?;
     let context = jetstream::new(connection.client.clone());
     let stream = stream::ensure(&context, settings)
@@ -448,6 +471,11 @@ async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Se
         .subscribe(format!("{inbox}.*"))
         .await
         .map_err(|_| lost())?;
+    let fence = fence
+        .raise(&connection.client, &stream)
+        .await
+        .map_err(|trouble| explained(trouble, &mut connection))?;
+    // Behind the fence: what the sessions before had left on its way is stored by now, or never will be.
     let stored = match doubts {
         Some(doubts) => {
             let base = settings.stream.subjects();
@@ -472,6 +500,8 @@ async fn establish(settings: &NatsSettings, doubts: Option<Doubts>) -> Result<Se
         stored,
         stream_sequence: stream.cached_info().state.last_sequence,
         created_unix_ns: stream.cached_info().created.unix_timestamp_nanos(),
+        is_checked: fence::is_checked(&connection.client, &stream),
+        fence,
         connection,
     })
 }

@@ -74,6 +74,13 @@ pub(crate) struct Refusal {
     description: String,
 }
 
+impl Refusal {
+    /// The place that was expected to be the last of a subject is not.
+    pub(crate) const fn is_wrong_sequence(&self) -> bool {
+        matches!(self.err_code, 10071 | 10164)
+    }
+}
+
 /// Error codes as nats-server's `errors.json` numbers them.
 pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble {
     let Some(Refusal {
@@ -102,6 +109,11 @@ pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble
             "another stream has these subjects; correct nats.stream",
         ),
         10059 => stream::missing(stream),
+        10071 | 10164 => Trouble::new(
+            Reason::Fenced,
+            said,
+            "none if the fence has aged out, it is raised anew; otherwise another collector has this one's name",
+        ),
         _ => Trouble::new(Reason::Other, said, "see the server's log"),
     }
 }

@@ -26,8 +26,8 @@ use crate::settings::NatsSettings;
 use crate::sink::segment::{Segment, list, series_name};
 use crate::status::Trouble;
 
-/// How long a dead collector's last messages may take from its socket into the stream: far longer than a server needs
-/// for what a socket's buffer holds.
+/// How long a dead collector's last messages may take from its socket into the stream, where no fence keeps them out: far
+/// longer than a server needs for what a socket's buffer holds.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 /// Bytes of a segment looked at together.
 const CHUNK: usize = 1 << 20;
@@ -54,13 +54,16 @@ pub enum Wholeness {
     Gap(String),
 }
 
-/// Hands out what a stream holds behind the position, or all of it, up to its end at the time of asking.
+/// Hands out what a stream holds behind the position, or all of it, up to its end at the time of asking. What a former
+/// life left in its socket may be stored later than that, unless it is `fenced` off ([`crate::SinkStatus::is_fenced`]): without,
+/// it is waited for.
 ///
 /// # Errors
 /// The stream can't be read now; what was handed out so far must be thrown away.
 pub async fn stream_since(
     settings: &NatsSettings,
     position: Option<&Position>,
+    fenced: bool,
     mut take: impl FnMut(Published<'_>),
 ) -> Result<Wholeness, Trouble> {
     let name = &settings.stream.name;
@@ -94,7 +97,9 @@ pub async fn stream_since(
         return Ok(whole);
     }
     read_stream(settings, after, last, &mut take).await?;
-    // What a former life of this collector left in its socket may be stored still.
+    if fenced {
+        return Ok(whole);
+    }
     tokio::time::sleep(LAST_WORDS).await;
     let now = find(&context, name)
         .await?

@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::Begin;
 use crate::compression::DecompressError;
 use crate::nats::connect::{Connection, connect};
+use crate::nats::fence::is_fence;
 use crate::nats::message::HEADER_CONTENT_ENCODING;
 use crate::nats::stream::missing;
 use crate::settings::{Compression, NatsSettings};
@@ -121,6 +122,9 @@ impl StreamTail {
             self.pending = info.pending;
             self.last = Some(stream_sequence);
             let message = message.message;
+            if is_fence(&self.settings.stream.base, &message.subject) {
+                continue;
+            }
             let headers = message.headers.unwrap_or_default();
             let encoding = headers.get(HEADER_CONTENT_ENCODING).map(HeaderValue::as_str);
             let payload = Compression::from_content_encoding(encoding)

@@ -238,11 +238,14 @@ impl World {
         if !self.broker.is_there(self.now.monotonic_ns) {
             return Ok(());
         }
-        if !self.zombies {
+        if self.fenced {
+            self.broker.raise_fence();
+        } else {
+            // Without a fence what the life before had sent is waited for.
             self.broker.work_off(self.now.monotonic_ns, &mut self.random);
-            if loses && self.disk.was_used() && self.random.percent(8) {
-                self.lose_stream();
-            }
+        }
+        if loses && self.disk.was_used() && self.random.percent(8) {
+            self.lose_stream();
         }
         let (mut restore, from) = self.load()?;
         let created = self.broker.created();

@@ -82,8 +82,8 @@ pub(crate) struct World {
     random: Random,
     setup: Setup,
     fault: Option<Fault>,
-    /// What a dead collector had sent may be stored after the next one has read the stream.
-    zombies: bool,
+    /// The stream is one that checks the fence.
+    fenced: bool,
     routers: Vec<Router>,
     network: Connections,
     collector: Collector,
@@ -103,6 +103,7 @@ impl World {
         let setup = Setup::draw(&mut random, plan.fault);
         let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
         let odd = random.percent(30);
+        let fenced = random.percent(50);
         Self {
             now: Now {
                 monotonic_ns: START_NS,
@@ -110,10 +111,14 @@ impl World {
             },
             collector: Collector::new(1, &setup, 0),
             fault: plan.fault,
-            zombies: plan.zombies,
+            fenced,
             routers: vec![Router::new(1, odd), Router::new(2, false)],
             network: Connections::default(),
-            broker: Broker::new(latency_ns, plan.fault != Some(Fault::MessageId)),
+            broker: Broker::new(
+                latency_ns,
+                plan.fault != Some(Fault::MessageId),
+                fenced && plan.fault != Some(Fault::Fencing),
+            ),
             disk: Disk::default(),
             lives: Lives::default(),
             sweep_budget: pick(&mut random, &[1, 7, 1024]),
