@@ -374,6 +374,7 @@ pub fn core_settings(config: &Config) -> Settings {
             max_bytes: config.publish.max_batch_bytes,
             linger_ns: config.publish.linger_ms.saturating_mul(NANOS_PER_MILLI),
             max_open_bytes: MAX_OPEN_BATCH_BYTES,
+            ..arancini_core::BatchSettings::default()
         },
     }
 }

@@ -27,6 +27,9 @@ pub struct BatchSettings {
     pub linger_ns: u64,
     /// All open batches together hold at most this many bytes.
     pub max_open_bytes: usize,
+    /// Nothing more is read of what a session brought while closed batches that nobody has taken hold this many bytes; what
+    /// becomes of one message may go beyond.
+    pub max_closed_bytes: usize,
 }
 
 impl Default for BatchSettings {
@@ -36,6 +39,7 @@ impl Default for BatchSettings {
             max_bytes: 48 * 1024,
             linger_ns: 5_000_000,
             max_open_bytes: 16 << 20,
+            max_closed_bytes: 4 << 20,
         }
     }
 }
@@ -73,6 +77,7 @@ pub struct Batcher {
     closed: VecDeque<Batch>,
     pool: Vec<Vec<u8>>,
     open_bytes: usize,
+    closed_bytes: usize,
 }
 
 impl Batcher {
@@ -89,6 +94,7 @@ impl Batcher {
             closed: VecDeque::new(),
             pool: Vec::new(),
             open_bytes: 0,
+            closed_bytes: 0,
         }
     }
 
@@ -160,6 +166,7 @@ impl Batcher {
         }
         self.last_number += 1;
         self.open_bytes -= subject.payload.len();
+        self.closed_bytes += subject.payload.len();
         self.closed.push_back(Batch {
             kind: subject.kind,
             subject: Arc::clone(&subject.name),
@@ -209,7 +216,15 @@ impl Batcher {
 
     /// The next closed batch.
     pub fn pop(&mut self) -> Option<Batch> {
-        self.closed.pop_front()
+        let batch = self.closed.pop_front()?;
+        self.closed_bytes -= batch.payload.len();
+        Some(batch)
+    }
+
+    /// Whether closed batches should be taken before more is made.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.closed_bytes >= self.settings.max_closed_bytes
     }
 
     /// Number of the last batch that was closed; 0 if there was none.
@@ -250,6 +265,7 @@ mod tests {
             max_bytes,
             linger_ns: 100,
             max_open_bytes: 1000,
+            max_closed_bytes: 1000,
         };
         let mut batcher = Batcher::new(3, settings);
         let router = IpAddr::from([192, 0, 2, 1]);
@@ -310,6 +326,7 @@ mod tests {
             max_bytes: 10_000,
             linger_ns: 100,
             max_open_bytes: 95,
+            ..BatchSettings::default()
         };
         let mut batcher = Batcher::new(0, settings);
         let ids: Vec<_> = (0..20)

@@ -28,38 +28,46 @@ impl Framer {
         }
     }
 
-    /// Takes the next bytes of the stream and hands each whole message to `frame`.
+    /// Takes the next bytes of the stream and hands each whole message to `frame`, until that returns `false`. Returns how
+    /// many bytes were taken: the others have to come again, before any later ones.
     ///
     /// # Errors
     /// The stream is not BMP version 3, or a length is out of bounds; the offset counts from the session's first
     /// byte. Nothing after that place can be trusted: the session has to end.
-    pub fn feed(&mut self, mut input: &[u8], mut frame: impl FnMut(&[u8])) -> Result<(), WireError> {
+    pub fn feed(&mut self, bytes: &[u8], mut frame: impl FnMut(&[u8]) -> bool) -> Result<usize, WireError> {
+        let mut input = bytes;
         while !self.spill.is_empty() {
             let length = self.length_of(&self.spill)?;
             let missing = length.unwrap_or(arancini_wire::bmp::COMMON_HEADER_LEN) - self.spill.len();
             let Some((head, rest)) = input.split_at_checked(missing) else {
                 self.spill.extend_from_slice(input);
-                return Ok(());
+                return Ok(bytes.len());
             };
             self.spill.extend_from_slice(head);
             input = rest;
             if self.length_of(&self.spill)? == Some(self.spill.len()) {
-                frame(&self.spill);
+                let more = frame(&self.spill);
                 self.position += self.spill.len() as u64;
                 self.spill.clear();
                 self.spill.shrink_to(SPILL_KEPT_BYTES);
+                if !more {
+                    return Ok(bytes.len() - input.len());
+                }
             }
         }
         while let Some(length) = self.length_of(input)? {
             let Some((message, rest)) = input.split_at_checked(length) else {
                 break;
             };
-            frame(message);
+            let more = frame(message);
             self.position += length as u64;
             input = rest;
+            if !more {
+                return Ok(bytes.len() - input.len());
+            }
         }
         self.spill.extend_from_slice(input);
-        Ok(())
+        Ok(bytes.len())
     }
 
     /// Bytes of a message whose end has not come yet.
@@ -108,7 +116,12 @@ mod tests {
             let mut rest = &stream[..];
             for cut in cuts.iter().cycle() {
                 let (head, tail) = rest.split_at((*cut).min(rest.len()));
-                framer.feed(head, |frame| seen.push(frame.to_vec())).unwrap();
+                // Stops behind every other message.
+                let mut given = head;
+                while !given.is_empty() {
+                    let taken = framer.feed(given, |frame| { seen.push(frame.to_vec()); seen.len() % 2 == 0 }).unwrap();
+                    given = &given[taken..];
+                }
                 rest = tail;
                 if rest.is_empty() { break }
             }
@@ -124,11 +137,16 @@ mod tests {
         stream.extend([4, 0, 0]);
         let mut framer = Framer::new(1000);
         let mut count = 0;
-        let error = framer.feed(&stream, |_| count += 1).unwrap_err();
+        let error = framer
+            .feed(&stream, |_| {
+                count += 1;
+                true
+            })
+            .unwrap_err();
         assert_eq!((count, error.offset), (1, 16));
         let mut framer = Framer::new(1000);
-        assert_eq!(framer.feed(&[3, 0, 1, 0, 0, 0], |_| {}).unwrap_err().offset, 1);
+        assert_eq!(framer.feed(&[3, 0, 1, 0, 0, 0], |_| true).unwrap_err().offset, 1);
         let mut framer = Framer::new(1000);
-        assert!(framer.feed(&[3, 0, 0, 0, 5, 0], |_| {}).is_err());
+        assert!(framer.feed(&[3, 0, 0, 0, 5, 0], |_| true).is_err());
     }
 }

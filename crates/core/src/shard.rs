@@ -161,13 +161,31 @@ impl Shard {
         id
     }
 
-    /// Takes the next bytes of a session.
+    /// Takes the next bytes of a session, all of them.
+    ///
+    /// # Errors
+    /// As [`Self::receive_some`].
+    pub fn receive(&mut self, session: SessionId, mut bytes: &[u8], now: Now) -> Result<(), SessionError> {
+        while !bytes.is_empty() {
+            bytes = bytes.split_at(self.receive_some(session, bytes, now)?).1;
+        }
+        Ok(())
+    }
+
+    /// Takes the next bytes of a session, until so much has become of them that the closed batches should be taken first
+    /// ([`crate::BatchSettings::max_closed_bytes`]). Returns how many it took; the others have to come before any later ones.
+    /// It takes one message at least, or all there is of it.
     ///
     /// # Errors
     /// The session has to end: the caller closes the connection and then calls [`Self::close_session`] with the
     /// error as the reason.
     #[inline]
-    pub fn receive(&mut self, session: SessionId, bytes: &[u8], now: Now) -> Result<(), SessionError> {
+    pub fn receive_some(
+        &mut self,
+        session: SessionId,
+        bytes: &[u8],
+        now: Now,
+    ) -> Result<usize, SessionError> {
         let Self {
             emitter,
             routers,
@@ -183,10 +201,14 @@ impl Shard {
             doomed,
             now,
         };
-        let framed = session.framer.feed(bytes, |frame| arrival.message(frame));
+        let framed = session.framer.feed(bytes, |frame| {
+            arrival.message(frame);
+            !arrival.emitter.batcher.is_full()
+        });
         emitter.counters.doomed_tables.set(doomed.len() as u64);
         // Last: whoever sees these bytes counted sees all that became of them.
-        emitter.counters.received_bytes.add(bytes.len() as u64);
+        let taken = *framed.as_ref().unwrap_or(&bytes.len());
+        emitter.counters.received_bytes.add(taken as u64);
         if std::mem::take(&mut emitter.table_settles) {
             self.check_life_soon(now);
         }

@@ -8,7 +8,7 @@ use arancini_wire::iana::AfiSafi;
 
 use support::Harness;
 use support::stream::Event;
-use support::wire::{as_path, monitoring, mp_reach, origin, peer, up};
+use support::wire::{as_path, attribute, mandatory, monitoring, mp_reach, origin, peer, up};
 
 #[test]
 fn a_sender_that_makes_families_up_gets_no_tables_for_them() {
@@ -32,4 +32,49 @@ fn a_sender_that_makes_families_up_gets_no_tables_for_them() {
     assert_eq!(malformed, 1000 - 256, "the rest is published raw");
     let updates = published.into_iter().filter_map(Event::into_update).count();
     assert_eq!(updates, 256);
+}
+
+/// Measured first with 64 KB UPDATEs: one slot of them held 2 GB of updates before the bridge was asked.
+#[test]
+fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
+    const PER_MESSAGE: usize = 500;
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let most = arancini_core::BatchSettings::default().max_closed_bytes;
+    let session = harness.session();
+    harness.send(session, &initiation("r1", "test"));
+    harness.send(session, &up(&peer));
+    // 8 kB of communities, some 9 kB an update.
+    let communities: Vec<u8> = (0..2000_u32).flat_map(u32::to_be_bytes).collect();
+    let attributes = [mandatory(&[64_500]), attribute(0xc0, 8, &communities)].concat();
+    let nlri = |number: u8, index: usize| [24, 10 + number, (index >> 8) as u8, index as u8];
+    let message = |number| {
+        let routes: Vec<u8> = (0..PER_MESSAGE).flat_map(|index| nlri(number, index)).collect();
+        monitoring(&peer, &[], &attributes, &routes)
+    };
+    let slot: Vec<u8> = (0..6).flat_map(message).collect();
+    let (mut rest, mut pieces, mut updates) = (&slot[..], 0, 0);
+    while !rest.is_empty() {
+        let taken = harness.shard.receive_some(session, rest, harness.now).unwrap();
+        rest = &rest[taken..];
+        pieces += 1;
+        let (mut bytes, mut largest) = (0, 0);
+        while let Some(batch) = harness.shard.pop_batch() {
+            bytes += batch.payload.len();
+            largest = largest.max(batch.payload.len() / batch.messages as usize);
+            updates += batch.messages as usize;
+        }
+        assert!(bytes <= most + PER_MESSAGE * largest, "{bytes}");
+    }
+    assert!(pieces > 3, "{pieces}");
+    harness.shard.flush(harness.now);
+    updates += std::iter::from_fn(|| harness.shard.pop_batch())
+        .map(|batch| batch.messages as usize)
+        .sum::<usize>();
+    // Beside them: session opened, initiation, Peer Up.
+    assert_eq!(updates, 6 * PER_MESSAGE + 3);
+    assert_eq!(harness.counters.received_bytes.get() as usize, {
+        let before = [initiation("r1", "test"), up(&peer)].concat();
+        before.len() + slot.len()
+    });
 }

@@ -79,6 +79,7 @@ fn settings(input: &mut Input<'_>) -> Settings {
             max_bytes: limit(bytes, 64),
             linger_ns: 5 * MILLISECOND_NS,
             max_open_bytes: limit(bytes >> 4, 256),
+            ..BatchSettings::default()
         },
         ..Settings::default()
     }

@@ -88,22 +88,25 @@ fn compare(name: &str, stream: &[u8], tally: &mut Tally) {
     let mut sessions = Sessions::default();
     let mut framer = Framer::new(1 << 20);
     // A stream that breaks off, or is of another BMP version, is read as far as it goes.
-    let _ = framer.feed(stream, |frame| match Message::new_checked(frame) {
-        Ok(Message::PeerUp(up)) => {
-            sessions.negotiated.insert(up.peer().identity(), up.negotiated());
-        }
-        Ok(Message::PeerDown(down)) => {
-            sessions.negotiated.remove(&down.peer().identity());
-        }
-        Ok(Message::RouteMonitoring(message)) => {
-            for pdu in message.pdus().flatten() {
-                if pdu.kind() == MessageType::Update {
-                    let ours = sessions.read(&message.peer(), pdu.body);
-                    compare_update(name, pdu.as_bytes(), ours, tally);
+    let _ = framer.feed(stream, |frame| {
+        match Message::new_checked(frame) {
+            Ok(Message::PeerUp(up)) => {
+                sessions.negotiated.insert(up.peer().identity(), up.negotiated());
+            }
+            Ok(Message::PeerDown(down)) => {
+                sessions.negotiated.remove(&down.peer().identity());
+            }
+            Ok(Message::RouteMonitoring(message)) => {
+                for pdu in message.pdus().flatten() {
+                    if pdu.kind() == MessageType::Update {
+                        let ours = sessions.read(&message.peer(), pdu.body);
+                        compare_update(name, pdu.as_bytes(), ours, tally);
+                    }
                 }
             }
+            _ => {}
         }
-        _ => {}
+        true
     });
 }
 

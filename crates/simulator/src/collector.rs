@@ -132,6 +132,7 @@ fn settings(random: &mut Random, fault: Option<Fault>) -> Settings {
             max_bytes: pick(random, &[600, 4_000, 48 * 1024]),
             linger_ns: pick(random, &[MILLISECOND, 5 * MILLISECOND, 400 * MILLISECOND]),
             max_open_bytes: pick(random, &[1_500, 1 << 20]),
+            ..BatchSettings::default()
         },
         ..Settings::default()
     };

@@ -1,11 +1,11 @@
 //! One router's connection on the worker that owns the router.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
 use std::rc::Rc;
 
-use arancini_core::SessionId;
+use arancini_core::{SessionError, SessionId};
 use monoio::net::TcpStream;
 use rustix::net::{RecvFlags, Shutdown};
 
@@ -38,6 +38,8 @@ pub struct Connection {
     pub last_received_ns: Cell<u64>,
     /// Why this side ended it, if it did.
     ended: Cell<Option<EndReason>>,
+    /// Received, but there was no room for what would become of it: no more than a slot.
+    rest: RefCell<Vec<u8>>,
     _permit: Permit,
     _claim: Claim,
 }
@@ -108,6 +110,7 @@ impl Connection {
             opened_ns: now_ns,
             last_received_ns: Cell::new(now_ns),
             ended: Cell::new(None),
+            rest: RefCell::default(),
             _permit: permit,
             _claim: claim,
         })
@@ -124,6 +127,15 @@ impl Connection {
     /// connection ends.
     pub async fn receive(&self, worker: &Rc<Worker>) -> End {
         loop {
+            while self.has_rest() {
+                worker.outlet.room().await;
+                if worker.is_stopping() {
+                    return (EndReason::Stopping, "the collector stops".to_owned());
+                }
+                if let Err(end) = self.take_rest(worker) {
+                    return end;
+                }
+            }
             if let Err(error) = self.stream.readable(false).await {
                 return self.failed(&error);
             }
@@ -168,19 +180,46 @@ impl Connection {
         }
     }
 
-    /// Hands what came to the core, and what became of it to the bridge: one synchronous call from slot to batch.
+    /// Hands what came to the core, and what became of it to the bridge: one synchronous call from slot to batch. What
+    /// there is no room for, since a few bytes can become a great many updates, waits for [`Self::take_rest`].
     #[inline]
-    pub fn take(&self, worker: &Worker, bytes: &[u8]) -> Result<(), End> {
+    pub fn take(&self, worker: &Worker, mut bytes: &[u8]) -> Result<(), End> {
         let now = worker.clock.now();
         self.last_received_ns.set(now.monotonic_ns);
-        let taken = worker.shard.borrow_mut().receive(self.session, bytes, now);
-        worker.deliver();
-        let Err(error) = taken else {
+        loop {
+            let taken = worker.shard.borrow_mut().receive_some(self.session, bytes, now);
+            worker.deliver();
+            let taken = taken.map_err(|error| self.broken(&error))?;
+            bytes = bytes.split_at(taken).1;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            if !worker.outlet.has_room() {
+                self.rest.borrow_mut().extend_from_slice(bytes);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether received bytes wait for room.
+    pub fn has_rest(&self) -> bool {
+        !self.rest.borrow().is_empty()
+    }
+
+    /// [`Self::take`] for what waited, as far as there is room now.
+    pub fn take_rest(&self, worker: &Worker) -> Result<(), End> {
+        let rest = self.rest.take();
+        if rest.is_empty() {
             return Ok(());
-        };
+        }
+        self.take(worker, &rest)
+    }
+
+    #[cold]
+    fn broken(&self, error: &SessionError) -> End {
         match self.ended.get() {
-            Some(reason) => Err((reason, self.in_words(reason))),
-            None => Err((EndReason::Framing, error.to_string())),
+            Some(reason) => (reason, self.in_words(reason)),
+            None => (EndReason::Framing, error.to_string()),
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Registered {
     /// To be armed: those that got nothing when they were last armed, and those that got something.
     hungry: VecDeque<u64>,
     served: VecDeque<u64>,
+    /// Who brought more than there was room for. Nothing is reaped before that is done with.
+    unfinished: Option<u64>,
 }
 
 struct Member {
@@ -69,6 +71,7 @@ impl Registered {
             last_token: 0,
             hungry: VecDeque::new(),
             served: VecDeque::new(),
+            unfinished: None,
         })
     }
 
@@ -98,7 +101,9 @@ impl Registered {
             let Some(token) = self.hungry.pop_front().or_else(|| self.served.pop_front()) else {
                 break;
             };
-            if let Some(member) = self.members.get_mut(&token) {
+            if self.members.get(&token).is_some_and(|member| member.over) {
+                self.members.remove(&token);
+            } else if let Some(member) = self.members.get_mut(&token) {
                 member.served = false;
                 let socket = descriptor::borrow(&member.connection.stream);
                 self.ring.arm(token, socket)?;
@@ -110,13 +115,14 @@ impl Registered {
 
     /// Reaps what is there, as far as the bridge takes it.
     fn turn(&mut self, worker: &Worker) -> io::Result<Turn> {
+        self.finish(worker)?;
         self.arm()?;
         let received = Cell::new(false);
         loop {
-            if !worker.outlet.has_room() {
+            if !worker.outlet.has_room() || self.unfinished.is_some() {
                 break;
             }
-            let members = &mut self.members;
+            let (members, unfinished) = (&mut self.members, &mut self.unfinished);
             let taken = self.ring.take(|arrival| {
                 let token = arrival.token;
                 let Some(member) = members.get_mut(&token) else {
@@ -128,7 +134,9 @@ impl Registered {
                     What::Bytes(bytes) => {
                         received.set(true);
                         member.served = true;
-                        connection.take(worker, bytes).err()
+                        let end = connection.take(worker, bytes).err();
+                        *unfinished = connection.has_rest().then_some(token);
+                        end
                     }
                     What::NoSlot => None,
                     What::End => Some(connection.closed()),
@@ -151,6 +159,30 @@ impl Registered {
         } else {
             Ok(Turn::Quiet)
         }
+    }
+
+    /// Takes what there was no room for when it came, as far as there is now.
+    fn finish(&mut self, worker: &Worker) -> io::Result<()> {
+        let Some(token) = self.unfinished else {
+            return Ok(());
+        };
+        let Some(member) = self.members.get_mut(&token) else {
+            self.unfinished = None;
+            return Ok(());
+        };
+        let end = member.connection.take_rest(worker).err();
+        if !member.connection.has_rest() {
+            self.unfinished = None;
+        }
+        if let Some((reason, words)) = end {
+            member.over = true;
+            worker.ended(&member.connection, reason, &words);
+            // One that waits to be armed is let go there.
+            if !self.hungry.contains(&token) && !self.served.contains(&token) {
+                self.ring.cancel(token)?;
+            }
+        }
+        Ok(())
     }
 
     /// What follows from a completion beside its bytes.

@@ -1,10 +1,12 @@
 //! A sink that takes nothing: what waits is bounded, the routers are slowed by TCP, and nothing is lost (SPEC §7, `block`).
 
 use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering::Relaxed;
 
 use arancini::config::{Config, SinkKind};
-use arancini::generate::Scenario;
+use arancini::generate::{Attributes, Open, Prefix, Scenario, Update, initiation, peer_up, route_monitoring};
+use arancini_core::BatchSettings;
 use arancini_publish::testing::NatsServer;
 use socket2::SockRef;
 
@@ -131,5 +133,61 @@ fn a_broker_that_is_absent_stops_the_routers_and_loses_nothing() {
             return;
         };
         block_and_go_on(ingest, &mut server, NatsServer::restart);
+    });
+}
+
+/// UPDATEs of 100 routes that share 8 kB of communities: a slot of them becomes some 20 MB of updates.
+fn amplified() -> (Vec<u8>, usize) {
+    const MESSAGES: u8 = 24;
+    const ROUTES: u8 = 100;
+    let peer = Scenario::default().peer(0);
+    let open = Open::new(64_500, Ipv4Addr::new(192, 0, 2, 9));
+    let mut bytes = [initiation("r1", ""), peer_up(&peer, peer.address, &open, &open)].concat();
+    let mut attributes = Attributes::new(&[64_500], Ipv4Addr::new(192, 0, 2, 9), Ipv6Addr::LOCALHOST);
+    attributes.communities = (0..2000).map(|value| (64_500, value)).collect();
+    for message in 0..MESSAGES {
+        let prefix = |route| Prefix::new(Ipv4Addr::new(10, message, route, 0).into(), 24);
+        let update = Update::announce((0..ROUTES).map(prefix), attributes.clone());
+        bytes.extend(route_monitoring(&peer, &update.to_bytes()));
+    }
+    (bytes, usize::from(MESSAGES) * usize::from(ROUTES))
+}
+
+/// What one slot becomes is no more than the closed batches' bound and one message's updates, however much it could be; and
+/// all of it is published, in order, once there is room.
+#[test]
+fn a_slot_that_becomes_more_than_there_is_room_for_waits_as_it_came() {
+    on_each_ingest(|ingest| {
+        let Some(mut server) = NatsServer::prepare("") else {
+            return;
+        };
+        let rig = Rig::start(|config| {
+            configure(config, ingest, &server);
+            config.ingest.slot_bytes = 256 * 1024;
+            config.listen.receive_buffer_bytes = 4 << 20;
+        });
+        let (bytes, routes) = amplified();
+        let mut router = rig.connect(1);
+        let sender = std::thread::spawn(move || {
+            router.send(&bytes);
+            (router, bytes.len())
+        });
+        eventually("the full bridge is counted", || {
+            rig.metric("bridge_full_total") > 0
+        });
+        let of_slot = BatchSettings::default().max_closed_bytes + 100 * 12 * 1024;
+        assert!(
+            waiting(&rig) <= bound() + of_slot as u64,
+            "{} bytes wait",
+            waiting(&rig)
+        );
+        server.restart();
+        let (_router, sent) = sender.join().unwrap();
+        rig.received(sent);
+        assert_eq!(rig.telemetry.emitted(), routes as u64);
+        rig.stop_publishing();
+        let stored = Stored::from_stream(&server.url());
+        assert_eq!(stored.updates.len(), routes);
+        assert_eq!(stored.table(1).len(), routes);
     });
 }

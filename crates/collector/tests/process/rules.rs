@@ -52,6 +52,7 @@ fn nothing_waits_between_the_socket_and_the_bridge() {
     assert_eq!(
         waits,
         [
+            "worker.outlet.room().await;",
             "if let Err(error) = self.stream.readable(false).await {",
             "worker.outlet.room().await;",
             "worker.turnstile.pass().await;"
