@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// The first line of the log with this message.
-    fn line(&self, message: &str) -> Option<Value> {
+    pub fn line(&self, message: &str) -> Option<Value> {
         find(&self.lines.lock().unwrap(), message)
     }
 

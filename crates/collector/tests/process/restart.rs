@@ -61,6 +61,22 @@ impl Place {
         process
     }
 
+    /// Where each life listens again.
+    fn start_at(&self, listen: &str) -> Process {
+        let directory = self.directory.path().to_str().unwrap();
+        let arguments = [
+            "--listen",
+            listen,
+            "--control",
+            "127.0.0.1:0",
+            "--data-dir",
+            directory,
+        ];
+        let process = Process::spawn(&arguments, &[]);
+        eventually("it listens again", || process.line("collector started").is_some());
+        process
+    }
+
     fn stored(&self) -> Stored {
         match &self.server {
             Some(server) => Stored::from_stream(&server.url()),
@@ -348,4 +364,37 @@ fn what_is_in_the_spool_of_a_killed_collector_is_restored_and_published_once() {
     });
     process.kill();
     drop(router);
+}
+
+/// Found by a campaign: io_uring lets go of a killed process' listener a moment later, and the next life said that the
+/// address was in use.
+#[test]
+fn a_collector_that_is_killed_can_be_started_on_its_port_at_once() {
+    let place = Place::files();
+    let first = place.start("2", NEVER);
+    let listen = first.collector().to_string();
+    first.kill();
+    for _ in 0..5 {
+        place.start_at(&listen).kill();
+    }
+}
+
+/// Found by a campaign: with a broker that stands still a snapshot waited for its acknowledgements for ever, and the process
+/// with it.
+#[test]
+fn a_stop_does_not_wait_for_a_snapshot_whose_acknowledgements_never_come() {
+    let Some(mut place) = Place::stream() else { return };
+    let deadline = [("ARANCINI_PUBLISH__DRAIN_DEADLINE_MS", "300")];
+    let process = place.start_with("1", "1", &deadline);
+    let server = place.server.as_mut().unwrap();
+    server.stop();
+    let mut router = process.connect(1);
+    router.send(&small(1).to_bytes());
+    // All that was decided is in the window by now, so what is walked next can't become durable.
+    eventually("nothing becomes durable", || {
+        process.metric("sink_window_messages") > 0 && process.metric("snapshot_routes") == 0
+    });
+    let ended = process.terminate();
+    assert_eq!(ended.code, Some(1), "{:?}", ended.lines);
+    server.resume();
 }
