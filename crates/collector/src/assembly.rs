@@ -175,6 +175,7 @@ impl Collector {
             info!(address = %control.address(), "control port: /metrics /healthz /readyz");
         }
 
+        let restored = match &store {
             Some(store) => restore(
                 config,
                 &**store,

@@ -10,9 +10,9 @@ pub mod restore;
 pub mod store;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -175,8 +175,7 @@ impl Snapshotter {
 /// The last generation, taken while the workers stop: one draft for each of them.
 pub struct LastWords {
     snapshots: Snapshots,
-    /// None where none could be begun.
-    generation: Option<u64>,
+    generation: Arc<Number>,
     begun: Instant,
     deadline: Instant,
     writers: Vec<JoinHandle<Result<(ManifestFile, End), GivenUp>>>,
@@ -278,46 +277,47 @@ impl Snapshots {
 
     /// Begins the last generation, of which all has to be handed over until half of the time to the deadline is over: the
     /// rest is for what is to be published. The requests go with the mail that stops the workers, in their order; none
-    /// where no snapshot can be taken.
+    /// where no snapshot can be taken. The store is asked by other threads only, so that it can't hold up the mail.
     #[must_use]
     pub fn last_words(self, deadline: Instant) -> (LastWords, Vec<Option<SnapshotRequest>>) {
         let begun = Instant::now();
         let half = deadline.saturating_duration_since(begun) / 2;
         self.store.end_by(begun + half);
-        let mut last = LastWords {
+        let generation = Arc::new(OnceLock::new());
+        let mut writers = Vec::new();
+        let mut requests = Vec::new();
+        for worker in 0..self.mailboxes.len() {
+            let request = self.request(worker).map(|(request, parts)| {
+                let (store, generation) = (Arc::clone(&self.store), Arc::clone(&generation));
+                let write = move || write_last(&*store, &generation, worker, &parts);
+                writers.push(std::thread::spawn(write));
+                request
+            });
+            requests.push(request.ok());
+        }
+        let last = LastWords {
+            snapshots: self,
+            generation,
             begun,
             deadline,
-            generation: None,
-            writers: Vec::new(),
-            snapshots: self,
+            writers,
         };
-        let generation = match last.snapshots.store.next_generation() {
-            Ok(generation) => generation,
-            Err(error) => {
-                last.snapshots.tell(&GivenUp::Io(error));
-                return (last, Vec::new());
-            }
-        };
-        last.generation = Some(generation);
-        let mut requests = Vec::new();
-        for worker in 0..last.snapshots.mailboxes.len() {
-            let snapshots = &last.snapshots;
-            let prepared = snapshots.request(worker).and_then(|(request, parts)| {
-                Ok((request, parts, snapshots.store.create(generation, worker)?))
-            });
-            match prepared {
-                Ok((request, parts, draft)) => {
-                    let writer = std::thread::spawn(move || write(draft, &parts, &|| false));
-                    last.writers.push(writer);
-                    requests.push(Some(request));
-                }
-                Err(why) => {
-                    last.snapshots.tell(&why);
-                    requests.push(None);
-                }
-            }
-        }
         (last, requests)
+    }
+}
+
+/// A generation's number, once the first writer has got it.
+type Number = OnceLock<io::Result<u64>>;
+
+fn write_last(
+    store: &dyn Store,
+    generation: &Number,
+    worker: usize,
+    parts: &kanal::Receiver<Part>,
+) -> Result<(ManifestFile, End), GivenUp> {
+    match generation.get_or_init(|| store.next_generation()) {
+        Ok(generation) => write(store.create(*generation, worker)?, parts, &|| false),
+        Err(error) => Err(GivenUp::Io(io::Error::new(error.kind(), error.to_string()))),
     }
 }
 
@@ -325,20 +325,25 @@ impl LastWords {
     /// The workers are gone and so is the sink. `everything`: all that was published is acknowledged, so the generation
     /// may become current.
     pub fn finish(self, everything: bool) {
-        let Some(generation) = self.generation else {
-            return;
-        };
-        let workers = self.snapshots.mailboxes.len();
-        let written: Result<Vec<_>, GivenUp> = self
+        let snapshots = &self.snapshots;
+        // All of them, whatever the first ones say: what they write must not come behind the end.
+        let written: Vec<_> = self
             .writers
             .into_iter()
             .map(|writer| writer.join().unwrap_or(Err(GivenUp::Unfinished)))
             .collect();
-        self.snapshots.store.end_by(self.deadline);
+        let written: Result<Vec<_>, GivenUp> = written.into_iter().collect();
+        let Some(Ok(generation)) = self.generation.get() else {
+            if let Err(why) = written {
+                snapshots.tell(&why);
+            }
+            return;
+        };
+        snapshots.store.end_by(self.deadline);
         let completed = match written {
-            Ok(files) if everything && files.len() == workers => {
+            Ok(files) if everything && files.len() == snapshots.mailboxes.len() => {
                 let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
-                let completed = self.snapshots.complete(generation, files, self.begun);
+                let completed = snapshots.complete(*generation, files, self.begun);
                 completed.map_err(GivenUp::Io)
             }
             Ok(_) => Err(GivenUp::Stopping),
@@ -346,13 +351,13 @@ impl LastWords {
         };
         match completed {
             Ok(()) => info!(
-                routes = self.snapshots.figures.routes.load(Relaxed),
+                routes = snapshots.figures.routes.load(Relaxed),
                 took_ms = self.begun.elapsed().as_millis() as u64,
                 "last snapshot written"
             ),
             Err(why) => {
-                self.snapshots.store.abandon(generation);
-                self.snapshots.tell(&why);
+                snapshots.store.abandon(*generation);
+                snapshots.tell(&why);
             }
         }
     }

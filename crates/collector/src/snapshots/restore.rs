@@ -125,8 +125,7 @@ pub fn restore(
     }
 }
 
-const WAITING: &str =
-    "tables can't be restored before snapshots and sink can be read; waiting, and not listening for routers meanwhile";
+const WAITING: &str = "tables can't be restored before snapshots and sink can be read; waiting, and not listening for routers meanwhile";
 
 /// Waits until the sink has connected; `false` if that is not wanted any more.
 fn connected(sink: &SinkStatus, cancelled: &dyn Fn() -> bool) -> bool {
@@ -166,12 +165,7 @@ struct Replayed {
 }
 
 /// Applies what was published behind the snapshots.
-fn replay(
-    config: &Config,
-    sink: &SinkStatus,
-    mut loaded: Loaded,
-    name: &str,
-) -> Result<Replayed, String> {
+fn replay(config: &Config, sink: &SinkStatus, mut loaded: Loaded, name: &str) -> Result<Replayed, String> {
     let mut foreign = 0_u64;
     let mut broken: Option<String> = None;
     let restore = &mut loaded.restore;

@@ -244,12 +244,9 @@ impl Store for NatsStore {
     }
 
     fn abandon(&self, _generation: u64) {
-        // Whether it was completed after all is known only by the index.
-        let index = self.ask(async |bucket| Ok(bucket.index().await?.bytes));
-        if let Ok(Some(bytes)) = index
-            && let Ok(index) = Index::read(&bytes)
-            && index.life == self.life
-        {
+        // Whether it was completed after all, only the index knows. It is written anew, so that no change of it that is
+        // still on its way can come later.
+        if let Ok((index, ())) = self.change(|_| ()) {
             self.sweep(&index);
         }
     }

@@ -17,9 +17,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use async_nats::jetstream::kv;
-use async_nats::jetstream::object_store::{self, ObjectStore};
-use async_nats::jetstream::stream::Stream;
-use async_nats::jetstream::{self, stream::StorageType};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, StorageType, Stream};
+use async_nats::jetstream::{self, object_store};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
@@ -35,6 +35,8 @@ use crate::status::{Reason, Trouble};
 
 /// Largest chunk of an object; what NATS's own tools write.
 const CHUNK_BYTES: usize = 128 * 1024;
+/// Header of a key's marker of deletion.
+const KV_OPERATION: &str = "KV-Operation";
 /// Room that headers and subject take of the server's `max_payload`.
 const HEADER_ROOM: usize = 1024;
 
@@ -87,8 +89,8 @@ pub struct SnapshotBucket {
     name: String,
     collector: String,
     index: kv::Store,
+    index_stream: Stream,
     objects: Stream,
-    object_store: ObjectStore,
     context: jetstream::Context,
     chunk_bytes: usize,
     /// The longest that one answer is waited for.
@@ -113,26 +115,26 @@ impl SnapshotBucket {
         context.set_timeout(settings.connect_timeout);
         let make = make && settings.create_stream;
         let (index_stream, object_stream) = (format!("KV_{name}"), format!("OBJ_{name}"));
-        if find(&context, &index_stream).await?.is_none() {
-            make_index(&context, settings, name, make).await?;
-        }
-        if find(&context, &object_stream).await?.is_none() {
-            make_objects(&context, settings, name, make).await?;
-        }
-        let gone = |stream: &str, error: &dyn Display| explain_api(stream, "STREAM.INFO", &error.to_string());
+        let index_stream = match find(&context, &index_stream).await? {
+            Some(stream) => stream,
+            None => make_index(&context, settings, name, make).await?,
+        };
+        let objects = match find(&context, &object_stream).await? {
+            Some(stream) => stream,
+            None => make_objects(&context, settings, name, make).await?,
+        };
         let index = context.get_key_value(name).await;
-        let index = index.map_err(|error| gone(&index_stream, &error))?;
-        let object_store = context.get_object_store(name).await;
-        let object_store = object_store.map_err(|error| gone(&object_stream, &error))?;
-        let objects = context.get_stream(&object_stream).await;
-        let objects = objects.map_err(|error| gone(&object_stream, &error))?;
+        let index = index.map_err(|error| {
+            let stream = &index_stream.cached_info().config.name;
+            explain_api(stream, "STREAM.INFO", &error.to_string())
+        })?;
         let max_payload = connection.client.server_info().max_payload;
         Ok(Self {
             name: name.to_owned(),
             collector: collector.to_owned(),
             index,
+            index_stream,
             objects,
-            object_store,
             context,
             chunk_bytes: max_payload.saturating_sub(HEADER_ROOM).clamp(1, CHUNK_BYTES),
             within: settings.connect_timeout,
@@ -145,14 +147,35 @@ impl SnapshotBucket {
     /// # Errors
     /// The broker can't be asked.
     pub async fn index(&self) -> Result<IndexValue, Trouble> {
-        let entry = self
-            .answer("what the index is", self.index.entry(&self.collector))
-            .await?;
-        Ok(entry.map_or_else(IndexValue::default, |entry| IndexValue {
-            revision: entry.revision,
-            // Deleted by somebody: the marker's revision is the one to replace.
-            bytes: (entry.operation == kv::Operation::Put).then_some(entry.value),
-        }))
+        let subject = format!("$KV.{}.{}", self.name, self.collector);
+        let Some(message) = self.last(&self.index_stream, "the index", &subject).await? else {
+            return Ok(IndexValue::default());
+        };
+        Ok(IndexValue {
+            revision: message.sequence,
+            // A marker says that somebody deleted it; its revision is the one to replace.
+            bytes: message
+                .headers
+                .get(KV_OPERATION)
+                .is_none()
+                .then_some(message.payload),
+        })
+    }
+
+    /// The last message of a subject, as the stream's leader knows it: another replica may be behind.
+    async fn last(
+        &self,
+        stream: &Stream,
+        what: &str,
+        subject: &str,
+    ) -> Result<Option<StreamMessage>, Trouble> {
+        let last = stream.get_last_raw_message_by_subject(subject);
+        match tokio::time::timeout(self.within, last).await {
+            Ok(Ok(message)) => Ok(Some(message)),
+            Ok(Err(error)) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Ok(Err(error)) => Err(self.refused(what, &error)),
+            Err(late) => Err(self.refused(what, &late)),
+        }
     }
 
     /// Replaces the index; `false` if it is not the one of that revision any more.
@@ -334,7 +357,7 @@ async fn make_index(
     settings: &NatsSettings,
     name: &str,
     make: bool,
-) -> Result<(), Trouble> {
+) -> Result<Stream, Trouble> {
     let stream = format!("KV_{name}");
     if !make {
         return Err(missing(&stream));
@@ -350,7 +373,7 @@ async fn make_index(
     let made = context.create_key_value(config).await;
     made.map_err(|error| explain_api(&stream, "STREAM.CREATE", &error.to_string()))?;
     info!(bucket = name, "key-value bucket for snapshots created");
-    Ok(())
+    find(context, &stream).await?.ok_or_else(|| missing(&stream))
 }
 
 async fn make_objects(
@@ -358,7 +381,7 @@ async fn make_objects(
     settings: &NatsSettings,
     name: &str,
     make: bool,
-) -> Result<(), Trouble> {
+) -> Result<Stream, Trouble> {
     let stream = format!("OBJ_{name}");
     if !make {
         return Err(missing(&stream));
@@ -374,5 +397,5 @@ async fn make_objects(
     let made = context.create_object_store(config).await;
     made.map_err(|error| explain_api(&stream, "STREAM.CREATE", &error.to_string()))?;
     info!(bucket = name, "object store for snapshots created");
-    Ok(())
+    find(context, &stream).await?.ok_or_else(|| missing(&stream))
 }

@@ -9,7 +9,7 @@ use async_nats::HeaderMap;
 use async_nats::header::NATS_ROLLUP;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
 use async_nats::jetstream::context::PublishAckFuture;
-use async_nats::jetstream::object_store::{InfoErrorKind, ObjectInfo, ObjectOptions};
+use async_nats::jetstream::object_store::{ObjectInfo, ObjectOptions};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::{Bytes, BytesMut};
@@ -153,14 +153,11 @@ impl Download {
     pub(super) async fn begin(bucket: &SnapshotBucket, object: ObjectId) -> Result<Self, BucketError> {
         let name = bucket.object_name(object);
         let damaged = |what: &str| BucketError::Damaged(format!("the object {name} {what}"));
-        let info = match tokio::time::timeout(bucket.within, bucket.object_store.info(&name)).await {
-            Ok(Ok(info)) => info,
-            Ok(Err(error)) if error.kind() == InfoErrorKind::NotFound => {
-                return Err(damaged("is not there"));
-            }
-            Ok(Err(error)) => return Err(bucket.refused("a description", &error).into()),
-            Err(late) => return Err(bucket.refused("a description", &late).into()),
-        };
+        let subject = bucket.description(object);
+        let description = bucket.last(&bucket.objects, "a description", &subject).await?;
+        let description = description.ok_or_else(|| damaged("is not there"))?;
+        let info: ObjectInfo = serde_json::from_slice(&description.payload)
+            .map_err(|error| damaged(&format!("is not described: {error}")))?;
         if info.deleted {
             return Err(damaged("was deleted"));
         }
@@ -195,11 +192,12 @@ impl Download {
     /// The next bytes; `None` at the end.
     ///
     /// # Errors
-    /// The broker can't be reached, or the rest is gone.
+    /// The broker can't be reached, or hands out no more of it.
     pub async fn next(&mut self, bucket: &SnapshotBucket) -> Result<Option<Bytes>, BucketError> {
         if self.fetched.is_empty() && self.chunks_left > 0 {
             let some = self.chunks_left.min(CHUNKS_ON_THE_WAY);
-            let fetch = self.reader.fetch().max_messages(some).messages();
+            let fetch = self.reader.batch().max_messages(some);
+            let fetch = fetch.expires(bucket.within).messages();
             let mut messages = bucket.answer("an object", fetch).await?;
             while self.fetched.len() < some
                 && let Some(message) = bucket.next("an object", &mut messages).await?
@@ -207,8 +205,9 @@ impl Download {
                 self.fetched.push_back(message.message.payload);
             }
             if self.fetched.is_empty() {
-                let gone = format!("the object {} ends too early", self.name);
-                return Err(BucketError::Damaged(gone));
+                // They were counted, so they are somewhere.
+                let what = format!("the rest of the object {}", self.name);
+                return Err(bucket.refused(&what, &"no chunk came").into());
             }
         }
         let next = self.fetched.pop_front();
