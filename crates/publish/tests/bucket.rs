@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use arancini_publish::NatsSettings;
 use arancini_publish::nats::bucket::{BucketError, ObjectId, SnapshotBucket};
+use arancini_publish::settings::Authentication;
 use arancini_publish::testing::NatsServer;
+use arancini_publish::{NatsSettings, Secret};
 
 async fn open(server: &NatsServer, collector: &str) -> SnapshotBucket {
     let settings = NatsSettings::new(vec![server.url()]);
@@ -101,4 +102,39 @@ async fn a_bucket_that_is_missing_is_not_made_where_that_is_not_wanted() {
     let opened = SnapshotBucket::open(&settings, "snapshots", "one", false).await;
     let trouble = opened.err().unwrap();
     assert!(trouble.remedy.contains("nats.create_stream"), "{trouble}");
+}
+
+#[tokio::test]
+async fn the_documented_permissions_are_enough() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/nats.md")).unwrap();
+    let block = page
+        .split("```")
+        .find(|block| block.contains("STREAM.PURGE.OBJ_arancini-snapshots"))
+        .unwrap();
+    let users =
+        format!("authorization {{ users: [ {{ user: least, password: x, permissions: {{ {block} }} }} ] }}");
+    let Some(server) = NatsServer::start_with(&users) else {
+        return;
+    };
+    let mut settings = NatsSettings::new(vec![server.url()]);
+    settings.authentication = Authentication::UserPassword {
+        user: "least".to_owned(),
+        password: Secret::Value("x".to_owned()),
+    };
+    let bucket = SnapshotBucket::open(&settings, "arancini-snapshots", "one", true)
+        .await
+        .unwrap();
+    for generation in [1, 2] {
+        let mut upload = bucket.upload(object(generation));
+        upload.write(&bucket, b"abc").await.unwrap();
+        upload.finish(&bucket).await.unwrap();
+    }
+    assert!(bucket.replace_index(b"{}".to_vec(), 0).await.unwrap());
+    bucket
+        .keep_unreadable_index(bucket.index().await.unwrap().bytes.unwrap())
+        .await
+        .unwrap();
+    bucket.remove_except(&BTreeSet::from([2]), 2).await.unwrap();
+    assert_eq!(bucket.generations().await.unwrap(), BTreeSet::from([2]));
+    assert_eq!(read(&bucket, object(2)).await.unwrap(), b"abc");
 }
