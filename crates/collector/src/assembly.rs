@@ -20,9 +20,8 @@ use crate::ingest::admission::Admission;
 use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::owners::Owners;
 use crate::ingest::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
-use crate::snapshots::directory::Directory;
 use crate::snapshots::restore::{Restored, open_spool, restore};
-use crate::snapshots::{SnapshotFigures, Snapshots, Snapshotter, Watermarks};
+use crate::snapshots::{SnapshotFigures, Snapshots, Snapshotter, Watermarks, store};
 use crate::telemetry::Telemetry;
 
 /// Open batches of one worker hold at most this many bytes together, however many subjects there are.
@@ -122,10 +121,8 @@ impl Collector {
         for &address in &config.listen.address {
             sockets::is_free(address)?;
         }
-        let directory = config
-            .snapshots_directory()
-            .map(|path| Directory::claim(&path).map_err(|error| StartError::Snapshots(path, error)))
-            .transpose()?;
+        let store = store::claim(config)
+            .map_err(|error| StartError::Snapshots(config.snapshots_directory(), error))?;
         let (bridge, bridge_out) = kanal::bounded(config.publish.bridge_batches.max(1));
         let (return_buffer, used_buffers) = kanal::bounded::<Vec<u8>>(USED_BUFFERS);
         let (end, ended) = mpsc::channel();
@@ -178,10 +175,10 @@ impl Collector {
             info!(address = %control.address(), "control port: /metrics /healthz /readyz");
         }
 
-        let restored = match &directory {
-            Some(directory) => restore(
+        let restored = match &store {
+            Some(store) => restore(
                 config,
-                directory,
+                &**store,
                 &status,
                 context.core.curation,
                 spooled,
@@ -222,10 +219,10 @@ impl Collector {
         for _ in &threads {
             starts.recv().unwrap_or(Ok(())).map_err(StartError::Worker)?;
         }
-        let snapshotter = directory
-            .map(|directory| {
+        let snapshotter = store
+            .map(|store| {
                 let snapshots = Snapshots {
-                    directory,
+                    store,
                     collector: config.collector_name(),
                     sink: Arc::clone(&status),
                     watermarks,
@@ -284,7 +281,7 @@ impl Collector {
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
-        let (last_words, requests) = snapshots.map(Snapshots::last_words).unzip();
+        let (last_words, requests) = snapshots.map(|snapshots| snapshots.last_words(until)).unzip();
         let mut requests = requests.into_iter().flatten();
         for mailbox in &self.context.mailboxes {
             let request = requests.next().flatten().map(Box::new);

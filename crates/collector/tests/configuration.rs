@@ -196,6 +196,17 @@ fn settings_that_do_not_go_together_are_refused() {
             3,
             "publish.compression",
         ),
+        ("[snapshots]\nstore = \"nats\"", 2, "snapshots.store"),
+        (
+            "[snapshots]\nbucket = \"a.b\"\nstore = \"nats\"\n[nats]\nurls = \"nats://h\"",
+            2,
+            "snapshots.bucket",
+        ),
+        (
+            "[snapshots]\ndirectory = \"d\"\nstore = \"nats\"\n[nats]\nurls = \"nats://h\"",
+            2,
+            "snapshots.directory",
+        ),
         ("[nats]\nurls = \"http://x\"", 2, "nats.urls"),
         ("[nats]\nurls = \"nats://\"", 2, "nats.urls"),
         ("[nats]\nstream = \"a.b\"", 2, "nats.stream"),

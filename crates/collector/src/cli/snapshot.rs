@@ -1,7 +1,6 @@
 //! `arancini snapshot`: looks at snapshots, also while a collector runs.
 
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arancini_core::PeerTable;
@@ -10,24 +9,32 @@ use arancini_rib::{CurationMode, RouteKey};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{FAILED, flag};
+use super::{FAILED, flag, list_flag};
 use crate::config::{Config, FlagValue};
-use crate::snapshots::directory::{Directory, Manifest};
 use crate::snapshots::restore::load;
+use crate::snapshots::store::{self, Listed, ManifestFile, Store};
 
 /// Look at the snapshots from which a restarted collector goes on.
 ///
 /// Changes nothing, and may run beside a collector. A generation is one file for each worker and a manifest; the newest
-/// whole one is what a start loads, together with what was published since.
+/// whole one is what a start loads, together with what was published since. They are where the configuration keeps them: in
+/// a directory, or in NATS under the collector's name.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini snapshot list\n  arancini snapshot verify --data-dir /var/lib/arancini/data\n  \
+    arancini snapshot list --nats nats://192.0.2.1:4222 --collector edge-1\n  \
     arancini snapshot export | jq 'select(.prefix == \"203.0.113.0/24\")'"
 )]
 pub struct SnapshotArgs {
     /// Directory of the collector's files; the snapshots are in `snapshots` there.
     #[arg(long, value_name = "DIR", global = true)]
     pub data_dir: Option<String>,
+    /// URL of a NATS server that keeps the snapshots; may be repeated. Makes `nats` the store.
+    #[arg(long, global = true, value_name = "URL", value_delimiter = ',')]
+    pub nats: Vec<String>,
+    /// Name of the collector whose snapshots in NATS are meant.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub collector: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub action: Action,
@@ -48,44 +55,44 @@ impl SnapshotArgs {
     /// The flags as settings.
     #[must_use]
     pub fn flags(&self) -> Vec<FlagValue> {
-        let data_dir = flag("file", "data_dir", "--data-dir", self.data_dir.clone());
-        data_dir.into_iter().collect()
+        let store = (!self.nats.is_empty()).then(|| "nats".to_owned());
+        [
+            flag("file", "data_dir", "--data-dir", self.data_dir.clone()),
+            flag("snapshots", "store", "--nats", store),
+            list_flag("nats", "urls", "--nats", &self.nats),
+            flag("", "collector_name", "--collector", self.collector.clone()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 }
 
 /// Does it.
 #[must_use]
 pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
-    let path: PathBuf = match &config.snapshots.directory {
-        Some(directory) => directory.clone(),
-        None => config.file.data_dir.join("snapshots"),
-    };
-    let directory = Directory::to_read(&path);
-    let generations = match directory.generations() {
+    let store = store::to_read(config);
+    let generations = match store.generations() {
         Ok(generations) => generations,
         Err(error) => {
             return super::fail(format_args!(
-                "{}: {error}; name the collector's directory with --data-dir",
-                path.display()
+                "{}: {error}; name the collector's directory with --data-dir, or its servers with --nats",
+                store.place()
             ));
         }
     };
     match args.action {
         Action::List => list(&generations),
-        Action::Verify => verify(&directory, &generations),
-        Action::Export => export(&directory, generations),
+        Action::Verify => verify(&*store, &generations),
+        Action::Export => export(&*store, generations),
     }
 }
 
-type Generations = [(u64, Result<Manifest, String>)];
-
-fn list(generations: &Generations) -> ExitCode {
+fn list(generations: &[Listed]) -> ExitCode {
     for (number, manifest) in generations {
         match manifest {
             Ok(manifest) => {
-                let sum = |of: fn(&crate::snapshots::directory::ManifestFile) -> u64| -> u64 {
-                    manifest.files.iter().map(of).sum()
-                };
+                let sum = |of: fn(&ManifestFile) -> u64| -> u64 { manifest.files.iter().map(of).sum() };
                 println!(
                     "generation {number}: {} routers, {} routes, {} bytes in {} files, of {}, completed at {} (Unix seconds)",
                     sum(|file| file.routers),
@@ -105,7 +112,7 @@ fn list(generations: &Generations) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn verify(directory: &Directory, generations: &Generations) -> ExitCode {
+fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
     let mut damaged = 0;
     for (number, manifest) in generations {
         let files = match manifest {
@@ -117,7 +124,7 @@ fn verify(directory: &Directory, generations: &Generations) -> ExitCode {
             }
         };
         for file in files {
-            let read = directory
+            let read = store
                 .open(file)
                 .map_err(|error| error.to_string())
                 .and_then(|open| read_snapshot(open, |_, _| Ok(())).map_err(|error| error.to_string()));
@@ -142,11 +149,15 @@ fn verify(directory: &Directory, generations: &Generations) -> ExitCode {
     }
 }
 
-fn export(directory: &Directory, generations: Vec<(u64, Result<Manifest, String>)>) -> ExitCode {
+fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
     let Some((_, manifest)) = generations.into_iter().next() else {
         return super::fail("there is no snapshot yet");
     };
-    let restore = match manifest.and_then(|manifest| load(directory, &manifest, CurationMode::Attributes)) {
+    let loaded = manifest.and_then(|manifest| {
+        let loaded = load(store, &manifest, CurationMode::Attributes);
+        loaded.map_err(|error| error.to_string())
+    });
+    let restore = match loaded {
         Ok(loaded) => loaded.restore,
         Err(why) => return super::fail(why),
     };

@@ -20,7 +20,7 @@ pub use settings::{
 };
 pub use types::{
     BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
-    mask_url,
+    StoreKind, mask_url,
 };
 
 impl Config {
@@ -50,16 +50,19 @@ impl Config {
         }
     }
 
-    /// Where snapshots go; `None` where none are taken: they are asked for only with a sink that can say what consumers
-    /// have got, and where the tables say anything.
+    /// Whether snapshots are taken and restored: only with a sink that can say what consumers have got, and where the
+    /// tables say anything.
     #[must_use]
-    pub fn snapshots_directory(&self) -> Option<std::path::PathBuf> {
+    pub fn takes_snapshots(&self) -> bool {
         let keeps = matches!(self.sink(), SinkKind::Nats | SinkKind::File);
-        if !self.snapshots.enabled || !keeps || self.curation.mode == CurationKind::Off {
-            return None;
-        }
+        self.snapshots.enabled && keeps && self.curation.mode != CurationKind::Off
+    }
+
+    /// Where snapshots go with `snapshots.store = "local"`.
+    #[must_use]
+    pub fn snapshots_directory(&self) -> std::path::PathBuf {
         let directory = self.snapshots.directory.clone();
-        Some(directory.unwrap_or_else(|| self.file.data_dir.join("snapshots")))
+        directory.unwrap_or_else(|| self.file.data_dir.join("snapshots"))
     }
 
     /// How many workers to start: the configured number, else one per core.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::types::{
     BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
-    any_source,
+    StoreKind, any_source,
 };
 use super::value::{SettingValue, Value};
 
@@ -298,8 +298,12 @@ settings! {
     snapshots Snapshots {
         /// Whether they are taken and restored. Without them a restarted collector starts with empty tables.
         enabled: bool = true;
-        /// The directory that holds them. Not set: `snapshots` in `file.data_dir`.
+        /// Where they are kept: `local` is a directory of this host; `nats` keeps them on the servers of `nats.urls`, so that the collector can go on on another host. Set `collector_name` then: it is what a collector finds its snapshots by.
+        store: StoreKind = StoreKind::Local;
+        /// With `local`, the directory that holds them. Not set: `snapshots` in `file.data_dir`.
         directory: Option<PathBuf> = None;
+        /// With `nats`, the name of the key-value bucket and of the object store. Several collectors share them. They are created as the stream is (`nats.create_stream`, `nats.replicas`).
+        bucket: String = "arancini-snapshots".to_owned();
         /// The time between two snapshots.
         interval_ms: u64 = 60_000;
     }
@@ -310,7 +314,7 @@ settings! {
         urls: Vec<String> = Vec::new();
         /// The name of the stream.
         stream: String = "ARANCINI".to_owned();
-        /// Whether a stream that is not there is created.
+        /// Whether a stream that is not there is created, and a bucket for snapshots.
         create_stream: bool = true;
         /// The user's name.
         user: Option<String> = None;
@@ -340,7 +344,7 @@ settings! {
         connect_timeout_ms: u64 = 5000;
         /// The first part of the reply subjects, for users who may not subscribe to `_INBOX.>`.
         inbox_prefix: String = "_INBOX".to_owned();
-        /// How many servers keep the stream, when it is created here.
+        /// How many servers keep the stream and the buckets for snapshots, when they are created here.
         replicas: u16 = 1;
         /// How long the stream knows message ids, to drop doubles, when it is created here.
         duplicate_window_s: u64 = 120;

@@ -75,6 +75,15 @@ pub enum CompressionKind {
     Zstd,
 }
 
+/// Where snapshots are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// In a directory of this host.
+    Local,
+    /// In a key-value bucket and an object store of NATS.
+    Nats,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {

@@ -7,7 +7,7 @@ use arancini_publish::NatsSettings;
 
 use super::error::{ConfigError, Place};
 use super::settings::Config;
-use super::types::{CompressionKind, OnFull, SinkKind};
+use super::types::{CompressionKind, OnFull, SinkKind, StoreKind};
 
 /// An extended BGP message (RFC 8654) in a Route Monitoring message: common and per-peer header and 65,535 bytes.
 const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
@@ -33,6 +33,7 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     };
     listen_and_limits(config, &mut check);
     publish(config, &mut check);
+    snapshots(config, &mut check);
     nats(config, &mut check);
     if tracing_subscriber::EnvFilter::try_new(&config.log.level).is_err() {
         check.fail(
@@ -154,13 +155,6 @@ fn publish(config: &Config, check: &mut Check<'_>) {
         LEAST_BATCH_BYTES,
         MOST_MESSAGE_BYTES,
     );
-    if config.snapshots.interval_ms == 0 {
-        check.fail(
-            "snapshots.interval_ms",
-            "snapshots can't follow each other without a pause",
-            "write at least 1000, or set snapshots.enabled = false",
-        );
-    }
     check.within("publish.bridge_batches", publish.bridge_batches, 1, usize::MAX);
     check.within(
         "publish.window_batches",
@@ -210,6 +204,47 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "write at least 1048576",
         );
     }
+}
+
+fn snapshots(config: &Config, check: &mut Check<'_>) {
+    let snapshots = &config.snapshots;
+    if snapshots.interval_ms == 0 {
+        check.fail(
+            "snapshots.interval_ms",
+            "snapshots can't follow each other without a pause",
+            "write at least 1000, or set snapshots.enabled = false",
+        );
+    }
+    if snapshots.store != StoreKind::Nats {
+        return;
+    }
+    if config.nats.urls.is_empty() {
+        check.fail(
+            "snapshots.store",
+            "snapshots go to NATS, but no server is given",
+            "set nats.urls or --nats, or write \"local\"",
+        );
+    }
+    if snapshots.directory.is_some() {
+        check.fail(
+            "snapshots.directory",
+            "snapshots go to NATS, not to a directory",
+            "leave it out, or set snapshots.store = \"local\"",
+        );
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if snapshots.bucket.is_empty() || !snapshots.bucket.chars().all(plain) {
+        check.fail(
+            "snapshots.bucket",
+            "this can't name a bucket",
+            "use letters, digits, - and _ only",
+        );
+    }
+}
+
+/// Whether anything is connected to NATS.
+fn uses_nats(config: &Config) -> bool {
+    config.sink() == SinkKind::Nats || config.snapshots.store == StoreKind::Nats
 }
 
 fn nats(config: &Config, check: &mut Check<'_>) {
@@ -324,7 +359,7 @@ fn nats(config: &Config, check: &mut Check<'_>) {
         }
         _ => {}
     }
-    if config.sink() == SinkKind::Nats {
+    if uses_nats(config) {
         check.readable("nats.password_file", nats.password_file.as_deref());
         check.readable("nats.token_file", nats.token_file.as_deref());
         check.readable("nats.nkey_seed_file", nats.nkey_seed_file.as_deref());

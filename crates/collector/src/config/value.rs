@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::types::{
     BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
+    StoreKind,
 };
 
 /// A value as a layer gave it, before it is known which setting it is for.
@@ -295,5 +296,6 @@ words!(
     SinkKind,
     OnFull,
     CompressionKind,
+    StoreKind,
     LogFormat
 );

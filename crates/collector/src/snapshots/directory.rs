@@ -1,8 +1,6 @@
 //! Snapshots in a directory.
 //!
-//! A *generation* is one file for each worker and a manifest, which is written last: without it the generation does not
-//! exist. Every file gets a temporary name first, is synced, and then renamed. The newest two generations are kept, so
-//! that a damaged one has a predecessor.
+//! Every file gets a temporary name first, is synced, and then renamed.
 //!
 //! ```text
 //! 00000000000000000012-worker-0.snapshot    core's format: routers, peers, routes
@@ -12,44 +10,17 @@
 //! ```
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use arancini_publish::lock_directory;
-use serde::{Deserialize, Serialize};
 
-/// Complete generations that are kept.
-const KEPT: usize = 2;
+use super::store::{self, KEPT, Listed, Manifest, ManifestFile, Store};
+
 const MANIFEST: &str = ".manifest.json";
 const SNAPSHOT: &str = ".snapshot";
 const TEMPORARY: &str = ".tmp";
 const SET_ASIDE: &str = ".damaged";
-
-/// What a generation consists of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Its number; later ones are higher.
-    pub generation: u64,
-    /// Name of the collector.
-    pub collector: String,
-    /// When it was complete, Unix nanoseconds.
-    pub completed_unix_ns: u64,
-    /// Its files.
-    pub files: Vec<ManifestFile>,
-}
-
-/// One worker's file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManifestFile {
-    /// Its name in the directory.
-    pub name: String,
-    /// Its size.
-    pub bytes: u64,
-    /// Routers in it.
-    pub routers: u64,
-    /// Routes in it.
-    pub routes: u64,
-}
 
 /// A directory of snapshots.
 #[derive(Debug)]
@@ -93,106 +64,6 @@ impl Directory {
         }
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The generations with a manifest, the newest first; a manifest that can't be read with the reason.
-    ///
-    /// # Errors
-    /// The directory can't be listed.
-    pub fn generations(&self) -> io::Result<Vec<(u64, Result<Manifest, String>)>> {
-        let mut found = Vec::new();
-        for name in self.names()? {
-            let number = name.strip_suffix(MANIFEST).and_then(|digits| digits.parse().ok());
-            let Some(number) = number else { continue };
-            let manifest = fs::read(self.path.join(&name))
-                .map_err(|error| error.to_string())
-                .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
-            found.push((number, manifest));
-        }
-        found.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
-        Ok(found)
-    }
-
-    /// A number above that of every generation there is or was begun.
-    ///
-    /// # Errors
-    /// The directory can't be listed.
-    pub fn next_generation(&self) -> io::Result<u64> {
-        let numbers = self.names()?;
-        let highest = numbers.iter().filter_map(|name| number_of(name)).max();
-        Ok(highest.unwrap_or(0) + 1)
-    }
-
-    /// Opens a file of a generation.
-    ///
-    /// # Errors
-    /// It can't be opened.
-    pub fn open(&self, file: &ManifestFile) -> io::Result<BufReader<File>> {
-        // Names come from a file: they must not lead out of the directory.
-        let name = Path::new(&file.name)
-            .file_name()
-            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        Ok(BufReader::with_capacity(
-            1 << 20,
-            File::open(self.path.join(name))?,
-        ))
-    }
-
-    /// Begins a worker's file of a generation.
-    ///
-    /// # Errors
-    /// It can't be made.
-    pub fn create(&self, generation: u64, worker: usize) -> io::Result<Draft> {
-        let name = format!("{generation:020}-worker-{worker}{SNAPSHOT}");
-        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
-        Ok(Draft {
-            file: BufWriter::with_capacity(1 << 20, File::create(&temporary)?),
-            directory: self.path.clone(),
-            temporary,
-            name,
-            bytes: 0,
-        })
-    }
-
-    /// Makes a generation exist, then lets go of those that are too old.
-    ///
-    /// # Errors
-    /// The manifest can't be written; the generations before it stay.
-    pub fn complete(&self, manifest: &Manifest) -> io::Result<()> {
-        let name = format!("{:020}{MANIFEST}", manifest.generation);
-        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
-        let mut file = File::create(&temporary)?;
-        serde_json::to_writer_pretty(&mut file, manifest)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.path.join(&name))?;
-        self.sync()?;
-        self.prune()
-    }
-
-    /// Takes a generation out of use; its files stay for whoever wants to look at them.
-    pub fn set_aside(&self, generation: u64) {
-        for name in self.names().unwrap_or_default() {
-            let set_aside = self.path.join(format!("{name}{SET_ASIDE}"));
-            if number_of(&name) == Some(generation) && !name.ends_with(SET_ASIDE) {
-                // What can't be renamed is found damaged again next time.
-                let _ = fs::rename(self.path.join(&name), set_aside);
-            }
-        }
-    }
-
-    /// Removes the files of a generation that was begun and given up.
-    pub fn abandon(&self, generation: u64) {
-        for name in self.names().unwrap_or_default() {
-            if number_of(&name) == Some(generation) {
-                let _ = fs::remove_file(self.path.join(name));
-            }
-        }
-    }
-
     /// Removes all files older than the kept generations. Manifests go first: no manifest without its files.
     fn prune(&self) -> io::Result<()> {
         let generations = self.generations()?;
@@ -223,6 +94,91 @@ impl Directory {
     }
 }
 
+impl Store for Directory {
+    /// The lock was taken and the rest removed when it was claimed.
+    fn prepare(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn generations(&self) -> io::Result<Vec<Listed>> {
+        let mut found = Vec::new();
+        for name in self.names()? {
+            let number = name.strip_suffix(MANIFEST).and_then(|digits| digits.parse().ok());
+            let Some(number) = number else { continue };
+            let manifest = fs::read(self.path.join(&name))
+                .map_err(|error| error.to_string())
+                .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+            found.push((number, manifest));
+        }
+        found.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+        Ok(found)
+    }
+
+    fn next_generation(&self) -> io::Result<u64> {
+        let numbers = self.names()?;
+        let highest = numbers.iter().filter_map(|name| number_of(name)).max();
+        Ok(highest.unwrap_or(0) + 1)
+    }
+
+    fn open(&self, file: &ManifestFile) -> io::Result<Box<dyn Read>> {
+        // Names come from a file: they must not lead out of the directory.
+        let name = Path::new(&file.name)
+            .file_name()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let file = File::open(self.path.join(name))?;
+        Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
+    }
+
+    fn create(&self, generation: u64, worker: usize) -> io::Result<Box<dyn store::Draft>> {
+        let name = format!("{generation:020}-worker-{worker}{SNAPSHOT}");
+        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
+        Ok(Box::new(Draft {
+            file: BufWriter::with_capacity(1 << 20, File::create(&temporary)?),
+            directory: self.path.clone(),
+            temporary,
+            name,
+            bytes: 0,
+        }))
+    }
+
+    fn complete(&self, manifest: &Manifest) -> io::Result<()> {
+        let name = format!("{:020}{MANIFEST}", manifest.generation);
+        let temporary = self.path.join(format!("{name}{TEMPORARY}"));
+        let mut file = File::create(&temporary)?;
+        serde_json::to_writer_pretty(&mut file, manifest)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.path.join(&name))?;
+        self.sync()?;
+        self.prune()
+    }
+
+    fn set_aside(&self, generation: u64, _why: &str) {
+        for name in self.names().unwrap_or_default() {
+            let set_aside = self.path.join(format!("{name}{SET_ASIDE}"));
+            if number_of(&name) == Some(generation) && !name.ends_with(SET_ASIDE) {
+                // What can't be renamed is found damaged again next time.
+                let _ = fs::rename(self.path.join(&name), set_aside);
+            }
+        }
+    }
+
+    fn abandon(&self, generation: u64) {
+        for name in self.names().unwrap_or_default() {
+            if number_of(&name) == Some(generation) {
+                let _ = fs::remove_file(self.path.join(name));
+            }
+        }
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn remedy(&self) -> &'static str {
+        "free some space, or set snapshots.directory"
+    }
+}
+
 /// The generation that a file name belongs to.
 fn number_of(name: &str) -> Option<u64> {
     name.get(..20)?.parse().ok()
@@ -230,7 +186,7 @@ fn number_of(name: &str) -> Option<u64> {
 
 /// A file that is being written.
 #[derive(Debug)]
-pub struct Draft {
+struct Draft {
     file: BufWriter<File>,
     directory: PathBuf,
     temporary: PathBuf,
@@ -238,21 +194,13 @@ pub struct Draft {
     bytes: u64,
 }
 
-impl Draft {
-    /// Appends.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+impl store::Draft for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
         self.file.write_all(bytes)
     }
 
-    /// Syncs the file and gives it its name.
-    ///
-    /// # Errors
-    /// The disk refuses.
-    pub fn finish(mut self, routers: u64, routes: u64) -> io::Result<ManifestFile> {
+    fn finish(mut self: Box<Self>, routers: u64, routes: u64) -> io::Result<ManifestFile> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         fs::rename(&self.temporary, self.directory.join(&self.name))?;
@@ -347,7 +295,7 @@ mod tests {
         let directory = Directory::claim(place.path()).unwrap();
         generation(&directory, 1);
         generation(&directory, 2);
-        directory.set_aside(2);
+        directory.set_aside(2, "a test");
         assert_eq!(numbers(&directory), [1]);
         assert_eq!(directory.next_generation().unwrap(), 3);
     }

@@ -1,16 +1,18 @@
 //! Snapshots: taken from time to time, restored at the start (SPEC §7, §8).
 //!
-//! One thread asks a worker after the other for a walk over its routers and writes what comes ([`directory`]). Workers
-//! do no I/O: they hand slices over a bounded channel, beside the way of messages. A generation becomes current when the
+//! One thread asks a worker after the other for a walk over its routers and writes what comes into a [`store`], a
+//! [`directory`] or [`nats`]. Workers do no I/O: they hand slices over a bounded channel, beside the way of messages. A generation becomes current when the
 //! sink has acknowledged every batch that its workers had closed by the end of their walks. [`restore`] is the way back.
 
 pub mod directory;
+pub mod nats;
 pub mod restore;
+pub mod store;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +22,7 @@ use arancini_publish::sidecar::Acked;
 use tracing::{info, warn};
 
 use crate::ingest::Mail;
-use directory::{Directory, Manifest, ManifestFile};
+use store::{Draft, Manifest, ManifestFile, Store};
 
 /// Slices on their way from a worker to the disk.
 const SLICES_ON_THE_WAY: usize = 4;
@@ -101,7 +103,7 @@ impl SnapshotFigures {
 /// What taking snapshots needs.
 pub struct Snapshots {
     /// Where they go.
-    pub directory: Directory,
+    pub store: Arc<dyn Store>,
     /// Name of the collector.
     pub collector: String,
     /// The sink, for its position.
@@ -123,7 +125,7 @@ enum GivenUp {
     NoPosition,
     /// A worker ended its walk before it was over: it stops, or it had to drop updates meanwhile.
     Unfinished,
-    /// The disk refuses.
+    /// The store refuses.
     Io(io::Error),
 }
 
@@ -137,6 +139,7 @@ impl From<io::Error> for GivenUp {
 pub struct Snapshotter {
     stop: mpsc::Sender<()>,
     thread: JoinHandle<Snapshots>,
+    store: Arc<dyn Store>,
 }
 
 impl Snapshotter {
@@ -146,15 +149,17 @@ impl Snapshotter {
     /// The thread can't be made.
     pub fn spawn(snapshots: Snapshots, interval: Duration) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
+        let store = Arc::clone(&snapshots.store);
         let thread = std::thread::Builder::new()
             .name("arancini-snapshots".to_owned())
             .spawn(move || {
                 while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
                     snapshots.round(&stopped);
+                    snapshots.store.rest();
                 }
                 snapshots
             })?;
-        Ok(Self { stop, thread })
+        Ok(Self { stop, thread, store })
     }
 
     /// Ends the thread; a generation under way is given up.
@@ -162,6 +167,7 @@ impl Snapshotter {
     pub fn stop(self) -> Option<Snapshots> {
         // Not a message: the first of the thread's two waits would take it from the second.
         drop(self.stop);
+        self.store.end_by(Instant::now());
         self.thread.join().ok()
     }
 }
@@ -169,15 +175,16 @@ impl Snapshotter {
 /// The last generation, taken while the workers stop: one draft for each of them.
 pub struct LastWords {
     snapshots: Snapshots,
-    generation: u64,
+    generation: Arc<Number>,
     begun: Instant,
+    deadline: Instant,
     writers: Vec<JoinHandle<Result<(ManifestFile, End), GivenUp>>>,
 }
 
 impl Snapshots {
     fn round(&self, stopped: &mpsc::Receiver<()>) {
         let begun = Instant::now();
-        let generation = match self.directory.next_generation() {
+        let generation = match self.store.next_generation() {
             Ok(generation) => generation,
             Err(error) => return self.tell(&GivenUp::Io(error)),
         };
@@ -185,7 +192,7 @@ impl Snapshots {
             .take(generation, stopped)
             .and_then(|files| Ok(self.complete(generation, files, begun)?));
         if let Err(why) = taken {
-            self.directory.abandon(generation);
+            self.store.abandon(generation);
             self.tell(&why);
         }
     }
@@ -196,7 +203,9 @@ impl Snapshots {
         for (worker, mailbox) in self.mailboxes.iter().enumerate() {
             let (request, parts) = self.request(worker)?;
             let _ = mailbox.send(Mail::Snapshot(Box::new(request)));
-            let (file, end) = write(self.directory.create(generation, worker)?, &parts)?;
+            let draft = self.store.create(generation, worker)?;
+            let stopping = || matches!(stopped.try_recv(), Err(TryRecvError::Disconnected));
+            let (file, end) = write(draft, &parts, &stopping)?;
             files.push(file);
             ends.push((worker, end.last_batch));
         }
@@ -232,7 +241,7 @@ impl Snapshots {
             completed_unix_ns: unix_ns(),
             files,
         };
-        self.directory.complete(&manifest)?;
+        self.store.complete(&manifest)?;
         let sum = |of: fn(&ManifestFile) -> u64| manifest.files.iter().map(of).sum();
         let figures = &self.figures;
         figures.routes.store(sum(|file| file.routes), Relaxed);
@@ -257,44 +266,58 @@ impl Snapshots {
                 warn!("a snapshot was given up: a worker stopped, or had to drop updates meanwhile")
             }
             GivenUp::Io(error) => warn!(
-                directory = %self.directory.path().display(),
+                store = self.store.place(),
                 %error,
-                "a snapshot was given up; the one before stays. Free some space, or set snapshots.directory"
+                "a snapshot was given up; the one before stays: {}",
+                self.store.remedy()
             ),
         }
         self.figures.failed.fetch_add(1, Relaxed);
     }
 
-    /// Begins the last generation. The requests go with the mail that stops the workers, in their order; none where no
-    /// snapshot can be taken.
+    /// Begins the last generation, of which all has to be handed over until half of the time to the deadline is over: the
+    /// rest is for what is to be published. The requests go with the mail that stops the workers, in their order; none
+    /// where no snapshot can be taken. The store is asked by other threads only, so that it can't hold up the mail.
     #[must_use]
-    pub fn last_words(self) -> (LastWords, Vec<Option<SnapshotRequest>>) {
+    pub fn last_words(self, deadline: Instant) -> (LastWords, Vec<Option<SnapshotRequest>>) {
         let begun = Instant::now();
-        let generation = self.directory.next_generation().unwrap_or(u64::MAX);
+        let half = deadline.saturating_duration_since(begun) / 2;
+        self.store.end_by(begun + half);
+        let generation = Arc::new(OnceLock::new());
         let mut writers = Vec::new();
         let mut requests = Vec::new();
         for worker in 0..self.mailboxes.len() {
-            let prepared = self.request(worker).and_then(|(request, parts)| {
-                Ok((request, parts, self.directory.create(generation, worker)?))
+            let request = self.request(worker).map(|(request, parts)| {
+                let (store, generation) = (Arc::clone(&self.store), Arc::clone(&generation));
+                let write = move || write_last(&*store, &generation, worker, &parts);
+                writers.push(std::thread::spawn(write));
+                request
             });
-            match prepared {
-                Ok((request, parts, draft)) => {
-                    writers.push(std::thread::spawn(move || write(draft, &parts)));
-                    requests.push(Some(request));
-                }
-                Err(why) => {
-                    self.tell(&why);
-                    requests.push(None);
-                }
-            }
+            requests.push(request.ok());
         }
         let last = LastWords {
             snapshots: self,
             generation,
             begun,
+            deadline,
             writers,
         };
         (last, requests)
+    }
+}
+
+/// A generation's number, once the first writer has got it.
+type Number = OnceLock<io::Result<u64>>;
+
+fn write_last(
+    store: &dyn Store,
+    generation: &Number,
+    worker: usize,
+    parts: &kanal::Receiver<Part>,
+) -> Result<(ManifestFile, End), GivenUp> {
+    match generation.get_or_init(|| store.next_generation()) {
+        Ok(generation) => write(store.create(*generation, worker)?, parts, &|| false),
+        Err(error) => Err(GivenUp::Io(io::Error::new(error.kind(), error.to_string()))),
     }
 }
 
@@ -302,16 +325,25 @@ impl LastWords {
     /// The workers are gone and so is the sink. `everything`: all that was published is acknowledged, so the generation
     /// may become current.
     pub fn finish(self, everything: bool) {
-        let workers = self.snapshots.mailboxes.len();
-        let written: Result<Vec<_>, GivenUp> = self
+        let snapshots = &self.snapshots;
+        // All of them, whatever the first ones say: what they write must not come behind the end.
+        let written: Vec<_> = self
             .writers
             .into_iter()
             .map(|writer| writer.join().unwrap_or(Err(GivenUp::Unfinished)))
             .collect();
+        let written: Result<Vec<_>, GivenUp> = written.into_iter().collect();
+        let Some(Ok(generation)) = self.generation.get() else {
+            if let Err(why) = written {
+                snapshots.tell(&why);
+            }
+            return;
+        };
+        snapshots.store.end_by(self.deadline);
         let completed = match written {
-            Ok(files) if everything && files.len() == workers => {
+            Ok(files) if everything && files.len() == snapshots.mailboxes.len() => {
                 let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
-                let completed = self.snapshots.complete(self.generation, files, self.begun);
+                let completed = snapshots.complete(*generation, files, self.begun);
                 completed.map_err(GivenUp::Io)
             }
             Ok(_) => Err(GivenUp::Stopping),
@@ -319,22 +351,27 @@ impl LastWords {
         };
         match completed {
             Ok(()) => info!(
-                routes = self.snapshots.figures.routes.load(Relaxed),
+                routes = snapshots.figures.routes.load(Relaxed),
                 took_ms = self.begun.elapsed().as_millis() as u64,
                 "last snapshot written"
             ),
             Err(why) => {
-                self.snapshots.directory.abandon(self.generation);
-                self.snapshots.tell(&why);
+                snapshots.store.abandon(*generation);
+                snapshots.tell(&why);
             }
         }
     }
 }
 
-/// Writes what a worker hands over.
-fn write(mut draft: directory::Draft, parts: &kanal::Receiver<Part>) -> Result<(ManifestFile, End), GivenUp> {
+/// Writes what a worker hands over, unless the collector stops.
+fn write(
+    mut draft: Box<dyn Draft>,
+    parts: &kanal::Receiver<Part>,
+    stopping: &dyn Fn() -> bool,
+) -> Result<(ManifestFile, End), GivenUp> {
     loop {
         match parts.recv() {
+            Ok(_) if stopping() => return Err(GivenUp::Stopping),
             Ok(Part::Bytes(bytes)) => draft.write(&bytes)?,
             Ok(Part::End(end)) => return Ok((draft.finish(end.routers, end.routes)?, end)),
             Err(_) => return Err(GivenUp::Unfinished),

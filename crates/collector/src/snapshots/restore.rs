@@ -12,7 +12,7 @@ use arancini_publish::tail::{Published, Wholeness, segments_since, stream_since}
 use arancini_rib::CurationMode;
 use tracing::{error, info, warn};
 
-use super::directory::{Directory, Manifest};
+use super::store::{Manifest, Store, may_pass, read_may_pass};
 use crate::config::{Config, OnFull, SinkKind};
 
 /// Before what was published is asked for again, when it could not be had.
@@ -92,7 +92,7 @@ fn apply_spool(restore: &mut Restore, spooled: Spooled, name: &str) {
 /// Restores. Waits for a broker that is away, until `cancelled`; then `None`.
 pub fn restore(
     config: &Config,
-    directory: &Directory,
+    store: &dyn Store,
     sink: &SinkStatus,
     mode: CurationMode,
     spooled: Spooled,
@@ -106,64 +106,12 @@ pub fn restore(
     }
     let mut said = false;
     loop {
-        let Loaded {
-            mut restore,
-            position,
-            mut sequence_floor,
-            mut resync,
-        } = load_newest(directory, config.sink(), mode);
-        let mut foreign = 0_u64;
-        let mut broken: Option<String> = None;
-        let take = |published: Published<'_>| {
-            if published.collector.is_some_and(|collector| collector != name) {
-                foreign += 1;
-                if let Some((router, _)) = published.router {
-                    restore.disown(router);
-                }
-                return;
-            }
-            if let Some((router, sequence)) = published.router {
-                restore.sequence_seen(router, sequence);
-            }
-            if let Err(error) = restore.apply(published.kind, published.payload) {
-                broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
-            }
-        };
-        match tail(config, sink, position.as_ref(), take) {
-            Ok(wholeness) => {
-                apply_spool(&mut restore, spooled, &name);
-                let gap = match wholeness {
-                    Wholeness::Whole => broken,
-                    Wholeness::Gap(why) => Some(why),
-                };
-                if let Some(why) = &gap {
-                    resync = true;
-                    // All that held the old sequences may be gone, and the wall clock may be set back later.
-                    sequence_floor = sequence_floor.max(super::unix_ns());
-                    warn!(
-                        why,
-                        "what consumers hold can't be known: every router's next dump is published in full, between resync-begin and resync-end"
-                    );
-                    restore.forget_routes();
-                }
-                let routes = restore.routes() as u64;
-                let routers = restore.into_routers();
-                let highest = routers.iter().map(Router::sequence).max().unwrap_or(0);
-                let restored = Restored {
-                    routes,
-                    routers,
-                    resync,
-                    sequence_floor: sequence_floor.max(highest),
-                    took: begin.elapsed(),
-                };
-                info!(
-                    routers = restored.routers.len(),
-                    routes = restored.routes,
-                    messages_of_other_collectors = foreign,
-                    took_ms = restored.took.as_millis() as u64,
-                    "tables restored"
-                );
-                return Some(restored);
+        let loaded = load_newest(store, config.sink(), mode);
+        store.rest();
+        match loaded.and_then(|loaded| replay(config, sink, loaded, &name)) {
+            Ok(mut replayed) => {
+                apply_spool(&mut replayed.loaded.restore, spooled, &name);
+                return Some(replayed.restored(begin));
             }
             Err(why) => {
                 if !std::mem::replace(&mut said, true) {
@@ -177,8 +125,7 @@ pub fn restore(
     }
 }
 
-const WAITING: &str =
-    "tables can't be restored before the sink can be read; waiting, and not listening for routers meanwhile";
+const WAITING: &str = "tables can't be restored before snapshots and sink can be read; waiting, and not listening for routers meanwhile";
 
 /// Waits until the sink has connected; `false` if that is not wanted any more.
 fn connected(sink: &SinkStatus, cancelled: &dyn Fn() -> bool) -> bool {
@@ -206,6 +153,81 @@ fn wait<T>(time: Duration, outcome: impl Fn() -> Option<T>) -> Option<T> {
         std::thread::sleep(Duration::from_millis(5));
     }
     None
+}
+
+/// Snapshots, and what was published since.
+struct Replayed {
+    loaded: Loaded,
+    /// Why that is not all of it.
+    gap: Option<String>,
+    /// Messages of other collectors.
+    foreign: u64,
+}
+
+/// Applies what was published behind the snapshots.
+fn replay(config: &Config, sink: &SinkStatus, mut loaded: Loaded, name: &str) -> Result<Replayed, String> {
+    let mut foreign = 0_u64;
+    let mut broken: Option<String> = None;
+    let restore = &mut loaded.restore;
+    let take = |published: Published<'_>| {
+        if published.collector.is_some_and(|collector| collector != name) {
+            foreign += 1;
+            if let Some((router, _)) = published.router {
+                restore.disown(router);
+            }
+            return;
+        }
+        if let Some((router, sequence)) = published.router {
+            restore.sequence_seen(router, sequence);
+        }
+        if let Err(error) = restore.apply(published.kind, published.payload) {
+            broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
+        }
+    };
+    let gap = match tail(config, sink, loaded.position.as_ref(), take)? {
+        Wholeness::Whole => broken,
+        Wholeness::Gap(why) => Some(why),
+    };
+    Ok(Replayed { loaded, gap, foreign })
+}
+
+impl Replayed {
+    fn restored(self, begin: Instant) -> Restored {
+        let Loaded {
+            mut restore,
+            mut sequence_floor,
+            mut resync,
+            ..
+        } = self.loaded;
+        if let Some(why) = &self.gap {
+            resync = true;
+            // All that held the old sequences may be gone, and the wall clock may be set back later.
+            sequence_floor = sequence_floor.max(super::unix_ns());
+            warn!(
+                why,
+                "what consumers hold can't be known: every router's next dump is published in full, between resync-begin and resync-end"
+            );
+            restore.forget_routes();
+        }
+        let routes = restore.routes() as u64;
+        let routers = restore.into_routers();
+        let highest = routers.iter().map(Router::sequence).max().unwrap_or(0);
+        let restored = Restored {
+            routes,
+            routers,
+            resync,
+            sequence_floor: sequence_floor.max(highest),
+            took: begin.elapsed(),
+        };
+        info!(
+            routers = restored.routers.len(),
+            routes = restored.routes,
+            messages_of_other_collectors = self.foreign,
+            took_ms = restored.took.as_millis() as u64,
+            "tables restored"
+        );
+        restored
+    }
 }
 
 /// What was published behind the position; nothing more will be by earlier lives.
@@ -256,17 +278,22 @@ impl Loaded {
     }
 }
 
-/// The newest generation that is whole and of this sink. What is damaged is set aside, with a word.
-fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> Loaded {
-    let generations = match directory.generations() {
+/// The newest generation that is whole and of this sink. What is damaged is set aside, with a word. An error where the
+/// store can't be asked now.
+fn load_newest(store: &dyn Store, sink: SinkKind, mode: CurationMode) -> Result<Loaded, String> {
+    let listed = store.prepare().and_then(|()| store.generations());
+    let generations = match listed {
         Ok(generations) => generations,
+        Err(error) if may_pass(&error) => return Err(error.to_string()),
         Err(error) => {
-            error!(directory = %directory.path().display(), %error, "snapshots can't be listed");
+            error!(store = store.place(), %error, "snapshots can't be listed");
             Vec::new()
         }
     };
     for (number, manifest) in generations {
-        let loaded = manifest.and_then(|manifest| load(directory, &manifest, mode));
+        let loaded = manifest
+            .map_err(LoadError::Damaged)
+            .and_then(|manifest| load(store, &manifest, mode));
         match loaded {
             Ok(loaded)
                 if loaded
@@ -274,40 +301,65 @@ fn load_newest(directory: &Directory, sink: SinkKind, mode: CurationMode) -> Loa
                     .as_ref()
                     .is_some_and(|position| is_of(position, sink)) =>
             {
-                return loaded;
+                return Ok(loaded);
             }
             Ok(_) => warn!(generation = number, "a snapshot of another sink is not used"),
-            Err(why) => {
+            Err(LoadError::Away(why)) => return Err(why),
+            Err(LoadError::Damaged(why)) => {
                 error!(
                     generation = number,
-                    directory = %directory.path().display(),
+                    store = store.place(),
                     why,
-                    "a snapshot can't be used and is set aside (*.damaged); going on with an older one, or with the \
-                     stream alone"
+                    "a snapshot can't be used and is set aside; going on with an older one, or with the stream alone"
                 );
-                directory.set_aside(number);
+                store.set_aside(number, &why);
             }
         }
     }
-    Loaded::nothing(mode)
+    Ok(Loaded::nothing(mode))
+}
+
+/// Why a generation can't be loaded.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    /// Its store can't be asked now.
+    Away(String),
+    /// It is not whole.
+    Damaged(String),
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Away(why) | Self::Damaged(why)) = self;
+        f.write_str(why)
+    }
 }
 
 /// Loads all files of a generation.
-pub(crate) fn load(directory: &Directory, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, String> {
+pub(crate) fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, LoadError> {
     let mut loaded = Loaded::nothing(mode);
     for file in &manifest.files {
         let restore = &mut loaded.restore;
-        let read = directory
+        let read = store
             .open(file)
             .map_err(ReadError::Io)
             .and_then(|open| read_snapshot(open, |kind, payload| restore.load(kind, payload)));
-        let (head, end) = read.map_err(|error| format!("{}: {error}", file.name))?;
+        let (head, end) = read.map_err(|error| {
+            let why = format!("{}: {error}", file.name);
+            if read_may_pass(&error) {
+                LoadError::Away(why)
+            } else {
+                LoadError::Damaged(why)
+            }
+        })?;
         loaded.sequence_floor = loaded.sequence_floor.max(end.sequence_floor);
         loaded.resync |= end.resync_strangers;
         loaded.position = Some(match loaded.position {
             None => head.position,
-            Some(before) => earlier(before, head.position)
-                .ok_or_else(|| format!("{}: of another sink than the files before it", file.name))?,
+            Some(before) => earlier(before, head.position).ok_or_else(|| {
+                let why = "of another sink than the files before it";
+                LoadError::Damaged(format!("{}: {why}", file.name))
+            })?,
         });
     }
     Ok(loaded)

@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod bridge;
+mod buckets;
 mod command;
 mod delivery;
 mod hostile;
 mod overload;
+mod place;
 mod restart;
 mod rules;
 mod sessions;

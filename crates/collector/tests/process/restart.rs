@@ -1,122 +1,13 @@
-//! A collector that ends and comes again goes on where it was (SPEC §7): with both sinks, stopped or killed, and with
-//! what routers changed meanwhile.
-
-use std::collections::BTreeSet;
-use std::path::Path;
+//! A collector that ends and comes again goes on where it was (SPEC §7): with both sinks and both stores of snapshots,
+//! stopped or killed, and with what routers changed meanwhile.
 
 use arancini::generate::Scenario;
 use arancini_publish::testing::NatsServer;
 use arancini_schema::update_capnp::RouterEventKind;
 
 use crate::command::Process;
-use crate::support::{Router, Stored, eventually, small, table_of};
-
-/// The collector's files and its sink.
-struct Place {
-    directory: tempfile::TempDir,
-    server: Option<NatsServer>,
-}
-
-impl Place {
-    fn files() -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-            server: None,
-        }
-    }
-
-    fn stream() -> Option<Self> {
-        let server = NatsServer::start()?;
-        Some(Self {
-            server: Some(server),
-            ..Self::files()
-        })
-    }
-
-    /// Both sinks, as far as they are to be had.
-    fn each(test: impl Fn(&Self)) {
-        test(&Self::files());
-        if let Some(place) = Self::stream() {
-            test(&place);
-        }
-    }
-
-    fn start(&self, workers: &str, interval_ms: &str) -> Process {
-        self.start_with(workers, interval_ms, &[])
-    }
-
-    fn start_with(&self, workers: &str, interval_ms: &str, settings: &[(&str, &str)]) -> Process {
-        let directory = self.directory.path().to_str().unwrap();
-        let url = self.server.as_ref().map(NatsServer::url);
-        let mut arguments = vec!["--workers", workers, "--data-dir", directory];
-        if let Some(url) = &url {
-            arguments.extend(["--nats", url]);
-        }
-        let environment = [
-            ("ARANCINI_SNAPSHOTS__INTERVAL_MS", interval_ms),
-            ("ARANCINI_ROUTERS__QUIET_PERIOD_MS", "500"),
-        ];
-        let process = Process::start(&arguments, &[&environment[..], settings].concat());
-        process.until_ready();
-        process
-    }
-
-    /// Where each life listens again.
-    fn start_at(&self, listen: &str) -> Process {
-        let directory = self.directory.path().to_str().unwrap();
-        let arguments = [
-            "--listen",
-            listen,
-            "--control",
-            "127.0.0.1:0",
-            "--data-dir",
-            directory,
-        ];
-        let process = Process::spawn(&arguments, &[]);
-        eventually("it listens again", || process.line("collector started").is_some());
-        process
-    }
-
-    fn stored(&self) -> Stored {
-        match &self.server {
-            Some(server) => Stored::from_stream(&server.url()),
-            None => Stored::from_segments(self.directory.path()),
-        }
-    }
-
-    fn snapshots(&self) -> std::path::PathBuf {
-        self.directory.path().join("snapshots")
-    }
-}
-
-/// So long that there is none before the end.
-const NEVER: &str = "100000000";
-const OFTEN: &str = "20";
-
-/// Connects, dumps, and waits until all of it is durable.
-fn dump(process: &Process, number: u8, scenario: &Scenario) -> Router {
-    let mut router = process.connect(number);
-    let before = process.metric("received_bytes_total");
-    let bytes = router.send(&scenario.to_bytes()) as u64;
-    eventually("the dump is read", || {
-        process.metric("received_bytes_total") == before + bytes
-    });
-    durable(process);
-    router
-}
-
-fn durable(process: &Process) {
-    eventually("everything is durable", || {
-        process.metric("sink_messages_acknowledged_total")
-            == process.emitted() + process.metric("events_total")
-    });
-}
-
-fn manifests(directory: &Path) -> BTreeSet<String> {
-    let names = std::fs::read_dir(directory).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".manifest.json")).collect()
-}
+use crate::place::{NEVER, OFTEN, Place, dump, durable};
+use crate::support::{eventually, small, table_of};
 
 #[test]
 fn a_restart_with_another_number_of_workers_holds_the_same() {
@@ -127,7 +18,7 @@ fn a_restart_with_another_number_of_workers_holds_the_same() {
         assert_eq!(process.terminate().code, Some(0));
         drop(routers);
         let before = place.stored();
-        assert_eq!(manifests(&place.snapshots()).len(), 1);
+        assert_eq!(place.generations().len(), 1);
 
         // Fewer workers, more, one: the state is the routers', not the workers'.
         for workers in ["2", "3", "1"] {
@@ -206,7 +97,7 @@ fn a_killed_collector_publishes_exactly_what_changed_while_it_was_down() {
 
 #[test]
 fn a_damaged_snapshot_is_set_aside_and_the_stream_makes_it_good() {
-    Place::each(|place| {
+    for place in [Some(Place::files()), Place::stream()].into_iter().flatten() {
         let scenario = small(7);
         let process = place.start("2", NEVER);
         let router = dump(&process, 1, &scenario);
@@ -238,7 +129,7 @@ fn a_damaged_snapshot_is_set_aside_and_the_stream_makes_it_good() {
             assert_eq!(ended.code, Some(0));
             assert!(ended.count(&["set aside"]) > 0, "{:#?}", ended.lines);
         }
-    });
+    }
 }
 
 #[test]
@@ -286,42 +177,40 @@ fn a_second_collector_in_the_same_directory_says_what_to_do() {
 
 #[test]
 fn snapshots_can_be_listed_verified_and_exported() {
-    let place = Place::files();
     let scenario = small(9);
-    let process = place.start("2", NEVER);
-    let router = dump(&process, 1, &scenario);
-    assert_eq!(process.terminate().code, Some(0));
-    drop(router);
-    let directory = place.directory.path().to_str().unwrap().to_owned();
-    let snapshot = |action: &str| {
-        let output = crate::command::arancini()
-            .args(["snapshot", action, "--data-dir", &directory])
-            .output()
-            .unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap())
-    };
-    let routes = table_of(&scenario).len();
-    let (code, said) = snapshot("list");
-    assert_eq!(code, Some(0));
-    assert!(said.contains(&format!("1 routers, {routes} routes")), "{said}");
-    let (code, said) = snapshot("verify");
-    assert_eq!((code, said.matches("whole").count()), (Some(0), 2), "{said}");
-    let (code, said) = snapshot("export");
-    assert_eq!((code, said.lines().count()), (Some(0), routes));
-    let first: serde_json::Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
-    assert!(first["prefix"].as_str().unwrap().contains('/'), "{first}");
+    Place::each(|place| {
+        let process = place.start("2", NEVER);
+        let router = dump(&process, 1, &scenario);
+        assert_eq!(process.terminate().code, Some(0));
+        drop(router);
+        let routes = table_of(&scenario).len();
+        let (code, said) = place.snapshot("list");
+        assert_eq!(code, Some(0));
+        assert!(said.contains(&format!("1 routers, {routes} routes")), "{said}");
+        let (code, said) = place.snapshot("verify");
+        assert_eq!((code, said.matches("whole").count()), (Some(0), 2), "{said}");
+        let (code, said) = place.snapshot("export");
+        assert_eq!((code, said.lines().count()), (Some(0), routes));
+        let first: serde_json::Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
+        assert!(first["prefix"].as_str().unwrap().contains('/'), "{first}");
+    });
+}
 
-    let file = std::fs::read_dir(place.snapshots())
+#[test]
+fn a_file_that_is_cut_off_does_not_verify() {
+    let place = Place::files();
+    let process = place.start("2", NEVER);
+    assert_eq!(process.terminate().code, Some(0));
+    let mut files = std::fs::read_dir(place.snapshots())
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let file = file
-        .into_iter()
+    let file = files
         .find(|path| path.to_str().unwrap().ends_with("worker-0.snapshot"))
         .unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
     bytes.pop();
     std::fs::write(&file, bytes).unwrap();
-    let (code, said) = snapshot("verify");
+    let (code, said) = place.snapshot("verify");
     assert_eq!((code, said.contains("cut off")), (Some(1), true), "{said}");
 }
 
@@ -330,7 +219,6 @@ fn snapshots_can_be_listed_verified_and_exported() {
 fn what_is_in_the_spool_of_a_killed_collector_is_restored_and_published_once() {
     let Some(mut place) = Place::stream() else { return };
     let spool = [
-        ("ARANCINI_COLLECTOR_NAME", "one"),
         ("ARANCINI_PUBLISH__ON_FULL", "spool"),
         ("ARANCINI_PUBLISH__MAX_BATCH_BYTES", "16384"),
         ("ARANCINI_PUBLISH__WINDOW_BYTES", "65536"),

@@ -2,8 +2,9 @@
 //!
 //! Order of things: [`connect`] makes a client that never reconnects by itself, [`stream`] makes sure of the stream,
 //! `publisher` runs the window over one client after the other, raises the [`fence`] and asks the `inventory` in between,
-//! [`message`] is one NATS message.
+//! [`message`] is one NATS message. [`bucket`] is another matter: where snapshots are kept in NATS.
 
+pub mod bucket;
 pub mod connect;
 pub mod fence;
 mod input;

@@ -369,7 +369,7 @@ fn explain_create(settings: &StreamSettings, error: &CreateStreamError) -> Troub
     explain_api(&settings.name, "STREAM.CREATE", &text)
 }
 
-fn explain_api(name: &str, call: &str, text: &str) -> Trouble {
+pub(crate) fn explain_api(name: &str, call: &str, text: &str) -> Trouble {
     let lower = text.to_ascii_lowercase();
     let no_jetstream = ["no responders", "not enabled", "resource does not exist"];
     if no_jetstream.iter().any(|part| lower.contains(part)) {
