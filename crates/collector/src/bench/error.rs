@@ -14,9 +14,9 @@ pub enum BenchError {
     Send(ReplayError),
     /// The collector stopped taking the load.
     Stalled {
-        /// What it took.
-        elements: u64,
-        /// What it was sent.
+        /// How much it took: bytes, or what else was waited for.
+        reached: u64,
+        /// How much it was sent.
         of: u64,
         /// How long nothing moved.
         seconds: u64,
@@ -39,7 +39,7 @@ pub enum BenchError {
 
 impl BenchError {
     /// For `map_err`: the system refused this.
-    pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
@@ -50,13 +50,9 @@ impl fmt::Display for BenchError {
         match self {
             Self::Start(reason) => write!(f, "the process to be measured did not start: {reason}"),
             Self::Send(error) => error.fmt(f),
-            Self::Stalled {
-                elements,
-                of,
-                seconds,
-            } => write!(
+            Self::Stalled { reached, of, seconds } => write!(
                 f,
-                "the collector stopped at {elements} of {of} route elements and took nothing for {seconds} s; \
+                "the collector stopped at {reached} of {of} and took nothing for {seconds} s; \
                  look at its log and at /readyz"
             ),
             Self::Wrong { emitted, wanted } => write!(
