@@ -182,6 +182,65 @@ fn stops_are_counted_phase_by_phase() {
     }
 }
 
+/// A scenario that needs a server; nothing where there is none.
+fn scenario_with_a_server(arguments: &[&str]) -> Option<Value> {
+    let Some(server) = arancini_publish::testing::find() else {
+        println!("skipped: no nats-server");
+        return None;
+    };
+    let server = format!("--nats-server={}", server.display());
+    Some(scenario(&[arguments, &[&server, "--runs=1", "--json"]].concat()))
+}
+
+#[test]
+fn latency_is_that_of_every_update_that_was_sent() {
+    let load = ["--routers=3", "--peers=2", "--prefixes=50"];
+    let arguments = [&["latency", "--rate=300", "--seconds=2"][..], &load].concat();
+    let Some(report) = scenario_with_a_server(&arguments) else {
+        return;
+    };
+    let figures = &report["cases"][0]["figures"];
+    let median = |key: &str| figures[key]["median"].as_f64().unwrap();
+    for part in ["p50", "p99", "p99.9", "max"] {
+        // A message is read before it is stored, and its acknowledgement goes out behind that.
+        let of = |stage: &str| median(&format!("{stage}_{part}_ms"));
+        assert!(
+            0.0 < of("read") && of("read") <= of("stored"),
+            "{part}: {figures}"
+        );
+        assert!(of("stored") <= of("acknowledged"), "{part}: {figures}");
+    }
+    assert!(median("sent_per_second") > 0.0, "{figures}");
+}
+
+#[test]
+fn sustained_churn_is_read_back_whole() {
+    let load = [
+        "--routers=2",
+        "--peers=2",
+        "--prefixes=300",
+        "--prefixes-per-update=1,7",
+    ];
+    let arguments = [
+        &["sustained", "--seconds=1", "--compression=none,zstd"][..],
+        &load,
+    ]
+    .concat();
+    let Some(report) = scenario_with_a_server(&arguments) else {
+        return;
+    };
+    let cases = report["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let median = |key: &str| case["figures"][key]["median"].as_f64().unwrap();
+        // What was measured, and the dump before it.
+        assert_eq!(median("read_back"), median("updates") + 2.0 * 2.0 * 300.0);
+        // Each router has two peers with two families.
+        assert_eq!(median("subjects"), 8.0);
+        assert!(median("cpu_per_million") > 0.0 && median("server_cpu_per_million") >= 0.0);
+    }
+}
+
 #[test]
 fn a_running_collector_is_measured_where_it_is() {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

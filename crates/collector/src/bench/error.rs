@@ -28,6 +28,8 @@ pub enum BenchError {
         /// Updates that it had to publish.
         wanted: u64,
     },
+    /// What was published can't be read back, or is not what it must be.
+    Stream(String),
     /// The system refused something.
     Io {
         /// What was done.
@@ -59,6 +61,7 @@ impl fmt::Display for BenchError {
                 f,
                 "the collector published {emitted} updates where {wanted} are right: its figures mean nothing"
             ),
+            Self::Stream(what) => write!(f, "the stream: {what}"),
             Self::Io { what, source } => write!(f, "{what}: {source}"),
         }
     }

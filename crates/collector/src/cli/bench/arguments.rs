@@ -157,6 +157,14 @@ impl Start {
         self.environment.push((name, value.into()));
     }
 
+    /// The same with this linger, where one is given.
+    pub fn with_linger(mut self, linger_ms: Option<u64>) -> Self {
+        if let Some(linger_ms) = linger_ms {
+            self.setting("ARANCINI_PUBLISH__LINGER_MS", linger_ms.to_string());
+        }
+        self
+    }
+
     /// The same with this sink; `data_dir` is for segments.
     pub fn with_sink(mut self, sink: SinkKind, nats: Option<&str>, data_dir: &Path) -> Self {
         self.flag("--sink", word(sink));

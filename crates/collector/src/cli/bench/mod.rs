@@ -6,15 +6,16 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use self::arguments::{CollectorArgs, LoadArgs, Start};
+use self::arguments::{CollectorArgs, LoadArgs, Start, up_to};
 use crate::bench::{
-    BenchError, Case, Described, Load, LoadSettings, Report, Subject, receive_only, run as run_once,
-    run_stages, run_stops, run_with,
+    BenchError, Broker, Case, Described, EndlessLoad, Load, LoadSettings, PacedLoad, Report, Subject,
+    receive_only, run as run_once, run_latency, run_stages, run_stops, run_sustained, run_with,
 };
-use crate::config::{CurationKind, SinkKind};
+use crate::config::{Config, CurationKind, SinkKind};
 
 /// Runs where nothing else is said.
 const DEFAULT_RUNS: u16 = 5;
@@ -88,6 +89,45 @@ enum Part {
     /// upper bounds of the collector's own histogram.
     #[command(after_help = "Example:\n  arancini bench stops --runs 3")]
     Stops(ScenarioArgs),
+    /// How long an update takes from the wire to its acknowledgement by JetStream, at fixed rates.
+    ///
+    /// Starts a nats-server with file storage. After a dump, single routes change their paths at the rate that is asked
+    /// for, whatever the collector does, all routers in turns. Every message carries when it was due to be sent; the
+    /// server's acknowledgements are overheard, and the stream is read back. All latencies begin when the message was
+    /// due: until the worker read it, until the server had stored it, until its acknowledgement went out. The first
+    /// second does not count.
+    #[command(
+        after_help = "Examples:\n  arancini bench latency --rate 10000,100000,500000\n  \
+        arancini bench latency --routers 1000 --peers 1 --prefixes 100 --rate 100000 --receive registered,readiness,epoll"
+    )]
+    Latency {
+        #[command(flatten)]
+        common: ScenarioArgs,
+        #[command(flatten)]
+        stream: StreamArgs,
+        /// Updates a second, of all routers together.
+        #[arg(long, value_name = "N", value_delimiter = ',', default_value = "100000", value_parser = up_to(10_000_000))]
+        rate: Vec<u32>,
+        /// How long a batch waits for more, in milliseconds [default: as the collector's settings say].
+        #[arg(long, value_name = "MS")]
+        linger_ms: Option<u64>,
+    },
+    /// Churn into JetStream for a while, and all of it read back.
+    ///
+    /// Starts a nats-server with file storage. After a dump every route changes its path, round after round, as fast as
+    /// the collector takes it. When the last update is acknowledged, everything is read back: as many updates as were
+    /// sent, no gap and no double in the sequences, and of every route the last word, or there are no figures. The
+    /// stream needs some 300 bytes of disk for each update, in the temporary directory.
+    #[command(
+        after_help = "Examples:\n  arancini bench sustained --compression none,lz4,zstd\n  \
+        arancini bench sustained --routers 20 --peers 100 --prefixes 100 --ipv6-percent 0"
+    )]
+    Sustained {
+        #[command(flatten)]
+        common: ScenarioArgs,
+        #[command(flatten)]
+        stream: StreamArgs,
+    },
     /// Receive and do nothing else, until standard input ends.
     #[command(hide = true)]
     ReceiveOnly {
@@ -112,6 +152,17 @@ struct ScenarioArgs {
     json: bool,
 }
 
+/// What scenarios take that end in a stream.
+#[derive(Debug, Args)]
+struct StreamArgs {
+    /// The nats-server to start [default: what ARANCINI_NATS_SERVER names, or nats-server].
+    #[arg(long, value_name = "FILE")]
+    nats_server: Option<PathBuf>,
+    /// How long it lasts.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = up_to(86_400))]
+    seconds: u32,
+}
+
 /// Runs the bench.
 #[must_use]
 pub fn run(config: Option<&Path>, args: &BenchArgs) -> ExitCode {
@@ -122,6 +173,13 @@ pub fn run(config: Option<&Path>, args: &BenchArgs) -> ExitCode {
         },
         Some(Part::Stages(args)) => print(args.stages(config), args.json),
         Some(Part::Stops(args)) => print(args.stops(config), args.json),
+        Some(Part::Latency {
+            common,
+            stream,
+            rate,
+            linger_ms,
+        }) => print(common.latency(config, stream, rate, *linger_ms), common.json),
+        Some(Part::Sustained { common, stream }) => print(common.sustained(config, stream), common.json),
         None => args.run(config),
     }
 }
@@ -160,6 +218,67 @@ impl ScenarioArgs {
         })
     }
 
+    fn latency(
+        &self,
+        config: Option<&Path>,
+        stream: &StreamArgs,
+        rates: &[u32],
+        linger_ms: Option<u64>,
+    ) -> Result<Report, BenchError> {
+        let default = LoadSettings {
+            prefixes: 25_000,
+            ..LoadSettings::default()
+        };
+        let linger = Duration::from_millis(linger_ms.unwrap_or(Config::default().publish.linger_ms));
+        let mut loads = Vec::new();
+        for mut settings in self.load.loads(&default)? {
+            // A message changes one route.
+            settings.prefixes_per_update = 1;
+            loads.extend(rates.iter().map(|&rate| PacedLoad {
+                settings: settings.clone(),
+                rate,
+                seconds: stream.seconds,
+                linger,
+            }));
+        }
+        let starts: Vec<Start> = self
+            .collector
+            .starts()
+            .into_iter()
+            .map(|start| start.with_linger(linger_ms))
+            .collect();
+        let measure = |load: &PacedLoad, start: &Start, case: &mut Case| {
+            with_broker(stream, config, start, |broker, subject| {
+                run_latency(load, case, broker, subject)
+            })
+        };
+        Ok(Report::new(
+            "latency",
+            cases(&loads, &starts, self.runs, measure)?,
+        ))
+    }
+
+    fn sustained(&self, config: Option<&Path>, stream: &StreamArgs) -> Result<Report, BenchError> {
+        let default = LoadSettings {
+            prefixes: 50_000,
+            ..LoadSettings::default()
+        };
+        let load = |settings| EndlessLoad {
+            settings,
+            seconds: stream.seconds,
+        };
+        let loads: Vec<EndlessLoad> = self.load.loads(&default)?.into_iter().map(load).collect();
+        let measure = |load: &EndlessLoad, start: &Start, case: &mut Case| {
+            with_broker(stream, config, start, |broker, subject| {
+                run_sustained(load, case, broker, subject)
+            })
+        };
+        Ok(Report::new(
+            "sustained",
+            cases(&loads, &self.collector.starts(), self.runs, measure)?,
+        ))
+    }
+
     fn report(
         &self,
         scenario: &'static str,
@@ -175,6 +294,22 @@ impl ScenarioArgs {
             .collect();
         Ok(Report::new(scenario, cases(&loads, &starts, self.runs, measure)?))
     }
+}
+
+/// Something with a new server and a new collector that publishes to it.
+fn with_broker<T>(
+    stream: &StreamArgs,
+    config: Option<&Path>,
+    start: &Start,
+    measure: impl FnOnce(&Broker, &Subject) -> Result<T, BenchError>,
+) -> Result<T, BenchError> {
+    let scratch = std::env::temp_dir().join(format!("arancini-bench-{}", std::process::id()));
+    let broker = Broker::start(stream.nats_server.as_deref(), &scratch)?;
+    let start = start
+        .clone()
+        .with_sink(SinkKind::Nats, Some(&broker.url()), &scratch);
+    let subject = start.start(config)?;
+    measure(&broker, &subject)
 }
 
 /// A case for each load with each way to start the collector, measured in turns.
