@@ -5,7 +5,6 @@
 //! less the core with its bridge and less a loop that only receives. Parsing and the table are called here as the core
 //! calls them, since the core itself can't be stopped half-way.
 
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -95,7 +94,7 @@ pub fn run_stages(
     let mut prefixes = Prefixes {
         frame: frame(load),
         parse: walk(load, None),
-        table: walk(load, Some(HashMap::new())),
+        table: walk(load, Some(Tables::default())),
         ..Prefixes::default()
     };
     prefixes.encode = core(load, |shard, batch| {
@@ -185,8 +184,32 @@ fn frame(load: &Load) -> f64 {
     took
 }
 
-/// The tables of a walk, by peer and family.
-type Tables = HashMap<(PeerIdentity, AfiSafi), CuratedTable>;
+/// The tables of a walk. Most messages are of the same one as the message before, as in the core.
+#[derive(Default)]
+struct Tables {
+    all: Vec<(PeerIdentity, AfiSafi, CuratedTable)>,
+    last: usize,
+}
+
+impl Tables {
+    fn of(&mut self, peer: PeerIdentity, family: AfiSafi) -> &mut CuratedTable {
+        let is = |(known, of, _): &(PeerIdentity, AfiSafi, CuratedTable)| (*known, *of) == (peer, family);
+        if !self.all.get(self.last).is_some_and(is) {
+            let place = self.all.iter().position(is);
+            self.last = place.unwrap_or(self.all.len());
+        }
+        if self.last == self.all.len() {
+            let shape = if family == AfiSafi::IPV4_UNICAST {
+                KeyShape::Ipv4
+            } else {
+                KeyShape::Ipv6
+            };
+            let table = CuratedTable::new(shape, false, CurationMode::Attributes);
+            self.all.push((peer, family, table));
+        }
+        &mut self.all[self.last].2
+    }
+}
 
 /// Frames, parses, and with tables curates too.
 fn walk(load: &Load, mut tables: Option<Tables>) -> f64 {
@@ -197,7 +220,7 @@ fn walk(load: &Load, mut tables: Option<Tables>) -> f64 {
         for (begins, slot) in slots(load) {
             if begins && let Some(tables) = &mut tables {
                 // Routers have the same peers: each needs tables of its own.
-                tables.clear();
+                *tables = Tables::default();
             }
             let _ = framer.feed(slot, |frame| {
                 routes += message(frame, tables.as_mut(), &mut scratch).unwrap_or(0);
@@ -254,14 +277,7 @@ fn message(frame: &[u8], mut tables: Option<&mut Tables>, scratch: &mut Scratch)
                 });
                 continue;
             };
-            let table = tables.entry((header.identity(), family)).or_insert_with(|| {
-                let shape = if family == AfiSafi::IPV4_UNICAST {
-                    KeyShape::Ipv4
-                } else {
-                    KeyShape::Ipv6
-                };
-                CuratedTable::new(shape, false, CurationMode::Attributes)
-            });
+            let table = tables.of(header.identity(), family);
             if announces {
                 let fingerprint = fingerprint::of_parsed(&attributes, carrier, scratch);
                 each_key(family, field, |key| {
@@ -383,7 +399,7 @@ mod tests {
         }
         .make();
         let mut scratch = Scratch::new();
-        for mut tables in [None, Some(Tables::new())] {
+        for mut tables in [None, Some(Tables::default())] {
             let mut routes = 0;
             let mut framer = Framer::new(usize::MAX);
             for (_, slot) in slots(&load) {
