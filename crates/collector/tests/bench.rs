@@ -219,7 +219,7 @@ fn sustained_churn_is_read_back_whole() {
         "--routers=2",
         "--peers=2",
         "--prefixes=300",
-        "--prefixes-per-update=1,7",
+        "--prefixes-per-update=7",
     ];
     let arguments = [
         &["sustained", "--seconds=1", "--compression=none,zstd"][..],
