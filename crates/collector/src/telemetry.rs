@@ -13,6 +13,7 @@ use arancini_wire::bmp::{MessageType, RibView};
 
 use crate::control::{ControlSource, Metrics, Problem, Readiness};
 use crate::ingest::admission::Refusal;
+use crate::ingest::turns::TurnHistogram;
 use crate::ingest::{WorkerContext, WorkerLoad};
 use crate::snapshots::SnapshotFigures;
 
@@ -183,7 +184,28 @@ impl Telemetry {
                 gauge.sample(&[("worker", &worker.to_string())], read(&load.core))?;
             }
         }
-        Ok(())
+        self.turn_metrics(metrics)
+    }
+
+    /// How long the workers' tasks held them.
+    fn turn_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        let turns = || self.context.loads.iter().map(|load| &load.turns);
+        let (buckets, sum) = TurnHistogram::sum_of(turns().map(|turns| &turns.wall));
+        metrics.histogram(
+            "worker_turn_seconds",
+            "How long a task held its worker",
+            sum,
+            &buckets,
+        )?;
+        let (buckets, sum) = TurnHistogram::sum_of(turns().map(|turns| &turns.cpu));
+        metrics.histogram("worker_turn_cpu_seconds", "The same in CPU time", sum, &buckets)?;
+        let longest = turns().map(|turns| turns.cpu.longest()).max();
+        metrics
+            .gauge(
+                "worker_longest_turn_cpu_seconds",
+                "The longest of these since the start",
+            )?
+            .seconds(longest.unwrap_or_default().as_secs_f64())
     }
 
     fn curation_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {

@@ -54,7 +54,7 @@ impl Scenario {
     #[must_use]
     pub fn expected(&self) -> Expected {
         let groups = self.groups();
-        let size = |group: usize| groups.get(group).map_or(0, |prefixes| prefixes.len() as u64);
+        let size = |group: usize| groups.get(group).map_or(0, |group| group.prefixes.len() as u64);
         let mut expected = Expected {
             messages: 0,
             elements: 0,
@@ -105,9 +105,9 @@ impl Scenario {
             return expected;
         }
         for ((peer, group), version) in table {
-            let attributes = Arc::new(self.attributes(peer, group, version));
+            let attributes = Arc::new(self.attributes(peer, &groups, group, version));
             let peer = self.peer(peer).address;
-            for prefix in groups.get(group).into_iter().flatten() {
+            for prefix in groups.get(group).into_iter().flat_map(|group| &group.prefixes) {
                 let attributes = Arc::clone(&attributes);
                 expected.routes.push(ExpectedRoute {
                     peer,
@@ -157,7 +157,7 @@ mod tests {
             ..Scenario::default()
         };
         let groups = scenario.groups();
-        let prefixes: BTreeSet<_> = groups.iter().flatten().collect();
+        let prefixes: BTreeSet<_> = groups.iter().flat_map(|group| &group.prefixes).collect();
         assert_eq!(prefixes.len(), 10_000);
         assert_eq!(
             prefixes.iter().filter(|prefix| prefix.address.is_ipv6()).count(),

@@ -38,6 +38,11 @@ pub struct Scenario {
     pub prefixes_per_peer: u32,
     /// How many of a hundred prefixes are IPv6.
     pub ipv6_percent: u32,
+    /// Prefixes of a real table, each with the AS it comes from, in place of generated ones; empty: none. Then
+    /// `prefixes_per_peer` and `ipv6_percent` say nothing.
+    pub table: Arc<[(Prefix, u32)]>,
+    /// Whether the routes are of VPNs (RFC 4364): each with the peer's route distinguisher and a label.
+    pub vpn: bool,
     /// How many prefixes share an UPDATE; at least 1, at most [`Scenario::MOST_PREFIXES_PER_UPDATE`].
     pub prefixes_per_update: u32,
     /// How many rounds of churn follow the dump; each is a tenth of the table.
@@ -56,6 +61,8 @@ impl Default for Scenario {
             peers: 2,
             prefixes_per_peer: 1000,
             ipv6_percent: 20,
+            table: Arc::default(),
+            vpn: false,
             prefixes_per_update: 1,
             churn_rounds: 2,
             ending: Ending::Open,
@@ -68,6 +75,14 @@ impl Default for Scenario {
 const CHURN_SHARE: usize = 10;
 /// A chunk of the stream is closed when it reaches this size.
 const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Prefixes that share an UPDATE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    pub prefixes: Vec<Prefix>,
+    /// The AS they come from, in a real table.
+    origin: Option<u32>,
+}
 
 /// One thing that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +116,8 @@ impl Scenario {
     pub const MOST_PREFIXES: u32 = 2_000_000;
     /// The most prefixes in an UPDATE: beyond, it could outgrow 4,096 octets.
     pub const MOST_PREFIXES_PER_UPDATE: u32 = 200;
+    /// A route at a version above 0 has the AS of this number and the version second in its path.
+    pub const VERSION_AS: u32 = 100_000;
 
     /// 4 peers × 100,000 prefixes, a fifth IPv6, two rounds of churn: 480,000 route elements.
     #[must_use]
@@ -131,6 +148,42 @@ impl Scenario {
         self.stream().flatten().collect()
     }
 
+    /// The whole stream at once, and how many of its bytes are the dump: all up to the last End-of-RIB.
+    #[must_use]
+    pub fn to_bytes_with_dump(&self) -> (Vec<u8>, usize) {
+        let mut stream = self.stream();
+        let peers = u64::from(self.peers);
+        let dump_messages = 1 + peers + peers * (stream.groups.len() as u64 + 2);
+        let mut bytes = Vec::new();
+        let mut dump_bytes = 0;
+        while stream.write_next(&mut bytes) {
+            if stream.sent == dump_messages {
+                dump_bytes = bytes.len();
+            }
+        }
+        (bytes, dump_bytes)
+    }
+
+    /// What follows the dump in a router that never rests: every peer announces every prefix once more, at this
+    /// version. From one version to another every route changes its path.
+    #[must_use]
+    pub fn round(&self, version: u32) -> Vec<u8> {
+        let groups = self.groups();
+        let mut bytes = Vec::new();
+        for peer in 0..self.peers {
+            for group in 0..groups.len() {
+                let announce = Step::Announce {
+                    peer,
+                    group,
+                    version,
+                    new: true,
+                };
+                self.write(announce, &groups, 0, &mut bytes);
+            }
+        }
+        bytes
+    }
+
     /// The per-peer header of a peer.
     #[must_use]
     pub fn peer(&self, index: u16) -> Peer {
@@ -151,7 +204,7 @@ impl Scenario {
     }
 
     /// The attributes of a group at a version.
-    pub(super) fn attributes(&self, peer: u16, group: usize, version: u32) -> Attributes {
+    pub(super) fn attributes(&self, peer: u16, groups: &[Group], group: usize, version: u32) -> Attributes {
         let mut random = Random::of(&[self.seed, u64::from(peer), group as u64]);
         let own = self.peer(peer);
         let number = u32::from(peer) + 1;
@@ -163,6 +216,7 @@ impl Scenario {
                 1000 + random.below(60_000)
             });
         }
+        path.extend(groups.get(group).and_then(|group| group.origin));
         let mut attributes = Attributes::new(
             &path,
             Ipv4Addr::from_bits(PEER_NETWORK_V4 | number),
@@ -188,29 +242,50 @@ impl Scenario {
         }
         // Each version goes through another AS, so each is a change.
         if version > 0 {
-            attributes.as_path.insert(1, 100_000 + version);
+            attributes.as_path.insert(1, Self::VERSION_AS + version);
         }
         attributes
     }
 
     /// The groups of prefixes that share an UPDATE, the same for every peer.
-    pub(super) fn groups(&self) -> Arc<[Vec<Prefix>]> {
+    pub(super) fn groups(&self) -> Arc<[Group]> {
+        // A VPN route takes three times the octets.
+        let most = Self::MOST_PREFIXES_PER_UPDATE / if self.vpn { 3 } else { 1 };
+        let share = self.prefixes_per_update.clamp(1, most) as usize;
+        if !self.table.is_empty() {
+            return groups_of_table(&self.table, share);
+        }
         let count = self.prefixes_per_peer.min(Self::MOST_PREFIXES);
-        let share = self.prefixes_per_update.clamp(1, Self::MOST_PREFIXES_PER_UPDATE) as usize;
         let v6_count = (u64::from(count) * u64::from(self.ipv6_percent.min(100)) / 100) as u32;
         let mut random = Random::of(&[self.seed, u64::MAX]);
         let v4 = prefixes_v4(count - v6_count, &mut random);
         let v6 = prefixes_v6(v6_count, &mut random);
-        v4.chunks(share)
-            .chain(v6.chunks(share))
-            .map(<[Prefix]>::to_vec)
-            .collect()
+        let group = |prefixes: &[Prefix]| Group {
+            prefixes: prefixes.to_vec(),
+            origin: None,
+        };
+        v4.chunks(share).chain(v6.chunks(share)).map(group).collect()
+    }
+
+    /// The families that the peers speak.
+    const fn families(&self) -> [AfiSafi; 2] {
+        if self.vpn {
+            [AfiSafi::new(1, 128), AfiSafi::new(2, 128)]
+        } else {
+            [AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST]
+        }
+    }
+
+    /// The route distinguisher of a peer's VPN: type 0, a private AS and the peer's number (RFC 4364 §4.2).
+    fn distinguisher(&self, peer: u16) -> Option<[u8; 8]> {
+        let [high, low] = peer.to_be_bytes();
+        self.vpn.then_some([0, 0, 0xfd, 0xe8, 0, 0, high, low])
     }
 
     /// Everything that happens, in order.
-    pub(super) fn steps(&self, groups: &[Vec<Prefix>]) -> Box<dyn Iterator<Item = Step> + Send> {
+    pub(super) fn steps(&self, groups: &[Group]) -> Box<dyn Iterator<Item = Step> + Send> {
         let (peers, count, rounds) = (self.peers, groups.len(), self.churn_rounds);
-        let ending = self.ending;
+        let (ending, families) = (self.ending, self.families());
         let opening = std::iter::once(Step::Initiation).chain((0..peers).map(|peer| Step::PeerUp { peer }));
         let dump = (0..peers).flat_map(move |peer| {
             (0..count)
@@ -220,10 +295,7 @@ impl Scenario {
                     version: 0,
                     new: true,
                 })
-                .chain(
-                    [AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST]
-                        .map(|family| Step::EndOfRib { peer, family }),
-                )
+                .chain(families.map(|family| Step::EndOfRib { peer, family }))
         });
         let churn = (0..peers).flat_map(move |peer| {
             let mut states = vec![
@@ -246,7 +318,7 @@ impl Scenario {
         Box::new(opening.chain(dump).chain(churn).chain(farewell))
     }
 
-    fn write(&self, step: Step, groups: &[Vec<Prefix>], sent: u64, out: &mut Vec<u8>) {
+    fn write(&self, step: Step, groups: &[Group], sent: u64, out: &mut Vec<u8>) {
         let peer_now = |index| {
             let peer = self.peer(index);
             // A message each 10 µs, so that a paced replay of this takes the time of 100,000 messages a second.
@@ -256,7 +328,23 @@ impl Scenario {
                 (elapsed % 1_000_000) as u32,
             )
         };
-        let prefixes = |group: usize| groups.get(group).into_iter().flatten().copied();
+        let prefixes = |group: usize| {
+            groups
+                .get(group)
+                .into_iter()
+                .flat_map(|group| group.prefixes.iter().copied())
+        };
+        let update_now = |peer, update: Update| {
+            let distinguisher = self.distinguisher(peer);
+            route_monitoring(
+                &peer_now(peer),
+                &Update {
+                    distinguisher,
+                    ..update
+                }
+                .to_bytes(),
+            )
+        };
         out.extend(match step {
             Step::Initiation => initiation(&self.sys_name, "Arancini synthetic router"),
             Step::PeerUp { peer } => {
@@ -266,18 +354,21 @@ impl Scenario {
                 } else {
                     IpAddr::V4(Ipv4Addr::from_bits(PEER_NETWORK_V4 | 0xffff))
                 };
-                let sent = Open::new(65_551, Ipv4Addr::from_bits(0x0aff_ffff));
-                peer_up(&header, local, &sent, &Open::new(header.asn, header.bgp_id))
+                let families = self.families().to_vec();
+                let open = |asn, bgp_id| Open {
+                    families: families.clone(),
+                    ..Open::new(asn, bgp_id)
+                };
+                let sent = open(65_551, Ipv4Addr::from_bits(0x0aff_ffff));
+                peer_up(&header, local, &sent, &open(header.asn, header.bgp_id))
             }
             Step::Announce {
                 peer, group, version, ..
             } => {
-                let update = Update::announce(prefixes(group), self.attributes(peer, group, version));
-                route_monitoring(&peer_now(peer), &update.to_bytes())
+                let attributes = self.attributes(peer, groups, group, version);
+                update_now(peer, Update::announce(prefixes(group), attributes))
             }
-            Step::Withdraw { peer, group } => {
-                route_monitoring(&peer_now(peer), &Update::withdraw(prefixes(group)).to_bytes())
-            }
+            Step::Withdraw { peer, group } => update_now(peer, Update::withdraw(prefixes(group))),
             Step::EndOfRib { peer, family } => route_monitoring(&peer_now(peer), &end_of_rib(family)),
             Step::PeerDown { peer } => peer_down(&peer_now(peer), &PeerDown::RemoteSilent),
             Step::Termination => termination(0),
@@ -322,6 +413,21 @@ impl GroupState {
             },
         }
     }
+}
+
+/// The prefixes of a real table: those of one AS and one family share UPDATEs, as they share their attributes.
+fn groups_of_table(table: &[(Prefix, u32)], share: usize) -> Arc<[Group]> {
+    let mut table = table.to_vec();
+    table.sort_by_key(|&(prefix, origin)| (prefix.address.is_ipv6(), origin, prefix));
+    table.dedup();
+    table
+        .chunk_by(|(a, origin_a), (b, origin_b)| origin_a == origin_b && a.family() == b.family())
+        .flat_map(|of_one_as| of_one_as.chunks(share))
+        .map(|part| Group {
+            prefixes: part.iter().map(|(prefix, _)| *prefix).collect(),
+            origin: part.first().map(|(_, origin)| *origin),
+        })
+        .collect()
 }
 
 /// Distinct IPv4 prefixes with lengths spread as in the global table, from 1.0.0.0 upwards.
@@ -369,7 +475,7 @@ fn prefixes_v6(count: u32, random: &mut Random) -> Vec<Prefix> {
 /// The bytes of a scenario, made as they are asked for.
 pub struct ScenarioStream {
     scenario: Scenario,
-    groups: Arc<[Vec<Prefix>]>,
+    groups: Arc<[Group]>,
     steps: Box<dyn Iterator<Item = Step> + Send>,
     sent: u64,
 }
@@ -383,16 +489,24 @@ impl std::fmt::Debug for ScenarioStream {
     }
 }
 
+impl ScenarioStream {
+    /// Appends the next message, if there is one.
+    fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(step) = self.steps.next() else {
+            return false;
+        };
+        self.scenario.write(step, &self.groups, self.sent, out);
+        self.sent += 1;
+        true
+    }
+}
+
 impl Iterator for ScenarioStream {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
         let mut chunk = Vec::with_capacity(CHUNK_BYTES + 4096);
-        while chunk.len() < CHUNK_BYTES {
-            let Some(step) = self.steps.next() else { break };
-            self.scenario.write(step, &self.groups, self.sent, &mut chunk);
-            self.sent += 1;
-        }
+        while chunk.len() < CHUNK_BYTES && self.write_next(&mut chunk) {}
         (!chunk.is_empty()).then_some(chunk)
     }
 }

@@ -40,9 +40,10 @@ impl Prefix {
         }
     }
 
-    /// Writes the length and as many octets as it needs.
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(self.length);
+    /// Writes the length, this head, which counts in the length, and as many octets as it needs.
+    fn write(&self, head: &[u8], out: &mut Vec<u8>) {
+        out.push(self.length + 8 * head.len() as u8);
+        out.extend(head);
         let octets = usize::from(self.length).div_ceil(8);
         match self.address {
             IpAddr::V4(v4) => out.extend(v4.octets().iter().take(octets)),
@@ -70,11 +71,11 @@ impl From<Prefix> for Nlri {
 }
 
 impl Nlri {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, head: &[u8], out: &mut Vec<u8>) {
         if let Some(path_id) = self.path_id {
             out.extend(path_id.to_be_bytes());
         }
-        self.prefix.write(out);
+        self.prefix.write(head, out);
     }
 }
 
@@ -198,6 +199,8 @@ pub struct Update {
     pub attributes: Option<Attributes>,
     /// Whether AS numbers are written in two octets.
     pub two_octet_as: bool,
+    /// The routes are of the VPN with this route distinguisher (RFC 4364): all in MP_REACH or MP_UNREACH.
+    pub distinguisher: Option<[u8; 8]>,
 }
 
 impl Update {
@@ -223,31 +226,41 @@ impl Update {
     /// The message, header included.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let (withdrawn_v4, withdrawn_v6) = by_family(&self.withdrawn);
-        let (announced_v4, announced_v6) = by_family(&self.announced);
+        let withdrawn = Fields::of(&self.withdrawn, self.distinguisher);
+        let announced = Fields::of(&self.announced, self.distinguisher);
         let mut attributes = Vec::new();
         if let Some(own) = &self.attributes {
-            let next_hop = (!announced_v4.is_empty()).then_some(own.next_hop_v4);
+            let next_hop = (!announced.classic.is_empty()).then_some(own.next_hop_v4);
             own.write(self.two_octet_as, next_hop, &mut attributes);
-            if !announced_v6.is_empty() {
-                let mut value = vec![0, 2, 1, 16];
-                value.extend(own.next_hop_v6.octets());
+            for (family, nlri) in &announced.multi_protocol {
+                let mut value = family_octets(*family);
+                let mut next_hop = match self.distinguisher {
+                    // The next hop of a VPN route has a route distinguisher too, of zero (RFC 4364 §4.3.2).
+                    Some(_) => vec![0; 8],
+                    None => Vec::new(),
+                };
+                match family.afi {
+                    1 => next_hop.extend(own.next_hop_v4.octets()),
+                    _ => next_hop.extend(own.next_hop_v6.octets()),
+                }
+                value.push(next_hop.len() as u8);
+                value.extend(next_hop);
                 value.push(0);
-                value.extend(announced_v6);
+                value.extend(nlri);
                 attribute(0x80, 14, &value, &mut attributes);
             }
         }
-        if !withdrawn_v6.is_empty() {
-            let mut value = vec![0, 2, 1];
-            value.extend(withdrawn_v6);
+        for (family, nlri) in &withdrawn.multi_protocol {
+            let mut value = family_octets(*family);
+            value.extend(nlri);
             attribute(0x80, 15, &value, &mut attributes);
         }
         let mut body = Vec::new();
-        body.extend((withdrawn_v4.len() as u16).to_be_bytes());
-        body.extend(withdrawn_v4);
+        body.extend((withdrawn.classic.len() as u16).to_be_bytes());
+        body.extend(withdrawn.classic);
         body.extend((attributes.len() as u16).to_be_bytes());
         body.extend(attributes);
-        body.extend(announced_v4);
+        body.extend(announced.classic);
         bgp_message(2, &body)
     }
 }
@@ -258,9 +271,8 @@ pub fn end_of_rib(family: AfiSafi) -> Vec<u8> {
     if family == AfiSafi::IPV4_UNICAST {
         return bgp_message(2, &[0; 4]);
     }
-    let [high, low] = family.afi.to_be_bytes();
     let mut attributes = Vec::new();
-    attribute(0x80, 15, &[high, low, family.safi], &mut attributes);
+    attribute(0x80, 15, &family_octets(family), &mut attributes);
     let mut body = vec![0, 0];
     body.extend((attributes.len() as u16).to_be_bytes());
     body.extend(attributes);
@@ -276,17 +288,46 @@ pub(super) fn bgp_message(kind: u8, body: &[u8]) -> Vec<u8> {
     message
 }
 
-/// The octets of the IPv4 and of the IPv6 routes.
-fn by_family(nlri: &[Nlri]) -> (Vec<u8>, Vec<u8>) {
-    let (mut v4, mut v6) = (Vec::new(), Vec::new());
-    for nlri in nlri {
-        nlri.write(if nlri.prefix.address.is_ipv4() {
-            &mut v4
-        } else {
-            &mut v6
-        });
+/// The label of every VPN route, bottom of the stack.
+const VPN_LABEL: [u8; 3] = [0, 0x01, 0x01];
+
+/// Where routes stand in an UPDATE: in the classic field, or in an attribute of their family.
+#[derive(Default)]
+struct Fields {
+    classic: Vec<u8>,
+    multi_protocol: Vec<(AfiSafi, Vec<u8>)>,
+}
+
+impl Fields {
+    fn of(nlri: &[Nlri], distinguisher: Option<[u8; 8]>) -> Self {
+        let mut fields = Self::default();
+        for nlri in nlri {
+            let unicast = nlri.prefix.family();
+            match distinguisher {
+                None if unicast == AfiSafi::IPV4_UNICAST => nlri.write(&[], &mut fields.classic),
+                None => nlri.write(&[], fields.family(unicast)),
+                Some(distinguisher) => {
+                    let head = [VPN_LABEL.as_slice(), &distinguisher].concat();
+                    nlri.write(&head, fields.family(AfiSafi::new(unicast.afi, 128)));
+                }
+            }
+        }
+        fields
     }
-    (v4, v6)
+
+    fn family(&mut self, family: AfiSafi) -> &mut Vec<u8> {
+        let place = self.multi_protocol.iter().position(|(known, _)| *known == family);
+        let place = place.unwrap_or_else(|| {
+            self.multi_protocol.push((family, Vec::new()));
+            self.multi_protocol.len() - 1
+        });
+        &mut self.multi_protocol[place].1
+    }
+}
+
+fn family_octets(family: AfiSafi) -> Vec<u8> {
+    let [high, low] = family.afi.to_be_bytes();
+    vec![high, low, family.safi]
 }
 
 fn write_asn(asn: u32, two_octet: bool, out: &mut Vec<u8>) {

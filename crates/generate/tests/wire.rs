@@ -221,6 +221,90 @@ fn the_other_messages_say_what_they_should() {
     }
 }
 
+/// All announced routes of a stream, family and prefix.
+fn announced(stream: &[u8]) -> Vec<(AfiSafi, u8, [u8; 16])> {
+    let (mut rest, mut routes) = (stream, Vec::new());
+    while let Some(length) = frame_length(rest, 1 << 20).unwrap() {
+        let (frame, more) = rest.split_at(length);
+        rest = more;
+        let Message::RouteMonitoring(message) = Message::new_checked(frame).unwrap() else {
+            continue;
+        };
+        let pdu = message.update_pdu();
+        let update = UpdateView::new_checked(pdu.get(HEADER_LEN..).unwrap()).unwrap();
+        let attributes = PathAttributes::parse(update.attributes(), AsWidth::Four).unwrap();
+        let reach = attributes.mp_reach.iter().map(|mp| (mp.family, mp.nlri));
+        for (family, field) in reach.chain([(AfiSafi::IPV4_UNICAST, update.nlri())]) {
+            for nlri in nlri::iter(family, field, false) {
+                let nlri::Route::Prefix { length, prefix, .. } = nlri.unwrap().route else {
+                    panic!()
+                };
+                routes.push((family, length, prefix.to_v6_mapped()));
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn a_vpn_has_the_prefixes_of_the_plain_table_in_its_own_families() {
+    let plain = Scenario {
+        churn_rounds: 0,
+        prefixes_per_update: 10,
+        ..Scenario::default()
+    };
+    let vpn = Scenario {
+        vpn: true,
+        ..plain.clone()
+    };
+    let in_vpn: Vec<_> = announced(&plain.to_bytes())
+        .into_iter()
+        .map(|(family, length, prefix)| (AfiSafi::new(family.afi, 128), length, prefix))
+        .collect();
+    assert_eq!(in_vpn.len(), 2000);
+    assert_eq!(announced(&vpn.to_bytes()), in_vpn);
+}
+
+#[test]
+fn a_real_table_is_announced_whole_and_each_as_by_itself() {
+    let table = [
+        (prefix("192.0.2.0/24"), 64_496),
+        (prefix("2001:db8::/32"), 64_496),
+        (prefix("198.51.100.0/24"), 64_497),
+        (prefix("203.0.113.0/24"), 64_496),
+    ];
+    let scenario = Scenario {
+        peers: 1,
+        table: table.into(),
+        prefixes_per_update: 100,
+        churn_rounds: 0,
+        ..Scenario::default()
+    };
+    let expected = scenario.expected();
+    assert_eq!(expected.elements, 4);
+    // Initiation, Peer Up, two End-of-RIBs, and an UPDATE each: IPv4 of two, IPv6 of one.
+    assert_eq!(expected.messages, 4 + 3);
+    for route in &expected.routes {
+        let origin = table.iter().find(|(known, _)| *known == route.prefix).unwrap().1;
+        assert_eq!(route.attributes.as_path.last(), Some(&origin));
+    }
+    assert_eq!(announced(&scenario.to_bytes()).len(), 4);
+}
+
+#[test]
+fn the_dump_is_the_stream_without_churn_and_a_round_is_every_route_once() {
+    let scenario = Scenario::default();
+    let (bytes, dump) = scenario.to_bytes_with_dump();
+    assert_eq!(bytes, scenario.to_bytes());
+    let without = Scenario {
+        churn_rounds: 0,
+        ..scenario.clone()
+    };
+    assert_eq!(bytes.get(..dump).unwrap(), without.to_bytes());
+    assert_eq!(announced(&scenario.round(1)), announced(&without.to_bytes()));
+    assert_ne!(scenario.round(1), scenario.round(2));
+}
+
 #[test]
 fn every_message_of_any_scenario_is_whole_and_without_fault() {
     let mut random = Random::new(42);
@@ -231,6 +315,7 @@ fn every_message_of_any_scenario_is_whole_and_without_fault() {
             ipv6_percent: random.below(101),
             prefixes_per_update: 1 + random.below(Scenario::MOST_PREFIXES_PER_UPDATE),
             churn_rounds: random.below(15),
+            vpn: seed % 4 == 3,
             ending: if random.percent(50) {
                 Ending::PeersDown
             } else {
@@ -263,12 +348,10 @@ fn count_elements(pdu: &[u8]) -> u64 {
     let view = UpdateView::new_checked(pdu.get(HEADER_LEN..).unwrap()).unwrap();
     let found = PathAttributes::parse(view.attributes(), AsWidth::Four).unwrap();
     assert_eq!(found.faults.worst(), None);
-    let reach = found.mp_reach.map_or(&[][..], |reach| reach.nlri);
-    let unreach = found.mp_unreach.map_or(&[][..], |unreach| unreach.nlri);
     assert_eq!(found.missing_mandatory(!view.nlri().is_empty()), None);
     let count = |family, field| nlri::count(family, field, false).unwrap() as u64;
     count(AfiSafi::IPV4_UNICAST, view.nlri())
         + count(AfiSafi::IPV4_UNICAST, view.withdrawn())
-        + count(AfiSafi::IPV6_UNICAST, reach)
-        + count(AfiSafi::IPV6_UNICAST, unreach)
+        + found.mp_reach.map_or(0, |mp| count(mp.family, mp.nlri))
+        + found.mp_unreach.map_or(0, |mp| count(mp.family, mp.nlri))
 }

@@ -14,9 +14,9 @@ pub enum BenchError {
     Send(ReplayError),
     /// The collector stopped taking the load.
     Stalled {
-        /// What it took.
-        elements: u64,
-        /// What it was sent.
+        /// How much it took: bytes, or what else was waited for.
+        reached: u64,
+        /// How much it was sent.
         of: u64,
         /// How long nothing moved.
         seconds: u64,
@@ -28,6 +28,8 @@ pub enum BenchError {
         /// Updates that it had to publish.
         wanted: u64,
     },
+    /// What was published can't be read back, or is not what it must be.
+    Stream(String),
     /// The system refused something.
     Io {
         /// What was done.
@@ -39,7 +41,7 @@ pub enum BenchError {
 
 impl BenchError {
     /// For `map_err`: the system refused this.
-    pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
@@ -50,19 +52,16 @@ impl fmt::Display for BenchError {
         match self {
             Self::Start(reason) => write!(f, "the process to be measured did not start: {reason}"),
             Self::Send(error) => error.fmt(f),
-            Self::Stalled {
-                elements,
-                of,
-                seconds,
-            } => write!(
+            Self::Stalled { reached, of, seconds } => write!(
                 f,
-                "the collector stopped at {elements} of {of} route elements and took nothing for {seconds} s; \
+                "the collector stopped at {reached} of {of} and took nothing for {seconds} s; \
                  look at its log and at /readyz"
             ),
             Self::Wrong { emitted, wanted } => write!(
                 f,
                 "the collector published {emitted} updates where {wanted} are right: its figures mean nothing"
             ),
+            Self::Stream(what) => write!(f, "the stream: {what}"),
             Self::Io { what, source } => write!(f, "{what}: {source}"),
         }
     }

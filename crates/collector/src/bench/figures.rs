@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::spread::ratio;
+
 /// What a collector did with the load.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
     /// Route elements that it received.
     pub elements: u64,
@@ -21,6 +23,8 @@ pub struct Figures {
     pub cpu: Duration,
     /// Of this, in the kernel.
     pub system: Duration,
+    /// CPU time of each worker's thread, the busiest first.
+    pub workers: Vec<Duration>,
     /// How often its threads waited meanwhile.
     pub voluntary_switches: u64,
     /// Its resident memory before.
@@ -45,7 +49,7 @@ pub struct Limit {
 }
 
 /// One turn: the limit and then the collector, same bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
     /// The load average of the last minute before it: what others did to the machine.
     pub load_average: f64,
@@ -53,6 +57,8 @@ pub struct Run {
     pub limit: Option<Limit>,
     /// The collector.
     pub collector: Figures,
+    /// The least share of the work that its busiest worker can have, since a router belongs to one worker.
+    pub ideal_share: f64,
 }
 
 impl Figures {
@@ -72,6 +78,28 @@ impl Figures {
     #[must_use]
     pub fn receive_calls_per_mb(&self) -> f64 {
         ratio(self.receive_calls as f64, self.bytes as f64 / 1e6)
+    }
+
+    /// CPU seconds for a gigabyte received.
+    #[must_use]
+    pub fn cpu_seconds_per_gb(&self) -> f64 {
+        ratio(self.cpu.as_secs_f64(), self.bytes as f64 / 1e9)
+    }
+
+    /// Route elements a second of CPU time of the busiest worker: what the workers reach together where each has a
+    /// core of its own and the routers never pause.
+    #[must_use]
+    pub fn elements_per_busiest_second(&self) -> f64 {
+        let busiest = self.workers.first().copied().unwrap_or_default();
+        ratio(self.elements as f64, busiest.as_secs_f64())
+    }
+
+    /// What share of the workers' CPU time was the busiest one's.
+    #[must_use]
+    pub fn busiest_share(&self) -> f64 {
+        let busiest = self.workers.first().copied().unwrap_or_default();
+        let all: Duration = self.workers.iter().sum();
+        ratio(busiest.as_secs_f64(), all.as_secs_f64())
     }
 
     /// How many bytes its memory grew for a million routes.
@@ -94,6 +122,12 @@ impl Limit {
     pub fn elements_per_cpu_second(&self) -> f64 {
         ratio(self.elements as f64, self.cpu.as_secs_f64())
     }
+
+    /// CPU seconds for a gigabyte.
+    #[must_use]
+    pub fn cpu_seconds_per_gb(&self) -> f64 {
+        ratio(self.cpu.as_secs_f64(), self.bytes as f64 / 1e9)
+    }
 }
 
 impl Run {
@@ -105,62 +139,14 @@ impl Run {
     }
 }
 
-/// 0 where there is nothing to divide by: the figure was not measured.
-fn ratio(of: f64, to: f64) -> f64 {
-    if to > 0.0 { of / to } else { 0.0 }
-}
-
-/// The middle of several runs, and how far they lie apart.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Spread {
-    /// The middle one; of an even number, the mean of the middle two.
-    pub median: f64,
-    /// The least.
-    pub min: f64,
-    /// The greatest.
-    pub max: f64,
-}
-
-impl Spread {
-    /// Of these values; zeros of none.
-    #[must_use]
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_by(f64::total_cmp);
-        let (Some(&min), Some(&max)) = (values.first(), values.last()) else {
-            return Self::default();
-        };
-        let middle = values.len() / 2;
-        let above = values.get(middle).copied().unwrap_or(max);
-        let below = values.get(values.len().div_ceil(2) - 1).copied().unwrap_or(min);
-        Self {
-            median: f64::midpoint(below, above),
-            min,
-            max,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_one_or_between_the_middle_two() {
-        let spread = |values: &[f64]| {
-            let spread = Spread::of(values.iter().copied());
-            (spread.median, spread.min, spread.max)
-        };
-        assert_eq!(spread(&[]), (0.0, 0.0, 0.0));
-        assert_eq!(spread(&[3.0]), (3.0, 3.0, 3.0));
-        assert_eq!(spread(&[9.0, 1.0, 2.0]), (2.0, 1.0, 9.0));
-        assert_eq!(spread(&[4.0, 1.0, 9.0, 2.0]), (3.0, 1.0, 9.0));
-    }
-
-    #[test]
-    fn what_was_not_measured_is_zero() {
+    fn shares_and_rates_are_of_what_was_measured_and_zero_without() {
         let mut run = Run::default();
-        assert_eq!(run.share_of_limit(), 0.0);
+        assert_eq!((run.share_of_limit(), run.collector.busiest_share()), (0.0, 0.0));
         assert_eq!(run.collector.bytes_per_million_routes(), 0.0);
         run.collector = Figures {
             elements: 100,
@@ -171,12 +157,16 @@ mod tests {
             resident_before_bytes: 1000,
             resident_bytes: 3000,
             routes: 100,
+            workers: vec![Duration::from_millis(200), Duration::from_millis(50)],
             ..Figures::default()
         };
         assert_eq!(run.collector.elements_per_second(), 200.0);
         assert_eq!(run.collector.elements_per_cpu_second(), 400.0);
         assert_eq!(run.collector.receive_calls_per_mb(), 4.0);
         assert_eq!(run.collector.bytes_per_million_routes(), 2e7);
+        assert_eq!(run.collector.cpu_seconds_per_gb(), 125.0);
+        assert_eq!(run.collector.elements_per_busiest_second(), 500.0);
+        assert_eq!(run.collector.busiest_share(), 0.8);
         run.limit = Some(Limit {
             elements: 100,
             cpu: Duration::from_millis(125),

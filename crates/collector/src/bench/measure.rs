@@ -1,5 +1,6 @@
 //! One measurement: send the load, wait until all of it was dealt with, read what that cost.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use super::figures::{Figures, Limit};
 use super::load::Load;
 use super::process::Usage;
 use super::scrape::Scrape;
-use super::send::{close, send};
+use super::send::{close, connect_all, send_all};
 use super::subject::Subject;
 
 /// How often the collector is asked how far it is. Each question costs it some 0.2 ms.
@@ -21,6 +22,7 @@ const GAUGES_SETTLE: Duration = Duration::from_millis(2500);
 /// How far a collector is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Progress {
+    bytes: u64,
     received: u64,
     emitted: u64,
     /// What the sink has made durable; the null sink has at once.
@@ -31,6 +33,8 @@ struct Progress {
 impl Progress {
     fn of(scrape: &Scrape) -> Self {
         Self {
+            // Counted last: whoever sees bytes counted sees all that became of them.
+            bytes: scrape.sum("received_bytes_total"),
             received: scrape.sum("received_announces_total") + scrape.sum("received_withdraws_total"),
             emitted: scrape.sum("emitted_announces_total") + scrape.sum("emitted_withdraws_total"),
             acknowledged: scrape.sum("sink_messages_acknowledged_total"),
@@ -39,70 +43,152 @@ impl Progress {
     }
 }
 
+/// A collector from a moment on: what it has done and used since.
+pub(super) struct Watch<'s> {
+    subject: &'s Subject,
+    control: SocketAddr,
+    scrape: Scrape,
+    usage: Usage,
+}
+
+impl<'s> Watch<'s> {
+    /// From now on.
+    pub(super) fn begin(subject: &'s Subject) -> Result<Self, BenchError> {
+        let control = subject.control_port()?;
+        Ok(Self {
+            subject,
+            control,
+            scrape: Scrape::of(control)?,
+            usage: subject.usage()?,
+        })
+    }
+
+    /// How much a metric has grown, and the metrics as they are now.
+    pub(super) fn grown(&self, name: &str) -> Result<u64, BenchError> {
+        Ok(Scrape::of(self.control)?
+            .sum(name)
+            .saturating_sub(self.scrape.sum(name)))
+    }
+
+    /// Waits until a metric has grown by so much.
+    pub(super) fn until(&self, name: &str, wanted: u64) -> Result<(), BenchError> {
+        let mut patience = Patience::new();
+        loop {
+            let grown = self.grown(name)?;
+            if grown >= wanted {
+                return Ok(());
+            }
+            patience.look(grown, || (grown, wanted))?;
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until so many bytes were received and all that came of them is durable in the sink. `begin` is when the
+    /// first byte was sent.
+    pub(super) fn until_taken(&self, bytes: u64, begin: Instant) -> Result<Figures, BenchError> {
+        let before = Progress::of(&self.scrape);
+        let mut patience = Patience::new();
+        loop {
+            let scrape = Scrape::of(self.control)?;
+            let now = Progress::of(&scrape);
+            let received = now.bytes - before.bytes;
+            if received >= bytes && now.acknowledged >= now.emitted + now.events {
+                return self.figures(&scrape, begin.elapsed());
+            }
+            patience.look(now, || (received, bytes))?;
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn figures(&self, scrape: &Scrape, elapsed: Duration) -> Result<Figures, BenchError> {
+        let usage = self.subject.usage()?;
+        let (before, after) = (Progress::of(&self.scrape), Progress::of(scrape));
+        let grown = |name| scrape.sum(name) - self.scrape.sum(name);
+        Ok(Figures {
+            elements: after.received - before.received,
+            emitted: after.emitted - before.emitted,
+            bytes: after.bytes - before.bytes,
+            receive_calls: grown("receive_calls_total"),
+            batch_bytes: grown("batch_bytes_total"),
+            elapsed,
+            cpu: usage.cpu - self.usage.cpu,
+            system: usage.system - self.usage.system,
+            workers: usage.workers_since(&self.usage),
+            voluntary_switches: usage
+                .voluntary_switches
+                .saturating_sub(self.usage.voluntary_switches),
+            resident_before_bytes: self.usage.resident_bytes,
+            resident_bytes: usage.resident_bytes,
+            routes: 0,
+        })
+    }
+
+    /// The gauge of routes, as soon as it is what it must be or has had the time to be.
+    fn routes_held(&self, wanted: u64) -> Result<u64, BenchError> {
+        let begin = Instant::now();
+        loop {
+            let routes = Scrape::of(self.control)?.sum("routes");
+            if routes == wanted || begin.elapsed() > GAUGES_SETTLE {
+                return Ok(routes);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Gives up when nothing moves any more.
+struct Patience<T> {
+    last: Option<T>,
+    moved: Instant,
+}
+
+impl<T: PartialEq> Patience<T> {
+    fn new() -> Self {
+        Self {
+            last: None,
+            moved: Instant::now(),
+        }
+    }
+
+    /// `reached` is how far it came, and of how much.
+    fn look(&mut self, now: T, reached: impl FnOnce() -> (u64, u64)) -> Result<(), BenchError> {
+        if self.last.as_ref() != Some(&now) {
+            (self.last, self.moved) = (Some(now), Instant::now());
+        } else if self.moved.elapsed() > PATIENCE {
+            let (reached, of) = reached();
+            return Err(BenchError::Stalled {
+                reached,
+                of,
+                seconds: PATIENCE.as_secs(),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// Sends the load to a collector and measures it until all of it is durable in its sink.
 ///
 /// # Errors
 /// The load can't be sent, the collector stops taking it, or its figures can't be read.
 pub fn measure(load: &Load, subject: &Subject) -> Result<Figures, BenchError> {
-    let Some(control) = subject.control else {
-        return Err(BenchError::Start("it has no control port".to_owned()));
-    };
-    let usage = || subject.pid.map_or(Ok(Usage::default()), Usage::of);
-    let scrape_before = Scrape::of(control)?;
-    let (before, usage_before) = (Progress::of(&scrape_before), usage()?);
-    let sent = send(load, subject.address)?;
+    let from_the_start = Watch::begin(subject)?;
+    let connections = connect_all(load, subject.address)?;
+    let before = load.parts(|stream| ..stream.before);
+    let bytes = before.iter().map(|part| part.len() as u64).sum();
+    let begin = send_all(&connections, &before, subject.address)?;
+    from_the_start.until_taken(bytes, begin)?;
 
-    let mut progress = before;
-    let mut moved = Instant::now();
-    let (scrape, elapsed) = loop {
-        let scrape = Scrape::of(control)?;
-        let now = Progress::of(&scrape);
-        let elements = now.received - before.received;
-        if elements >= load.wanted.elements && now.acknowledged >= now.emitted + now.events {
-            break (scrape, sent.begin.elapsed());
-        }
-        if now != progress {
-            (progress, moved) = (now, Instant::now());
-        } else if moved.elapsed() > PATIENCE {
-            return Err(BenchError::Stalled {
-                elements,
-                of: load.wanted.elements,
-                seconds: PATIENCE.as_secs(),
-            });
-        }
-        thread::sleep(LOOK);
-    };
-    let usage_after = usage()?;
-    let after = Progress::of(&scrape);
-    let grown = |name| scrape.sum(name) - scrape_before.sum(name);
-    Ok(Figures {
-        elements: after.received - before.received,
-        emitted: after.emitted - before.emitted,
-        bytes: grown("received_bytes_total"),
-        receive_calls: grown("receive_calls_total"),
-        batch_bytes: grown("batch_bytes_total"),
-        elapsed,
-        cpu: usage_after.cpu - usage_before.cpu,
-        system: usage_after.system - usage_before.system,
-        voluntary_switches: usage_after
-            .voluntary_switches
-            .saturating_sub(usage_before.voluntary_switches),
-        resident_before_bytes: usage_before.resident_bytes,
-        resident_bytes: usage_after.resident_bytes,
-        routes: routes_held(load, control, scrape_before.sum("routes"))?,
-    })
-}
-
-/// The gauge of routes, as soon as it is what it must be or has had the time to be.
-fn routes_held(load: &Load, control: std::net::SocketAddr, before: u64) -> Result<u64, BenchError> {
-    let begin = Instant::now();
-    loop {
-        let routes = Scrape::of(control)?.sum("routes").saturating_sub(before);
-        if routes == load.wanted.routes || begin.elapsed() > GAUGES_SETTLE {
-            return Ok(routes);
-        }
-        thread::sleep(LOOK);
-    }
+    let watch = Watch::begin(subject)?;
+    let measured = load.parts(|stream| stream.before..);
+    let begin = send_all(&connections, &measured, subject.address)?;
+    let mut figures = watch.until_taken(load.bytes(), begin)?;
+    // What others hold is none of the load's business; the memory grew for the dump too.
+    let others = from_the_start.scrape.sum("routes");
+    figures.routes = watch
+        .routes_held(load.wanted.routes + others)?
+        .saturating_sub(others);
+    figures.resident_before_bytes = from_the_start.usage.resident_bytes;
+    Ok(figures)
 }
 
 /// Sends the load to a process that only receives.
@@ -110,17 +196,18 @@ fn routes_held(load: &Load, control: std::net::SocketAddr, before: u64) -> Resul
 /// # Errors
 /// The load can't be sent, or the process is gone.
 pub fn measure_limit(load: &Load, subject: &Subject) -> Result<Limit, BenchError> {
-    let usage = || subject.pid.map_or(Ok(Usage::default()), Usage::of);
-    let before = usage()?;
-    let sent = send(load, subject.address)?;
-    close(sent.open).map_err(BenchError::io(
+    let before = subject.usage()?;
+    let connections = connect_all(load, subject.address)?;
+    let measured = load.parts(|stream| stream.before..);
+    let begin = send_all(&connections, &measured, subject.address)?;
+    close(connections).map_err(BenchError::io(
         "the process that only receives did not read to the end",
     ))?;
-    let elapsed = sent.begin.elapsed();
+    let elapsed = begin.elapsed();
     Ok(Limit {
         elements: load.wanted.elements,
         bytes: load.bytes(),
         elapsed,
-        cpu: usage()?.cpu - before.cpu,
+        cpu: subject.usage()?.cpu - before.cpu,
     })
 }

@@ -1,5 +1,6 @@
 //! What a process has used, from /proc: CPU time, memory, switches (proc(5)).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -8,10 +9,12 @@ use super::error::BenchError;
 
 /// Clock ticks a second in /proc/PID/stat: `USER_HZ`, part of Linux' interface and 100 on every architecture it still has.
 const TICKS_PER_SECOND: u64 = 100;
+/// What a worker's thread is called, as far as the kernel keeps names: 15 bytes.
+const WORKER_NAME: &str = "arancini-worker";
 const NANOS_PER_TICK: u64 = 1_000_000_000 / TICKS_PER_SECOND;
 
 /// What a process has used since it began.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     /// CPU time of all threads, user and system.
     pub cpu: Duration,
@@ -21,6 +24,8 @@ pub(super) struct Usage {
     pub resident_bytes: u64,
     /// How often a thread gave the CPU away to wait.
     pub voluntary_switches: u64,
+    /// CPU time of each thread that is a worker, by its number.
+    workers: BTreeMap<u64, Duration>,
 }
 
 impl Usage {
@@ -36,11 +41,20 @@ impl Usage {
             ticks(&fs::read_to_string(format!("/proc/{pid}/stat"))?).ok_or(io::ErrorKind::InvalidData)?;
         let resident_bytes = field(&fs::read_to_string(format!("/proc/{pid}/status"))?, "VmRSS:") * 1024;
         let (mut running_ns, mut voluntary_switches) = (0, 0);
+        let mut workers = BTreeMap::new();
         for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
             let thread = thread?.path();
             // A thread may end between the listing and the reading.
             let of_thread = |name| fs::read_to_string(thread.join(name)).unwrap_or_default();
-            running_ns += first_number(&of_thread("schedstat"));
+            let of_this_ns = first_number(&of_thread("schedstat"));
+            running_ns += of_this_ns;
+            if of_thread("comm").trim_end().starts_with(WORKER_NAME) {
+                let number = thread
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .map_or(0, first_number);
+                workers.insert(number, Duration::from_nanos(of_this_ns));
+            }
             voluntary_switches += field(&of_thread("status"), "voluntary_ctxt_switches:");
         }
         // The threads' own times are exact but leave out threads that have ended; the process' time has those but comes
@@ -51,7 +65,18 @@ impl Usage {
             system: Duration::from_nanos(system_ticks * NANOS_PER_TICK),
             resident_bytes,
             voluntary_switches,
+            workers,
         })
+    }
+
+    /// What each worker has used since then, the busiest first.
+    pub(super) fn workers_since(&self, before: &Self) -> Vec<Duration> {
+        let since = |(number, cpu): (&u64, &Duration)| {
+            cpu.saturating_sub(before.workers.get(number).copied().unwrap_or_default())
+        };
+        let mut workers: Vec<Duration> = self.workers.iter().map(since).collect();
+        workers.sort_unstable_by(|a, b| b.cmp(a));
+        workers
     }
 }
 
@@ -91,6 +116,19 @@ mod tests {
         assert_eq!(field(status, "VmRSS:"), 2048);
         assert_eq!(field(status, "voluntary_ctxt_switches:"), 7);
         assert_eq!(field(status, "VmSwap:"), 0);
+    }
+
+    #[test]
+    fn workers_are_compared_thread_by_thread() {
+        let usage = |workers: &[(u64, u64)]| Usage {
+            workers: workers
+                .iter()
+                .map(|&(number, ms)| (number, Duration::from_millis(ms)))
+                .collect(),
+            ..Usage::default()
+        };
+        let since = usage(&[(7, 15), (8, 40), (9, 1)]).workers_since(&usage(&[(7, 5), (8, 10)]));
+        assert_eq!(since, [30, 10, 1].map(Duration::from_millis));
     }
 
     #[test]

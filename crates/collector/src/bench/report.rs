@@ -1,258 +1,225 @@
-//! All runs of a bench, as text and as JSON.
+//! What a bench found, as text and as JSON: the same shape whatever was measured.
 
 use std::fmt;
-use std::fs;
-use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::figures::{Run, Spread};
-use super::load::Load;
+use super::machine::Machine;
+use super::spread::{Spread, ratio};
 
-/// All runs of a bench.
+/// What a bench found.
 #[derive(Debug)]
-pub struct Report<'a> {
-    load: &'a Load,
+pub struct Report {
+    scenario: &'static str,
     machine: Machine,
-    runs: Vec<Run>,
+    cases: Vec<Case>,
 }
 
-/// A figure of each run: its name in JSON, its name in the text, how to read it, and how many digits it deserves.
-type Figure = (&'static str, &'static str, fn(&Run) -> f64, usize);
-
-const FIGURES: [Figure; 9] = [
-    (
-        "elements_per_second",
-        "elements/s",
-        |run| run.collector.elements_per_second(),
-        0,
-    ),
-    (
-        "elements_per_cpu_second",
-        "elements/CPU s",
-        |run| run.collector.elements_per_cpu_second(),
-        0,
-    ),
-    (
-        "limit_elements_per_cpu_second",
-        "limit, elements/CPU s",
-        limit_per_cpu_second,
-        0,
-    ),
-    ("share_of_limit", "share of the limit", Run::share_of_limit, 3),
-    ("cpu_seconds", "CPU s", |run| run.collector.cpu.as_secs_f64(), 3),
-    (
-        "system_cpu_seconds",
-        "  of it in the kernel",
-        |run| run.collector.system.as_secs_f64(),
-        2,
-    ),
-    (
-        "bytes_per_million_routes",
-        "bytes/million routes",
-        |run| run.collector.bytes_per_million_routes(),
-        0,
-    ),
-    (
-        "receive_calls_per_mb",
-        "receive calls/MB",
-        |run| run.collector.receive_calls_per_mb(),
-        2,
-    ),
-    (
-        "voluntary_switches",
-        "voluntary switches",
-        |run| run.collector.voluntary_switches as f64,
-        0,
-    ),
-];
-
-fn limit_per_cpu_second(run: &Run) -> f64 {
-    run.limit.map_or(0.0, |limit| limit.elements_per_cpu_second())
+/// What was found with one load and one collector's settings.
+#[derive(Debug, Default)]
+pub struct Case {
+    /// In words.
+    title: String,
+    /// The same for machines: one object.
+    subject: Value,
+    figures: Vec<Figure>,
+    runs: Vec<Value>,
 }
 
-impl<'a> Report<'a> {
-    /// Of a load that is yet to be sent.
-    #[must_use]
-    pub fn new(load: &'a Load) -> Self {
+/// One figure: the same in each run.
+#[derive(Debug)]
+struct Figure {
+    what: What,
+    values: Vec<f64>,
+    beside: Option<(String, Option<f64>)>,
+}
+
+/// What a figure is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct What {
+    /// Its name in JSON.
+    pub key: String,
+    /// Its name in the text.
+    pub name: String,
+    /// How many decimals it deserves.
+    pub decimals: usize,
+}
+
+impl What {
+    /// A figure.
+    pub fn new(key: impl Into<String>, name: impl Into<String>, decimals: usize) -> Self {
         Self {
-            load,
-            machine: Machine::this(),
-            runs: Vec::new(),
+            key: key.into(),
+            name: name.into(),
+            decimals,
+        }
+    }
+}
+
+impl Case {
+    /// Of a subject, in words and as an object.
+    #[must_use]
+    pub fn new(title: String, subject: Value) -> Self {
+        Self {
+            title,
+            subject,
+            ..Self::default()
         }
     }
 
-    /// One more run.
-    pub fn add(&mut self, run: Run) {
+    /// One more value of a figure.
+    pub fn add(&mut self, what: What, value: f64) {
+        self.figure(what).values.push(value);
+    }
+
+    /// Says what stands beside a figure: its limit or its goal, and the number of that if it was measured.
+    pub fn beside(&mut self, what: What, words: impl Into<String>, value: Option<f64>) {
+        self.figure(what).beside = Some((words.into(), value));
+    }
+
+    /// One more run, as an object.
+    pub fn add_run(&mut self, run: Value) {
         self.runs.push(run);
     }
 
-    /// One run in a line.
-    #[must_use]
-    pub fn line(run: &Run) -> String {
-        format!(
-            "load average {:.2}: {:.3} s, {:.3} CPU s, {} elements/s, {} elements/CPU s{}",
-            run.load_average,
-            run.collector.elapsed.as_secs_f64(),
-            run.collector.cpu.as_secs_f64(),
-            digits(run.collector.elements_per_second(), 0),
-            digits(run.collector.elements_per_cpu_second(), 0),
-            run.limit.map_or_else(String::new, |limit| format!(
-                " (limit {})",
-                digits(limit.elements_per_cpu_second(), 0)
-            )),
-        )
+    /// How often it was measured.
+    fn runs(&self) -> usize {
+        let most = self.figures.iter().map(|figure| figure.values.len()).max();
+        most.unwrap_or(0).max(self.runs.len())
     }
 
-    /// One object with everything: what was sent, where, each run, and the spread of each figure.
+    /// The median of a figure; 0 where there is none.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let runs: Vec<Value> = self.runs.iter().map(run_json).collect();
-        let mut spreads = serde_json::Map::new();
-        for (name, _, read, _) in FIGURES {
-            let spread = Spread::of(self.runs.iter().map(read));
-            spreads.insert(
-                name.to_owned(),
-                json!({"median": spread.median, "min": spread.min, "max": spread.max}),
-            );
+    pub fn median(&self, key: &str) -> f64 {
+        let figure = self.figures.iter().find(|figure| figure.what.key == key);
+        figure.map_or(0.0, |figure| figure.spread().median)
+    }
+
+    /// What was added last of a figure; 0 where there is none.
+    #[must_use]
+    pub fn last(&self, key: &str) -> f64 {
+        let figure = self.figures.iter().find(|figure| figure.what.key == key);
+        figure
+            .and_then(|figure| figure.values.last())
+            .copied()
+            .unwrap_or(0.0)
+    }
+
+    fn figure(&mut self, what: What) -> &mut Figure {
+        let place = self.figures.iter().position(|figure| figure.what.key == what.key);
+        let place = place.unwrap_or(self.figures.len());
+        if place == self.figures.len() {
+            self.figures.push(Figure {
+                what,
+                values: Vec::new(),
+                beside: None,
+            });
         }
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "machine": {"cpu": self.machine.cpu, "cores": self.machine.cores, "kernel": self.machine.kernel},
-            "load": self.load.to_json(),
-            "runs": runs,
-            "figures": spreads,
-        })
+        &mut self.figures[place]
     }
-}
 
-fn run_json(run: &Run) -> Value {
-    let collector = &run.collector;
-    let limit = run.limit.map(|limit| {
-        json!({
-            "seconds": limit.elapsed.as_secs_f64(),
-            "cpu_seconds": limit.cpu.as_secs_f64(),
-            "elements_per_second": limit.elements_per_second(),
-        })
-    });
-    let mut object = json!({
-        "load_average": run.load_average,
-        "limit": limit,
-        "elements": collector.elements,
-        "emitted": collector.emitted,
-        "bytes": collector.bytes,
-        "batch_bytes": collector.batch_bytes,
-        "receive_calls": collector.receive_calls,
-        "routes": collector.routes,
-        "seconds": collector.elapsed.as_secs_f64(),
-        "resident_before_bytes": collector.resident_before_bytes,
-        "resident_bytes": collector.resident_bytes,
-    });
-    for (name, _, read, _) in FIGURES {
-        object[name] = json!(read(run));
+    fn to_json(&self) -> Value {
+        let figures: Map<String, Value> = self
+            .figures
+            .iter()
+            .map(|figure| (figure.what.key.clone(), figure.to_json()))
+            .collect();
+        let mut object = self.subject.clone();
+        object["figures"] = Value::Object(figures);
+        object["runs"] = json!(self.runs);
+        object
     }
-    object
-}
 
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "load     {}", self.load)?;
-        writeln!(f, "machine  {}", self.machine)?;
-        writeln!(f, "runs     {}\n", self.runs.len())?;
-        writeln!(f, "{:<22}{:>14}{:>14}{:>14}", "", "median", "min", "max")?;
-        for (_, name, read, precision) in FIGURES {
-            let spread = Spread::of(self.runs.iter().map(read));
-            if spread.max > 0.0 {
-                writeln!(
-                    f,
-                    "{name:<22}{:>14}{:>14}{:>14}",
-                    digits(spread.median, precision),
-                    digits(spread.min, precision),
-                    digits(spread.max, precision)
-                )?;
+    /// `first` is what the others are compared with.
+    fn write(&self, f: &mut fmt::Formatter<'_>, first: Option<&Self>) -> fmt::Result {
+        writeln!(f, "\n{}\nruns     {}\n", self.title, self.runs())?;
+        let against = if first.is_some() { "× first" } else { "" };
+        writeln!(
+            f,
+            "{:<34}{:>14}{:>14}{:>14}{against:>10}",
+            "", "median", "min", "max"
+        )?;
+        for figure in &self.figures {
+            let Spread { median, min, max } = figure.spread();
+            if min == 0.0 && max == 0.0 && figure.beside.is_none() {
+                continue;
+            }
+            let number = |number| digits(number, figure.what.decimals);
+            let times = first.map(|first| ratio(median, first.median(&figure.what.key)));
+            let times = times.map_or_else(String::new, |times| digits(times, 2));
+            write!(
+                f,
+                "{:<34}{:>14}{:>14}{:>14}{times:>10}",
+                figure.what.name,
+                number(median),
+                number(min),
+                number(max)
+            )?;
+            match &figure.beside {
+                Some((words, Some(value))) => writeln!(f, "   {words}: {}", number(*value))?,
+                Some((words, None)) => writeln!(f, "   {words}")?,
+                None => writeln!(f)?,
             }
         }
         Ok(())
     }
 }
 
-impl Load {
-    /// What it was made from, and what must come of it.
+impl Figure {
+    fn spread(&self) -> Spread {
+        Spread::of(self.values.iter().copied())
+    }
+
+    fn to_json(&self) -> Value {
+        let Spread { median, min, max } = self.spread();
+        let mut object = json!({"median": median, "min": min, "max": max});
+        if let Some((words, value)) = &self.beside {
+            object["beside"] = json!({"what": words, "value": value});
+        }
+        object
+    }
+}
+
+impl Report {
+    /// Of a scenario of which these cases were measured.
+    #[must_use]
+    pub fn new(scenario: &'static str, cases: Vec<Case>) -> Self {
+        Self {
+            scenario,
+            machine: Machine::this(),
+            cases,
+        }
+    }
+
+    /// One object with everything: where, what was sent, each run, and the spread of each figure.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let load = &self.settings;
         json!({
-            "routers": load.routers,
-            "peers": load.peers,
-            "prefixes": load.prefixes,
-            "prefixes_per_update": load.prefixes_per_update,
-            "ipv6_percent": load.ipv6_percent,
-            "churn_rounds": load.churn_rounds,
-            "seed": load.seed,
-            "bytes": self.bytes(),
-            "messages": self.wanted.messages,
-            "elements": self.wanted.elements,
-            "emitted": self.wanted.emitted,
-            "routes": self.wanted.routes,
+            "version": env!("CARGO_PKG_VERSION"),
+            "scenario": self.scenario,
+            "machine": {"cpu": self.machine.cpu, "cores": self.machine.cores, "kernel": self.machine.kernel},
+            "cases": self.cases.iter().map(Case::to_json).collect::<Vec<_>>(),
         })
     }
 }
 
-impl fmt::Display for Load {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let load = &self.settings;
-        write!(
-            f,
-            "{} × {} × {} (routers × peers × prefixes), {} % IPv6, prefixes per UPDATE {}, rounds of churn {}, seed {}: \
-             {} elements in {} messages, {:.1} MB",
-            load.routers,
-            load.peers,
-            digits(f64::from(load.prefixes), 0),
-            load.ipv6_percent,
-            load.prefixes_per_update,
-            load.churn_rounds,
-            load.seed,
-            digits(self.wanted.elements as f64, 0),
-            digits(self.wanted.messages as f64, 0),
-            self.bytes() as f64 / 1e6,
-        )
-    }
-}
-
-/// Where the bench runs.
-#[derive(Debug)]
-struct Machine {
-    cpu: String,
-    cores: usize,
-    kernel: String,
-}
-
-impl Machine {
-    fn this() -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let cpu = read("/proc/cpuinfo");
-        let model = cpu
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        Self {
-            cpu: model.map_or("unknown CPU", |(_, model)| model).to_owned(),
-            cores: thread::available_parallelism().map_or(1, usize::from),
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        writeln!(f, "measured {}", self.scenario)?;
+        writeln!(f, "machine  {}", self.machine)?;
+        for (place, case) in self.cases.iter().enumerate() {
+            case.write(f, self.cases.first().filter(|_| place > 0))?;
         }
-    }
-}
-
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} cores, Linux {}", self.cpu, self.cores, self.kernel)
+        Ok(())
     }
 }
 
 /// A number with so many decimals and its thousands set apart.
-fn digits(number: f64, decimals: usize) -> String {
+pub(super) fn digits(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let mut grouped = String::new();
+    let (sign, text) = text.split_at(usize::from(text.starts_with('-')));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut grouped = sign.to_owned();
     for (place, digit) in whole.char_indices() {
         if place > 0 && (whole.len() - place).is_multiple_of(3) {
             grouped.push(',');
@@ -275,7 +242,31 @@ mod tests {
         assert_eq!(digits(0.0, 0), "0");
         assert_eq!(digits(999.4, 0), "999");
         assert_eq!(digits(1000.0, 0), "1,000");
+        assert_eq!(digits(-123.25, 1), "-123.2");
+        assert_eq!(digits(-1234.0, 0), "-1,234");
         assert_eq!(digits(1_234_567.25, 2), "1,234,567.25");
         assert_eq!(digits(0.1875, 3), "0.188");
+    }
+
+    #[test]
+    fn a_figure_is_the_same_in_all_runs_and_cases_are_compared_with_the_first() {
+        let case = |values: [f64; 3]| {
+            let mut case = Case::new("some load".to_owned(), json!({"load": 1}));
+            for value in values {
+                case.add(What::new("rate", "rate, 1/s", 0), value);
+            }
+            case.beside(What::new("rate", "rate, 1/s", 0), "limit", Some(10.0));
+            case
+        };
+        let report = Report::new("something", vec![case([3.0, 1.0, 2.0]), case([4.0, 6.0, 5.0])]);
+        let json = report.to_json();
+        assert_eq!(
+            json["cases"][0]["figures"]["rate"],
+            json!({"median": 2.0, "min": 1.0, "max": 3.0, "beside": {"what": "limit", "value": 10.0}})
+        );
+        assert_eq!(json["cases"][0]["load"], 1);
+        let text = report.to_string();
+        let second = text.lines().last().unwrap_or_default();
+        assert!(second.contains("2.50   limit: 10"), "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! Sending the load: a thread and a connection a router, all beginning together.
 
+use std::borrow::Borrow;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Barrier;
@@ -7,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::BenchError;
-use super::load::Load;
+use super::load::{Load, Stream};
 use crate::replay::{ReplayError, connect};
 
 /// How much is given to the kernel at once.
@@ -15,48 +16,44 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// How long the other side may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The load is in the hands of the kernel.
-pub(super) struct Sent {
-    /// When the first byte went out.
-    pub begin: Instant,
-    /// The connections, still open: to a collector the end of one is the loss of a router.
-    pub open: Vec<TcpStream>,
+/// Opens the connection of each router.
+pub(super) fn connect_all(load: &Load, to: SocketAddr) -> Result<Vec<TcpStream>, BenchError> {
+    let open = |stream: &Stream| connect(to, Some(stream.from)).map_err(BenchError::Send);
+    load.streams.iter().map(open).collect()
 }
 
-/// Sends all streams at the same time, at full speed.
-pub(super) fn send(load: &Load, to: SocketAddr) -> Result<Sent, BenchError> {
-    let mut connections = Vec::new();
-    for (from, stream) in &load.streams {
-        let connection = connect(to, Some(*from)).map_err(BenchError::Send)?;
-        connections.push((connection, stream.as_slice()));
-    }
+/// Sends each router's bytes at full speed, all at the same time. When the first byte went out.
+pub(super) fn send_all(
+    connections: &[impl Borrow<TcpStream> + Sync],
+    parts: &[&[u8]],
+    to: SocketAddr,
+) -> Result<Instant, BenchError> {
     let together = Barrier::new(connections.len() + 1);
     thread::scope(|scope| {
         let together = &together;
         let senders: Vec<_> = connections
-            .into_iter()
-            .map(|(connection, stream)| {
+            .iter()
+            .zip(parts)
+            .map(|(connection, part)| {
                 scope.spawn(move || {
                     together.wait();
-                    send_one(connection, stream, to)
+                    send_one(connection.borrow(), part, to)
                 })
             })
             .collect();
         let begin = Instant::now();
         together.wait();
-        let open: Result<Vec<_>, _> = senders
-            .into_iter()
-            .map(|sender| {
-                sender
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect();
-        Ok(Sent { begin, open: open? })
+        for sender in senders {
+            sender
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(begin)
     })
 }
 
-fn send_one(mut connection: TcpStream, stream: &[u8], to: SocketAddr) -> Result<TcpStream, BenchError> {
+/// Sends a part of one router's stream.
+pub(super) fn send_one(mut connection: &TcpStream, stream: &[u8], to: SocketAddr) -> Result<(), BenchError> {
     let mut after_bytes = 0;
     for chunk in stream.chunks(CHUNK_BYTES) {
         connection.write_all(chunk).map_err(|source| {
@@ -68,7 +65,7 @@ fn send_one(mut connection: TcpStream, stream: &[u8], to: SocketAddr) -> Result<
         })?;
         after_bytes += chunk.len() as u64;
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// Ends all streams and waits until the other side has read them to their end.

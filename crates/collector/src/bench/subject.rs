@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::BenchError;
+use super::process::Usage;
 
 /// How long a process may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,6 +23,8 @@ pub struct StartSettings {
     pub config: Option<PathBuf>,
     /// Further arguments of `arancini run`.
     pub arguments: Vec<String>,
+    /// Settings, by the names that they have in the environment.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 /// The process that is measured. One that was started here ends when this is dropped.
@@ -67,6 +70,7 @@ impl Subject {
             // The addresses are in the log, so it must be there whatever the configuration says.
             .env("ARANCINI_LOG__LEVEL", "info")
             .env("ARANCINI_CONTROL__ENABLED", "true")
+            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -110,6 +114,17 @@ impl Subject {
             .and_then(|address| address.parse().ok())
             .ok_or_else(|| BenchError::Start("it did not say where it listens".to_owned()))?;
         Ok(subject)
+    }
+
+    /// Where its figures are.
+    pub(super) fn control_port(&self) -> Result<SocketAddr, BenchError> {
+        let missing = || BenchError::Start("it has no control port".to_owned());
+        self.control.ok_or_else(missing)
+    }
+
+    /// What it has used; nothing where its process is not known.
+    pub(super) fn usage(&self) -> Result<Usage, BenchError> {
+        self.pid.map_or(Ok(Usage::default()), Usage::of)
     }
 
     fn spawn(mut command: Command) -> Result<Self, BenchError> {

@@ -49,7 +49,7 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     Decode(decode::DecodeArgs),
     Tail(tail::TailArgs),
-    Bench(bench::BenchArgs),
+    Bench(Box<bench::BenchArgs>),
     Stream(stream::StreamArgs),
     Snapshot(snapshot::SnapshotArgs),
     Doctor(doctor::DoctorArgs),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arancini_core::Now;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Both clocks, the monotonic one counted from the start of the worker.
 pub struct Clock {
@@ -28,4 +29,11 @@ impl Clock {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// CPU time that this thread has used: what others do to the machine does not count. A system call.
+#[must_use]
+pub fn thread_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

@@ -6,7 +6,7 @@
 //!
 //! In the order a connection meets them: [`sockets`] binds, [`admission`] lets in, [`owners`] says whose router it is,
 //! `connection` receives, or `registered` from the slots of the companion `ring` ([`backend`] says which), `outlet`
-//! hands batches to the bridge; `worker` holds it together.
+//! hands batches to the bridge; `worker` holds it together, and [`turns`] says how long each of its tasks holds it.
 
 pub mod admission;
 pub mod backend;
@@ -22,7 +22,9 @@ mod ring;
 mod signal;
 mod snapshot;
 pub mod sockets;
+pub mod turns;
 mod worker;
 
+pub use clock::thread_cpu_time;
 pub use snapshot::Inheritance;
 pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread};

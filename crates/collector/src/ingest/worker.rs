@@ -26,6 +26,7 @@ use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::snapshot::Inheritance;
 use super::sockets;
+use super::turns::{TurnClock, Turns};
 use crate::config::{Config, OnFull};
 use crate::snapshots::SnapshotRequest;
 
@@ -75,6 +76,8 @@ pub struct WorkerLoad {
     pub dropped: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
+    /// How long its tasks held it.
+    pub turns: Turns,
     /// Connections ended, by reason.
     pub ended: [Counter; EndReason::ALL.len()],
 }
@@ -123,6 +126,7 @@ pub struct Worker {
     pub(super) registered: RefCell<Option<Registered>>,
     pub(super) outlet: Outlet,
     pub(super) turnstile: Turnstile,
+    pub(super) turn_clock: TurnClock,
     /// With epoll a socket that has something is ready without a wait; with io_uring the answer always takes the way
     /// through the ring, and the other tasks have their turn meanwhile.
     pub(super) readiness_is_immediate: bool,
@@ -229,6 +233,7 @@ impl Worker {
             registered: RefCell::new(registered),
             outlet,
             turnstile: Turnstile::default(),
+            turn_clock: TurnClock::default(),
             readiness_is_immediate: driver == Driver::Epoll,
             connections: RefCell::default(),
             notices: RefCell::default(),
@@ -242,22 +247,27 @@ impl Worker {
     /// The worker's life: serves until it is told to stop.
     async fn run(self: Rc<Self>, listeners: Vec<TcpListener>, mail: kanal::Receiver<Mail>) -> WorkerReport {
         for listener in listeners {
-            monoio::spawn(Rc::clone(&self).listen(listener));
+            self.spawn_timed(Rc::clone(&self).listen(listener));
         }
         let carrier = Rc::clone(&self);
-        monoio::spawn(async move { carrier.outlet.carry().await });
+        self.spawn_timed(async move { carrier.outlet.carry().await });
         let doorman = Rc::clone(&self);
         monoio::spawn(async move { doorman.turnstile.turn().await });
-        monoio::spawn(Rc::clone(&self).keep_deadlines());
-        monoio::spawn(Rc::clone(&self).keep_house());
+        self.spawn_timed(Rc::clone(&self).keep_deadlines());
+        self.spawn_timed(Rc::clone(&self).keep_house());
         if self.context.backend == Backend::Registered {
-            monoio::spawn(Rc::clone(&self).reap());
+            self.spawn_timed(Rc::clone(&self).reap());
         }
+        self.timed(Rc::clone(&self).read_mail(mail)).await
+    }
+
+    /// Does what others tell, until that is to stop.
+    async fn read_mail(self: Rc<Self>, mail: kanal::Receiver<Mail>) -> WorkerReport {
         let mail = mail.to_async();
         loop {
             match mail.recv().await {
                 Ok(Mail::Adopt(accepted)) => self.serve(*accepted),
-                Ok(Mail::Snapshot(request)) => drop(monoio::spawn(Rc::clone(&self).snapshot(*request))),
+                Ok(Mail::Snapshot(request)) => self.spawn_timed(Rc::clone(&self).snapshot(*request)),
                 Ok(Mail::Stop(deadline, last)) => {
                     let report = Rc::clone(&self).stop(deadline).await;
                     if let Some(request) = last {
@@ -374,7 +384,7 @@ impl Worker {
             return;
         }
         let worker = Rc::clone(self);
-        monoio::spawn(async move {
+        self.spawn_timed(async move {
             let (reason, words) = connection.receive(&worker).await;
             worker.ended(&connection, reason, &words);
         });

@@ -1,9 +1,11 @@
 //! Reads back what was published: from the stream ([`StreamTail`]) or from a segment directory ([`SegmentTail`]).
 
+mod acknowledgements;
 mod segments;
 mod since;
 mod stream;
 
+pub use acknowledgements::Acknowledgements;
 pub use segments::{SegmentMessage, SegmentTail};
 pub use since::{Published, Wholeness, segments_since, stream_since};
 pub use stream::{PublishedMessage, StreamTail, StreamTailError, StreamTailOptions};

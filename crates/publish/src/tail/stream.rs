@@ -41,6 +41,8 @@ pub struct PublishedMessage {
     pub payload: Bytes,
     /// Its sequence in the stream.
     pub stream_sequence: u64,
+    /// When the server stored it, in Unix nanoseconds.
+    pub stored_unix_ns: u64,
 }
 
 /// Why there is no next message.
@@ -119,6 +121,7 @@ impl StreamTail {
             };
             let Ok(info) = message.info() else { continue };
             let stream_sequence = info.stream_sequence;
+            let stored_unix_ns = u64::try_from(info.published.unix_timestamp_nanos()).unwrap_or(0);
             self.pending = info.pending;
             self.last = Some(stream_sequence);
             let message = message.message;
@@ -139,6 +142,7 @@ impl StreamTail {
                 headers,
                 payload,
                 stream_sequence,
+                stored_unix_ns,
             }));
         }
     }
