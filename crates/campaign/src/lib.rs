@@ -6,6 +6,7 @@
 //! routers' tables. The [`hostile`] campaign measures what clients that are no routers cost.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod broker;
 pub mod client;
 pub mod collector;
@@ -14,8 +15,12 @@ pub mod fault;
 pub mod hostile;
 pub mod intervals;
 pub mod judge;
+pub mod network;
+pub mod outage;
 pub mod process;
 pub mod reader;
 pub mod replay;
+pub mod rig;
 pub mod route;
 pub mod router;
+pub mod tmpfs;
