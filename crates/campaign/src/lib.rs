@@ -13,6 +13,7 @@ pub mod collector;
 pub mod crash;
 pub mod fault;
 pub mod hostile;
+pub mod interrupt;
 pub mod intervals;
 pub mod judge;
 pub mod network;

@@ -13,6 +13,7 @@ use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
 use arancini_campaign::hostile::{self, Attack};
+use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
 use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
@@ -107,6 +108,10 @@ struct HostileArguments {
 
 fn main() -> ExitCode {
     let Arguments { campaign } = Arguments::parse();
+    if let Err(error) = interrupt::listen() {
+        eprintln!("signals can't be heard: {error}");
+        return ExitCode::FAILURE;
+    }
     let clean = match campaign {
         Which::Crash(arguments) => crash(&arguments),
         Which::Away(arguments) => outage(&Kind::AWAY, &arguments),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
 use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario};
 use arancini_campaign::rig::Setup;
@@ -105,6 +106,7 @@ pub fn run(
             only.iter().any(|name| name == scenario.name)
         };
         if is_wanted {
+            interrupt::look()?;
             clean &= run_one(kind, scenario, &mut plan, arguments)?;
         }
     }
@@ -145,7 +147,7 @@ fn run_one(
     };
     if !is_clean {
         println!(
-            "seed {} failed; everything is in {}; again:\n  scripts/campaign-{} {}",
+            "seed {} failed; everything but what was on disks in memory is in {}; again:\n  scripts/campaign-{} {}",
             arguments.seed,
             plan.setup.folder.display(),
             kind.name,
@@ -162,9 +164,10 @@ fn again(scenario: &Scenario, arguments: &OutageArguments) -> Vec<String> {
     let mut again = vec!["--only".to_owned(), scenario.name.to_owned()];
     let mut rest = given.iter();
     while let Some(argument) = rest.next() {
-        if argument == "--only" {
+        // The folder of this run is taken.
+        if argument == "--only" || argument == "--folder" {
             rest.next();
-        } else if !argument.starts_with("--only=") {
+        } else if !argument.starts_with("--only=") && !argument.starts_with("--folder=") {
             again.push(argument.clone());
         }
     }

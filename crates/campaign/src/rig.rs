@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::broker::Broker;
 use crate::client::{Client, Conduct};
 use crate::collector::{Collector, Sink};
+use crate::interrupt;
 use crate::judge::{Outcome, compare};
 use crate::network::Places;
 use crate::reader::Reader;
@@ -156,6 +157,7 @@ impl Rig {
         let since = Instant::now();
         while let Some(left @ 1..) = time.checked_sub(since.elapsed()).map(|left| left.as_millis()) {
             std::thread::sleep(LOOK_EVERY.min(Duration::from_millis(left as u64)));
+            interrupt::look()?;
             self.revive()?;
         }
         self.outcome.load_seconds += since.elapsed().as_secs_f64();
@@ -191,6 +193,7 @@ impl Rig {
     ) -> io::Result<()> {
         let since = Instant::now();
         while !is(self)? {
+            interrupt::look()?;
             if let Some(status) = self.collector.ended()? {
                 let log = tail(&self.collector.log());
                 return Err(io::Error::other(format!(
@@ -280,6 +283,7 @@ impl Rig {
         let mut left = String::from("no look yet");
         while since.elapsed() < SETTLE_WITHIN {
             std::thread::sleep(LOOK_EVERY);
+            interrupt::look()?;
             self.revive()?;
             let Ok(metrics) = self.collector.metrics() else {
                 left = "the control port does not answer".to_owned();

@@ -132,6 +132,25 @@ fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
         dropped = now;
     }
     rig.check(say)?;
+    let repaired = rig.outcome.broken;
+    rig.outcome.figures.extend([
+        ("known_withdrawn_by_repair", repaired.withdrawn_unheld),
+        ("known_announced_by_repair", repaired.announced_as_held),
+    ]);
+    // From here on all is as if nothing had been lost, unless more is thrown away.
+    rig.load(BEFORE_AND_AFTER)?;
+    rig.hold(true);
+    let after = until_acknowledged(&mut rig)?;
+    rig.outcome
+        .figures
+        .insert("dropped_after_repair", after - dropped);
+    if after == dropped {
+        rig.check(say)?;
+        if rig.outcome.broken != repaired {
+            let failure = format!("{:?} after the repair, {repaired:?} before", rig.outcome.broken);
+            rig.outcome.failures.push(failure);
+        }
+    }
     rig.outcome.figures.insert("dropped_updates_total", dropped);
     note(
         &mut rig.outcome.figures,

@@ -120,7 +120,13 @@ fn snapshot_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     rig.until("a snapshot is given up", WITHIN, |rig| {
         Ok(rig.collector.metrics()?.sum("snapshot_failures_total") > 0)
     })?;
+    let given_up = |rig: &Rig| Ok::<_, io::Error>(rig.collector.metrics()?.sum("snapshot_failures_total"));
+    let before = given_up(&rig)?;
     let meanwhile = load_meanwhile(&mut rig, plan.away)?;
+    if given_up(&rig)? == before {
+        let failure = "no snapshot was given up any more: the disk was not full".to_owned();
+        rig.outcome.failures.push(failure);
+    }
     let stays = manifests(&folder)?;
     say(&format!("     {stays} generations on a full disk"));
     if stays == 0 {

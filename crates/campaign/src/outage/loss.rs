@@ -125,8 +125,14 @@ fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
         .collect();
     let known = std::mem::replace(&mut rig.replay, Replay::new(addresses, plan.setup.routes));
     let reader = rig.reader.take();
+    let (updates, resyncs) = (rig.outcome.updates, rig.outcome.resyncs);
     say("     a newcomer:");
     rig.check(say)?;
+    let newcomer = (rig.outcome.updates, rig.outcome.resyncs);
+    rig.outcome
+        .figures
+        .extend([("newcomer_updates", newcomer.0), ("newcomer_resyncs", newcomer.1)]);
+    (rig.outcome.updates, rig.outcome.resyncs) = (updates, resyncs);
     if rig.outcome.is_clean() {
         (rig.replay, rig.reader) = (known, reader);
     }
