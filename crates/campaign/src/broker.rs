@@ -1,11 +1,12 @@
-//! A real nats-server with file storage, in a directory of its own on a free port.
+//! A real nats-server with file storage, in a directory of its own on a free port; or several of them that are a
+//! cluster.
 
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::network::Host;
 use crate::process::{Process, free_port};
 
 /// A killed server with some gigabytes in its store reads them before it is ready.
@@ -16,6 +17,7 @@ const START_WITHIN: Duration = Duration::from_secs(120);
 pub struct Broker {
     binary: PathBuf,
     folder: PathBuf,
+    host: Host,
     port: u16,
     process: Option<Process>,
 }
@@ -23,35 +25,75 @@ pub struct Broker {
 impl Broker {
     /// Writes its configuration into the folder and starts it.
     pub fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        let port = free_port()?;
-        let store = folder.join("store");
-        let text = format!(
-            "server_name: campaign\nlisten: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n",
-            store.display()
-        );
-        std::fs::write(folder.join("nats.conf"), text)?;
-        let mut broker = Self {
-            binary: binary.to_owned(),
-            folder: folder.to_owned(),
-            port,
-            process: None,
-        };
+        Self::start_at(&Host::local(), binary, folder)
+    }
+
+    /// The same, there.
+    pub fn start_at(host: &Host, binary: &Path, folder: &Path) -> io::Result<Self> {
+        let mut broker = Self::new(host, binary, folder, 1, "")?;
         broker.up()?;
         broker.until_ready()?;
         Ok(broker)
     }
 
+    /// Several that are a cluster, each in a folder of its own; a stream may have as many replicas.
+    pub fn start_cluster(binary: &Path, folder: &Path, servers: usize) -> io::Result<Vec<Self>> {
+        let ports: Vec<u16> = (0..servers).map(|_| free_port()).collect::<io::Result<_>>()?;
+        let routes: Vec<String> = ports
+            .iter()
+            .map(|port| format!("\"nats://127.0.0.1:{port}\""))
+            .collect();
+        let mut brokers = Vec::with_capacity(servers);
+        for (number, port) in (1..).zip(&ports) {
+            let cluster = format!(
+                "cluster {{ name: campaign, listen: \"127.0.0.1:{port}\", routes: [{}] }}\n",
+                routes.join(", ")
+            );
+            let folder = folder.join(number.to_string());
+            let mut broker = Self::new(&Host::local(), binary, &folder, number, &cluster)?;
+            broker.up()?;
+            brokers.push(broker);
+        }
+        brokers.iter_mut().try_for_each(Self::until_ready)?;
+        Ok(brokers)
+    }
+
+    fn new(host: &Host, binary: &Path, folder: &Path, number: usize, cluster: &str) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let port = free_port()?;
+        // A store's limit is what its disk has at the start, but for this: the disk itself is to fill up.
+        let text = format!(
+            "server_name: {}\nlisten: \"{}:{port}\"\njetstream {{ store_dir: \"{}\", max_file_store: 64GB }}\n{cluster}",
+            Self::name_of(number),
+            host.address,
+            folder.join("store").display()
+        );
+        std::fs::write(folder.join("nats.conf"), text)?;
+        Ok(Self {
+            binary: binary.to_owned(),
+            folder: folder.to_owned(),
+            host: host.clone(),
+            port,
+            process: None,
+        })
+    }
+
+    /// What the server with this number calls itself; they count from 1.
+    #[must_use]
+    pub fn name_of(number: usize) -> String {
+        format!("campaign-{number}")
+    }
+
     /// Where clients connect.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}:{}", self.host.address, self.port)
     }
 
     /// Starts the process, if there is none.
     pub fn up(&mut self) -> io::Result<()> {
         if self.process.is_none() {
-            let mut command = Command::new(&self.binary);
+            let mut command = self.host.command(&self.binary);
             command.arg("-c").arg(self.folder.join("nats.conf"));
             self.process = Some(Process::start(&mut command, &self.folder.join("log"))?);
         }
@@ -92,7 +134,7 @@ impl Broker {
 
     /// It greets clients only when its store is read.
     fn answers(&self) -> bool {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let address = SocketAddr::from((self.host.address, self.port));
         let mut greeting = [0; 4];
         TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok_and(|mut stream| {
             stream.set_read_timeout(Some(Duration::from_millis(500))).is_ok()

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use arancini_generate::Random;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::network::enter;
 use crate::router::Router;
 
 /// Pause between two turns.
@@ -37,8 +38,21 @@ struct Shared {
     hold: AtomicBool,
     /// A session is there, nothing is left to be said.
     idle: AtomicBool,
+    /// The session is to end, for a new one with a new dump.
+    renew: AtomicBool,
     changes: AtomicU64,
     sessions: AtomicU64,
+}
+
+/// How a router behaves.
+#[derive(Debug, Clone)]
+pub struct Conduct {
+    /// Changes of routes per second.
+    pub rate: u32,
+    /// Whether it drops a session that takes nothing for two seconds.
+    pub impatient: bool,
+    /// Its network namespace, where it is not the campaign's.
+    pub namespace: Option<String>,
 }
 
 /// A router at work; it stops with this value.
@@ -49,15 +63,16 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts the router's thread; `rate` is in routes per second.
+    /// Starts the router's thread.
     #[must_use]
-    pub fn start(router: Router, collector: SocketAddr, rate: u32, seed: u64, impatient: bool) -> Self {
+    pub fn start(router: Router, collector: SocketAddr, seed: u64, conduct: Conduct) -> Self {
         let address = SocketAddr::new(router.address(), 0);
         let shared = Arc::new(Shared {
             router: Mutex::new(router),
             stop: AtomicBool::new(false),
             hold: AtomicBool::new(false),
             idle: AtomicBool::new(false),
+            renew: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
         });
@@ -66,7 +81,7 @@ impl Client {
             shared: Arc::clone(&shared),
             from: address.into(),
             to: collector.into(),
-            impatient,
+            impatient: conduct.impatient,
             random: Random::of(&[seed, 1]),
             connection: None,
             unsent: Vec::new(),
@@ -76,10 +91,13 @@ impl Client {
             connect_at: now,
             peer_event_at: now + PEER_EVENT_EVERY,
             allowance: 0.0,
-            rate: f64::from(rate),
+            rate: f64::from(conduct.rate),
             before: now,
         };
-        let thread = std::thread::spawn(move || life.run());
+        let thread = std::thread::spawn(move || match conduct.namespace.as_deref().map_or(Ok(()), enter) {
+            Ok(()) => life.run(),
+            Err(error) => eprintln!("a router can't go to its place: {error}"),
+        });
         Self {
             shared,
             thread: Some(thread),
@@ -96,6 +114,12 @@ impl Client {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.shared.idle.load(Relaxed)
+    }
+
+    /// Drops the session; the next one begins with a dump.
+    pub fn renew(&self) {
+        self.shared.idle.store(false, Relaxed);
+        self.shared.renew.store(true, Relaxed);
     }
 
     /// The router and what it holds.
@@ -161,7 +185,8 @@ impl Life {
                 self.change(now);
             }
             self.before = now;
-            if self.connection.is_some() && self.send(now).is_err() {
+            let renew = self.shared.renew.swap(false, Relaxed);
+            if self.connection.is_some() && (renew || self.send(now).is_err()) {
                 self.end(now);
             }
             // The driver takes `idle` back when it lets go, so `hold` must be what it was before the turn.

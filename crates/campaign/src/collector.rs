@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use crate::network::tcp_table;
 use crate::process::{Process, free_port};
 
 /// A collector that is asked and has work to do answers within this.
@@ -14,8 +15,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Where its updates go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sink {
-    /// JetStream, at this address.
-    Nats(String),
+    /// JetStream, at these servers.
+    Nats(Vec<String>),
     /// Segment files.
     File,
 }
@@ -35,8 +36,19 @@ pub struct Collector {
 impl Collector {
     /// One that is not started yet. Settings are `section.key` and a value.
     pub fn new(binary: &Path, folder: &Path, sink: Sink, settings: &[(String, String)]) -> io::Result<Self> {
+        Self::new_at(Ipv4Addr::LOCALHOST, binary, folder, sink, settings)
+    }
+
+    /// One that listens there.
+    pub fn new_at(
+        address: Ipv4Addr,
+        binary: &Path,
+        folder: &Path,
+        sink: Sink,
+        settings: &[(String, String)],
+    ) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let listen = SocketAddr::from((address, free_port()?));
         let control = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         Ok(Self {
             binary: binary.to_owned(),
@@ -107,7 +119,10 @@ impl Collector {
             .arg("--data-dir")
             .arg(self.data_dir());
         match &self.sink {
-            Sink::Nats(url) => command.args(["--sink", "nats", "--nats", url]),
+            Sink::Nats(urls) => {
+                command.args(["--sink", "nats"]);
+                command.args(urls.iter().flat_map(|url| ["--nats", url]))
+            }
             Sink::File => command.args(["--sink", "file"]),
         };
         self.process = Some(Process::start(&mut command, &self.log())?);
@@ -146,27 +161,40 @@ impl Collector {
 
     /// Its figures now.
     pub fn metrics(&self) -> io::Result<Metrics> {
+        match self.get("/metrics")? {
+            (head, text) if head.starts_with("HTTP/1.1 200") => Ok(Metrics { text }),
+            _ => Err(io::Error::other("the control port gives no metrics")),
+        }
+    }
+
+    /// What `/readyz` says against it, if anything.
+    pub fn not_ready(&self) -> io::Result<Option<String>> {
+        let (head, text) = self.get("/readyz")?;
+        Ok((!head.starts_with("HTTP/1.1 200")).then_some(text))
+    }
+
+    /// Head and body of an answer of the control port.
+    fn get(&self, path: &str) -> io::Result<(String, String)> {
         let mut stream = TcpStream::connect_timeout(&self.control, ANSWER_WITHIN)?;
         stream.set_read_timeout(Some(ANSWER_WITHIN))?;
         let request = format!(
-            "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.control
         );
         stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        match answer.split_once("\r\n\r\n") {
-            Some((head, text)) if head.starts_with("HTTP/1.1 200") => Ok(Metrics {
-                text: text.to_owned(),
-            }),
-            _ => Err(io::Error::other("the control port gives no metrics")),
-        }
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        Ok((head.to_owned(), text.to_owned()))
     }
 
-    /// Bytes that lie in the sockets between the routers and the collector.
-    pub fn bytes_in_sockets(&self) -> io::Result<u64> {
+    /// Bytes that lie in the sockets between the routers and the collector: here, or also where the routers are.
+    pub fn bytes_in_sockets(&self, routers: Option<&str>) -> io::Result<u64> {
         let port = format!(":{:04X}", self.listen.port());
-        let table = std::fs::read_to_string("/proc/net/tcp")?;
+        let mut table = tcp_table(None)?;
+        if routers.is_some() {
+            table.push_str(&tcp_table(routers)?);
+        }
         let queues = table.lines().filter_map(|line| {
             let mut fields = line.split_whitespace();
             let (local, remote) = (fields.nth(1)?, fields.next()?);

@@ -24,6 +24,14 @@ impl Intervals {
         self.ranges.insert(begin, end);
         true
     }
+
+    /// How many numbers between the first and the last one are not in it.
+    #[must_use]
+    pub fn gaps(&self) -> u64 {
+        let next = self.ranges.iter().skip(1);
+        let gaps = self.ranges.iter().zip(next);
+        gaps.map(|((_, end), (begin, _))| begin - end - 1).sum()
+    }
 }
 
 #[cfg(test)]
@@ -37,6 +45,7 @@ mod tests {
             assert!(set.insert(number));
         }
         assert_eq!(set.ranges, BTreeMap::from([(0, 9), (u64::MAX, u64::MAX)]));
+        assert_eq!(set.gaps(), u64::MAX - 10);
         assert!((0..=9).all(|number| !set.insert(number)));
     }
 }

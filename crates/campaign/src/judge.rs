@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::fault::Fault;
 use crate::replay::Replay;
 use crate::route::TABLES;
 
@@ -65,7 +64,12 @@ pub struct Outcome {
     /// `nats` or `file`.
     pub sink: &'static str,
     /// Faults by kind.
-    pub faults: BTreeMap<Fault, u64>,
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Consumers were left without some updates, as is told of in the documentation: what repairs them may
+    /// announce and withdraw what they know. It still may not come twice.
+    pub repaired: bool,
+    /// Further figures of a campaign.
+    pub figures: BTreeMap<&'static str, u64>,
     /// Times that everything was judged.
     pub checks: u64,
     /// Updates read back and replayed.
@@ -96,6 +100,9 @@ impl Outcome {
     /// Messages that are there twice, or say what consumers know.
     #[must_use]
     pub const fn doubled(&self) -> u64 {
+        if self.repaired {
+            return self.broken.same_sequence;
+        }
         self.broken.same_sequence + self.broken.withdrawn_unheld + self.broken.announced_as_held
     }
 
@@ -112,7 +119,7 @@ impl Outcome {
         let kills: serde_json::Map<String, Value> = self
             .faults
             .iter()
-            .map(|(fault, count)| (fault.name().to_owned(), json!(count)))
+            .map(|(fault, count)| ((*fault).to_owned(), json!(count)))
             .collect();
         json!({
             "seed": self.seed,
@@ -137,6 +144,7 @@ impl Outcome {
             },
             "out_of_order": self.broken.out_of_order,
             "foreign": self.broken.foreign,
+            "figures": self.figures,
             "failures": self.failures,
         })
     }

@@ -6,16 +6,22 @@
 //! routers' tables. The [`hostile`] campaign measures what clients that are no routers cost.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod broker;
 pub mod client;
 pub mod collector;
 pub mod crash;
 pub mod fault;
 pub mod hostile;
+pub mod interrupt;
 pub mod intervals;
 pub mod judge;
+pub mod network;
+pub mod outage;
 pub mod process;
 pub mod reader;
 pub mod replay;
+pub mod rig;
 pub mod route;
 pub mod router;
+pub mod tmpfs;

@@ -1,16 +1,22 @@
-//! `arancini-campaign`: crashes, and hostile peers.
+//! `arancini-campaign`: crashes, outages, and hostile peers.
 #![forbid(unsafe_code)]
+
+mod outages;
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::outages::{Kind, OutageArguments};
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
 use arancini_campaign::hostile::{self, Attack};
+use arancini_campaign::interrupt;
+use arancini_campaign::network::Places;
 use arancini_campaign::process::{find_broker, find_collector};
+use arancini_campaign::rig::Setup;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -26,6 +32,16 @@ struct Arguments {
 enum Which {
     /// Kills and freezes the collector and the broker under load; judges the whole stream
     Crash(CrashArguments),
+    /// Takes the broker away for a minute with each `publish.on_full`; judges the whole stream
+    Away(OutageArguments),
+    /// Kills and freezes the leader of a stream with three replicas; judges the whole stream
+    Cluster(OutageArguments),
+    /// Fills the disks of broker, spool, snapshots and segments; judges the whole stream. Needs root
+    Disk(OutageArguments),
+    /// Cuts the links between routers, collector and broker; judges the whole stream. Needs root
+    Link(OutageArguments),
+    /// Purges and deletes the stream; judges what is left of it
+    Loss(OutageArguments),
     /// Attacks a collector beside an honest router; prints what each attack costs
     Hostile(HostileArguments),
 }
@@ -92,8 +108,17 @@ struct HostileArguments {
 
 fn main() -> ExitCode {
     let Arguments { campaign } = Arguments::parse();
+    if let Err(error) = interrupt::listen() {
+        eprintln!("signals can't be heard: {error}");
+        return ExitCode::FAILURE;
+    }
     let clean = match campaign {
         Which::Crash(arguments) => crash(&arguments),
+        Which::Away(arguments) => outage(&Kind::AWAY, &arguments),
+        Which::Cluster(arguments) => outage(&Kind::CLUSTER, &arguments),
+        Which::Disk(arguments) => outage(&Kind::DISK, &arguments),
+        Which::Link(arguments) => outage(&Kind::LINK, &arguments),
+        Which::Loss(arguments) => outage(&Kind::LOSS, &arguments),
         Which::Hostile(arguments) => hostile(&arguments),
     };
     match clean {
@@ -124,7 +149,24 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
         println!("this collector has no snapshots");
     }
     let campaign = Campaign {
-        seed: arguments.seed,
+        setup: Setup {
+            seed: arguments.seed,
+            rate: arguments.rate,
+            routers: arguments.routers,
+            impatient_every: 4,
+            routes: arguments.routes,
+            brokers: usize::from(with_broker),
+            quiet_period: Duration::from_millis(arguments.quiet_period_ms),
+            snapshot_interval_ms: has_snapshots.then_some(arguments.snapshot_interval_ms),
+            settings: settings.collect(),
+            places: Places::local(),
+            collector,
+            broker: broker.unwrap_or_default(),
+            folder: arguments
+                .folder
+                .clone()
+                .unwrap_or_else(|| temporary.path().to_owned()),
+        },
         faults: arguments.kills,
         kinds: if arguments.fault.is_empty() {
             Fault::ALL.to_vec()
@@ -136,20 +178,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
                 .collect()
         },
         check_every: arguments.check_every,
-        rate: arguments.rate,
-        routers: arguments.routers,
-        routes: arguments.routes,
         gap: Duration::from_secs(arguments.seconds) / arguments.kills.max(1) as u32,
-        with_broker,
-        quiet_period: Duration::from_millis(arguments.quiet_period_ms),
-        snapshot_interval_ms: has_snapshots.then_some(arguments.snapshot_interval_ms),
-        settings: settings.collect(),
-        collector,
-        broker: broker.unwrap_or_default(),
-        folder: arguments
-            .folder
-            .clone()
-            .unwrap_or_else(|| temporary.path().to_owned()),
     };
     let outcome = match campaign.run(&mut |line| println!("{line}")) {
         Ok(outcome) => outcome,
@@ -157,7 +186,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
             let folder = temporary.keep();
             println!(
                 "seed {} ended early; everything is in {}",
-                campaign.seed,
+                campaign.setup.seed,
                 folder.display()
             );
             return Err(error);
@@ -175,14 +204,21 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
     if !outcome.is_clean() {
         println!(
             "seed {} failed; everything is in {}",
-            campaign.seed,
-            campaign.folder.display()
+            campaign.setup.seed,
+            campaign.setup.folder.display()
         );
         if arguments.folder.is_none() {
             let _ = temporary.keep();
         }
     }
     Ok(outcome.is_clean())
+}
+
+fn outage(kind: &Kind, arguments: &OutageArguments) -> io::Result<bool> {
+    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let broker = find_broker().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
+    outages::run(kind, arguments, collector, broker)
 }
 
 fn hostile(arguments: &HostileArguments) -> io::Result<bool> {

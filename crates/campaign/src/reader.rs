@@ -25,7 +25,7 @@ pub struct Reader {
 enum Source {
     Stream {
         runtime: Runtime,
-        url: String,
+        urls: Vec<String>,
         next: u64,
     },
     Segments(Box<Segments>),
@@ -43,11 +43,11 @@ impl Reader {
     /// From the beginning of what this collector publishes.
     pub fn new(collector: &Collector) -> io::Result<Self> {
         let source = match collector.sink() {
-            Sink::Nats(url) => Source::Stream {
+            Sink::Nats(urls) => Source::Stream {
                 runtime: tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()?,
-                url: url.clone(),
+                urls: urls.clone(),
                 next: 1,
             },
             Sink::File => {
@@ -66,20 +66,20 @@ impl Reader {
     /// Replays everything that came since.
     pub fn read(&mut self, replay: &mut Replay) -> io::Result<()> {
         match &mut self.source {
-            Source::Stream { runtime, url, next } => runtime.block_on(read_stream(url, next, replay)),
+            Source::Stream { runtime, urls, next } => runtime.block_on(read_stream(urls, next, replay)),
             Source::Segments(segments) => segments.read(replay),
         }
     }
 }
 
-async fn read_stream(url: &str, next: &mut u64, replay: &mut Replay) -> io::Result<()> {
+async fn read_stream(urls: &[String], next: &mut u64, replay: &mut Replay) -> io::Result<()> {
     let options = StreamTailOptions {
         begin: Begin::Sequence(*next),
         ..StreamTailOptions::default()
     };
     let failed =
         |trouble: &dyn std::fmt::Display| io::Error::other(format!("the stream can't be read: {trouble}"));
-    let settings = NatsSettings::new(vec![url.to_owned()]);
+    let settings = NatsSettings::new(urls.to_vec());
     let mut tail = StreamTail::open(settings, options)
         .await
         .map_err(|trouble| failed(&trouble))?;

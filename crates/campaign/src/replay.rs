@@ -282,6 +282,13 @@ impl Replay {
         self.routers.values().map(|state| state.resyncs.len()).sum()
     }
 
+    /// Sequences between the first and the last one of each router that were in no message. A collector that
+    /// lost nothing and was not started again leaves none out.
+    #[must_use]
+    pub fn sequences_left_out(&self) -> u64 {
+        self.routers.values().map(|state| state.seen.gaps()).sum()
+    }
+
     /// Something that should not be in the stream at all.
     pub fn foreign(&mut self, what: impl FnOnce() -> String) {
         self.broken.foreign += 1;

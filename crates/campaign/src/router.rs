@@ -23,6 +23,7 @@ const REMOTE_PORT: std::ops::Range<usize> = 66..68;
 #[derive(Debug)]
 pub struct Router {
     number: u8,
+    address: IpAddr,
     routes: u32,
     up: [bool; PEERS],
     bgp_sessions: [u16; PEERS],
@@ -58,6 +59,7 @@ impl Router {
         let tables = TABLES.iter().map(|_| table()).collect();
         Self {
             number,
+            address: router_address(number),
             routes,
             up: [true; PEERS],
             bgp_sessions: [1; PEERS],
@@ -67,10 +69,17 @@ impl Router {
         }
     }
 
+    /// The same router elsewhere.
+    #[must_use]
+    pub const fn at(mut self, address: IpAddr) -> Self {
+        self.address = address;
+        self
+    }
+
     /// Its address.
     #[must_use]
     pub const fn address(&self) -> IpAddr {
-        router_address(self.number)
+        self.address
     }
 
     /// What it holds: the version of each route of each table, 0 where it is absent.

@@ -10,7 +10,9 @@ use std::time::Duration;
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
+use arancini_campaign::network::Places;
 use arancini_campaign::process::{find_broker, find_collector};
+use arancini_campaign::rig::Setup;
 
 /// Runs a small campaign and demands that no promise was broken.
 fn breaks_no_promise(seed: u64, kinds: &[Fault], faults: usize, with_broker: bool) {
@@ -25,21 +27,25 @@ fn breaks_no_promise(seed: u64, kinds: &[Fault], faults: usize, with_broker: boo
     let folder = tempfile::tempdir().unwrap();
     let has_snapshots = Collector::knows_section(&collector, "snapshots");
     let campaign = Campaign {
-        seed,
+        setup: Setup {
+            seed,
+            rate: 4000,
+            routers: 4,
+            impatient_every: 4,
+            routes: 200,
+            brokers: usize::from(with_broker),
+            quiet_period: Duration::from_millis(1000),
+            snapshot_interval_ms: has_snapshots.then_some(300),
+            settings: Vec::new(),
+            places: Places::local(),
+            collector,
+            broker,
+            folder: folder.path().to_owned(),
+        },
         faults,
         kinds: kinds.to_vec(),
         check_every: faults.div_ceil(2),
-        rate: 4000,
-        routers: 4,
-        routes: 200,
         gap: Duration::from_millis(600),
-        with_broker,
-        quiet_period: Duration::from_millis(1000),
-        snapshot_interval_ms: has_snapshots.then_some(300),
-        settings: Vec::new(),
-        collector,
-        broker,
-        folder: folder.path().to_owned(),
     };
     let outcome = campaign.run(&mut |line| println!("{line}")).unwrap();
     println!("{}", outcome.to_json());

@@ -131,7 +131,7 @@ impl Campaign {
             .chain(attack.settings())
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
-        let sink = Sink::Nats(broker.url());
+        let sink = Sink::Nats(vec![broker.url()]);
         let mut collector = Collector::new(&self.collector, &folder.join("collector"), sink, &settings)?;
         collector.up()?;
         until("the collector answers", || collector.metrics().is_ok())?;

@@ -1,0 +1,140 @@
+//! The stream is purged or deleted: it loses what it had acknowledged.
+//!
+//! Judged are two consumers: one who read everything up to shortly before, and one who knows only what is left of
+//! the stream.
+
+use std::io;
+
+use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, note, note_memory};
+use crate::admin::Admin;
+use crate::collector::Sink;
+use crate::judge::Outcome;
+use crate::replay::Replay;
+use crate::rig::Rig;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Purged,
+    Deleted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// While the collector is down.
+    Down,
+    /// While it runs, and it goes on.
+    Running,
+    /// While it runs; when it has taken snapshots since, it is killed and started.
+    BeforeSnapshot,
+}
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::new("purged-while-down", |plan, say| {
+        run(plan, What::Purged, When::Down, say)
+    }),
+    Scenario::new("deleted-while-down", |plan, say| {
+        run(plan, What::Deleted, When::Down, say)
+    }),
+    Scenario::new("purged-while-running", |plan, say| {
+        run(plan, What::Purged, When::Running, say)
+    })
+    .not_promised(),
+    Scenario::new("deleted-while-running", |plan, say| {
+        run(plan, What::Deleted, When::Running, say)
+    })
+    .not_promised(),
+    Scenario::new("purged-before-snapshot", |plan, say| {
+        run(plan, What::Purged, When::BeforeSnapshot, say)
+    })
+    .not_promised(),
+    Scenario::new("deleted-before-snapshot", |plan, say| {
+        run(plan, What::Deleted, When::BeforeSnapshot, say)
+    })
+    .not_promised(),
+];
+
+fn run(plan: &Plan, what: What, when: When, say: Say<'_>) -> io::Result<Outcome> {
+    let mut rig = Rig::start(&plan.setup)?;
+    let Sink::Nats(urls) = rig.collector.sink().clone() else {
+        return Err(io::Error::other("the sink has no stream"));
+    };
+    let admin = Admin::new(urls)?;
+    for _ in 0..plan.times {
+        // The consumer has read everything up to here; what is published from here on it may miss.
+        rig.load(BEFORE_AND_AFTER)?;
+        rig.check(say)?;
+        rig.load(BEFORE_AND_AFTER)?;
+        lose(&mut rig, &admin, what, when)?;
+        rig.load(BEFORE_AND_AFTER)?;
+        let name = if what == What::Purged { "purged" } else { "deleted" };
+        *rig.outcome.faults.entry(name).or_default() += 1;
+        if what == What::Deleted {
+            // A new stream counts anew.
+            rig.reader = None;
+        }
+        rig.check(say)?;
+        let (first, last) = admin.range()?;
+        say(&format!("     {name}; the stream has {first} to {last}"));
+        if !rig.outcome.is_clean() {
+            break;
+        }
+        judge_newcomer(&mut rig, plan, say)?;
+        if !rig.outcome.is_clean() {
+            break;
+        }
+    }
+    note_memory(&mut rig, plan);
+    note(
+        &mut rig.outcome.figures,
+        &rig.collector,
+        &["restored_routes", "snapshots_total"],
+    )?;
+    rig.finish()
+}
+
+fn lose(rig: &mut Rig, admin: &Admin, what: What, when: When) -> io::Result<()> {
+    let lose = || match what {
+        What::Purged => admin.purge(),
+        What::Deleted => admin.delete(),
+    };
+    match when {
+        When::Down => {
+            rig.collector.kill()?;
+            lose()?;
+            rig.collector.up()
+        }
+        When::Running => lose(),
+        When::BeforeSnapshot => {
+            lose()?;
+            let before = rig.collector.metrics()?.sum("snapshots_total");
+            rig.until("snapshots are taken", WITHIN, |rig| {
+                Ok(rig.collector.metrics()?.sum("snapshots_total") > before + 2)
+            })?;
+            rig.collector.kill()?;
+            rig.collector.up()
+        }
+    }
+}
+
+/// A consumer that comes now and reads what is left.
+fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
+    let addresses: Vec<_> = rig
+        .clients
+        .iter()
+        .map(|client| client.router().address())
+        .collect();
+    let known = std::mem::replace(&mut rig.replay, Replay::new(addresses, plan.setup.routes));
+    let reader = rig.reader.take();
+    let (updates, resyncs) = (rig.outcome.updates, rig.outcome.resyncs);
+    say("     a newcomer:");
+    rig.check(say)?;
+    let newcomer = (rig.outcome.updates, rig.outcome.resyncs);
+    rig.outcome
+        .figures
+        .extend([("newcomer_updates", newcomer.0), ("newcomer_resyncs", newcomer.1)]);
+    (rig.outcome.updates, rig.outcome.resyncs) = (updates, resyncs);
+    if rig.outcome.is_clean() {
+        (rig.replay, rig.reader) = (known, reader);
+    }
+    Ok(())
+}

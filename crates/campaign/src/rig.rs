@@ -1,0 +1,369 @@
+//! A collector, its broker and routers under load; everything settles and is judged whenever a campaign asks.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::broker::Broker;
+use crate::client::{Client, Conduct};
+use crate::collector::{Collector, Sink};
+use crate::interrupt;
+use crate::judge::{Outcome, compare};
+use crate::network::Places;
+use crate::reader::Reader;
+use crate::replay::Replay;
+use crate::router::Router;
+
+/// All is said and worked off within this, or never.
+const SETTLE_WITHIN: Duration = Duration::from_secs(180);
+/// Between two looks at whether all is quiet.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// So many looks with the same figures, all routes there, are quiet.
+const QUIET_LOOKS: u32 = 5;
+/// With the same figures for so long and other routes than the routers have, the collector is wrong: judge
+/// it.
+const WRONG_AFTER: Duration = Duration::from_secs(12);
+/// A resync ends within so many quiet periods after its router's last word.
+const RESYNC_WITHIN_QUIET_PERIODS: u32 = 5;
+/// A new router has to connect within this.
+const START_WITHIN: Duration = Duration::from_secs(30);
+/// The last stop of the collector.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
+
+/// What there is, and how it is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The seed of routers, and of all that a campaign does.
+    pub seed: u64,
+    /// Changes of routes per second, in all.
+    pub rate: u32,
+    /// Routers.
+    pub routers: u8,
+    /// One of so many routers drops a session that takes nothing for two seconds.
+    pub impatient_every: u8,
+    /// Routes of each of a router's tables, half of them held at a time.
+    pub routes: u32,
+    /// Brokers: none, and the sink is `file`; one; or a cluster.
+    pub brokers: usize,
+    /// A table that its router does not announce again, for its peer is gone, is given up after this. Shorter
+    /// than the collector's default, for a campaign waits for it at every check.
+    pub quiet_period: Duration,
+    /// Milliseconds between two snapshots; the collector's default where absent.
+    pub snapshot_interval_ms: Option<u64>,
+    /// Further settings, `section.key` and a value.
+    pub settings: Vec<(String, String)>,
+    /// Where everything is.
+    pub places: Places,
+    /// The collector's program.
+    pub collector: PathBuf,
+    /// The broker's program.
+    pub broker: PathBuf,
+    /// Where everything is kept.
+    pub folder: PathBuf,
+}
+
+impl Setup {
+    fn all_settings(&self) -> Vec<(String, String)> {
+        let quiet_ms = self.quiet_period.as_millis().to_string();
+        let mut settings = vec![("routers.quiet_period_ms".to_owned(), quiet_ms)];
+        if let Some(interval) = self.snapshot_interval_ms {
+            settings.push(("snapshots.interval_ms".to_owned(), interval.to_string()));
+        }
+        settings.extend(self.settings.iter().cloned());
+        settings
+    }
+
+    fn routers(&self, collector: SocketAddr) -> Vec<Client> {
+        let start = |number: u8| {
+            let router = Router::new(number, self.routes, self.seed).at(self.places.router(number));
+            let conduct = Conduct {
+                rate: self.rate / u32::from(self.routers.max(1)),
+                impatient: number % self.impatient_every.max(1) == 0,
+                namespace: self.places.routers.clone(),
+            };
+            Client::start(router, collector, self.seed ^ u64::from(number) << 32, conduct)
+        };
+        (1..=self.routers).map(start).collect()
+    }
+}
+
+/// Everything at work. What is done to it is the campaign's.
+pub struct Rig {
+    /// The brokers.
+    pub brokers: Vec<Broker>,
+    /// The collector.
+    pub collector: Collector,
+    /// The routers.
+    pub clients: Vec<Client>,
+    /// What it came to so far.
+    pub outcome: Outcome,
+    /// The consumer.
+    pub replay: Replay,
+    /// Where the consumer goes on; anew from the beginning where absent.
+    pub reader: Option<Reader>,
+    /// Batches that the collector counts and threw away.
+    pub batches_thrown_away: u64,
+    routers_namespace: Option<String>,
+    resync_within: Duration,
+    since: Instant,
+}
+
+impl Rig {
+    /// Broker, collector and routers, all at work.
+    pub fn start(setup: &Setup) -> io::Result<Self> {
+        let places = &setup.places;
+        let folder = setup.folder.join("broker");
+        let brokers = match setup.brokers {
+            0 => Vec::new(),
+            1 => vec![Broker::start_at(&places.broker, &setup.broker, &folder)?],
+            several => Broker::start_cluster(&setup.broker, &folder, several)?,
+        };
+        let sink = if brokers.is_empty() {
+            Sink::File
+        } else {
+            Sink::Nats(brokers.iter().map(Broker::url).collect())
+        };
+        let folder = setup.folder.join("collector");
+        let settings = setup.all_settings();
+        let mut collector = Collector::new_at(places.collector, &setup.collector, &folder, sink, &settings)?;
+        collector.up()?;
+        let clients = setup.routers(collector.address());
+        let addresses: Vec<_> = clients.iter().map(|client| client.router().address()).collect();
+        let mut rig = Self {
+            brokers,
+            collector,
+            clients,
+            batches_thrown_away: 0,
+            routers_namespace: places.routers.clone(),
+            reader: None,
+            replay: Replay::new(addresses, setup.routes),
+            outcome: Outcome {
+                seed: setup.seed,
+                sink: if setup.brokers > 0 { "nats" } else { "file" },
+                ..Outcome::default()
+            },
+            resync_within: setup.quiet_period * RESYNC_WITHIN_QUIET_PERIODS,
+            since: Instant::now(),
+        };
+        rig.until("all routers have a session", START_WITHIN, |rig| {
+            Ok(rig.clients.iter().all(|client| client.sessions() > 0))
+        })?;
+        Ok(rig)
+    }
+
+    /// Load for so long. The time is the schedule of the campaign; nothing is waited for.
+    pub fn load(&mut self, time: Duration) -> io::Result<()> {
+        let since = Instant::now();
+        while let Some(left @ 1..) = time.checked_sub(since.elapsed()).map(|left| left.as_millis()) {
+            std::thread::sleep(LOOK_EVERY.min(Duration::from_millis(left as u64)));
+            interrupt::look()?;
+            self.revive()?;
+        }
+        self.outcome.load_seconds += since.elapsed().as_secs_f64();
+        self.revive()
+    }
+
+    /// Changes that routers made so far.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.clients.iter().map(Client::changes).sum()
+    }
+
+    /// Sessions that routers opened so far.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        self.clients.iter().map(Client::sessions).sum()
+    }
+
+    /// Routers stop changing, or go on.
+    pub fn hold(&self, hold: bool) {
+        self.clients.iter().for_each(|client| client.hold(hold));
+    }
+
+    /// Waits until something is true.
+    ///
+    /// # Errors
+    /// The collector ended, or it never came true.
+    pub fn until(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut is: impl FnMut(&mut Self) -> io::Result<bool>,
+    ) -> io::Result<()> {
+        let since = Instant::now();
+        while !is(self)? {
+            interrupt::look()?;
+            if let Some(status) = self.collector.ended()? {
+                let log = tail(&self.collector.log());
+                return Err(io::Error::other(format!(
+                    "the collector ended, {status}, before {what}:\n{log}"
+                )));
+            }
+            if since.elapsed() > within {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("never came true: {what}"),
+                ));
+            }
+            std::thread::sleep(LOOK_EVERY / 5);
+        }
+        Ok(())
+    }
+
+    /// A collector that ended by itself is started again. That is a finding, unless it could not have its
+    /// port: the kernel takes a killed process's io_uring apart, listeners included, when that process is
+    /// long reaped.
+    pub fn revive(&mut self) -> io::Result<()> {
+        let Some(status) = self.collector.ended()? else {
+            return Ok(());
+        };
+        let log = tail(&self.collector.log());
+        if log.ends_with("choose another port") {
+            self.outcome.starts_refused += 1;
+        } else {
+            let failure = format!("the collector ended by itself: {status}: {log}");
+            self.outcome.failures.push(failure);
+        }
+        self.collector.restart()
+    }
+
+    /// Lets everything settle, reads what is new, and compares.
+    pub fn check(&mut self, say: &mut dyn FnMut(&str)) -> io::Result<()> {
+        let since = Instant::now();
+        self.brokers.iter_mut().try_for_each(Broker::until_ready)?;
+        self.hold(true);
+        let settled = self.settle()?;
+        let settled_after = since.elapsed();
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => Reader::new(&self.collector)?,
+        };
+        reader.read(&mut self.replay)?;
+        // The end of a resync comes when a table has been quiet.
+        let resyncs_since = Instant::now();
+        while self.replay.open_resyncs() > 0 && resyncs_since.elapsed() < self.resync_within {
+            std::thread::sleep(LOOK_EVERY);
+            reader.read(&mut self.replay)?;
+        }
+        self.reader = Some(reader);
+        let difference = compare(&mut self.replay, &self.clients);
+        self.outcome.checks += 1;
+        self.outcome.updates = self.replay.updates;
+        self.outcome.resyncs = self.replay.resyncs;
+        self.outcome.difference = difference;
+        self.outcome.broken = self.replay.broken;
+        self.outcome.examples.clone_from(&self.replay.examples);
+        if let Err(what) = settled {
+            // Where consumers have it right all the same, the collector's own figures are wrong.
+            self.outcome.failures.push(what);
+        }
+        say(&format!(
+            "     check: settled after {} ms; {} updates, {} routes, lost {}, ghosts {}, doubled {}, out of order {}, \
+             foreign {}",
+            settled_after.as_millis(),
+            self.outcome.updates,
+            difference.held,
+            difference.lost,
+            difference.ghosts,
+            self.outcome.doubled(),
+            self.outcome.broken.out_of_order,
+            self.outcome.broken.foreign,
+        ));
+        self.hold(false);
+        Ok(())
+    }
+
+    /// Waits until all is said, received, published and acknowledged. `Ok(Err)` says what never came true.
+    fn settle(&mut self) -> io::Result<Result<(), String>> {
+        let since = Instant::now();
+        let mut last = Vec::new();
+        let mut same_since = Instant::now();
+        let mut looks = 0;
+        let mut left = String::from("no look yet");
+        while since.elapsed() < SETTLE_WITHIN {
+            std::thread::sleep(LOOK_EVERY);
+            interrupt::look()?;
+            self.revive()?;
+            let Ok(metrics) = self.collector.metrics() else {
+                left = "the control port does not answer".to_owned();
+                continue;
+            };
+            let held: u64 = self.clients.iter().map(|client| client.router().held()).sum();
+            let in_sockets = self
+                .collector
+                .bytes_in_sockets(self.routers_namespace.as_deref())?;
+            let conditions = [
+                ("routers that have not said all", self.talking(), 0),
+                ("bytes in sockets", in_sockets, 0),
+                ("sessions", metrics.sum("sessions"), self.clients.len() as u64),
+                (
+                    "batches acknowledged",
+                    metrics.sum("sink_batches_acknowledged_total"),
+                    metrics
+                        .sum("batches_total")
+                        .saturating_sub(self.batches_thrown_away),
+                ),
+                ("routes", metrics.sum("routes"), held),
+            ];
+            let now: Vec<u64> = conditions
+                .iter()
+                .map(|(_, is, _)| *is)
+                .chain(["received_bytes_total", "batches_total"].map(|name| metrics.sum(name)))
+                .collect();
+            if now == last {
+                looks += 1;
+            } else {
+                (looks, same_since) = (0, Instant::now());
+            }
+            last = now;
+            let wrong = conditions.iter().find(|(_, is, wanted)| is != wanted);
+            match wrong {
+                None if looks >= QUIET_LOOKS => return Ok(Ok(())),
+                None => {}
+                Some((what, is, wanted)) => left = format!("{what}: {is}, not {wanted}"),
+            }
+            // TCP may still hold back what is on the way, for as long as a minute behind a link that was cut.
+            if wrong.is_some() && in_sockets == 0 && self.talking() == 0 && same_since.elapsed() > WRONG_AFTER
+            {
+                break;
+            }
+        }
+        Ok(Err(format!("never settled: {left}")))
+    }
+
+    fn talking(&self) -> u64 {
+        self.clients.iter().filter(|client| !client.is_idle()).count() as u64
+    }
+
+    /// Stops everything.
+    pub fn finish(mut self) -> io::Result<Outcome> {
+        self.outcome.changes = self.changes();
+        self.outcome.sessions = self.sessions();
+        self.clients.clear();
+        match self.collector.terminate(STOP_WITHIN) {
+            Ok(Some(status)) if status.success() => {}
+            other => self.outcome.failures.push(format!("the last stop: {other:?}")),
+        }
+        let log = std::fs::read_to_string(self.collector.log()).unwrap_or_default();
+        let said = log
+            .lines()
+            .filter(|line| line.contains("this is a bug") || line.contains("panicked at"));
+        self.outcome
+            .failures
+            .extend(said.take(3).map(|line| format!("the log: {line}")));
+        self.outcome.seconds = self.since.elapsed().as_secs_f64();
+        Ok(self.outcome)
+    }
+}
+
+/// The end of a log.
+#[must_use]
+pub fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines
+        .get(lines.len().saturating_sub(5)..)
+        .unwrap_or_default()
+        .join("\n")
+}
