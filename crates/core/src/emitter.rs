@@ -32,6 +32,8 @@ pub(crate) struct Emitter {
     pub notices: Notices,
     /// A table began to settle: it has to be looked at later.
     pub table_settles: bool,
+    /// Routes decided, and what messages cost beside theirs, in routes, since the shell handed bytes over.
+    pub work: u64,
 }
 
 /// Why a synthetic withdraw is made, in the words of the schema.

@@ -197,8 +197,9 @@ fn locate(
 }
 
 #[inline]
-fn count_received(table: &mut PeerTable, emitter: &Emitter, section: &Section<'_>) {
+fn count_received(table: &mut PeerTable, emitter: &mut Emitter, section: &Section<'_>) {
     let routes = section.routes as u64;
+    emitter.work += routes;
     if section.announces {
         table.received_announces += routes;
         emitter.counters.received_announces.of(table.view).add(routes);

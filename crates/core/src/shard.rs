@@ -30,6 +30,10 @@ use crate::time::Now;
 
 /// How often routers and tables that wait for something are looked at, at most.
 const LIFE_CHECK_NS: u64 = 1_000_000_000;
+/// Routes decided in one go: some 500 µs.
+const MOST_WORK: u64 = 2000;
+/// What a message costs beside its routes, in routes.
+const MESSAGE_WORK: u64 = 2;
 
 /// Why a resync is made, for people.
 const RESYNC_REASON: &str = "what was published of this router is not whole any more";
@@ -104,6 +108,7 @@ impl Shard {
             scratch: Scratch::new(),
             notices: Notices::default(),
             table_settles: false,
+            work: 0,
         };
         Self {
             emitter,
@@ -172,9 +177,9 @@ impl Shard {
         Ok(())
     }
 
-    /// Takes the next bytes of a session, until so much has become of them that the closed batches should be taken first
-    /// ([`crate::BatchSettings::max_closed_bytes`]). Returns how many it took; the others have to come before any later ones.
-    /// It takes one message at least, or all there is of it.
+    /// Takes the next bytes of a session, until others should have their turn, or so much has become of them that the
+    /// closed batches should be taken first ([`crate::BatchSettings::max_closed_bytes`]). Returns how many it took; the
+    /// others have to come before any later ones. It takes one message at least, or all there is of it.
     ///
     /// # Errors
     /// The session has to end: the caller closes the connection and then calls [`Self::close_session`] with the
@@ -201,9 +206,11 @@ impl Shard {
             doomed,
             now,
         };
+        arrival.emitter.work = 0;
         let framed = session.framer.feed(bytes, |frame| {
             arrival.message(frame);
-            !arrival.emitter.batcher.is_full()
+            arrival.emitter.work += MESSAGE_WORK;
+            arrival.emitter.work < MOST_WORK && !arrival.emitter.batcher.is_full()
         });
         emitter.counters.doomed_tables.set(doomed.len() as u64);
         // Last: whoever sees these bytes counted sees all that became of them.

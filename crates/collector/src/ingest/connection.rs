@@ -14,9 +14,6 @@ use super::descriptor;
 use super::owners::Claim;
 use super::worker::Worker;
 
-/// Slots received from one connection before the others get their turn.
-const SLOTS_PER_TURN: usize = 4;
-
 /// A connection that was let in, on its way to the owner of its router.
 #[derive(Debug)]
 pub struct Accepted {
@@ -38,10 +35,17 @@ pub struct Connection {
     pub last_received_ns: Cell<u64>,
     /// Why this side ended it, if it did.
     ended: Cell<Option<EndReason>>,
-    /// Received, but there was no room for what would become of it: no more than a slot.
-    rest: RefCell<Vec<u8>>,
+    rest: RefCell<Rest>,
     _permit: Permit,
     _claim: Claim,
+}
+
+/// What was received and not taken yet: no more than a slot.
+#[derive(Debug, Default)]
+struct Rest {
+    bytes: Vec<u8>,
+    /// So many of them were.
+    taken: usize,
 }
 
 /// Why a connection ended, as counted.
@@ -135,20 +139,17 @@ impl Connection {
                 if let Err(end) = self.take_rest(worker) {
                     return end;
                 }
+                worker.turnstile.pass().await;
             }
             if let Err(error) = self.stream.readable(false).await {
                 return self.failed(&error);
             }
             worker.outlet.room().await;
-            for _ in 0..SLOTS_PER_TURN {
-                if worker.is_stopping() {
-                    return (EndReason::Stopping, "the collector stops".to_owned());
-                }
-                match self.receive_slot(worker) {
-                    Ok(Progress::More) if worker.outlet.has_room() => {}
-                    Ok(_) => break,
-                    Err(end) => return end,
-                }
+            if worker.is_stopping() {
+                return (EndReason::Stopping, "the collector stops".to_owned());
+            }
+            if let Err(end) = self.receive_slot(worker) {
+                return end;
             }
             if worker.readiness_is_immediate {
                 // A router that never pauses would be the only one served.
@@ -158,7 +159,7 @@ impl Connection {
     }
 
     /// Fills the worker's slot once.
-    fn receive_slot(&self, worker: &Worker) -> Result<Progress, End> {
+    fn receive_slot(&self, worker: &Worker) -> Result<(), End> {
         let mut slot = worker.slot.borrow_mut();
         let received = match rustix::net::recv(
             descriptor::borrow(&self.stream),
@@ -167,52 +168,49 @@ impl Connection {
         ) {
             Ok((0, _)) => return Err(self.closed()),
             Ok((received, _)) => received,
-            Err(rustix::io::Errno::AGAIN) => return Ok(Progress::Drained),
-            Err(rustix::io::Errno::INTR) => return Ok(Progress::More),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(()),
             Err(error) => return Err(self.failed(&error.into())),
         };
         worker.load.receive_calls.add(1);
-        self.take(worker, &slot[..received])?;
-        if received == slot.len() {
-            Ok(Progress::More)
-        } else {
-            Ok(Progress::Drained)
-        }
+        self.take(worker, &slot[..received])
     }
 
     /// Hands what came to the core, and what became of it to the bridge: one synchronous call from slot to batch. What
-    /// there is no room for, since a few bytes can become a great many updates, waits for [`Self::take_rest`].
+    /// would hold the worker for too long, or has no room (a few bytes can become a great many updates), waits for
+    /// [`Self::take_rest`].
     #[inline]
-    pub fn take(&self, worker: &Worker, mut bytes: &[u8]) -> Result<(), End> {
+    pub fn take(&self, worker: &Worker, bytes: &[u8]) -> Result<(), End> {
+        let taken = self.take_some(worker, bytes)?;
+        if taken < bytes.len() {
+            let mut rest = self.rest.borrow_mut();
+            rest.bytes.extend_from_slice(bytes.split_at(taken).1);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take_some(&self, worker: &Worker, bytes: &[u8]) -> Result<usize, End> {
         let now = worker.clock.now();
         self.last_received_ns.set(now.monotonic_ns);
-        loop {
-            let taken = worker.shard.borrow_mut().receive_some(self.session, bytes, now);
-            worker.deliver();
-            let taken = taken.map_err(|error| self.broken(&error))?;
-            bytes = bytes.split_at(taken).1;
-            if bytes.is_empty() {
-                return Ok(());
-            }
-            if !worker.outlet.has_room() {
-                self.rest.borrow_mut().extend_from_slice(bytes);
-                return Ok(());
-            }
-        }
+        let taken = worker.shard.borrow_mut().receive_some(self.session, bytes, now);
+        worker.deliver();
+        taken.map_err(|error| self.broken(&error))
     }
 
-    /// Whether received bytes wait for room.
+    /// Whether received bytes wait.
     pub fn has_rest(&self) -> bool {
-        !self.rest.borrow().is_empty()
+        !self.rest.borrow().bytes.is_empty()
     }
 
-    /// [`Self::take`] for what waited, as far as there is room now.
+    /// [`Self::take`] for what waited.
     pub fn take_rest(&self, worker: &Worker) -> Result<(), End> {
-        let rest = self.rest.take();
-        if rest.is_empty() {
-            return Ok(());
+        let mut rest = self.rest.borrow_mut();
+        rest.taken += self.take_some(worker, rest.bytes.split_at(rest.taken).1)?;
+        if rest.taken == rest.bytes.len() {
+            // Not kept: there may be thousands of connections.
+            *rest = Rest::default();
         }
-        self.take(worker, &rest)
+        Ok(())
     }
 
     #[cold]
@@ -249,11 +247,4 @@ impl Connection {
         }
         .to_owned()
     }
-}
-
-enum Progress {
-    /// The slot was filled: there may be more.
-    More,
-    /// Nothing more for now.
-    Drained,
 }

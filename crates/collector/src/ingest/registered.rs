@@ -27,6 +27,8 @@ use super::worker::{EXIT_WORKER_DIED, Worker};
 /// Receives armed in one turn: the first few of those with much to say take all slots, and arming the others would
 /// only tell that none is left.
 const ARMED_PER_TURN: usize = 4;
+/// Bytes reaped before the worker's other tasks get their turn.
+const BYTES_PER_TURN: usize = 64 * 1024;
 
 /// The sessions that receive through the companion ring of a worker.
 pub struct Registered {
@@ -92,11 +94,12 @@ impl Registered {
         };
         self.members.insert(self.last_token, member);
         self.hungry.push_back(self.last_token);
-        self.arm()
+        self.arm().map(drop)
     }
 
     /// Arms those whose turn it is, and lets the kernel do its work.
-    fn arm(&mut self) -> io::Result<()> {
+    /// Returns whether that took a system call.
+    fn arm(&mut self) -> io::Result<bool> {
         for _ in 0..ARMED_PER_TURN {
             let Some(token) = self.hungry.pop_front().or_else(|| self.served.pop_front()) else {
                 break;
@@ -109,19 +112,15 @@ impl Registered {
                 self.ring.arm(token, socket)?;
             }
         }
-        self.ring.submit()?;
-        Ok(())
+        self.ring.submit()
     }
 
     /// Reaps what is there, as far as the bridge takes it.
     fn turn(&mut self, worker: &Worker) -> io::Result<Turn> {
         self.finish(worker)?;
-        self.arm()?;
-        let received = Cell::new(false);
-        loop {
-            if !worker.outlet.has_room() || self.unfinished.is_some() {
-                break;
-            }
+        let called = self.arm()?;
+        let received = Cell::new(0);
+        while worker.outlet.has_room() && self.unfinished.is_none() && received.get() < BYTES_PER_TURN {
             let (members, unfinished) = (&mut self.members, &mut self.unfinished);
             let taken = self.ring.take(|arrival| {
                 let token = arrival.token;
@@ -132,7 +131,7 @@ impl Registered {
                 let end = match arrival.what {
                     _ if member.over => None,
                     What::Bytes(bytes) => {
-                        received.set(true);
+                        received.set(received.get() + bytes.len());
                         member.served = true;
                         let end = connection.take(worker, bytes).err();
                         *unfinished = connection.has_rest().then_some(token);
@@ -147,14 +146,14 @@ impl Registered {
             let Some((token, end, armed)) = taken else { break };
             self.arrived(worker, token, end, armed)?;
         }
-        if received.get() {
+        if called && received.get() > 0 {
             worker.load.receive_calls.add(1);
         }
         if !worker.outlet.has_room() {
             return Ok(Turn::Blocked);
         }
-        let rearm = !self.hungry.is_empty() || !self.served.is_empty();
-        if rearm || self.ring.listen() {
+        let unfinished = self.unfinished.is_some() || received.get() >= BYTES_PER_TURN;
+        if unfinished || !self.hungry.is_empty() || !self.served.is_empty() || self.ring.listen() {
             Ok(Turn::More)
         } else {
             Ok(Turn::Quiet)

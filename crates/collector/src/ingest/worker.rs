@@ -32,8 +32,8 @@ use crate::snapshots::SnapshotRequest;
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
 pub const EXIT_WORKER_DIED: i32 = 70;
-/// Routes withdrawn in one go before the worker's other tasks get their turn: some 100 µs.
-const SWEEP_SLICE_ROUTES: u64 = 1000;
+/// Routes withdrawn in one go before the worker's other tasks get their turn: some 100 to 200 µs.
+const SWEEP_SLICE_ROUTES: u64 = 500;
 /// How often timeouts, gauges and notices are looked at.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// How long a listener that can't accept rests (no descriptors left).

@@ -53,6 +53,7 @@ fn nothing_waits_between_the_socket_and_the_bridge() {
         waits,
         [
             "worker.outlet.room().await;",
+            "worker.turnstile.pass().await;",
             "if let Err(error) = self.stream.readable(false).await {",
             "worker.outlet.room().await;",
             "worker.turnstile.pass().await;"
