@@ -1,5 +1,6 @@
 //! The collector's program, `arancini run`, as an operator runs and looks at it.
 
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -195,18 +196,50 @@ impl Collector {
         if routers.is_some() {
             table.push_str(&tcp_table(routers)?);
         }
-        let queues = table.lines().filter_map(|line| {
-            let mut fields = line.split_whitespace();
-            let (local, remote) = (fields.nth(1)?, fields.next()?);
-            let queues = fields.nth(1)?;
-            let (out, waiting) = queues.split_once(':')?;
-            let is_ours = local.ends_with(&port) || remote.ends_with(&port);
-            // A listener's queues count connections.
-            let is_listener = remote.ends_with(":0000");
-            let of = |hex| u64::from_str_radix(hex, 16).ok();
-            (is_ours && !is_listener).then_some(of(out)? + of(waiting)?)
+        let sockets: Vec<SocketLine<'_>> = table.lines().filter_map(SocketLine::read).collect();
+        let own: HashSet<_> = sockets
+            .iter()
+            .filter(|socket| socket.local.ends_with(&port) && socket.has_reader())
+            .map(|socket| (socket.local, socket.remote))
+            .collect();
+        // What a router sent on a session that is over for the collector nobody will ever take; its kernel tries for
+        // minutes.
+        let live = sockets.iter().filter(|socket| {
+            let (local, remote) = (socket.local, socket.remote);
+            own.contains(&(local, remote)) || own.contains(&(remote, local))
         });
-        Ok(queues.sum())
+        Ok(live.map(|socket| socket.bytes).sum())
+    }
+}
+
+/// A line of the kernel's table of TCP sockets.
+struct SocketLine<'a> {
+    local: &'a str,
+    remote: &'a str,
+    state: &'a str,
+    /// In both of its queues.
+    bytes: u64,
+}
+
+impl<'a> SocketLine<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let mut fields = line.split_whitespace();
+        let (local, remote) = (fields.nth(1)?, fields.next()?);
+        let (state, queues) = (fields.next()?, fields.next()?);
+        let (out, waiting) = queues.split_once(':')?;
+        let of = |hex| u64::from_str_radix(hex, 16).ok();
+        Some(Self {
+            local,
+            remote,
+            state,
+            bytes: of(out)? + of(waiting)?,
+        })
+    }
+
+    /// Established, or closed by the other side only: somebody still reads it. A listener's queues count
+    /// connections.
+    fn has_reader(&self) -> bool {
+        matches!(self.state, "01" | "08")
     }
 }
 

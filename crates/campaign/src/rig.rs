@@ -79,7 +79,7 @@ impl Setup {
             let router = Router::new(number, self.routes, self.seed).at(self.places.router(number));
             let conduct = Conduct {
                 rate: self.rate / u32::from(self.routers.max(1)),
-                impatient: number % self.impatient_every.max(1) == 0,
+                impatient: number.is_multiple_of(self.impatient_every.max(1)),
                 namespace: self.places.routers.clone(),
             };
             Client::start(router, collector, self.seed ^ u64::from(number) << 32, conduct)
