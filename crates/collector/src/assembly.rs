@@ -129,12 +129,19 @@ impl Collector {
         let status = Arc::new(SinkStatus::default());
         let watermarks = Arc::new(Watermarks::new(workers));
         let acked = Arc::clone(&watermarks);
+        let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
+        let resync = mailboxes.clone();
         let hooks = Hooks {
             // A full channel means that there are buffers enough.
             recycle: Some(Arc::new(move |buffer| {
                 let _ = return_buffer.try_send(buffer);
             })),
             acked: Some(Arc::new(move |batch| acked.acked(batch))),
+            stream_is_emptied: Some(Arc::new(move || {
+                for mailbox in &resync {
+                    let _ = mailbox.send(Mail::Resync);
+                }
+            })),
             ended: Some(Arc::new(move || {
                 let _ = end.send(());
             })),
@@ -143,7 +150,6 @@ impl Collector {
         let sidecar = Sidecar::spawn(config.sidecar_settings(), bridge_out, Arc::clone(&status), hooks)
             .map_err(|error| StartError::Sink(error.to_string()))?;
 
-        let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
         let context = Arc::new(WorkerContext {
             config: config.clone(),
             core: core_settings(config),

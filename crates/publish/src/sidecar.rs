@@ -41,6 +41,8 @@ pub struct Hooks {
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Hears of each durable batch, on the sink's way: must not wait for anything.
     pub acked: Option<Arc<dyn Fn(Acked) + Send + Sync>>,
+    /// The stream was made anew or purged: what was published is gone, and whoever reads it now knows nothing of it.
+    pub stream_is_emptied: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Called once if the sink can't go on for ever (the reader of standard output went away): time to shut down. The
     /// bridge is emptied meanwhile, so that no worker waits in vain. Without it the process exits with code 0.
     pub ended: Option<Arc<dyn Fn() + Send + Sync>>,
@@ -56,6 +58,12 @@ impl Hooks {
     pub(crate) fn acked(&self, worker: u16, number: u64) {
         if let Some(acked) = &self.acked {
             acked(Acked { worker, number });
+        }
+    }
+
+    pub(crate) fn stream_is_emptied(&self) {
+        if let Some(stream_is_emptied) = &self.stream_is_emptied {
+            stream_is_emptied();
         }
     }
 

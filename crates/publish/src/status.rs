@@ -144,6 +144,8 @@ pub struct SinkStatus {
     position: Mutex<Option<Position>>,
     /// The stream takes nothing any more of sessions before the present one.
     pub(crate) fenced: AtomicBool,
+    /// The first session found no fence in a stream that lets go of nothing by itself.
+    pub(crate) fence_was_gone: AtomicBool,
     /// Batches taken from the bridge.
     pub batches_taken: AtomicU64,
     /// Cap'n Proto messages taken from the bridge.
@@ -219,6 +221,12 @@ impl SinkStatus {
     /// sink has come up, and for sinks that keep nothing.
     pub fn position(&self) -> Option<Position> {
         self.lock_position().clone()
+    }
+
+    /// Whether the first session found no fence in a stream that is not new and lets go of nothing by itself: a life before,
+    /// if there was one, had raised one, so somebody has removed what it published. Known once there is a position.
+    pub fn fence_was_gone(&self) -> bool {
+        self.fence_was_gone.load(Relaxed)
     }
 
     /// Whether the stream refuses what earlier sessions and lives left on its way; known once there is a position.

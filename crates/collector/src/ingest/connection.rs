@@ -64,19 +64,22 @@ pub enum EndReason {
     Handshake,
     /// Nothing came for too long.
     Idle,
+    /// Consumers have lost what was published of the router: it has to dump anew.
+    Resync,
     /// The collector stops.
     Stopping,
 }
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Closed,
         Self::Failed,
         Self::Framing,
         Self::Replaced,
         Self::Handshake,
         Self::Idle,
+        Self::Resync,
         Self::Stopping,
     ];
 
@@ -89,6 +92,7 @@ impl EndReason {
             Self::Replaced => "replaced",
             Self::Handshake => "handshake_timeout",
             Self::Idle => "idle_timeout",
+            Self::Resync => "resync",
             Self::Stopping => "stopping",
         }
     }
@@ -151,7 +155,7 @@ impl Connection {
             if let Err(end) = self.receive_slot(worker) {
                 return end;
             }
-            if worker.readiness_is_immediate {
+            if worker.readiness_is_immediate || self.has_rest() {
                 // A router that never pauses would be the only one served.
                 worker.turnstile.pass().await;
             }
@@ -243,6 +247,7 @@ impl Connection {
             EndReason::Replaced => "replaced by a newer session of the same router",
             EndReason::Handshake => "no whole BMP message within limits.handshake_timeout_ms",
             EndReason::Idle => "silent for longer than limits.idle_timeout_ms",
+            EndReason::Resync => "the router has to dump anew: what was published is gone",
             EndReason::Stopping => "the collector stops",
         }
         .to_owned()

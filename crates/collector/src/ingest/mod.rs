@@ -17,6 +17,7 @@ mod losses;
 mod notices;
 mod outlet;
 pub mod owners;
+mod pinning;
 mod registered;
 mod ring;
 mod signal;

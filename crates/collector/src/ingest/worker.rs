@@ -22,6 +22,7 @@ use super::losses::Losses;
 use super::notices::NoticeLog;
 use super::outlet::Outlet;
 use super::owners::{Load, Owners};
+use super::pinning::pin;
 use super::registered::Registered;
 use super::signal::{Signal, Turnstile};
 use super::snapshot::Inheritance;
@@ -97,6 +98,8 @@ pub enum Mail {
     Adopt(Box<Accepted>),
     /// Write a snapshot.
     Snapshot(Box<SnapshotRequest>),
+    /// Consumers have lost what they held: forget it too, and let the routers dump anew.
+    Resync,
     /// Stop receiving, hand everything to the bridge until the deadline, write a last snapshot if one is asked for, end.
     Stop(Instant, Option<Box<SnapshotRequest>>),
 }
@@ -268,6 +271,7 @@ impl Worker {
             match mail.recv().await {
                 Ok(Mail::Adopt(accepted)) => self.serve(*accepted),
                 Ok(Mail::Snapshot(request)) => self.spawn_timed(Rc::clone(&self).snapshot(*request)),
+                Ok(Mail::Resync) => self.resync(),
                 Ok(Mail::Stop(deadline, last)) => {
                     let report = Rc::clone(&self).stop(deadline).await;
                     if let Some(request) = last {
@@ -412,6 +416,14 @@ impl Worker {
         drop(connections);
         self.log_notices();
         self.deliver();
+    }
+
+    /// Between resync-begin and resync-end of each router comes all it has: ended sessions make them dump.
+    fn resync(&self) {
+        self.shard.borrow_mut().forget_all_routes();
+        for connection in self.connections.borrow().values() {
+            connection.end(EndReason::Resync);
+        }
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -578,22 +590,4 @@ impl Worker {
 /// Whether the future came to its end in time.
 async fn within(rest: Duration, future: impl Future<Output = ()>) -> bool {
     monoio::time::timeout(rest, future).await.is_ok()
-}
-
-/// Keeps this thread on one core of those the process may use.
-fn pin(index: usize) {
-    let Ok(allowed) = rustix::thread::sched_getaffinity(None) else {
-        return;
-    };
-    let cores: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU)
-        .filter(|&cpu| allowed.is_set(cpu))
-        .collect();
-    let Some(&core) = cores.get(index % cores.len().max(1)) else {
-        return;
-    };
-    let mut set = rustix::thread::CpuSet::new();
-    set.set(core);
-    if let Err(error) = rustix::thread::sched_setaffinity(None, &set) {
-        warn!(worker = index, core, %error, "the worker can't be pinned to its core; it runs unpinned");
-    }
 }

@@ -238,6 +238,9 @@ fn tail(
     take: impl FnMut(Published<'_>),
 ) -> Result<Wholeness, String> {
     match config.sink() {
+        SinkKind::Nats if position.is_some() && sink.fence_was_gone() => {
+            Ok(Wholeness::Gap("the stream was purged".to_owned()))
+        }
         SinkKind::Nats => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -286,3 +286,67 @@ fn a_stop_does_not_wait_for_a_snapshot_whose_acknowledgements_never_come() {
     assert_eq!(ended.code, Some(1), "{:?}", ended.lines);
     server.resume();
 }
+
+/// Found by a campaign: whoever read the stream afterwards never heard of what had been published before.
+#[test]
+fn a_stream_that_is_deleted_or_purged_while_the_collector_runs_is_filled_anew() {
+    for purged in [false, true] {
+        let Some(place) = Place::stream() else { return };
+        let process = place.start("2", NEVER);
+        let mut first = dump(&process, 1, &small(1));
+        let url = place.server.as_ref().unwrap().url();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+            if purged {
+                let stream = context.get_stream("ARANCINI").await.unwrap();
+                stream.purge().await.unwrap();
+            } else {
+                context.delete_stream("ARANCINI").await.unwrap();
+            }
+        });
+        // That a second router connects is published, which shows what happened.
+        let mut second = process.connect(2);
+        first.is_closed();
+        second.is_closed();
+        let router = dump(&process, 1, &small(1));
+        eventually("the stream is what the router holds", || {
+            place.stored().table(1) == table_of(&small(1))
+        });
+        let resync = |(_, kind): &(_, RouterEventKind)| *kind == RouterEventKind::ResyncBegin;
+        assert!(place.stored().events.iter().any(resync));
+        process.kill();
+        drop(router);
+    }
+}
+
+/// Found by a campaign: a snapshot taken after the purge looked as if nothing were missing.
+#[test]
+fn a_stream_that_was_purged_before_the_last_snapshot_is_a_resync() {
+    let Some(place) = Place::stream() else { return };
+    let process = place.start("1", NEVER);
+    let router = dump(&process, 1, &small(1));
+    let url = place.server.as_ref().unwrap().url();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+        let stream = context.get_stream("ARANCINI").await.unwrap();
+        stream.purge().await.unwrap();
+    });
+    // Nothing is published in between, so this life does not notice.
+    assert_eq!(process.terminate().code, Some(0));
+    drop(router);
+    let process = place.start("2", NEVER);
+    let router = dump(&process, 1, &small(1));
+    eventually("the stream is what the router holds", || {
+        place.stored().table(1) == table_of(&small(1))
+    });
+    process.kill();
+    drop(router);
+}

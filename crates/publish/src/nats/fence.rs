@@ -35,6 +35,8 @@ pub(crate) struct Fence {
     stream: String,
     /// Where this life raised it last.
     raised: Option<u64>,
+    /// There was none when it was raised, though the stream was not a new one.
+    was_gone: bool,
 }
 
 impl Fence {
@@ -46,6 +48,7 @@ impl Fence {
             incarnation,
             stream: settings.stream.name.clone(),
             raised: None,
+            was_gone: false,
         }
     }
 
@@ -59,6 +62,12 @@ impl Fence {
         self.raised.unwrap_or_default()
     }
 
+    /// Whether there was none in a stream that had been written to. If one had been raised before, by this life or another,
+    /// somebody removed what the stream held, unless it aged out.
+    pub(crate) const fn was_gone(&self) -> bool {
+        self.was_gone
+    }
+
     /// Raises it for a new session.
     ///
     /// # Errors
@@ -67,6 +76,7 @@ impl Fence {
     pub(crate) async fn raise(mut self, client: &Client, stream: &Stream) -> Result<Self, Trouble> {
         for _ in 0..ATTEMPTS {
             let (last, owner) = self.look(stream).await?;
+            self.was_gone = last == 0 && stream.cached_info().state.last_sequence > 0;
             if let Some(raised) = self.raised
                 && last > raised
                 && owner != Some(self.incarnation)

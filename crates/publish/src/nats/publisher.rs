@@ -72,6 +72,7 @@ pub(crate) async fn run(
         started: Instant::now(),
         floors: Floors::default(),
         stream_sequence: 0,
+        created_unix_ns: None,
         former: stage.as_ref().and_then(Stage::former),
         former_stored: HashSet::new(),
         stage,
@@ -105,6 +106,8 @@ struct Session {
     created_unix_ns: i128,
     /// Raised for this session.
     fence: Fence,
+    /// The stream lets go of nothing by itself.
+    keeps_all: bool,
     /// Server and stream check each message against it.
     is_checked: bool,
 }
@@ -118,6 +121,8 @@ struct Publisher {
     hooks: Hooks,
     started: Instant,
     floors: Floors,
+    /// When the stream of the last session was made.
+    created_unix_ns: Option<i128>,
     /// As raised for the last session.
     fence: Fence,
     /// The highest stream sequence that was acknowledged to us.
@@ -324,6 +329,18 @@ impl Publisher {
             self.floors = Floors::default();
         }
         self.stream_sequence = session.stream_sequence;
+        let before = self.created_unix_ns.replace(session.created_unix_ns);
+        let made_anew = before.is_some_and(|before| before != session.created_unix_ns);
+        let emptied = session.keeps_all && session.fence.was_gone();
+        if before.is_none() {
+            self.status.fence_was_gone.store(emptied, Relaxed);
+        } else if made_anew || emptied {
+            warn!(
+                stream = self.settings.stream.name,
+                made_anew, "what the stream held is gone: every router is asked for its tables again"
+            );
+            self.hooks.stream_is_emptied();
+        }
         self.fence = session.fence.clone();
         let fence = (self.fence.subject(), self.fence.place());
         self.labels.set_fence(session.is_checked.then_some(fence));
@@ -493,7 +510,9 @@ async fn establish(
     } else {
         server.min(by_stream)
     };
+    let bounded = config.max_bytes > 0 || config.max_messages > 0 || config.max_messages_per_subject > 0;
     Ok(Session {
+        keeps_all: !bounded && config.max_age.is_zero(),
         acks,
         inbox,
         max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),

@@ -106,7 +106,7 @@ impl Rig {
         let hooks = Hooks {
             acked: Some(Arc::new(move |acked| drop(acked_sender.send(acked)))),
             recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
-            ended: None,
+            ..Hooks::default()
         };
         let sidecar = Sidecar::spawn(settings, input, Arc::clone(&status), hooks).unwrap();
         Self {
