@@ -9,6 +9,7 @@
 
 pub mod batch;
 pub mod batcher;
+mod doomed;
 mod dropped;
 mod emitter;
 mod framing;

@@ -17,12 +17,12 @@ use arancini_wire::bmp::{
 use arancini_wire::iana::AfiSafi;
 
 use crate::counters::Quirk;
+use crate::doomed::DoomedTable;
 use crate::emitter::{Emitter, event_peer};
 use crate::notice::NoticeKind;
 use crate::peer::PeerState;
 use crate::route_monitoring::{quirk, update};
 use crate::router::Router;
-use crate::shard::DoomedTable;
 use crate::time::Now;
 
 /// Flags that RFC 9069 §4.2 defines for Loc-RIB: F.

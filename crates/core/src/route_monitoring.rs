@@ -15,6 +15,7 @@ use arancini_wire::bmp::{PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 
 use crate::counters::Quirk;
+use crate::doomed::DoomedTable;
 use crate::emitter::{Emitter, reason_of};
 use crate::message::Arrival;
 use crate::notice::NoticeKind;
@@ -23,7 +24,6 @@ use crate::peer::PeerTable;
 use crate::route::for_each_route;
 use crate::router::{Router, SubjectKey};
 use crate::sections::{Section, Sections};
-use crate::shard::DoomedTable;
 use crate::time::Now;
 
 /// Most tables of a peer: five views of some fifty families. A sender that makes families up gets no memory for it.

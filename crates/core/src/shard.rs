@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::Doom;
 use arancini_schema::encode::UpdateEncoder;
 use arancini_schema::events::RouterEventKind;
 use arancini_schema::fingerprint::Scratch;
@@ -17,6 +16,7 @@ use arancini_wire::WireError;
 use crate::batch::Batch;
 use crate::batcher::Batcher;
 use crate::counters::Counters;
+use crate::doomed::{DoomedTable, doom_router, settle_quiet_tables};
 use crate::dropped::put_in_doubt;
 use crate::emitter::Emitter;
 use crate::framing::Framer;
@@ -41,14 +41,6 @@ const RESYNC_REASON: &str = "what was published of this router is not whole any 
 /// Names a session of this shard; never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(u64);
-
-/// A table that has routes to withdraw.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct DoomedTable {
-    pub router: IpAddr,
-    pub peer: usize,
-    pub table: usize,
-}
 
 /// Why a session has to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -564,50 +556,4 @@ fn arrival<'s>(
 fn resynced(router: &mut Router, emitter: &mut Emitter, doomed: &mut VecDeque<DoomedTable>, now: Now) {
     router.resync = None;
     arrival(router, emitter, doomed, now).router_event(RouterEventKind::ResyncEnd, "", &[]);
-}
-
-/// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
-///
-/// A router dumps one table after the other: as long as it repeats stale routes of any of them, the turn of the others
-/// may still come.
-fn settle_quiet_tables(
-    router: &mut Router,
-    doomed: &mut VecDeque<DoomedTable>,
-    now: Now,
-    quiet_period_ns: u64,
-    deaf_ns: u64,
-) -> bool {
-    let heard_ns = router.last_repeated_ns(now.monotonic_ns).max(deaf_ns);
-    let mut waiting = false;
-    for (peer_index, peer) in router.peers.iter_mut().enumerate() {
-        for (table_index, table) in peer.tables.iter_mut().enumerate() {
-            let Some(since_ns) = table.settling_since_ns() else {
-                continue;
-            };
-            if now.monotonic_ns.saturating_sub(since_ns.max(heard_ns)) < quiet_period_ns {
-                waiting = true;
-            } else if table.settle() {
-                doomed.push_back(DoomedTable {
-                    router: router.id,
-                    peer: peer_index,
-                    table: table_index,
-                });
-            }
-        }
-    }
-    waiting
-}
-
-fn doom_router(router: &mut Router, doomed: &mut VecDeque<DoomedTable>) {
-    for (peer_index, peer) in router.peers.iter_mut().enumerate() {
-        for (table_index, table) in peer.tables.iter_mut().enumerate() {
-            if table.doom_all(Doom::SessionLost) {
-                doomed.push_back(DoomedTable {
-                    router: router.id,
-                    peer: peer_index,
-                    table: table_index,
-                });
-            }
-        }
-    }
 }
