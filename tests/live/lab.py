@@ -50,7 +50,7 @@ class Lab:
                 )
             )
             self.collector.wait_ready()
-            self.reader = self._keep(StreamReader(self.broker.url))
+            self.reader = StreamReader(self.broker.url)
         target = {"collector": HUB, "port": PORT}
         hosts = {name: self.network.host(name, number) for name, number in (("a", 21), ("b", 22), ("frr", 11))}
         self.a = self._keep(GoBgp(hosts["a"], 21, directory / "a", asn=65000, monitor="local-rib", **target))
@@ -74,7 +74,7 @@ class Lab:
 
     def wait_established(self) -> None:
         """Until all four BGP sessions of FRR are up."""
-        until("all BGP sessions are up", lambda: len(self.frr.established()) == 4, 60)
+        until("all BGP sessions are up", lambda: len(self.frr.established()) == 4, 150)
 
     def held(self) -> dict[TableKey, Table]:
         """What a consumer of the stream holds now."""

@@ -63,7 +63,7 @@ def test_cleared_session(lab):
     table = TableKey(lab.frr.address, lab.a.address, "adj-rib-in-post", "1/1")
     held, before = len(lab.held()[table]), lab.reader.replay.counts["synthetic"]
     lab.frr.clear(lab.a.address)
-    until("the peer's routes are withdrawn", lambda: lab.held() and lab.reader.replay.counts["synthetic"] >= before + held, 60)
+    until("the peer's routes are withdrawn", lambda: lab.held() and lab.reader.replay.counts["synthetic"] >= before + held, 150)
     lab.wait_established()
     lab.wait_equal()
 

@@ -42,8 +42,6 @@ pub type Say<'a> = &'a mut dyn FnMut(&str);
 pub struct Scenario {
     /// Its name.
     pub name: &'static str,
-    /// Whether it is run when nobody names it: not where the collector is known to break a promise.
-    pub is_promised: bool,
     /// Why it can't be run here, if so.
     pub unavailable: fn() -> Option<String>,
     /// Runs it.
@@ -54,15 +52,9 @@ impl Scenario {
     const fn new(name: &'static str, run: fn(&Plan, Say<'_>) -> io::Result<Outcome>) -> Self {
         Self {
             name,
-            is_promised: true,
             unavailable: || None,
             run,
         }
-    }
-
-    const fn not_promised(mut self) -> Self {
-        self.is_promised = false;
-        self
     }
 
     const fn where_not(mut self, unavailable: fn() -> Option<String>) -> Self {
