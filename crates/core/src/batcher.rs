@@ -221,6 +221,12 @@ impl Batcher {
         Some(batch)
     }
 
+    /// Bytes in closed batches.
+    #[must_use]
+    pub const fn closed_bytes(&self) -> usize {
+        self.closed_bytes
+    }
+
     /// Whether closed batches should be taken before more is made.
     #[must_use]
     pub const fn is_full(&self) -> bool {

@@ -328,6 +328,12 @@ impl Shard {
         Some(batch)
     }
 
+    /// Bytes in closed batches that nobody has taken.
+    #[must_use]
+    pub const fn closed_batch_bytes(&self) -> usize {
+        self.emitter.batcher.closed_bytes()
+    }
+
     /// Bytes in batches that are open still.
     #[must_use]
     pub const fn open_batch_bytes(&self) -> usize {

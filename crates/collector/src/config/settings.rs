@@ -207,9 +207,9 @@ settings! {
         /// The kernel interface. `auto` takes io_uring, or epoll where the host refuses it.
         driver: DriverKind = DriverKind::Auto;
         /// The size of a receive slot. `readiness` has one per worker.
-        slot_bytes: usize = 65_536;
+        slot_bytes: usize = 262_144;
         /// How many receive slots a worker has with `registered`. All of them together should stay in its L2 cache.
-        slots: u16 = 8;
+        slots: u16 = 2;
     }
 
     /// What one client may cost.

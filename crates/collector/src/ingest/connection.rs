@@ -14,6 +14,9 @@ use super::descriptor;
 use super::owners::Claim;
 use super::worker::Worker;
 
+/// While a slot is taken piece by piece, so many bytes of batches are handed over at once: each time wakes the sidecar.
+const HANDED_OVER_BYTES: usize = 256 * 1024;
+
 /// A connection that was let in, on its way to the owner of its router.
 #[derive(Debug)]
 pub struct Accepted {
@@ -186,8 +189,9 @@ impl Connection {
     pub fn take(&self, worker: &Worker, bytes: &[u8]) -> Result<(), End> {
         let taken = self.take_some(worker, bytes)?;
         if taken < bytes.len() {
-            let mut rest = self.rest.borrow_mut();
-            rest.bytes.extend_from_slice(bytes.split_at(taken).1);
+            let mut waiting = worker.spare.take();
+            waiting.extend_from_slice(bytes.split_at(taken).1);
+            self.rest.borrow_mut().bytes = waiting;
         }
         Ok(())
     }
@@ -196,8 +200,13 @@ impl Connection {
     fn take_some(&self, worker: &Worker, bytes: &[u8]) -> Result<usize, End> {
         let now = worker.clock.now();
         self.last_received_ns.set(now.monotonic_ns);
-        let taken = worker.shard.borrow_mut().receive_some(self.session, bytes, now);
-        worker.deliver();
+        let mut shard = worker.shard.borrow_mut();
+        let taken = shard.receive_some(self.session, bytes, now);
+        let much = shard.closed_batch_bytes() >= HANDED_OVER_BYTES;
+        drop(shard);
+        if much || taken.as_ref().map_or(true, |taken| *taken == bytes.len()) {
+            worker.deliver();
+        }
         taken.map_err(|error| self.broken(&error))
     }
 
@@ -211,8 +220,10 @@ impl Connection {
         let mut rest = self.rest.borrow_mut();
         rest.taken += self.take_some(worker, rest.bytes.split_at(rest.taken).1)?;
         if rest.taken == rest.bytes.len() {
-            // Not kept: there may be thousands of connections.
-            *rest = Rest::default();
+            // Kept by the worker, once: there may be thousands of connections.
+            let Rest { mut bytes, .. } = std::mem::take(&mut *rest);
+            bytes.clear();
+            worker.spare.replace(bytes);
         }
         Ok(())
     }

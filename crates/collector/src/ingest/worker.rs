@@ -125,6 +125,8 @@ pub struct Worker {
     pub(super) shard: RefCell<Shard>,
     /// The one slot all connections receive into, with the `readiness` backend: it stays hot in the cache.
     pub(super) slot: RefCell<Box<[u8]>>,
+    /// A buffer for what of a slot has to wait.
+    pub(super) spare: RefCell<Vec<u8>>,
     /// The companion ring, with the `registered` backend, until the worker stops.
     pub(super) registered: RefCell<Option<Registered>>,
     pub(super) outlet: Outlet,
@@ -233,6 +235,7 @@ impl Worker {
             clock: Clock::new(),
             shard: RefCell::new(shard),
             slot: RefCell::new(slot),
+            spare: RefCell::default(),
             registered: RefCell::new(registered),
             outlet,
             turnstile: Turnstile::default(),
