@@ -170,7 +170,8 @@ impl Registered {
             return Ok(());
         };
         let end = member.connection.take_rest(worker).err();
-        if !member.connection.has_rest() {
+        // Of a session that ended the rest is nobody's.
+        if end.is_some() || !member.connection.has_rest() {
             self.unfinished = None;
         }
         if let Some((reason, words)) = end {

@@ -349,3 +349,34 @@ fn a_router_that_never_pauses_does_not_starve_others() {
         assert_eq!(rig.stop().table(2).len(), 2);
     });
 }
+
+/// With `registered` the worker took the broken rest up again for ever and reaped nothing any more.
+#[test]
+fn a_session_that_breaks_in_the_rest_of_a_slot_ends_once_and_holds_up_nobody() {
+    on_each_ingest(|ingest| {
+        let rig = Rig::start(|config| {
+            ingest.set(config);
+            config.listen.workers = 1;
+            config.ingest.slot_bytes = 256 * 1024;
+        });
+        // More routes than are decided in one go, in less than a slot.
+        let scenario = Scenario {
+            peers: 1,
+            prefixes_per_peer: 1500,
+            prefixes_per_update: 100,
+            churn_rounds: 0,
+            ..Scenario::default()
+        };
+        let broken = [&scenario.to_bytes()[..], b"GET / HTTP/1.1\r\n\r\n"].concat();
+        let mut first = rig.connect(1);
+        first.send(&broken);
+        first.is_closed();
+        let mut second = rig.connect(2);
+        second.send(&scenario.to_bytes());
+        eventually("both dumps are decided", || {
+            rig.telemetry.emitted() == 2 * scenario.expected().emitted()
+        });
+        assert_eq!(rig.metric("connections_ended_total{reason=\"framing\"}"), 1);
+        rig.stop_publishing();
+    });
+}
