@@ -3,12 +3,13 @@
 //! Threads: one per worker, one sidecar (sink and control port), and whoever called [`Collector::start`].
 
 use std::fmt;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use arancini_core::{BatchSettings, Settings};
+use arancini_core::{Batch, BatchSettings, Settings};
 use arancini_publish::sidecar::Hooks;
 use arancini_publish::{Sidecar, SinkStatus};
 use arancini_rib::CurationMode;
@@ -50,11 +51,11 @@ pub enum StartError {
     /// The sink could not be set up.
     Sink(String),
     /// The receive path that is asked for is not to be had on this host.
-    Backend(std::io::Error),
+    Backend(io::Error),
     /// A worker's thread or runtime could not be made.
-    Worker(std::io::Error),
+    Worker(io::Error),
     /// The directory of the snapshots can't be used.
-    Snapshots(std::path::PathBuf, std::io::Error),
+    Snapshots(std::path::PathBuf, io::Error),
     /// It was told to stop before it had started.
     Cancelled,
 }
@@ -128,24 +129,8 @@ impl Collector {
         let (end, ended) = mpsc::channel();
         let status = Arc::new(SinkStatus::default());
         let watermarks = Arc::new(Watermarks::new(workers));
-        let acked = Arc::clone(&watermarks);
         let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
-        let resync = mailboxes.clone();
-        let hooks = Hooks {
-            // A full channel means that there are buffers enough.
-            recycle: Some(Arc::new(move |buffer| {
-                let _ = return_buffer.try_send(buffer);
-            })),
-            acked: Some(Arc::new(move |batch| acked.acked(batch))),
-            stream_is_emptied: Some(Arc::new(move || {
-                for mailbox in &resync {
-                    let _ = mailbox.send(Mail::Resync);
-                }
-            })),
-            ended: Some(Arc::new(move || {
-                let _ = end.send(());
-            })),
-        };
+        let hooks = hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end);
         let spooled = open_spool(config);
         let sidecar = Sidecar::spawn(config.sidecar_settings(), bridge_out, Arc::clone(&status), hooks)
             .map_err(|error| StartError::Sink(error.to_string()))?;
@@ -167,20 +152,7 @@ impl Collector {
             Arc::clone(&status),
             Arc::clone(&figures),
         ));
-        let control = if config.control.enabled {
-            let source = Arc::clone(&telemetry);
-            Some(ControlServer::spawn(
-                &sidecar.runtime_handle(),
-                config.control.address,
-                source,
-            )?)
-        } else {
-            None
-        };
-        if let Some(control) = &control {
-            info!(address = %control.address(), "control port: /metrics /healthz /readyz");
-        }
-
+        let control = open_control_port(config, &sidecar, &telemetry)?;
         let restored = match &store {
             Some(store) => restore(
                 config,
@@ -204,27 +176,8 @@ impl Collector {
         }
 
         let (listeners, addresses) = bind_all(&config.listen, workers)?;
-        let (started, starts) = mpsc::channel();
-        let mut threads = Vec::with_capacity(workers);
         let parts = listeners.into_iter().zip(mails).zip(inheritances);
-        for (index, ((listeners, mail), inheritance)) in parts.enumerate() {
-            let thread = Worker::spawn(
-                index,
-                Arc::clone(&context),
-                bridge.clone(),
-                listeners,
-                mail,
-                inheritance,
-                started.clone(),
-            )
-            .map_err(StartError::Worker)?;
-            threads.push(thread);
-        }
-        // The workers hold the senders now; when the last of them is gone, the sidecar drains.
-        drop(bridge);
-        for _ in &threads {
-            starts.recv().unwrap_or(Ok(())).map_err(StartError::Worker)?;
-        }
+        let threads = start_workers(&context, bridge, parts).map_err(StartError::Worker)?;
         let snapshotter = store
             .map(|store| {
                 let snapshots = Snapshots {
@@ -327,6 +280,68 @@ impl Collector {
         );
         report
     }
+}
+
+/// What the sidecar calls when something comes back from it.
+fn hooks(
+    return_buffer: kanal::Sender<Vec<u8>>,
+    watermarks: Arc<Watermarks>,
+    mailboxes: Vec<kanal::Sender<Mail>>,
+    end: mpsc::Sender<()>,
+) -> Hooks {
+    Hooks {
+        // A full channel means that there are buffers enough.
+        recycle: Some(Arc::new(move |buffer| {
+            let _ = return_buffer.try_send(buffer);
+        })),
+        acked: Some(Arc::new(move |batch| watermarks.acked(batch))),
+        stream_is_emptied: Some(Arc::new(move || {
+            for mailbox in &mailboxes {
+                let _ = mailbox.send(Mail::Resync);
+            }
+        })),
+        ended: Some(Arc::new(move || {
+            let _ = end.send(());
+        })),
+    }
+}
+
+/// The control port, if there is to be one.
+fn open_control_port(
+    config: &Config,
+    sidecar: &Sidecar,
+    telemetry: &Arc<Telemetry>,
+) -> Result<Option<ControlServer>, BindError> {
+    if !config.control.enabled {
+        return Ok(None);
+    }
+    let address = config.control.address;
+    let source = Arc::clone(telemetry);
+    let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source)?;
+    info!(address = %control.address(), "control port: /metrics /healthz /readyz");
+    Ok(Some(control))
+}
+
+/// Starts a worker for each of `parts`; all of them listen when this returns. They hold the senders of the bridge then: when
+/// the last of them is gone, the sidecar drains.
+fn start_workers(
+    context: &Arc<WorkerContext>,
+    bridge: kanal::Sender<Batch>,
+    parts: impl Iterator<Item = ((Vec<TcpListener>, kanal::Receiver<Mail>), Inheritance)>,
+) -> io::Result<Vec<WorkerThread>> {
+    let (started, starts) = mpsc::channel();
+    let threads = parts
+        .enumerate()
+        .map(|(index, ((listeners, mail), inheritance))| {
+            let (context, bridge) = (Arc::clone(context), bridge.clone());
+            let started = started.clone();
+            Worker::spawn(index, context, bridge, listeners, mail, inheritance, started)
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    for _ in &threads {
+        starts.recv().unwrap_or(Ok(()))?;
+    }
+    Ok(threads)
 }
 
 /// What each worker begins with.

@@ -10,6 +10,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::batcher::SubjectId;
 use crate::counters::Quirk;
+use crate::route;
 
 /// Whether the router says that the peer is up (RFC 7854 §4.10, §4.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +204,19 @@ impl Peer {
         self.tables
             .iter()
             .position(|t| t.view == view && t.family == family && t.asn == asn && t.bgp_id == bgp_id)
+    }
+
+    /// Has the memory of the place fetched that the first route of a field has in its table. While what else is in the
+    /// message is read, it comes.
+    #[inline]
+    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) {
+        if !field.is_empty()
+            && let Some(index) = self.find_table(view, family)
+        {
+            let table = &self.tables[index];
+            let add_path = table.add_path && !table.path_ids_absent;
+            route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+        }
     }
 }
 

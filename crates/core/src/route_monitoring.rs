@@ -23,7 +23,7 @@ use crate::outgoing::Outgoing;
 use crate::peer::PeerTable;
 use crate::route::for_each_route;
 use crate::router::{Router, SubjectKey};
-use crate::sections::{Section, Sections};
+use crate::sections::{Section, sections};
 use crate::time::Now;
 
 /// Most tables of a peer: five views of some fifty families. A sender that makes families up gets no memory for it.
@@ -41,6 +41,8 @@ enum LaidOut {
 ///
 /// # Errors
 /// The UPDATE can't be taken whole: nothing of it was taken.
+// Out of line: else what it keeps is prepared for a loop over the messages of a frame, which nearly always has one turn.
+#[inline(never)]
 pub(crate) fn update(
     arrival: &mut Arrival<'_>,
     peer: usize,
@@ -62,6 +64,12 @@ pub(crate) fn update(
     } else {
         AsWidth::Four
     };
+    let plain = if update.nlri().is_empty() {
+        update.withdrawn()
+    } else {
+        update.nlri()
+    };
+    router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain);
     // Read in place: the struct is large enough for a move of it to show.
     let mut attributes = PathAttributes::unread(update.attributes(), as_width);
     attributes.read();
@@ -70,8 +78,11 @@ pub(crate) fn update(
         quirk(router, emitter, peer, Quirk::AsWidth);
     }
 
-    let mut sections = Sections::of(&update, &attributes);
-    for section in sections.as_mut_slice() {
+    if let Some(mp) = &attributes.mp_reach {
+        router.peers[peer].prefetch(view, mp.family, mp.nlri);
+    }
+    let mut sections = sections(&update, &attributes);
+    for section in sections.iter_mut().flatten() {
         locate(router, emitter, peer, view, section)
             .map_err(|error| error.at(body_offset + section.offset))?;
     }
@@ -81,7 +92,7 @@ pub(crate) fn update(
         withdraw_reason: WithdrawReason::Explicit,
         now: *now,
     };
-    for section in sections.as_mut_slice() {
+    for section in sections.iter_mut().flatten() {
         count_received(&mut router.peers[peer].tables[section.table], emitter, section);
         if section.announces && handling == Some(Handling::TreatAsWithdraw) {
             work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
@@ -280,7 +291,7 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    for_each_route(family, field, section.add_path, |key, mut fields| {
+    for_each_route(rib, family, field, section.add_path, |rib, key, mut fields| {
         let fingerprint = fingerprint::with_labels(shared, fields.labels);
         let verdict = rib.announce(&key, fingerprint);
         if verdict == Verdict::Suppress {
@@ -352,7 +363,7 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    for_each_route(family, field, section.add_path, |key, mut fields| {
+    for_each_route(rib, family, field, section.add_path, |rib, key, mut fields| {
         if rib.withdraw(&key) == Verdict::Suppress {
             suppressed += 1;
             return;

@@ -22,83 +22,41 @@ pub(crate) struct Section<'a> {
     pub routes: usize,
 }
 
-/// The fields that hold routes. Withdrawn ones come first, so that a prefix in both ends announced (RFC 4271 §4.3).
-pub(crate) struct Sections<'a> {
-    places: [Section<'a>; 4],
-    count: usize,
-}
-
-impl<'a> Sections<'a> {
-    /// The fields of this UPDATE that are not empty.
-    #[inline]
-    pub fn of(update: &Update<'a>, attributes: &PathAttributes<'a>) -> Self {
-        const NOTHING: Section<'_> = Section {
-            family: AfiSafi::IPV4_UNICAST,
-            field: &[],
-            offset: 0,
-            carrier: Carrier::UpdateField,
-            announces: false,
+/// The fields of this UPDATE that are not empty. Withdrawn ones come first, so that a prefix in both ends announced (RFC
+/// 4271 §4.3).
+#[inline]
+pub(crate) fn sections<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> [Option<Section<'a>>; 4] {
+    let of = |family, field: &'a [u8], offset, carrier, announces| {
+        (!field.is_empty()).then_some(Section {
+            family,
+            field,
+            offset,
+            carrier,
+            announces,
             table: 0,
             add_path: false,
             routes: 0,
-        };
-        let mut sections = Self {
-            places: [NOTHING; 4],
-            count: 0,
-        };
-        let (field, offset) = (update.withdrawn(), update.withdrawn_offset());
-        sections.push(Section {
+        })
+    };
+    let plain = |field, offset, announces| {
+        of(
+            AfiSafi::IPV4_UNICAST,
             field,
             offset,
-            ..NOTHING
-        });
-        let attributes_offset = update.attributes_offset();
-        let multi_protocol = Section {
-            carrier: Carrier::MultiProtocol,
-            ..NOTHING
-        };
-        if let Some(mp) = &attributes.mp_unreach {
-            let (family, field, offset) = (mp.family, mp.nlri, attributes_offset + mp.offset);
-            sections.push(Section {
-                family,
-                field,
-                offset,
-                ..multi_protocol
-            });
-        }
-        let (field, offset) = (update.nlri(), update.nlri_offset());
-        sections.push(Section {
-            field,
-            offset,
-            announces: true,
-            ..NOTHING
-        });
-        if let Some(mp) = &attributes.mp_reach {
-            let (family, field, offset) = (mp.family, mp.nlri, attributes_offset + mp.offset);
-            sections.push(Section {
-                family,
-                field,
-                offset,
-                announces: true,
-                ..multi_protocol
-            });
-        }
-        sections
-    }
-
-    #[inline]
-    fn push(&mut self, section: Section<'a>) {
-        if !section.field.is_empty()
-            && let Some(place) = self.places.get_mut(self.count)
-        {
-            *place = section;
-            self.count += 1;
-        }
-    }
-
-    /// The fields, to be located.
-    #[inline]
-    pub fn as_mut_slice(&mut self) -> &mut [Section<'a>] {
-        &mut self.places[..self.count]
-    }
+            Carrier::UpdateField,
+            announces,
+        )
+    };
+    let multi_protocol = |family, field, offset, announces| {
+        let offset = update.attributes_offset() + offset;
+        of(family, field, offset, Carrier::MultiProtocol, announces)
+    };
+    let unreach = attributes.mp_unreach.as_ref();
+    let reach = attributes.mp_reach.as_ref();
+    [
+        plain(update.withdrawn(), update.withdrawn_offset(), false),
+        unreach.and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, false)),
+        plain(update.nlri(), update.nlri_offset(), true),
+        reach.and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, true)),
+    ]
 }

@@ -262,7 +262,7 @@ async fn run_sink(
         SinkSettings::Stdout => {
             tokio::task::spawn_blocking(move || sink::stdout::run(&bridge, &status, &hooks))
         }
-        SinkSettings::Null => tokio::task::spawn_blocking(move || sink::null::run(&bridge, &status, &hooks)),
+        SinkSettings::Null => return sink::null::run(bridge, &status, &hooks).await,
     };
     if let Err(failed) = blocking.await {
         std::panic::resume_unwind(failed.into_panic());

@@ -241,6 +241,33 @@ impl CuratedTable {
         value.map(|value| value.fingerprint)
     }
 
+    /// A route is about to be announced or withdrawn: what will be read first is fetched, without waiting for it. Returns
+    /// what [`Self::prefetch_entry`] wants.
+    #[inline]
+    pub fn prefetch_head(&self, key: &RouteKey<'_>) -> u64 {
+        with_key!(
+            &self.store,
+            key,
+            |table, bytes| table.prefetch_head(bytes),
+            |_table, _nlri, _path_id| 0,
+            0
+        )
+    }
+
+    /// The same for what will be read next; to be called when the first has come, because that is read now.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        match &self.store {
+            Store::Ipv4(table) => table.prefetch_entry(hash),
+            Store::Ipv4Path(table) => table.prefetch_entry(hash),
+            Store::Ipv6(table) => table.prefetch_entry(hash),
+            Store::Ipv6Path(table) => table.prefetch_entry(hash),
+            Store::Vpn4(table) => table.prefetch_entry(hash),
+            Store::Vpn6(table) => table.prefetch_entry(hash),
+            Store::Opaque(_) => {}
+        }
+    }
+
     /// A route was announced with attributes of this fingerprint.
     #[inline]
     pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Verdict {

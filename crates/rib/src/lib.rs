@@ -5,11 +5,12 @@
 //! word. It keeps a fingerprint of each route's attributes and nothing else.
 //!
 //! It knows no clock, no router and no wire format; it is fed with [`RouteKey`]s and fingerprints.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod curate;
 mod key;
 mod opaque;
+mod processor;
 mod segment;
 mod slab;
 mod table;

@@ -4,6 +4,8 @@
 //! A route that is not there is nearly always told from the tags alone; one that is there costs one line more. The
 //! entries lie in blocks of [`BLOCK`]: a segment that grows takes another block, and nothing is moved.
 
+use crate::processor::equal_bytes;
+
 /// Entries of a block.
 pub(crate) const BLOCK: usize = 8;
 /// Most blocks of a segment.
@@ -62,20 +64,10 @@ impl Segment {
         self.blocks[place / BLOCK]
     }
 
-    /// The places that may hold the route with this hash.
-    ///
-    /// Eight tags at once by arithmetic on a word: a byte of `others` has its top bit set unless it is equal.
+    /// The places that may hold the route with this hash: bit `n` of the mask stands for place `n`.
     #[inline]
     pub(crate) fn matches(&self, hash: u64) -> Matches {
-        const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-        let wanted = u64::from(tag(hash)) * 0x0101_0101_0101_0101;
-        let mut found = 0;
-        for (index, word) in self.tags.as_chunks::<8>().0.iter().enumerate() {
-            let difference = u64::from_le_bytes(*word) ^ wanted;
-            let others = ((difference & LOW) + LOW) | difference;
-            found |= (!others & !LOW) >> (7 - index);
-        }
-        Matches(found)
+        Matches(equal_bytes(&self.tags, tag(hash)))
     }
 
     /// Whether the next route needs a block more.
@@ -112,15 +104,14 @@ impl Segment {
 impl Iterator for Matches {
     type Item = usize;
 
-    /// The words of the tags are interleaved: bit `8 * b + w` stands for byte `b` of word `w`.
     #[inline]
     fn next(&mut self) -> Option<usize> {
         if self.0 == 0 {
             return None;
         }
-        let bit = self.0.trailing_zeros() as usize;
+        let place = self.0.trailing_zeros() as usize;
         self.0 &= self.0 - 1;
-        Some(bit % 8 * 8 + bit / 8)
+        Some(place)
     }
 }
 

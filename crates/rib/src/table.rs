@@ -13,6 +13,7 @@
 //!
 //! An entry is `fingerprint (8) ‖ epoch (3) ‖ key (N)` bytes, unpadded: 16 bytes for an IPv4 route.
 
+use crate::processor::prefetch;
 use crate::segment::{BLOCK, Segment};
 use crate::slab::Slab;
 
@@ -152,11 +153,25 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// Reads what a look-up of this key will read first, so that it is in the cache by then.
+    /// Has fetched what a look-up of this key reads first: the head of its segment. Returns the key's hash.
     #[inline]
-    pub fn touch(&self, key: &[u8; N]) -> usize {
-        self.segment_of(hash_of(key, self.level))
-            .map_or(0, |index| self.segments[index].used())
+    pub fn prefetch_head(&self, key: &[u8; N]) -> u64 {
+        let hash = hash_of(key, self.level);
+        if let Some(index) = self.segment_of(hash) {
+            prefetch(&self.segments[index]);
+        }
+        hash
+    }
+
+    /// Has fetched what a look-up of the key with this hash reads next: the entry that may be its own.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(index) = self.segment_of(hash) {
+            let segment = &self.segments[index];
+            if let Some(place) = segment.matches(hash).next() {
+                prefetch(self.entries.at(segment, place));
+            }
+        }
     }
 
     /// Stores a route and returns what was kept of it before.

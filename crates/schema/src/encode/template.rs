@@ -9,6 +9,9 @@
 
 use super::layout::{DATA_SIZE, DATA_START, FRAME, HEAD_MAX, POINTERS};
 
+/// Bytes there is room for at first.
+const FIRST_BYTES: usize = 16 * 1024;
+
 /// Element sizes of Cap'n Proto lists.
 #[derive(Clone, Copy)]
 #[repr(u8)]
@@ -18,19 +21,17 @@ pub(super) enum Element {
     Composite = 7,
 }
 
-/// A list pointer whose offset is still open: the word its list starts at, and its upper half. All zero is null.
-#[derive(Clone, Copy, Default)]
-struct ListPointer {
-    target_word: u32,
-    upper: u32,
-}
-
 /// See the top of this file.
 pub(super) struct Template {
-    /// `HEAD_MAX` bytes for the head, then the content.
+    /// `HEAD_MAX` bytes for the head, the content up to `end`, and what earlier messages left.
     bytes: Vec<u8>,
+    /// Where the content ends: at a whole word.
+    end: usize,
     data: [u8; DATA_SIZE],
-    pointers: [ListPointer; POINTERS],
+    /// The pointers as they stand in a head with all of them; zero is null.
+    pointers: [u64; POINTERS],
+    /// Pointers up to the last that is not null.
+    used: usize,
     /// Where the message starts in `bytes`.
     start: usize,
 }
@@ -39,33 +40,31 @@ impl Template {
     /// An empty message.
     pub(super) fn new() -> Self {
         let mut template = Self {
-            bytes: Vec::with_capacity(16 * 1024),
+            bytes: vec![0; FIRST_BYTES],
+            end: HEAD_MAX,
             data: [0; DATA_SIZE],
-            pointers: [ListPointer::default(); POINTERS],
+            pointers: [0; POINTERS],
+            used: 0,
             start: 0,
         };
-        template.begin();
         template.finish(0);
         template
     }
 
     /// Starts over.
+    #[inline]
     pub(super) fn begin(&mut self) {
-        self.bytes.resize(HEAD_MAX, 0);
+        self.end = HEAD_MAX;
         self.data = [0; DATA_SIZE];
-        self.pointers = [ListPointer::default(); POINTERS];
+        self.pointers = [0; POINTERS];
+        self.used = 0;
     }
 
     /// Writes the head, with at least `least` pointers. May be called again to get more of them.
     pub(super) fn finish(&mut self, least: usize) {
-        let used = self
-            .pointers
-            .iter()
-            .rposition(|pointer| pointer.upper != 0)
-            .map_or(0, |last| last + 1);
-        let count = used.max(least).min(POINTERS);
+        let count = self.used.max(least).min(POINTERS);
         self.start = HEAD_MAX - DATA_START - DATA_SIZE - 8 * count;
-        let segment_words = (self.bytes.len() - self.start) / 8 - 1;
+        let segment_words = (self.end - self.start) / 8 - 1;
         let Some(head) = self.bytes.get_mut(self.start..HEAD_MAX) else {
             return;
         };
@@ -76,25 +75,30 @@ impl Template {
         fixed[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
         fixed[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
         fixed[DATA_START..].copy_from_slice(&self.data);
-        let own_words = (HEAD_MAX / 8 - count) as u32..;
+        // Each pointer left out brings those before it a word nearer to the content.
+        let nearer = ((POINTERS - count) as u64) << 2;
         let places = places.as_chunks_mut::<8>().0.iter_mut();
-        for ((place, pointer), own_word) in places.zip(&self.pointers).zip(own_words) {
-            *place = pointer.at(own_word).to_le_bytes();
+        for (place, &pointer) in places.zip(&self.pointers) {
+            let pointer = if pointer == 0 { 0 } else { pointer - nearer };
+            *place = pointer.to_le_bytes();
         }
     }
 
     /// The finished message.
+    #[inline]
     pub(super) fn message(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+        self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
     /// Offset of the content in the finished message.
-    pub(super) fn content_start(&self) -> usize {
+    #[inline]
+    pub(super) const fn content_start(&self) -> usize {
         HEAD_MAX - self.start
     }
 
     /// How many pointers the finished message has.
-    pub(super) fn pointer_count(&self) -> usize {
+    #[inline]
+    pub(super) const fn pointer_count(&self) -> usize {
         (HEAD_MAX - self.start - DATA_START - DATA_SIZE) / 8
     }
 
@@ -118,7 +122,9 @@ impl Template {
     #[inline]
     pub(super) fn put_address(&mut self, index: usize, address: &[u8; 16]) {
         self.point(index, Element::Byte, address.len());
-        self.bytes.extend_from_slice(address);
+        if let Some(place) = self.room(address.len()).first_chunk_mut() {
+            *place = *address;
+        }
     }
 
     /// A `Data` field.
@@ -135,16 +141,15 @@ impl Template {
     pub(super) fn put_text(&mut self, index: usize, value: &str) {
         if !value.is_empty() {
             self.point(index, Element::Byte, value.len() + 1);
-            self.bytes.extend_from_slice(value.as_bytes());
-            self.bytes.push(0);
-            self.pad();
+            // A zero ends it.
+            self.push(value.as_bytes(), value.len() + 1);
         }
     }
 
     /// A `List(UInt32)` field.
     #[inline]
     pub(super) fn put_u32s(&mut self, index: usize, values: impl Iterator<Item = u32>) {
-        let target = self.bytes.len();
+        let target = self.end;
         let count = self.push_u32s(values);
         self.point_to(index, target, Element::FourBytes, count);
     }
@@ -153,7 +158,7 @@ impl Template {
     #[inline]
     pub(super) fn put_wire_u32s(&mut self, index: usize, values: &[[u8; 4]]) {
         self.point(index, Element::FourBytes, values.len());
-        let places = self.grow((4 * values.len()).next_multiple_of(8));
+        let places = self.room(4 * values.len());
         for (place, value) in places.as_chunks_mut::<4>().0.iter_mut().zip(values) {
             *place = u32::from_be_bytes(*value).to_le_bytes();
         }
@@ -167,12 +172,11 @@ impl Template {
         structs: impl ExactSizeIterator<Item = [u8; N]>,
     ) {
         let count = structs.len();
-        let tag = self.open_structs();
-        let places = self.grow(N * count);
-        for (place, bytes) in places.as_chunks_mut::<N>().0.iter_mut().zip(structs) {
-            *place = bytes;
+        if let Some(places) = self.open_structs(index, count, N / 8, 0) {
+            for (place, bytes) in places.as_chunks_mut::<N>().0.iter_mut().zip(structs) {
+                *place = bytes;
+            }
         }
-        self.close_structs(index, tag, count, N / 8, 0);
     }
 
     /// A list of structs of 8 data bytes and one pointer each; `values` writes what the pointer of each is to.
@@ -184,114 +188,122 @@ impl Template {
         data: impl Fn(&T) -> [u8; 8],
         mut value: impl FnMut(&mut Self, T) -> (Element, usize),
     ) {
-        let tag = self.open_structs();
-        for item in structs.clone() {
-            self.bytes.extend_from_slice(&data(&item));
-            self.bytes.extend_from_slice(&[0; 8]);
+        let count = structs.clone().count();
+        let first = self.end + 8;
+        let Some(places) = self.open_structs(index, count, 1, 1) else {
+            return;
+        };
+        for (place, item) in places.as_chunks_mut::<16>().0.iter_mut().zip(structs.clone()) {
+            *place = u128::from(u64::from_le_bytes(data(&item))).to_le_bytes();
         }
-        let count = (self.bytes.len() - tag - 8) / 16;
-        self.close_structs(index, tag, count, 1, 1);
         for (number, item) in structs.enumerate() {
-            let target = self.bytes.len();
+            let target = self.end;
             let (element, length) = value(self, item);
-            let own = tag + 8 + number * 16 + 8;
+            let own = first + number * 16 + 8;
             if let Some(place) = self.bytes.get_mut(own..own + 8) {
-                let pointer = ListPointer::new(target, element, length);
-                place.copy_from_slice(&pointer.at((own / 8) as u32).to_le_bytes());
+                place.copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
             }
         }
     }
 
     /// Appends bytes and fills up the last word.
+    #[inline]
     pub(super) fn push_padded(&mut self, value: &[u8]) {
-        self.bytes.extend_from_slice(value);
-        self.pad();
+        self.push(value, value.len());
     }
 
     /// Appends numbers, fills up the last word, returns how many there were.
+    #[inline]
     pub(super) fn push_u32s(&mut self, values: impl Iterator<Item = u32>) -> usize {
-        let from = self.bytes.len();
+        let mut count = 0;
         for value in values {
-            self.bytes.extend_from_slice(&value.to_le_bytes());
+            let place = if count % 2 == 0 {
+                self.room(4).first_chunk_mut()
+            } else {
+                self.bytes.get_mut(..self.end).and_then(<[u8]>::last_chunk_mut)
+            };
+            if let Some(place) = place {
+                *place = value.to_le_bytes();
+            }
+            count += 1;
         }
-        let count = (self.bytes.len() - from) / 4;
-        self.pad();
         count
     }
 
-    /// Appends zeros and hands them out to be filled; `length` in whole words.
-    fn grow(&mut self, length: usize) -> &mut [u8] {
-        let from = self.bytes.len();
-        self.bytes.resize(from + length, 0);
-        self.bytes.get_mut(from..).unwrap_or_default()
+    /// Appends bytes, zeros up to `length`, and zeros to the end of the word.
+    #[inline]
+    fn push(&mut self, value: &[u8], length: usize) {
+        if let Some(place) = self.room(length).get_mut(..value.len()) {
+            place.copy_from_slice(value);
+        }
     }
 
-    fn open_structs(&mut self) -> usize {
-        let tag = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 8]);
-        tag
+    /// The next whole words with at least `length` bytes, to be filled; the last word is zero, the others are not.
+    #[inline]
+    fn room(&mut self, length: usize) -> &mut [u8] {
+        let from = self.end;
+        self.end += length.next_multiple_of(8);
+        if self.end > self.bytes.len() {
+            self.enlarge();
+        }
+        let room = self.bytes.get_mut(from..self.end).unwrap_or_default();
+        if let Some(last) = room.last_chunk_mut::<8>() {
+            *last = [0; 8];
+        }
+        room
     }
 
-    /// Writes the tag word of a struct list and the pointer to it; takes an empty list back.
-    fn close_structs(
+    #[cold]
+    #[inline(never)]
+    fn enlarge(&mut self) {
+        self.bytes.resize(self.end.next_power_of_two(), 0);
+    }
+
+    /// Points at a list of structs, writes its tag word, and hands out the room for the structs; `None` for an empty list.
+    #[inline]
+    fn open_structs(
         &mut self,
         index: usize,
-        tag: usize,
         count: usize,
         data_words: usize,
         pointer_words: usize,
-    ) {
+    ) -> Option<&mut [u8]> {
         if count == 0 {
-            self.bytes.truncate(tag);
-            return;
-        }
-        let word = (count as u64) << 2 | (data_words as u64) << 32 | (pointer_words as u64) << 48;
-        if let Some(place) = self.bytes.get_mut(tag..tag + 8) {
-            place.copy_from_slice(&word.to_le_bytes());
+            return None;
         }
         let content_words = count * (data_words + pointer_words);
-        self.point_to(index, tag, Element::Composite, content_words);
+        self.point(index, Element::Composite, content_words);
+        let tag = (count as u64) << 2 | (data_words as u64) << 32 | (pointer_words as u64) << 48;
+        let (place, structs) = self.room(8 + 8 * content_words).split_first_chunk_mut()?;
+        *place = tag.to_le_bytes();
+        Some(structs)
     }
 
     /// Points at what is appended next.
+    #[inline]
     fn point(&mut self, index: usize, element: Element, length: usize) {
-        self.point_to(index, self.bytes.len(), element, length);
+        self.point_to(index, self.end, element, length);
     }
 
+    #[inline]
     fn point_to(&mut self, index: usize, target: usize, element: Element, length: usize) {
-        if let Some(place) = self.pointers.get_mut(index) {
-            *place = ListPointer::new(target, element, length);
+        if let Some(place) = self.pointers.get_mut(index)
+            && length > 0
+        {
+            *place = list_pointer(HEAD_MAX - 8 * (POINTERS - index), target, element, length);
+            self.used = self.used.max(index + 1);
         }
-    }
-
-    fn pad(&mut self) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
     }
 }
 
-impl ListPointer {
-    /// `length` in elements, for composite lists in words without the tag. Null when there is nothing to point to.
-    fn new(target: usize, element: Element, length: usize) -> Self {
-        if length == 0 {
-            return Self::default();
-        }
-        Self {
-            target_word: (target / 8) as u32,
-            upper: (length as u32) << 3 | element as u32,
-        }
+/// The pointer that stands at byte `own` of a message and points to a list at byte `target` of it; null where the list is
+/// empty. `length` is in elements, for composite lists in words without the tag.
+#[inline]
+pub(super) const fn list_pointer(own: usize, target: usize, element: Element, length: usize) -> u64 {
+    if length == 0 {
+        return 0;
     }
-
-    /// The pointer as it stands in word `own`.
-    fn at(self, own: u32) -> u64 {
-        if self.upper == 0 {
-            return 0;
-        }
-        let offset = self.target_word.wrapping_sub(own).wrapping_sub(1);
-        u64::from(self.upper) << 32 | u64::from(offset << 2 | 1)
-    }
-}
-
-/// The pointer that stands at byte `own` of a message and points to a list at byte `target` of it.
-pub(super) fn list_pointer(own: usize, target: usize, element: Element, length: usize) -> u64 {
-    ListPointer::new(target, element, length).at((own / 8) as u32)
+    let upper = (length as u64) << 3 | element as u64;
+    let offset = (target - own) as u64 / 8 - 1;
+    upper << 32 | offset << 2 | 1
 }

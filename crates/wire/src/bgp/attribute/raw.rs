@@ -41,14 +41,18 @@ impl RawAttribute<'_> {
 #[inline]
 #[must_use]
 pub const fn raw_attributes(field: &[u8]) -> RawAttributes<'_> {
-    RawAttributes { field, position: 0 }
+    RawAttributes {
+        rest: field,
+        field_octets: field.len(),
+    }
 }
 
 /// See [`raw_attributes`].
 #[derive(Debug, Clone)]
 pub struct RawAttributes<'a> {
-    field: &'a [u8],
-    position: usize,
+    /// What was not walked over yet.
+    rest: &'a [u8],
+    field_octets: usize,
 }
 
 impl RawAttributes<'_> {
@@ -56,13 +60,15 @@ impl RawAttributes<'_> {
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
-        self.position
+        self.field_octets - self.rest.len()
     }
 
+    /// The end of the walk: `needed` octets should stand `header` octets behind the start of the attribute.
     #[cold]
-    fn truncated(&mut self, offset: usize, needed: usize) -> WireError {
-        self.position = self.field.len();
-        WireError::truncated(offset, needed, self.field.len() - offset)
+    fn truncated(&mut self, header: usize, needed: usize) -> WireError {
+        let offset = self.offset() + header;
+        self.rest = &[];
+        WireError::truncated(offset, needed, self.field_octets - offset)
     }
 }
 
@@ -71,27 +77,25 @@ impl<'a> Iterator for RawAttributes<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let offset = self.position;
-        let rest = self.field.get(offset..)?;
-        let (flags, type_code, length, start) = match *rest {
-            [] => return None,
-            [flags, type_code, length, ..] if flags & FLAG_EXTENDED_LENGTH == 0 => {
-                (flags, type_code, usize::from(length), offset + 3)
+        let (flags, type_code, length, header, tail) = match *self.rest {
+            [flags, type_code, length, ref tail @ ..] if flags & FLAG_EXTENDED_LENGTH == 0 => {
+                (flags, type_code, usize::from(length), 3, tail)
             }
-            [flags, type_code, high, low, ..] => {
+            [flags, type_code, high, low, ref tail @ ..] => {
                 let length = usize::from(u16::from_be_bytes([high, low]));
-                (flags, type_code, length, offset + 4)
+                (flags, type_code, length, 4, tail)
             }
+            [] => return None,
             [flags, ..] => {
                 let needed = if flags & FLAG_EXTENDED_LENGTH == 0 { 3 } else { 4 };
-                return Some(Err(self.truncated(offset, needed)));
+                return Some(Err(self.truncated(0, needed)));
             }
         };
-        let end = start + length;
-        let Some(value) = self.field.get(start..end) else {
-            return Some(Err(self.truncated(start, length)));
+        let Some((value, rest)) = tail.split_at_checked(length) else {
+            return Some(Err(self.truncated(header, length)));
         };
-        self.position = end;
+        let offset = self.offset();
+        self.rest = rest;
         Some(Ok(RawAttribute {
             flags,
             type_code,

@@ -64,6 +64,12 @@ pub fn iter(family: AfiSafi, field: &[u8], add_path: bool) -> NlriIter<'_> {
 /// How many routes the field holds, if it is exactly a sequence of them; else what is wrong and where.
 #[inline]
 pub fn count(family: AfiSafi, field: &[u8], add_path: bool) -> Result<usize, WireError> {
+    // Nearly all routes are of the first two, which are known without a look at the table of shapes.
+    match family {
+        AfiSafi::IPV4_UNICAST => return prefix::count(field, 32, add_path),
+        AfiSafi::IPV6_UNICAST => return prefix::count(field, 128, add_path),
+        _ => {}
+    }
     match shape(family) {
         NlriShape::Prefix {
             rd: false,

@@ -1,0 +1,70 @@
+//! What is only to be had by the processor's own instructions. On other processors than x86-64 the same by plain means, or
+//! nothing.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{
+    _MM_HINT_T0, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_prefetch, _mm_set_epi64x, _mm_set1_epi8,
+};
+
+/// Has the cache line where `item` starts fetched, without waiting for it.
+#[inline]
+pub(crate) fn prefetch<T>(item: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64. The instruction reads nothing into the program and can't fault, whatever the address;
+    // this one is that of a reference.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = item;
+}
+
+/// Which of the bytes are equal to `wanted`: bit `n` stands for byte `n`. `wanted` is not zero.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn equal_bytes(bytes: &[u8; 40], wanted: u8) -> u64 {
+    let word = |index: usize| i64::from_le_bytes(bytes.as_chunks::<8>().0[index]);
+    // SAFETY: SSE2 is part of x86-64, and none of these touches memory.
+    let equal = |high: i64, low: i64| unsafe {
+        _mm_movemask_epi8(_mm_cmpeq_epi8(
+            _mm_set_epi64x(high, low),
+            _mm_set1_epi8(wanted as i8),
+        ))
+    };
+    let sixteen = |high, low| u64::from(equal(high, low) as u32);
+    sixteen(word(1), word(0)) | sixteen(word(3), word(2)) << 16 | sixteen(0, word(4)) << 32
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+pub(crate) fn equal_bytes(bytes: &[u8; 40], wanted: u8) -> u64 {
+    let places = bytes.iter().enumerate();
+    places.fold(0, |found, (place, &byte)| {
+        found | u64::from(byte == wanted) << place
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn equal_bytes_are_found_where_they_stand(
+            bytes in prop::array::uniform32(0..4_u8),
+            more in prop::array::uniform8(0..4_u8),
+            wanted in 1..4_u8,
+        ) {
+            let mut all = [0; 40];
+            all[..32].copy_from_slice(&bytes);
+            all[32..].copy_from_slice(&more);
+            let found = equal_bytes(&all, wanted);
+            for (place, &byte) in all.iter().enumerate() {
+                prop_assert_eq!(found >> place & 1 == 1, byte == wanted);
+            }
+            prop_assert_eq!(found >> 40, 0);
+        }
+    }
+}
