@@ -35,6 +35,9 @@ const MOST_WORK: u64 = 1000;
 /// What a message costs beside its routes, in routes.
 const MESSAGE_WORK: u64 = 2;
 
+/// What it costs to give back some of an empty table's memory, in routes.
+const GIVE_BACK_WORK: u64 = 100;
+
 /// Why a resync is made, for people.
 const RESYNC_REASON: &str = "what was published of this router is not whole any more";
 
@@ -301,9 +304,11 @@ impl Shard {
             let Some(router) = self.routers.get_mut(&next.router) else {
                 continue;
             };
-            // An empty slice costs a visit as well.
-            done += self.emitter.sweep(router, next.peer, next.table, now).max(1);
-            if router.peers[next.peer].tables[next.table].needs_sweep() {
+            let swept = self.emitter.sweep(router, next.peer, next.table, now);
+            let table = &router.peers[next.peer].tables[next.table];
+            // A slice without a doomed route costs a visit as well; of an empty table there is memory to give back.
+            done += swept.max(if table.routes() == 0 { GIVE_BACK_WORK } else { 1 });
+            if table.needs_sweep() {
                 self.doomed.push_back(next);
             } else if router.life == RouterLife::Leaving && router.routes() == 0 {
                 self.forget(next.router);

@@ -214,6 +214,19 @@ impl CuratedTable {
         self.len() == 0
     }
 
+    /// Whether memory of routes that are gone waits to be given back by [`Self::sweep`].
+    const fn has_remains(&self) -> bool {
+        match &self.store {
+            Store::Ipv4(table) => table.has_remains(),
+            Store::Ipv4Path(table) => table.has_remains(),
+            Store::Ipv6(table) => table.has_remains(),
+            Store::Ipv6Path(table) => table.has_remains(),
+            Store::Vpn4(table) => table.has_remains(),
+            Store::Vpn6(table) => table.has_remains(),
+            Store::Opaque(table) => table.has_remains(),
+        }
+    }
+
     /// Bytes allocated for the routes. Walks the table's segments: for scrapes and tests, not for the hot path.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
@@ -297,7 +310,8 @@ impl CuratedTable {
         }
     }
 
-    /// A route was withdrawn.
+    /// A route was withdrawn. If it was the last of many, their memory is given back with what comes next: the announces of
+    /// new routes, or the sweep of [`Self::doom_stale`].
     #[inline]
     pub fn withdraw(&mut self, key: &RouteKey<'_>) -> Verdict {
         if self.mode == CurationMode::Off {
@@ -376,6 +390,8 @@ impl CuratedTable {
             self.doomed_below = self.epoch;
             self.doom = doom;
             self.sweep_cursor = Some(0);
+        } else if self.has_remains() {
+            self.sweep_cursor = Some(0);
         }
     }
 
@@ -397,8 +413,8 @@ impl CuratedTable {
         self.doom
     }
 
-    /// Removes a slice of the doomed routes (some segments, 320 routes at most where nobody chose them) and hands each to `gone`. Returns
-    /// whether there is more to do.
+    /// Removes a slice of the doomed routes (some segments, 320 routes at most where nobody chose them) and hands each to `gone`;
+    /// when they are all gone and the table is empty, gives some of its memory back. Returns whether there is more to do.
     pub fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
         let Some(cursor) = self.sweep_cursor else {
             return false;

@@ -32,6 +32,10 @@ impl OpaqueTable {
         self.routes.len()
     }
 
+    pub(crate) const fn has_remains(&self) -> bool {
+        self.routes.has_remains()
+    }
+
     pub(crate) fn allocated_bytes(&self) -> usize {
         // Nodes of a tree that grew in no order are about two thirds full.
         let entry = size_of::<([u8; 16], StoredNlri)>() * 3 / 2;

@@ -28,6 +28,12 @@ impl<T> Slab<T> {
                 .sum::<usize>()
     }
 
+    /// Gives up the last `chunks` of the chunks and what is in them; whether there are more.
+    pub(crate) fn give_up(&mut self, chunks: usize) -> bool {
+        self.chunks.truncate(self.chunks.len().saturating_sub(chunks));
+        !self.chunks.is_empty()
+    }
+
     /// Adds an item and returns where it is.
     pub(crate) fn push(&mut self, item: T) -> u32 {
         let index = self.len();

@@ -11,6 +11,8 @@
 //! * Hashes are not secret. Routes that were chosen to share theirs would split a segment for ever; they go to an
 //!   overflow, a table with another hash.
 //!
+//! * The memory of a table that became empty is given back some chunks at a time, by the sweep or by what comes next.
+//!
 //! An entry is `fingerprint (8) ‖ epoch (3) ‖ key (N)` bytes, unpadded: 16 bytes for an IPv4 route.
 
 use crate::processor::prefetch;
@@ -22,6 +24,9 @@ const SEGMENTS_PER_STEP: usize = 8;
 /// The directory is longer than the segments are many by this factor at most; with routes that nobody chose it is
 /// 2 to 4.
 const MOST_DIRECTORY_PER_SEGMENT: usize = 16;
+
+/// Chunks of a former table that are given back at once: some tens of microseconds.
+const CHUNKS_PER_STEP: usize = 32;
 
 /// The largest epoch an entry can carry.
 pub const MAXIMUM_EPOCH: u32 = (1 << 24) - 1;
@@ -79,8 +84,18 @@ pub struct Table<const N: usize> {
     /// Routes here, without those of the overflow.
     own_length: usize,
     overflow: Option<Box<Table<N>>>,
+    /// What was here when the last route went, as far as its memory is not given back yet.
+    remains: Option<Box<Remains<N>>>,
     /// 0, in an overflow one more than in the table it is of: makes another hash.
     level: u64,
+}
+
+/// Memory of a table that became empty.
+struct Remains<const N: usize> {
+    segments: Slab<Segment>,
+    blocks: Slab<[Entry<N>; BLOCK]>,
+    /// Those of its overflow.
+    others: Vec<Remains<N>>,
 }
 
 /// The entries of all segments, in blocks.
@@ -110,6 +125,7 @@ impl<const N: usize> Table<N> {
             },
             own_length: 0,
             overflow: None,
+            remains: None,
             level,
         }
     }
@@ -139,6 +155,10 @@ impl<const N: usize> Table<N> {
                 .overflow
                 .as_ref()
                 .map_or(0, |overflow| size_of::<Self>() + overflow.allocated_bytes())
+            + self
+                .remains
+                .as_ref()
+                .map_or(0, |remains| remains.allocated_bytes())
     }
 
     /// What is kept of a route.
@@ -203,6 +223,7 @@ impl<const N: usize> Table<N> {
     #[cold]
     #[inline(never)]
     fn insert_first(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
+        self.give_back_remains();
         self.segments.push(Segment::new(0, false));
         self.directory = vec![0];
         self.insert(key, value)
@@ -224,6 +245,7 @@ impl<const N: usize> Table<N> {
             self.own_length += 1;
             return None;
         }
+        self.give_back_remains();
         if self.split(index, hash) {
             return self.insert(key, value);
         }
@@ -252,9 +274,32 @@ impl<const N: usize> Table<N> {
             None => return None,
         };
         if self.is_empty() {
-            *self = Self::of_level(self.level);
+            self.leave_remains();
         }
         Some(value)
+    }
+
+    /// Whether memory of routes that were here before the table was empty last waits to be given back.
+    #[must_use]
+    pub const fn has_remains(&self) -> bool {
+        self.remains.is_some()
+    }
+
+    /// The last route went: begins anew. What the routes lay in goes later, since to give back much takes long.
+    #[cold]
+    fn leave_remains(&mut self) {
+        let former = std::mem::replace(self, Self::of_level(self.level));
+        self.remains = Some(Box::new(Remains::of(former)));
+        self.give_back_remains();
+    }
+
+    /// Gives some of the remains back.
+    fn give_back_remains(&mut self) {
+        if let Some(remains) = &mut self.remains
+            && !remains.give_back()
+        {
+            self.remains = None;
+        }
     }
 
     /// Visits the routes of some segments; returns the cursor of the next ones, `None` behind the last.
@@ -313,8 +358,12 @@ impl<const N: usize> Table<N> {
         let overflow = self.overflow.as_mut();
         let more = overflow.and_then(|overflow| overflow.sweep_with(cursor, doomed, gone));
         if self.is_empty() {
-            *self = Self::of_level(self.level);
-            return None;
+            match self.remains {
+                Some(_) => self.give_back_remains(),
+                None if self.segments.len() > 0 => self.leave_remains(),
+                None => {}
+            }
+            return self.has_remains().then_some(cursor);
         }
         (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
     }
@@ -367,6 +416,35 @@ impl<const N: usize> Table<N> {
             self.directory[place] = new_index;
         }
         true
+    }
+}
+
+impl<const N: usize> Remains<N> {
+    fn of(table: Table<N>) -> Self {
+        let mut others = Vec::new();
+        others.extend(table.overflow.map(|overflow| Self::of(*overflow)));
+        others.extend(table.remains.map(|remains| *remains));
+        Self {
+            segments: table.segments,
+            blocks: table.entries.blocks,
+            others,
+        }
+    }
+
+    /// Gives some chunks back; whether there are more.
+    fn give_back(&mut self) -> bool {
+        if let Some(other) = self.others.last_mut() {
+            if !other.give_back() {
+                self.others.pop();
+            }
+            return true;
+        }
+        self.blocks.give_up(CHUNKS_PER_STEP) || self.segments.give_up(CHUNKS_PER_STEP)
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        let others = self.others.iter().map(Self::allocated_bytes);
+        self.segments.allocated_bytes() + self.blocks.allocated_bytes() + others.sum::<usize>()
     }
 }
 

@@ -135,7 +135,9 @@ impl Campaign {
         let mut collector = Collector::new(&self.collector, &folder.join("collector"), sink, &settings)?;
         collector.up()?;
         // The control port answers before routers may connect.
-        until("the collector is ready", || matches!(collector.not_ready(), Ok(None)))?;
+        until("the collector is ready", || {
+            matches!(collector.not_ready(), Ok(None))
+        })?;
         let honest = Honest::start(collector.address(), broker.url())?;
         until("the honest router's updates come through", || {
             honest.arrived() >= WARM_UPDATES

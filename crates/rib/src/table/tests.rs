@@ -105,3 +105,45 @@ fn blocks_that_are_given_back_are_used_again() {
     }
     assert_eq!(table.allocated_bytes(), before);
 }
+
+/// A million routes were given back in one go, which held the worker for 1 to 5 ms.
+#[test]
+fn memory_of_an_emptied_table_is_given_back_some_at_a_time() {
+    let most = CHUNKS_PER_STEP * 64 * size_of::<[Entry<5>; BLOCK]>();
+    for by_sweep in [true, false] {
+        let mut table = Table::<5>::default();
+        for number in 0..200_000 {
+            table.insert(&key(number), VALUE);
+        }
+        let mut cursor = Some(0);
+        if by_sweep {
+            while !table.is_empty() {
+                cursor = table.sweep(cursor.unwrap(), |_| true, |_, _| {});
+            }
+        } else {
+            for number in 0..200_000 {
+                assert_eq!(table.remove(&key(number)), Some(VALUE));
+            }
+        }
+        assert!(table.has_remains());
+        let (mut steps, mut before) = (0, table.allocated_bytes());
+        while let Some(at) = cursor.filter(|_| table.has_remains()) {
+            cursor = table.sweep(at, |_| true, |_, _| {});
+            // The list of the chunks is small and goes last.
+            assert!(before - table.allocated_bytes() <= most + 100_000);
+            (steps, before) = (steps + 1, table.allocated_bytes());
+        }
+        assert!(steps > 10, "{steps}");
+        assert_eq!((cursor, table.allocated_bytes()), (None, 0));
+    }
+    let mut table = Table::<5>::default();
+    for round in 0..2 {
+        for number in 0..200_000 {
+            assert_eq!(table.insert(&key(number), VALUE), None, "{round}");
+        }
+        assert!(!table.has_remains(), "what comes next gives it back too");
+        for number in 0..200_000 {
+            table.remove(&key(number));
+        }
+    }
+}
