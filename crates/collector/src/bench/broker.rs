@@ -86,6 +86,14 @@ impl Broker {
         NatsSettings::new(vec![self.url()])
     }
 
+    /// How large its files are.
+    pub(super) fn stored_bytes(&self) -> Result<u64, BenchError> {
+        size_of_files(&self.directory).map_err(BenchError::io(format!(
+            "{} can't be looked at",
+            self.directory.display()
+        )))
+    }
+
     /// What it has used.
     pub(super) fn usage(&self) -> Result<Usage, BenchError> {
         Usage::of(self.child.id())
@@ -98,4 +106,18 @@ impl Drop for Broker {
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+fn size_of_files(directory: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() {
+            size_of_files(&entry.path())?
+        } else {
+            metadata.len()
+        };
+    }
+    Ok(bytes)
 }

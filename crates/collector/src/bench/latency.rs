@@ -19,10 +19,9 @@ use super::broker::Broker;
 use super::error::BenchError;
 use super::load::{Described, LoadSettings};
 use super::machine::load_average;
-use super::measure::Watch;
+use super::measure::{Watch, send_whole};
 use super::readback::{Overheard, read_back, unix_ns};
 use super::report::{Case, What, digits};
-use super::send::{connect_all, send_all};
 use super::spread::{quantile, ratio};
 use super::subject::Subject;
 
@@ -182,18 +181,11 @@ pub fn run_latency(
     subject: &Subject,
 ) -> Result<String, BenchError> {
     let load_average = load_average();
-    let dump = LoadSettings {
-        churn_rounds: 0,
-        ..load.settings.clone()
-    }
-    .make();
+    let dump = load.settings.dump().make();
     let mut wheels = load
         .settings
         .of_each_router(|router| Wheel::of(&load.settings, router));
-    let connections = connect_all(&dump, subject.address)?;
-    let watch = Watch::begin(subject)?;
-    let begin = send_all(&connections, &dump.parts(|_| ..), subject.address)?;
-    watch.until_taken(dump.bytes(), begin)?;
+    let connections = send_whole(&dump, subject)?;
 
     let overheard = Overheard::begin(broker)?;
     let watch = Watch::begin(subject)?;

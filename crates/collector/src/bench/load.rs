@@ -108,6 +108,14 @@ pub struct Load {
 }
 
 impl LoadSettings {
+    /// The same without churn: each router dumps its tables and no more.
+    pub(super) fn dump(&self) -> Self {
+        Self {
+            churn_rounds: 0,
+            ..self.clone()
+        }
+    }
+
     /// Generates it, on all cores.
     #[must_use]
     pub fn make(&self) -> Load {

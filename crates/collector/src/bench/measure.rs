@@ -1,6 +1,6 @@
 //! One measurement: send the load, wait until all of it was dealt with, read what that cost.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,15 @@ impl Progress {
             events: scrape.sum("events_total"),
         }
     }
+}
+
+/// Connects, sends a load and waits until all of it was dealt with. The connections stay open.
+pub(super) fn send_whole(load: &Load, subject: &Subject) -> Result<Vec<TcpStream>, BenchError> {
+    let connections = connect_all(load, subject.address)?;
+    let watch = Watch::begin(subject)?;
+    let begin = send_all(&connections, &load.parts(|_| ..), subject.address)?;
+    watch.until_taken(load.bytes(), begin)?;
+    Ok(connections)
 }
 
 /// A collector from a moment on: what it has done and used since.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::error::BenchError;
 use super::load::{Load, LoadSettings, Stream, Wanted, source_address};
 use super::machine::load_average;
-use super::measure::Watch;
+use super::measure::{Watch, send_whole};
 use super::report::{Case, What};
 use super::scrape::{Histogram, Scrape};
 use super::send::{connect_all, send_all};
@@ -88,10 +88,7 @@ pub fn run_stops(load: &Load, case: &mut Case, subject: &Subject) -> Result<Stri
         before = now;
         Ok(())
     };
-    let connections = connect_all(load, subject.address)?;
-    let watch = Watch::begin(subject)?;
-    let begin = send_all(&connections, &load.parts(|_| ..), subject.address)?;
-    watch.until_taken(load.bytes(), begin)?;
+    let connections = send_whole(load, subject)?;
     phase(case, "growing tables")?;
 
     let watch = Watch::begin(subject)?;

@@ -20,10 +20,10 @@ use super::broker::Broker;
 use super::error::BenchError;
 use super::load::{Described, LoadSettings};
 use super::machine::load_average;
-use super::measure::Watch;
+use super::measure::{Watch, send_whole};
 use super::readback::read_back;
 use super::report::{Case, What, digits};
-use super::send::{connect_all, send_all, send_one};
+use super::send::send_one;
 use super::spread::ratio;
 use super::subject::Subject;
 use crate::generate::Scenario;
@@ -101,19 +101,12 @@ pub fn run_sustained(
     subject: &Subject,
 ) -> Result<String, BenchError> {
     let load_average = load_average();
-    let dump = LoadSettings {
-        churn_rounds: 0,
-        ..load.settings.clone()
-    }
-    .make();
+    let dump = load.settings.dump().make();
     let rounds = load.settings.of_each_router(|router| {
         let scenario = load.settings.scenario(router);
         [0, 1].map(|round| scenario.round(version(round)))
     });
-    let connections = connect_all(&dump, subject.address)?;
-    let watch = Watch::begin(subject)?;
-    let begin = send_all(&connections, &dump.parts(|_| ..), subject.address)?;
-    watch.until_taken(dump.bytes(), begin)?;
+    let connections = send_whole(&dump, subject)?;
 
     let (watch, broker_before) = (Watch::begin(subject)?, broker.usage()?);
     let begin = Instant::now();
@@ -163,9 +156,9 @@ pub fn run_sustained(
     );
     add(
         "stored_per_update",
-        "stored, bytes/update",
+        "files of the server, bytes/update",
         1,
-        ratio(found.stored_bytes as f64, found.updates as f64),
+        ratio(broker.stored_bytes()? as f64, found.updates as f64),
     );
     add(
         "subjects",
@@ -198,7 +191,6 @@ fn bytes_of(rounds: &[Vec<u8>; 2], sent: u32) -> u64 {
 struct Found {
     hasher: RandomState,
     updates: u64,
-    stored_bytes: u64,
     /// Of each router.
     sequences: HashMap<Vec<u8>, Sequences>,
     /// The last sequence of each subject of updates.
@@ -259,7 +251,6 @@ impl Found {
             (first..=last).for_each(|sequence| of_router.add(sequence));
             return Ok(());
         }
-        self.stored_bytes += published.payload.len() as u64;
         let routes = self.last_word.entry(router.as_bytes().to_vec()).or_default();
         let mut last = self.last_of_subject.get(subject).copied().unwrap_or(0);
         for message in Messages::new(&published.payload) {
