@@ -380,6 +380,15 @@ impl PeerTable {
         self.plain.needs_sweep() || self.paths.needs_sweep()
     }
 
+    /// Whether the next slice withdraws nothing and gives memory back instead.
+    pub(crate) const fn gives_memory_back(&self) -> bool {
+        if self.plain.needs_sweep() {
+            self.plain.is_empty()
+        } else {
+            self.paths.needs_sweep() && self.paths.is_empty()
+        }
+    }
+
     /// Hands out a slice of the doomed routes with the reason.
     pub(crate) fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
         let table = if self.plain.needs_sweep() {

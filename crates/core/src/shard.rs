@@ -304,11 +304,14 @@ impl Shard {
             let Some(router) = self.routers.get_mut(&next.router) else {
                 continue;
             };
-            let swept = self.emitter.sweep(router, next.peer, next.table, now);
-            let table = &router.peers[next.peer].tables[next.table];
-            // A slice without a doomed route costs a visit as well; of an empty table there is memory to give back.
-            done += swept.max(if table.routes() == 0 { GIVE_BACK_WORK } else { 1 });
-            if table.needs_sweep() {
+            // A slice without a doomed route costs a visit as well.
+            let least = if router.peers[next.peer].tables[next.table].gives_memory_back() {
+                GIVE_BACK_WORK
+            } else {
+                1
+            };
+            done += self.emitter.sweep(router, next.peer, next.table, now).max(least);
+            if router.peers[next.peer].tables[next.table].needs_sweep() {
                 self.doomed.push_back(next);
             } else if router.life == RouterLife::Leaving && router.routes() == 0 {
                 self.forget(next.router);

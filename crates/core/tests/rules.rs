@@ -230,6 +230,26 @@ fn a_peer_down_is_swept_in_slices() {
     assert_eq!(harness.consumer.routes(), 0);
 }
 
+/// Each table that became empty counted as if there were memory to give back, and few of them made a slice.
+#[test]
+fn many_small_tables_are_swept_in_one_slice() {
+    let peers: Vec<_> = (1..=20).map(peer).collect();
+    let (mut harness, session) = session_with(&peers[0]);
+    for peer in &peers {
+        harness.send(session, &up(peer));
+        for message in messages(peer, Kind::V4, 10, 0) {
+            harness.send(session, &message);
+        }
+    }
+    for peer in &peers {
+        harness.send(session, &peer_down(peer, &PeerDown::RemoteSilent));
+    }
+    assert!(harness.shard.needs_sweep());
+    assert!(!harness.shard.sweep(500, harness.now), "200 routes, 20 tables");
+    harness.published();
+    assert_eq!(harness.consumer.routes(), 0);
+}
+
 /// Rules 1, 3, 4 and 5 in the source: no lock, no await, no text, no clock, no file, no thread on the way of a message.
 /// What stands beside the way is listed here with its reason.
 #[test]

@@ -390,7 +390,7 @@ impl CuratedTable {
             self.doomed_below = self.epoch;
             self.doom = doom;
             self.sweep_cursor = Some(0);
-        } else if self.has_remains() {
+        } else if self.is_empty() && self.has_remains() {
             self.sweep_cursor = Some(0);
         }
     }
