@@ -4,24 +4,93 @@
 
 use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::{
-    FLAG_OPTIONAL, MpReach, PathAttributes, RawAttribute, SegmentKind, raw_attributes,
+    EffectiveAsPath, FLAG_OPTIONAL, MpReach, PathAttributes, RawAttribute, SegmentKind, raw_attributes,
 };
 use arancini_wire::iana::attribute_type as type_code;
 
-use super::Carrier;
 use super::layout::{data, flag, more_flag, pointer};
 use super::template::{Element, Template};
+use super::{Carrier, RouteSource};
+
+/// The AS path as it is written.
+pub(super) enum Path<'a> {
+    /// None was sent.
+    None,
+    /// One AS_SEQUENCE of 4-octet numbers, as nearly every path is.
+    Plain(&'a [[u8; 4]]),
+    /// Any other.
+    Other(EffectiveAsPath<'a>),
+}
+
+impl<'a> Path<'a> {
+    #[inline]
+    pub(super) fn of(attributes: &PathAttributes<'a>) -> Self {
+        let Some(sent) = attributes.as_path else {
+            return Self::None;
+        };
+        if let [kind, count, asns @ ..] = sent.as_bytes()
+            && *kind == SegmentKind::AsSequence as u8
+            && asns.len() == 4 * usize::from(*count)
+            && sent.width() == AsWidth::Four
+            && attributes.as4_path.is_none()
+        {
+            return Self::Plain(asns.as_chunks().0);
+        }
+        attributes.effective_as_path().map_or(Self::None, Self::Other)
+    }
+}
+
+/// How many pointers an announcement has: up to the last that is not null. The next hop is always there.
+#[inline]
+pub(super) fn pointers(
+    source: &RouteSource<'_>,
+    carrier: Carrier,
+    attributes: &PathAttributes<'_>,
+    path: &Path<'_>,
+) -> usize {
+    let mut last = pointer::NEXT_HOP;
+    let mut at_least = |index: usize, there: bool| {
+        if there {
+            last = last.max(index);
+        }
+    };
+    at_least(pointer::COMMUNITIES, attributes.communities.is_some());
+    at_least(
+        pointer::EXTENDED_COMMUNITIES,
+        attributes.extended_communities.is_some(),
+    );
+    at_least(pointer::LARGE_COMMUNITIES, attributes.large_communities.is_some());
+    at_least(pointer::CLUSTER_LIST, attributes.cluster_list.is_some());
+    let has_segments = matches!(path, Path::Other(path) if !path.is_single_sequence());
+    at_least(pointer::AS_PATH_SEGMENTS, has_segments);
+    at_least(pointer::TABLE_NAME, !source.table_name.is_empty());
+    if carrier == Carrier::MultiProtocol
+        && let Some(reach) = &attributes.mp_reach
+    {
+        at_least(pointer::UNKNOWN_ATTRIBUTES, odd_next_hop(reach).is_some());
+        at_least(pointer::LINK_LOCAL_NEXT_HOP, link_local_next_hop(reach).is_some());
+    }
+    let unknown = attributes.has_unknown() && attributes.unknown().next().is_some()
+        || attributes.ipv6_extended_communities.is_some();
+    at_least(pointer::UNKNOWN_ATTRIBUTES, unknown);
+    last + 1
+}
 
 /// Puts all attributes into the template.
 #[inline]
-pub(super) fn put_attributes(template: &mut Template, carrier: Carrier, attributes: &PathAttributes<'_>) {
+pub(super) fn put_attributes(
+    template: &mut Template,
+    carrier: Carrier,
+    attributes: &PathAttributes<'_>,
+    path: &Path<'_>,
+) {
     put_numbers(template, attributes);
-    let odd_next_hop = put_next_hop(template, carrier, attributes);
+    put_next_hop(template, carrier, attributes);
     if let Some(origin) = attributes.origin {
         template.set_bits(data::FLAGS, flag::HAS_ORIGIN);
         template.put_text(pointer::ORIGIN, origin.name());
     }
-    put_as_path(template, attributes);
+    put_as_path(template, path);
     if let Some(communities) = attributes.communities {
         let structs = communities.as_members().iter().map(|&[a, b, c, d]| {
             // asn :UInt32, value :UInt16
@@ -53,7 +122,7 @@ pub(super) fn put_attributes(template: &mut Template, carrier: Carrier, attribut
     if let Some(clusters) = attributes.cluster_list {
         template.put_wire_u32s(pointer::CLUSTER_LIST, clusters.as_members());
     }
-    put_unknown(template, attributes, odd_next_hop);
+    put_unknown(template, carrier, attributes);
 }
 
 fn put_numbers(template: &mut Template, attributes: &PathAttributes<'_>) {
@@ -87,38 +156,32 @@ fn put_numbers(template: &mut Template, attributes: &PathAttributes<'_>) {
     template.set_bits(data::MORE_FLAGS, more_flags);
 }
 
-/// The next hop is always 16 bytes, zero where there is none. Hands back one whose length no RFC knows.
-fn put_next_hop<'a>(
-    template: &mut Template,
-    carrier: Carrier,
-    attributes: &PathAttributes<'a>,
-) -> Option<&'a [u8]> {
-    let mut odd = None;
+/// The next hop is always 16 bytes, zero where there is none.
+fn put_next_hop(template: &mut Template, carrier: Carrier, attributes: &PathAttributes<'_>) {
     let next_hop = match (carrier, &attributes.mp_reach) {
         (Carrier::UpdateField, _) => attributes.next_hop_mapped(),
         (Carrier::MultiProtocol, Some(reach)) => {
-            // Two addresses: global and link-local, each behind a route distinguisher in VPN families.
-            let link_local = match reach.next_hop.len() {
-                32 => reach.next_hop.get(16..),
-                48 => reach.next_hop.get(32..),
-                _ => None,
-            };
-            template.put_data(pointer::LINK_LOCAL_NEXT_HOP, link_local.unwrap_or_default());
-            match known_next_hop(reach) {
-                None => {
-                    odd = (!reach.next_hop.is_empty()).then_some(reach.next_hop);
-                    None
-                }
-                known => known,
-            }
+            template.put_data(
+                pointer::LINK_LOCAL_NEXT_HOP,
+                link_local_next_hop(reach).unwrap_or_default(),
+            );
+            known_next_hop(reach)
         }
         (Carrier::MultiProtocol, None) => None,
     };
     if next_hop.is_some() {
         template.set_bits(data::FLAGS, flag::HAS_NEXT_HOP);
     }
-    template.put_address(pointer::NEXT_HOP, &next_hop.unwrap_or_default());
-    odd
+    template.put_address(pointer::NEXT_HOP, next_hop.unwrap_or_default());
+}
+
+/// The second of two addresses, global and link-local, each behind a route distinguisher in VPN families.
+fn link_local_next_hop<'a>(reach: &MpReach<'a>) -> Option<&'a [u8]> {
+    match reach.next_hop.len() {
+        32 => reach.next_hop.get(16..),
+        48 => reach.next_hop.get(32..),
+        _ => None,
+    }
 }
 
 fn known_next_hop(reach: &MpReach<'_>) -> Option<[u8; 16]> {
@@ -128,34 +191,34 @@ fn known_next_hop(reach: &MpReach<'_>) -> Option<[u8; 16]> {
     }
 }
 
-fn put_as_path(template: &mut Template, attributes: &PathAttributes<'_>) {
-    let Some(sent) = attributes.as_path else {
-        return;
-    };
-    // Nearly every path is one AS_SEQUENCE of 4-octet numbers.
-    if let [kind, count, asns @ ..] = sent.as_bytes()
-        && *kind == SegmentKind::AsSequence as u8
-        && asns.len() == 4 * usize::from(*count)
-        && sent.width() == AsWidth::Four
-        && attributes.as4_path.is_none()
-    {
-        return template.put_wire_u32s(pointer::AS_PATH, asns.as_chunks::<4>().0);
-    }
-    let Some(path) = attributes.effective_as_path() else {
-        return;
-    };
-    template.put_u32s(pointer::AS_PATH, path.flat_asns());
-    if !path.is_single_sequence() {
-        template.put_structs_with_list(
-            pointer::AS_PATH_SEGMENTS,
-            path.segments(),
-            |segment| [segment.kind as u8, 0, 0, 0, 0, 0, 0, 0],
-            |template, segment| (Element::FourBytes, template.push_u32s(segment.asns())),
-        );
+/// A next hop whose length no RFC knows.
+fn odd_next_hop<'a>(reach: &MpReach<'a>) -> Option<&'a [u8]> {
+    (!reach.next_hop.is_empty() && known_next_hop(reach).is_none()).then_some(reach.next_hop)
+}
+
+fn put_as_path(template: &mut Template, path: &Path<'_>) {
+    match path {
+        Path::None => {}
+        Path::Plain(asns) => template.put_wire_u32s(pointer::AS_PATH, asns),
+        Path::Other(path) => {
+            template.put_u32s(pointer::AS_PATH, path.flat_asns());
+            if !path.is_single_sequence() {
+                template.put_structs_with_list(
+                    pointer::AS_PATH_SEGMENTS,
+                    path.segments(),
+                    |segment| [segment.kind as u8, 0, 0, 0, 0, 0, 0, 0],
+                    |template, segment| (Element::FourBytes, template.push_u32s(segment.asns())),
+                );
+            }
+        }
     }
 }
 
-fn put_unknown(template: &mut Template, attributes: &PathAttributes<'_>, odd_next_hop: Option<&[u8]>) {
+fn put_unknown(template: &mut Template, carrier: Carrier, attributes: &PathAttributes<'_>) {
+    let odd_next_hop = match (carrier, &attributes.mp_reach) {
+        (Carrier::MultiProtocol, Some(reach)) => odd_next_hop(reach),
+        _ => None,
+    };
     if !attributes.has_unknown() && attributes.ipv6_extended_communities.is_none() && odd_next_hop.is_none() {
         return;
     }

@@ -11,8 +11,8 @@ pub(super) const DATA_START: usize = FRAME + 8;
 pub(super) const DATA_SIZE: usize = 104;
 /// Pointers of the struct; trailing null ones are not written.
 pub(super) const POINTERS: usize = 16;
-/// Bytes before the content when all pointers are written.
-pub(super) const HEAD_MAX: usize = DATA_START + DATA_SIZE + POINTERS * 8;
+/// Bytes before the pointers.
+pub(super) const HEAD: usize = DATA_START + DATA_SIZE;
 
 /// Byte offsets in the data section.
 pub(super) mod data {

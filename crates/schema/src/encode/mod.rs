@@ -14,7 +14,7 @@ use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
 pub use crate::update_capnp::WithdrawReason;
-use layout::{DATA_SIZE, DATA_START, data, flag, more_flag, pointer};
+use layout::{DATA_START, HEAD, data, flag, more_flag, pointer};
 use template::{Element, Template, list_pointer};
 
 /// Where routes come from: what the BMP message says about all of its routes.
@@ -103,15 +103,17 @@ impl UpdateEncoder {
         carrier: Carrier,
         attributes: &PathAttributes<'_>,
     ) {
-        self.begin(source, flag::ANNOUNCED);
+        let path = announce::Path::of(attributes);
+        let pointers = announce::pointers(source, carrier, attributes, &path);
+        self.begin(source, flag::ANNOUNCED, pointers);
         if carrier == Carrier::MultiProtocol {
             self.template
                 .set(data::MP_REACH_AFI, source.family.afi.to_le_bytes());
             self.template.set(data::MP_REACH_SAFI, [source.family.safi]);
         }
-        announce::put_attributes(&mut self.template, carrier, attributes);
+        announce::put_attributes(&mut self.template, carrier, attributes, &path);
         self.template.put_text(pointer::TABLE_NAME, source.table_name);
-        self.template.finish(0);
+        self.template.finish();
     }
 
     /// Lays out withdraws. `synthetic`: the router did not say it in this very message.
@@ -122,7 +124,12 @@ impl UpdateEncoder {
         reason: WithdrawReason,
         synthetic: bool,
     ) {
-        self.begin(source, if synthetic { flag::SYNTHETIC } else { 0 });
+        let last = if source.table_name.is_empty() {
+            pointer::NEXT_HOP
+        } else {
+            pointer::TABLE_NAME
+        };
+        self.begin(source, if synthetic { flag::SYNTHETIC } else { 0 }, last + 1);
         if carrier == Carrier::MultiProtocol {
             self.template
                 .set(data::MP_UNREACH_AFI, source.family.afi.to_le_bytes());
@@ -130,9 +137,9 @@ impl UpdateEncoder {
         }
         self.template
             .set(data::WITHDRAW_REASON, (reason as u16).to_le_bytes());
-        self.template.put_address(pointer::NEXT_HOP, &[0; 16]);
+        self.template.put_address(pointer::NEXT_HOP, [0; 16]);
         self.template.put_text(pointer::TABLE_NAME, source.table_name);
-        self.template.finish(0);
+        self.template.finish();
     }
 
     /// Appends one message: the layout with this route in it.
@@ -140,10 +147,10 @@ impl UpdateEncoder {
     pub fn append(&mut self, route: &RouteFields<'_>, out: &mut Vec<u8>) {
         let has_tail = !route.labels.is_empty() || !route.raw_nlri.is_empty();
         if has_tail && self.template.pointer_count() <= pointer::RAW_NLRI {
-            self.template.finish(pointer::RAW_NLRI + 1);
+            self.template.widen(pointer::RAW_NLRI + 1);
         }
         let start = out.len();
-        out.extend_from_slice(self.template.message());
+        self.template.write(out);
         if let Some(message) = out.get_mut(start..) {
             patch(message, self.template.content_start(), route);
         }
@@ -154,9 +161,9 @@ impl UpdateEncoder {
 
     /// What announcements and withdraws have in common. The prefix is the first thing in the content.
     #[inline]
-    fn begin(&mut self, source: &RouteSource<'_>, flags: u8) {
+    fn begin(&mut self, source: &RouteSource<'_>, flags: u8, pointers: usize) {
         let template = &mut self.template;
-        template.begin();
+        template.begin(pointers);
         template.set(data::TIME_RECEIVED_NS, source.time_received_ns.to_le_bytes());
         template.set(data::TIME_BMP_HEADER_NS, source.time_bmp_header_ns.to_le_bytes());
         template.set(data::ROUTER_PORT, source.router_port.to_le_bytes());
@@ -175,9 +182,9 @@ impl UpdateEncoder {
             RibView::AdjRibOutPost => flag::IS_POST_POLICY | flag::IS_ADJ_RIB_OUT,
         };
         template.set_bits(data::FLAGS, flags | view);
-        template.put_address(pointer::PREFIX_ADDR, &[0; 16]);
-        template.put_address(pointer::ROUTER_ADDR, &source.router_address);
-        template.put_address(pointer::PEER_ADDR, &source.peer_address);
+        template.put_address(pointer::PREFIX_ADDR, [0; 16]);
+        template.put_address(pointer::ROUTER_ADDR, source.router_address);
+        template.put_address(pointer::PEER_ADDR, source.peer_address);
     }
 }
 
@@ -187,7 +194,7 @@ fn patch(message: &mut [u8], prefix_at: usize, route: &RouteFields<'_>) {
     if let Some(prefix) = message.get_mut(prefix_at..prefix_at + 16) {
         prefix.copy_from_slice(&route.prefix_address);
     }
-    let Some(head) = message.first_chunk_mut::<{ DATA_START + DATA_SIZE }>() else {
+    let Some(head) = message.first_chunk_mut::<HEAD>() else {
         return;
     };
     head[DATA_START + data::PREFIX_LEN] = route.prefix_length;
@@ -206,14 +213,14 @@ fn patch(message: &mut [u8], prefix_at: usize, route: &RouteFields<'_>) {
 
 /// A store at a constant place of the data section: no check is left of it.
 #[inline(always)]
-fn store<const N: usize>(head: &mut [u8; DATA_START + DATA_SIZE], offset: usize, bytes: [u8; N]) {
+fn store<const N: usize>(head: &mut [u8; HEAD], offset: usize, bytes: [u8; N]) {
     head[DATA_START + offset..DATA_START + offset + N].copy_from_slice(&bytes);
 }
 
 /// Appends labels and raw NLRI behind the message that starts at `start`, which has the pointers for them.
 fn append_tail(start: usize, route: &RouteFields<'_>, out: &mut Vec<u8>) {
     let point = |out: &mut Vec<u8>, index: usize, target: usize, element, length| {
-        let own = DATA_START + DATA_SIZE + 8 * index;
+        let own = HEAD + 8 * index;
         let pointer = list_pointer(own, target - start, element, length);
         if let Some(place) = out.get_mut(start + own..start + own + 8) {
             place.copy_from_slice(&pointer.to_le_bytes());

@@ -1,16 +1,21 @@
-//! One message under construction: content first, then the head that points into it.
+//! One message under construction: the head, and the pointers and the content behind it.
 //!
-//! The content lies behind room for the longest head, and the head is written last, right before the content: by then
-//! it is known which pointers are null at the end of the pointer section, and those are left out (readers take a
-//! missing pointer for a null one). Nothing is ever moved.
+//! How many pointers there are is known before anything is written: those that are null at the end of the pointer section
+//! are left out (readers take a missing pointer for a null one). Only a route with labels or a raw NLRI may need more.
 //!
-//! Sizes: what one UPDATE of 65,535 bytes can hold expands to less than 2 MiB, far below the 2^29 words and elements
-//! that Cap'n Proto pointers can express.
+//! Sizes: what one UPDATE of 65,535 bytes can hold expands to less than a MiB ([`ROOM`]), far below the 2^29 words and
+//! elements that Cap'n Proto pointers can express.
 
-use super::layout::{DATA_SIZE, DATA_START, FRAME, HEAD_MAX, POINTERS};
+use super::layout::{DATA_SIZE, DATA_START, FRAME, HEAD, POINTERS};
 
-/// Bytes there is room for at first.
-const FIRST_BYTES: usize = 16 * 1024;
+/// Bytes there is room for behind the head. Places are taken modulo this power of two: so the compiler sees that they lie
+/// within, and nothing is checked when bytes are put there. Memory that no message needs is not touched.
+const ROOM: usize = 1 << 20;
+/// And so many bytes more, for what begins at the last of these places.
+const SLACK: usize = 1024;
+/// What follows the head is copied in multiples of so many bytes, which is one and the same multiple for nearly all
+/// messages. A copy of each length takes a way of its own, and the processor guesses wrong which one it will be.
+const COPIED_AT_ONCE: usize = 256;
 
 /// Element sizes of Cap'n Proto lists.
 #[derive(Clone, Copy)]
@@ -23,89 +28,96 @@ pub(super) enum Element {
 
 /// See the top of this file.
 pub(super) struct Template {
-    /// `HEAD_MAX` bytes for the head, the content up to `end`, and what earlier messages left.
-    bytes: Vec<u8>,
+    /// Segment table, root pointer, data section.
+    head: [u8; HEAD],
+    /// Pointers and content up to `end`, and what earlier messages left.
+    rest: Box<[u8; ROOM + SLACK]>,
     /// Where the content ends: at a whole word.
     end: usize,
-    data: [u8; DATA_SIZE],
-    /// The pointers as they stand in a head with all of them; zero is null.
-    pointers: [u64; POINTERS],
-    /// Pointers up to the last that is not null.
-    used: usize,
-    /// Where the message starts in `bytes`.
-    start: usize,
+    /// How many pointers there are.
+    pointers: usize,
 }
 
 impl Template {
     /// An empty message.
     pub(super) fn new() -> Self {
         let mut template = Self {
-            bytes: vec![0; FIRST_BYTES],
-            end: HEAD_MAX,
-            data: [0; DATA_SIZE],
-            pointers: [0; POINTERS],
-            used: 0,
-            start: 0,
+            head: [0; HEAD],
+            rest: zeroed(),
+            end: 0,
+            pointers: 0,
         };
-        template.finish(0);
+        template.finish();
         template
     }
 
-    /// Starts over.
+    /// Starts over, with so many pointers: [`POINTERS`] at most.
     #[inline]
-    pub(super) fn begin(&mut self) {
-        self.end = HEAD_MAX;
-        self.data = [0; DATA_SIZE];
-        self.pointers = [0; POINTERS];
-        self.used = 0;
+    pub(super) fn begin(&mut self, pointers: usize) {
+        self.head = [0; HEAD];
+        self.rest[..8 * POINTERS].fill(0);
+        self.pointers = pointers;
+        self.end = 8 * pointers;
     }
 
-    /// Writes the head, with at least `least` pointers. May be called again to get more of them.
-    pub(super) fn finish(&mut self, least: usize) {
-        let count = self.used.max(least).min(POINTERS);
-        self.start = HEAD_MAX - DATA_START - DATA_SIZE - 8 * count;
-        let segment_words = (self.end - self.start) / 8 - 1;
-        let Some(head) = self.bytes.get_mut(self.start..HEAD_MAX) else {
-            return;
-        };
-        let Some((fixed, places)) = head.split_first_chunk_mut::<{ DATA_START + DATA_SIZE }>() else {
-            return;
-        };
-        let root = (DATA_SIZE as u64 / 8) << 32 | (count as u64) << 48;
-        fixed[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
-        fixed[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
-        fixed[DATA_START..].copy_from_slice(&self.data);
-        // Each pointer left out brings those before it a word nearer to the content.
-        let nearer = ((POINTERS - count) as u64) << 2;
-        let places = places.as_chunks_mut::<8>().0.iter_mut();
-        for (place, &pointer) in places.zip(&self.pointers) {
-            let pointer = if pointer == 0 { 0 } else { pointer - nearer };
-            *place = pointer.to_le_bytes();
+    /// Writes what is known only now: the sizes.
+    #[inline]
+    pub(super) fn finish(&mut self) {
+        let segment_words = (HEAD - FRAME + self.end) / 8;
+        let root = (DATA_SIZE as u64 / 8) << 32 | (self.pointers as u64) << 48;
+        self.head[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
+        self.head[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
+    }
+
+    /// Gives a finished message more pointers, null ones.
+    #[cold]
+    pub(super) fn widen(&mut self, pointers: usize) {
+        let before = std::mem::replace(&mut self.pointers, pointers);
+        let content = 8 * before..self.end;
+        self.room(8 * (pointers - before));
+        self.rest.copy_within(content, 8 * pointers);
+        for (index, place) in self.rest.as_chunks_mut::<8>().0[..pointers]
+            .iter_mut()
+            .enumerate()
+        {
+            let pointer = u64::from_le_bytes(*place);
+            let now = if index >= before || pointer == 0 {
+                0
+            } else {
+                // The content is so many words farther away.
+                pointer + (((pointers - before) as u64) << 2)
+            };
+            *place = now.to_le_bytes();
         }
+        self.finish();
     }
 
-    /// The finished message.
+    /// Appends the finished message.
     #[inline]
-    pub(super) fn message(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let end = out.len() + HEAD + self.end;
+        out.extend_from_slice(&self.head);
+        let copied = self.end.next_multiple_of(COPIED_AT_ONCE);
+        out.extend_from_slice(self.rest.get(..copied).unwrap_or_default());
+        out.truncate(end);
     }
 
     /// Offset of the content in the finished message.
     #[inline]
     pub(super) const fn content_start(&self) -> usize {
-        HEAD_MAX - self.start
+        HEAD + 8 * self.pointers
     }
 
-    /// How many pointers the finished message has.
+    /// How many pointers the message has.
     #[inline]
     pub(super) const fn pointer_count(&self) -> usize {
-        (HEAD_MAX - self.start - DATA_START - DATA_SIZE) / 8
+        self.pointers
     }
 
     /// Sets bytes of the data section.
     #[inline]
     pub(super) fn set<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
-        if let Some(place) = self.data.get_mut(offset..offset + N) {
+        if let Some(place) = self.head.get_mut(DATA_START + offset..DATA_START + offset + N) {
             place.copy_from_slice(&bytes);
         }
     }
@@ -113,18 +125,16 @@ impl Template {
     /// Sets bits of a byte of the data section.
     #[inline]
     pub(super) fn set_bits(&mut self, offset: usize, bits: u8) {
-        if let Some(place) = self.data.get_mut(offset) {
+        if let Some(place) = self.head.get_mut(DATA_START + offset) {
             *place |= bits;
         }
     }
 
     /// A `Data` field of 16 bytes.
     #[inline]
-    pub(super) fn put_address(&mut self, index: usize, address: &[u8; 16]) {
+    pub(super) fn put_address(&mut self, index: usize, address: [u8; 16]) {
         self.point(index, Element::Byte, address.len());
-        if let Some(place) = self.room(address.len()).first_chunk_mut() {
-            *place = *address;
-        }
+        self.put(address);
     }
 
     /// A `Data` field.
@@ -200,7 +210,7 @@ impl Template {
             let target = self.end;
             let (element, length) = value(self, item);
             let own = first + number * 16 + 8;
-            if let Some(place) = self.bytes.get_mut(own..own + 8) {
+            if let Some(place) = self.rest.get_mut(own..own + 8) {
                 place.copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
             }
         }
@@ -220,7 +230,7 @@ impl Template {
             let place = if count % 2 == 0 {
                 self.room(4).first_chunk_mut()
             } else {
-                self.bytes.get_mut(..self.end).and_then(<[u8]>::last_chunk_mut)
+                self.rest.get_mut(..self.end).and_then(<[u8]>::last_chunk_mut)
             };
             if let Some(place) = place {
                 *place = value.to_le_bytes();
@@ -238,25 +248,26 @@ impl Template {
         }
     }
 
+    /// Appends whole words.
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        const { assert!(N % 8 == 0 && N <= SLACK) };
+        let from = self.end % ROOM;
+        self.rest[from..from + N].copy_from_slice(&bytes);
+        self.end = from + N;
+    }
+
     /// The next whole words with at least `length` bytes, to be filled; the last word is zero, the others are not.
     #[inline]
     fn room(&mut self, length: usize) -> &mut [u8] {
-        let from = self.end;
-        self.end += length.next_multiple_of(8);
-        if self.end > self.bytes.len() {
-            self.enlarge();
-        }
-        let room = self.bytes.get_mut(from..self.end).unwrap_or_default();
+        let from = self.end % ROOM;
+        let length = length.next_multiple_of(8);
+        self.end = from + length;
+        let room = self.rest[from..].get_mut(..length).unwrap_or_default();
         if let Some(last) = room.last_chunk_mut::<8>() {
             *last = [0; 8];
         }
         room
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn enlarge(&mut self) {
-        self.bytes.resize(self.end.next_power_of_two(), 0);
     }
 
     /// Points at a list of structs, writes its tag word, and hands out the room for the structs; `None` for an empty list.
@@ -274,9 +285,8 @@ impl Template {
         let content_words = count * (data_words + pointer_words);
         self.point(index, Element::Composite, content_words);
         let tag = (count as u64) << 2 | (data_words as u64) << 32 | (pointer_words as u64) << 48;
-        let (place, structs) = self.room(8 + 8 * content_words).split_first_chunk_mut()?;
-        *place = tag.to_le_bytes();
-        Some(structs)
+        self.put(tag.to_le_bytes());
+        Some(self.room(8 * content_words))
     }
 
     /// Points at what is appended next.
@@ -287,13 +297,15 @@ impl Template {
 
     #[inline]
     fn point_to(&mut self, index: usize, target: usize, element: Element, length: usize) {
-        if let Some(place) = self.pointers.get_mut(index)
-            && length > 0
-        {
-            *place = list_pointer(HEAD_MAX - 8 * (POINTERS - index), target, element, length);
-            self.used = self.used.max(index + 1);
-        }
+        debug_assert!(length == 0 || index < self.pointers, "a pointer nobody counted");
+        let own = 8 * index;
+        self.rest[own..own + 8].copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
     }
+}
+
+fn zeroed<const N: usize>() -> Box<[u8; N]> {
+    // By way of a vector: so it never lies on the stack.
+    vec![0; N].try_into().unwrap_or_else(|_| Box::new([0; N]))
 }
 
 /// The pointer that stands at byte `own` of a message and points to a list at byte `target` of it; null where the list is
