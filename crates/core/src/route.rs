@@ -10,15 +10,15 @@ const LATER: usize = 16;
 /// How many routes before it is taken a route's entry is fetched.
 const SOON: usize = 4;
 
-/// Hands out each route of a field that [`nlri::decide_add_path`] has accepted with this `add_path`, with the table they are
-/// of. The families nearly all routes are of have a loop of their own, in which the table's memory is fetched ahead.
+/// Hands out each route of a field that [`nlri::decide_add_path`] has accepted with this `add_path`: the table they are of,
+/// its key, its labels. The families nearly all routes are of have a loop of their own, in which the table's memory is fetched ahead.
 #[inline]
 pub(crate) fn for_each_route<'a>(
     rib: &mut CuratedTable,
     family: AfiSafi,
     field: &'a [u8],
     add_path: bool,
-    mut route: impl FnMut(&mut CuratedTable, RouteKey<'a>, RouteFields<'a>),
+    mut route: impl FnMut(&mut CuratedTable, RouteKey<'a>, &'a [u8]),
 ) {
     match family {
         AfiSafi::IPV4_UNICAST => for_each_key(rib, ipv4_keys(field, add_path), route),
@@ -26,11 +26,7 @@ pub(crate) fn for_each_route<'a>(
         _ => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
                 let (key, labels) = key_of(&nlri);
-                let fields = RouteFields {
-                    labels,
-                    ..fields_of(&key)
-                };
-                route(rib, key, fields);
+                route(rib, key, labels);
             }
         }
     }
@@ -41,14 +37,14 @@ pub(crate) fn for_each_route<'a>(
 fn for_each_key<'a>(
     rib: &mut CuratedTable,
     mut keys: impl Iterator<Item = RouteKey<'a>> + Clone,
-    mut route: impl FnMut(&mut CuratedTable, RouteKey<'a>, RouteFields<'a>),
+    mut route: impl FnMut(&mut CuratedTable, RouteKey<'a>, &'a [u8]),
 ) {
     let Some(first) = keys.next() else {
         return;
     };
     let mut ahead = keys.clone();
     let Some(second) = ahead.next() else {
-        return route(rib, first, fields_of(&first));
+        return route(rib, first, &[]);
     };
     // Of the routes behind the one that is taken, those whose segments' heads are fetched: their hashes, in a ring.
     let mut hashes = [0; LATER];
@@ -61,7 +57,7 @@ fn for_each_key<'a>(
     for &hash in hashes.iter().take(fetched.min(SOON)) {
         rib.prefetch_entry(hash);
     }
-    route(rib, first, fields_of(&first));
+    route(rib, first, &[]);
     for (number, key) in keys.enumerate() {
         if let Some(later) = ahead.next() {
             hashes[number % LATER] = rib.prefetch_head(&later);
@@ -70,7 +66,7 @@ fn for_each_key<'a>(
         if number + SOON < fetched {
             rib.prefetch_entry(hashes[(number + SOON) % LATER]);
         }
-        route(rib, key, fields_of(&key));
+        route(rib, key, &[]);
     }
 }
 

@@ -5,7 +5,7 @@
 //! layout) is made once, and only if a route needs it.
 
 use arancini_rib::Verdict;
-use arancini_schema::encode::{Carrier, RouteFields, WithdrawReason};
+use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::WireError;
 use arancini_wire::bgp::attribute::{Handling, PathAttributes};
@@ -21,9 +21,9 @@ use crate::message::Arrival;
 use crate::notice::NoticeKind;
 use crate::outgoing::Outgoing;
 use crate::peer::PeerTable;
-use crate::route::for_each_route;
+use crate::route::{fields_of, for_each_route};
 use crate::router::{Router, SubjectKey};
-use crate::sections::{Section, sections};
+use crate::sections::{Section, Sections};
 use crate::time::Now;
 
 /// Most tables of a peer: five views of some fifty families. A sender that makes families up gets no memory for it.
@@ -81,8 +81,10 @@ pub(crate) fn update(
     if let Some(mp) = &attributes.mp_reach {
         router.peers[peer].prefetch(view, mp.family, mp.nlri);
     }
-    let mut sections = sections(&update, &attributes);
-    for section in sections.iter_mut().flatten() {
+    // In place, for the same reason.
+    let mut sections = Sections::default();
+    sections.add(&update, &attributes);
+    for section in sections.iter_mut() {
         locate(router, emitter, peer, view, section)
             .map_err(|error| error.at(body_offset + section.offset))?;
     }
@@ -92,7 +94,7 @@ pub(crate) fn update(
         withdraw_reason: WithdrawReason::Explicit,
         now: *now,
     };
-    for section in sections.iter_mut().flatten() {
+    for section in sections.iter_mut() {
         count_received(&mut router.peers[peer].tables[section.table], emitter, section);
         if section.announces && handling == Some(Handling::TreatAsWithdraw) {
             work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
@@ -291,13 +293,14 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    for_each_route(rib, family, field, section.add_path, |rib, key, mut fields| {
-        let fingerprint = fingerprint::with_labels(shared, fields.labels);
+    for_each_route(rib, family, field, section.add_path, |rib, key, labels| {
+        let fingerprint = fingerprint::with_labels(shared, labels);
         let verdict = rib.announce(&key, fingerprint);
         if verdict == Verdict::Suppress {
             suppressed += 1;
             return;
         }
+        let mut fields = fields_of(&key);
         if let Verdict::EmitAfterWithdraw(doom) = verdict {
             let reason = reason_of(doom);
             if laid_out != LaidOut::Withdraw(reason) {
@@ -307,10 +310,7 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
                 counters.layouts.add(1);
                 laid_out = LaidOut::Withdraw(reason);
             }
-            writer.put(&mut RouteFields {
-                labels: &[],
-                ..fields
-            });
+            writer.put(&mut fields);
             withdraws += 1;
         }
         if laid_out != LaidOut::Announce {
@@ -318,6 +318,7 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
             counters.layouts.add(1);
             laid_out = LaidOut::Announce;
         }
+        fields.labels = labels;
         fields.fingerprint = fingerprint;
         writer.put(&mut fields);
         announces += 1;
@@ -363,7 +364,7 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    for_each_route(rib, family, field, section.add_path, |rib, key, mut fields| {
+    for_each_route(rib, family, field, section.add_path, |rib, key, _| {
         if rib.withdraw(&key) == Verdict::Suppress {
             suppressed += 1;
             return;
@@ -375,9 +376,8 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
             counters.layouts.add(1);
             laid_out = true;
         }
-        // The label field of a withdraw says nothing (RFC 8277 §2.4).
-        fields.labels = &[];
-        writer.put(&mut fields);
+        // Without labels: the label field of a withdraw says nothing (RFC 8277 §2.4).
+        writer.put(&mut fields_of(&key));
         withdraws += 1;
     });
     counters.emitted_withdraws.of(view).add(withdraws);

@@ -22,41 +22,53 @@ pub(crate) struct Section<'a> {
     pub routes: usize,
 }
 
-/// The fields of this UPDATE that are not empty. Withdrawn ones come first, so that a prefix in both ends announced (RFC
-/// 4271 §4.3).
-#[inline]
-pub(crate) fn sections<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> [Option<Section<'a>>; 4] {
-    let of = |family, field: &'a [u8], offset, carrier, announces| {
-        (!field.is_empty()).then_some(Section {
-            family,
-            field,
-            offset,
-            carrier,
-            announces,
-            table: 0,
-            add_path: false,
-            routes: 0,
-        })
-    };
-    let plain = |field, offset, announces| {
-        of(
-            AfiSafi::IPV4_UNICAST,
-            field,
-            offset,
-            Carrier::UpdateField,
-            announces,
-        )
-    };
-    let multi_protocol = |family, field, offset, announces| {
-        let offset = update.attributes_offset() + offset;
-        of(family, field, offset, Carrier::MultiProtocol, announces)
-    };
-    let unreach = attributes.mp_unreach.as_ref();
-    let reach = attributes.mp_reach.as_ref();
-    [
-        plain(update.withdrawn(), update.withdrawn_offset(), false),
-        unreach.and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, false)),
-        plain(update.nlri(), update.nlri_offset(), true),
-        reach.and_then(|mp| multi_protocol(mp.family, mp.nlri, mp.offset, true)),
-    ]
+/// The fields of an UPDATE that are not empty: nearly always one.
+#[derive(Default)]
+pub(crate) struct Sections<'a> {
+    fields: [Option<Section<'a>>; 4],
+    count: usize,
+}
+
+impl<'a> Sections<'a> {
+    /// Takes in those of an UPDATE. Withdrawn ones come first, so that a prefix in both ends announced (RFC 4271 §4.3).
+    #[inline]
+    pub fn add(&mut self, update: &Update<'a>, attributes: &PathAttributes<'a>) {
+        let v4 = AfiSafi::IPV4_UNICAST;
+        let plain = Carrier::UpdateField;
+        self.push(v4, update.withdrawn(), update.withdrawn_offset(), plain, false);
+        if let Some(mp) = &attributes.mp_unreach {
+            let offset = update.attributes_offset() + mp.offset;
+            self.push(mp.family, mp.nlri, offset, Carrier::MultiProtocol, false);
+        }
+        self.push(v4, update.nlri(), update.nlri_offset(), plain, true);
+        if let Some(mp) = &attributes.mp_reach {
+            let offset = update.attributes_offset() + mp.offset;
+            self.push(mp.family, mp.nlri, offset, Carrier::MultiProtocol, true);
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, family: AfiSafi, field: &'a [u8], offset: usize, carrier: Carrier, announces: bool) {
+        if !field.is_empty()
+            && let Some(place) = self.fields.get_mut(self.count)
+        {
+            *place = Some(Section {
+                family,
+                field,
+                offset,
+                carrier,
+                announces,
+                table: 0,
+                add_path: false,
+                routes: 0,
+            });
+            self.count += 1;
+        }
+    }
+
+    /// One after the other.
+    #[inline]
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Section<'a>> {
+        self.fields.iter_mut().map_while(Option::as_mut)
+    }
 }

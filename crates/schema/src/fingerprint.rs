@@ -77,16 +77,33 @@ pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mu
 
 fn of_untidy(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     scratch.canonical.clear();
-    let mut last_type = 0;
-    let mut end = 0;
+    let (mut last_type, mut end) = (0, 0);
+    // MP_REACH_NLRI comes first or last with many senders, and all else in order: it gets its place when that is known.
+    let (mut reach, mut behind_reach) = (None, None);
     for attribute in raw_attributes(field).map_while(Result::ok) {
-        if attribute.type_code < last_type {
+        end = attribute.value_offset() + attribute.value.len();
+        let type_code = attribute.type_code;
+        if type_code == type_code::MP_REACH_NLRI && reach.is_none() {
+            reach = Some(attribute);
+            continue;
+        }
+        if type_code < last_type || type_code == type_code::MP_REACH_NLRI {
             sort_attributes(field, scratch);
             return of_sorted(field, carrier, scratch);
         }
-        last_type = attribute.type_code;
-        end = attribute.value_offset() + attribute.value.len();
+        if type_code > type_code::MP_REACH_NLRI && behind_reach.is_none() {
+            behind_reach = Some(scratch.canonical.len());
+        }
+        last_type = type_code;
         write(&attribute, carrier, &mut scratch.canonical);
+    }
+    if let Some(reach) = reach {
+        let before = scratch.canonical.len();
+        write(&reach, carrier, &mut scratch.canonical);
+        let written = scratch.canonical.len() - before;
+        if let Some(behind) = scratch.canonical.get_mut(behind_reach.unwrap_or(before)..) {
+            behind.rotate_right(written);
+        }
     }
     scratch
         .canonical
@@ -132,7 +149,7 @@ fn of_sorted(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
 }
 
 /// Appends the canonical form of one attribute.
-#[inline]
+#[inline(always)]
 fn write(attribute: &RawAttribute<'_>, carrier: Carrier, canonical: &mut Vec<u8>) {
     let value = match (attribute.type_code, carrier) {
         (type_code::MP_UNREACH_NLRI, _)
@@ -236,6 +253,26 @@ mod tests {
             of(&[ORIGIN, NEXT_HOP, MP_REACH, MP_UNREACH], Carrier::UpdateField),
             alone
         );
+    }
+
+    #[test]
+    fn reach_may_stand_anywhere() {
+        let large: &[u8] = &[0xc0, 32, 12, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+        for carrier in [Carrier::UpdateField, Carrier::MultiProtocol] {
+            let sorted = of(&[ORIGIN, NEXT_HOP, MED, MP_REACH, large], carrier);
+            for place in 0..=4 {
+                let mut parts = vec![ORIGIN, NEXT_HOP, MED, large];
+                parts.insert(place, MP_REACH);
+                assert_eq!(of(&parts, carrier), sorted, "at {place}");
+                // Of two the routes can't be told, but the sum has to be the same whatever comes between.
+                parts.push(MP_REACH_OTHER_NLRI);
+                let twice = of(
+                    &[ORIGIN, NEXT_HOP, MED, MP_REACH, MP_REACH_OTHER_NLRI, large],
+                    carrier,
+                );
+                assert_eq!(of(&parts, carrier), twice, "twice, at {place}");
+            }
+        }
     }
 
     #[test]

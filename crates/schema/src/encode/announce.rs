@@ -2,9 +2,8 @@
 //!
 //! What has no field of its own goes to `unknownAttributes`, so that nothing a router said is lost.
 
-use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::{
-    EffectiveAsPath, FLAG_OPTIONAL, MpReach, PathAttributes, RawAttribute, SegmentKind, raw_attributes,
+    EffectiveAsPath, FLAG_OPTIONAL, MpReach, PathAttributes, RawAttribute, raw_attributes,
 };
 use arancini_wire::iana::attribute_type as type_code;
 
@@ -25,16 +24,11 @@ pub(super) enum Path<'a> {
 impl<'a> Path<'a> {
     #[inline]
     pub(super) fn of(attributes: &PathAttributes<'a>) -> Self {
-        let Some(sent) = attributes.as_path else {
-            return Self::None;
-        };
-        if let [kind, count, asns @ ..] = sent.as_bytes()
-            && *kind == SegmentKind::AsSequence as u8
-            && asns.len() == 4 * usize::from(*count)
-            && sent.width() == AsWidth::Four
+        if let Some(sent) = &attributes.as_path
             && attributes.as4_path.is_none()
+            && let Some(asns) = sent.as_plain_sequence()
         {
-            return Self::Plain(asns.as_chunks().0);
+            return Self::Plain(asns);
         }
         attributes.effective_as_path().map_or(Self::None, Self::Other)
     }

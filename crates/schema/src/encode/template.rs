@@ -251,7 +251,7 @@ impl Template {
     /// Appends whole words.
     #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        const { assert!(N % 8 == 0 && N <= SLACK) };
+        const { assert!(N.is_multiple_of(8) && N <= SLACK) };
         let from = self.end % ROOM;
         self.rest[from..from + N].copy_from_slice(&bytes);
         self.end = from + N;

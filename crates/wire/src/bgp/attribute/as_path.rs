@@ -60,6 +60,9 @@ const fn octets(width: AsWidth) -> usize {
 #[inline]
 #[must_use]
 pub fn as_path_is_well_formed(bytes: &[u8], width: AsWidth) -> bool {
+    if let Some([_, ..]) = (AsPath { bytes, width }).as_plain_sequence() {
+        return true;
+    }
     let mut rest = bytes;
     while !rest.is_empty() {
         let [1..=4, count @ 1..=255, after @ ..] = rest else {
@@ -111,6 +114,22 @@ impl<'a> AsPath<'a> {
         self.width
     }
 
+    /// The AS numbers, big-endian, if the path is what nearly every one is: one AS_SEQUENCE of 4-octet numbers.
+    #[inline]
+    #[must_use]
+    pub fn as_plain_sequence(&self) -> Option<&'a [[u8; 4]]> {
+        match self.bytes {
+            [kind, count, asns @ ..]
+                if *kind == SegmentKind::AsSequence as u8
+                    && self.width == AsWidth::Four
+                    && asns.len() == 4 * usize::from(*count) =>
+            {
+                Some(asns.as_chunks().0)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether there is no segment.
     #[inline]
     #[must_use]
@@ -137,6 +156,9 @@ impl<'a> AsPath<'a> {
     /// Whether AS 0 is in it, which may not be (RFC 7607).
     #[inline]
     pub(super) fn has_as_zero(&self) -> bool {
+        if let Some(asns) = self.as_plain_sequence() {
+            return asns.contains(&[0; 4]);
+        }
         self.segments().any(|segment| match segment.width {
             AsWidth::Four => segment.bytes.as_chunks::<4>().0.contains(&[0; 4]),
             AsWidth::Two => segment.bytes.as_chunks::<2>().0.contains(&[0; 2]),

@@ -140,7 +140,9 @@ pub struct PathAttributes<'a> {
     has_raw: bool,
     /// See [`is_tidy`](Self::is_tidy); while the field is read, that of the part that was.
     tidy: bool,
+    /// The attribute that was come to last, and where it starts in the field.
     last_type: u8,
+    last_offset: u32,
 }
 
 impl<'a> PathAttributes<'a> {
@@ -190,6 +192,7 @@ impl<'a> PathAttributes<'a> {
             has_raw: false,
             tidy: true,
             last_type: 0,
+            last_offset: 0,
         }
     }
 

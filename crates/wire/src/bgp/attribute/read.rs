@@ -59,7 +59,7 @@ impl<'a> PathAttributes<'a> {
             let offset = walk.offset();
             match walk.next() {
                 None => break,
-                Some(Ok(attribute)) => self.read_attribute(&attribute),
+                Some(Ok(attribute)) => self.read_attribute(attribute),
                 Some(Err(_)) => {
                     self.overrun(offset);
                     break;
@@ -72,21 +72,25 @@ impl<'a> PathAttributes<'a> {
     }
 
     #[inline]
-    fn read_attribute(&mut self, attribute: &RawAttribute<'a>) {
+    fn read_attribute(&mut self, attribute: RawAttribute<'a>) {
         use FaultKind::{BadLength, BadValue};
         use Handling::{AttributeDiscard, SkipMessage, TreatAsWithdraw};
 
-        let RawAttribute { type_code, value, .. } = *attribute;
+        let RawAttribute {
+            flags,
+            type_code,
+            value,
+            offset,
+        } = attribute;
         let flags_that_count = FLAG_OPTIONAL | FLAG_TRANSITIVE | FLAG_PARTIAL;
-        self.tidy &= attribute.flags & !flags_that_count == 0 && type_code >= self.last_type;
+        self.tidy &= flags & !flags_that_count == 0 && type_code >= self.last_type;
         self.last_type = type_code;
+        self.last_offset = offset as u32;
         if !self.seen.insert(type_code) {
-            return self.duplicate(attribute);
+            return self.duplicate();
         }
         let required = REQUIRED_FLAGS[usize::from(type_code)];
-        if attribute.flags & (FLAG_OPTIONAL | FLAG_TRANSITIVE) != required
-            && required != ANY_FLAGS
-            && !self.bad_flags(attribute)
+        if flags & (FLAG_OPTIONAL | FLAG_TRANSITIVE) != required && required != ANY_FLAGS && !self.bad_flags()
         {
             return;
         }
@@ -95,105 +99,105 @@ impl<'a> PathAttributes<'a> {
                 [0] => self.origin = Some(Origin::Igp),
                 [1] => self.origin = Some(Origin::Egp),
                 [2] => self.origin = Some(Origin::Incomplete),
-                [_] => self.fault(attribute, BadValue, TreatAsWithdraw),
-                _ => self.fault(attribute, BadLength, TreatAsWithdraw),
+                [_] => self.fault(BadValue, TreatAsWithdraw),
+                _ => self.fault(BadLength, TreatAsWithdraw),
             },
-            code::AS_PATH => self.read_as_path(attribute),
+            code::AS_PATH => self.read_as_path(value),
             code::NEXT_HOP => match value.try_into() {
                 Ok(address) => self.next_hop = Some(address),
-                Err(_) => self.fault(attribute, BadLength, TreatAsWithdraw),
+                Err(_) => self.fault(BadLength, TreatAsWithdraw),
             },
             code::MULTI_EXIT_DISC => {
-                self.multi_exit_disc = self.number(attribute, TreatAsWithdraw);
+                self.multi_exit_disc = self.number(value, TreatAsWithdraw);
             }
-            code::LOCAL_PREF => self.local_preference = self.number(attribute, TreatAsWithdraw),
+            code::LOCAL_PREF => self.local_preference = self.number(value, TreatAsWithdraw),
             code::ATOMIC_AGGREGATE => match value {
                 [] => self.atomic_aggregate = true,
-                _ => self.fault(attribute, BadLength, AttributeDiscard),
+                _ => self.fault(BadLength, AttributeDiscard),
             },
             code::AGGREGATOR => match Aggregator::parse(value) {
                 // RFC 7607 §2: AS 0 is malformed.
                 Some((Aggregator { asn: 0, .. }, _)) => {
-                    self.fault(attribute, BadValue, AttributeDiscard);
+                    self.fault(BadValue, AttributeDiscard);
                 }
                 Some((aggregator, width)) => {
                     self.aggregator = Some(aggregator);
                     self.quirk_as_width |= width != self.as_width;
                 }
-                None => self.fault(attribute, BadLength, AttributeDiscard),
+                None => self.fault(BadLength, AttributeDiscard),
             },
             code::COMMUNITIES => {
                 self.communities = Communities::new_checked(value);
-                self.require(self.communities.is_some(), attribute);
+                self.require(self.communities.is_some());
             }
-            code::ORIGINATOR_ID => self.originator_id = self.number(attribute, TreatAsWithdraw),
+            code::ORIGINATOR_ID => self.originator_id = self.number(value, TreatAsWithdraw),
             code::CLUSTER_LIST => {
                 self.cluster_list = ClusterList::new_checked(value);
-                self.require(self.cluster_list.is_some(), attribute);
+                self.require(self.cluster_list.is_some());
             }
             code::MP_REACH_NLRI => {
                 self.tidy = false;
                 self.mp_reach = MpReach::parse(value, attribute.value_offset());
                 if self.mp_reach.is_none() {
-                    self.fault(attribute, BadLength, SkipMessage);
+                    self.fault(BadLength, SkipMessage);
                 }
             }
             code::MP_UNREACH_NLRI => {
                 self.tidy = false;
                 self.mp_unreach = MpUnreach::parse(value, attribute.value_offset());
                 if self.mp_unreach.is_none() {
-                    self.fault(attribute, BadLength, SkipMessage);
+                    self.fault(BadLength, SkipMessage);
                 }
             }
             code::EXTENDED_COMMUNITIES => {
                 self.extended_communities = ExtendedCommunities::new_checked(value);
-                self.require(self.extended_communities.is_some(), attribute);
+                self.require(self.extended_communities.is_some());
             }
             code::IPV6_EXTENDED_COMMUNITIES => {
                 self.ipv6_extended_communities = Ipv6ExtendedCommunities::new_checked(value);
-                self.require(self.ipv6_extended_communities.is_some(), attribute);
+                self.require(self.ipv6_extended_communities.is_some());
             }
             code::LARGE_COMMUNITIES => {
                 self.large_communities = LargeCommunities::new_checked(value);
-                self.require(self.large_communities.is_some(), attribute);
+                self.require(self.large_communities.is_some());
             }
             code::ONLY_TO_CUSTOMER => {
-                self.only_to_customer = self.number(attribute, TreatAsWithdraw);
+                self.only_to_customer = self.number(value, TreatAsWithdraw);
             }
             code::AS4_PATH => match AsPath::new_checked(value, AsWidth::Four) {
-                None => self.fault(attribute, BadLength, AttributeDiscard),
+                None => self.fault(BadLength, AttributeDiscard),
                 Some(path) if path.is_empty() => {
-                    self.fault(attribute, BadLength, AttributeDiscard);
+                    self.fault(BadLength, AttributeDiscard);
                 }
                 Some(path) if path.has_as_zero() => {
-                    self.fault(attribute, BadValue, AttributeDiscard);
+                    self.fault(BadValue, AttributeDiscard);
                 }
                 Some(path) => self.as4_path = Some(path),
             },
             code::AS4_AGGREGATOR => match Aggregator::parse(value) {
                 Some((Aggregator { asn: 0, .. }, AsWidth::Four)) => {
-                    self.fault(attribute, BadValue, AttributeDiscard);
+                    self.fault(BadValue, AttributeDiscard);
                 }
                 Some((aggregator, AsWidth::Four)) => self.as4_aggregator = Some(aggregator),
-                _ => self.fault(attribute, BadLength, AttributeDiscard),
+                _ => self.fault(BadLength, AttributeDiscard),
             },
-            _ => self.read_raw(attribute),
+            _ => self.read_raw(value),
         }
     }
 
     #[inline]
-    fn read_as_path(&mut self, attribute: &RawAttribute<'a>) {
-        match AsPath::new_checked(attribute.value, self.as_width) {
-            Some(path) => self.take_as_path(attribute, path),
-            None => self.read_as_path_otherwise(attribute),
+    fn read_as_path(&mut self, value: &'a [u8]) {
+        match AsPath::new_checked(value, self.as_width) {
+            Some(path) => self.take_as_path(path),
+            None => self.read_as_path_otherwise(value),
         }
     }
 
     /// RFC 7607 §2: AS 0 is malformed.
     #[inline]
-    fn take_as_path(&mut self, attribute: &RawAttribute<'a>, path: AsPath<'a>) {
+    fn take_as_path(&mut self, path: AsPath<'a>) {
         if path.has_as_zero() {
-            self.fault(attribute, FaultKind::BadValue, Handling::TreatAsWithdraw);
+            self.fault(FaultKind::BadValue, Handling::TreatAsWithdraw);
         } else {
             self.as_path = Some(path);
         }
@@ -201,27 +205,26 @@ impl<'a> PathAttributes<'a> {
 
     /// The second opinion: some senders say one width and write the other.
     #[cold]
-    fn read_as_path_otherwise(&mut self, attribute: &RawAttribute<'a>) {
+    fn read_as_path_otherwise(&mut self, value: &'a [u8]) {
         let other = match self.as_width {
             AsWidth::Two => AsWidth::Four,
             AsWidth::Four => AsWidth::Two,
         };
-        match AsPath::new_checked(attribute.value, other) {
+        match AsPath::new_checked(value, other) {
             Some(path) => {
                 self.as_width = other;
                 self.quirk_as_width = true;
-                self.take_as_path(attribute, path);
+                self.take_as_path(path);
             }
-            None => self.fault(attribute, FaultKind::BadLength, Handling::TreatAsWithdraw),
+            None => self.fault(FaultKind::BadLength, Handling::TreatAsWithdraw),
         }
     }
 
     /// An attribute that is kept raw: only what its RFC calls malformed is looked for.
-    fn read_raw(&mut self, attribute: &RawAttribute<'a>) {
+    fn read_raw(&mut self, value: &[u8]) {
         use Handling::{AttributeDiscard, TreatAsWithdraw};
 
-        let value = attribute.value;
-        let (well_formed, handling) = match attribute.type_code {
+        let (well_formed, handling) = match self.last_type {
             code::AIGP => (tlv::aigp_is_well_formed(value), AttributeDiscard),
             code::PREFIX_SID => (tlv::prefix_sid_is_well_formed(value), AttributeDiscard),
             code::BGP_LS => (tlv::bgp_ls_is_well_formed(value), AttributeDiscard),
@@ -232,60 +235,61 @@ impl<'a> PathAttributes<'a> {
         if well_formed {
             self.has_raw = true;
         } else {
-            self.not_raw.insert(attribute.type_code);
-            self.fault(attribute, FaultKind::BadLength, handling);
+            self.not_raw.insert(self.last_type);
+            self.fault(FaultKind::BadLength, handling);
         }
     }
 
     #[inline]
-    fn number(&mut self, attribute: &RawAttribute<'a>, handling: Handling) -> Option<u32> {
-        match attribute.value.try_into() {
+    fn number(&mut self, value: &[u8], handling: Handling) -> Option<u32> {
+        match value.try_into() {
             Ok(value) => Some(u32::from_be_bytes(value)),
             Err(_) => {
-                self.fault(attribute, FaultKind::BadLength, handling);
+                self.fault(FaultKind::BadLength, handling);
                 None
             }
         }
     }
 
     #[inline]
-    fn require(&mut self, well_formed: bool, attribute: &RawAttribute<'a>) {
+    fn require(&mut self, well_formed: bool) {
         if !well_formed {
-            self.fault(attribute, FaultKind::BadLength, Handling::TreatAsWithdraw);
+            self.fault(FaultKind::BadLength, Handling::TreatAsWithdraw);
         }
     }
 
+    /// A fault of the attribute that was come to last.
     #[cold]
-    fn fault(&mut self, attribute: &RawAttribute<'a>, kind: FaultKind, handling: Handling) {
+    fn fault(&mut self, kind: FaultKind, handling: Handling) {
         self.faults.push(Fault {
-            type_code: attribute.type_code,
+            type_code: self.last_type,
             kind,
             handling,
-            offset: attribute.offset as u32,
+            offset: self.last_offset,
         });
     }
 
     /// RFC 7606 §3 g: the first counts, but which routes a second MP attribute means can't be said.
     #[cold]
-    fn duplicate(&mut self, attribute: &RawAttribute<'a>) {
-        let handling = match attribute.type_code {
+    fn duplicate(&mut self) {
+        let handling = match self.last_type {
             code::MP_REACH_NLRI | code::MP_UNREACH_NLRI => Handling::SkipMessage,
             _ => Handling::AttributeDiscard,
         };
-        self.fault(attribute, FaultKind::Duplicate, handling);
+        self.fault(FaultKind::Duplicate, handling);
     }
 
     /// RFC 7606 §3 c. `true` where the attribute is to be read all the same: its routes have to be withdrawn.
     #[cold]
-    fn bad_flags(&mut self, attribute: &RawAttribute<'a>) -> bool {
-        let handling = match attribute.type_code {
+    fn bad_flags(&mut self) -> bool {
+        let handling = match self.last_type {
             // RFC 7311 §3.2 and RFC 9552 §8.2.2 have their own: it counts as absent.
             code::AIGP | code::BGP_LS => Handling::AttributeDiscard,
             _ => Handling::TreatAsWithdraw,
         };
-        self.fault(attribute, FaultKind::BadFlags, handling);
-        self.not_raw.insert(attribute.type_code);
-        matches!(attribute.type_code, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI)
+        self.fault(FaultKind::BadFlags, handling);
+        self.not_raw.insert(self.last_type);
+        matches!(self.last_type, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI)
     }
 
     /// RFC 7606 §4: the routes found elsewhere count as withdrawn, unless the broken attribute is the one that has them.
@@ -330,7 +334,8 @@ impl<'a> PathAttributes<'a> {
         ];
         for attribute in raw_attributes(self.field).map_while(Result::ok) {
             if as4.contains(&(attribute.type_code, true)) {
-                self.fault(&attribute, FaultKind::Unexpected, Handling::AttributeDiscard);
+                (self.last_type, self.last_offset) = (attribute.type_code, attribute.offset as u32);
+                self.fault(FaultKind::Unexpected, Handling::AttributeDiscard);
             }
         }
     }
