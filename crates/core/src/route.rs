@@ -1,72 +1,81 @@
 //! A route as the table and as the schema want it.
 
-use arancini_rib::{CuratedTable, RouteKey};
+use arancini_rib::{CuratedTable, RouteKey, Verdict};
 use arancini_schema::encode::RouteFields;
+use arancini_schema::fingerprint;
 use arancini_wire::bgp::nlri::{self, Ipv4Prefixes, Ipv6Prefixes, Nlri, Route};
 use arancini_wire::iana::AfiSafi;
 
-/// How many routes before it is taken the head of a route's segment is fetched.
-const LATER: usize = 16;
-/// How many routes before it is taken a route's entry is fetched.
-const SOON: usize = 4;
+use crate::sections::Section;
 
-/// Hands out each route of a field that [`nlri::decide_add_path`] has accepted with this `add_path`: the table they are of,
-/// its key, its labels. The families nearly all routes are of have a loop of their own, in which the table's memory is fetched ahead.
+/// Announces each route of a field that [`nlri::decide_add_path`] has accepted with this `add_path`, and hands out its key, its
+/// labels, its fingerprint (labels mixed in), and what is to be done. The families nearly all routes are of go through the
+/// table together: their memory is fetched ahead.
 #[inline]
-pub(crate) fn for_each_route<'a>(
+pub(crate) fn announce_each(
     rib: &mut CuratedTable,
-    family: AfiSafi,
-    field: &'a [u8],
-    add_path: bool,
-    mut route: impl FnMut(&mut CuratedTable, RouteKey<'a>, &'a [u8]),
+    section: &Section<'_>,
+    fingerprint: u64,
+    mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Verdict),
 ) {
-    match family {
-        AfiSafi::IPV4_UNICAST => for_each_key(rib, ipv4_keys(field, add_path), route),
-        AfiSafi::IPV6_UNICAST => for_each_key(rib, ipv6_keys(field, add_path), route),
+    let Section {
+        family,
+        field,
+        add_path,
+        routes,
+        ..
+    } = *section;
+    let mut one = |rib: &mut CuratedTable, key: RouteKey<'_>, labels: &[u8]| {
+        let fingerprint = fingerprint::with_labels(fingerprint, labels);
+        let verdict = rib.announce(&key, fingerprint);
+        route(key, labels, fingerprint, verdict);
+    };
+    match (family, routes) {
+        (AfiSafi::IPV4_UNICAST, 1) => ipv4_keys(field, add_path).for_each(|key| one(rib, key, &[])),
+        (AfiSafi::IPV6_UNICAST, 1) => ipv6_keys(field, add_path).for_each(|key| one(rib, key, &[])),
+        (AfiSafi::IPV4_UNICAST, _) => {
+            rib.announce_each(ipv4_keys(field, add_path), fingerprint, |key, verdict| {
+                route(key, &[], fingerprint, verdict);
+            });
+        }
+        (AfiSafi::IPV6_UNICAST, _) => {
+            rib.announce_each(ipv6_keys(field, add_path), fingerprint, |key, verdict| {
+                route(key, &[], fingerprint, verdict);
+            });
+        }
         _ => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
                 let (key, labels) = key_of(&nlri);
-                route(rib, key, labels);
+                one(rib, key, labels);
             }
         }
     }
 }
 
-/// The place of the first route is fetched by [`prefetch`] already, while the rest of its message is read.
+/// The same for routes that are withdrawn. Their labels say nothing (RFC 8277 §2.4).
 #[inline]
-fn for_each_key<'a>(
+pub(crate) fn withdraw_each(
     rib: &mut CuratedTable,
-    mut keys: impl Iterator<Item = RouteKey<'a>> + Clone,
-    mut route: impl FnMut(&mut CuratedTable, RouteKey<'a>, &'a [u8]),
+    section: &Section<'_>,
+    mut route: impl FnMut(RouteKey<'_>, Verdict),
 ) {
-    let Some(first) = keys.next() else {
-        return;
-    };
-    let mut ahead = keys.clone();
-    let Some(second) = ahead.next() else {
-        return route(rib, first, &[]);
-    };
-    // Of the routes behind the one that is taken, those whose segments' heads are fetched: their hashes, in a ring.
-    let mut hashes = [0; LATER];
-    hashes[0] = rib.prefetch_head(&second);
-    let mut fetched = 1;
-    for (hash, key) in hashes.iter_mut().skip(1).zip(ahead.by_ref()) {
-        *hash = rib.prefetch_head(&key);
-        fetched += 1;
-    }
-    for &hash in hashes.iter().take(fetched.min(SOON)) {
-        rib.prefetch_entry(hash);
-    }
-    route(rib, first, &[]);
-    for (number, key) in keys.enumerate() {
-        if let Some(later) = ahead.next() {
-            hashes[number % LATER] = rib.prefetch_head(&later);
-            fetched += 1;
+    let Section {
+        family,
+        field,
+        add_path,
+        routes,
+        ..
+    } = *section;
+    match family {
+        AfiSafi::IPV4_UNICAST if routes > 1 => rib.withdraw_each(ipv4_keys(field, add_path), route),
+        AfiSafi::IPV6_UNICAST if routes > 1 => rib.withdraw_each(ipv6_keys(field, add_path), route),
+        _ => {
+            for nlri in nlri::iter(family, field, add_path).flatten() {
+                let (key, _) = key_of(&nlri);
+                let verdict = rib.withdraw(&key);
+                route(key, verdict);
+            }
         }
-        if number + SOON < fetched {
-            rib.prefetch_entry(hashes[(number + SOON) % LATER]);
-        }
-        route(rib, key, &[]);
     }
 }
 
@@ -80,12 +89,12 @@ pub(crate) fn prefetch(rib: &CuratedTable, family: AfiSafi, field: &[u8], add_pa
         _ => None,
     };
     if let Some(key) = first {
-        rib.prefetch_head(&key);
+        rib.prefetch(&key);
     }
 }
 
 #[inline]
-fn ipv4_keys<'a>(field: &'a [u8], add_path: bool) -> impl Iterator<Item = RouteKey<'a>> + Clone + use<'a> {
+fn ipv4_keys(field: &[u8], add_path: bool) -> impl Iterator<Item = RouteKey<'static>> {
     Ipv4Prefixes::new(field, add_path).map(move |(path_id, length, address)| RouteKey::Ipv4 {
         address,
         length,
@@ -94,7 +103,7 @@ fn ipv4_keys<'a>(field: &'a [u8], add_path: bool) -> impl Iterator<Item = RouteK
 }
 
 #[inline]
-fn ipv6_keys<'a>(field: &'a [u8], add_path: bool) -> impl Iterator<Item = RouteKey<'a>> + Clone + use<'a> {
+fn ipv6_keys(field: &[u8], add_path: bool) -> impl Iterator<Item = RouteKey<'static>> {
     Ipv6Prefixes::new(field, add_path).map(move |(path_id, length, address)| RouteKey::Ipv6 {
         address,
         length,
@@ -198,14 +207,15 @@ const fn mapped(address: u32) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use arancini_rib::{CurationMode, KeyShape};
+    use arancini_schema::encode::Carrier;
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
-        /// However many routes a field has, none is left out, doubled or out of order for being looked ahead at.
+        /// However many routes a field has, each is announced and withdrawn once, in order, as one by one.
         #[test]
-        fn each_route_is_handed_out_once_and_in_order(
+        fn each_route_is_told_as_one_by_one(
             known in 0..60_usize,
             routes in prop::collection::vec((any::<u32>(), 0..=32_u8, 0..1000_u32), 0..60),
             add_path: bool,
@@ -218,19 +228,37 @@ mod tests {
                 field.push(length);
                 field.extend(&address.to_be_bytes()[..usize::from(length).div_ceil(8)]);
             }
-            let mut rib = CuratedTable::new(KeyShape::Ipv4, add_path, CurationMode::Attributes);
-            let expected: Vec<_> = ipv4_keys(&field, add_path).collect();
-            prop_assert_eq!(expected.len(), routes.len());
-            for key in expected.iter().take(known) {
-                rib.announce(key, 7);
+            let section = Section {
+                family: AfiSafi::IPV4_UNICAST,
+                field: &field,
+                offset: 0,
+                carrier: Carrier::UpdateField,
+                announces: true,
+                table: 0,
+                add_path,
+                routes: routes.len(),
+            };
+            let new = || CuratedTable::new(KeyShape::Ipv4, add_path, CurationMode::Attributes);
+            let (mut together, mut alone) = (new(), new());
+            let keys: Vec<_> = ipv4_keys(&field, add_path).collect();
+            prop_assert_eq!(keys.len(), routes.len());
+            for key in keys.iter().take(known) {
+                together.announce(key, 7);
+                alone.announce(key, 7);
             }
-            prefetch(&rib, AfiSafi::IPV4_UNICAST, &field, add_path);
-            let mut seen = Vec::new();
-            for_each_route(&mut rib, AfiSafi::IPV4_UNICAST, &field, add_path, |rib, key, _| {
-                rib.announce(&key, 8);
-                seen.push(key);
+            prefetch(&together, AfiSafi::IPV4_UNICAST, &field, add_path);
+            let mut told = Vec::new();
+            announce_each(&mut together, &section, 7, |key, labels, fingerprint, verdict| {
+                assert_eq!((labels, fingerprint), (&[][..], 7));
+                told.push((format!("{key:?}"), verdict));
             });
-            prop_assert_eq!(seen, expected);
+            let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.announce(key, 7)));
+            prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
+            let mut told = Vec::new();
+            withdraw_each(&mut together, &section, |key, verdict| told.push((format!("{key:?}"), verdict)));
+            let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.withdraw(key)));
+            prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
+            prop_assert!(together.is_empty());
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::message::Arrival;
 use crate::notice::NoticeKind;
 use crate::outgoing::Outgoing;
 use crate::peer::PeerTable;
-use crate::route::{fields_of, for_each_route};
+use crate::route::{announce_each, fields_of, withdraw_each};
 use crate::router::{Router, SubjectKey};
 use crate::sections::{Section, Sections};
 use crate::time::Now;
@@ -262,12 +262,7 @@ pub(crate) fn quirk(router: &mut Router, emitter: &mut Emitter, peer_index: usiz
 
 #[inline]
 fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work<'_>, section: &Section<'_>) {
-    let Section {
-        family,
-        field,
-        carrier,
-        ..
-    } = *section;
+    let carrier = section.carrier;
     let Emitter {
         batcher,
         encoder,
@@ -293,9 +288,7 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    for_each_route(rib, family, field, section.add_path, |rib, key, labels| {
-        let fingerprint = fingerprint::with_labels(shared, labels);
-        let verdict = rib.announce(&key, fingerprint);
+    announce_each(rib, section, shared, |key, labels, fingerprint, verdict| {
         if verdict == Verdict::Suppress {
             suppressed += 1;
             return;
@@ -334,11 +327,7 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
 #[inline]
 fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work<'_>, section: &Section<'_>) {
     let Section {
-        family,
-        field,
-        carrier,
-        announces,
-        ..
+        carrier, announces, ..
     } = *section;
     let Emitter {
         batcher,
@@ -364,8 +353,8 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    for_each_route(rib, family, field, section.add_path, |rib, key, _| {
-        if rib.withdraw(&key) == Verdict::Suppress {
+    withdraw_each(rib, section, |key, verdict| {
+        if verdict == Verdict::Suppress {
             suppressed += 1;
             return;
         }
@@ -376,7 +365,6 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
             counters.layouts.add(1);
             laid_out = true;
         }
-        // Without labels: the label field of a withdraw says nothing (RFC 8277 §2.4).
         writer.put(&mut fields_of(&key));
         withdraws += 1;
     });

@@ -6,6 +6,7 @@
 //! an epoch, withdrawn in slices by [`CuratedTable::sweep`]. An announce that meets a doomed entry before the sweep
 //! does is a withdraw and an announce, so the stream reads as if the sweep had happened at once.
 
+use crate::ahead::each;
 use crate::key::{KeyBytes, KeyShape, RouteKey, part};
 use crate::opaque::OpaqueTable;
 use crate::table::{MAXIMUM_EPOCH, Table, Value};
@@ -92,10 +93,7 @@ macro_rules! with_key {
                     path_id,
                 },
             ) => {
-                let $bytes = &KeyBytes::<9>::new()
-                    .push(ipv4_bytes(address, length))
-                    .push(path_id.unwrap_or(0).to_be_bytes())
-                    .finish();
+                let $bytes = &ipv4_path_bytes(address, length, path_id);
                 $fixed
             }
             (Store::Ipv6($table), &RouteKey::Ipv6 { address, length, .. }) => {
@@ -110,10 +108,7 @@ macro_rules! with_key {
                     path_id,
                 },
             ) => {
-                let $bytes = &KeyBytes::<21>::new()
-                    .push(ipv6_bytes(address, length))
-                    .push(path_id.unwrap_or(0).to_be_bytes())
-                    .finish();
+                let $bytes = &ipv6_path_bytes(address, length, path_id);
                 $fixed
             }
             (
@@ -155,12 +150,119 @@ macro_rules! with_key {
                     path_id: $path,
                 },
             ) => $other,
-            (_, key) => {
-                debug_assert!(false, "a {:?} key in a table of another shape", key.shape());
-                $mismatch
+            (_, key) => of_another_shape(key).unwrap_or($mismatch),
+        }
+    };
+}
+
+/// Runs one expression for each of many keys on the table of unicast prefixes that the store is, with the key's bytes and
+/// hash; another on each key if it is none.
+macro_rules! each_unicast {
+    ($store:expr, $keys:expr, |$table:ident, $bytes:ident, $hash:ident, $key:ident| $fixed:expr, |$any:ident| $other:expr) => {
+        match $store {
+            Store::Ipv4(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv4 { address, length, .. } => Some(ipv4_bytes(address, length)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv4_key($bytes, None);
+                    $fixed
+                });
+            }
+            Store::Ipv4Path(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv4 {
+                        address,
+                        length,
+                        path_id,
+                    } => Some(ipv4_path_bytes(address, length, path_id)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv4_key($bytes, Some(u32::from_be_bytes(part($bytes, 5))));
+                    $fixed
+                });
+            }
+            Store::Ipv6(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv6 { address, length, .. } => Some(ipv6_bytes(address, length)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv6_key($bytes, None);
+                    $fixed
+                });
+            }
+            Store::Ipv6Path(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv6 {
+                        address,
+                        length,
+                        path_id,
+                    } => Some(ipv6_path_bytes(address, length, path_id)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv6_key($bytes, Some(u32::from_be_bytes(part($bytes, 17))));
+                    $fixed
+                });
+            }
+            _ => {
+                for $any in $keys {
+                    $other;
+                }
             }
         }
     };
+}
+
+/// Never called: the caller has a table for each shape.
+#[cold]
+fn of_another_shape<T>(key: &RouteKey<'_>) -> Option<T> {
+    debug_assert!(false, "a {:?} key in a table of another shape", key.shape());
+    None
+}
+
+/// Judges announces with one and the same fingerprint.
+struct Judge {
+    /// What is stored.
+    value: Value,
+    doomed_below: u32,
+    doom: Doom,
+    /// How many of the routes were stale.
+    refreshed: u64,
+}
+
+impl Judge {
+    /// What the announce means of a route of which this was stored before.
+    #[inline]
+    const fn verdict(&mut self, before: Option<Value>) -> Verdict {
+        let Some(before) = before else {
+            return Verdict::Emit;
+        };
+        if before.epoch != self.value.epoch {
+            self.refreshed += 1;
+        }
+        if before.epoch < self.doomed_below {
+            Verdict::EmitAfterWithdraw(self.doom)
+        } else if before.fingerprint == self.value.fingerprint && before.fingerprint != DOUBT {
+            Verdict::Suppress
+        } else {
+            Verdict::Emit
+        }
+    }
+}
+
+impl Verdict {
+    /// What the withdraw means of a route of which this was stored before.
+    #[inline]
+    const fn of_withdraw(before: Option<Value>) -> Self {
+        match before {
+            Some(_) => Self::Emit,
+            None => Self::Suppress,
+        }
+    }
 }
 
 impl CuratedTable {
@@ -254,60 +356,76 @@ impl CuratedTable {
         value.map(|value| value.fingerprint)
     }
 
-    /// A route is about to be announced or withdrawn: what will be read first is fetched, without waiting for it. Returns
-    /// what [`Self::prefetch_entry`] wants.
+    /// A route is about to be announced or withdrawn: what will be read first is fetched, without waiting for it.
     #[inline]
-    pub fn prefetch_head(&self, key: &RouteKey<'_>) -> u64 {
+    pub fn prefetch(&self, key: &RouteKey<'_>) {
         with_key!(
             &self.store,
             key,
-            |table, bytes| table.prefetch_head(bytes),
-            |_table, _nlri, _path_id| 0,
-            0
-        )
-    }
-
-    /// The same for what will be read next; to be called when the first has come, because that is read now.
-    #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        match &self.store {
-            Store::Ipv4(table) => table.prefetch_entry(hash),
-            Store::Ipv4Path(table) => table.prefetch_entry(hash),
-            Store::Ipv6(table) => table.prefetch_entry(hash),
-            Store::Ipv6Path(table) => table.prefetch_entry(hash),
-            Store::Vpn4(table) => table.prefetch_entry(hash),
-            Store::Vpn6(table) => table.prefetch_entry(hash),
-            Store::Opaque(_) => {}
-        }
+            |table, bytes| {
+                table.prefetch_head(bytes);
+            },
+            |_table, _nlri, _path_id| {},
+            {}
+        );
     }
 
     /// A route was announced with attributes of this fingerprint.
     #[inline]
     pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Verdict {
-        let fingerprint = match self.mode {
-            CurationMode::Attributes => fingerprint,
-            CurationMode::Presence => 0,
-            CurationMode::Off => return Verdict::Emit,
-        };
-        let value = Value {
-            fingerprint,
-            epoch: self.epoch,
+        let Some(mut judge) = self.judge(fingerprint) else {
+            return Verdict::Emit;
         };
         let before = with_key!(
             &mut self.store,
             key,
-            |table, bytes| table.insert(bytes, value),
-            |table, nlri, path_id| table.insert(nlri, path_id, value),
+            |table, bytes| table.insert(bytes, judge.value),
+            |table, nlri, path_id| table.insert(nlri, path_id, judge.value),
             None
         );
-        if before.is_some_and(|before| before.epoch != self.epoch) {
-            self.refreshed += 1;
-        }
-        match before {
-            Some(before) if before.epoch < self.doomed_below => Verdict::EmitAfterWithdraw(self.doom),
-            Some(before) if before.fingerprint == fingerprint && fingerprint != DOUBT => Verdict::Suppress,
-            _ => Verdict::Emit,
-        }
+        let verdict = judge.verdict(before);
+        self.refreshed += judge.refreshed;
+        verdict
+    }
+
+    /// [`Self::announce`] of many routes, one after the other. The memory of unicast prefixes is fetched ahead.
+    #[inline]
+    pub fn announce_each(
+        &mut self,
+        keys: impl Iterator<Item = RouteKey<'static>>,
+        fingerprint: u64,
+        mut told: impl FnMut(RouteKey<'_>, Verdict),
+    ) {
+        let Some(mut judge) = self.judge(fingerprint) else {
+            return keys.for_each(|key| told(key, Verdict::Emit));
+        };
+        let value = judge.value;
+        each_unicast!(
+            &mut self.store,
+            keys,
+            |table, bytes, hash, key| told(key, judge.verdict(table.insert_hashed(bytes, hash, value))),
+            |key| told(key, self.announce(&key, fingerprint))
+        );
+        self.refreshed += judge.refreshed;
+    }
+
+    /// What an announce with this fingerprint stores, and what it means; `None` if nothing is remembered.
+    #[inline]
+    const fn judge(&self, fingerprint: u64) -> Option<Judge> {
+        let fingerprint = match self.mode {
+            CurationMode::Attributes => fingerprint,
+            CurationMode::Presence => 0,
+            CurationMode::Off => return None,
+        };
+        Some(Judge {
+            value: Value {
+                fingerprint,
+                epoch: self.epoch,
+            },
+            doomed_below: self.doomed_below,
+            doom: self.doom,
+            refreshed: 0,
+        })
     }
 
     /// A route was withdrawn. If it was the last of many, their memory is given back with what comes next: the announces of
@@ -324,11 +442,25 @@ impl CuratedTable {
             |table, nlri, path_id| table.remove(nlri, path_id),
             None
         );
-        if before.is_some() {
-            Verdict::Emit
-        } else {
-            Verdict::Suppress
+        Verdict::of_withdraw(before)
+    }
+
+    /// [`Self::withdraw`] of many routes, one after the other. The memory of unicast prefixes is fetched ahead.
+    #[inline]
+    pub fn withdraw_each(
+        &mut self,
+        keys: impl Iterator<Item = RouteKey<'static>>,
+        mut told: impl FnMut(RouteKey<'_>, Verdict),
+    ) {
+        if self.mode == CurationMode::Off {
+            return keys.for_each(|key| told(key, Verdict::Emit));
         }
+        each_unicast!(
+            &mut self.store,
+            keys,
+            |table, bytes, hash, key| told(key, Verdict::of_withdraw(table.remove_hashed(bytes, hash))),
+            |key| told(key, self.withdraw(&key))
+        );
     }
 
     /// What was to be said of this route did not reach consumers, announce or withdraw: from now on the next announce and
@@ -492,6 +624,22 @@ fn ipv4_bytes(address: u32, length: u8) -> [u8; 5] {
 }
 
 #[inline]
+fn ipv4_path_bytes(address: u32, length: u8, path_id: Option<u32>) -> [u8; 9] {
+    KeyBytes::<9>::new()
+        .push(ipv4_bytes(address, length))
+        .push(path_id.unwrap_or(0).to_be_bytes())
+        .finish()
+}
+
+#[inline]
+fn ipv6_path_bytes(address: u128, length: u8, path_id: Option<u32>) -> [u8; 21] {
+    KeyBytes::<21>::new()
+        .push(ipv6_bytes(address, length))
+        .push(path_id.unwrap_or(0).to_be_bytes())
+        .finish()
+}
+
+#[inline]
 fn ipv6_bytes(address: u128, length: u8) -> [u8; 17] {
     KeyBytes::<17>::new()
         .push(address.to_be_bytes())
@@ -499,6 +647,7 @@ fn ipv6_bytes(address: u128, length: u8) -> [u8; 17] {
         .finish()
 }
 
+#[inline]
 fn ipv4_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
     RouteKey::Ipv4 {
         address: u32::from_be_bytes(part(key, 0)),
@@ -507,6 +656,7 @@ fn ipv4_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
     }
 }
 
+#[inline]
 fn ipv6_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
     RouteKey::Ipv6 {
         address: u128::from_be_bytes(part(key, 0)),

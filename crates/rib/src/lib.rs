@@ -7,6 +7,7 @@
 //! It knows no clock, no router and no wire format; it is fed with [`RouteKey`]s and fingerprints.
 #![deny(unsafe_code)]
 
+mod ahead;
 mod curate;
 mod key;
 mod opaque;

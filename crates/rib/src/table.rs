@@ -173,10 +173,16 @@ impl<const N: usize> Table<N> {
         }
     }
 
+    /// The hash of a key in this table.
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8; N]) -> u64 {
+        hash_of(key, self.level)
+    }
+
     /// Has fetched what a look-up of this key reads first: the head of its segment. Returns the key's hash.
     #[inline]
-    pub fn prefetch_head(&self, key: &[u8; N]) -> u64 {
-        let hash = hash_of(key, self.level);
+    pub(crate) fn prefetch_head(&self, key: &[u8; N]) -> u64 {
+        let hash = self.hash(key);
         if let Some(index) = self.segment_of(hash) {
             prefetch(&self.segments[index]);
         }
@@ -185,7 +191,7 @@ impl<const N: usize> Table<N> {
 
     /// Has fetched what a look-up of the key with this hash reads next: the entry that may be its own.
     #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
         if let Some(index) = self.segment_of(hash) {
             let segment = &self.segments[index];
             if let Some(place) = segment.matches(hash).next() {
@@ -197,11 +203,16 @@ impl<const N: usize> Table<N> {
     /// Stores a route and returns what was kept of it before.
     #[inline]
     pub fn insert(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
+        self.insert_hashed(key, self.hash(key), value)
+    }
+
+    /// The same with the key's [`Self::hash`].
+    #[inline(always)]
+    pub(crate) fn insert_hashed(&mut self, key: &[u8; N], hash: u64, value: Value) -> Option<Value> {
         debug_assert!(
             value.epoch != 0 && value.epoch <= MAXIMUM_EPOCH,
             "epochs count from 1"
         );
-        let hash = hash_of(key, self.level);
         let Some(index) = self.segment_of(hash) else {
             return self.insert_first(key, value);
         };
@@ -260,7 +271,12 @@ impl<const N: usize> Table<N> {
     /// Removes a route and returns what was kept of it.
     #[inline]
     pub fn remove(&mut self, key: &[u8; N]) -> Option<Value> {
-        let hash = hash_of(key, self.level);
+        self.remove_hashed(key, self.hash(key))
+    }
+
+    /// The same with the key's [`Self::hash`].
+    #[inline]
+    pub(crate) fn remove_hashed(&mut self, key: &[u8; N], hash: u64) -> Option<Value> {
         let index = self.segment_of(hash)?;
         let segment = &mut self.segments[index];
         let value = match self.entries.find(segment, hash, key) {

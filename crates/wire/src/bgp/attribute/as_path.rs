@@ -157,7 +157,7 @@ impl<'a> AsPath<'a> {
     #[inline]
     pub(super) fn has_as_zero(&self) -> bool {
         if let Some(asns) = self.as_plain_sequence() {
-            return asns.contains(&[0; 4]);
+            return contains_zero(asns);
         }
         self.segments().any(|segment| match segment.width {
             AsWidth::Four => segment.bytes.as_chunks::<4>().0.contains(&[0; 4]),
@@ -186,6 +186,19 @@ impl<'a> AsPath<'a> {
     #[must_use]
     pub fn selection_length(&self) -> usize {
         self.segments().map(|segment| segment.weight()).sum()
+    }
+}
+
+/// Whether 0 is among these numbers. Up to eight, as nearly all paths have, are looked at without a branch for each: how
+/// many there are can't be guessed, and a wrong guess costs more than the looks.
+#[inline]
+fn contains_zero(asns: &[[u8; 4]]) -> bool {
+    match asns.len() {
+        0 => false,
+        count @ 1..=8 => (0..8).fold(false, |zero, place: usize| {
+            zero | (asns[place.min(count - 1)] == [0; 4])
+        }),
+        _ => asns.contains(&[0; 4]),
     }
 }
 

@@ -66,10 +66,13 @@ pub fn iter(family: AfiSafi, field: &[u8], add_path: bool) -> NlriIter<'_> {
 pub fn count(family: AfiSafi, field: &[u8], add_path: bool) -> Result<usize, WireError> {
     // Nearly all routes are of the first two, which are known without a look at the table of shapes.
     match family {
-        AfiSafi::IPV4_UNICAST => return prefix::count(field, 32, add_path),
-        AfiSafi::IPV6_UNICAST => return prefix::count(field, 128, add_path),
-        _ => {}
+        AfiSafi::IPV4_UNICAST => prefix::count(field, 32, add_path),
+        AfiSafi::IPV6_UNICAST => prefix::count(field, 128, add_path),
+        _ => count_shaped(family, field, add_path),
     }
+}
+
+fn count_shaped(family: AfiSafi, field: &[u8], add_path: bool) -> Result<usize, WireError> {
     match shape(family) {
         NlriShape::Prefix {
             rd: false,

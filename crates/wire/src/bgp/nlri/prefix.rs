@@ -85,34 +85,47 @@ pub(super) const fn octets_for(bits: u8) -> usize {
     (bits as usize + 7) >> 3
 }
 
+/// The first four octets as a number, zero where there are fewer: those of the last prefix of a field.
+#[inline]
+const fn first_u32(octets: &[u8]) -> u32 {
+    match *octets {
+        [a, b, c, d, ..] => u32::from_be_bytes([a, b, c, d]),
+        [a, b, c] => u32::from_be_bytes([a, b, c, 0]),
+        [a, b] => u32::from_be_bytes([a, b, 0, 0]),
+        [a] => u32::from_be_bytes([a, 0, 0, 0]),
+        [] => 0,
+    }
+}
+
+/// The same of eight octets.
+#[inline]
+fn first_u64(octets: &[u8]) -> u64 {
+    if let Some(chunk) = octets.first_chunk::<8>() {
+        return u64::from_be_bytes(*chunk);
+    }
+    let first = u64::from(first_u32(octets)) << 32;
+    match octets.last_chunk::<4>() {
+        // Where both overlap they say the same.
+        Some(last) => first | u64::from(u32::from_be_bytes(*last)) << (64 - 8 * octets.len()),
+        None => first,
+    }
+}
+
 /// The first octets as a number, all bits behind `length` zero. Never reads more than there is.
 #[inline]
 fn load_v4(octets: &[u8], length: u8) -> u32 {
-    let word = match octets.first_chunk::<4>() {
-        Some(chunk) => u32::from_be_bytes(*chunk),
-        // The last prefix of a field: there are fewer octets left than a word has.
-        None => octets
-            .iter()
-            .zip([24, 16, 8])
-            .fold(0, |word, (&octet, shift)| word | u32::from(octet) << shift),
-    };
     // Shifting in 64 bits, because a shift by all 32 bits of a /0 would be an overflow.
     let mask = u64::MAX << 32_u8.saturating_sub(length);
-    word & (mask as u32)
+    first_u32(octets) & (mask as u32)
 }
 
 /// The first octets as a number, all bits behind `length` zero. Never reads more than there is.
 #[inline]
 fn load_v6(octets: &[u8], length: u8) -> u128 {
-    let word = match octets.first_chunk::<16>() {
-        Some(chunk) => u128::from_be_bytes(*chunk),
-        None => {
-            let mut chunk = [0; 16];
-            for (place, &octet) in chunk.iter_mut().zip(octets) {
-                *place = octet;
-            }
-            u128::from_be_bytes(chunk)
-        }
+    let high = u128::from(first_u64(octets)) << 64;
+    let word = match octets.get(8..) {
+        Some(rest) => high | u128::from(first_u64(rest)),
+        None => high,
     };
     match length {
         0 => 0,
@@ -124,6 +137,16 @@ fn load_v6(octets: &[u8], length: u8) -> u128 {
 /// How many plain prefixes of at most `max_bits` bits the field holds, if it is exactly a sequence of them.
 #[inline]
 pub(super) fn count(field: &[u8], max_bits: u8, add_path: bool) -> Result<usize, WireError> {
+    // Many senders put one into each UPDATE.
+    match field {
+        [length, octets @ ..] if !add_path && *length <= max_bits && octets.len() == octets_for(*length) => {
+            Ok(1)
+        }
+        _ => count_all(field, max_bits, add_path),
+    }
+}
+
+fn count_all(field: &[u8], max_bits: u8, add_path: bool) -> Result<usize, WireError> {
     let path_id = if add_path { 4 } else { 0 };
     let mut position = 0;
     let mut routes = 0;
