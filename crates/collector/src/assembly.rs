@@ -116,8 +116,8 @@ impl Collector {
     /// As [`Self::start`]; or it was cancelled.
     pub fn start_unless(config: &Config, cancelled: &dyn Fn() -> bool) -> Result<Self, StartError> {
         let workers = config.workers();
-        let backend = Backend::choose(config.ingest.backend).map_err(StartError::Backend)?;
         let driver = Driver::choose(config.ingest.driver, workers);
+        let backend = Backend::choose(&config.ingest, driver, workers).map_err(StartError::Backend)?;
         // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
         for &address in &config.listen.address {
             sockets::is_free(address)?;

@@ -202,7 +202,7 @@ settings! {
 
     /// How bytes get from the sockets to the decoder.
     ingest Ingest {
-        /// The receive path. `registered` needs io_uring of Linux 6.12; `auto` is `readiness` for now.
+        /// The receive path. `registered` needs io_uring of Linux 6.12; `auto` takes it where it is to be had, else `readiness`.
         backend: BackendKind = BackendKind::Auto;
         /// The kernel interface. `auto` takes io_uring, or epoll where the host refuses it.
         driver: DriverKind = DriverKind::Auto;

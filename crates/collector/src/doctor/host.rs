@@ -3,7 +3,6 @@
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-use crate::config::BackendKind;
 use crate::ingest::backend::Backend;
 
 /// A resource limit; `None` is no limit.
@@ -79,9 +78,7 @@ impl HostReader for Host {
     }
 
     fn registered_refused(&self) -> Option<String> {
-        Backend::choose(BackendKind::Registered)
-            .err()
-            .map(|error| error.to_string())
+        Backend::registered_refused()
     }
 }
 

@@ -102,28 +102,42 @@ pub(super) fn backend(host: &impl HostReader, config: &Config) -> Row {
             "receive backend",
             value,
             "what ingest.backend names",
-            "`registered` needs Linux 6.12 and io_uring; where it is named and can't be had, the collector does not start",
+            "`registered` needs Linux 6.12 and io_uring; where it is named and can't be had, the collector does not start; \
+             with \"auto\" it takes `readiness` then",
         )
     };
+    let refused = || host.registered_refused();
     match config.ingest.backend {
-        BackendKind::Auto => row("readiness, as ingest.backend = \"auto\" says"),
         BackendKind::Readiness => row("readiness"),
-        BackendKind::Registered => match host.registered_refused() {
-            None => row("registered"),
-            Some(reason) => row(&format!("registered is not to be had: {reason}"))
+        BackendKind::Auto if !uses_io_uring(host, config) => row("readiness: the workers wait on epoll"),
+        BackendKind::Auto | BackendKind::Registered => match (refused(), config.ingest.backend) {
+            (None, _) => row("registered"),
+            (Some(reason), BackendKind::Auto) => {
+                row(&format!("readiness: registered is not to be had: {reason}"))
+            }
+            (Some(reason), _) => row(&format!("registered is not to be had: {reason}"))
                 .mend(Level::Fail, "ARANCINI_INGEST__BACKEND=auto arancini run"),
         },
     }
 }
 
+/// Whether the workers will wait on io_uring.
+fn uses_io_uring(host: &impl HostReader, config: &Config) -> bool {
+    config.ingest.driver != DriverKind::Epoll && host.io_uring_works()
+}
+
 pub(super) fn locked_memory(host: &impl HostReader, config: &Config) -> Row {
     let workers = config.workers() as u64;
-    let bytes = match config.ingest.backend {
-        BackendKind::Registered => REGISTERED_BYTES,
-        BackendKind::Auto | BackendKind::Readiness => READINESS_BYTES,
+    let bytes = |locked: &Locked| workers.saturating_mul(locked.worker).saturating_add(locked.start);
+    // With `auto` the workers start with the memory for `readiness`; to be `registered` they need more.
+    let (needed, liked) = match config.ingest.backend {
+        BackendKind::Readiness => (&READINESS_BYTES, &READINESS_BYTES),
+        BackendKind::Registered => (&REGISTERED_BYTES, &REGISTERED_BYTES),
+        BackendKind::Auto if host.registered_refused().is_none() => (&READINESS_BYTES, &REGISTERED_BYTES),
+        BackendKind::Auto => (&READINESS_BYTES, &READINESS_BYTES),
     };
-    let needed = workers.saturating_mul(bytes.worker).saturating_add(bytes.start);
-    let wanted = needed.saturating_mul(MARGIN);
+    let needed = bytes(needed);
+    let wanted = bytes(liked).saturating_mul(MARGIN);
     let limit = host.locked_memory().soft;
     let mut value = limit.map_or_else(|| "unlimited".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
     // Where the limit does not count, its value is said all the same.
@@ -263,6 +277,8 @@ mod tests {
     #[test]
     fn locked_memory_for_each_worker() {
         let mut host = Imitated::good();
+        let mut config = config();
+        config.ingest.backend = BackendKind::Readiness;
         for (kib, level) in [
             (None, Level::Ok),
             (Some(848), Level::Ok),
@@ -275,15 +291,29 @@ mod tests {
                 soft: limit,
                 hard: limit,
             };
-            let row = locked_memory(&host, &config());
+            let row = locked_memory(&host, &config);
             assert_eq!(row.level, level, "{row:?}");
             assert_eq!(row.command.is_some(), level != Level::Ok);
         }
-        let command = locked_memory(&host, &config()).command;
+        let command = locked_memory(&host, &config).command;
         assert_eq!(
             command.as_deref(),
             Some("sudo prlimit --pid $$ --memlock=868352:868352")
         );
+        // What `auto` would rather have.
+        config.ingest.backend = BackendKind::Auto;
+        for (kib, level) in [
+            (1792, Level::Ok),
+            (1791, Level::Warn),
+            (424, Level::Warn),
+            (423, Level::Fail),
+        ] {
+            host.locked_memory.soft = Some(kib * 1024);
+            assert_eq!(locked_memory(&host, &config).level, level, "{kib}");
+        }
+        host.registered_refused = Some("the kernel lacks it".to_owned());
+        host.locked_memory.soft = Some(848 * 1024);
+        assert_eq!(locked_memory(&host, &config).level, Level::Ok);
     }
 
     #[test]
@@ -309,7 +339,21 @@ mod tests {
                 .is_some_and(|command| command.contains("BACKEND=auto"))
         );
         config.ingest.backend = BackendKind::Auto;
-        assert_eq!(backend(&host, &config).level, Level::Ok);
+        let row = backend(&host, &config);
+        assert_eq!(
+            (row.level, row.value.as_str()),
+            (
+                Level::Ok,
+                "readiness: registered is not to be had: the kernel lacks it"
+            )
+        );
+        host.registered_refused = None;
+        assert_eq!(backend(&host, &config).value, "registered");
+        config.ingest.driver = DriverKind::Epoll;
+        assert_eq!(
+            backend(&host, &config).value,
+            "readiness: the workers wait on epoll"
+        );
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::io;
 
 use monoio::{IoUringDriver, RuntimeBuilder};
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::ring;
-use crate::config::{BackendKind, DriverKind};
+use super::ring::{self, Ring};
+use crate::config::{BackendKind, DriverKind, Ingest};
 
 /// The kernel interface under a worker's runtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,15 +75,69 @@ impl Backend {
         }
     }
 
-    /// The receive path that this setting gives on this host.
+    /// The receive path that this setting gives on this host, for so many workers above this driver.
+    ///
+    /// `auto` takes `registered` if the workers wait on io_uring, the kernel has all it needs, and every worker can have both
+    /// its rings at once ([`Driver::choose`] says why).
     ///
     /// # Errors
     /// `registered` is wanted, and the kernel lacks or refuses what it needs.
-    pub fn choose(kind: BackendKind) -> io::Result<Self> {
-        match kind {
-            // By measurement: docs/adr/0019-receive-backends.md.
-            BackendKind::Auto | BackendKind::Readiness => Ok(Self::Readiness),
+    pub fn choose(ingest: &Ingest, driver: Driver, workers: usize) -> io::Result<Self> {
+        match ingest.backend {
+            BackendKind::Readiness => Ok(Self::Readiness),
             BackendKind::Registered => ring::probe().map(|()| Self::Registered),
+            BackendKind::Auto if driver == Driver::Epoll => Ok(Self::Readiness),
+            // By measurement: docs/adr/0019-receive-backends.md.
+            BackendKind::Auto => match ring::probe().and_then(|()| rings_for_all(ingest, workers)) {
+                Ok(()) => Ok(Self::Registered),
+                Err(error) => {
+                    info!(%error, workers, "the backend `registered` is not to be had, so `readiness` it is; `arancini doctor` says more");
+                    Ok(Self::Readiness)
+                }
+            },
         }
+    }
+
+    /// Why the backend `registered` can't be had on this host; nothing where it can.
+    #[must_use]
+    pub fn registered_refused() -> Option<String> {
+        ring::probe().err().map(|error| error.to_string())
+    }
+}
+
+/// Whether every worker can have its runtime's ring and its companion ring, all at once.
+fn rings_for_all(ingest: &Ingest, workers: usize) -> io::Result<()> {
+    let rings: io::Result<Vec<_>> = (0..workers)
+        .map(|_| {
+            let runtime = RuntimeBuilder::<IoUringDriver>::new().enable_timer().build()?;
+            Ok((runtime, Ring::new(ingest.slots, ingest.slot_bytes)?))
+        })
+        .collect();
+    rings.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn auto_takes_the_registered_ring_where_all_workers_can_have_one() {
+        let choose = |ingest: &Ingest, driver| Backend::choose(ingest, driver, 2).ok();
+        let ingest = Ingest::default();
+        assert_eq!(choose(&ingest, Driver::Epoll), Some(Backend::Readiness));
+        if let Some(reason) = Backend::registered_refused() {
+            println!("skipped: no registered ring: {reason}");
+            return;
+        }
+        assert_eq!(choose(&ingest, Driver::IoUring), Some(Backend::Registered));
+        let more_than_the_kernel_takes = Ingest {
+            slots: 40_000,
+            slot_bytes: 64,
+            ..Ingest::default()
+        };
+        assert_eq!(
+            choose(&more_than_the_kernel_takes, Driver::IoUring),
+            Some(Backend::Readiness)
+        );
     }
 }
