@@ -6,57 +6,56 @@ use std::thread;
 use super::cpu::cpu_ns;
 use crate::generate::Random;
 
-/// Larger than any cache that a core has to itself.
-const LARGE_BYTES: usize = 64 << 20;
+/// As much as a worker has in hand at a time: it stays in the core's own cache.
+const HOT_BYTES: usize = 256 << 10;
+/// How often that is gone over.
+const PASSES: usize = 500;
 /// How often memory is accessed at random.
 const ACCESSES: usize = 1_000_000;
 /// How many values cross the channel.
 const CROSSINGS: u32 = 50_000;
 const CACHE_LINE_BYTES: usize = 64;
 
-/// Nanoseconds to copy a byte from one large block of memory to another.
+/// Nanoseconds to copy a byte from one hot block of memory to another.
 pub(super) fn copy_ns_per_byte() -> f64 {
-    let from = vec![1_u8; LARGE_BYTES];
-    let mut to = vec![2_u8; LARGE_BYTES];
-    let took = cpu_ns(|| to.copy_from_slice(black_box(&from)));
-    black_box(&to);
-    took / LARGE_BYTES as f64
-}
-
-/// Nanoseconds to read a byte of a large block of memory, one after the other.
-pub(super) fn read_ns_per_byte() -> f64 {
-    let words = vec![1_u64; LARGE_BYTES / 8];
-    let mut sum = 0;
+    let from = vec![1_u8; HOT_BYTES];
+    let mut to = vec![2_u8; HOT_BYTES];
     let took = cpu_ns(|| {
-        sum = black_box(&words)
-            .iter()
-            .fold(0_u64, |sum, word| sum.wrapping_add(*word))
-    });
-    black_box(sum);
-    took / LARGE_BYTES as f64
-}
-
-/// Nanoseconds for one access to a random cache line of a block of this size, when nobody knows the next one before
-/// this one is there.
-pub(super) fn random_access_ns(bytes: usize) -> f64 {
-    let lines = (bytes / CACHE_LINE_BYTES).max(2);
-    // One cycle through all lines in random order (Sattolo's shuffle).
-    let mut order: Vec<u32> = (0..lines as u32).collect();
-    let mut random = Random::new(1);
-    for last in (1..lines).rev() {
-        order.swap(last, random.below(last as u32) as usize);
-    }
-    let mut memory = vec![[0_u32; CACHE_LINE_BYTES / 4]; lines];
-    for (line, next) in memory.iter_mut().zip(order) {
-        line[0] = next;
-    }
-    let mut place = 0;
-    let took = cpu_ns(|| {
-        for _ in 0..ACCESSES {
-            place = memory[place as usize][0];
+        for _ in 0..PASSES {
+            to.copy_from_slice(black_box(&from));
+            black_box(&mut to);
         }
     });
-    black_box(place);
+    took / (PASSES * HOT_BYTES) as f64
+}
+
+/// Nanoseconds to read a byte of a hot block of memory, one after the other.
+pub(super) fn read_ns_per_byte() -> f64 {
+    let words = vec![1_u64; HOT_BYTES / 8];
+    let took = cpu_ns(|| {
+        for _ in 0..PASSES {
+            let words = black_box(&words);
+            black_box(words.iter().fold(0_u64, |sum, word| sum.wrapping_add(*word)));
+        }
+    });
+    took / (PASSES * HOT_BYTES) as f64
+}
+
+/// Nanoseconds for one access to a random cache line of a block of this size, when the next ones are known before this one
+/// is there: the processor fetches as many at a time as it can.
+pub(super) fn random_access_ns(bytes: usize) -> f64 {
+    let lines = (bytes / CACHE_LINE_BYTES).max(2);
+    let memory = vec![[1_u64; CACHE_LINE_BYTES / 8]; lines];
+    let mut random = Random::new(1);
+    let places: Vec<u32> = (0..ACCESSES).map(|_| random.below(lines as u32)).collect();
+    let took = cpu_ns(|| {
+        let memory = black_box(&memory);
+        black_box(
+            places
+                .iter()
+                .fold(0_u64, |sum, &place| sum.wrapping_add(memory[place as usize][0])),
+        );
+    });
     took / ACCESSES as f64
 }
 

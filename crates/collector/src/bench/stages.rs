@@ -57,7 +57,7 @@ const STAGES: [Stage; 8] = [
         "table",
         "table, fingerprint",
         |p| p.table - p.parse,
-        "one random access to memory",
+        "one access to random memory, known ahead",
     ),
     (
         "encode",

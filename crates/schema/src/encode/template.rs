@@ -1,4 +1,4 @@
-//! One message under construction: the head, and the pointers and the content behind it.
+//! One message under construction: head, pointers, content.
 //!
 //! How many pointers there are is known before anything is written: those that are null at the end of the pointer section
 //! are left out (readers take a missing pointer for a null one). Only a route with labels or a raw NLRI may need more.
@@ -8,14 +8,14 @@
 
 use super::layout::{DATA_SIZE, DATA_START, FRAME, HEAD, POINTERS};
 
-/// Bytes there is room for behind the head. Places are taken modulo this power of two: so the compiler sees that they lie
+/// Bytes there is room for. Places are taken modulo this power of two: so the compiler sees that they lie
 /// within, and nothing is checked when bytes are put there. Memory that no message needs is not touched.
 const ROOM: usize = 1 << 20;
 /// And so many bytes more, for what begins at the last of these places.
 const SLACK: usize = 1024;
-/// What follows the head is copied in multiples of so many bytes, which is one and the same multiple for nearly all
-/// messages. A copy of each length takes a way of its own, and the processor guesses wrong which one it will be.
-const COPIED_AT_ONCE: usize = 256;
+/// Messages are copied in multiples of so many bytes, which is one and the same multiple for nearly all of them. A copy of
+/// each length takes a way of its own, and the processor guesses wrong which one it will be.
+const COPIED_AT_ONCE: usize = 384;
 
 /// Element sizes of Cap'n Proto lists.
 #[derive(Clone, Copy)]
@@ -28,11 +28,9 @@ pub(super) enum Element {
 
 /// See the top of this file.
 pub(super) struct Template {
-    /// Segment table, root pointer, data section.
-    head: [u8; HEAD],
-    /// Pointers and content up to `end`, and what earlier messages left.
-    rest: Box<[u8; ROOM + SLACK]>,
-    /// Where the content ends: at a whole word.
+    /// The message up to `end`, and what earlier ones left.
+    bytes: Box<[u8; ROOM + SLACK]>,
+    /// Where it ends: at a whole word.
     end: usize,
     /// How many pointers there are.
     pointers: usize,
@@ -42,9 +40,8 @@ impl Template {
     /// An empty message.
     pub(super) fn new() -> Self {
         let mut template = Self {
-            head: [0; HEAD],
-            rest: zeroed(),
-            end: 0,
+            bytes: zeroed(),
+            end: HEAD,
             pointers: 0,
         };
         template.finish();
@@ -54,32 +51,30 @@ impl Template {
     /// Starts over, with so many pointers: [`POINTERS`] at most.
     #[inline]
     pub(super) fn begin(&mut self, pointers: usize) {
-        self.head = [0; HEAD];
-        self.rest[..8 * POINTERS].fill(0);
+        self.bytes[..HEAD + 8 * POINTERS].fill(0);
         self.pointers = pointers;
-        self.end = 8 * pointers;
+        self.end = HEAD + 8 * pointers;
     }
 
     /// Writes what is known only now: the sizes.
     #[inline]
     pub(super) fn finish(&mut self) {
-        let segment_words = (HEAD - FRAME + self.end) / 8;
+        debug_assert!(self.end <= ROOM, "an UPDATE that expands to {} bytes", self.end);
+        let segment_words = (self.end - FRAME) / 8;
         let root = (DATA_SIZE as u64 / 8) << 32 | (self.pointers as u64) << 48;
-        self.head[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
-        self.head[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
+        self.bytes[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
+        self.bytes[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
     }
 
     /// Gives a finished message more pointers, null ones.
     #[cold]
     pub(super) fn widen(&mut self, pointers: usize) {
         let before = std::mem::replace(&mut self.pointers, pointers);
-        let content = 8 * before..self.end;
+        let content = HEAD + 8 * before..self.end;
         self.room(8 * (pointers - before));
-        self.rest.copy_within(content, 8 * pointers);
-        for (index, place) in self.rest.as_chunks_mut::<8>().0[..pointers]
-            .iter_mut()
-            .enumerate()
-        {
+        self.bytes.copy_within(content, HEAD + 8 * pointers);
+        let (places, _) = self.bytes[HEAD..].as_chunks_mut::<8>();
+        for (index, place) in places.iter_mut().take(pointers).enumerate() {
             let pointer = u64::from_le_bytes(*place);
             let now = if index >= before || pointer == 0 {
                 0
@@ -95,10 +90,9 @@ impl Template {
     /// Appends the finished message.
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let end = out.len() + HEAD + self.end;
-        out.extend_from_slice(&self.head);
+        let end = out.len() + self.end;
         let copied = self.end.next_multiple_of(COPIED_AT_ONCE);
-        out.extend_from_slice(self.rest.get(..copied).unwrap_or_default());
+        out.extend_from_slice(self.bytes.get(..copied).unwrap_or_default());
         out.truncate(end);
     }
 
@@ -117,7 +111,7 @@ impl Template {
     /// Sets bytes of the data section.
     #[inline]
     pub(super) fn set<const N: usize>(&mut self, offset: usize, bytes: [u8; N]) {
-        if let Some(place) = self.head.get_mut(DATA_START + offset..DATA_START + offset + N) {
+        if let Some(place) = self.bytes.get_mut(DATA_START + offset..DATA_START + offset + N) {
             place.copy_from_slice(&bytes);
         }
     }
@@ -125,7 +119,7 @@ impl Template {
     /// Sets bits of a byte of the data section.
     #[inline]
     pub(super) fn set_bits(&mut self, offset: usize, bits: u8) {
-        if let Some(place) = self.head.get_mut(DATA_START + offset) {
+        if let Some(place) = self.bytes.get_mut(DATA_START + offset) {
             *place |= bits;
         }
     }
@@ -210,7 +204,7 @@ impl Template {
             let target = self.end;
             let (element, length) = value(self, item);
             let own = first + number * 16 + 8;
-            if let Some(place) = self.rest.get_mut(own..own + 8) {
+            if let Some(place) = self.bytes.get_mut(own..own + 8) {
                 place.copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
             }
         }
@@ -230,7 +224,7 @@ impl Template {
             let place = if count % 2 == 0 {
                 self.room(4).first_chunk_mut()
             } else {
-                self.rest.get_mut(..self.end).and_then(<[u8]>::last_chunk_mut)
+                self.bytes.get_mut(..self.end).and_then(<[u8]>::last_chunk_mut)
             };
             if let Some(place) = place {
                 *place = value.to_le_bytes();
@@ -253,7 +247,7 @@ impl Template {
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         const { assert!(N.is_multiple_of(8) && N <= SLACK) };
         let from = self.end % ROOM;
-        self.rest[from..from + N].copy_from_slice(&bytes);
+        self.bytes[from..from + N].copy_from_slice(&bytes);
         self.end = from + N;
     }
 
@@ -263,7 +257,7 @@ impl Template {
         let from = self.end % ROOM;
         let length = length.next_multiple_of(8);
         self.end = from + length;
-        let room = self.rest[from..].get_mut(..length).unwrap_or_default();
+        let room = self.bytes[from..].get_mut(..length).unwrap_or_default();
         if let Some(last) = room.last_chunk_mut::<8>() {
             *last = [0; 8];
         }
@@ -298,8 +292,8 @@ impl Template {
     #[inline]
     fn point_to(&mut self, index: usize, target: usize, element: Element, length: usize) {
         debug_assert!(length == 0 || index < self.pointers, "a pointer nobody counted");
-        let own = 8 * index;
-        self.rest[own..own + 8].copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
+        let own = HEAD + 8 * index;
+        self.bytes[own..own + 8].copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
     }
 }
 
