@@ -76,39 +76,52 @@ pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mu
 }
 
 fn of_untidy(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
-    scratch.canonical.clear();
-    let (mut last_type, mut end) = (0, 0);
+    let Scratch { canonical, .. } = scratch;
+    canonical.clear();
+    let copy = |canonical: &mut Vec<u8>, from, to| {
+        canonical.extend_from_slice(field.get(from..to).unwrap_or_default());
+    };
+    // Where that begins which is canonical as it stands and not copied yet, and where the last attribute ended.
+    let (mut pending, mut end) = (0, 0);
     // MP_REACH_NLRI comes first or last with many senders, and all else in order: it gets its place when that is known.
     let (mut reach, mut behind_reach) = (None, None);
+    let mut last_type = 0;
     for attribute in raw_attributes(field).map_while(Result::ok) {
+        let (kind, start) = (attribute.type_code, attribute.offset);
         end = attribute.value_offset() + attribute.value.len();
-        let type_code = attribute.type_code;
-        if type_code == type_code::MP_REACH_NLRI && reach.is_none() {
+        if kind == type_code::MP_REACH_NLRI && reach.is_none() {
+            copy(canonical, pending, start);
+            pending = end;
             reach = Some(attribute);
             continue;
         }
-        if type_code < last_type || type_code == type_code::MP_REACH_NLRI {
+        if kind < last_type || kind == type_code::MP_REACH_NLRI {
             sort_attributes(field, scratch);
             return of_sorted(field, carrier, scratch);
         }
-        if type_code > type_code::MP_REACH_NLRI && behind_reach.is_none() {
-            behind_reach = Some(scratch.canonical.len());
+        if kind > type_code::MP_REACH_NLRI && behind_reach.is_none() {
+            behind_reach = Some(canonical.len() + (start - pending));
         }
-        last_type = type_code;
-        write(&attribute, carrier, &mut scratch.canonical);
+        last_type = kind;
+        let dropped = kind == type_code::MP_UNREACH_NLRI
+            || kind == type_code::NEXT_HOP && carrier == Carrier::MultiProtocol;
+        if dropped || attribute.flags & !FLAGS_THAT_COUNT != 0 {
+            copy(canonical, pending, start);
+            pending = end;
+            write(&attribute, carrier, canonical);
+        }
     }
+    copy(canonical, pending, end);
     if let Some(reach) = reach {
-        let before = scratch.canonical.len();
-        write(&reach, carrier, &mut scratch.canonical);
-        let written = scratch.canonical.len() - before;
-        if let Some(behind) = scratch.canonical.get_mut(behind_reach.unwrap_or(before)..) {
+        let before = canonical.len();
+        write(&reach, carrier, canonical);
+        let written = canonical.len() - before;
+        if let Some(behind) = canonical.get_mut(behind_reach.unwrap_or(before)..) {
             behind.rotate_right(written);
         }
     }
-    scratch
-        .canonical
-        .extend_from_slice(field.get(end..).unwrap_or_default());
-    xxh3_64(&scratch.canonical)
+    copy(canonical, end, field.len());
+    xxh3_64(canonical)
 }
 
 /// Fingerprint of a labelled route: that of its attributes with its label stack, as on the wire, mixed in
@@ -149,7 +162,6 @@ fn of_sorted(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
 }
 
 /// Appends the canonical form of one attribute.
-#[inline(always)]
 fn write(attribute: &RawAttribute<'_>, carrier: Carrier, canonical: &mut Vec<u8>) {
     let value = match (attribute.type_code, carrier) {
         (type_code::MP_UNREACH_NLRI, _)
