@@ -602,16 +602,21 @@ impl CuratedTable {
         }
     }
 
-    /// Forgets every route, without a word.
+    /// Forgets every route, without a word. What they lay in is given back with what comes next, as after a withdraw.
     pub fn clear(&mut self) {
-        let shape = match self.store {
-            Store::Ipv4(_) | Store::Ipv4Path(_) => KeyShape::Ipv4,
-            Store::Ipv6(_) | Store::Ipv6Path(_) => KeyShape::Ipv6,
-            Store::Vpn4(_) => KeyShape::Vpn4,
-            Store::Vpn6(_) => KeyShape::Vpn6,
-            Store::Opaque(_) => KeyShape::Opaque,
-        };
-        *self = Self::new(shape, self.with_path_ids, self.mode);
+        match &mut self.store {
+            Store::Ipv4(table) => table.clear(),
+            Store::Ipv4Path(table) => table.clear(),
+            Store::Ipv6(table) => table.clear(),
+            Store::Ipv6Path(table) => table.clear(),
+            Store::Vpn4(table) => table.clear(),
+            Store::Vpn6(table) => table.clear(),
+            Store::Opaque(table) => table.clear(),
+        }
+        self.epoch = 1;
+        self.doomed_below = 1;
+        self.sweep_cursor = None;
+        self.refreshed = 0;
     }
 }
 

@@ -69,6 +69,11 @@ impl OpaqueTable {
         self.routes.remove(&digest)
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+        self.routes.clear();
+    }
+
     pub(crate) fn visit(
         &self,
         cursor: usize,

@@ -301,6 +301,13 @@ impl<const N: usize> Table<N> {
         self.remains.is_some()
     }
 
+    /// Forgets every route.
+    pub fn clear(&mut self) {
+        if !self.is_empty() {
+            self.leave_remains();
+        }
+    }
+
     /// The last route went: begins anew. What the routes lay in goes later, since to give back much takes long.
     #[cold]
     fn leave_remains(&mut self) {

@@ -64,6 +64,28 @@ fn routes_that_were_chosen_to_share_a_hash_do_not_grow_the_table() {
     assert_eq!((swept, table.len(), table.allocated_bytes()), (held, 0, 0));
 }
 
+/// To forget all routes of all routers freed every table in the same turn.
+#[test]
+fn memory_of_a_cleared_table_is_given_back_with_what_comes_next() {
+    let mut table = Table::<5>::default();
+    for number in 0..200_000 {
+        table.insert(&key(number), VALUE);
+    }
+    let before = table.allocated_bytes();
+    table.clear();
+    assert!(table.is_empty() && table.has_remains());
+    assert!(
+        table.allocated_bytes() > before * 9 / 10,
+        "nearly all is still there"
+    );
+    assert_eq!(table.get(&key(7)), None);
+    for number in 0..200_000 {
+        assert_eq!(table.insert(&key(number), VALUE), None);
+    }
+    assert!(!table.has_remains());
+    assert!(table.allocated_bytes() <= before);
+}
+
 #[test]
 fn a_walk_sees_what_was_there_at_its_begin_and_still_is() {
     let mut table = Table::<5>::default();
