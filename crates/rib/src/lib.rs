@@ -14,6 +14,7 @@ mod opaque;
 mod processor;
 mod segment;
 mod slab;
+mod store;
 mod table;
 
 pub use curate::{CuratedTable, CurationMode, DOUBT, Doom, Verdict};

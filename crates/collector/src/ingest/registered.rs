@@ -115,10 +115,18 @@ impl Registered {
         self.ring.submit()
     }
 
-    /// Reaps what is there, as far as the bridge takes it.
+    /// Finishes what was begun, or reaps what is there, as far as the bridge takes it. Not both: each may take as long as a
+    /// turn should.
     fn turn(&mut self, worker: &Worker) -> io::Result<Turn> {
-        self.finish(worker)?;
         let called = self.arm()?;
+        if self.unfinished.is_some() {
+            self.finish(worker)?;
+            return Ok(if worker.outlet.has_room() {
+                Turn::More
+            } else {
+                Turn::Blocked
+            });
+        }
         let received = Cell::new(0);
         while worker.outlet.has_room() && self.unfinished.is_none() && received.get() < BYTES_PER_TURN {
             let (members, unfinished) = (&mut self.members, &mut self.unfinished);

@@ -1,0 +1,243 @@
+//! The tables that a [`CuratedTable`](crate::CuratedTable) can be, one for each shape of key, and how keys become their bytes.
+
+use crate::key::{KeyBytes, RouteKey, part};
+use crate::opaque::OpaqueTable;
+use crate::table::Table;
+
+pub(crate) enum Store {
+    Ipv4(Table<5>),
+    Ipv4Path(Table<9>),
+    Ipv6(Table<17>),
+    Ipv6Path(Table<21>),
+    /// Tables of VPN routes always have room for a path identifier; zero where there is none.
+    Vpn4(Table<17>),
+    Vpn6(Table<29>),
+    Opaque(OpaqueTable),
+}
+
+/// Runs one expression on whatever table the store is, with the key as that table's bytes.
+macro_rules! with_key {
+    ($store:expr, $key:expr, |$table:ident, $bytes:ident| $fixed:expr, |$opaque:ident, $nlri:ident, $path:ident| $other:expr, $mismatch:expr) => {{
+        use $crate::key::{KeyBytes, RouteKey};
+        use $crate::store::{
+            Store, ipv4_bytes, ipv4_path_bytes, ipv6_bytes, ipv6_path_bytes, of_another_shape,
+        };
+        match ($store, $key) {
+            (Store::Ipv4($table), &RouteKey::Ipv4 { address, length, .. }) => {
+                let $bytes = &ipv4_bytes(address, length);
+                $fixed
+            }
+            (
+                Store::Ipv4Path($table),
+                &RouteKey::Ipv4 {
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &ipv4_path_bytes(address, length, path_id);
+                $fixed
+            }
+            (Store::Ipv6($table), &RouteKey::Ipv6 { address, length, .. }) => {
+                let $bytes = &ipv6_bytes(address, length);
+                $fixed
+            }
+            (
+                Store::Ipv6Path($table),
+                &RouteKey::Ipv6 {
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &ipv6_path_bytes(address, length, path_id);
+                $fixed
+            }
+            (
+                Store::Vpn4($table),
+                &RouteKey::Vpn4 {
+                    distinguisher,
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &KeyBytes::<17>::new()
+                    .push(ipv4_bytes(address, length))
+                    .push(path_id.unwrap_or(0).to_be_bytes())
+                    .push(distinguisher)
+                    .finish();
+                $fixed
+            }
+            (
+                Store::Vpn6($table),
+                &RouteKey::Vpn6 {
+                    distinguisher,
+                    address,
+                    length,
+                    path_id,
+                },
+            ) => {
+                let $bytes = &KeyBytes::<29>::new()
+                    .push(ipv6_bytes(address, length))
+                    .push(path_id.unwrap_or(0).to_be_bytes())
+                    .push(distinguisher)
+                    .finish();
+                $fixed
+            }
+            (
+                Store::Opaque($opaque),
+                &RouteKey::Opaque {
+                    nlri: $nlri,
+                    path_id: $path,
+                },
+            ) => $other,
+            (_, key) => of_another_shape(key).unwrap_or($mismatch),
+        }
+    }};
+}
+
+/// Runs one expression for each of many keys on the table of unicast prefixes that the store is, with the key's bytes and
+/// hash; another on each key if it is none.
+macro_rules! each_unicast {
+    ($store:expr, $keys:expr, |$table:ident, $bytes:ident, $hash:ident, $key:ident| $fixed:expr, |$any:ident| $other:expr) => {{
+        use $crate::ahead::each;
+        use $crate::key::{RouteKey, part};
+        use $crate::store::{
+            Store, ipv4_bytes, ipv4_key, ipv4_path_bytes, ipv6_bytes, ipv6_key, ipv6_path_bytes,
+            of_another_shape,
+        };
+        match $store {
+            Store::Ipv4(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv4 { address, length, .. } => Some(ipv4_bytes(address, length)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv4_key($bytes, None);
+                    $fixed
+                });
+            }
+            Store::Ipv4Path(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv4 {
+                        address,
+                        length,
+                        path_id,
+                    } => Some(ipv4_path_bytes(address, length, path_id)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv4_key($bytes, Some(u32::from_be_bytes(part($bytes, 5))));
+                    $fixed
+                });
+            }
+            Store::Ipv6(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv6 { address, length, .. } => Some(ipv6_bytes(address, length)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv6_key($bytes, None);
+                    $fixed
+                });
+            }
+            Store::Ipv6Path(table) => {
+                let keys = $keys.filter_map(|key| match key {
+                    RouteKey::Ipv6 {
+                        address,
+                        length,
+                        path_id,
+                    } => Some(ipv6_path_bytes(address, length, path_id)),
+                    key => of_another_shape(&key),
+                });
+                each(table, keys, |$table, $bytes, $hash| {
+                    let $key = ipv6_key($bytes, Some(u32::from_be_bytes(part($bytes, 17))));
+                    $fixed
+                });
+            }
+            _ => {
+                for $any in $keys {
+                    $other;
+                }
+            }
+        }
+    }};
+}
+
+pub(crate) use {each_unicast, with_key};
+
+/// Never called: the caller has a table for each shape.
+#[cold]
+pub(crate) fn of_another_shape<T>(key: &RouteKey<'_>) -> Option<T> {
+    debug_assert!(false, "a {:?} key in a table of another shape", key.shape());
+    None
+}
+
+#[inline]
+pub(crate) fn ipv4_bytes(address: u32, length: u8) -> [u8; 5] {
+    KeyBytes::<5>::new()
+        .push(address.to_be_bytes())
+        .push([length])
+        .finish()
+}
+
+#[inline]
+pub(crate) fn ipv4_path_bytes(address: u32, length: u8, path_id: Option<u32>) -> [u8; 9] {
+    KeyBytes::<9>::new()
+        .push(ipv4_bytes(address, length))
+        .push(path_id.unwrap_or(0).to_be_bytes())
+        .finish()
+}
+
+#[inline]
+pub(crate) fn ipv6_path_bytes(address: u128, length: u8, path_id: Option<u32>) -> [u8; 21] {
+    KeyBytes::<21>::new()
+        .push(ipv6_bytes(address, length))
+        .push(path_id.unwrap_or(0).to_be_bytes())
+        .finish()
+}
+
+#[inline]
+pub(crate) fn ipv6_bytes(address: u128, length: u8) -> [u8; 17] {
+    KeyBytes::<17>::new()
+        .push(address.to_be_bytes())
+        .push([length])
+        .finish()
+}
+
+#[inline]
+pub(crate) fn ipv4_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Ipv4 {
+        address: u32::from_be_bytes(part(key, 0)),
+        length: key[4],
+        path_id,
+    }
+}
+
+#[inline]
+pub(crate) fn ipv6_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Ipv6 {
+        address: u128::from_be_bytes(part(key, 0)),
+        length: key[16],
+        path_id,
+    }
+}
+
+pub(crate) fn vpn4_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Vpn4 {
+        distinguisher: part(key, 9),
+        address: u32::from_be_bytes(part(key, 0)),
+        length: key[4],
+        path_id,
+    }
+}
+
+pub(crate) fn vpn6_key(key: &[u8], path_id: Option<u32>) -> RouteKey<'static> {
+    RouteKey::Vpn6 {
+        distinguisher: part(key, 21),
+        address: u128::from_be_bytes(part(key, 0)),
+        length: key[16],
+        path_id,
+    }
+}
