@@ -50,7 +50,8 @@ fn a_self_started_collector_is_measured_and_its_work_is_judged() {
         assert_eq!(run["routes"], 6000 - 300);
         assert!(run["cpu_seconds"].as_f64() > Some(0.0), "{run}");
         assert!(run["elements_per_cpu_second"].as_f64() > Some(0.0), "{run}");
-        assert!(run["receive_calls"].as_u64() >= Some(3), "{run}");
+        // One may bring several routers' bytes.
+        assert!(run["receive_calls"].as_u64() >= Some(1), "{run}");
         assert!(run["resident_bytes"].as_u64() > Some(0), "{run}");
         assert!(run["limit"]["seconds"].as_f64() > Some(0.0), "{run}");
     }

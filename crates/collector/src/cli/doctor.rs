@@ -36,7 +36,7 @@ pub fn print_sysctl() -> ExitCode {
 /// Examines this host.
 #[must_use]
 pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
-    let report = examine(&Host, config);
+    let report = examine(&Host::default(), config);
     if args.json {
         println!("{:#}", report.json());
     } else {
@@ -62,7 +62,7 @@ pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
 
 /// Says once what fails here, before the collector starts.
 pub fn warn_of_failures(config: &Config) {
-    let report = examine(&Host, config);
+    let report = examine(&Host::default(), config);
     let failed: Vec<&str> = report.of(Level::Fail).map(|row| row.check.as_str()).collect();
     if !failed.is_empty() {
         tracing::warn!(

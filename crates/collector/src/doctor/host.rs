@@ -2,6 +2,7 @@
 
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
+use std::cell::OnceCell;
 
 use crate::ingest::backend::Backend;
 
@@ -35,8 +36,11 @@ pub trait HostReader {
 }
 
 /// The host this process runs on.
-#[derive(Debug, Clone, Copy)]
-pub struct Host;
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// Asked once, and before any ring was made: the kernel gives locked memory back late, and the next ring may then lack it.
+    io_uring_works: OnceCell<bool>,
+}
 
 impl HostReader for Host {
     fn file(&self, path: &str) -> Option<String> {
@@ -74,10 +78,11 @@ impl HostReader for Host {
     }
 
     fn io_uring_works(&self) -> bool {
-        monoio::utils::detect_uring()
+        *self.io_uring_works.get_or_init(monoio::utils::detect_uring)
     }
 
     fn registered_refused(&self) -> Option<String> {
+        self.io_uring_works();
         Backend::registered_refused()
     }
 }

@@ -24,6 +24,7 @@ use super::outlet::Outlet;
 use super::owners::{Load, Owners};
 use super::pinning::pin;
 use super::registered::Registered;
+use super::ring;
 use super::signal::{Signal, Turnstile};
 use super::snapshot::Inheritance;
 use super::sockets;
@@ -196,10 +197,10 @@ impl Worker {
                 };
                 // Each driver is a type of its own.
                 let result = match driver {
-                    Driver::IoUring => RuntimeBuilder::<IoUringDriver>::new()
-                        .enable_timer()
-                        .build()
-                        .map(|mut runtime| runtime.block_on(main(started.clone()))),
+                    Driver::IoUring => {
+                        let build = || RuntimeBuilder::<IoUringDriver>::new().enable_timer().build();
+                        ring::patiently(build).map(|mut runtime| runtime.block_on(main(started.clone())))
+                    }
                     Driver::Epoll => RuntimeBuilder::<LegacyDriver>::new()
                         .enable_timer()
                         .build()
@@ -222,7 +223,10 @@ impl Worker {
         let ingest = &context.config.ingest;
         let (slot_bytes, registered) = match context.backend {
             Backend::Readiness => (ingest.slot_bytes, None),
-            Backend::Registered => (0, Some(Registered::new(ingest.slots, ingest.slot_bytes)?)),
+            Backend::Registered => {
+                let make = || Registered::new(ingest.slots, ingest.slot_bytes);
+                (0, Some(ring::patiently(make)?))
+            }
         };
         let slot = vec![0; slot_bytes].into_boxed_slice();
         let drops = context.config.publish.on_full == OnFull::Drop;

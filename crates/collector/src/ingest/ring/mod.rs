@@ -18,6 +18,26 @@ use std::io;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// Makes what has a ring. Tries again for a second while memory is lacking: the kernel gives the locked memory of closed rings,
+/// like those of the tests at start, back a little late.
+///
+/// # Errors
+/// That of the last try.
+pub fn patiently<T>(mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    const FOR: Duration = Duration::from_secs(1);
+    const BETWEEN: Duration = Duration::from_millis(10);
+    let since = Instant::now();
+    loop {
+        match make() {
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory && since.elapsed() < FOR => {
+                std::thread::sleep(BETWEEN);
+            }
+            result => return result,
+        }
+    }
+}
 
 /// Whether the kernel has all that the ring needs, found by receiving through one: three slots' worth of bytes
 /// through two slots, byte for byte.
