@@ -18,19 +18,14 @@ pub(crate) fn announce_each(
     fingerprint: u64,
     mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Verdict),
 ) {
-    let Section {
-        family,
-        field,
-        add_path,
-        routes,
-        ..
-    } = *section;
+    let Section { field, add_path, .. } = *section;
     let mut one = |rib: &mut CuratedTable, key: RouteKey<'_>, labels: &[u8]| {
         let fingerprint = fingerprint::with_labels(fingerprint, labels);
         let verdict = rib.announce(&key, fingerprint);
         route(key, labels, fingerprint, verdict);
     };
-    match (family, routes) {
+    // One route alone is quicker by itself: nothing is to be looked ahead at.
+    match (section.family, section.routes) {
         (AfiSafi::IPV4_UNICAST, 1) => ipv4_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV6_UNICAST, 1) => ipv6_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV4_UNICAST, _) => {
@@ -43,7 +38,7 @@ pub(crate) fn announce_each(
                 route(key, &[], fingerprint, verdict);
             });
         }
-        _ => {
+        (family, _) => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
                 let (key, labels) = key_of(&nlri);
                 one(rib, key, labels);
@@ -59,17 +54,11 @@ pub(crate) fn withdraw_each(
     section: &Section<'_>,
     mut route: impl FnMut(RouteKey<'_>, Verdict),
 ) {
-    let Section {
-        family,
-        field,
-        add_path,
-        routes,
-        ..
-    } = *section;
-    match family {
-        AfiSafi::IPV4_UNICAST if routes > 1 => rib.withdraw_each(ipv4_keys(field, add_path), route),
-        AfiSafi::IPV6_UNICAST if routes > 1 => rib.withdraw_each(ipv6_keys(field, add_path), route),
-        _ => {
+    let Section { field, add_path, .. } = *section;
+    match section.family {
+        AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path), route),
+        AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path), route),
+        family => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
                 let (key, _) = key_of(&nlri);
                 let verdict = rib.withdraw(&key);

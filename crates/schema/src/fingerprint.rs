@@ -103,9 +103,7 @@ fn of_untidy(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
             behind_reach = Some(canonical.len() + (start - pending));
         }
         last_type = kind;
-        let dropped = kind == type_code::MP_UNREACH_NLRI
-            || kind == type_code::NEXT_HOP && carrier == Carrier::MultiProtocol;
-        if dropped || attribute.flags & !FLAGS_THAT_COUNT != 0 {
+        if is_left_out(kind, carrier) || attribute.flags & !FLAGS_THAT_COUNT != 0 {
             copy(canonical, pending, start);
             pending = end;
             write(&attribute, carrier, canonical);
@@ -161,13 +159,23 @@ fn of_sorted(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     xxh3_64(&scratch.canonical)
 }
 
+/// Whether an attribute of this type says nothing about the routes of this carrier.
+const fn is_left_out(kind: u8, carrier: Carrier) -> bool {
+    matches!(
+        (kind, carrier),
+        (type_code::MP_UNREACH_NLRI, _)
+            | (type_code::MP_REACH_NLRI, Carrier::UpdateField)
+            | (type_code::NEXT_HOP, Carrier::MultiProtocol)
+    )
+}
+
 /// Appends the canonical form of one attribute.
 fn write(attribute: &RawAttribute<'_>, carrier: Carrier, canonical: &mut Vec<u8>) {
-    let value = match (attribute.type_code, carrier) {
-        (type_code::MP_UNREACH_NLRI, _)
-        | (type_code::MP_REACH_NLRI, Carrier::UpdateField)
-        | (type_code::NEXT_HOP, Carrier::MultiProtocol) => return,
-        (type_code::MP_REACH_NLRI, Carrier::MultiProtocol) => next_hop_of_mp_reach(attribute.value),
+    if is_left_out(attribute.type_code, carrier) {
+        return;
+    }
+    let value = match attribute.type_code {
+        type_code::MP_REACH_NLRI => next_hop_of_mp_reach(attribute.value),
         _ => attribute.value,
     };
     let flags = attribute.flags & FLAGS_THAT_COUNT;

@@ -1,8 +1,9 @@
 //! What can be read of a host: files, limits, allowed cores, and whether io_uring works.
 
+use std::cell::OnceCell;
+
 use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
-use std::cell::OnceCell;
 
 use crate::ingest::backend::Backend;
 
@@ -40,6 +41,8 @@ pub trait HostReader {
 pub struct Host {
     /// Asked once, and before any ring was made: the kernel gives locked memory back late, and the next ring may then lack it.
     io_uring_works: OnceCell<bool>,
+    /// Asked once, after that.
+    registered_refused: OnceCell<Option<String>>,
 }
 
 impl HostReader for Host {
@@ -83,7 +86,9 @@ impl HostReader for Host {
 
     fn registered_refused(&self) -> Option<String> {
         self.io_uring_works();
-        Backend::registered_refused()
+        self.registered_refused
+            .get_or_init(Backend::registered_refused)
+            .clone()
     }
 }
 

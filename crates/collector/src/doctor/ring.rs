@@ -106,16 +106,15 @@ pub(super) fn backend(host: &impl HostReader, config: &Config) -> Row {
              with \"auto\" it takes `readiness` then",
         )
     };
-    let refused = || host.registered_refused();
     match config.ingest.backend {
         BackendKind::Readiness => row("readiness"),
         BackendKind::Auto if !uses_io_uring(host, config) => row("readiness: the workers wait on epoll"),
-        BackendKind::Auto | BackendKind::Registered => match (refused(), config.ingest.backend) {
-            (None, _) => row("registered"),
-            (Some(reason), BackendKind::Auto) => {
+        named => match host.registered_refused() {
+            None => row("registered"),
+            Some(reason) if named == BackendKind::Auto => {
                 row(&format!("readiness: registered is not to be had: {reason}"))
             }
-            (Some(reason), _) => row(&format!("registered is not to be had: {reason}"))
+            Some(reason) => row(&format!("registered is not to be had: {reason}"))
                 .mend(Level::Fail, "ARANCINI_INGEST__BACKEND=auto arancini run"),
         },
     }

@@ -119,8 +119,8 @@ impl Registered {
     /// turn should.
     fn turn(&mut self, worker: &Worker) -> io::Result<Turn> {
         let called = self.arm()?;
-        if self.unfinished.is_some() {
-            self.finish(worker)?;
+        if let Some(token) = self.unfinished {
+            self.finish(token, worker)?;
             return Ok(if worker.outlet.has_room() {
                 Turn::More
             } else {
@@ -168,11 +168,8 @@ impl Registered {
         }
     }
 
-    /// Takes what there was no room for when it came, as far as there is now.
-    fn finish(&mut self, worker: &Worker) -> io::Result<()> {
-        let Some(token) = self.unfinished else {
-            return Ok(());
-        };
+    /// Takes what there was no room for when it came from the unfinished session, as far as there is now.
+    fn finish(&mut self, token: u64, worker: &Worker) -> io::Result<()> {
         let Some(member) = self.members.get_mut(&token) else {
             self.unfinished = None;
             return Ok(());
