@@ -1,6 +1,6 @@
 //! Sending recordings to a collector: at full speed or in recorded time, from chosen source addresses.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -310,8 +310,7 @@ fn write(
 /// Ends the stream and waits for the collector to have read it; what it says by then does not matter.
 fn close(mut stream: TcpStream) {
     if stream.shutdown(Shutdown::Write).is_ok() && stream.set_read_timeout(Some(CLOSE_TIMEOUT)).is_ok() {
-        let mut scrap = [0; 512];
-        while matches!(stream.read(&mut scrap), Ok(1..)) {}
+        let _ = io::copy(&mut stream, &mut io::sink());
     }
 }
 

@@ -186,12 +186,20 @@ impl Router {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Sends nothing more and waits until the collector has read all.
+    ///
+    /// It closes then. That a connection was accepted, or that others' updates came out, is not enough.
+    pub fn is_read(&mut self) {
+        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        self.is_closed();
+    }
+
     /// Waits until the collector ended the connection.
     pub fn is_closed(&mut self) {
-        let mut buffer = [0; 64];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => {}
-            Ok(read) => panic!("a collector says nothing, but {read} bytes came"),
+        let mut said = Vec::new();
+        // Reads again where a signal interrupted it: that is no end of the connection.
+        match self.stream.read_to_end(&mut said) {
+            Ok(_) => assert!(said.is_empty(), "a collector says nothing, but {said:?} came"),
             Err(error) => assert!(
                 !matches!(
                     error.kind(),
