@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::error::BenchError;
@@ -15,6 +16,9 @@ use super::process::Usage;
 
 /// How long a process may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a process may take to end; then it is killed.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a collector is started for the bench.
 #[derive(Debug, Clone, Default)]
@@ -142,11 +146,19 @@ impl Subject {
 
 impl Drop for Subject {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // The figures are taken; what it still holds is of no worth to anyone.
-            let _ = child.kill();
-            let _ = child.wait();
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        // As an operator ends it, so that a profiler finds its figures. Nobody minds if it can't.
+        if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
         }
+        let asked = Instant::now();
+        while asked.elapsed() < END_TIMEOUT && matches!(child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

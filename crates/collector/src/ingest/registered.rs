@@ -41,6 +41,8 @@ pub struct Registered {
     served: VecDeque<u64>,
     /// Who brought more than there was room for. Nothing is reaped before that is done with.
     unfinished: Option<u64>,
+    /// System calls since bytes were last reaped: those that come next came by them.
+    calls: u64,
 }
 
 struct Member {
@@ -74,6 +76,7 @@ impl Registered {
             hungry: VecDeque::new(),
             served: VecDeque::new(),
             unfinished: None,
+            calls: 0,
         })
     }
 
@@ -94,12 +97,11 @@ impl Registered {
         };
         self.members.insert(self.last_token, member);
         self.hungry.push_back(self.last_token);
-        self.arm().map(drop)
+        self.arm()
     }
 
     /// Arms those whose turn it is, and lets the kernel do its work.
-    /// Returns whether that took a system call.
-    fn arm(&mut self) -> io::Result<bool> {
+    fn arm(&mut self) -> io::Result<()> {
         for _ in 0..ARMED_PER_TURN {
             let Some(token) = self.hungry.pop_front().or_else(|| self.served.pop_front()) else {
                 break;
@@ -112,13 +114,14 @@ impl Registered {
                 self.ring.arm(token, socket)?;
             }
         }
-        self.ring.submit()
+        self.calls += u64::from(self.ring.submit()?);
+        Ok(())
     }
 
     /// Finishes what was begun, or reaps what is there, as far as the bridge takes it. Not both: each may take as long as a
     /// turn should.
     fn turn(&mut self, worker: &Worker) -> io::Result<Turn> {
-        let called = self.arm()?;
+        self.arm()?;
         if let Some(token) = self.unfinished {
             self.finish(token, worker)?;
             return Ok(if worker.outlet.has_room() {
@@ -154,8 +157,8 @@ impl Registered {
             let Some((token, end, armed)) = taken else { break };
             self.arrived(worker, token, end, armed)?;
         }
-        if called && received.get() > 0 {
-            worker.load.receive_calls.add(1);
+        if received.get() > 0 {
+            worker.load.receive_calls.add(std::mem::take(&mut self.calls));
         }
         if !worker.outlet.has_room() {
             return Ok(Turn::Blocked);

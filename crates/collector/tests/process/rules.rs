@@ -115,6 +115,6 @@ fn no_metric_is_looked_up_on_the_way() {
         method(CONNECTION, "fn receive_slot("),
         method(REGISTERED, "fn turn("),
     ] {
-        assert!(receives.contains("worker.load.receive_calls.add(1)"));
+        assert!(receives.contains("worker.load.receive_calls.add("));
     }
 }
