@@ -28,6 +28,10 @@ fuzz target="all" seconds="60":
 coverage:
     scripts/coverage
 
+# The release build laid out by a profile: target/profiled/arancini (docs/tuning.md).
+profiled:
+    scripts/build-profiled
+
 # What a user sees first.
 demo:
     cargo run --release -- demo
