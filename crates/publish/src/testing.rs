@@ -140,9 +140,25 @@ impl NatsServer {
         }
     }
 
-    /// SIGSTOP: connections stay, nothing answers.
+    /// SIGSTOP: connections stay, nothing answers. Waits for its last thread: the kernel stops one after the other, and
+    /// those that still run may acknowledge something.
     pub fn stop(&self) {
         self.signal("-STOP");
+        while self.any_thread_runs() {
+            std::thread::yield_now();
+        }
+    }
+
+    fn any_thread_runs(&self) -> bool {
+        let Some(child) = &self.child else { return false };
+        let threads =
+            std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("the threads of a child");
+        threads.flatten().any(|thread| {
+            // "1234 (a name) T …", proc_pid_stat(5); a thread that has just ended has none.
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| !rest.starts_with('T'))
+        })
     }
 
     /// SIGCONT.

@@ -121,7 +121,10 @@ impl Registered {
     /// Finishes what was begun, or reaps what is there, as far as the bridge takes it. Not both: each may take as long as a
     /// turn should.
     fn turn(&mut self, worker: &Worker) -> io::Result<Turn> {
-        self.arm()?;
+        // What is there first: it holds the slots, so a call would receive little.
+        if self.unfinished.is_none() && self.ring.is_reaped() {
+            self.arm()?;
+        }
         if let Some(token) = self.unfinished {
             self.finish(token, worker)?;
             return Ok(if worker.outlet.has_room() {

@@ -161,6 +161,11 @@ impl Ring {
         Ok(needed)
     }
 
+    /// Whether every completion that is there has been taken.
+    pub fn is_reaped(&mut self) -> bool {
+        self.uring.completion().is_empty()
+    }
+
     /// Like [`Self::submit`], but waits for at least one completion.
     ///
     /// # Errors
