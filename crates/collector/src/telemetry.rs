@@ -155,7 +155,7 @@ impl Telemetry {
             .counter("received_bytes", "Bytes received from routers")?
             .sample(&[], self.core(|c| c.received_bytes.get()))?;
         metrics
-            .counter("receive_calls", "System calls that received something")?
+            .counter("receive_calls", "System calls to receive")?
             .sample(&[], self.worker(|load| load.receive_calls.get()))?;
         let mut messages = metrics.counter("bmp_messages", "BMP messages received")?;
         let types = self

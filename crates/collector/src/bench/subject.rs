@@ -150,9 +150,7 @@ impl Drop for Subject {
             return;
         };
         // As an operator ends it, so that a profiler finds its figures. Nobody minds if it can't.
-        if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        let _ = kill_process(Pid::from_child(&child), Signal::TERM);
         let asked = Instant::now();
         while asked.elapsed() < END_TIMEOUT && matches!(child.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(5));

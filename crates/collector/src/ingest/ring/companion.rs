@@ -100,14 +100,13 @@ impl Ring {
         self.uring.completion().enable_eventfd();
         // What comes after this is signalled, what came before is seen below.
         fence(Ordering::SeqCst);
-        self.has_work()
+        self.needs_a_call() || !self.is_reaped()
     }
 
-    fn has_work(&mut self) -> bool {
+    /// Whether there are requests for the kernel, or it has something to do or to tell.
+    fn needs_a_call(&mut self) -> bool {
         let submissions = self.uring.submission();
-        let pending = !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow();
-        drop(submissions);
-        pending || !self.uring.completion().is_empty()
+        !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow()
     }
 
     /// Begins to receive from a socket until [`Arrival::armed`] says that it is over. Takes effect with the next
@@ -152,9 +151,7 @@ impl Ring {
     /// # Errors
     /// The kernel does not take requests.
     pub fn submit(&mut self) -> io::Result<bool> {
-        let submissions = self.uring.submission();
-        let needed = !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow();
-        drop(submissions);
+        let needed = self.needs_a_call();
         if needed {
             self.call(0)?;
         }
