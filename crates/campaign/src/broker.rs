@@ -6,8 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use arancini_publish::testing::Port;
+
 use crate::network::Host;
-use crate::process::{Process, free_port};
+use crate::process::Process;
 
 /// A killed server with some gigabytes in its store reads them before it is ready.
 const START_WITHIN: Duration = Duration::from_secs(120);
@@ -18,7 +20,9 @@ pub struct Broker {
     binary: PathBuf,
     folder: PathBuf,
     host: Host,
-    port: u16,
+    port: Port,
+    /// Where the others of a cluster find it.
+    _cluster_port: Option<Port>,
     process: Option<Process>,
 }
 
@@ -30,7 +34,7 @@ impl Broker {
 
     /// The same, there.
     pub fn start_at(host: &Host, binary: &Path, folder: &Path) -> io::Result<Self> {
-        let mut broker = Self::new(host, binary, folder, 1, "")?;
+        let mut broker = Self::new(host, binary, folder, 1, "", None)?;
         broker.up()?;
         broker.until_ready()?;
         Ok(broker)
@@ -38,19 +42,20 @@ impl Broker {
 
     /// Several that are a cluster, each in a folder of its own; a stream may have as many replicas.
     pub fn start_cluster(binary: &Path, folder: &Path, servers: usize) -> io::Result<Vec<Self>> {
-        let ports: Vec<u16> = (0..servers).map(|_| free_port()).collect::<io::Result<_>>()?;
+        let ports: Vec<Port> = (0..servers).map(|_| Port::reserve()).collect::<io::Result<_>>()?;
         let routes: Vec<String> = ports
             .iter()
-            .map(|port| format!("\"nats://127.0.0.1:{port}\""))
+            .map(|port| format!("\"nats://127.0.0.1:{}\"", port.number()))
             .collect();
         let mut brokers = Vec::with_capacity(servers);
-        for (number, port) in (1..).zip(&ports) {
+        for (number, port) in (1..).zip(ports) {
             let cluster = format!(
-                "cluster {{ name: campaign, listen: \"127.0.0.1:{port}\", routes: [{}] }}\n",
+                "cluster {{ name: campaign, listen: \"127.0.0.1:{}\", routes: [{}] }}\n",
+                port.number(),
                 routes.join(", ")
             );
             let folder = folder.join(number.to_string());
-            let mut broker = Self::new(&Host::local(), binary, &folder, number, &cluster)?;
+            let mut broker = Self::new(&Host::local(), binary, &folder, number, &cluster, Some(port))?;
             broker.up()?;
             brokers.push(broker);
         }
@@ -58,14 +63,22 @@ impl Broker {
         Ok(brokers)
     }
 
-    fn new(host: &Host, binary: &Path, folder: &Path, number: usize, cluster: &str) -> io::Result<Self> {
+    fn new(
+        host: &Host,
+        binary: &Path,
+        folder: &Path,
+        number: usize,
+        cluster: &str,
+        cluster_port: Option<Port>,
+    ) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let port = free_port()?;
+        let port = Port::reserve()?;
         // A store's limit is what its disk has at the start, but for this: the disk itself is to fill up.
         let text = format!(
-            "server_name: {}\nlisten: \"{}:{port}\"\njetstream {{ store_dir: \"{}\", max_file_store: 64GB }}\n{cluster}",
+            "server_name: {}\nlisten: \"{}:{}\"\njetstream {{ store_dir: \"{}\", max_file_store: 64GB }}\n{cluster}",
             Self::name_of(number),
             host.address,
+            port.number(),
             folder.join("store").display()
         );
         std::fs::write(folder.join("nats.conf"), text)?;
@@ -74,6 +87,7 @@ impl Broker {
             folder: folder.to_owned(),
             host: host.clone(),
             port,
+            _cluster_port: cluster_port,
             process: None,
         })
     }
@@ -87,7 +101,7 @@ impl Broker {
     /// Where clients connect.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://{}:{}", self.host.address, self.port)
+        format!("nats://{}:{}", self.host.address, self.port.number())
     }
 
     /// Starts the process, if there is none.
@@ -134,7 +148,7 @@ impl Broker {
 
     /// It greets clients only when its store is read.
     fn answers(&self) -> bool {
-        let address = SocketAddr::from((self.host.address, self.port));
+        let address = SocketAddr::from((self.host.address, self.port.number()));
         let mut greeting = [0; 4];
         TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok_and(|mut stream| {
             stream.set_read_timeout(Some(Duration::from_millis(500))).is_ok()

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use arancini_publish::testing::Port;
+
 use crate::network::tcp_table;
-use crate::process::{Process, free_port};
+use crate::process::Process;
 
 /// A collector that is asked and has work to do answers within this.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -31,6 +33,8 @@ pub struct Collector {
     settings: Vec<(String, String)>,
     listen: SocketAddr,
     control: SocketAddr,
+    /// Those of both, its own while it is down as well.
+    _ports: [Port; 2],
     process: Option<Process>,
 }
 
@@ -49,8 +53,9 @@ impl Collector {
         settings: &[(String, String)],
     ) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let listen = SocketAddr::from((address, free_port()?));
-        let control = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let ports = [Port::reserve()?, Port::reserve()?];
+        let listen = SocketAddr::from((address, ports[0].number()));
+        let control = SocketAddr::from((Ipv4Addr::LOCALHOST, ports[1].number()));
         Ok(Self {
             binary: binary.to_owned(),
             folder: folder.to_owned(),
@@ -58,6 +63,7 @@ impl Collector {
             settings: settings.to_vec(),
             listen,
             control,
+            _ports: ports,
             process: None,
         })
     }

@@ -110,23 +110,3 @@ pub fn find_collector() -> Option<PathBuf> {
         .map(|folder| folder.join("arancini"))
         .find(|candidate| candidate.is_file())
 }
-
-/// The broker's program: `$ARANCINI_NATS_SERVER`, or `.venv/bin/nats-server` of the repository, or the one on
-/// the PATH.
-#[must_use]
-pub fn find_broker() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("ARANCINI_NATS_SERVER") {
-        return Some(PathBuf::from(path)).filter(|path| path.is_file());
-    }
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/nats-server");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::iter::once(repository)
-        .chain(std::env::split_paths(&path).map(|folder| folder.join("nats-server")))
-        .find(|candidate| candidate.is_file())
-}
-
-/// A port that is free now.
-pub fn free_port() -> io::Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    Ok(listener.local_addr()?.port())
-}

@@ -4,13 +4,14 @@
 //! The binary is `$ARANCINI_NATS_SERVER`, or `.venv/bin/nats-server` of the repository, or the one on the PATH.
 
 use std::io::{self, Read, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 
@@ -18,7 +19,7 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 pub struct NatsServer {
     binary: PathBuf,
     directory: TempDir,
-    port: u16,
+    port: Port,
     child: Option<Child>,
 }
 
@@ -58,7 +59,7 @@ impl NatsServer {
             return None;
         };
         let directory = tempfile::tempdir().expect("temporary directory");
-        let port = free_port();
+        let port = Port::reserve().expect("a free port");
         let server = Self {
             binary,
             directory,
@@ -74,19 +75,19 @@ impl NatsServer {
         let folder = self.directory.path().display();
         let text = format!(
             "server_name: arancini-test\nlisten: \"127.0.0.1:{}\"\njetstream {{ store_dir: \"{folder}/store\" }}\n{extra}\n",
-            self.port
+            self.port()
         );
         std::fs::write(self.config(), text).expect("server configuration");
     }
 
     /// Where it listens.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://127.0.0.1:{}", self.port())
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Its process, while it runs.
@@ -187,10 +188,31 @@ impl Drop for NatsServer {
     }
 }
 
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+/// A TCP port that the kernel gives to nobody else while this lives, whether its server runs or not.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    /// Bound and not listening: a server that sets `SO_REUSEADDR`, as all here do, can bind it as well.
+    _held: TcpSocket,
+}
+
+impl Port {
+    /// One that is free now.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn reserve() -> io::Result<Self> {
+        let held = TcpSocket::new_v4()?;
+        held.set_reuseaddr(true)?;
+        held.bind((Ipv4Addr::UNSPECIFIED, 0).into())?;
+        let number = held.local_addr()?.port();
+        Ok(Self { number, _held: held })
+    }
+
+    /// Its number.
+    pub const fn number(&self) -> u16 {
+        self.number
+    }
 }
 
 /// A forwarder between client and server that can be cut, so that a lost connection needs no dead server.
