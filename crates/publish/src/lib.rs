@@ -8,6 +8,7 @@
 pub mod compression;
 mod directory_lock;
 pub mod framing;
+mod input;
 pub mod settings;
 pub mod sidecar;
 pub mod sink;

@@ -82,7 +82,9 @@ impl Process {
         find(&self.lines.lock().unwrap(), message)
     }
 
+    /// An address that the log tells, once it does.
     fn address(&self, message: &str, field: &str) -> SocketAddr {
+        eventually(message, || self.line(message).is_some());
         let line = self.line(message).unwrap();
         line[field].as_str().unwrap().parse().unwrap()
     }
@@ -96,18 +98,16 @@ impl Process {
         Router::connect(self.collector(), router)
     }
 
+    fn control(&self) -> SocketAddr {
+        self.address("control port: /metrics /healthz /readyz", "address")
+    }
+
     pub fn get(&self, path: &str) -> (u16, String) {
-        let message = "control port: /metrics /healthz /readyz";
-        eventually("the control port is there", || self.line(message).is_some());
-        get(self.address(message, "address"), path)
+        get(self.control(), path)
     }
 
     pub fn metric(&self, sample: &str) -> u64 {
-        self.get("/healthz");
-        metric(
-            self.address("control port: /metrics /healthz /readyz", "address"),
-            sample,
-        )
+        metric(self.control(), sample)
     }
 
     /// The sum of a metric's samples.
@@ -138,6 +138,17 @@ impl Process {
             status == 503 && body.contains(reason)
         });
         answer
+    }
+
+    /// Whether any of its threads runs or wants to.
+    pub fn runs(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        threads.flatten().any(|thread| {
+            // "1234 (a name) R …", proc_pid_stat(5).
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('R'))
+        })
     }
 
     /// SIGTERM.

@@ -10,6 +10,7 @@ mod buckets;
 mod command;
 mod delivery;
 mod hostile;
+mod idle;
 mod overload;
 mod place;
 mod restart;

@@ -7,7 +7,6 @@
 pub mod bucket;
 pub mod connect;
 pub mod fence;
-mod input;
 mod inventory;
 pub mod message;
 mod packer;

@@ -19,12 +19,12 @@ use tracing::{error, info, warn};
 
 use super::connect::{Connection, connect};
 use super::fence::{self, Fence};
-use super::input::Input;
 use super::inventory::{Doubts, Floor, Floors, stored_ids};
 use super::message::{HEADER_ALLOWANCE, Labels, Message};
 use super::packer::Packer;
 use super::reply::{Ack, explain_refusal, explained, judge, lost};
 use super::stream;
+use crate::input::Input;
 use crate::settings::{Compression, NatsSettings, SidecarSettings};
 use crate::sidecar::{EXIT_FENCED, Hooks};
 use crate::sink::taken;

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::segment::{SERIES, list, mend, segment_path, series_name};
 use super::{Receipt, taken};
 use crate::directory_lock::lock_directory;
+use crate::input::{BlockingInput, Given};
 use crate::settings::{FileSettings, Fsync, Retention};
 use crate::sidecar::Hooks;
 use crate::status::{Reason, SinkStatus, Trouble};
@@ -36,25 +37,21 @@ pub(crate) fn run(
     let _lock = wait_for(status, settings, || lock_directory(&settings.directory));
     let mut writer = wait_for(status, settings, || Writer::open(settings));
     status.set_position(writer.position());
+    let mut input = BlockingInput::new(bridge);
     loop {
-        let batch = match bridge.try_recv() {
-            Ok(Some(batch)) => Some(batch),
-            Ok(None) => {
+        match input.take() {
+            Given::Batch(batch) => {
+                taken(status, &batch);
+                wait_for(status, settings, || writer.make_room(&batch));
+                writer.append(&batch);
+                hooks.recycle(batch.payload);
+            }
+            Given::Nothing => {
                 wait_for(status, settings, || writer.write_out());
                 writer.acknowledge_if_unsynced(status, hooks);
-                match bridge.recv_timeout(writer.patience()) {
-                    Ok(batch) => Some(batch),
-                    Err(kanal::ReceiveErrorTimeout::Timeout) => None,
-                    Err(_) => break,
-                }
+                input.wait(writer.patience());
             }
-            Err(_) => break,
-        };
-        if let Some(batch) = batch {
-            taken(status, &batch);
-            wait_for(status, settings, || writer.make_room(&batch));
-            writer.append(&batch);
-            hooks.recycle(batch.payload);
+            Given::End => break,
         }
         if writer.sync_is_due() {
             wait_for(status, settings, || writer.sync());

@@ -1,6 +1,7 @@
 //! The `stdout` sink: JSON Lines. When the reader goes away the collector ends politely.
 
 use std::io::{self, BufWriter, Write};
+use std::time::Duration;
 
 use arancini_core::{Batch, BatchKind};
 use arancini_schema::decode::Messages;
@@ -8,6 +9,7 @@ use arancini_schema::json::{MessageKind, write_message};
 use tracing::{error, info};
 
 use super::{Receipt, taken};
+use crate::input::{BlockingInput, Given};
 use crate::sidecar::Hooks;
 use crate::status::{Reason, SinkStatus, Trouble};
 
@@ -22,7 +24,8 @@ pub(crate) fn run(bridge: &kanal::Receiver<Batch>, status: &SinkStatus, hooks: &
 }
 
 fn run_on(out: impl Write, bridge: &kanal::Receiver<Batch>, status: &SinkStatus, hooks: &Hooks) {
-    let Err(error) = copy(bridge, out, status, hooks) else {
+    let mut input = BlockingInput::new(bridge);
+    let Err(error) = copy(&mut input, out, status, hooks) else {
         return;
     };
     let cause = match error.kind() {
@@ -35,13 +38,17 @@ fn run_on(out: impl Write, bridge: &kanal::Receiver<Batch>, status: &SinkStatus,
         Trouble::new(Reason::Io, cause, "start the collector again with a reader"),
     );
     hooks.ended();
-    while let Ok(batch) = bridge.recv() {
-        taken(status, &batch);
+    loop {
+        match input.take() {
+            Given::Batch(batch) => taken(status, &batch),
+            Given::Nothing => input.wait(Duration::MAX),
+            Given::End => break,
+        }
     }
 }
 
 fn copy(
-    bridge: &kanal::Receiver<Batch>,
+    input: &mut BlockingInput<'_>,
     mut out: impl Write,
     status: &SinkStatus,
     hooks: &Hooks,
@@ -49,19 +56,17 @@ fn copy(
     let mut written = Vec::new();
     let mut line = Vec::new();
     loop {
-        let batch = match bridge.try_recv() {
-            Ok(Some(batch)) => batch,
-            Ok(None) => {
+        let batch = match input.take() {
+            Given::Batch(batch) => batch,
+            Given::Nothing => {
                 out.flush()?;
                 written
                     .drain(..)
                     .for_each(|receipt: Receipt| receipt.acknowledge(status, hooks));
-                match bridge.recv() {
-                    Ok(batch) => batch,
-                    Err(_) => break,
-                }
+                input.wait(Duration::MAX);
+                continue;
             }
-            Err(_) => break,
+            Given::End => break,
         };
         taken(status, &batch);
         write_batch(&batch, &mut line, &mut out)?;
@@ -170,7 +175,8 @@ mod tests {
     fn one_line_per_message() {
         let (bridge, status) = (bridge(two_events()), SinkStatus::default());
         let mut out = Vec::new();
-        copy(&bridge, &mut out, &status, &Hooks::default()).unwrap();
+        let mut input = BlockingInput::new(&bridge);
+        copy(&mut input, &mut out, &status, &Hooks::default()).unwrap();
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<serde_json::Value> = text
             .lines()
