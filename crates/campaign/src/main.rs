@@ -15,9 +15,8 @@ use arancini_campaign::fault::Fault;
 use arancini_campaign::hostile::{self, Attack};
 use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
-use arancini_campaign::process::find_collector;
+use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
-use arancini_publish::testing::find as find_broker;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 

@@ -110,3 +110,9 @@ pub fn find_collector() -> Option<PathBuf> {
         .map(|folder| folder.join("arancini"))
         .find(|candidate| candidate.is_file())
 }
+
+/// The broker's program, as the tests find it; one that is named and not there is none.
+#[must_use]
+pub fn find_broker() -> Option<PathBuf> {
+    arancini_publish::testing::find().filter(|path| path.is_file())
+}

@@ -11,9 +11,8 @@ use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
 use arancini_campaign::network::Places;
-use arancini_campaign::process::find_collector;
+use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
-use arancini_publish::testing::find as find_broker;
 
 /// Runs a small campaign and demands that no promise was broken.
 fn breaks_no_promise(seed: u64, kinds: &[Fault], faults: usize, with_broker: bool) {

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use arancini_campaign::network::Places;
 use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario};
-use arancini_campaign::process::find_collector;
+use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
-use arancini_publish::testing::find as find_broker;
 
 const SEED: u64 = 5;
 

@@ -145,21 +145,10 @@ impl NatsServer {
     /// those that still run may acknowledge something.
     pub fn stop(&self) {
         self.signal("-STOP");
-        while self.any_thread_runs() {
+        let Some(pid) = self.pid() else { return };
+        while thread_states(pid).chars().any(|state| state != 'T') {
             std::thread::yield_now();
         }
-    }
-
-    fn any_thread_runs(&self) -> bool {
-        let Some(child) = &self.child else { return false };
-        let threads =
-            std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("the threads of a child");
-        threads.flatten().any(|thread| {
-            // "1234 (a name) T …", proc_pid_stat(5); a thread that has just ended has none.
-            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-            stat.rsplit_once(") ")
-                .is_some_and(|(_, rest)| !rest.starts_with('T'))
-        })
     }
 
     /// SIGCONT.
@@ -186,6 +175,21 @@ impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// What each thread of a process does, a letter each as in `proc_pid_stat(5)`: `R` runs or wants to, `S` sleeps, `T` is
+/// stopped, …; nothing of one that has just ended.
+pub fn thread_states(pid: u32) -> String {
+    let threads =
+        std::fs::read_dir(format!("/proc/{pid}/task")).expect("the threads of a process that is there");
+    threads
+        .flatten()
+        .filter_map(|thread| {
+            // "1234 (a name) R …"
+            let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+            stat.rsplit_once(") ")?.1.chars().next()
+        })
+        .collect()
 }
 
 /// A TCP port that the kernel gives to nobody else while this lives, whether its server runs or not.

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use arancini_publish::spool::read_all;
 use arancini_publish::testing::{Cable, NatsServer};
-use arancini_publish::{Compression, NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings};
+use arancini_publish::{
+    Compression, NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings, lock_directory,
+};
 use support::{Rig, Worker, assert_whole, read_all as read_stream, until};
 
 /// Room for a few batches.
@@ -190,8 +192,11 @@ fn a_stop_with_the_broker_away_leaves_everything_to_the_next_start() {
         } else {
             drop(rig);
             // Nobody waits for that life; its files are being written until it gives back its lock.
-            let lock = std::fs::File::open(directory.path().join("LOCK")).unwrap();
-            until("it has ended", || lock.try_lock().is_ok(), String::new);
+            until(
+                "it has ended",
+                || lock_directory(directory.path()).is_ok(),
+                String::new,
+            );
         }
         let numbers = |worker| {
             let all = read_all(directory.path()).unwrap().map(Result::unwrap);

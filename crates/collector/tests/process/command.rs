@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use arancini_publish::testing::thread_states;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -142,13 +143,7 @@ impl Process {
 
     /// Whether any of its threads runs or wants to.
     pub fn runs(&self) -> bool {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        threads.flatten().any(|thread| {
-            // "1234 (a name) R …", proc_pid_stat(5).
-            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-            stat.rsplit_once(") ")
-                .is_some_and(|(_, rest)| rest.starts_with('R'))
-        })
+        thread_states(self.child.id()).contains('R')
     }
 
     /// SIGTERM.
