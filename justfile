@@ -18,7 +18,7 @@ live:
 
 # A million seeds around the core (docs/simulator.md).
 simulate seeds="1000000":
-    scripts/campaign-simulator {{seeds}}
+    scripts/campaign simulator {{seeds}}
 
 # Every fuzz target for so many seconds (docs/fuzzing.md).
 fuzz target="all" seconds="60":

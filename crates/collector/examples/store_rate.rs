@@ -12,13 +12,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arancini::generate::Scenario;
-use arancini::snapshots::directory::Directory;
-use arancini::snapshots::nats::NatsStore;
-use arancini::snapshots::store::{Manifest, Store};
+use arancini_collector::snapshots::directory::Directory;
+use arancini_collector::snapshots::nats::NatsStore;
+use arancini_collector::snapshots::store::{Manifest, Store};
 use arancini_core::position::Position;
 use arancini_core::snapshot::{Head, Restore, Walk, read_snapshot};
 use arancini_core::{Counters, Now, Router, Settings, Shard};
+use arancini_generate::Scenario;
 use arancini_publish::NatsSettings;
 use arancini_publish::testing::NatsServer;
 use arancini_rib::CurationMode;

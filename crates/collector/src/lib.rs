@@ -2,8 +2,6 @@
 #![deny(unsafe_code)]
 
 mod assembly;
-pub mod bench;
-pub mod cli;
 pub mod config;
 pub mod control;
 pub mod doctor;
@@ -13,6 +11,5 @@ pub mod replay;
 pub mod snapshots;
 mod telemetry;
 
-pub use arancini_generate as generate;
 pub use assembly::{Collector, StartError, StopReport, core_settings};
 pub use telemetry::Telemetry;

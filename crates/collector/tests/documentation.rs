@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use arancini::config::{load, markdown, table, template};
+use arancini_collector::config::{load, markdown, table, template};
 
 fn compare(path: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
@@ -27,7 +27,7 @@ fn the_page_is_made_from_the_settings() {
 
 #[test]
 fn the_example_is_made_from_the_settings() {
-    compare("deploy/arancini.example.toml", &template());
+    compare("packaging/arancini.example.toml", &template());
 }
 
 #[test]

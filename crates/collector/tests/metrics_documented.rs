@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arancini::Collector;
-use arancini::config::{Config, SinkKind};
-use arancini::control::{ControlSource, render};
+use arancini_collector::Collector;
+use arancini_collector::config::{Config, SinkKind};
+use arancini_collector::control::{ControlSource, render};
 
 /// A metric's type and the names of its labels.
 type Shape = (String, BTreeSet<String>);

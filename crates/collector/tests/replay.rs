@@ -6,8 +6,8 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
-use arancini::generate::Scenario;
-use arancini::replay::{Options, Pace, Progress, Recording, ReplayError, send};
+use arancini_collector::replay::{Options, Pace, Progress, Recording, ReplayError, send};
+use arancini_generate::Scenario;
 
 /// What each session sent, with its source address.
 type Sessions = JoinHandle<Vec<(IpAddr, Vec<u8>)>>;

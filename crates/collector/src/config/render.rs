@@ -94,7 +94,7 @@ Configuration errors end the program with exit code 2.
 |---|---|
 | `arancini config check FILE` | says what is wrong with a file |
 | `arancini config show` | prints the effective settings, with secrets masked |
-| `arancini config schema` | prints every setting as a commented TOML file, which is `deploy/arancini.example.toml` |
+| `arancini config schema` | prints every setting as a commented TOML file, which is `packaging/arancini.example.toml` |
 
 This page is made from the table in `crates/collector/src/config/settings.rs`; a test compares them. To write it anew:
 `UPDATE_GOLDEN=1 cargo test -p arancini --test documentation`.

@@ -1,6 +1,6 @@
 //! The one table of all settings: their sections, names, types, defaults and explanations.
 //!
-//! Reading, `config show`, `config schema`, `docs/configuration.md` and `deploy/arancini.example.toml` are all made from it.
+//! Reading, `config show`, `config schema`, `docs/configuration.md` and `packaging/arancini.example.toml` are all made from it.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

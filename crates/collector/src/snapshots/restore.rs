@@ -261,7 +261,7 @@ fn tail(
 }
 
 /// What snapshots say, before the tail.
-pub(crate) struct Loaded {
+pub struct Loaded {
     /// The routers.
     pub restore: Restore,
     /// The earliest of the snapshots' positions; `None` without a snapshot.
@@ -324,7 +324,7 @@ fn load_newest(store: &dyn Store, sink: SinkKind, mode: CurationMode) -> Result<
 
 /// Why a generation can't be loaded.
 #[derive(Debug)]
-pub(crate) enum LoadError {
+pub enum LoadError {
     /// Its store can't be asked now.
     Away(String),
     /// It is not whole.
@@ -339,7 +339,7 @@ impl std::fmt::Display for LoadError {
 }
 
 /// Loads all files of a generation.
-pub(crate) fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, LoadError> {
+pub fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, LoadError> {
     let mut loaded = Loaded::nothing(mode);
     for file in &manifest.files {
         let restore = &mut loaded.restore;

@@ -1,0 +1,85 @@
+//! `arancini decode`: the same core, offline.
+
+use std::io::{self, BufWriter, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use arancini_core::BatchKind;
+use clap::Args;
+
+use arancini_collector::offline::{Decoder, write_json};
+use arancini_collector::replay::Recording;
+
+/// Decode recorded BMP streams: raw, `.zst` or pcap.
+///
+/// Prints every route event as JSON Lines, without curation unless --curate is given. Each stream counts as a session
+/// of its own: of the sender in a capture, else of --router. A stream that can't be read to its end is said so on
+/// standard error, and the exit code is 1.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  arancini decode capture.bmp | jq .prefix\n  \
+    arancini decode --summary capture.bmp.zst")]
+pub struct DecodeArgs {
+    /// The streams; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Curate as the collector does: print only what it would publish.
+    #[arg(long)]
+    pub curate: bool,
+    /// Print one JSON object of counts instead.
+    #[arg(long)]
+    pub summary: bool,
+    /// Print the events of peers and routers, statistics and malformed messages too.
+    #[arg(long)]
+    pub all: bool,
+    /// Address of the router, where a stream does not say it.
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
+    pub router: IpAddr,
+}
+
+/// Decodes the files.
+#[must_use]
+pub fn run(args: &DecodeArgs) -> ExitCode {
+    match decode(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(super::FAILED),
+        // Whoever read this has seen enough (`| head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => super::fail(format_args!("can't write to standard output: {error}")),
+    }
+}
+
+/// Whether every stream was read to its end.
+fn decode(args: &DecodeArgs) -> io::Result<bool> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut decoder = Decoder::new(args.curate);
+    let mut whole = true;
+    for file in &args.files {
+        let recordings = match Recording::read(file) {
+            Ok(recordings) => recordings,
+            Err(error) => {
+                eprintln!("arancini: {error}");
+                whole = false;
+                continue;
+            }
+        };
+        for recording in &recordings {
+            let router = recording.source.unwrap_or(args.router);
+            let ended = decoder.decode(recording, router, |batch| {
+                if args.summary || !(args.all || batch.kind == BatchKind::Updates) {
+                    return Ok(());
+                }
+                write_json(batch, &mut out)
+            })?;
+            if let Some(reason) = ended {
+                eprintln!("arancini: {}: {reason}", recording.name);
+                whole = false;
+            }
+        }
+    }
+    if args.summary {
+        writeln!(out, "{}", decoder.summary())?;
+    }
+    out.flush()?;
+    Ok(whole)
+}

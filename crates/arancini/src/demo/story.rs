@@ -1,0 +1,401 @@
+//! The demo's story: a real router dumps its tables and comes back; a small one shows each rule on one prefix.
+
+use std::fmt;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use arancini_core::BatchKind;
+use arancini_wire::bmp::MessageType;
+use serde_json::{Value, json};
+
+use super::ledger::Ledger;
+use crate::tail::Line;
+use arancini_collector::Collector;
+use arancini_collector::config::{Config, SinkKind};
+use arancini_collector::replay::{Recording, connect};
+use arancini_generate::{
+    Attributes, Open, Peer, PeerDown, Prefix, Update, initiation, peer_down, peer_up, route_monitoring,
+};
+
+/// A cut of a recording from FRR 10.3 with GoBGP peers (see `testdata/README.md`).
+const RECORDING: &[u8] = include_bytes!("../../../../testdata/frr-10.3-prepost-locrib-vpn-c0.bmp.zst");
+/// Addresses that imitate the two routers; all of 127.0.0.0/8 is this host.
+const REAL_ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const SMALL_ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+/// Prefixes of the small router beside the one that is watched.
+const OTHER_PREFIXES: u8 = 200;
+/// How long any step may take before the demo gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The figures at the end.
+pub(super) struct Summary {
+    received: u64,
+    emitted: u64,
+    suppressed: u64,
+    synthetic: u64,
+    stored: usize,
+    routes: usize,
+    contradictions: u64,
+    seconds: f64,
+}
+
+type StoryError = Box<dyn std::error::Error>;
+
+/// Tells the story, aloud or not.
+pub(super) fn tell(aloud: bool) -> Result<Summary, StoryError> {
+    let directory = std::env::temp_dir().join(format!("arancini-demo-{}", std::process::id()));
+    let told = Story::begin(aloud, &directory).and_then(Story::tell);
+    // Best effort: it is in the temporary directory anyway.
+    let _ = std::fs::remove_dir_all(&directory);
+    told
+}
+
+struct Story {
+    aloud: bool,
+    begin: Instant,
+    collector: Collector,
+    address: SocketAddr,
+    ledger: Ledger,
+    bytes_sent: u64,
+}
+
+impl Story {
+    fn begin(aloud: bool, directory: &std::path::Path) -> Result<Self, StoryError> {
+        let mut config = Config::default();
+        config.listen.address = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+        config.control.address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        config.publish.sink = Some(SinkKind::File);
+        config.file.data_dir = directory.to_owned();
+        let ledger = Ledger::new(&config.file_settings().directory);
+        let collector = Collector::start(&config)?;
+        let address = collector.addresses()[0];
+        let story = Self {
+            aloud,
+            begin: Instant::now(),
+            collector,
+            address,
+            ledger,
+            bytes_sent: 0,
+        };
+        story.say(format_args!(
+            "A collector listens on {address} and writes segment files (the embedded sink)."
+        ));
+        if let Some(control) = story.collector.control_address() {
+            story.say(format_args!(
+                "Its figures are at http://{control}/metrics while this runs.\n"
+            ));
+        }
+        Ok(story)
+    }
+
+    fn tell(mut self) -> Result<Summary, StoryError> {
+        let recording = Recording::detect("the bundled recording", RECORDING.to_vec())?.remove(0);
+        let (dump, rest) = split_at_peer_down(&recording);
+        let first = self.dump(dump)?;
+        let second = self.come_back(first, dump)?;
+        self.live_on(second, rest)?;
+        self.one_prefix()?;
+        self.end()
+    }
+
+    fn dump(&mut self, dump: &[u8]) -> Result<TcpStream, StoryError> {
+        self.chapter(
+            1,
+            "A real router connects and dumps its tables (FRR 10.3, recorded)",
+        );
+        let mut router = connect(self.address, Some(REAL_ROUTER))?;
+        self.send(&mut router, dump)?;
+        for event in self.ledger.events(BatchKind::Routers)? {
+            let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            let (name, what) = (text("sysName"), text("sysDescr"));
+            self.say(format_args!(
+                "  router {} {} {name} {what}",
+                text("routerAddr"),
+                text("kind")
+            ));
+        }
+        for event in self.ledger.events(BatchKind::Peers)? {
+            let (peer, kind) = (&event["peer"], event["kind"].as_str().unwrap_or_default());
+            let address = peer["address"].as_str().unwrap_or_default();
+            self.say(format_args!("  peer {address} AS{} {kind}", peer["asn"]));
+        }
+        let updates = self.ledger.new_updates()?;
+        self.say(format_args!(
+            "  … {} updates, the first and the last of them:",
+            updates.len()
+        ));
+        for update in updates.iter().take(2).chain(updates.last()) {
+            self.say(format_args!("  {}", Line(update)));
+        }
+        Ok(router)
+    }
+
+    fn come_back(&mut self, first: TcpStream, dump: &[u8]) -> Result<TcpStream, StoryError> {
+        self.chapter(2, "Its session breaks; it comes back and dumps again");
+        drop(first);
+        let (suppressed, emitted) = (self.suppressed(), self.emitted());
+        let mut router = connect(self.address, Some(REAL_ROUTER))?;
+        // The recording began while the peers were down, and FRR says so. By now they are up.
+        let again = without_peer_downs(dump);
+        self.send(&mut router, &again)?;
+        let updates = self.ledger.new_updates()?;
+        let suppressed = self.suppressed() - suppressed;
+        let emitted = self.emitted() - emitted;
+        self.say(format_args!(
+            "  {suppressed} routes came again unchanged: suppressed."
+        ));
+        self.say(format_args!(
+            "  {emitted} updates: what changed in the course of the recording changes once more, as in these two:"
+        ));
+        for update in updates.iter().take(2) {
+            self.say(format_args!("  {}", Line(update)));
+        }
+        Ok(router)
+    }
+
+    fn live_on(&mut self, mut router: TcpStream, rest: &[u8]) -> Result<(), StoryError> {
+        self.chapter(3, "It goes on: peers go down and come up again, routes change");
+        let synthetic = self.synthetic();
+        self.send(&mut router, rest)?;
+        let updates = self.ledger.new_updates()?;
+        let withdraws = updates
+            .iter()
+            .filter(|update| update["announced"] == false)
+            .count();
+        self.say(format_args!(
+            "  {} updates, {withdraws} of them withdraws.",
+            updates.len()
+        ));
+        self.say(format_args!(
+            "  {} withdraws are synthetic: the router only said that the peer was down.",
+            self.synthetic() - synthetic
+        ));
+        Ok(())
+    }
+
+    fn one_prefix(&mut self) -> Result<(), StoryError> {
+        self.chapter(4, "The rules, on one prefix of a small router");
+        let peer = Peer::new(IpAddr::from([192, 0, 2, 1]), 64_500, Ipv4Addr::new(192, 0, 2, 1));
+        let local = Ipv4Addr::new(192, 0, 2, 254);
+        let watched = Prefix::new(IpAddr::from([203, 0, 113, 0]), 24);
+        let others = (0..OTHER_PREFIXES).map(|n| Prefix::new(IpAddr::from([198, 18, n, 0]), 24));
+        let path = |path: &[u32]| Attributes::new(path, Ipv4Addr::new(192, 0, 2, 1), Ipv6Addr::LOCALHOST);
+        let announce =
+            |attributes| route_monitoring(&peer, &Update::announce([watched], attributes).to_bytes());
+
+        let mut router = connect(self.address, Some(SMALL_ROUTER))?;
+        let opens = (Open::new(64_999, local), Open::new(64_500, peer.bgp_id));
+        let hello = [
+            initiation("small", "arancini demo"),
+            peer_up(&peer, local.into(), &opens.0, &opens.1),
+            route_monitoring(
+                &peer,
+                &Update::announce(others, path(&[64_500, 64_510])).to_bytes(),
+            ),
+        ];
+        self.send(&mut router, &hello.concat())?;
+        self.ledger.new_updates()?;
+        self.step(&mut router, "announced", &announce(path(&[64_500, 64_501])))?;
+        self.step(
+            &mut router,
+            "announced again, unchanged",
+            &announce(path(&[64_500, 64_501])),
+        )?;
+        self.step(
+            &mut router,
+            "another AS path",
+            &announce(path(&[64_500, 64_666, 64_501])),
+        )?;
+        let withdraw = route_monitoring(&peer, &Update::withdraw([watched]).to_bytes());
+        self.step(&mut router, "withdrawn", &withdraw)?;
+        self.step(&mut router, "withdrawn again", &withdraw)?;
+        let down = peer_down(&peer, &PeerDown::LocalEvent(0));
+        self.step(&mut router, "the peer goes down", &down)
+    }
+
+    /// Sends one message of the small router and shows what became of it.
+    fn step(&mut self, router: &mut TcpStream, what: &str, message: &[u8]) -> Result<(), StoryError> {
+        self.send(router, message)?;
+        let updates = self.ledger.new_updates()?;
+        self.say(format_args!("  {what}:"));
+        match updates.as_slice() {
+            [] => self.say(format_args!("      nothing: consumers know it already")),
+            [update] => self.say(format_args!("      {}", Line(update))),
+            [first, .., last] => {
+                self.say(format_args!(
+                    "      {} updates, the first and the last of them:",
+                    updates.len()
+                ));
+                self.say(format_args!("      {}", Line(first)));
+                self.say(format_args!("      {}", Line(last)));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<Summary, StoryError> {
+        let telemetry = std::sync::Arc::clone(self.collector.telemetry());
+        let mut ledger = self.ledger;
+        let report = self.collector.stop(PATIENCE);
+        ledger.new_updates()?;
+        let summary = Summary {
+            received: telemetry.received(),
+            emitted: telemetry.emitted(),
+            suppressed: telemetry.suppressed(),
+            synthetic: telemetry.synthetic(),
+            stored: ledger.stored(),
+            routes: ledger.routes(),
+            contradictions: ledger.contradictions,
+            seconds: self.begin.elapsed().as_secs_f64(),
+        };
+        summary.check(report.lost_messages)?;
+        Ok(summary)
+    }
+
+    /// Sends bytes and waits until all that comes of them is stored.
+    fn send(&mut self, router: &mut TcpStream, bytes: &[u8]) -> Result<(), StoryError> {
+        router.write_all(bytes)?;
+        self.bytes_sent += bytes.len() as u64;
+        let begin = Instant::now();
+        while !self.is_settled() {
+            if begin.elapsed() > PATIENCE {
+                return Err("the collector did not take what was sent; see its log above".into());
+            }
+            // Polling, since the demo looks at the collector from outside, as a user would.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Whether everything sent was received, curated, swept and stored.
+    fn is_settled(&self) -> bool {
+        let telemetry = self.collector.telemetry();
+        let received = telemetry.core(|core| core.received_bytes.get());
+        let waiting = telemetry.core(|core| core.doomed_tables.get());
+        let events = telemetry.core(|core| core.events.get());
+        let stored = telemetry
+            .sink()
+            .messages_acknowledged
+            .load(std::sync::atomic::Ordering::Relaxed);
+        received == self.bytes_sent && waiting == 0 && stored == telemetry.emitted() + events
+    }
+
+    fn emitted(&self) -> u64 {
+        self.collector.telemetry().emitted()
+    }
+
+    fn suppressed(&self) -> u64 {
+        self.collector.telemetry().suppressed()
+    }
+
+    fn synthetic(&self) -> u64 {
+        self.collector.telemetry().synthetic()
+    }
+
+    fn chapter(&self, number: u32, title: &str) {
+        self.say(format_args!("\n{number}. {title}"));
+    }
+
+    fn say(&self, line: fmt::Arguments<'_>) {
+        if self.aloud {
+            println!("{line}");
+        }
+    }
+}
+
+/// The same messages, less the Peer Downs.
+fn without_peer_downs(bytes: &[u8]) -> Vec<u8> {
+    let recording = Recording::from_bytes("", bytes.to_vec());
+    let kept = recording
+        .messages()
+        .filter(|message| message.message_type != Some(MessageType::PeerDown));
+    kept.flat_map(|message| message.bytes).copied().collect()
+}
+
+/// The recording up to the first Peer Down behind routes, and the rest.
+fn split_at_peer_down(recording: &Recording) -> (&[u8], &[u8]) {
+    let mut offset = 0;
+    let mut routes = false;
+    for message in recording.messages() {
+        routes |= message.message_type == Some(MessageType::RouteMonitoring);
+        if routes && message.message_type == Some(MessageType::PeerDown) {
+            break;
+        }
+        offset += message.bytes.len();
+    }
+    recording.bytes.split_at(offset)
+}
+
+impl Summary {
+    /// Whether the figures fit together and the stream, replayed, is true.
+    fn check(&self, lost: u64) -> Result<(), StoryError> {
+        if lost > 0 {
+            return Err(format!("{lost} messages were not stored").into());
+        }
+        if self.stored as u64 != self.emitted {
+            return Err(format!("{} updates were emitted but {} stored", self.emitted, self.stored).into());
+        }
+        if self.emitted - self.synthetic + self.suppressed != self.received {
+            return Err("what was received is not what was emitted and suppressed".into());
+        }
+        if self.contradictions > 0 {
+            return Err(format!(
+                "{} updates contradict the stream before them",
+                self.contradictions
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "received": self.received,
+            "emitted": self.emitted,
+            "suppressed": self.suppressed,
+            "synthetic": self.synthetic,
+            "stored": self.stored,
+            "routes_held": self.routes,
+            "seconds": (self.seconds * 1000.0).round() / 1000.0,
+        })
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = [
+            (
+                "received",
+                self.received,
+                "announces and withdraws from the routers",
+            ),
+            ("suppressed", self.suppressed, "consumers knew them already"),
+            (
+                "synthetic",
+                self.synthetic,
+                "withdraws that no router sent, but that are true",
+            ),
+            ("emitted", self.emitted, "= received - suppressed + synthetic"),
+            (
+                "stored",
+                self.stored as u64,
+                "updates read back from the segment files",
+            ),
+            (
+                "routes",
+                self.routes as u64,
+                "that a consumer of these files holds now",
+            ),
+        ];
+        writeln!(f, "\nSummary, after {:.1} s", self.seconds)?;
+        for (name, figure, meaning) in rows {
+            writeln!(f, "  {name:<11} {figure:>7}  {meaning}")?;
+        }
+        write!(
+            f,
+            "\nEvery stored update was replayed: no withdraw of an unknown route, nothing announced twice.\n\
+            Next: point a router at `arancini run`, or `arancini replay` a recording of yours."
+        )
+    }
+}

@@ -1,0 +1,6 @@
+//! The command `arancini`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    arancini::main()
+}

@@ -1,0 +1,159 @@
+//! `arancini replay`: send recorded BMP streams to a collector.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::FAILED;
+use arancini_collector::replay::{Options, Pace, Progress, Recording, ReplayError, Sent, Summary, send};
+
+/// Send recorded BMP streams to a collector.
+///
+/// Takes raw streams, `.zst`, and packet captures (pcap, pcapng) with any number of BMP connections. Each stream goes
+/// over a connection of its own. Several --from addresses imitate several routers that send at the same time.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  arancini replay --to 127.0.0.1:4000 capture.bmp.zst\n  \
+    arancini replay --to 127.0.0.1:4000 --from 127.0.0.2,127.0.0.3 --paced --speed 10 capture.pcap"
+)]
+pub struct ReplayArgs {
+    /// The streams; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The collector.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4000", value_parser = resolve)]
+    pub to: SocketAddr,
+    /// Source addresses of this host, each imitating a router; on Linux all of 127.0.0.0/8 can be used.
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    pub from: Vec<IpAddr>,
+    /// Keep the recorded pauses, instead of sending at full speed: those of the packets in a capture, else those
+    /// between the times in the messages.
+    #[arg(long)]
+    pub paced: bool,
+    /// With --paced: so many times faster.
+    #[arg(long, value_name = "X", default_value_t = 1.0, requires = "paced", value_parser = positive)]
+    pub speed: f64,
+    /// With --paced: no single pause is longer. The routes of a first dump carry the times at which they were learned.
+    #[arg(long, value_name = "MS", default_value_t = 5000, requires = "paced")]
+    pub max_pause_ms: u64,
+    /// Send each stream so many times, each time over a new connection.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+    /// Keep the last connections open until Ctrl-C or until the collector closes them.
+    #[arg(long)]
+    pub hold: bool,
+    /// Keep the last connections open for so long.
+    #[arg(long, value_name = "MS", conflicts_with = "hold")]
+    pub hold_ms: Option<u64>,
+}
+
+fn resolve(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|error| format!("{error}; write HOST:PORT, like [::1]:4000"))?;
+    found.next().ok_or_else(|| "this name has no address".to_owned())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if speed > 0.0 && f64::is_finite(speed) => Ok(speed),
+        _ => Err("write a number above 0, like 0.5 or 10".to_owned()),
+    }
+}
+
+/// Sends them.
+#[must_use]
+pub fn run(args: &ReplayArgs) -> ExitCode {
+    match replay(args) {
+        Ok(sent) => {
+            print_summary(&sent.summary);
+            hold(args, sent);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn replay(args: &ReplayArgs) -> Result<Sent, ReplayError> {
+    let mut recordings = Vec::new();
+    for file in &args.files {
+        recordings.extend(Recording::read(file)?);
+    }
+    for recording in &recordings {
+        for note in &recording.notes {
+            eprintln!("{}: {note}", recording.name);
+        }
+    }
+    let options = Options {
+        to: args.to,
+        from: args.from.clone(),
+        pace: if args.paced {
+            Pace::Recorded {
+                speed: args.speed,
+                longest_pause: Duration::from_millis(args.max_pause_ms),
+            }
+        } else {
+            Pace::FullSpeed
+        },
+        repeat: args.repeat,
+        keep_open: args.hold || args.hold_ms.is_some(),
+    };
+    let progress = Progress::default();
+    let (done, is_done) = channel::<()>();
+    std::thread::scope(|scope| {
+        let progress = &progress;
+        scope.spawn(move || {
+            let begin = Instant::now();
+            while is_done.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+                let (bytes, messages) = (progress.bytes.load(Relaxed), progress.messages.load(Relaxed));
+                eprintln!(
+                    "{:>4} s  {messages} messages  {} MB",
+                    begin.elapsed().as_secs(),
+                    bytes / 1_000_000
+                );
+            }
+        });
+        let sent = send(&recordings, &options, progress);
+        drop(done);
+        sent
+    })
+}
+
+fn print_summary(summary: &Summary) {
+    let seconds = summary.elapsed.as_secs_f64();
+    println!("{:<20}{}", "sessions", summary.sessions);
+    println!("{:<20}{}", "bytes", summary.bytes);
+    if summary.unframed_bytes > 0 {
+        println!(
+            "{:<20}{} (no whole BMP version 3 message)",
+            "  of these unframed", summary.unframed_bytes
+        );
+    }
+    println!("{:<20}{}", "messages", summary.messages.total());
+    for (name, count) in summary.messages.named().filter(|(_, count)| *count > 0) {
+        println!("  {name:<18}{count}");
+    }
+    println!("{:<20}{seconds:.3}", "seconds");
+}
+
+/// Keeps the connections open as long as was asked for.
+fn hold(args: &ReplayArgs, sent: Sent) {
+    if let Some(ms) = args.hold_ms {
+        std::thread::sleep(Duration::from_millis(ms));
+    } else if args.hold {
+        eprintln!("{} connections are held; Ctrl-C ends them", sent.open.len());
+        for mut stream in sent.open {
+            // A collector sends nothing, so this returns when it closes the connection; how does not matter.
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+    }
+}

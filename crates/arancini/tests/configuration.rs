@@ -1,0 +1,344 @@
+//! The layers of the configuration, and what is said of a wrong one.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use arancini_collector::config::{Config, FlagValue, Secret, SinkKind, load, show};
+use tempfile::TempDir;
+
+struct File {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+fn file(text: &str) -> File {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("arancini.toml");
+    std::fs::write(&path, text).unwrap();
+    File {
+        _directory: directory,
+        path,
+    }
+}
+
+fn variable(name: &str, text: &str) -> (String, String) {
+    (name.to_owned(), text.to_owned())
+}
+
+/// The errors of a file, without its directory.
+fn errors_of(text: &str) -> Vec<String> {
+    let file = file(text);
+    let directory = format!("{}/", file.path.parent().unwrap().display());
+    let errors = load(Some(&file.path), [], &[]).unwrap_err();
+    errors
+        .0
+        .iter()
+        .map(|error| error.to_string().replace(&directory, ""))
+        .collect()
+}
+
+fn errors_with(environment: &[(&str, &str)]) -> Vec<String> {
+    let environment = environment.iter().map(|(name, text)| variable(name, text));
+    load(None, environment, &[])
+        .unwrap_err()
+        .0
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn later_layers_win() {
+    let file =
+        file("collector_name = \"file\"\n[publish]\nlinger_ms = 1\nmax_updates = 2\n[listen]\nworkers = 3\n");
+    let environment = [
+        variable("ARANCINI_PUBLISH__LINGER_MS", "10"),
+        variable("ARANCINI_LISTEN__WORKERS", "11"),
+    ];
+    let flags = [FlagValue {
+        section: "listen",
+        key: "workers",
+        text: "12".to_owned(),
+        flag: "--workers",
+    }];
+    let config = load(Some(&file.path), environment, &flags).unwrap();
+    assert_eq!(config.collector_name(), "file");
+    assert_eq!(config.publish.max_updates, 2);
+    assert_eq!(config.publish.linger_ms, 10);
+    assert_eq!(config.listen.workers, 12);
+    assert_eq!(config.limits, Config::default().limits);
+}
+
+#[test]
+fn every_kind_of_value_is_read_from_file_and_environment() {
+    let file = file(
+        "[listen]\naddress = \"[::]:4001\"\n[limits]\nallow = [\"10.0.0.0/8\", \"2001:db8::/32\"]\n\
+         [routers.identity]\n\"10.0.0.1\" = \"192.0.2.1\"\n[log]\nformat = \"json\"\n",
+    );
+    let from_file = load(Some(&file.path), [], &[]).unwrap();
+    let environment = [
+        variable("ARANCINI_LISTEN__ADDRESS", "[::]:4001"),
+        variable("ARANCINI_LIMITS__ALLOW", "10.0.0.0/8, 2001:db8::/32"),
+        variable("ARANCINI_ROUTERS__IDENTITY", "10.0.0.1=192.0.2.1"),
+        variable("ARANCINI_LOG__FORMAT", "json"),
+        variable("ARANCINI_NATS__USER", ""),
+        variable("ARANCINI_CORPUS", "/somewhere"),
+    ];
+    assert_eq!(load(None, environment, &[]).unwrap(), from_file);
+    assert_eq!(
+        from_file.routers.identity[&"10.0.0.1".parse().unwrap()],
+        "192.0.2.1".parse::<std::net::IpAddr>().unwrap()
+    );
+}
+
+#[test]
+fn the_sink_is_nats_where_a_server_is_given() {
+    assert_eq!(load(None, [], &[]).unwrap().sink(), SinkKind::File);
+    let url = variable(
+        "ARANCINI_NATS__URLS",
+        "nats://192.0.2.1:4222,nats://192.0.2.2:4222",
+    );
+    let config = load(None, [url.clone()], &[]).unwrap();
+    assert_eq!(config.sink(), SinkKind::Nats);
+    assert_eq!(config.nats.urls.len(), 2);
+    let config = load(None, [url, variable("ARANCINI_PUBLISH__SINK", "null")], &[]).unwrap();
+    assert_eq!(config.sink(), SinkKind::Null);
+}
+
+#[test]
+fn unknown_keys_name_file_line_key_and_the_nearest_one() {
+    assert_eq!(
+        errors_of("colector_name = \"x\"\n\n[limits]\nmax_sesions = 4\n\n[lisen]\naddress = \"[::]:1\"\n"),
+        [
+            "arancini.toml:1: colector_name: there is no such setting; \
+             did you mean collector_name? `arancini config schema` lists all",
+            "arancini.toml:4: limits.max_sesions: there is no such setting; \
+             did you mean limits.max_sessions? `arancini config schema` lists all",
+            "arancini.toml:6: lisen: there is no such section; \
+             did you mean [listen]? `arancini config schema` lists all",
+        ]
+    );
+    assert_eq!(
+        errors_with(&[("ARANCINI_NATS__URL", "nats://192.0.2.1")]),
+        [
+            "environment variable ARANCINI_NATS__URL: no setting has this variable; \
+          did you mean ARANCINI_NATS__URLS? `arancini config schema` lists all"
+        ]
+    );
+}
+
+#[test]
+fn wrong_types_name_file_line_key_and_what_is_expected() {
+    for (text, expected) in [
+        (
+            "[limits]\nmax_sessions = \"4\"",
+            "2: limits.max_sessions: \"4\" was given; expected a whole number, 0 or more",
+        ),
+        (
+            "[listen]\nworkers = -1",
+            "2: listen.workers: -1 was given; expected a whole number from 0 to 65535",
+        ),
+        (
+            "[listen]\nworkers = 1.5",
+            "2: listen.workers: a number with a fraction or a date was given; expected a whole number from 0 to 65535",
+        ),
+        (
+            "[listen]\npin_workers = \"yes\"",
+            "2: listen.pin_workers: \"yes\" was given; expected true or false",
+        ),
+        (
+            "[curation]\nmode = \"all\"",
+            "2: curation.mode: \"all\" was given; expected one of \"attributes\", \"presence\", \"off\"",
+        ),
+        (
+            "[publish]\non_full = \"wait\"",
+            "2: publish.on_full: \"wait\" was given; expected one of \"block\", \"spool\", \"drop\"",
+        ),
+        (
+            "listen = 1",
+            "1: listen: this is a section, but an integer was given; write [listen] and its settings below",
+        ),
+    ] {
+        assert_eq!(errors_of(text), [format!("arancini.toml:{expected}")]);
+    }
+    let broken = errors_of("[listen]\nworkers = \n");
+    assert!(
+        broken[0].starts_with("arancini.toml:2: this is not TOML"),
+        "{broken:?}"
+    );
+}
+
+#[test]
+fn settings_that_do_not_go_together_are_refused() {
+    for (text, line, key) in [
+        ("[ingest]\nslots = 1", 2, "ingest.slots"),
+        ("[ingest]\n\nslot_bytes = 1", 3, "ingest.slot_bytes"),
+        (
+            "[limits]\nmax_message_bytes = 65535",
+            2,
+            "limits.max_message_bytes",
+        ),
+        ("[limits]\nallow = []", 2, "limits.allow"),
+        ("[publish]\nsubject_base = \"a b\"", 2, "publish.subject_base"),
+        ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
+        ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),
+        ("[publish]\ncompression = \"zstd\"", 2, "publish.compression"),
+        ("[publish]\non_full = \"spool\"", 2, "publish.on_full"),
+        (
+            "[publish]\non_full = \"spool\"\nspool_bytes = 10\n[nats]\nurls = \"nats://h\"",
+            3,
+            "publish.spool_bytes",
+        ),
+        (
+            "[publish]\nsink = \"null\"\ncompression = \"lz4\"\n[nats]\nurls = \"nats://h\"",
+            3,
+            "publish.compression",
+        ),
+        ("[snapshots]\nstore = \"nats\"", 2, "snapshots.store"),
+        (
+            "[snapshots]\nbucket = \"a.b\"\nstore = \"nats\"\n[nats]\nurls = \"nats://h\"",
+            2,
+            "snapshots.bucket",
+        ),
+        (
+            "[snapshots]\ndirectory = \"d\"\nstore = \"nats\"\n[nats]\nurls = \"nats://h\"",
+            2,
+            "snapshots.directory",
+        ),
+        ("[nats]\nurls = \"http://x\"", 2, "nats.urls"),
+        ("[nats]\nurls = \"nats://\"", 2, "nats.urls"),
+        ("[nats]\nstream = \"a.b\"", 2, "nats.stream"),
+        ("[nats]\npassword = \"x\"", 2, "nats.password"),
+        ("[nats]\nuser = \"x\"", 2, "nats.user"),
+        ("[nats]\ntoken = \"x\"\ntoken_file = \"y\"", 3, "nats.token_file"),
+        (
+            "[nats]\ntoken = \"x\"\nnkey_seed_file = \"y\"",
+            3,
+            "nats.nkey_seed_file",
+        ),
+        ("[nats]\ntls_cert_file = \"x\"", 2, "nats.tls_cert_file"),
+        (
+            "[nats]\nurls = \"nats://h\"\ntoken_file = \"/nowhere/token\"",
+            3,
+            "nats.token_file",
+        ),
+        ("[log]\nlevel = \"=/=\"", 2, "log.level"),
+    ] {
+        let errors = errors_of(text);
+        let start = format!("arancini.toml:{line}: {key}: ");
+        assert!(
+            errors.iter().any(|error| error.starts_with(&start)),
+            "{text}: {errors:?}"
+        );
+        assert!(
+            errors.iter().all(|error| error.contains("; ")),
+            "no remedy: {errors:?}"
+        );
+    }
+    assert!(errors_with(&[("ARANCINI_PUBLISH__SINK", "nats")])[0].starts_with("default: nats.urls: "));
+}
+
+#[test]
+fn secrets_are_masked_wherever_the_configuration_is_shown() {
+    let environment = [
+        variable("ARANCINI_NATS__URLS", "nats://joe:hush@192.0.2.1:4222"),
+        variable("ARANCINI_NATS__USER", "joe"),
+        variable("ARANCINI_NATS__PASSWORD", "hush"),
+    ];
+    let config = load(None, environment, &[]).unwrap();
+    assert_eq!(config.nats.password.as_ref().map(Secret::reveal), Some("hush"));
+    let shown = show(&config);
+    assert!(shown.contains("password = \"***\""), "{shown}");
+    assert!(shown.contains("nats://***@192.0.2.1:4222"), "{shown}");
+    assert!(!shown.contains("hush"), "{shown}");
+    assert!(!format!("{:?}", config.nats.password).contains("hush"));
+    // A wrong value of a secret is not repeated either.
+    let wrong = errors_of("[nats]\npassword = 12345\n").join("")
+        + &errors_with(&[("ARANCINI_NATS__URLS", "http://u:hush@h")]).join("");
+    assert!(!wrong.contains("hush") && !wrong.contains("12345"), "{wrong}");
+}
+
+/// Runs the command without any of our variables.
+fn arancini(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arancini"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ARANCINI_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).output().unwrap()
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let shown = arancini(&["config", "show"]);
+    assert!(shown.status.success());
+    let file = file(&String::from_utf8(shown.stdout).unwrap());
+    assert_eq!(load(Some(&file.path), [], &[]).unwrap(), Config::default());
+    let checked = arancini(&["config", "check", file.path.to_str().unwrap()]);
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn configuration_errors_end_with_exit_code_2() {
+    let wrong = file("[limits]\nmax_sesions = 1\n");
+    let path = wrong.path.to_str().unwrap();
+    for arguments in [
+        vec!["config", "check", path],
+        vec!["--config", path, "config", "show"],
+        vec!["--config", path, "run"],
+        vec!["run", "--listen", "nonsense"],
+        vec!["run", "--control", "nonsense"],
+        vec!["run", "--no-such-flag"],
+        vec!["--config", "/nowhere/arancini.toml", "run"],
+        vec!["stream", "check"],
+    ] {
+        let output = arancini(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_says_what_it_is_for_with_an_example() {
+    for command in [
+        &["run"][..],
+        &["demo"],
+        &["replay"],
+        &["decode"],
+        &["tail"],
+        &["stream"],
+        &["stream", "create"],
+        &["stream", "check"],
+        &["stream", "show"],
+        &["config", "check"],
+        &["config", "show"],
+        &["config", "schema"],
+    ] {
+        let output = arancini(&[command, &["--help"]].concat());
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success() && help.contains("Example"),
+            "{command:?}: {help}"
+        );
+    }
+}
+
+#[test]
+fn compression_reaches_the_publisher() {
+    use arancini_publish::Compression;
+    for (word, compression) in [
+        ("none", Compression::None),
+        ("lz4", Compression::Lz4),
+        ("zstd", Compression::Zstd),
+    ] {
+        let environment = [
+            variable("ARANCINI_NATS__URLS", "nats://192.0.2.1:4222"),
+            variable("ARANCINI_PUBLISH__COMPRESSION", word),
+        ];
+        let config = load(None, environment, &[]).unwrap();
+        assert_eq!(config.sidecar_settings().compression, compression);
+    }
+}

@@ -1,0 +1,260 @@
+//! What the core makes of a router's stream, stored by a real sink, is what `arancini tail` shows: the router's table.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arancini_core::{Counters, Now, Settings, Shard};
+use arancini_generate::{Ending, Expected, Scenario};
+use arancini_publish::sidecar::Hooks;
+use arancini_publish::testing::NatsServer;
+use arancini_publish::{FileSettings, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use serde_json::Value;
+
+const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// Decodes and curates the scenario as one router's session and stores what comes out.
+fn publish(scenario: &Scenario, sink: SinkSettings) {
+    let (bridge, batches) = kanal::bounded(16);
+    let status = Arc::new(SinkStatus::default());
+    let sidecar = Sidecar::spawn(SidecarSettings::new(sink), batches, status, Hooks::default()).unwrap();
+    let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
+    let now = Now {
+        monotonic_ns: 1,
+        unix_ns: 1_767_225_600_000_000_000,
+    };
+    let session = shard.open_session(ROUTER, 30_000, now);
+    for chunk in scenario.stream() {
+        shard.receive(session, &chunk, now).unwrap();
+        while shard.needs_sweep() {
+            shard.sweep(1000, now);
+        }
+        while let Some(batch) = shard.pop_batch() {
+            bridge.send(batch).unwrap();
+        }
+    }
+    shard.flush(now);
+    while let Some(batch) = shard.pop_batch() {
+        bridge.send(batch).unwrap();
+    }
+    drop(bridge);
+    let report = sidecar.drain(Duration::from_secs(60));
+    assert_eq!(report.unacknowledged_messages, 0);
+}
+
+fn arancini(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arancini"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ARANCINI_") {
+            command.env_remove(name);
+        }
+    }
+    let output = command.args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// The JSON Lines of a command.
+fn lines(arguments: &[&str]) -> Vec<Value> {
+    arancini(arguments)
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+/// Peer and prefix to AS path, next hop, origin, MED and communities, all as text.
+type Table = BTreeMap<(String, String), String>;
+
+/// Replays updates as a consumer would; a withdraw of what is not there is an error.
+fn replay(updates: &[Value]) -> Table {
+    let mut table = Table::new();
+    for update in updates {
+        let text = |name: &str| update[name].as_str().unwrap_or_default().to_owned();
+        let key = (text("peerAddr"), text("prefix"));
+        if update["announced"] == true {
+            let route = format!(
+                "{} {} {} {} {}",
+                update["asPath"],
+                text("nextHop"),
+                text("origin"),
+                update["multiExitDisc"],
+                update["communities"]
+            );
+            assert_ne!(
+                table.insert(key.clone(), route.clone()),
+                Some(route),
+                "announced twice: {key:?}"
+            );
+        } else {
+            assert!(table.remove(&key).is_some(), "withdrawn but not there: {key:?}");
+        }
+    }
+    table
+}
+
+fn expected_table(expected: &Expected) -> Table {
+    let routes = expected.routes.iter().map(|route| {
+        let attributes = &route.attributes;
+        let next_hop: IpAddr = if route.prefix.address.is_ipv4() {
+            attributes.next_hop_v4.into()
+        } else {
+            attributes.next_hop_v6.into()
+        };
+        let origin = ["IGP", "EGP", "INCOMPLETE"][attributes.origin as usize];
+        let med = attributes.multi_exit_disc.map_or(Value::Null, Value::from);
+        let communities: Vec<_> = attributes
+            .communities
+            .iter()
+            .map(|(asn, value)| format!("{asn}:{value}"))
+            .collect();
+        let communities = if communities.is_empty() {
+            Value::Null
+        } else {
+            Value::from(communities)
+        };
+        let path = Value::from(attributes.as_path.clone());
+        let prefix = format!("{}/{}", route.prefix.address, route.prefix.length);
+        (
+            (route.peer.to_string(), prefix),
+            format!("{path} {next_hop} {origin} {med} {communities}"),
+        )
+    });
+    routes.collect()
+}
+
+fn check(scenario: &Scenario, updates: &[Value]) {
+    let expected = scenario.expected();
+    assert_eq!(updates.len() as u64, expected.emitted());
+    assert_eq!(
+        updates
+            .iter()
+            .filter(|update| update["synthetic"] == true)
+            .count() as u64,
+        expected.synthetic
+    );
+    assert_eq!(replay(updates), expected_table(&expected));
+}
+
+fn scenarios() -> [Scenario; 3] {
+    let small = Scenario {
+        peers: 5,
+        prefixes_per_peer: 400,
+        churn_rounds: 12,
+        ..Scenario::default()
+    };
+    [
+        small.clone(),
+        Scenario {
+            prefixes_per_update: 10,
+            seed: 7,
+            ..small.clone()
+        },
+        Scenario {
+            prefixes_per_update: 200,
+            ipv6_percent: 100,
+            ending: Ending::PeersDown,
+            ..small
+        },
+    ]
+}
+
+fn segments(data_dir: &Path) -> SinkSettings {
+    SinkSettings::File(FileSettings::new(data_dir.join("segments")))
+}
+
+#[test]
+fn a_segment_directory_replays_to_the_routers_table() {
+    for scenario in scenarios() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(&scenario, segments(directory.path()));
+        let data_dir = directory.path().to_str().unwrap();
+        check(
+            &scenario,
+            &lines(&["tail", "--data-dir", data_dir, "--no-follow", "--json"]),
+        );
+    }
+}
+
+#[test]
+fn filters_and_text_agree_with_json() {
+    let scenario = Scenario::default();
+    let directory = tempfile::tempdir().unwrap();
+    publish(&scenario, segments(directory.path()));
+    let data_dir = directory.path().to_str().unwrap();
+    let tail =
+        |flags: &[&str]| lines(&[&["tail", "--data-dir", data_dir, "--no-follow", "--json"], flags].concat());
+    let all = tail(&[]);
+    let v6 = tail(&["--family", "2/1"]);
+    assert!(!v6.is_empty());
+    assert!(v6.len() < all.len());
+    assert_eq!(v6, tail(&["--covered", "::/0"]));
+    let one = all[0]["prefix"].as_str().unwrap();
+    let same: Vec<_> = all
+        .iter()
+        .filter(|update| update["prefix"] == one)
+        .cloned()
+        .collect();
+    assert_eq!(tail(&["--prefix", one]), same);
+    assert!(tail(&["--router", "192.0.2.2"]).is_empty());
+    assert_eq!(tail(&["--router", "192.0.2.1"]).len(), all.len());
+    let kinds = tail(&["--all"]);
+    assert!(kinds.iter().any(|message| message["type"] != "update"));
+    assert_eq!(
+        kinds.iter().filter(|message| message["type"] == "update").count(),
+        all.len()
+    );
+
+    let text = arancini(&["tail", "--data-dir", data_dir, "--no-follow"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert_eq!(text.lines().count(), all.len());
+    assert!(
+        text.lines()
+            .next()
+            .unwrap()
+            .starts_with("2026-01-01T00:00:00.000Z 192.0.2.1 "),
+        "{text:.200}"
+    );
+}
+
+#[test]
+fn a_stream_replays_to_the_routers_table() {
+    for scenario in scenarios() {
+        let Some(server) = NatsServer::start() else { return };
+        let url = server.url();
+        arancini(&["stream", "create", "--nats", &url]);
+        publish(
+            &scenario,
+            SinkSettings::Nats(Box::new(NatsSettings::new(vec![url.clone()]))),
+        );
+        arancini(&["stream", "check", "--nats", &url]);
+        let shown = String::from_utf8(arancini(&["stream", "show", "--nats", &url]).stdout).unwrap();
+        assert!(shown.contains("arancini.>"), "{shown}");
+        check(
+            &scenario,
+            &lines(&["tail", "--nats", &url, "--no-follow", "--json"]),
+        );
+        let router = lines(&[
+            "tail",
+            "--nats",
+            &url,
+            "--no-follow",
+            "--json",
+            "--router",
+            "192.0.2.1",
+            "--family",
+            "1/1",
+        ]);
+        assert!(router.iter().all(|update| update["afi"] == 1));
+    }
+}

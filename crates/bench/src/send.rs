@@ -1,0 +1,82 @@
+//! Sending the load: a thread and a connection a router, all beginning together.
+
+use std::borrow::Borrow;
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::BenchError;
+use crate::load::{Load, Stream};
+use arancini_collector::replay::{ReplayError, connect};
+
+/// How much is given to the kernel at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How long the other side may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Opens the connection of each router.
+pub(crate) fn connect_all(load: &Load, to: SocketAddr) -> Result<Vec<TcpStream>, BenchError> {
+    let open = |stream: &Stream| connect(to, Some(stream.from)).map_err(BenchError::Send);
+    load.streams.iter().map(open).collect()
+}
+
+/// Sends each router's bytes at full speed, all at the same time. When the first byte went out.
+pub(crate) fn send_all(
+    connections: &[impl Borrow<TcpStream> + Sync],
+    parts: &[&[u8]],
+    to: SocketAddr,
+) -> Result<Instant, BenchError> {
+    let together = Barrier::new(connections.len() + 1);
+    thread::scope(|scope| {
+        let together = &together;
+        let senders: Vec<_> = connections
+            .iter()
+            .zip(parts)
+            .map(|(connection, part)| {
+                scope.spawn(move || {
+                    together.wait();
+                    send_one(connection.borrow(), part, to)
+                })
+            })
+            .collect();
+        let begin = Instant::now();
+        together.wait();
+        for sender in senders {
+            sender
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok(begin)
+    })
+}
+
+/// Sends a part of one router's stream.
+pub(crate) fn send_one(mut connection: &TcpStream, stream: &[u8], to: SocketAddr) -> Result<(), BenchError> {
+    let mut after_bytes = 0;
+    for chunk in stream.chunks(CHUNK_BYTES) {
+        connection.write_all(chunk).map_err(|source| {
+            BenchError::Send(ReplayError::Closed {
+                to,
+                after_bytes,
+                source,
+            })
+        })?;
+        after_bytes += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+/// Ends all streams and waits until the other side has read them to their end.
+pub(crate) fn close(open: Vec<TcpStream>) -> std::io::Result<()> {
+    for connection in &open {
+        connection.shutdown(Shutdown::Write)?;
+    }
+    for mut connection in open {
+        connection.set_read_timeout(Some(CLOSE_TIMEOUT))?;
+        // No read of our own: with a time limit a signal may end it early.
+        std::io::copy(&mut connection, &mut std::io::sink())?;
+    }
+    Ok(())
+}

@@ -1,6 +1,0 @@
-//! The command `arancini`.
-#![forbid(unsafe_code)]
-
-fn main() -> std::process::ExitCode {
-    arancini::cli::main()
-}

@@ -1,0 +1,202 @@
+//! `arancini-campaign away`, `cluster`, `disk`, `link`, `loss`: one course of events after the other.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arancini_campaign::interrupt;
+use arancini_campaign::network::Places;
+use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario};
+use arancini_campaign::rig::Setup;
+use clap::Args;
+
+/// A kind of outages, and how much of it unless told otherwise.
+pub struct Kind {
+    /// The command.
+    pub name: &'static str,
+    scenarios: &'static [Scenario],
+    rate: u32,
+    seconds: u64,
+    times: u32,
+}
+
+impl Kind {
+    pub const AWAY: Self = Self::of("away", AWAY, (200_000, 60, 1));
+    pub const CLUSTER: Self = Self::of("cluster", CLUSTER, (50_000, 12, 6));
+    pub const DISK: Self = Self::of("disk", DISK, (100_000, 5, 1));
+    pub const LINK: Self = Self::of("link", LINK, (100_000, 75, 1));
+    pub const LOSS: Self = Self::of("loss", LOSS, (100_000, 0, 3));
+
+    const fn of(
+        name: &'static str,
+        scenarios: &'static [Scenario],
+        (rate, seconds, times): (u32, u64, u32),
+    ) -> Self {
+        Self {
+            name,
+            scenarios,
+            rate,
+            seconds,
+            times,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct OutageArguments {
+    /// Seed of routers and moments
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How long something is away, at most where it happens several times
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// How often, for `cluster` and `loss`
+    #[arg(long)]
+    times: Option<u32>,
+    /// Changes of routes per second, in all
+    #[arg(long)]
+    rate: Option<u32>,
+    /// Routers
+    #[arg(long, default_value_t = 8)]
+    routers: u8,
+    /// Routes of each of a router's seven tables
+    #[arg(long, default_value_t = 5000)]
+    routes: u32,
+    /// The collector's `routers.quiet_period_ms`: each check waits for it
+    #[arg(long, default_value_t = 4000)]
+    quiet_period_ms: u64,
+    /// Milliseconds between two snapshots
+    #[arg(long, default_value_t = 700)]
+    snapshot_interval_ms: u64,
+    /// More memory resident in the collector than this is a failure, in MiB
+    #[arg(long, default_value_t = 256)]
+    memory_mib: u64,
+    /// Only this course of events, also one that is known to break a promise; may be repeated
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// A further setting of the collector, like `publish.compression=lz4`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Keep everything below this directory, logs and stream included (else a temporary one, kept after a
+    /// violation)
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+/// Runs what is wanted of that kind.
+pub fn run(
+    kind: &Kind,
+    arguments: &OutageArguments,
+    collector: PathBuf,
+    broker: PathBuf,
+) -> io::Result<bool> {
+    let only = &arguments.only;
+    let unknown = |name: &&String| kind.scenarios.iter().all(|scenario| scenario.name != **name);
+    if let Some(name) = only.iter().find(unknown) {
+        let names: Vec<_> = kind.scenarios.iter().map(|scenario| scenario.name).collect();
+        let text = format!("there is no {name}; there are {}", names.join(", "));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let mut plan = arguments.plan(kind, collector, broker);
+    let mut clean = true;
+    for scenario in kind.scenarios {
+        if only.is_empty() || only.iter().any(|name| name == scenario.name) {
+            interrupt::look()?;
+            clean &= run_one(kind, scenario, &mut plan, arguments)?;
+        }
+    }
+    Ok(clean)
+}
+
+fn run_one(
+    kind: &Kind,
+    scenario: &Scenario,
+    plan: &mut Plan,
+    arguments: &OutageArguments,
+) -> io::Result<bool> {
+    if let Some(reason) = (scenario.unavailable)() {
+        println!("skipped: {}: {reason}", scenario.name);
+        return Ok(true);
+    }
+    println!("{}", scenario.name);
+    let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
+    let root = arguments.folder.as_deref().unwrap_or_else(|| temporary.path());
+    plan.setup.folder = root.join(scenario.name);
+    let result = (scenario.run)(plan, &mut |line| println!("{line}"));
+    let is_clean = match &result {
+        Ok(outcome) => {
+            for (kind, examples) in &outcome.examples {
+                examples
+                    .iter()
+                    .for_each(|example| println!("  {kind}: {example}"));
+            }
+            let failures = outcome.failures.iter();
+            failures.for_each(|failure| println!("  failure: {failure}"));
+            println!("{}: {}", scenario.name, outcome.to_json());
+            outcome.is_clean()
+        }
+        Err(error) => {
+            println!("{}: it can't go on: {error}", scenario.name);
+            false
+        }
+    };
+    if !is_clean {
+        println!(
+            "seed {} failed; everything but what was on disks in memory is in {}; again:\n  scripts/campaign {} {}",
+            arguments.seed,
+            plan.setup.folder.display(),
+            kind.name,
+            again(scenario, arguments).join(" "),
+        );
+        let _ = temporary.keep();
+    }
+    Ok(is_clean)
+}
+
+/// The arguments of this very run, for one course of events.
+fn again(scenario: &Scenario, arguments: &OutageArguments) -> Vec<String> {
+    let given: Vec<String> = std::env::args().skip(2).collect();
+    let mut again = vec!["--only".to_owned(), scenario.name.to_owned()];
+    let mut rest = given.iter();
+    while let Some(argument) = rest.next() {
+        // The folder of this run is taken.
+        if argument == "--only" || argument == "--folder" {
+            rest.next();
+        } else if !argument.starts_with("--only=") && !argument.starts_with("--folder=") {
+            again.push(argument.clone());
+        }
+    }
+    if !given.iter().any(|argument| argument.starts_with("--seed")) {
+        again.extend(["--seed".to_owned(), arguments.seed.to_string()]);
+    }
+    again
+}
+
+impl OutageArguments {
+    fn plan(&self, kind: &Kind, collector: PathBuf, broker: PathBuf) -> Plan {
+        let settings = self.set.iter().map(|setting| {
+            let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
+            (key.to_owned(), value.to_owned())
+        });
+        Plan {
+            setup: Setup {
+                seed: self.seed,
+                rate: self.rate.unwrap_or(kind.rate),
+                routers: self.routers,
+                impatient_every: 4,
+                routes: self.routes,
+                brokers: 1,
+                quiet_period: Duration::from_millis(self.quiet_period_ms),
+                snapshot_interval_ms: Some(self.snapshot_interval_ms),
+                settings: settings.collect(),
+                places: Places::local(),
+                collector,
+                broker,
+                folder: PathBuf::new(),
+            },
+            away: Duration::from_secs(self.seconds.unwrap_or(kind.seconds)),
+            times: self.times.unwrap_or(kind.times),
+            memory_mib: self.memory_mib,
+        }
+    }
+}

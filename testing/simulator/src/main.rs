@@ -1,0 +1,118 @@
+//! `arancini-simulator`: one seed, or many.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use arancini_simulator::campaign::Campaign;
+use arancini_simulator::{Fault, Plan, run, shrink};
+use clap::{Parser, ValueEnum};
+
+/// Runs the collector's core under seeded routers, network, broker and clock, and judges the stream.
+///
+/// Example: `arancini-simulator --seeds 100000`, and with a seed it names: `arancini-simulator --seed 4711 --trace`.
+#[derive(Debug, Parser)]
+#[command(name = "arancini-simulator")]
+struct Arguments {
+    /// Run this seed only, and shrink it if it fails
+    #[arg(long, conflicts_with_all = ["seeds", "first"])]
+    seed: Option<u64>,
+    /// How many seeds
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// Steps of each run
+    #[arg(long, default_value_t = Plan::STEPS)]
+    steps: u32,
+    /// Steps to leave out, as a shrunk run names them
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<u32>,
+    /// A safeguard to take out
+    #[arg(long)]
+    fault: Option<Fault>,
+    /// Print the names of the safeguards that can be taken out, one per line, and exit
+    #[arg(long)]
+    list_faults: bool,
+    /// Threads; one for each core unless told otherwise
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Tell each step of a single seed
+    #[arg(long)]
+    trace: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.list_faults {
+        for name in Fault::ALL.iter().filter_map(ValueEnum::to_possible_value) {
+            println!("{}", name.get_name());
+        }
+        return ExitCode::SUCCESS;
+    }
+    match arguments.seed {
+        Some(seed) => single(&arguments, seed),
+        None => many(&arguments),
+    }
+}
+
+fn single(arguments: &Arguments, seed: u64) -> ExitCode {
+    let plan = Plan {
+        seed,
+        steps: arguments.steps,
+        without: arguments.without.iter().copied().collect(),
+        fault: arguments.fault,
+        trace: arguments.trace,
+    };
+    match run(&plan) {
+        Ok(report) => {
+            println!("seed {seed}: {report:?}");
+            ExitCode::SUCCESS
+        }
+        Err(violation) => {
+            println!("seed {seed}: {violation}");
+            let quiet = Plan { trace: false, ..plan };
+            let shrunk = shrink(&quiet, &violation);
+            if shrunk != quiet {
+                println!("shorter: {}", shrunk.command());
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let campaign = Campaign {
+        first_seed: arguments.first,
+        seeds: arguments.seeds,
+        steps: arguments.steps,
+        fault: arguments.fault,
+    };
+    let cores = || available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = arguments.threads.unwrap_or_else(cores);
+    let outcome = campaign.run(threads);
+    let seconds = outcome.elapsed.as_secs_f64();
+    println!(
+        "{} runs in {seconds:.1} s on {threads} threads, {:.0} runs/s: {} with a violation",
+        outcome.runs,
+        outcome.runs as f64 / seconds,
+        outcome.failures,
+    );
+    println!("in all: {:?}", outcome.sum);
+    for (seed, violation) in &outcome.examples {
+        println!("seed {seed}: {violation}");
+    }
+    if let Some((seed, _)) = outcome.examples.first() {
+        let plan = Plan {
+            steps: arguments.steps,
+            ..Plan::of_seed(*seed).with_fault(arguments.fault)
+        };
+        println!("again, and shorter: {}", plan.command());
+    }
+    if outcome.failures == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
