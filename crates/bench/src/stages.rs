@@ -207,7 +207,7 @@ impl Tables {
             } else {
                 KeyShape::Ipv6
             };
-            let table = CuratedTable::new(shape, false, CurationMode::Attributes);
+            let table = CuratedTable::new(shape, CurationMode::Attributes);
             self.all.push((peer, family, table));
         }
         &mut self.all[self.last].2

@@ -270,8 +270,8 @@ impl PeerTable {
             name: 0,
             add_path,
             path_ids_absent: false,
-            plain: CuratedTable::new(shape, false, mode),
-            paths: CuratedTable::new(shape, true, mode),
+            plain: CuratedTable::new(shape, mode),
+            paths: CuratedTable::with_path_ids(shape, mode),
             settling_since_ns: None,
         }
     }

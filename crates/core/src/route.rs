@@ -1,6 +1,6 @@
 //! A route as the table and as the schema want it.
 
-use arancini_rib::{CuratedTable, RouteKey, Verdict};
+use arancini_rib::{CuratedTable, Curation, RouteKey};
 use arancini_schema::encode::RouteFields;
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::nlri::{self, Ipv4Prefixes, Ipv6Prefixes, Nlri, Route};
@@ -16,26 +16,26 @@ pub(crate) fn announce_each(
     rib: &mut CuratedTable,
     section: &Section<'_>,
     fingerprint: u64,
-    mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Verdict),
+    mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Curation),
 ) {
     let Section { field, add_path, .. } = *section;
     let mut one = |rib: &mut CuratedTable, key: RouteKey<'_>, labels: &[u8]| {
         let fingerprint = fingerprint::with_labels(fingerprint, labels);
-        let verdict = rib.announce(&key, fingerprint);
-        route(key, labels, fingerprint, verdict);
+        let curation = rib.announce(&key, fingerprint);
+        route(key, labels, fingerprint, curation);
     };
     // One route alone is quicker by itself: nothing is to be looked ahead at.
     match (section.family, section.routes) {
         (AfiSafi::IPV4_UNICAST, 1) => ipv4_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV6_UNICAST, 1) => ipv6_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV4_UNICAST, _) => {
-            rib.announce_each(ipv4_keys(field, add_path), fingerprint, |key, verdict| {
-                route(key, &[], fingerprint, verdict);
+            rib.announce_each(ipv4_keys(field, add_path), fingerprint, |key, curation| {
+                route(key, &[], fingerprint, curation);
             });
         }
         (AfiSafi::IPV6_UNICAST, _) => {
-            rib.announce_each(ipv6_keys(field, add_path), fingerprint, |key, verdict| {
-                route(key, &[], fingerprint, verdict);
+            rib.announce_each(ipv6_keys(field, add_path), fingerprint, |key, curation| {
+                route(key, &[], fingerprint, curation);
             });
         }
         (family, _) => {
@@ -52,7 +52,7 @@ pub(crate) fn announce_each(
 pub(crate) fn withdraw_each(
     rib: &mut CuratedTable,
     section: &Section<'_>,
-    mut route: impl FnMut(RouteKey<'_>, Verdict),
+    mut route: impl FnMut(RouteKey<'_>, Curation),
 ) {
     let Section { field, add_path, .. } = *section;
     match section.family {
@@ -61,8 +61,8 @@ pub(crate) fn withdraw_each(
         family => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
                 let (key, _) = key_of(&nlri);
-                let verdict = rib.withdraw(&key);
-                route(key, verdict);
+                let curation = rib.withdraw(&key);
+                route(key, curation);
             }
         }
     }
@@ -227,7 +227,8 @@ mod tests {
                 add_path,
                 routes: routes.len(),
             };
-            let new = || CuratedTable::new(KeyShape::Ipv4, add_path, CurationMode::Attributes);
+            let new = if add_path { CuratedTable::with_path_ids } else { CuratedTable::new };
+            let new = || new(KeyShape::Ipv4, CurationMode::Attributes);
             let (mut together, mut alone) = (new(), new());
             let keys: Vec<_> = ipv4_keys(&field, add_path).collect();
             prop_assert_eq!(keys.len(), routes.len());
@@ -237,14 +238,14 @@ mod tests {
             }
             prefetch(&together, AfiSafi::IPV4_UNICAST, &field, add_path);
             let mut told = Vec::new();
-            announce_each(&mut together, &section, 7, |key, labels, fingerprint, verdict| {
+            announce_each(&mut together, &section, 7, |key, labels, fingerprint, curation| {
                 assert_eq!((labels, fingerprint), (&[][..], 7));
-                told.push((format!("{key:?}"), verdict));
+                told.push((format!("{key:?}"), curation));
             });
             let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.announce(key, 7)));
             prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
             let mut told = Vec::new();
-            withdraw_each(&mut together, &section, |key, verdict| told.push((format!("{key:?}"), verdict)));
+            withdraw_each(&mut together, &section, |key, curation| told.push((format!("{key:?}"), curation)));
             let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.withdraw(key)));
             prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
             prop_assert!(together.is_empty());

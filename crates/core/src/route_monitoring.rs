@@ -4,7 +4,7 @@
 //! route curated, so that a message is taken whole or skipped whole. What routes share (attributes, fingerprint,
 //! layout) is made once, and only if a route needs it.
 
-use arancini_rib::Verdict;
+use arancini_rib::Curation;
 use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::WireError;
@@ -288,13 +288,13 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    announce_each(rib, section, shared, |key, labels, fingerprint, verdict| {
-        if verdict == Verdict::Suppress {
+    announce_each(rib, section, shared, |key, labels, fingerprint, curation| {
+        if curation == Curation::Suppress {
             suppressed += 1;
             return;
         }
         let mut fields = fields_of(&key);
-        if let Verdict::EmitAfterWithdraw(doom) = verdict {
+        if let Curation::EmitAfterWithdraw(doom) = curation {
             let reason = reason_of(doom);
             if laid_out != LaidOut::Withdraw(reason) {
                 writer
@@ -353,8 +353,8 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
     let (mut withdraws, mut suppressed) = (0, 0);
     // An announced field that is treated as withdraw came in MP_REACH_NLRI, not in MP_UNREACH_NLRI.
     let carrier = if announces { Carrier::UpdateField } else { carrier };
-    withdraw_each(rib, section, |key, verdict| {
-        if verdict == Verdict::Suppress {
+    withdraw_each(rib, section, |key, curation| {
+        if curation == Curation::Suppress {
             suppressed += 1;
             return;
         }

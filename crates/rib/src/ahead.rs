@@ -1,13 +1,13 @@
-//! Many keys of one table, one after the other, while the memory of those to come is fetched.
+//! Takes many keys of one table in order and prefetches the memory that the next keys need.
 
 use crate::table::Table;
 
-/// How many keys before it is taken the head of a key's segment is fetched.
+/// The header of a key's segment is prefetched this many keys ahead.
 const LATER: usize = 16;
-/// How many keys before it is taken a key's entry is fetched.
+/// The entry of a key is prefetched this many keys ahead.
 const SOON: usize = 4;
 
-/// Hands out each key with its hash. The head of the first one is taken for fetched ([`Table::prefetch_head`]).
+/// Passes each key with its hash to `take`. The caller has prefetched for the first key ([`Table::prefetch_head`]).
 #[inline]
 pub(crate) fn each<const N: usize>(
     table: &mut Table<N>,
@@ -17,7 +17,7 @@ pub(crate) fn each<const N: usize>(
     let Some(first) = keys.next() else {
         return;
     };
-    // The keys that were read and not taken yet, in a ring: key `n` at place `n % LATER`.
+    // A ring of the keys that were read and not taken yet: key `n` is at place `n % LATER`.
     let mut ring = [([0; N], 0); LATER];
     ring[0] = (first, table.hash(&first));
     let mut read = 1;
@@ -47,11 +47,11 @@ pub(crate) fn each<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Value;
+    use crate::entry::Value;
     use proptest::prelude::*;
 
     proptest! {
-        /// However many keys there are, none is left out, doubled or out of order for being looked ahead at.
+        /// Looking ahead leaves out no key, doubles none and reorders none, for any number of keys.
         #[test]
         fn each_key_is_handed_out_once_and_in_order(
             known in 0..60_usize,

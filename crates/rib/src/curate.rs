@@ -1,128 +1,68 @@
-//! What consumers have to hear of: the table of SPEC §5, and routes that go without a word.
+//! A table that knows what consumers know, and the epochs of its routes.
 //!
-//! Every entry carries the **epoch** in which it was last announced. A lost session begins a new epoch: the entries
-//! of older ones are *stale*, still known to consumers, and become current again by being announced again. What must
-//! go (Peer Down, End-of-RIB after a lost session, a session that did not come back) is *doomed*: all entries below
-//! an epoch, withdrawn in slices by [`CuratedTable::sweep`]. An announce that meets a doomed entry before the sweep
-//! does is a withdraw and an announce, so the stream reads as if the sweep had happened at once.
+//! Each entry carries the **epoch** in which it was last announced. A lost session begins a new epoch. Entries of older
+//! epochs are *stale*: consumers still have them, and an announce makes them current again. Entries that must go (after a
+//! Peer Down, after End-of-RIB, or when a session did not come back) are *doomed*: all entries below an epoch.
+//! [`CuratedTable::sweep`] withdraws doomed entries in slices. An announce that finds its route doomed and not swept yet
+//! publishes the withdraw first, so the stream reads as if the sweep had happened at once.
 
+use crate::curation::{Comparison, Curation, CurationMode, DOUBT, Doom};
+use crate::entry::{MAXIMUM_EPOCH, Value};
 use crate::key::{KeyShape, RouteKey, part};
 use crate::opaque::OpaqueTable;
 use crate::store::{Store, each_unicast, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
-use crate::table::{MAXIMUM_EPOCH, Table, Value};
+use crate::table::Table;
 
-/// Stands for the fingerprint of a route of which it is not known what consumers believe: no announce is taken for a
-/// repetition of it, in any mode (presence keeps 0, and an attribute fingerprint that has this value by chance is passed
-/// on every time).
-pub const DOUBT: u64 = u64::MAX;
-
-/// How much of a route is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CurationMode {
-    /// A change of any attribute is an update.
-    #[default]
-    Attributes,
-    /// Only presence counts, as in Risotto.
-    Presence,
-    /// Nothing is remembered, everything goes through.
-    Off,
-}
-
-/// Why routes that nobody withdrew are gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doom {
-    /// The router reported its peer down.
-    PeerDown,
-    /// The router's BMP session ended and did not come back in time.
-    SessionLost,
-    /// The router dumped its table anew and the route was not in it.
-    NotReannounced,
-}
-
-/// What to do with an announce or a withdraw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Consumers know it already.
-    Suppress,
-    /// Consumers have to hear it.
-    Emit,
-    /// Consumers have to hear first that the route had gone, then this.
-    EmitAfterWithdraw(Doom),
-}
-
-/// One table of a router: one peer, one RIB view, one family, with path identifiers or without.
+/// Routes of one peer, RIB view and family, all with path identifiers or all without.
 pub struct CuratedTable {
     store: Store,
-    with_path_ids: bool,
+    has_path_ids: bool,
     mode: CurationMode,
-    /// The epoch new entries get.
+    /// The epoch of new entries.
     epoch: u32,
     /// Entries of epochs below this one are doomed.
     doomed_below: u32,
     doom: Doom,
-    /// Where the sweep of the doomed goes on; `None` when there is nothing to sweep.
+    /// Where the sweep continues; `None` when there is nothing to sweep.
     sweep_cursor: Option<usize>,
-    /// Stale entries that were announced again, ever.
+    /// See [`Self::refreshed`].
     refreshed: u64,
-}
-
-/// Judges announces with one and the same fingerprint.
-struct Judge {
-    /// What is stored.
-    value: Value,
-    doomed_below: u32,
-    doom: Doom,
-    /// How many of the routes were stale.
-    refreshed: u64,
-}
-
-impl Judge {
-    /// What the announce means of a route of which this was stored before.
-    #[inline]
-    const fn verdict(&mut self, before: Option<Value>) -> Verdict {
-        let Some(before) = before else {
-            return Verdict::Emit;
-        };
-        if before.epoch != self.value.epoch {
-            self.refreshed += 1;
-        }
-        if before.epoch < self.doomed_below {
-            Verdict::EmitAfterWithdraw(self.doom)
-        } else if before.fingerprint == self.value.fingerprint && before.fingerprint != DOUBT {
-            Verdict::Suppress
-        } else {
-            Verdict::Emit
-        }
-    }
-}
-
-impl Verdict {
-    /// What the withdraw means of a route of which this was stored before.
-    #[inline]
-    const fn of_withdraw(before: Option<Value>) -> Self {
-        match before {
-            Some(_) => Self::Emit,
-            None => Self::Suppress,
-        }
-    }
 }
 
 impl CuratedTable {
-    /// An empty table for keys of this shape.
+    /// Makes an empty table for keys of this shape, without path identifiers.
     #[must_use]
-    pub fn new(shape: KeyShape, with_path_ids: bool, mode: CurationMode) -> Self {
-        let store = match (shape, with_path_ids) {
-            (KeyShape::Ipv4, false) => Store::Ipv4(Table::default()),
-            (KeyShape::Ipv4, true) => Store::Ipv4Path(Table::default()),
-            (KeyShape::Ipv6, false) => Store::Ipv6(Table::default()),
-            (KeyShape::Ipv6, true) => Store::Ipv6Path(Table::default()),
-            (KeyShape::Vpn4, _) => Store::Vpn4(Table::default()),
-            (KeyShape::Vpn6, _) => Store::Vpn6(Table::default()),
-            (KeyShape::Opaque, _) => Store::Opaque(OpaqueTable::default()),
+    pub fn new(shape: KeyShape, mode: CurationMode) -> Self {
+        let store = match shape {
+            KeyShape::Ipv4 => Store::Ipv4(Table::default()),
+            KeyShape::Ipv6 => Store::Ipv6(Table::default()),
+            KeyShape::Vpn4 => Store::Vpn4(Table::default()),
+            KeyShape::Vpn6 => Store::Vpn6(Table::default()),
+            KeyShape::Opaque => Store::Opaque(OpaqueTable::default()),
+        };
+        Self::of(store, mode)
+    }
+
+    /// Makes an empty table for keys of this shape, with path identifiers (RFC 7911).
+    #[must_use]
+    pub fn with_path_ids(shape: KeyShape, mode: CurationMode) -> Self {
+        let store = match shape {
+            KeyShape::Ipv4 => Store::Ipv4Path(Table::default()),
+            KeyShape::Ipv6 => Store::Ipv6Path(Table::default()),
+            KeyShape::Vpn4 => Store::Vpn4(Table::default()),
+            KeyShape::Vpn6 => Store::Vpn6(Table::default()),
+            KeyShape::Opaque => Store::Opaque(OpaqueTable::default()),
         };
         Self {
+            has_path_ids: true,
+            ..Self::of(store, mode)
+        }
+    }
+
+    const fn of(store: Store, mode: CurationMode) -> Self {
+        Self {
             store,
-            with_path_ids,
+            has_path_ids: false,
             mode,
             epoch: 1,
             doomed_below: 1,
@@ -134,11 +74,11 @@ impl CuratedTable {
 
     /// Whether the keys of this table carry path identifiers.
     #[must_use]
-    pub const fn with_path_ids(&self) -> bool {
-        self.with_path_ids
+    pub const fn has_path_ids(&self) -> bool {
+        self.has_path_ids
     }
 
-    /// How many routes consumers believe to be there.
+    /// Number of routes that consumers have.
     #[must_use]
     pub const fn len(&self) -> usize {
         match &self.store {
@@ -152,13 +92,13 @@ impl CuratedTable {
         }
     }
 
-    /// Whether consumers believe the table to be empty.
+    /// Whether consumers have no route of this table.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether memory of routes that are gone waits to be given back by [`Self::sweep`].
+    /// Whether [`Self::sweep`] has memory of removed routes to free.
     const fn has_remains(&self) -> bool {
         match &self.store {
             Store::Ipv4(table) => table.has_remains(),
@@ -171,7 +111,7 @@ impl CuratedTable {
         }
     }
 
-    /// Bytes allocated for the routes. Walks the table's segments: for scrapes and tests, not for the hot path.
+    /// Number of bytes allocated for the routes. Walks the table's segments, so it is for scrapes and tests only.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
         match &self.store {
@@ -185,7 +125,7 @@ impl CuratedTable {
         }
     }
 
-    /// The fingerprint kept of a route.
+    /// Looks up the fingerprint of a route.
     #[must_use]
     pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
         let value = with_key!(
@@ -198,7 +138,7 @@ impl CuratedTable {
         value.map(|value| value.fingerprint)
     }
 
-    /// A route is about to be announced or withdrawn: what will be read first is fetched, without waiting for it.
+    /// Prefetches the memory that an announce or a withdraw of this route reads first.
     #[inline]
     pub fn prefetch(&self, key: &RouteKey<'_>) {
         with_key!(
@@ -212,54 +152,57 @@ impl CuratedTable {
         );
     }
 
-    /// A route was announced with attributes of this fingerprint.
+    /// Curates the announce of a route whose attributes have this fingerprint.
     #[inline]
-    pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Verdict {
-        let Some(mut judge) = self.judge(fingerprint) else {
-            return Verdict::Emit;
+    pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Curation {
+        let Some(mut comparison) = self.comparison(fingerprint) else {
+            return Curation::Emit;
         };
         let before = with_key!(
             &mut self.store,
             key,
-            |table, bytes| table.insert(bytes, judge.value),
-            |table, nlri, path_id| table.insert(nlri, path_id, judge.value),
+            |table, bytes| table.insert(bytes, comparison.value),
+            |table, nlri, path_id| table.insert(nlri, path_id, comparison.value),
             None
         );
-        let verdict = judge.verdict(before);
-        self.refreshed += judge.refreshed;
-        verdict
+        let curation = comparison.curate(before);
+        self.refreshed += comparison.refreshed;
+        curation
     }
 
-    /// [`Self::announce`] of many routes, one after the other. The memory of unicast prefixes is fetched ahead.
+    /// Curates announces of many routes in their order, as [`Self::announce`] does. Prefetches the memory of unicast prefixes.
     #[inline]
     pub fn announce_each(
         &mut self,
         keys: impl Iterator<Item = RouteKey<'static>>,
         fingerprint: u64,
-        mut told: impl FnMut(RouteKey<'_>, Verdict),
+        mut curated: impl FnMut(RouteKey<'_>, Curation),
     ) {
-        let Some(mut judge) = self.judge(fingerprint) else {
-            return keys.for_each(|key| told(key, Verdict::Emit));
+        let Some(mut comparison) = self.comparison(fingerprint) else {
+            return keys.for_each(|key| curated(key, Curation::Emit));
         };
-        let value = judge.value;
+        let value = comparison.value;
         each_unicast!(
             &mut self.store,
             keys,
-            |table, bytes, hash, key| told(key, judge.verdict(table.insert_hashed(bytes, hash, value))),
-            |key| told(key, self.announce(&key, fingerprint))
+            |table, bytes, hash, key| curated(
+                key,
+                comparison.curate(table.insert_hashed(bytes, hash, value))
+            ),
+            |key| curated(key, self.announce(&key, fingerprint))
         );
-        self.refreshed += judge.refreshed;
+        self.refreshed += comparison.refreshed;
     }
 
-    /// What an announce with this fingerprint stores, and what it means; `None` if nothing is remembered.
+    /// The comparison for announces of this fingerprint; `None` if the table remembers nothing.
     #[inline]
-    const fn judge(&self, fingerprint: u64) -> Option<Judge> {
+    const fn comparison(&self, fingerprint: u64) -> Option<Comparison> {
         let fingerprint = match self.mode {
             CurationMode::Attributes => fingerprint,
             CurationMode::Presence => 0,
             CurationMode::Off => return None,
         };
-        Some(Judge {
+        Some(Comparison {
             value: Value {
                 fingerprint,
                 epoch: self.epoch,
@@ -270,12 +213,12 @@ impl CuratedTable {
         })
     }
 
-    /// A route was withdrawn. If it was the last of many, their memory is given back with what comes next: the announces of
-    /// new routes, or the sweep of [`Self::doom_stale`].
+    /// Curates the withdraw of a route. If the table is empty then, announces of new routes and the sweep after
+    /// [`Self::doom_stale`] free its memory.
     #[inline]
-    pub fn withdraw(&mut self, key: &RouteKey<'_>) -> Verdict {
+    pub fn withdraw(&mut self, key: &RouteKey<'_>) -> Curation {
         if self.mode == CurationMode::Off {
-            return Verdict::Emit;
+            return Curation::Emit;
         }
         let before = with_key!(
             &mut self.store,
@@ -284,32 +227,34 @@ impl CuratedTable {
             |table, nlri, path_id| table.remove(nlri, path_id),
             None
         );
-        Verdict::of_withdraw(before)
+        Curation::of_withdraw(before)
     }
 
-    /// [`Self::withdraw`] of many routes, one after the other. The memory of unicast prefixes is fetched ahead.
+    /// Curates withdraws of many routes in their order, as [`Self::withdraw`] does. Prefetches the memory of unicast prefixes.
     #[inline]
     pub fn withdraw_each(
         &mut self,
         keys: impl Iterator<Item = RouteKey<'static>>,
-        mut told: impl FnMut(RouteKey<'_>, Verdict),
+        mut curated: impl FnMut(RouteKey<'_>, Curation),
     ) {
         if self.mode == CurationMode::Off {
-            return keys.for_each(|key| told(key, Verdict::Emit));
+            return keys.for_each(|key| curated(key, Curation::Emit));
         }
         each_unicast!(
             &mut self.store,
             keys,
-            |table, bytes, hash, key| told(key, Verdict::of_withdraw(table.remove_hashed(bytes, hash))),
-            |key| told(key, self.withdraw(&key))
+            |table, bytes, hash, key| curated(key, Curation::of_withdraw(table.remove_hashed(bytes, hash))),
+            |key| curated(key, self.withdraw(&key))
         );
     }
 
-    /// What was to be said of this route did not reach consumers, announce or withdraw: from now on the next announce and
-    /// the next withdraw pass, and if neither comes with the next dump, it is withdrawn like any route that was not in it.
+    /// Marks a route whose last announce or withdraw did not reach consumers.
     ///
-    /// A route that is there stays as fresh as it is: the router did announce it. One that is not (its withdraw was lost)
-    /// is stale at once, if there was an epoch before: a dump that is under way already may find it gone.
+    /// The next announce and the next withdraw of the route are published. If the next dump has neither, the route is
+    /// withdrawn like any other route that is missing in a dump.
+    ///
+    /// A route of the table keeps its epoch, since the router did announce it. A route that is not in the table (its
+    /// withdraw was lost) becomes a stale route, if there was an earlier epoch: a dump that already runs may not have it.
     pub fn doubt(&mut self, key: &RouteKey<'_>) {
         if self.mode == CurationMode::Off {
             return;
@@ -335,19 +280,19 @@ impl CuratedTable {
         );
     }
 
-    /// How many stale routes were announced again, ever. While a router dumps its table anew, this rises.
+    /// Number of stale routes that were announced again since the table was made. Rises while a router dumps its table anew.
     #[must_use]
     pub const fn refreshed(&self) -> u64 {
         self.refreshed
     }
 
-    /// From now on every route has to be announced again to count as current.
+    /// Begins a new epoch: every route has to be announced again to be current.
     pub fn mark_stale(&mut self) {
         if self.is_empty() {
             return;
         }
         if self.epoch == MAXIMUM_EPOCH {
-            // Sixteen million lost sessions without a finished sweep: nothing here was announced for a long time.
+            // Sixteen million epochs without a finished sweep: every route of the table is old.
             self.doom_stale(Doom::NotReannounced);
             while self.sweep_cursor.is_some() {
                 self.sweep(|_| {});
@@ -358,7 +303,7 @@ impl CuratedTable {
         self.epoch += 1;
     }
 
-    /// Every route that was not announced since the last [`Self::mark_stale`] is gone.
+    /// Dooms every route that was not announced since the last [`Self::mark_stale`].
     pub fn doom_stale(&mut self, doom: Doom) {
         if self.doomed_below < self.epoch && !self.is_empty() {
             self.doomed_below = self.epoch;
@@ -369,34 +314,36 @@ impl CuratedTable {
         }
     }
 
-    /// Every route is gone.
+    /// Dooms every route.
     pub fn doom_all(&mut self, doom: Doom) {
         self.mark_stale();
         self.doom_stale(doom);
     }
 
-    /// Whether [`Self::sweep`] has something left to do.
+    /// Whether [`Self::sweep`] has something to do.
     #[must_use]
     pub const fn needs_sweep(&self) -> bool {
         self.sweep_cursor.is_some()
     }
 
-    /// Why the routes that [`Self::sweep`] hands out are gone.
+    /// Why the routes that [`Self::sweep`] removes are gone.
     #[must_use]
     pub const fn doom(&self) -> Doom {
         self.doom
     }
 
-    /// Removes a slice of the doomed routes (some segments, 320 routes at most where nobody chose them) and hands each to `gone`;
-    /// when they are all gone and the table is empty, gives some of its memory back. Returns whether there is more to do.
+    /// Removes a slice of the doomed routes and passes each to `gone`. Returns whether there is more to do.
+    ///
+    /// A slice is some segments of the table: at most 320 routes, unless somebody chose routes with equal hashes. When no
+    /// doomed route is left and the table is empty, a slice is some of the table's memory.
     pub fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
         let Some(cursor) = self.sweep_cursor else {
             return false;
         };
         let doomed_below = self.doomed_below;
         let doomed = |value: Value| value.epoch < doomed_below;
-        let with_path_ids = self.with_path_ids;
-        let path = |bytes: [u8; 4]| with_path_ids.then(|| u32::from_be_bytes(bytes));
+        let has_path_ids = self.has_path_ids;
+        let path = |bytes: [u8; 4]| has_path_ids.then(|| u32::from_be_bytes(bytes));
         self.sweep_cursor = match &mut self.store {
             Store::Ipv4(table) => table.sweep(cursor, doomed, |key, _| gone(ipv4_key(key, None))),
             Store::Ipv4Path(table) => {
@@ -419,10 +366,11 @@ impl CuratedTable {
         self.sweep_cursor.is_some()
     }
 
-    /// Visits the routes of one slice, for look-ups and snapshots; `None` behind the last slice. A walk starts at 0.
+    /// Visits the routes of one slice, for look-ups and snapshots. Returns the cursor of the next slice, `None` behind the
+    /// last one. A walk starts at 0.
     pub fn visit(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, u64)) -> Option<usize> {
-        let with_path_ids = self.with_path_ids;
-        let path = |bytes: [u8; 4]| with_path_ids.then(|| u32::from_be_bytes(bytes));
+        let has_path_ids = self.has_path_ids;
+        let path = |bytes: [u8; 4]| has_path_ids.then(|| u32::from_be_bytes(bytes));
         match &self.store {
             Store::Ipv4(table) => table.visit(cursor, |key, v| visit(ipv4_key(key, None), v.fingerprint)),
             Store::Ipv4Path(table) => table.visit(cursor, |key, v| {
@@ -444,7 +392,7 @@ impl CuratedTable {
         }
     }
 
-    /// Forgets every route, without a word. What they lay in is given back with what comes next, as after a withdraw.
+    /// Removes every route without withdraws. Later announces and sweeps free the memory, as after [`Self::withdraw`].
     pub fn clear(&mut self) {
         match &mut self.store {
             Store::Ipv4(table) => table.clear(),

@@ -1,10 +1,12 @@
-//! Keys of routes, and the bytes they are stored as.
+//! Keys of routes, and the bytes that a table stores for them.
 //!
-//! Keys are kept as plain byte arrays so that an entry has no padding: an IPv4 route takes 16 bytes with its
+//! A table stores keys as byte arrays, so that an entry has no padding: an IPv4 route takes 16 bytes with its
 //! fingerprint and its epoch.
 
-/// What identifies a route within one table: prefix (and route distinguisher), or the NLRI bytes themselves; and the
-/// path identifier where the table has them (RFC 7911).
+/// The key of a route within one table.
+///
+/// It is a prefix (with a route distinguisher in a VPN) or the bytes of an NLRI; and a path identifier, if the table has
+/// path identifiers (RFC 7911).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RouteKey<'a> {
     /// An IPv4 prefix; host bits are zero.
@@ -56,7 +58,7 @@ pub enum RouteKey<'a> {
     },
 }
 
-/// The shape all keys of one table share.
+/// The shape that all keys of one table have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyShape {
     /// [`RouteKey::Ipv4`].
@@ -72,7 +74,7 @@ pub enum KeyShape {
 }
 
 impl RouteKey<'_> {
-    /// The shape of this key.
+    /// Shape of this key.
     #[must_use]
     pub const fn shape(&self) -> KeyShape {
         match self {
@@ -84,7 +86,7 @@ impl RouteKey<'_> {
         }
     }
 
-    /// The path identifier, if there is one.
+    /// Path identifier, if the key has one.
     #[must_use]
     pub const fn path_id(&self) -> Option<u32> {
         match *self {
@@ -97,7 +99,7 @@ impl RouteKey<'_> {
     }
 }
 
-/// Writes the parts of a key one behind the other.
+/// A stored key that is written part by part.
 pub(crate) struct KeyBytes<const N: usize> {
     bytes: [u8; N],
     length: usize,
@@ -126,7 +128,7 @@ impl<const N: usize> KeyBytes<N> {
     }
 }
 
-/// Reads `M` bytes of a stored key at `offset`.
+/// Reads `M` bytes at `offset` of a stored key.
 #[inline]
 pub(crate) fn part<const M: usize>(bytes: &[u8], offset: usize) -> [u8; M] {
     let mut out = [0; M];

@@ -1,22 +1,28 @@
-//! The routing table of one worker: what is new, what changed, what is gone (SPEC §5).
+//! Tables of routes that decide which announces and withdraws are published.
 //!
-//! A [`CuratedTable`] holds one table of a router: one peer, one RIB view, one family. It answers for each announce
-//! and withdraw whether consumers have to hear of it, and hands out in slices the routes that went away without a
-//! word. It keeps a fingerprint of each route's attributes and nothing else.
+//! A [`CuratedTable`] holds one table of a router: one peer, one RIB view, one family. It decides for each announce and
+//! each withdraw whether consumers have to hear of it, and it returns in slices the routes that are gone although nobody
+//! withdrew them. It keeps the key of each route and a fingerprint of the route's attributes, and nothing else.
 //!
-//! It knows no clock, no router and no wire format; it is fed with [`RouteKey`]s and fingerprints.
+//! This crate knows no clock, no router and no wire format. Its input is [`RouteKey`]s and fingerprints.
 #![deny(unsafe_code)]
 
-mod ahead;
-mod curate;
 mod key;
-mod opaque;
-mod processor;
-mod segment;
-mod slab;
+mod curate;
+mod curation;
 mod store;
+mod ahead;
+mod opaque;
 mod table;
+mod hash;
+mod segment;
+mod entries;
+mod entry;
+mod remains;
+mod slab;
+mod processor;
 
-pub use curate::{CuratedTable, CurationMode, DOUBT, Doom, Verdict};
+pub use curate::CuratedTable;
+pub use curation::{Curation, CurationMode, DOUBT, Doom};
 pub use key::{KeyShape, RouteKey};
 pub use table::Table;

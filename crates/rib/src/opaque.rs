@@ -1,16 +1,17 @@
-//! Routes whose key is the NLRI's own bytes (EVPN, FlowSpec, BGP-LS and whatever comes next).
+//! Routes whose key is the bytes of an NLRI (EVPN, FlowSpec, BGP-LS and any other family that is not a prefix).
 //!
-//! The table holds a 128-bit hash of the key (XXH3-128; two of a billion keys collide with a chance of about
-//! 10⁻²¹); the bytes lie beside it, since a withdraw that Arancini makes itself has to name the route. They lie in a
-//! tree, because that never moves more than a node at once.
+//! The table holds a 128-bit hash of the key (XXH3-128: among a billion keys, two collide with a probability of about
+//! 10⁻²¹). The bytes of the key are stored beside the table, since a withdraw that Arancini makes itself has to name the
+//! route. They are stored in a tree, because a tree never moves more than one node at once.
 
 use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use crate::table::{Table, Value};
+use crate::entry::Value;
+use crate::table::Table;
 
-/// A table of opaque routes. Interface as [`Table`], with keys of any length.
+/// A table of opaque routes. It has the methods of [`Table`], with keys of any length.
 #[derive(Default)]
 pub(crate) struct OpaqueTable {
     routes: Table<16>,
@@ -37,7 +38,7 @@ impl OpaqueTable {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        // Nodes of a tree that grew in no order are about two thirds full.
+        // A tree that grew in random order has nodes that are about two thirds full.
         let entry = size_of::<([u8; 16], StoredNlri)>() * 3 / 2;
         self.routes.allocated_bytes()
             + self.keys.len() * entry

@@ -1,5 +1,6 @@
-//! What is only to be had by the processor's own instructions. On other processors than x86-64 the same by plain means, or
-//! nothing.
+//! Operations that need processor-specific instructions: prefetch and comparison of 40 tags.
+//!
+//! On other processors than x86-64, the comparison is plain code and the prefetch does nothing.
 #![allow(unsafe_code)]
 
 #[cfg(target_arch = "x86_64")]
@@ -7,12 +8,12 @@ use std::arch::x86_64::{
     _MM_HINT_T0, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_prefetch, _mm_set_epi64x, _mm_set1_epi8,
 };
 
-/// Has the cache line where `item` starts fetched, without waiting for it.
+/// Prefetches the cache line where `item` starts.
 #[inline]
 pub(crate) fn prefetch<T>(item: &T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: SSE is part of x86-64. The instruction reads nothing into the program and can't fault, whatever the address;
-    // this one is that of a reference.
+    // SAFETY: SSE is part of x86-64. A prefetch loads no value into the program and cannot fault, whatever the address is.
+    // This address comes from a reference.
     unsafe {
         _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast());
     }
@@ -20,12 +21,12 @@ pub(crate) fn prefetch<T>(item: &T) {
     let _ = item;
 }
 
-/// Which of the bytes are equal to `wanted`: bit `n` stands for byte `n`. `wanted` is not zero.
+/// Compares each byte with `wanted`, which is not zero. Bit `n` of the result is set if byte `n` is equal.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn equal_bytes(bytes: &[u8; 40], wanted: u8) -> u64 {
     let word = |index: usize| i64::from_le_bytes(bytes.as_chunks::<8>().0[index]);
-    // SAFETY: SSE2 is part of x86-64, and none of these touches memory.
+    // SAFETY: SSE2 is part of x86-64, and none of these instructions accesses memory.
     let equal = |high: i64, low: i64| unsafe {
         _mm_movemask_epi8(_mm_cmpeq_epi8(
             _mm_set_epi64x(high, low),

@@ -1,8 +1,9 @@
 //! A segment of a table: up to [`ROUTES`] routes in no order, found by their tags.
 //!
-//! The head of a segment is one cache line: a tag (eight bits of the hash) for each route, and where its entries lie.
-//! A route that is not there is nearly always told from the tags alone; one that is there costs one line more. The
-//! entries lie in blocks of [`BLOCK`]: a segment that grows takes another block, and nothing is moved.
+//! The header of a segment is one cache line: a tag (eight bits of the hash) for each route, and the numbers of the blocks
+//! that hold the entries. For a route that is not in the segment, the tags alone nearly always say so. For a route that is
+//! in the segment, a look-up reads one more cache line. A block holds [`BLOCK`] entries; a segment that grows takes another
+//! block, and no entry moves.
 
 use crate::processor::equal_bytes;
 
@@ -10,34 +11,34 @@ use crate::processor::equal_bytes;
 pub(crate) const BLOCK: usize = 8;
 /// Most blocks of a segment.
 const BLOCKS: usize = 5;
-/// Most routes of a segment. What is left of the cache line behind the tags is just enough for the blocks.
+/// Most routes of a segment. The rest of the cache line behind the tags is just enough for the blocks.
 pub(crate) const ROUTES: usize = BLOCKS * BLOCK;
 
 /// The tag of a place without a route.
 const NO_TAG: u8 = 0;
 
-/// The head of a segment.
+/// The header of a segment.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(crate) struct Segment {
-    /// [`NO_TAG`] from `used` on.
+    /// Tag of each place; [`NO_TAG`] from place `used` on.
     tags: [u8; ROUTES],
-    /// Where the entries lie, eight each; only as many as `used` needs mean something.
+    /// Numbers of the blocks with the entries, eight entries each. Only the blocks that `used` places need are valid.
     blocks: [u32; BLOCKS],
     used: u8,
-    /// How many bits of their hash the routes have in common.
+    /// Number of low bits that the hashes of all routes of the segment share.
     pub depth: u8,
-    /// There may be routes that belong here but are in the table's overflow.
+    /// Whether routes that belong to this segment may be in the table's overflow.
     pub overflowed: bool,
 }
 
 const _: () = assert!(size_of::<Segment>() == 64, "a cache line");
 
-/// The places of a segment whose tags are equal to one.
+/// The places of a segment whose tags are equal to a given tag.
 pub(crate) struct Matches(u64);
 
 impl Segment {
-    /// A segment that holds nothing.
+    /// Makes an empty segment.
     pub(crate) const fn new(depth: u8, overflowed: bool) -> Self {
         Self {
             tags: [NO_TAG; ROUTES],
@@ -58,25 +59,25 @@ impl Segment {
         self.used() == ROUTES
     }
 
-    /// The block of a place.
+    /// Number of the block that holds a place.
     #[inline]
     pub(crate) const fn block(&self, place: usize) -> u32 {
         self.blocks[place / BLOCK]
     }
 
-    /// The places that may hold the route with this hash: bit `n` of the mask stands for place `n`.
+    /// The places that may hold the route with this hash.
     #[inline]
     pub(crate) fn matches(&self, hash: u64) -> Matches {
         Matches(equal_bytes(&self.tags, tag(hash)))
     }
 
-    /// Whether the next route needs a block more.
+    /// Whether the next route needs another block.
     #[inline]
     pub(crate) const fn needs_block(&self) -> bool {
         self.used().is_multiple_of(BLOCK)
     }
 
-    /// Takes a block for the places from `used` on.
+    /// Uses a block for the places from `used` on.
     #[inline]
     pub(crate) const fn take_block(&mut self, block: u32) {
         self.blocks[self.used() / BLOCK] = block;
@@ -91,7 +92,7 @@ impl Segment {
         place
     }
 
-    /// Gives up the last place, after what was there has moved to `place`.
+    /// Removes the last place, after its entry has moved to `place`.
     #[inline]
     pub(crate) fn move_last_to(&mut self, place: usize) {
         let last = self.used() - 1;
@@ -115,7 +116,7 @@ impl Iterator for Matches {
     }
 }
 
-/// The top bits of a hash; its low ones choose the segment.
+/// The top eight bits of a hash. Its low bits choose the segment.
 #[inline]
 const fn tag(hash: u64) -> u8 {
     let tag = (hash >> 56) as u8;

@@ -1,11 +1,11 @@
-//! A vector that never moves what it holds: it grows by one chunk of [`CHUNK`] items at a time.
+//! A vector that never moves its items: it grows by one chunk of [`CHUNK`] items at a time.
 
-/// Items of a chunk. Together with the largest item (a block of VPN routes, 320 bytes) 20 KiB.
+/// Items of a chunk. A chunk of the largest items (blocks of VPN routes, 320 bytes) takes 20 KiB.
 const CHUNK: usize = 64;
 
-/// See the top of this file.
+/// A vector in chunks.
 pub(crate) struct Slab<T> {
-    /// All full but the last. The first grows like any vector, so that a small table stays small.
+    /// All chunks but the last are full. The first chunk grows like any vector, so that a small table stays small.
     chunks: Vec<Vec<T>>,
 }
 
@@ -28,13 +28,13 @@ impl<T> Slab<T> {
                 .sum::<usize>()
     }
 
-    /// Gives up the last `chunks` of the chunks and what is in them; whether there are more.
+    /// Frees the last `chunks` chunks with their items. Returns whether there are more.
     pub(crate) fn give_up(&mut self, chunks: usize) -> bool {
         self.chunks.truncate(self.chunks.len().saturating_sub(chunks));
         !self.chunks.is_empty()
     }
 
-    /// Adds an item and returns where it is.
+    /// Adds an item and returns its index.
     pub(crate) fn push(&mut self, item: T) -> u32 {
         let index = self.len();
         match self.chunks.last_mut() {

@@ -1,21 +1,22 @@
-//! The tables that a [`CuratedTable`](crate::CuratedTable) can be, one for each shape of key, and how keys become their bytes.
+//! The store of a [`CuratedTable`](crate::CuratedTable): a table for each shape of key, and how keys become stored bytes.
 
 use crate::key::{KeyBytes, RouteKey, part};
 use crate::opaque::OpaqueTable;
 use crate::table::Table;
 
+/// The table of a [`CuratedTable`](crate::CuratedTable), by the shape of its keys.
 pub(crate) enum Store {
     Ipv4(Table<5>),
     Ipv4Path(Table<9>),
     Ipv6(Table<17>),
     Ipv6Path(Table<21>),
-    /// Tables of VPN routes always have room for a path identifier; zero where there is none.
+    /// VPN keys always have room for a path identifier, which is zero if the table has none.
     Vpn4(Table<17>),
     Vpn6(Table<29>),
     Opaque(OpaqueTable),
 }
 
-/// Runs one expression on whatever table the store is, with the key as that table's bytes.
+/// Runs an expression on the table of the store, with the key as the bytes that this table stores.
 macro_rules! with_key {
     ($store:expr, $key:expr, |$table:ident, $bytes:ident| $fixed:expr, |$opaque:ident, $nlri:ident, $path:ident| $other:expr, $mismatch:expr) => {{
         use $crate::key::{KeyBytes, RouteKey};
@@ -97,8 +98,8 @@ macro_rules! with_key {
     }};
 }
 
-/// Runs one expression for each of many keys on the table of unicast prefixes that the store is, with the key's bytes and
-/// hash; another on each key if it is none.
+/// Runs an expression for each of many keys on a store of unicast prefixes, with the key's bytes and hash. On any other
+/// store, runs another expression for each key.
 macro_rules! each_unicast {
     ($store:expr, $keys:expr, |$table:ident, $bytes:ident, $hash:ident, $key:ident| $fixed:expr, |$any:ident| $other:expr) => {{
         use $crate::ahead::each;
@@ -167,7 +168,7 @@ macro_rules! each_unicast {
 
 pub(crate) use {each_unicast, with_key};
 
-/// Never called: the caller has a table for each shape.
+/// Handles a key in a store of another shape. Never happens: the caller has a table for each shape.
 #[cold]
 pub(crate) fn of_another_shape<T>(key: &RouteKey<'_>) -> Option<T> {
     debug_assert!(false, "a {:?} key in a table of another shape", key.shape());

@@ -1,9 +1,9 @@
-//! Curation against a model that keeps plain maps and withdraws at once what the table sweeps in slices.
+//! Compares curation with a model that keeps plain maps and withdraws doomed routes at once, not in slices.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 
-use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey, Table, Verdict};
+use arancini_rib::{CuratedTable, Curation, CurationMode, Doom, KeyShape, RouteKey, Table};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What consumers hold, by the stream alone.
+/// The routes that a consumer holds who knows only the stream.
 #[derive(Default)]
 struct Consumer(BTreeMap<Vec<u8>, u64>);
 
@@ -91,9 +91,14 @@ fn flat(key: &RouteKey<'_>) -> Vec<u8> {
 }
 
 fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
-    let mut table = CuratedTable::new(shape, with_path, CurationMode::Attributes);
+    let new = if with_path {
+        CuratedTable::with_path_ids
+    } else {
+        CuratedTable::new
+    };
+    let mut table = new(shape, CurationMode::Attributes);
     let mut consumer = Consumer::default();
-    // The router's own table: what it announced since its session began, and what of the former session is stale.
+    // The router's own table: routes announced since its session began, and stale routes of the former session.
     let mut router: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     let mut stale: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
     let mut storage = Vec::new();
@@ -105,12 +110,12 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
                 let fingerprint = u64::from(attributes) + 1;
                 let known = router.get(&flat).or_else(|| stale.get(&flat)).copied();
                 match table.announce(&key, fingerprint) {
-                    Verdict::Suppress => assert_eq!(known, Some(fingerprint)),
-                    Verdict::Emit => {
+                    Curation::Suppress => assert_eq!(known, Some(fingerprint)),
+                    Curation::Emit => {
                         assert_ne!(known, Some(fingerprint));
                         consumer.announce(flat.clone(), fingerprint);
                     }
-                    Verdict::EmitAfterWithdraw(_) => {
+                    Curation::EmitAfterWithdraw(_) => {
                         assert_eq!(known, None);
                         consumer.withdraw(&flat);
                         consumer.announce(flat.clone(), fingerprint);
@@ -122,7 +127,7 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
             Step::Withdraw(route) => {
                 let key = key(shape, route, &mut storage, with_path);
                 let flat = flat(&key);
-                if table.withdraw(&key) != Verdict::Suppress {
+                if table.withdraw(&key) != Curation::Suppress {
                     consumer.withdraw(&flat);
                 }
                 router.remove(&flat);
@@ -176,26 +181,26 @@ proptest! {
 
 #[test]
 fn a_table_grows_and_shrinks_without_losing_a_route() {
-    let mut table = CuratedTable::new(KeyShape::Ipv4, false, CurationMode::Attributes);
+    let mut table = CuratedTable::new(KeyShape::Ipv4, CurationMode::Attributes);
     let key = |n: u32| RouteKey::Ipv4 {
         address: n << 8,
         length: 24,
         path_id: None,
     };
     for n in 0..300_000 {
-        assert_eq!(table.announce(&key(n), 1), Verdict::Emit);
+        assert_eq!(table.announce(&key(n), 1), Curation::Emit);
     }
     for n in 0..300_000 {
-        assert_eq!(table.announce(&key(n), 1), Verdict::Suppress);
+        assert_eq!(table.announce(&key(n), 1), Curation::Suppress);
     }
     for n in (0..300_000).step_by(2) {
-        assert_eq!(table.withdraw(&key(n)), Verdict::Emit);
-        assert_eq!(table.withdraw(&key(n)), Verdict::Suppress);
+        assert_eq!(table.withdraw(&key(n)), Curation::Emit);
+        assert_eq!(table.withdraw(&key(n)), Curation::Suppress);
     }
     assert_eq!(table.len(), 150_000);
     for n in (1..300_000).step_by(2) {
         assert_eq!(table.fingerprint(&key(n)), Some(1));
-        assert_eq!(table.withdraw(&key(n)), Verdict::Emit);
+        assert_eq!(table.withdraw(&key(n)), Curation::Emit);
     }
     assert!(table.is_empty() && !table.needs_sweep());
     table.doom_all(Doom::PeerDown);
@@ -205,7 +210,7 @@ fn a_table_grows_and_shrinks_without_losing_a_route() {
 
 #[test]
 fn an_ipv4_route_takes_at_most_24_bytes() {
-    let mut table = CuratedTable::new(KeyShape::Ipv4, false, CurationMode::Attributes);
+    let mut table = CuratedTable::new(KeyShape::Ipv4, CurationMode::Attributes);
     for n in 0..1_000_000_u32 {
         table.announce(
             &RouteKey::Ipv4 {
@@ -229,27 +234,27 @@ fn presence_mode_hides_changes_and_off_mode_hides_nothing() {
         length: 8,
         path_id: None,
     };
-    let mut presence = CuratedTable::new(KeyShape::Ipv4, false, CurationMode::Presence);
-    assert_eq!(presence.announce(&key, 1), Verdict::Emit);
-    assert_eq!(presence.announce(&key, 2), Verdict::Suppress);
-    let mut off = CuratedTable::new(KeyShape::Ipv4, false, CurationMode::Off);
-    assert_eq!(off.withdraw(&key), Verdict::Emit);
-    assert_eq!(off.announce(&key, 1), Verdict::Emit);
-    assert_eq!(off.announce(&key, 1), Verdict::Emit);
+    let mut presence = CuratedTable::new(KeyShape::Ipv4, CurationMode::Presence);
+    assert_eq!(presence.announce(&key, 1), Curation::Emit);
+    assert_eq!(presence.announce(&key, 2), Curation::Suppress);
+    let mut off = CuratedTable::new(KeyShape::Ipv4, CurationMode::Off);
+    assert_eq!(off.withdraw(&key), Curation::Emit);
+    assert_eq!(off.announce(&key, 1), Curation::Emit);
+    assert_eq!(off.announce(&key, 1), Curation::Emit);
     assert!(off.is_empty());
 }
 
 #[test]
 fn path_id_zero_is_a_path_id() {
-    let mut table = CuratedTable::new(KeyShape::Ipv4, true, CurationMode::Attributes);
+    let mut table = CuratedTable::with_path_ids(KeyShape::Ipv4, CurationMode::Attributes);
     let key = |path_id| RouteKey::Ipv4 {
         address: 0x0a00_0000,
         length: 8,
         path_id: Some(path_id),
     };
-    assert_eq!(table.announce(&key(0), 1), Verdict::Emit);
-    assert_eq!(table.announce(&key(1), 1), Verdict::Emit);
-    assert_eq!(table.withdraw(&key(0)), Verdict::Emit);
+    assert_eq!(table.announce(&key(0), 1), Curation::Emit);
+    assert_eq!(table.announce(&key(1), 1), Curation::Emit);
+    assert_eq!(table.withdraw(&key(0)), Curation::Emit);
     assert_eq!(
         (table.fingerprint(&key(0)), table.fingerprint(&key(1))),
         (None, Some(1))

@@ -1,9 +1,10 @@
-//! What only the inside of a table can show. Its outside is compared with a naive model in `tests/`.
+//! Tests that look at the inside of a table. `tests/` compares the table's behaviour with a naive model.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::remains::CHUNKS_PER_STEP;
 
 const VALUE: Value = Value {
     fingerprint: 7,
@@ -64,7 +65,7 @@ fn routes_that_were_chosen_to_share_a_hash_do_not_grow_the_table() {
     assert_eq!((swept, table.len(), table.allocated_bytes()), (held, 0, 0));
 }
 
-/// To forget all routes of all routers freed every table in the same turn.
+/// Removing all routes of all routers once freed the memory of every table in the same turn.
 #[test]
 fn memory_of_a_cleared_table_is_given_back_with_what_comes_next() {
     let mut table = Table::<5>::default();
@@ -98,7 +99,7 @@ fn a_walk_sees_what_was_there_at_its_begin_and_still_is() {
         cursor = table.visit(at, |key, _| {
             missing.remove(key);
         });
-        // A tenth as much again comes with each slice, so that segments split before and behind the cursor.
+        // Each slice is followed by many inserts, so that segments split before and behind the cursor.
         for _ in 0..if next < 60_000 { 200 } else { 0 } {
             table.insert(&key(next), VALUE);
             next += 1;
@@ -128,7 +129,7 @@ fn blocks_that_are_given_back_are_used_again() {
     assert_eq!(table.allocated_bytes(), before);
 }
 
-/// A million routes were given back in one go, which held the worker for 1 to 5 ms.
+/// The memory of a million routes was once freed in one step, which held the worker for 1 to 5 ms.
 #[test]
 fn memory_of_an_emptied_table_is_given_back_some_at_a_time() {
     let most = CHUNKS_PER_STEP * 64 * size_of::<[Entry<5>; BLOCK]>();
@@ -151,7 +152,7 @@ fn memory_of_an_emptied_table_is_given_back_some_at_a_time() {
         let (mut steps, mut before) = (0, table.allocated_bytes());
         while let Some(at) = cursor.filter(|_| table.has_remains()) {
             cursor = table.sweep(at, |_| true, |_, _| {});
-            // The list of the chunks is small and goes last.
+            // The list of the chunks is small and is freed last.
             assert!(before - table.allocated_bytes() <= most + 100_000);
             (steps, before) = (steps + 1, table.allocated_bytes());
         }
