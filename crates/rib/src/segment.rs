@@ -38,6 +38,9 @@ const _: () = assert!(size_of::<Segment>() == 64, "a cache line");
 pub(crate) struct Matches(u64);
 
 impl Segment {
+    /// The empty first segment of a table.
+    pub(crate) const ROOT: Self = Self::new(0, false);
+
     /// Makes an empty segment.
     pub(crate) const fn new(depth: u8, overflowed: bool) -> Self {
         Self {

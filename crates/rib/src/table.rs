@@ -167,7 +167,7 @@ impl<const N: usize> Table<N> {
     #[inline(never)]
     fn insert_first(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
         self.give_back_remains();
-        self.segments.push(Segment::new(0, false));
+        self.segments.push(Segment::ROOT);
         self.directory = vec![0];
         self.insert(key, value)
     }

@@ -1,15 +1,16 @@
-//! BMP and BGP as zero-copy views over bytes.
+//! BMP and BGP as zero-copy views of bytes.
 //!
-//! A view is checked once, when it is made; after that its accessors cannot fail. Nothing here allocates,
-//! does I/O or keeps state: what two BGP speakers negotiated is an argument of the parser ([`bgp::SessionContext`]),
-//! never guessed. Every error names what was wrong and at which byte offset ([`WireError`]).
-// Without std there is no allocator to reach: that nothing here allocates is checked by the compiler.
+//! A view is checked once, when it is made. After that, its accessors cannot fail. This crate does not allocate, does no
+//! I/O and keeps no state: what two BGP speakers negotiated is an argument of the parser ([`bgp::SessionContext`]), never
+//! a guess. Each error says what is wrong and at which byte ([`WireError`]).
+// Without std there is no allocator, so the compiler checks that nothing here allocates.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
-pub mod bgp;
 pub mod bmp;
-mod error;
+mod rib_view;
+pub mod bgp;
 pub mod iana;
+mod error;
 
 pub use error::{WireError, WireErrorKind};

@@ -1,4 +1,4 @@
-//! Whatever the bytes, reading them ends, never panics, and every offset and slice lies inside the message.
+//! Reading any bytes ends and never panics, and every offset and slice lies inside the message.
 #![allow(clippy::unwrap_used)]
 
 use arancini_wire::WireError;
@@ -6,7 +6,7 @@ use arancini_wire::bgp::{Capability, Notification, Open, Pdus};
 use arancini_wire::bmp::{Message, PeerDownData, RibView, frame_length};
 use proptest::prelude::*;
 
-/// Reads all there is to read in a frame; each error's offset must be inside it, or at its end.
+/// Reads everything in a frame. The offset of each error must be inside the frame, or at its end.
 fn read_all(frame: &[u8]) {
     let check = |error: WireError| {
         assert!(error.offset <= frame.len(), "{error}");
@@ -97,7 +97,7 @@ fn read_open(open: &Open<'_>, limit: usize) {
     }
 }
 
-/// A frame with a true header around these bytes.
+/// A frame with a correct header around these bytes.
 fn frame(message_type: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 6).unwrap();
     let mut frame = vec![3];
@@ -107,7 +107,7 @@ fn frame(message_type: u8, body: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A BGP message with a true header around these bytes.
+/// A BGP message with a correct header around these bytes.
 fn pdu(message_type: u8, body: &[u8]) -> Vec<u8> {
     let mut pdu = vec![0xff; 16];
     pdu.extend_from_slice(&u16::try_from(body.len() + 19).unwrap().to_be_bytes());
@@ -116,7 +116,7 @@ fn pdu(message_type: u8, body: &[u8]) -> Vec<u8> {
     pdu
 }
 
-/// An OPEN whose parameters may be anything.
+/// An OPEN with any parameters.
 fn open(parameters: &[u8]) -> Vec<u8> {
     let mut body = vec![4, 0xfc, 0, 0, 180, 192, 0, 2, 1];
     body.push(u8::try_from(parameters.len()).unwrap());
@@ -146,7 +146,7 @@ proptest! {
     fn lists_of_short_elements(
         message_type in 0_u8..7,
         peer in prop::collection::vec(0_u8..8, 42),
-        // Small octets make lengths that often fit.
+        // Small octets are lengths that often fit.
         list in prop::collection::vec(0_u8..6, 0..80),
     ) {
         let mut body = peer;

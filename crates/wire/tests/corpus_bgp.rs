@@ -1,6 +1,6 @@
-//! Reads every UPDATE of every recorded stream without any state: four-octet AS numbers, no path identifiers unless
-//! that is the only exact reading. Nothing may panic, senders that behave must not come out malformed, and the unicast
-//! prefixes are as many as an independent reader counted.
+//! Reads every UPDATE of every recorded stream without any state: with 4-octet AS numbers, and without path identifiers unless
+//! that is the only exact reading. No message may panic, no message of a correct sender may be malformed, and the number of
+//! unicast prefixes must be the number that an independent reader counted.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -15,6 +15,13 @@ const PER_PEER_HEADER: usize = 42;
 const BGP_HEADER: usize = 19;
 const ROUTE_MONITORING: u8 = 0;
 const BGP_UPDATE: u8 = 2;
+
+/// Which routes of an UPDATE a field holds.
+#[derive(Clone, Copy)]
+enum Way {
+    Announced,
+    Withdrawn,
+}
 
 fn corpus() -> Option<PathBuf> {
     let directory = std::env::var_os("ARANCINI_CORPUS").map_or_else(
@@ -47,7 +54,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// The UPDATEs of a stream's Route Monitoring messages.
+    /// Counts the UPDATEs of a stream's Route Monitoring messages.
     fn stream(&mut self, stream: &[u8]) {
         let mut rest = stream;
         while let [3, a, b, c, d, kind, ..] = *rest {
@@ -89,14 +96,14 @@ impl Tally {
         };
         self.attributes(&attributes, !update.nlri().is_empty());
         let ipv4 = AfiSafi::IPV4_UNICAST;
-        self.field(ipv4, update.withdrawn(), false);
-        self.field(ipv4, update.nlri(), true);
+        self.field(ipv4, update.withdrawn(), Way::Withdrawn);
+        self.field(ipv4, update.nlri(), Way::Announced);
         if let Some(reach) = attributes.mp_reach {
-            self.field(reach.family, reach.nlri, true);
+            self.field(reach.family, reach.nlri, Way::Announced);
             assert!(reach.next_hop.is_empty() || reach.next_hop_mapped().is_some());
         }
         if let Some(unreach) = attributes.mp_unreach {
-            self.field(unreach.family, unreach.nlri, false);
+            self.field(unreach.family, unreach.nlri, Way::Withdrawn);
         }
     }
 
@@ -118,17 +125,17 @@ impl Tally {
         }
     }
 
-    fn field(&mut self, family: AfiSafi, field: &[u8], announced: bool) {
-        match nlri::decide_add_path(family, field, false, false) {
+    fn field(&mut self, family: AfiSafi, field: &[u8], way: Way) {
+        let (negotiated, seen_absent) = (false, false);
+        match nlri::decide_add_path(family, field, negotiated, seen_absent) {
             Err(_) => self.malformed += 1,
             Ok(decision) => {
                 self.contradictions += usize::from(decision.contradiction);
                 let routes = nlri::iter(family, field, decision.add_path);
                 assert_eq!(routes.filter(Result::is_ok).count(), decision.routes);
-                let counts = if announced {
-                    &mut self.announced
-                } else {
-                    &mut self.withdrawn
+                let counts = match way {
+                    Way::Announced => &mut self.announced,
+                    Way::Withdrawn => &mut self.withdrawn,
                 };
                 if decision.routes > 0 {
                     *counts.entry(family.to_string()).or_default() += decision.routes;
@@ -138,8 +145,9 @@ impl Tally {
     }
 }
 
-/// What an independent reader counted: unicast prefixes of all views, as `announced 1/1` and so on. `None` where it had to
-/// decide about path identifiers, for which this test keeps no state, or where it has no count.
+/// Numbers of unicast prefixes of all views that an independent reader counted, under names such as `announced 1/1`.
+///
+/// `None` if there is no count, or if the reader had to decide about path identifiers, for which this test keeps no state.
 fn oracle(directory: &Path, stream: &str) -> Option<BTreeMap<String, usize>> {
     let name = stream.trim_end_matches(".zst").trim_end_matches(".bmp");
     let text = std::fs::read_to_string(directory.join(format!("oracle/{name}.count.json"))).ok()?;
@@ -177,7 +185,7 @@ fn every_update_of_the_corpus() {
         tally.stream(&stream);
         println!("{}: {tally:?}", path.file_name().unwrap().display());
         updates += tally.updates;
-        // Three senders recorded for this project have nothing malformed in them.
+        // The streams of three senders, recorded for this project, have no malformed message.
         let name = path.file_name().unwrap().to_string_lossy();
         if ["frr-", "gobgp-", "bird-"]
             .iter()

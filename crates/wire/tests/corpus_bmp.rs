@@ -1,6 +1,6 @@
-//! Real streams: every message is framed and read, and what is found is what an independent reader found.
+//! Frames and reads every message of recorded streams, and compares the counts with those of an independent reader.
 //!
-//! The streams are looked up at `$ARANCINI_CORPUS`, or beside the repository. `oracle/*.count.json` has the counts.
+//! The streams are at `$ARANCINI_CORPUS`, or beside the repository. `oracle/*.count.json` has the counts.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,7 @@ fn oracle(corpus: &Path, name: &str) -> Value {
 
 type Counts = BTreeMap<String, u64>;
 
-/// What one stream holds, in the words of the oracle.
+/// The content of one stream, under the names that the oracle uses.
 #[derive(Default, Debug, PartialEq)]
 struct Found {
     framed_bytes: usize,
@@ -58,9 +58,9 @@ struct Found {
     peer_up_tlvs: BTreeSet<String>,
     initiation: BTreeMap<String, String>,
     features: BTreeSet<String>,
-    /// Damage inside a message whose frame is whole.
+    /// Errors inside messages whose frame is complete.
     damage: Vec<(usize, WireError)>,
-    /// What ended the stream before its end.
+    /// The error that ended the stream before its last byte.
     end: Option<WireError>,
 }
 
@@ -195,7 +195,7 @@ fn read_peer_up(message: &PeerUp<'_>, found: &mut Found) {
     }
 }
 
-/// Whether a feature the oracle names is one of a Peer Up.
+/// Whether a feature that the oracle names belongs to a Peer Up.
 fn is_negotiated(feature: &str) -> bool {
     feature.starts_with("Add-Path") || feature.starts_with("peer without")
 }
@@ -230,10 +230,10 @@ fn real_streams_hold_what_an_independent_reader_found() {
         assert_eq!(found.initiation.len(), initiation.len(), "{name}");
         for ((tlv_type, text), known) in found.initiation.iter().zip(&initiation) {
             assert_eq!(tlv_type, known.0, "{name}");
-            // The oracle cuts long texts.
+            // The oracle shortens long texts.
             assert!(text.starts_with(known.1), "{name}: {text}");
         }
-        // The oracle keeps the eight most frequent ones only.
+        // The oracle keeps only the eight most frequent entries.
         assert!(found.peer_up_tlvs.is_superset(&tlvs), "{name}");
         assert!(tlvs.len() == found.peer_up_tlvs.len() || tlvs.len() == 8);
         let features: Vec<String> = serde_json::from_value(oracle["features"].clone()).unwrap();

@@ -1,7 +1,7 @@
-//! Capabilities of an OPEN (RFC 5492): what a speaker says it can do.
+//! Capabilities in an OPEN (RFC 5492).
 
-use super::open::Parameters;
-use crate::WireError;
+use super::optional_parameter::Parameters;
+use crate::error::WireError;
 use crate::iana::AfiSafi;
 use crate::iana::bgp_message::CapabilityCode;
 
@@ -11,44 +11,44 @@ const CAPABILITIES_PARAMETER: u8 = 2;
 /// One capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capability<'a> {
-    /// A family (RFC 4760 §8).
+    /// Support of a family (RFC 4760 §8).
     MultiProtocol(AfiSafi),
     /// Route refresh (RFC 2918).
     RouteRefresh,
-    /// Next hops of another family (RFC 8950 §4).
+    /// Next hops of another address family (RFC 8950 §4).
     ExtendedNextHop(ExtendedNextHops<'a>),
     /// Messages up to 65535 bytes (RFC 8654).
     ExtendedMessage,
-    /// The role on the link (RFC 9234 §4.1).
+    /// Role of the speaker in the session (RFC 9234 §4.1).
     Role(u8),
-    /// Graceful restart (RFC 4724 §3), as it came.
+    /// Graceful restart (RFC 4724 §3); the value is not decoded.
     GracefulRestart(&'a [u8]),
-    /// 4-octet AS numbers, and the speaker's own (RFC 6793 §3).
+    /// 4-octet AS numbers, with the speaker's own AS number (RFC 6793 §3).
     FourOctetAs(u32),
     /// Path identifiers (RFC 7911 §4).
     AddPath(AddPathFamilies<'a>),
     /// Enhanced route refresh (RFC 7313).
     EnhancedRouteRefresh,
-    /// Long-lived graceful restart (RFC 9494 §3), as it came.
+    /// Long-lived graceful restart (RFC 9494 §3); the value is not decoded.
     LongLivedGracefulRestart(&'a [u8]),
-    /// Name of the speaker (draft-walton-bgp-hostname-capability).
+    /// Host name of the speaker (draft-walton-bgp-hostname-capability).
     Fqdn {
         /// Host name.
         host: &'a [u8],
         /// Domain name.
         domain: &'a [u8],
     },
-    /// A code that is not looked into here.
+    /// A capability that this crate does not decode.
     Unknown {
-        /// Number of the capability.
+        /// Capability code.
         code: u8,
-        /// The value as it came.
+        /// Bytes of the value.
         value: &'a [u8],
     },
 }
 
 impl<'a> Capability<'a> {
-    /// Reads a value; `offset` is where it starts, for errors.
+    /// Reads a capability. Its value starts at `offset`, for errors.
     fn new(code: u8, value: &'a [u8], offset: usize) -> Result<Self, WireError> {
         let damaged = || {
             // The length octet stands right before the value.
@@ -83,7 +83,7 @@ impl<'a> Capability<'a> {
     }
 }
 
-/// All of `value` as elements of `N` bytes, if it is a multiple of that.
+/// Splits `value` into elements of `N` bytes; `None` if bytes are left over.
 fn exact_chunks<const N: usize>(value: &[u8]) -> Option<&[[u8; N]]> {
     match value.as_chunks() {
         (chunks, []) => Some(chunks),
@@ -91,7 +91,7 @@ fn exact_chunks<const N: usize>(value: &[u8]) -> Option<&[[u8; N]]> {
     }
 }
 
-/// Host and domain name, each behind its length. Bytes behind them are not minded.
+/// Splits host and domain name, each behind its length. Ignores bytes behind the names.
 fn split_names(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&length, rest) = value.split_first()?;
     let (host, rest) = rest.split_at_checked(usize::from(length))?;
@@ -99,12 +99,13 @@ fn split_names(value: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((host, rest.get(..usize::from(length))?))
 }
 
-/// Families and the family of the next hops they may have.
+/// Families with the address family that their next hops may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExtendedNextHops<'a>(&'a [[u8; 6]]);
 
 impl<'a> ExtendedNextHops<'a> {
-    /// Each family with the AFI of its next hops. The SAFI takes two octets on the wire; one above 255 is left out.
+    /// Iterates over the families, each with the AFI of its next hops. The SAFI has two octets on the wire; entries with a
+    /// SAFI above 255 are left out.
     pub fn iter(&self) -> impl Iterator<Item = (AfiSafi, u16)> + use<'a> {
         self.0.iter().filter_map(|&[a, b, high, safi, c, d]| {
             let family = AfiSafi::new(u16::from_be_bytes([a, b]), safi);
@@ -113,18 +114,18 @@ impl<'a> ExtendedNextHops<'a> {
     }
 }
 
-/// The Send/Receive octet of the Add-Path capability: the speaker can receive path identifiers.
+/// Send/Receive octet of the Add-Path capability: the speaker can receive path identifiers.
 pub const ADD_PATH_RECEIVE: u8 = 1;
-/// The Send/Receive octet of the Add-Path capability: the speaker can send path identifiers.
+/// Send/Receive octet of the Add-Path capability: the speaker can send path identifiers.
 pub const ADD_PATH_SEND: u8 = 2;
 
-/// Families and what the speaker does with path identifiers in them.
+/// Families with the speaker's support of path identifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddPathFamilies<'a>(&'a [[u8; 4]]);
 
 impl<'a> AddPathFamilies<'a> {
-    /// Each family with its Send/Receive octet: [`ADD_PATH_RECEIVE`], [`ADD_PATH_SEND`] or both (3). Entries with any
-    /// other value are left out, as RFC 7911 §4 wants.
+    /// Iterates over the families, each with its Send/Receive octet: [`ADD_PATH_RECEIVE`], [`ADD_PATH_SEND`] or both (3).
+    /// Entries with another value are left out (RFC 7911 §4).
     pub fn iter(&self) -> impl Iterator<Item = (AfiSafi, u8)> + use<'a> {
         self.0
             .iter()
@@ -133,8 +134,10 @@ impl<'a> AddPathFamilies<'a> {
     }
 }
 
-/// Walks all capabilities of an OPEN. A damaged one is given as an error and skipped by its length; where the length
-/// itself is wrong, the walk goes on with the next optional parameter.
+/// Iterates over all capabilities of an OPEN.
+///
+/// A damaged capability is an error and is skipped by its length. If the length itself is wrong, the iteration continues
+/// with the next optional parameter.
 #[derive(Debug, Clone)]
 pub struct Capabilities<'a> {
     parameters: Parameters<'a>,
@@ -157,7 +160,7 @@ impl<'a> Iterator for Capabilities<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.rest.is_empty() {
-            // Open::new_checked has seen that all parameters are whole.
+            // Open::new_checked has checked that all parameters are complete.
             let parameter = self.parameters.next()?.ok()?;
             if parameter.parameter_type == CAPABILITIES_PARAMETER {
                 self.rest = parameter.value;
@@ -182,13 +185,17 @@ impl<'a> Iterator for Capabilities<'a> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::open::Open;
-    use super::super::open::tests::{open_bytes, open_with};
+    use super::super::test_opens::{open_bytes, open_with};
     use super::*;
 
-    fn first(capabilities: &[u8], check: impl FnOnce(Result<Capability<'_>, WireError>)) {
-        let bytes = open_with(capabilities);
-        check(Open::new_checked(&bytes).unwrap().capabilities().next().unwrap());
+    /// The capabilities of an OPEN, whose parameters begin behind 29 octets.
+    fn capabilities(open: &[u8]) -> Capabilities<'_> {
+        Capabilities::new(Parameters::new(open[28], &open[29..]).unwrap())
+    }
+
+    fn first(value: &[u8], check: impl FnOnce(Result<Capability<'_>, WireError>)) {
+        let bytes = open_with(value);
+        check(capabilities(&bytes).next().unwrap());
     }
 
     #[test]
@@ -243,7 +250,7 @@ mod tests {
     #[test]
     fn a_damaged_capability_is_skipped_by_its_length() {
         let bytes = open_with(&[65, 3, 0, 1, 0, 6, 0]);
-        let found: Vec<_> = Open::new_checked(&bytes).unwrap().capabilities().collect();
+        let found: Vec<_> = capabilities(&bytes).collect();
         assert_eq!(
             found,
             [
@@ -256,7 +263,7 @@ mod tests {
     #[test]
     fn a_wrong_length_costs_no_other_parameter() {
         let bytes = open_bytes(9, &[2, 3, 65, 9, 0, 2, 2, 6, 0]);
-        let found: Vec<_> = Open::new_checked(&bytes).unwrap().capabilities().collect();
+        let found: Vec<_> = capabilities(&bytes).collect();
         assert_eq!(
             found,
             [

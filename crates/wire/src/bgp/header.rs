@@ -1,6 +1,6 @@
-//! The BGP message header (RFC 4271 §4.1, lengths up to RFC 8654): marker, length, type.
+//! The BGP message header (RFC 4271 §4.1; RFC 8654 for messages above 4096 bytes): marker, length, type.
 
-use crate::WireError;
+use crate::error::WireError;
 pub use crate::iana::bgp_message::MessageType;
 
 /// Length of the BGP message header in bytes.
@@ -8,23 +8,23 @@ pub const HEADER_LEN: usize = 19;
 /// Length of the marker in bytes.
 const MARKER_LEN: usize = 16;
 
-/// One BGP message, its length checked.
+/// One BGP message with a checked length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pdu<'a> {
     bytes: &'a [u8],
-    /// Number of the message type.
+    /// Message type, as a number.
     pub message_type: u8,
-    /// What follows the header.
+    /// All bytes behind the header.
     pub body: &'a [u8],
-    /// Where the message starts in what was walked.
+    /// Offset of the message, as [`Pdus`] counts it; else 0.
     pub offset: usize,
 }
 
 impl<'a> Pdu<'a> {
-    /// Splits the message at the front off `bytes`.
+    /// Splits the first message off `bytes`.
     ///
     /// # Errors
-    /// The header is not whole, or the length is shorter than it or longer than what is there.
+    /// The header is incomplete, or the length is shorter than the header or longer than `bytes`.
     #[inline]
     pub fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), WireError> {
         let Some(&[.., l0, l1, message_type]) = bytes.first_chunk::<HEADER_LEN>() else {
@@ -50,10 +50,10 @@ impl<'a> Pdu<'a> {
         Ok((pdu, rest))
     }
 
-    /// The one message that fills `bytes`.
+    /// Reads the message that fills `bytes`.
     ///
     /// # Errors
-    /// As [`Pdu::split`], or bytes are left over.
+    /// Those of [`Pdu::split`], or bytes follow the message.
     pub fn new_checked(bytes: &'a [u8]) -> Result<Self, WireError> {
         let (pdu, rest) = Self::split(bytes)?;
         if rest.is_empty() {
@@ -63,7 +63,7 @@ impl<'a> Pdu<'a> {
         }
     }
 
-    /// The one message of this type that fills `bytes`.
+    /// Reads the message of this type that fills `bytes`.
     pub(super) fn of_type(bytes: &'a [u8], wanted: MessageType) -> Result<Self, WireError> {
         let pdu = Self::new_checked(bytes)?;
         if pdu.kind() == wanted {
@@ -77,7 +77,7 @@ impl<'a> Pdu<'a> {
         }
     }
 
-    /// The message type.
+    /// Message type.
     #[inline]
     #[must_use]
     pub const fn kind(&self) -> MessageType {
@@ -91,14 +91,15 @@ impl<'a> Pdu<'a> {
         self.bytes
     }
 
-    /// Whether the marker is all ones. Nothing here depends on it: inside BMP it can't tell where a message starts.
+    /// Whether the marker is all ones. No reader depends on the marker: inside BMP it does not show where a message starts.
     #[must_use]
     pub fn marker_is_valid(&self) -> bool {
         self.bytes.first_chunk() == Some(&[0xff; MARKER_LEN])
     }
 }
 
-/// Walks BGP messages that stand back to back. One that can't be framed is given as an error, once, and ends the walk.
+/// Iterates over BGP messages that stand back to back. A message that cannot be framed is one error, and ends the
+/// iteration.
 #[derive(Debug, Clone)]
 pub struct Pdus<'a> {
     rest: &'a [u8],
@@ -106,7 +107,7 @@ pub struct Pdus<'a> {
 }
 
 impl<'a> Pdus<'a> {
-    /// The messages in `bytes`; the offsets given are those in a slice in which `bytes` start at `offset`.
+    /// Makes an iterator over `bytes`. Offsets count from the start of an enclosing slice in which `bytes` start at `offset`.
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8], offset: usize) -> Self {

@@ -1,11 +1,19 @@
-//! BGP-4 messages as they appear inside BMP.
+//! The BGP-4 messages that appear inside BMP.
 
-mod capability;
 pub mod header;
-mod negotiated;
-mod notification;
 mod open;
+mod optional_parameter;
+mod capability;
+mod negotiated;
 mod session_context;
+mod notification;
+mod update;
+mod end_of_rib;
+pub mod attribute;
+pub mod nlri;
+#[cfg(test)]
+mod test_opens;
+
 pub use capability::{
     ADD_PATH_RECEIVE, ADD_PATH_SEND, AddPathFamilies, Capabilities, Capability, ExtendedNextHops,
 };
@@ -14,9 +22,4 @@ pub use negotiated::Negotiated;
 pub use notification::Notification;
 pub use open::Open;
 pub use session_context::{AsWidth, FamilySet, SessionContext};
-
-pub mod attribute;
-mod end_of_rib;
-pub mod nlri;
-mod update;
 pub use update::Update;

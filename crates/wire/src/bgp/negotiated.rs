@@ -1,22 +1,23 @@
-//! What two OPENs agree on: how the UPDATEs between the two speakers are to be read.
+//! The session parameters that two OPENs agree on, and how they decide the reading of UPDATEs.
 
 use super::capability::{ADD_PATH_RECEIVE, ADD_PATH_SEND, Capability};
-use super::{AsWidth, FamilySet, Open, SessionContext};
-use crate::bmp::RibView;
+use super::open::Open;
+use super::session_context::{AsWidth, FamilySet, SessionContext};
 use crate::iana::AfiSafi;
+use crate::rib_view::RibView;
 
-/// What the OPENs of a Peer Up agree on. "Sent" is what the router sent, "received" what its peer did.
+/// Session parameters that the OPENs of a Peer Up agree on. The router sent the "sent" OPEN, its peer the "received" one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Negotiated {
-    /// Both speakers use 4-octet AS numbers (RFC 6793).
+    /// Whether both speakers use 4-octet AS numbers (RFC 6793).
     pub four_octet_as: bool,
-    /// Families with path identifiers in what the router receives (Adj-RIB-In).
+    /// Families with path identifiers in routes that the router receives (Adj-RIB-In).
     pub add_path_in: FamilySet,
-    /// Families with path identifiers in what the router sends (Adj-RIB-Out).
+    /// Families with path identifiers in routes that the router sends (Adj-RIB-Out).
     pub add_path_out: FamilySet,
-    /// Families with path identifiers in the Loc-RIB, whose two OPENs the router makes up itself (RFC 9069 §5.2).
+    /// Families with path identifiers in the Loc-RIB. The router makes both OPENs of a Loc-RIB itself (RFC 9069 §5.2).
     pub add_path_loc_rib: FamilySet,
-    /// Both speakers take messages up to 65535 bytes (RFC 8654).
+    /// Whether both speakers accept messages up to 65535 bytes (RFC 8654).
     pub extended_message: bool,
     /// The router's AS number.
     pub sent_as: u32,
@@ -24,7 +25,7 @@ pub struct Negotiated {
     pub received_as: u32,
 }
 
-/// What one OPEN says, as far as it matters here.
+/// The session parameters that one OPEN offers.
 struct Offer {
     four_octet_as: bool,
     extended_message: bool,
@@ -40,7 +41,7 @@ impl Offer {
             receives: FamilySet::EMPTY,
             sends: FamilySet::EMPTY,
         };
-        // A damaged capability is one that was not offered.
+        // A damaged capability counts as not offered.
         for capability in open.capabilities().flatten() {
             match capability {
                 Capability::FourOctetAs(_) => offer.four_octet_as = true,
@@ -67,8 +68,8 @@ impl Offer {
 }
 
 impl Negotiated {
-    /// What these two agree on. Path identifiers go one way in a family if the one side sends and the other receives
-    /// them (RFC 7911 §4).
+    /// Compares two OPENs. A family has path identifiers in one direction if one speaker can send them and the other can
+    /// receive them (RFC 7911 §4).
     #[must_use]
     pub fn from_opens(sent: &Open<'_>, received: &Open<'_>) -> Self {
         let router = Offer::of(sent);
@@ -90,9 +91,11 @@ impl Negotiated {
         }
     }
 
-    /// How the UPDATEs of this view are to be read, as far as the OPENs say. The A flag of a Route Monitoring message
-    /// can only narrow that to 2-octet AS numbers, and senders get it wrong both ways: FRR 8.4 leaves it away where
-    /// AS_PATH is 2-octet, GoBGP re-encodes to 4 octets after policy. Loc-RIB is always 4-octet (RFC 9069 §4.2).
+    /// The context for reading UPDATEs of this view, according to the OPENs.
+    ///
+    /// The A flag of a Route Monitoring message could only change the context to 2-octet AS numbers. Senders set that flag
+    /// wrong in both ways: FRR 8.4 does not set it although AS_PATH is 2-octet, and GoBGP re-encodes AS_PATH to 4 octets
+    /// after policy. Loc-RIB is always 4-octet (RFC 9069 §4.2).
     #[must_use]
     pub const fn context(&self, view: RibView) -> SessionContext {
         let negotiated_width = if self.four_octet_as {
@@ -110,7 +113,7 @@ impl Negotiated {
         }
     }
 
-    /// The families with path identifiers in this view.
+    /// Families with path identifiers in this view.
     #[inline]
     #[must_use]
     pub const fn add_path(&self, view: RibView) -> &FamilySet {
@@ -122,7 +125,7 @@ impl Negotiated {
     }
 }
 
-/// The families in both sets.
+/// The families that both sets contain.
 fn common(one: &FamilySet, other: &FamilySet) -> FamilySet {
     let mut both = FamilySet::EMPTY;
     for family in one.iter().filter(|&family| other.contains(family)) {
@@ -134,7 +137,7 @@ fn common(one: &FamilySet, other: &FamilySet) -> FamilySet {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::open::tests::open_with;
+    use super::super::test_opens::open_with;
     use super::*;
 
     fn negotiated(sent: &[u8], received: &[u8]) -> Negotiated {

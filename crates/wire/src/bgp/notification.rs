@@ -1,8 +1,8 @@
-//! NOTIFICATION (RFC 4271 §4.5, RFC 4486, RFC 9003): why a session ended.
+//! NOTIFICATION (RFC 4271 §4.5, RFC 4486, RFC 9003): why a BGP session ended.
 
-use super::header::{HEADER_LEN, MessageType, Pdu};
-use crate::WireError;
-use crate::iana::bgp_message::{CeaseSubcode, ErrorCode};
+use super::header::{HEADER_LEN, Pdu};
+use crate::error::WireError;
+use crate::iana::bgp_message::{CeaseSubcode, ErrorCode, MessageType};
 
 /// A NOTIFICATION.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +14,10 @@ pub struct Notification<'a> {
 }
 
 impl<'a> Notification<'a> {
-    /// Checks the NOTIFICATION that fills `pdu`, BGP header included.
+    /// Reads the NOTIFICATION that fills `pdu`, BGP header included.
     ///
     /// # Errors
-    /// It is not one NOTIFICATION, or code and subcode are not there.
+    /// `pdu` is not exactly one NOTIFICATION, or code and subcode are missing.
     pub fn new_checked(pdu: &'a [u8]) -> Result<Self, WireError> {
         match Pdu::of_type(pdu, MessageType::Notification)?.body {
             &[code, subcode, ref data @ ..] => Ok(Self {
@@ -48,13 +48,13 @@ impl<'a> Notification<'a> {
         self.subcode
     }
 
-    /// Name of the code; `unknown` for a number without one.
+    /// Name of the code; `unknown` for a number without a name.
     #[must_use]
     pub const fn code_name(&self) -> &'static str {
         ErrorCode::from_code(self.code).name()
     }
 
-    /// Name of the subcode, if the code is Cease; those of other codes need reading the number anyway.
+    /// Name of the subcode if the code is Cease; `None` for other codes, whose subcodes have no names here.
     #[must_use]
     pub const fn cease_name(&self) -> Option<&'static str> {
         match ErrorCode::from_code(self.code) {
@@ -69,7 +69,7 @@ impl<'a> Notification<'a> {
         self.data
     }
 
-    /// What the operator who shut the session down had to say (RFC 9003 §2).
+    /// Message of the operator who shut the session down (RFC 9003 §2).
     #[must_use]
     pub fn shutdown_communication(&self) -> Option<&'a [u8]> {
         match (

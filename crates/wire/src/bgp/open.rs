@@ -1,17 +1,15 @@
-//! OPEN (RFC 4271 §4.2) with its optional parameters, extended ones too (RFC 9072).
+//! OPEN (RFC 4271 §4.2): the start of a BGP session.
 
-use super::capability::Capabilities;
-use super::header::{HEADER_LEN, MessageType, Pdu};
-use crate::WireError;
+use super::capability::{Capabilities, Capability};
+use super::header::{HEADER_LEN, Pdu};
+use super::optional_parameter::Parameters;
+use crate::error::WireError;
+use crate::iana::bgp_message::MessageType;
 
-/// Version, AS, hold time, identifier and the length of the optional parameters.
+/// Length of version, AS, hold time, identifier and the length of the optional parameters.
 const FIXED_LEN: usize = 10;
-/// Where the optional parameters start in the message.
-const PARAMETERS_OFFSET: usize = HEADER_LEN + FIXED_LEN;
-/// "Non-Extended Optional Parameter Type": says that the extended format follows (RFC 9072 §2).
-const EXTENDED_PARAMETERS: u8 = 255;
 
-/// An OPEN whose optional parameters are known to fit together.
+/// An OPEN. Its optional parameters fit into the message.
 #[derive(Debug, Clone, Copy)]
 pub struct Open<'a> {
     pdu: &'a [u8],
@@ -20,10 +18,10 @@ pub struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    /// Checks the OPEN that fills `pdu`, BGP header included.
+    /// Reads the OPEN that fills `pdu`, BGP header included.
     ///
     /// # Errors
-    /// It is not one OPEN, or its optional parameters don't fit into their space.
+    /// `pdu` is not exactly one OPEN, or the optional parameters do not fit into their space.
     pub fn new_checked(pdu: &'a [u8]) -> Result<Self, WireError> {
         let body = Pdu::of_type(pdu, MessageType::Open)?.body;
         let Some((fixed, rest)) = body.split_first_chunk::<FIXED_LEN>() else {
@@ -52,7 +50,7 @@ impl<'a> Open<'a> {
         self.fixed[0]
     }
 
-    /// The 2-octet AS field: AS_TRANS (23456) where the number needs four, see [`Open::asn`].
+    /// The 2-octet AS field: AS_TRANS (23456) if the AS number needs four octets, see [`Open::asn`].
     #[must_use]
     pub const fn my_as(&self) -> u16 {
         u16::from_be_bytes([self.fixed[1], self.fixed[2]])
@@ -70,119 +68,29 @@ impl<'a> Open<'a> {
         u32::from_be_bytes([self.fixed[5], self.fixed[6], self.fixed[7], self.fixed[8]])
     }
 
-    /// The AS number: of the 4-octet AS capability where there is one (RFC 6793 §4.1), else the 2-octet field.
+    /// AS number: from the 4-octet AS capability (RFC 6793 §4.1) if there is one, else from the 2-octet field.
     #[must_use]
     pub fn asn(&self) -> u32 {
         self.capabilities()
             .find_map(|capability| match capability {
-                Ok(super::Capability::FourOctetAs(asn)) => Some(asn),
+                Ok(Capability::FourOctetAs(asn)) => Some(asn),
                 _ => None,
             })
             .unwrap_or_else(|| u32::from(self.my_as()))
     }
 
-    /// All capabilities, however many parameters they are spread over.
+    /// All capabilities of all parameters.
     #[must_use]
     pub const fn capabilities(&self) -> Capabilities<'a> {
         Capabilities::new(self.parameters)
     }
 }
 
-/// One optional parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Parameter<'a> {
-    pub(super) parameter_type: u8,
-    pub(super) value: &'a [u8],
-    /// Where the value starts in the OPEN.
-    pub(super) offset: usize,
-}
-
-/// Walks the optional parameters of an OPEN.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Parameters<'a> {
-    rest: &'a [u8],
-    offset: usize,
-    is_extended: bool,
-}
-
-impl<'a> Parameters<'a> {
-    /// `declared` is the one-octet length field, `rest` what follows it to the end of the message.
-    fn new(declared: u8, rest: &'a [u8]) -> Result<Self, WireError> {
-        let (declared, rest, offset, is_extended) = match rest {
-            // RFC 9072 §2: the first octet decides; the one-octet length is not zero and else not looked at.
-            &[EXTENDED_PARAMETERS, l0, l1, ref rest @ ..] if declared != 0 => {
-                let length = usize::from(u16::from_be_bytes([l0, l1]));
-                (length, rest, PARAMETERS_OFFSET + 3, true)
-            }
-            _ => (usize::from(declared), rest, PARAMETERS_OFFSET, false),
-        };
-        if rest.len() < declared {
-            return Err(WireError::truncated(offset, declared, rest.len()));
-        }
-        if rest.len() > declared {
-            return Err(WireError::trailing(offset + declared, rest.len() - declared));
-        }
-        Ok(Self {
-            rest,
-            offset,
-            is_extended,
-        })
-    }
-}
-
-impl<'a> Iterator for Parameters<'a> {
-    type Item = Result<Parameter<'a>, WireError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = core::mem::take(&mut self.rest);
-        let (parameter_type, length, header, rest) = match (rest, self.is_extended) {
-            ([], _) => return None,
-            (&[kind, length, ref rest @ ..], false) => (kind, usize::from(length), 2, rest),
-            (&[kind, l0, l1, ref rest @ ..], true) => {
-                (kind, usize::from(u16::from_be_bytes([l0, l1])), 3, rest)
-            }
-            (short, extended) => {
-                let needed = if extended { 3 } else { 2 };
-                return Some(Err(WireError::truncated(self.offset, needed, short.len())));
-            }
-        };
-        let offset = self.offset + header;
-        let Some((value, rest)) = rest.split_at_checked(length) else {
-            return Some(Err(WireError::truncated(offset, length, rest.len())));
-        };
-        self.rest = rest;
-        self.offset = offset + length;
-        Some(Ok(Parameter {
-            parameter_type,
-            value,
-            offset,
-        }))
-    }
-}
-
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::test_opens::{open_bytes, open_with};
     use super::*;
-    use crate::bgp::Capability;
-
-    /// An OPEN of AS 64512 around a length field and what follows it.
-    pub(in crate::bgp) fn open_bytes(length: u8, parameters: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0xff; 16];
-        let total = u16::try_from(29 + parameters.len()).unwrap();
-        bytes.extend_from_slice(&total.to_be_bytes());
-        bytes.extend_from_slice(&[1, 4, 0xfc, 0, 0, 180, 192, 0, 2, 1, length]);
-        bytes.extend_from_slice(parameters);
-        bytes
-    }
-
-    /// An OPEN with these capabilities in one parameter.
-    pub(in crate::bgp) fn open_with(capabilities: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(capabilities.len()).unwrap();
-        let mut parameters = vec![2, length];
-        parameters.extend_from_slice(capabilities);
-        open_bytes(length + 2, &parameters)
-    }
 
     #[test]
     fn the_fixed_fields_are_read() {

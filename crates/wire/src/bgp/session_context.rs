@@ -1,17 +1,28 @@
-//! What two BGP speakers negotiated, as far as it changes how an UPDATE is read.
+//! The part of a session's negotiation that decides how an UPDATE is read.
 
 use crate::iana::AfiSafi;
 
-/// How many octets an AS number takes in AS_PATH and AGGREGATOR (RFC 6793).
+/// The size of an AS number in AS_PATH and AGGREGATOR (RFC 6793).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AsWidth {
-    /// Two octets: at least one side is an OLD speaker.
+    /// Two octets: at least one of the two is an OLD speaker.
     Two,
-    /// Four octets: both sides are NEW speakers.
+    /// Four octets: both are NEW speakers.
     Four,
 }
 
-/// A small set of families. Holds up to 32; what does not fit is refused by [`FamilySet::insert`].
+impl AsWidth {
+    /// Number of octets of an AS number.
+    #[inline]
+    pub(crate) const fn octets(self) -> usize {
+        match self {
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
+}
+
+/// A set of up to 32 families. [`FamilySet::insert`] refuses a family that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FamilySet {
     families: [AfiSafi; Self::CAPACITY],
@@ -19,15 +30,15 @@ pub struct FamilySet {
 }
 
 impl FamilySet {
-    /// How many families fit.
+    /// Most families of a set.
     pub const CAPACITY: usize = 32;
-    /// No family.
+    /// The empty set.
     pub const EMPTY: Self = Self {
         families: [AfiSafi::new(0, 0); Self::CAPACITY],
         length: 0,
     };
 
-    /// Adds a family; `false` when the set is full.
+    /// Adds a family. Returns `false` if the set is full.
     pub fn insert(&mut self, family: AfiSafi) -> bool {
         if self.contains(family) {
             return true;
@@ -40,35 +51,35 @@ impl FamilySet {
         true
     }
 
-    /// Whether the family is in the set.
+    /// Whether the set contains the family.
     #[must_use]
     pub fn contains(&self, family: AfiSafi) -> bool {
         self.iter().any(|member| member == family)
     }
 
-    /// The members, in the order they were added.
+    /// The families, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = AfiSafi> + '_ {
         self.families.iter().take(usize::from(self.length)).copied()
     }
 
-    /// Whether there is no member.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 }
 
-/// What has to be known of a session to read the UPDATEs of one direction of it.
+/// Session parameters that a reader of UPDATEs needs, for one direction of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionContext {
-    /// Width of AS numbers in AS_PATH and AGGREGATOR.
+    /// Size of AS numbers in AS_PATH and AGGREGATOR.
     pub as_width: AsWidth,
-    /// Families whose NLRI carries path identifiers in this direction (RFC 7911).
+    /// Families whose NLRI has path identifiers in this direction (RFC 7911).
     pub add_path: FamilySet,
 }
 
 impl SessionContext {
-    /// 4-octet AS numbers, no path identifiers: what RFC 7854 §4.2 assumes where nothing else is known.
+    /// 4-octet AS numbers and no path identifiers. RFC 7854 §4.2 assumes this if nothing else is known.
     pub const DEFAULT: Self = Self {
         as_width: AsWidth::Four,
         add_path: FamilySet::EMPTY,

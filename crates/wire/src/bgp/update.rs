@@ -1,10 +1,10 @@
-//! The UPDATE message (RFC 4271 §4.3): three fields and where they are.
+//! UPDATE (RFC 4271 §4.3): three fields and their offsets.
 
-use crate::WireError;
+use crate::error::WireError;
 
-/// An UPDATE without its 19-octet header, its two length fields checked.
+/// An UPDATE without its 19-octet header. Its two length fields are checked.
 ///
-/// What is inside the fields is read by [`PathAttributes`](super::attribute::PathAttributes) and [`nlri`](super::nlri).
+/// [`PathAttributes`](super::attribute::PathAttributes) and [`nlri`](super::nlri) read the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Update<'a> {
     withdrawn: &'a [u8],
@@ -13,7 +13,10 @@ pub struct Update<'a> {
 }
 
 impl<'a> Update<'a> {
-    /// Checks that both length fields stay within the message (RFC 7606 §4: else its routes can't be located).
+    /// Splits an UPDATE into its fields.
+    ///
+    /// # Errors
+    /// A length field points past the end of the message: its routes cannot be located (RFC 7606 §4).
     #[inline]
     pub fn new_checked(body: &'a [u8]) -> Result<Self, WireError> {
         let (withdrawn, rest) = sized(body, 0)?;
@@ -25,42 +28,42 @@ impl<'a> Update<'a> {
         })
     }
 
-    /// The Withdrawn Routes field: IPv4 unicast.
+    /// Withdrawn Routes field (IPv4 unicast).
     #[inline]
     #[must_use]
     pub const fn withdrawn(&self) -> &'a [u8] {
         self.withdrawn
     }
 
-    /// The Path Attributes field.
+    /// Path Attributes field.
     #[inline]
     #[must_use]
     pub const fn attributes(&self) -> &'a [u8] {
         self.attributes
     }
 
-    /// The Network Layer Reachability Information field: IPv4 unicast.
+    /// Network Layer Reachability Information field (IPv4 unicast).
     #[inline]
     #[must_use]
     pub const fn nlri(&self) -> &'a [u8] {
         self.nlri
     }
 
-    /// Where the Withdrawn Routes field starts in the body.
+    /// Offset of the Withdrawn Routes field in the body.
     #[inline]
     #[must_use]
     pub const fn withdrawn_offset(&self) -> usize {
         2
     }
 
-    /// Where the Path Attributes field starts in the body.
+    /// Offset of the Path Attributes field in the body.
     #[inline]
     #[must_use]
     pub const fn attributes_offset(&self) -> usize {
         4 + self.withdrawn.len()
     }
 
-    /// Where the NLRI field starts in the body.
+    /// Offset of the NLRI field in the body.
     #[inline]
     #[must_use]
     pub const fn nlri_offset(&self) -> usize {
@@ -68,7 +71,7 @@ impl<'a> Update<'a> {
     }
 }
 
-/// The field behind the two-octet length at the start of `bytes`, and the rest.
+/// Splits `bytes` into the field behind a two-octet length, and the rest.
 #[inline]
 fn sized(bytes: &[u8], offset: usize) -> Result<(&[u8], &[u8]), WireError> {
     let Some((length, rest)) = bytes.split_first_chunk::<2>() else {
@@ -84,7 +87,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::iana::AfiSafi;
 
     const ATTRIBUTES: [u8; 4] = [0x40, 1, 1, 0];
 
@@ -98,7 +100,6 @@ mod tests {
         assert_eq!(body[update.withdrawn_offset()..][..3], [16, 10, 1]);
         assert_eq!(body[update.attributes_offset()..][..4], ATTRIBUTES);
         assert_eq!(body[update.nlri_offset()..], [24, 192, 0, 2, 8, 11]);
-        assert_eq!(update.end_of_rib(), None);
     }
 
     #[test]
@@ -114,26 +115,6 @@ mod tests {
         ] {
             let error = Update::new_checked(body).unwrap_err();
             assert_eq!(error.offset, offset, "{body:?}");
-        }
-    }
-
-    #[test]
-    fn end_of_rib_is_an_update_that_says_nothing() {
-        let of = |body: &[u8]| Update::new_checked(body).unwrap().end_of_rib();
-        assert_eq!(of(&[0, 0, 0, 0]), Some(AfiSafi::IPV4_UNICAST));
-        let marker = [0, 0, 0, 6, 0x80, 15, 3, 0, 2, 1];
-        assert_eq!(of(&marker), Some(AfiSafi::IPV6_UNICAST));
-        let extended = [0, 0, 0, 7, 0x90, 15, 0, 3, 0x40, 4, 71];
-        assert_eq!(of(&extended), Some(AfiSafi::BGP_LS));
-        for more in [
-            &[0, 1, 0, 0, 0][..],
-            &[0, 0, 0, 0, 0],
-            &[0, 0, 0, 7, 0x80, 15, 4, 0, 2, 1, 0],
-            &[0, 0, 0, 6, 0x80, 14, 3, 0, 2, 1],
-            &[0, 0, 0, 10, 0x80, 15, 3, 0, 2, 1, 0x40, 1, 1, 0],
-            &[0, 0, 0, 6, 0x80, 15, 2, 0, 2, 1],
-        ] {
-            assert_eq!(of(more), None, "{more:?}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The common header every BMP message starts with (RFC 7854 §4.1): version, length, type.
+//! The common header of every BMP message (RFC 7854 §4.1): version, length, type.
 
-use crate::WireError;
+use crate::error::WireError;
 pub use crate::iana::bmp::MessageType;
 
 /// Length of the common header in bytes.
 pub const COMMON_HEADER_LEN: usize = 6;
-/// The BMP version spoken here.
+/// The only BMP version that this crate reads.
 pub const VERSION: u8 = 3;
 
-/// The length of the message that starts at `bytes`, header included; `None` as long as it can't be known.
+/// Reads the length of the message that starts at `bytes`, header included; `None` if the header is incomplete.
 ///
 /// # Errors
-/// The version is not 3 (said as soon as one byte is there), or the length is shorter than the header or longer than
-/// `max_length`. None of these can be skipped: where the next message starts is not known.
+/// The version is not 3 (reported at the first byte), or the length is shorter than the header or longer than
+/// `max_length`. The caller cannot skip such a message, because nobody knows where the next message starts.
 #[inline]
 pub fn frame_length(bytes: &[u8], max_length: usize) -> Result<Option<usize>, WireError> {
     match bytes.first() {
@@ -30,7 +30,7 @@ pub fn frame_length(bytes: &[u8], max_length: usize) -> Result<Option<usize>, Wi
     }
 }
 
-/// Takes exactly one message apart: its type and what follows the common header.
+/// Splits a frame of exactly one message into its type and the bytes after the common header.
 pub(super) fn split_frame(frame: &[u8]) -> Result<(MessageType, &[u8]), WireError> {
     let Some(length) = frame_length(frame, usize::MAX)? else {
         return Err(WireError::truncated(0, COMMON_HEADER_LEN, frame.len()));
@@ -50,7 +50,7 @@ pub(super) fn split_frame(frame: &[u8]) -> Result<(MessageType, &[u8]), WireErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::WireErrorKind;
+    use crate::error::WireErrorKind;
 
     #[test]
     fn length_is_unknown_until_the_header_is_whole() {

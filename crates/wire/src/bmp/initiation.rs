@@ -1,7 +1,7 @@
-//! Initiation (RFC 7854 §4.3): the router says who it is.
+//! Initiation (RFC 7854 §4.3): the router's name and description.
 
-use super::Tlvs;
 use super::header::COMMON_HEADER_LEN;
+use super::tlv::Tlvs;
 use crate::iana::bmp::InitiationTlv;
 
 /// An Initiation message.
@@ -15,13 +15,13 @@ impl<'a> Initiation<'a> {
         Self { information }
     }
 
-    /// All that the router says.
+    /// All TLVs of the message.
     #[must_use]
     pub const fn tlvs(&self) -> Tlvs<'a> {
         Tlvs::new(self.information, COMMON_HEADER_LEN)
     }
 
-    /// The router's name. The RFC wants it there; not all senders do.
+    /// The router's name. The RFC requires it, but not every sender sends it.
     #[must_use]
     pub fn sys_name(&self) -> Option<&'a [u8]> {
         self.tlvs().find_value(InitiationTlv::SysName.code())
@@ -33,7 +33,7 @@ impl<'a> Initiation<'a> {
         self.tlvs().find_value(InitiationTlv::SysDescr.code())
     }
 
-    /// Free text, the first there is.
+    /// The first free text.
     #[must_use]
     pub fn string(&self) -> Option<&'a [u8]> {
         self.tlvs().find_value(InitiationTlv::String.code())
@@ -42,16 +42,13 @@ impl<'a> Initiation<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::super::Message;
-    use super::super::test_frames::frame;
+    use super::super::test_frames::{body, frame};
+    use super::*;
 
     #[test]
     fn name_and_description_are_found_in_any_order() {
         let frame = frame(4, &[0, 2, 0, 2, b'r', b'1', 0, 1, 0, 1, b'X', 0, 9, 0, 0]);
-        let Message::Initiation(message) = Message::new_checked(&frame).unwrap() else {
-            panic!("not an Initiation");
-        };
+        let message = Initiation::new(body(&frame));
         assert_eq!(message.sys_name(), Some(b"r1".as_slice()));
         assert_eq!(message.sys_descr(), Some(b"X".as_slice()));
         assert_eq!(message.string(), None);

@@ -1,8 +1,9 @@
-//! Peer Down Notification (RFC 7854 §4.9, RFC 9069 §5.3): a peer's session ended, and why.
+//! Peer Down Notification (RFC 7854 §4.9, RFC 9069 §5.3): which peer's session ended, and why.
 
-use super::{PEER_BODY_OFFSET, PerPeerHeader, Tlvs, split_peer};
-use crate::WireError;
+use super::per_peer_header::{PEER_BODY_OFFSET, PerPeerHeader};
+use super::tlv::Tlvs;
 use crate::bgp::Notification;
+use crate::error::WireError;
 pub use crate::iana::bmp::PeerDownReason;
 use crate::iana::bmp::PeerUpTlv;
 
@@ -14,42 +15,44 @@ pub struct PeerDown<'a> {
     data: &'a [u8],
 }
 
-/// What stands behind the reason. Data that isn't what the reason promises is [`PeerDownData::Raw`]: that a peer is
-/// down is too important to be refused for it.
+/// The data behind the reason of a Peer Down.
+///
+/// Data that does not match the reason is [`PeerDownData::Raw`]. The message is still valid: that a peer is down is too
+/// important to refuse the message.
 #[derive(Debug, Clone)]
 pub enum PeerDownData<'a> {
-    /// The NOTIFICATION that was sent (reason 1) or received (reason 3).
+    /// The NOTIFICATION that the router sent (reason 1) or received (reason 3).
     Notification(Notification<'a>),
-    /// The FSM event of RFC 4271 §8.1 that ended the session (reason 2); 0 if no code is relevant.
+    /// The FSM event of RFC 4271 §8.1 that ended the session (reason 2); 0 if no event code applies.
     FsmEvent(u16),
     /// Information about the table (reason 6).
     Tlvs(Tlvs<'a>),
-    /// Anything else.
+    /// Any other data.
     Raw(&'a [u8]),
 }
 
 impl<'a> PeerDown<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, WireError> {
-        let (peer, rest) = split_peer(body)?;
+        let (peer, rest) = PerPeerHeader::split(body)?;
         let Some((&reason, data)) = rest.split_first() else {
             return Err(WireError::truncated(PEER_BODY_OFFSET, 1, 0));
         };
         Ok(Self { peer, reason, data })
     }
 
-    /// Whose session ended.
+    /// The peer whose session ended.
     #[must_use]
     pub const fn peer(&self) -> PerPeerHeader<'a> {
         self.peer
     }
 
-    /// Why it ended.
+    /// Why the session ended.
     #[must_use]
     pub const fn reason(&self) -> PeerDownReason {
         PeerDownReason::from_code(self.reason)
     }
 
-    /// What stands behind the reason.
+    /// The data behind the reason, decoded.
     #[must_use]
     pub fn data(&self) -> PeerDownData<'a> {
         let raw = PeerDownData::Raw(self.data);
@@ -68,7 +71,7 @@ impl<'a> PeerDown<'a> {
         }
     }
 
-    /// What stands behind the reason, as it came.
+    /// The bytes behind the reason.
     #[must_use]
     pub const fn raw_data(&self) -> &'a [u8] {
         self.data
@@ -87,15 +90,11 @@ impl<'a> PeerDown<'a> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::Message;
-    use super::super::test_frames::{pdu, peer_frame};
+    use super::super::test_frames::{body, pdu, peer_frame};
     use super::*;
 
     fn peer_down(frame: &[u8]) -> PeerDown<'_> {
-        match Message::new_checked(frame).unwrap() {
-            Message::PeerDown(message) => message,
-            other => panic!("{other:?}"),
-        }
+        PeerDown::new(body(frame)).unwrap()
     }
 
     #[test]
@@ -128,7 +127,7 @@ mod tests {
     #[test]
     fn a_peer_down_without_a_reason_is_refused() {
         assert_eq!(
-            Message::new_checked(&peer_frame(2, &[])).unwrap_err(),
+            PeerDown::new(body(&peer_frame(2, &[]))).unwrap_err(),
             WireError::truncated(48, 1, 0)
         );
     }

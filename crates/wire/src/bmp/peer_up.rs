@@ -1,13 +1,12 @@
-//! Peer Up Notification (RFC 7854 §4.10, RFC 9069 §5.2, RFC 9736 §3): a session came up, and what was negotiated.
+//! Peer Up Notification (RFC 7854 §4.10, RFC 9069 §5.2, RFC 9736 §3): which peer's session came up, and its OPENs.
 
-use super::per_peer_header::address_16;
-use super::{PEER_BODY_OFFSET, PerPeerHeader, Tlvs, split_peer};
-use crate::WireError;
-use crate::bgp::header::Pdu;
-use crate::bgp::{Negotiated, Open};
+use super::per_peer_header::{PEER_BODY_OFFSET, PerPeerHeader, address_16};
+use super::tlv::Tlvs;
+use crate::bgp::{Negotiated, Open, Pdu};
+use crate::error::WireError;
 use crate::iana::bmp::PeerUpTlv;
 
-/// Length of local address and ports.
+/// Length of the local address and the two ports.
 const FIXED_LEN: usize = 20;
 
 /// A Peer Up Notification.
@@ -23,7 +22,7 @@ pub struct PeerUp<'a> {
 
 impl<'a> PeerUp<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, WireError> {
-        let (peer, rest) = split_peer(body)?;
+        let (peer, rest) = PerPeerHeader::split(body)?;
         let offset = PEER_BODY_OFFSET;
         let Some((fixed, rest)) = rest.split_first_chunk() else {
             return Err(WireError::truncated(offset, FIXED_LEN, rest.len()));
@@ -43,13 +42,13 @@ impl<'a> PeerUp<'a> {
         })
     }
 
-    /// Whose session came up.
+    /// The peer whose session came up.
     #[must_use]
     pub const fn peer(&self) -> PerPeerHeader<'a> {
         self.peer
     }
 
-    /// The router's own address of the session in 16 bytes, IPv4 as IPv4-mapped IPv6; all zero for Loc-RIB.
+    /// The router's own address in the session, in 16 bytes, IPv4 as IPv4-mapped IPv6. All zero for Loc-RIB.
     #[must_use]
     pub const fn local_address(&self) -> [u8; 16] {
         if self.peer.is_loc_rib() {
@@ -65,43 +64,43 @@ impl<'a> PeerUp<'a> {
         )
     }
 
-    /// The router's TCP port of the session.
+    /// The router's TCP port in the session.
     #[must_use]
     pub const fn local_port(&self) -> u16 {
         u16::from_be_bytes([self.fixed[16], self.fixed[17]])
     }
 
-    /// The peer's TCP port of the session.
+    /// The peer's TCP port in the session.
     #[must_use]
     pub const fn remote_port(&self) -> u16 {
         u16::from_be_bytes([self.fixed[18], self.fixed[19]])
     }
 
-    /// The OPEN the router sent.
+    /// The OPEN that the router sent.
     #[must_use]
     pub const fn sent_open(&self) -> Open<'a> {
         self.sent
     }
 
-    /// The OPEN the router received.
+    /// The OPEN that the router received.
     #[must_use]
     pub const fn received_open(&self) -> Open<'a> {
         self.received
     }
 
-    /// What the two OPENs agree on.
+    /// The session parameters that the two OPENs agree on.
     #[must_use]
     pub fn negotiated(&self) -> Negotiated {
         Negotiated::from_opens(&self.sent, &self.received)
     }
 
-    /// Information about the peer.
+    /// All information TLVs.
     #[must_use]
     pub const fn tlvs(&self) -> Tlvs<'a> {
         Tlvs::new(self.information, self.information_offset)
     }
 
-    /// Free text about the peer, the first there is.
+    /// The first free text about the peer.
     #[must_use]
     pub fn string(&self) -> Option<&'a [u8]> {
         self.tlvs().find_value(PeerUpTlv::String.code())
@@ -120,7 +119,7 @@ impl<'a> PeerUp<'a> {
     }
 }
 
-/// Splits one OPEN off the front; `offset` is where it starts.
+/// Splits one OPEN off the front of `bytes`, which start at `offset` of the BMP message.
 fn split_open(bytes: &[u8], offset: usize) -> Result<(Open<'_>, &[u8]), WireError> {
     let (pdu, rest) = Pdu::split(bytes).map_err(|error| error.at(offset))?;
     let open = Open::new_checked(pdu.as_bytes()).map_err(|error| error.at(offset))?;
@@ -130,8 +129,7 @@ fn split_open(bytes: &[u8], offset: usize) -> Result<(Open<'_>, &[u8]), WireErro
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::Message;
-    use super::super::test_frames::{pdu, peer_frame};
+    use super::super::test_frames::{body as body_of, pdu, peer_frame};
     use super::*;
 
     /// OPEN of AS 64512 with `parameters`.
@@ -161,9 +159,7 @@ mod tests {
                 &[0, 3, 0, 3, b'v', b'r', b'f', 0, 4, 0, 1, b'x'],
             ),
         );
-        let Message::PeerUp(message) = Message::new_checked(&frame).unwrap() else {
-            panic!("not a Peer Up");
-        };
+        let message = PeerUp::new(body_of(&frame)).unwrap();
         assert_eq!(message.local_address()[10..], [0xff, 0xff, 203, 0, 113, 1]);
         assert_eq!(message.local_port(), 179);
         assert_eq!(message.remote_port(), 32769);
@@ -181,13 +177,13 @@ mod tests {
         sent[18] = 2;
         let frame = peer_frame(3, &body(&sent, &open(&[]), &[]));
         assert_eq!(
-            Message::new_checked(&frame).unwrap_err(),
+            PeerUp::new(body_of(&frame)).unwrap_err(),
             WireError::invalid(68 + 18, "BGP message type", 2)
         );
 
         let frame = peer_frame(3, &body(&open(&[]), &[0xff; 7], &[]));
         assert_eq!(
-            Message::new_checked(&frame).unwrap_err(),
+            PeerUp::new(body_of(&frame)).unwrap_err(),
             WireError::truncated(68 + 29, 19, 7)
         );
     }

@@ -1,58 +1,66 @@
-//! The per-peer header (RFC 7854 §4.2, flags also RFC 8671 §4 and RFC 9069 §4.2): whose routes, in which table, when.
+//! The per-peer header (RFC 7854 §4.2; flags also RFC 8671 §4 and RFC 9069 §4.2): peer, table and time.
 
-use super::RibView;
-use crate::WireError;
+use super::header::COMMON_HEADER_LEN;
+use crate::error::WireError;
 pub use crate::iana::bmp::PeerType;
+use crate::rib_view::RibView;
 
 /// Length of the per-peer header in bytes.
 pub const PER_PEER_HEADER_LEN: usize = 42;
 
-/// V flag: the peer's address is IPv6. In Loc-RIB the same bit is the F flag: the table is filtered.
+/// Offset of the part of a message behind the per-peer header.
+pub(super) const PEER_BODY_OFFSET: usize = COMMON_HEADER_LEN + PER_PEER_HEADER_LEN;
+
+/// V flag: the peer's address is IPv6. For Loc-RIB this bit is the F flag: the table is filtered.
 const FLAG_V_OR_F: u8 = 0x80;
-/// L flag: after policy.
+/// L flag: the routes are after policy.
 const FLAG_L: u8 = 0x40;
-/// A flag: AS_PATH in the legacy 2-octet format.
+/// A flag: AS_PATH has the legacy 2-octet format.
 const FLAG_A: u8 = 0x20;
-/// O flag: Adj-RIB-Out.
+/// O flag: the routes are of Adj-RIB-Out.
 const FLAG_O: u8 = 0x10;
 
-/// A view over the 42 bytes of a per-peer header.
+/// A view of the 42 bytes of a per-peer header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PerPeerHeader<'a> {
     bytes: &'a [u8; PER_PEER_HEADER_LEN],
 }
 
-/// What tells one peer of a router from all others (RFC 7854 §4.2, §5).
+/// The fields that distinguish one peer of a router from all others (RFC 7854 §4.2, §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerIdentity {
-    /// Number of the peer type.
+    /// Peer type, as a number.
     pub peer_type: u8,
-    /// Peer distinguisher: the RD of an RD instance, else an opaque number or zero.
+    /// Peer distinguisher: the route distinguisher of an RD instance, else an opaque number or zero.
     pub distinguisher: [u8; 8],
-    /// Peer address in 16 bytes, as [`PerPeerHeader::address`] gives it.
+    /// Peer address in 16 bytes, as [`PerPeerHeader::address`] returns it.
     pub address: [u8; 16],
     /// BGP identifier of the peer.
     pub bgp_id: u32,
 }
 
 impl<'a> PerPeerHeader<'a> {
-    /// Splits the header off the front of a message body; `offset` is where the body starts.
+    /// Splits the header off the body of a message.
     #[inline]
-    pub(super) fn split(body: &'a [u8], offset: usize) -> Result<(Self, &'a [u8]), WireError> {
+    pub(super) fn split(body: &'a [u8]) -> Result<(Self, &'a [u8]), WireError> {
         match body.split_first_chunk() {
             Some((bytes, rest)) => Ok((Self { bytes }, rest)),
-            None => Err(WireError::truncated(offset, PER_PEER_HEADER_LEN, body.len())),
+            None => Err(WireError::truncated(
+                COMMON_HEADER_LEN,
+                PER_PEER_HEADER_LEN,
+                body.len(),
+            )),
         }
     }
 
-    /// A view over these bytes; every 42 bytes are a per-peer header.
+    /// Makes a view of these bytes. Any 42 bytes are a per-peer header.
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8; PER_PEER_HEADER_LEN]) -> Self {
         Self { bytes }
     }
 
-    /// The header as it came; equal bytes mean the same peer, table and time.
+    /// The bytes of the header. Equal bytes mean the same peer, table and time.
     #[inline]
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8; PER_PEER_HEADER_LEN] {
@@ -66,62 +74,64 @@ impl<'a> PerPeerHeader<'a> {
         PeerType::from_code(self.bytes[0])
     }
 
-    /// Peer flags as they came; their meaning depends on the peer type.
+    /// Peer flags. Their meaning depends on the peer type.
     #[inline]
     #[must_use]
     pub const fn flags(&self) -> u8 {
         self.bytes[1]
     }
 
-    /// Whether this is about the router's Loc-RIB.
+    /// Whether the message is about the router's Loc-RIB.
     #[inline]
     #[must_use]
     pub const fn is_loc_rib(&self) -> bool {
         matches!(self.peer_type(), PeerType::LocRib)
     }
 
-    /// A flag of the peer types other than Loc-RIB, whose only flag is F (RFC 9069 §4.2).
+    /// Whether a flag is set that Loc-RIB does not have: its only flag is F (RFC 9069 §4.2).
     #[inline]
     const fn has_peer_flag(&self, flag: u8) -> bool {
         !self.is_loc_rib() && self.flags() & flag != 0
     }
 
-    /// V flag: the peer's address is IPv6.
+    /// Whether the peer's address is IPv6 (V flag).
     #[inline]
     #[must_use]
     pub const fn is_ipv6(&self) -> bool {
         self.has_peer_flag(FLAG_V_OR_F)
     }
 
-    /// L flag: the routes are as they are after policy. Never set for Loc-RIB.
+    /// Whether the routes are after policy (L flag). Never true for Loc-RIB.
     #[inline]
     #[must_use]
     pub const fn is_post_policy(&self) -> bool {
         self.has_peer_flag(FLAG_L)
     }
 
-    /// A flag: AS_PATH is in the legacy 2-octet format.
+    /// Whether AS_PATH has the legacy 2-octet format (A flag).
     #[inline]
     #[must_use]
     pub const fn is_legacy_as_path(&self) -> bool {
         self.has_peer_flag(FLAG_A)
     }
 
-    /// O flag: the routes are those sent to the peer (RFC 8671).
+    /// Whether the routes are routes that the router sends to the peer (O flag, RFC 8671).
     #[inline]
     #[must_use]
     pub const fn is_adj_rib_out(&self) -> bool {
         self.has_peer_flag(FLAG_O)
     }
 
-    /// F flag: the Loc-RIB is shown only in part (RFC 9069 §4.2).
+    /// Whether the router shows only a part of its Loc-RIB (F flag, RFC 9069 §4.2).
     #[inline]
     #[must_use]
     pub const fn is_filtered(&self) -> bool {
         self.is_loc_rib() && self.flags() & FLAG_V_OR_F != 0
     }
 
-    /// Which table the message speaks of. Peer type 3 is Loc-RIB whatever the flags say: FRR sets 0x40 there.
+    /// The table that the message is about.
+    ///
+    /// Peer type 3 is Loc-RIB for any flags: FRR sets 0x40 there.
     #[inline]
     #[must_use]
     pub const fn view(&self) -> RibView {
@@ -144,7 +154,7 @@ impl<'a> PerPeerHeader<'a> {
         [b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9]]
     }
 
-    /// Peer address in 16 bytes: IPv4 as IPv4-mapped IPv6; all zero for Loc-RIB, which has no peer.
+    /// Peer address in 16 bytes, IPv4 as IPv4-mapped IPv6. All zero for Loc-RIB, which has no peer.
     #[inline]
     #[must_use]
     pub const fn address(&self) -> [u8; 16] {
@@ -175,7 +185,7 @@ impl<'a> PerPeerHeader<'a> {
         self.u32_at::<30>()
     }
 
-    /// When the router took this in, in nanoseconds since the Unix epoch; 0 where the router doesn't say.
+    /// When the router received the routes, in nanoseconds since the Unix epoch; 0 if the router sends no time.
     #[inline]
     #[must_use]
     pub const fn timestamp_ns(&self) -> u64 {
@@ -185,7 +195,7 @@ impl<'a> PerPeerHeader<'a> {
         seconds * 1_000_000_000 + microseconds * 1_000
     }
 
-    /// What tells this peer from all others of the router.
+    /// The fields that distinguish this peer from all other peers of the router.
     #[inline]
     #[must_use]
     pub const fn identity(&self) -> PeerIdentity {
@@ -215,7 +225,7 @@ impl core::fmt::Debug for PerPeerHeader<'_> {
     }
 }
 
-/// The 16-byte form of a BMP address field, whose last four bytes hold an IPv4 address.
+/// Converts a BMP address field to 16 bytes with IPv4 mapped. The last four bytes of the field hold an IPv4 address.
 #[inline]
 pub(super) const fn address_16(field: [u8; 16], is_ipv6: bool) -> [u8; 16] {
     if is_ipv6 {

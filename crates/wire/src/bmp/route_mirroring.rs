@@ -1,8 +1,8 @@
-//! Route Mirroring (RFC 7854 §4.7): copies of the BGP messages a peer sent, as they came.
+//! Route Mirroring (RFC 7854 §4.7): unchanged copies of the BGP messages that a peer sent.
 
+use super::per_peer_header::{PEER_BODY_OFFSET, PerPeerHeader};
 use super::tlv::Tlvs;
-use super::{PEER_BODY_OFFSET, PerPeerHeader, split_peer};
-use crate::WireError;
+use crate::error::WireError;
 use crate::iana::bmp::{MirroringInformation, RouteMirroringTlv};
 
 /// A Route Mirroring message.
@@ -14,23 +14,23 @@ pub struct RouteMirroring<'a> {
 
 impl<'a> RouteMirroring<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, WireError> {
-        let (peer, list) = split_peer(body)?;
+        let (peer, list) = PerPeerHeader::split(body)?;
         Ok(Self { peer, list })
     }
 
-    /// Whose messages are mirrored. Its A flag says nothing here (RFC 7854 §4.2).
+    /// The peer whose messages are mirrored. Its A flag has no meaning here (RFC 7854 §4.2).
     #[must_use]
     pub const fn peer(&self) -> PerPeerHeader<'a> {
         self.peer
     }
 
-    /// The list as it came.
+    /// The elements as raw TLVs.
     #[must_use]
     pub const fn tlvs(&self) -> Tlvs<'a> {
         Tlvs::new(self.list, PEER_BODY_OFFSET)
     }
 
-    /// What is mirrored, in order.
+    /// The elements, in order.
     #[must_use]
     pub const fn items(&self) -> MirroredItems<'a> {
         MirroredItems(self.tlvs())
@@ -40,20 +40,20 @@ impl<'a> RouteMirroring<'a> {
 /// One element of a Route Mirroring message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mirrored<'a> {
-    /// A BGP message, header included; it may be damaged, that is what mirroring is for.
+    /// A BGP message, header included. It may be damaged: routers mirror messages that they could not read.
     BgpMessage(&'a [u8]),
-    /// What the router says about the mirroring.
+    /// A code about the mirroring itself, such as lost messages.
     Information(MirroringInformation),
-    /// A type that is not known here.
+    /// An element of an unknown type.
     Unknown {
         /// Number of the type.
         tlv_type: u16,
-        /// The value.
+        /// Value of the element.
         value: &'a [u8],
     },
 }
 
-/// Walks the elements of a Route Mirroring message.
+/// Iterates over the elements of a Route Mirroring message.
 #[derive(Debug, Clone)]
 pub struct MirroredItems<'a>(Tlvs<'a>);
 
@@ -88,8 +88,7 @@ impl<'a> Iterator for MirroredItems<'a> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::Message;
-    use super::super::test_frames::peer_frame;
+    use super::super::test_frames::{body, peer_frame};
     use super::*;
 
     #[test]
@@ -101,9 +100,7 @@ mod tests {
             0, 7, 0, 1, 9, // unknown
         ];
         let frame = peer_frame(6, &list);
-        let Message::RouteMirroring(message) = Message::new_checked(&frame).unwrap() else {
-            panic!("not a Route Mirroring");
-        };
+        let message = RouteMirroring::new(body(&frame)).unwrap();
         let items: Vec<_> = message.items().collect();
         assert_eq!(
             items,

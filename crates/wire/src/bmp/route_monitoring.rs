@@ -1,8 +1,8 @@
-//! Route Monitoring (RFC 7854 §4.6): one peer's routes as a BGP UPDATE.
+//! Route Monitoring (RFC 7854 §4.6): routes of one peer, as a BGP UPDATE.
 
-use super::{PEER_BODY_OFFSET, PerPeerHeader, split_peer};
-use crate::WireError;
+use super::per_peer_header::{PEER_BODY_OFFSET, PerPeerHeader};
 use crate::bgp::header::{HEADER_LEN, Pdus};
+use crate::error::WireError;
 
 /// A Route Monitoring message.
 #[derive(Debug, Clone, Copy)]
@@ -14,29 +14,31 @@ pub struct RouteMonitoring<'a> {
 impl<'a> RouteMonitoring<'a> {
     #[inline]
     pub(super) fn new(body: &'a [u8]) -> Result<Self, WireError> {
-        let (peer, update) = split_peer(body)?;
+        let (peer, update) = PerPeerHeader::split(body)?;
         if update.len() < HEADER_LEN {
             return Err(WireError::truncated(PEER_BODY_OFFSET, HEADER_LEN, update.len()));
         }
         Ok(Self { peer, update })
     }
 
-    /// Whose routes these are.
+    /// The peer of the routes.
     #[inline]
     #[must_use]
     pub const fn peer(&self) -> PerPeerHeader<'a> {
         self.peer
     }
 
-    /// All behind the per-peer header: the UPDATE, BGP header included. Not framed yet, see [`Self::pdus`].
+    /// All bytes behind the per-peer header: the UPDATE, BGP header included. [`Self::pdus`] frames them.
     #[inline]
     #[must_use]
     pub const fn update_pdu(&self) -> &'a [u8] {
         self.update
     }
 
-    /// The BGP messages, at least one item. The RFC has one UPDATE here; some senders put several back to back.
-    /// Offsets count from the start of the BMP message.
+    /// The BGP messages, at least one item.
+    ///
+    /// The RFC allows one UPDATE here, but some senders put several back to back. Offsets count from the start of the BMP
+    /// message.
     #[inline]
     #[must_use]
     pub const fn pdus(&self) -> Pdus<'a> {
@@ -47,16 +49,12 @@ impl<'a> RouteMonitoring<'a> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::test_frames::{pdu, peer_frame};
-    use super::super::{Message, RouteMonitoring};
-    use crate::WireError;
-    use crate::bgp::MessageType;
+    use super::super::test_frames::{body, pdu, peer_frame};
+    use super::*;
+    use crate::iana::bgp_message::MessageType;
 
     fn route_monitoring(frame: &[u8]) -> RouteMonitoring<'_> {
-        match Message::new_checked(frame).unwrap() {
-            Message::RouteMonitoring(message) => message,
-            other => panic!("{other:?}"),
-        }
+        RouteMonitoring::new(body(frame)).unwrap()
     }
 
     #[test]
@@ -88,7 +86,7 @@ mod tests {
     #[test]
     fn no_update_at_all_is_refused() {
         assert_eq!(
-            Message::new_checked(&peer_frame(0, &[])).unwrap_err(),
+            RouteMonitoring::new(body(&peer_frame(0, &[]))).unwrap_err(),
             WireError::truncated(48, 19, 0)
         );
     }

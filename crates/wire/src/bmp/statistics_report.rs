@@ -1,10 +1,10 @@
 //! Statistics Report (RFC 7854 §4.8, RFC 8671 §6.2, RFC 9972 §3): counters and gauges of one peer.
 //!
-//! The length of each value decides how it is read, never its type: senders get the types' lengths wrong.
+//! The length of each value decides how the value is read, never its type: some senders send a wrong length for a type.
 
+use super::per_peer_header::{PEER_BODY_OFFSET, PerPeerHeader};
 use super::tlv::Tlvs;
-use super::{PEER_BODY_OFFSET, PerPeerHeader, split_peer};
-use crate::WireError;
+use crate::error::WireError;
 use crate::iana::AfiSafi;
 pub use crate::iana::bmp::StatisticsType;
 
@@ -18,7 +18,7 @@ pub struct StatisticsReport<'a> {
 
 impl<'a> StatisticsReport<'a> {
     pub(super) fn new(body: &'a [u8]) -> Result<Self, WireError> {
-        let (peer, rest) = split_peer(body)?;
+        let (peer, rest) = PerPeerHeader::split(body)?;
         let Some((&count, list)) = rest.split_first_chunk() else {
             return Err(WireError::truncated(PEER_BODY_OFFSET, 4, rest.len()));
         };
@@ -29,19 +29,19 @@ impl<'a> StatisticsReport<'a> {
         })
     }
 
-    /// Whose statistics these are.
+    /// The peer of these statistics.
     #[must_use]
     pub const fn peer(&self) -> PerPeerHeader<'a> {
         self.peer
     }
 
-    /// How many statistics the sender says there are.
+    /// Number of statistics according to the sender.
     #[must_use]
     pub const fn declared_count(&self) -> u32 {
         self.declared_count
     }
 
-    /// Whether there are as many statistics as the sender says, and all of them whole.
+    /// Whether the message holds as many whole statistics as the sender says.
     #[must_use]
     pub fn count_is_true(&self) -> bool {
         let mut found = 0_u32;
@@ -54,14 +54,14 @@ impl<'a> StatisticsReport<'a> {
         found == self.declared_count
     }
 
-    /// The statistics, by their lengths; the declared count is not believed.
+    /// The statistics up to the end of the message. The declared count is ignored.
     #[must_use]
     pub const fn counters(&self) -> Statistics<'a> {
         Statistics(Tlvs::new(self.list, PEER_BODY_OFFSET + 4))
     }
 }
 
-/// Walks the statistics of a report.
+/// Iterates over the statistics of a report.
 #[derive(Debug, Clone)]
 pub struct Statistics<'a>(Tlvs<'a>);
 
@@ -81,46 +81,46 @@ impl<'a> Iterator for Statistics<'a> {
 /// One statistic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statistic<'a> {
-    /// Number of the type.
+    /// Type, as a number.
     pub stat_type: u16,
-    /// The value as it came.
+    /// The bytes of the value.
     pub value: &'a [u8],
-    /// Where the statistic starts, from the start of the BMP message.
+    /// Offset of the statistic in the BMP message.
     pub offset: usize,
 }
 
-/// The value of a statistic.
+/// The value of a statistic, read by its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatisticValue<'a> {
     /// A counter of 4 bytes.
     Counter32(u32),
     /// A gauge of 8 bytes.
     Gauge64(u64),
-    /// A gauge of one family: 2 bytes AFI, 1 byte SAFI, 8 bytes gauge.
+    /// A gauge of one family: AFI in 2 bytes, SAFI in 1 byte, gauge in 8 bytes.
     FamilyGauge64 {
         /// The family.
         family: AfiSafi,
         /// The gauge.
         value: u64,
     },
-    /// Any other length.
+    /// A value of any other length.
     Raw(&'a [u8]),
 }
 
 impl<'a> Statistic<'a> {
-    /// The type.
+    /// Type of the statistic.
     #[must_use]
     pub const fn kind(&self) -> StatisticsType {
         StatisticsType::from_code(self.stat_type)
     }
 
-    /// The name of the type; `unknown` for a number without one.
+    /// Name of the type; `unknown` for a number without a name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.kind().name()
     }
 
-    /// The value, read by its length.
+    /// Reads the value by its length.
     #[must_use]
     pub fn decode(&self) -> StatisticValue<'a> {
         match *self.value {
@@ -138,8 +138,7 @@ impl<'a> Statistic<'a> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::Message;
-    use super::super::test_frames::peer_frame;
+    use super::super::test_frames::{body, peer_frame};
     use super::*;
 
     const LIST: [u8; 46] = [
@@ -151,10 +150,7 @@ mod tests {
     ];
 
     fn report(frame: &[u8]) -> StatisticsReport<'_> {
-        match Message::new_checked(frame).unwrap() {
-            Message::StatisticsReport(message) => message,
-            other => panic!("{other:?}"),
-        }
+        StatisticsReport::new(body(frame)).unwrap()
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Termination (RFC 7854 §4.5): the router says why it ends the session.
+//! Termination (RFC 7854 §4.5): why the router ends the BMP session.
 
-use super::Tlvs;
 use super::header::COMMON_HEADER_LEN;
+use super::tlv::Tlvs;
 pub use crate::iana::bmp::TerminationReason;
 use crate::iana::bmp::TerminationTlv;
 
@@ -16,13 +16,13 @@ impl<'a> Termination<'a> {
         Self { information }
     }
 
-    /// All that the router says.
+    /// All TLVs of the message.
     #[must_use]
     pub const fn tlvs(&self) -> Tlvs<'a> {
         Tlvs::new(self.information, COMMON_HEADER_LEN)
     }
 
-    /// Why the session ends.
+    /// Why the router ends the session; `None` if the message has no valid reason.
     #[must_use]
     pub fn reason(&self) -> Option<TerminationReason> {
         match self.tlvs().find_value(TerminationTlv::Reason.code())? {
@@ -31,7 +31,7 @@ impl<'a> Termination<'a> {
         }
     }
 
-    /// Free text, the first there is.
+    /// The first free text.
     #[must_use]
     pub fn string(&self) -> Option<&'a [u8]> {
         self.tlvs().find_value(TerminationTlv::String.code())
@@ -40,16 +40,13 @@ impl<'a> Termination<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::super::test_frames::frame;
-    use super::super::{Message, TerminationReason};
+    use super::super::test_frames::{body, frame};
+    use super::*;
 
     #[test]
     fn the_reason_is_read() {
         let frame = frame(5, &[0, 1, 0, 2, 0, 3, 0, 0, 0, 2, b'o', b'k']);
-        let Message::Termination(message) = Message::new_checked(&frame).unwrap() else {
-            panic!("not a Termination");
-        };
+        let message = Termination::new(body(&frame));
         assert_eq!(message.reason(), Some(TerminationReason::RedundantConnection));
         assert_eq!(message.string(), Some(b"ok".as_slice()));
     }

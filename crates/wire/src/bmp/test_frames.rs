@@ -1,6 +1,7 @@
-//! Frames for the tests of this module.
+//! Frames for the tests of this folder.
 
-use super::PER_PEER_HEADER_LEN;
+use super::header::COMMON_HEADER_LEN;
+use super::per_peer_header::PER_PEER_HEADER_LEN;
 
 /// A message of this type around `body`.
 pub(super) fn frame(message_type: u8, body: &[u8]) -> Vec<u8> {
@@ -18,6 +19,11 @@ pub(super) fn peer_frame(message_type: u8, body: &[u8]) -> Vec<u8> {
     with_peer[22..26].copy_from_slice(&[192, 0, 2, 1]);
     with_peer.extend_from_slice(body);
     frame(message_type, &with_peer)
+}
+
+/// The bytes of a frame after the common header.
+pub(super) fn body(frame: &[u8]) -> &[u8] {
+    frame.get(COMMON_HEADER_LEN..).unwrap_or_default()
 }
 
 /// A BGP message of this type around `body`.

@@ -1,17 +1,17 @@
-//! Type-length-value lists, as Initiation, Termination, Peer Up, Peer Down and Route Mirroring end in (RFC 7854 §4.4).
+//! Type-length-value lists (RFC 7854 §4.4). Initiation, Termination, Peer Up, Peer Down and Route Mirroring have one.
 
 use core::fmt;
 
-use crate::WireError;
+use crate::error::WireError;
 
 /// One element of a TLV list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tlv<'a> {
-    /// Type; which registry it is from depends on the message.
+    /// Type. The message decides which registry the type is from.
     pub tlv_type: u16,
     /// Value.
     pub value: &'a [u8],
-    /// Where the element starts, from the start of the BMP message.
+    /// Offset of the element in the BMP message.
     pub offset: usize,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Tlv<'a> {
     }
 }
 
-/// Walks a TLV list. One that runs past the end of the message is given as an error, once, and ends the walk.
+/// Iterates over a TLV list. An element that runs past the end of the message is one error, and ends the iteration.
 #[derive(Debug, Clone)]
 pub struct Tlvs<'a> {
     rest: &'a [u8],
@@ -31,13 +31,13 @@ pub struct Tlvs<'a> {
 }
 
 impl<'a> Tlvs<'a> {
-    /// The list in `bytes`, which start at `offset` of the BMP message.
+    /// Makes an iterator over `bytes`, which start at `offset` of the BMP message.
     #[must_use]
     pub const fn new(bytes: &'a [u8], offset: usize) -> Self {
         Self { rest: bytes, offset }
     }
 
-    /// The value of the first intact element of this type.
+    /// Finds the value of the first intact element of this type.
     pub(super) fn find_value(self, tlv_type: u16) -> Option<&'a [u8]> {
         self.map_while(Result::ok)
             .find(|tlv| tlv.tlv_type == tlv_type)
@@ -72,7 +72,7 @@ impl<'a> Iterator for Tlvs<'a> {
     }
 }
 
-/// Bytes that should be UTF-8, shown with U+FFFD where they are not.
+/// Bytes that should be UTF-8. Printed with U+FFFD in place of other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LossyText<'a>(pub &'a [u8]);
 

@@ -1,4 +1,4 @@
-//! IANA "Border Gateway Protocol (BGP) Parameters", as far as whole messages go: types, error codes, capabilities.
+//! IANA "Border Gateway Protocol (BGP) Parameters": message types, error codes and capability codes.
 
 use super::registry::registry;
 
@@ -44,7 +44,7 @@ registry! {
 }
 
 registry! {
-    /// "Capability Codes", those whose value is looked into.
+    /// "Capability Codes": only the codes whose value this crate reads.
     CapabilityCode: u8 {
         MultiProtocol = 1 "multi_protocol",
         RouteRefresh = 2 "route_refresh",

@@ -1,6 +1,6 @@
 //! IANA "BGP Monitoring Protocol (BMP) Parameters": RFC 7854 §10, RFC 8671 §6, RFC 9069 §7, RFC 9736 §4, RFC 9972.
 //!
-//! RFC 9515 changes who may register a number, not what a number means.
+//! RFC 9515 changes who may register a number, but not the meaning of a number.
 
 use super::registry::registry;
 
@@ -68,7 +68,7 @@ registry! {
 }
 
 registry! {
-    /// "BMP Peer Up Message TLVs" (RFC 9736 §3.3); Peer Down with reason 6 uses number 3 of it (RFC 9069 §5.3).
+    /// "BMP Peer Up Message TLVs" (RFC 9736 §3.3). A Peer Down with reason 6 uses number 3 too (RFC 9069 §5.3).
     PeerUpTlv: u16 {
         String = 0 "string",
         TableName = 3 "table_name",
@@ -93,7 +93,7 @@ registry! {
 }
 
 registry! {
-    /// "BMP Statistics Types" (RFC 7854 §4.8; 14 to 17 RFC 8671 §6.2; from 18 on RFC 9972 §3).
+    /// "BMP Statistics Types" (RFC 7854 §4.8; 14 to 17 RFC 8671 §6.2; from 18: RFC 9972 §3).
     StatisticsType: u16 {
         PrefixesRejected = 0 "prefixes_rejected_by_inbound_policy",
         DuplicateAdvertisements = 1 "duplicate_prefix_advertisements",

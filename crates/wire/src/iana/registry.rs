@@ -1,7 +1,7 @@
-//! The shape every registry has here: known numbers by name, all others kept as they are.
+//! The macro that makes an enum of a registry: known numbers by name, all other numbers unchanged.
 
-/// Makes an enum of registry values. A number without a name is `Unknown` and keeps its value,
-/// so nothing a router sends is lost or fatal.
+/// Makes an enum of registry values. A number without a name is `Unknown` and keeps its value, so that no number which a
+/// router sends is lost or fatal.
 macro_rules! registry {
     (
         $(#[$meta:meta])*
@@ -13,12 +13,12 @@ macro_rules! registry {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name {
             $( $(#[$value_meta])* #[doc = concat!("`", $text, "`, ", $number, ".")] $value, )*
-            /// A number without a name here.
+            /// A number that has no name here.
             Unknown($code),
         }
 
         impl $name {
-            /// The value of this number.
+            /// Converts a number to its value.
             #[inline]
             #[must_use]
             pub const fn from_code(code: $code) -> Self {
@@ -28,7 +28,7 @@ macro_rules! registry {
                 }
             }
 
-            /// The number of this value.
+            /// Number of this value.
             #[inline]
             #[must_use]
             pub const fn code(self) -> $code {
@@ -38,7 +38,7 @@ macro_rules! registry {
                 }
             }
 
-            /// The name used in metrics, JSON and logs; `unknown` for a number without one.
+            /// Name in metrics, JSON and logs; `unknown` for a number without a name.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {

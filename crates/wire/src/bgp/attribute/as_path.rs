@@ -1,23 +1,23 @@
-//! AS_PATH and AS4_PATH (RFC 4271 §4.3, RFC 5065 §3, RFC 6793): segments of AS numbers, two or four octets each.
+//! AS_PATH and AS4_PATH (RFC 4271 §4.3, RFC 5065 §3, RFC 6793): segments of AS numbers of two or four octets.
 
-use crate::bgp::AsWidth;
+use crate::bgp::session_context::AsWidth;
 
-/// Kind of a path segment.
+/// The kind of a path segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum SegmentKind {
-    /// Unordered (RFC 4271).
+    /// Unordered set (RFC 4271).
     AsSet = 1,
-    /// Ordered (RFC 4271).
+    /// Ordered sequence (RFC 4271).
     AsSequence = 2,
-    /// Ordered, within the confederation (RFC 5065).
+    /// Ordered sequence within a confederation (RFC 5065).
     ConfedSequence = 3,
-    /// Unordered, within the confederation (RFC 5065).
+    /// Unordered set within a confederation (RFC 5065).
     ConfedSet = 4,
 }
 
 impl SegmentKind {
-    /// The kind with this number.
+    /// Converts a number to its kind; `None` for an unknown number.
     #[inline]
     #[must_use]
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -30,7 +30,7 @@ impl SegmentKind {
         })
     }
 
-    /// The name used in JSON and logs.
+    /// Name of the kind in JSON and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl SegmentKind {
         }
     }
 
-    /// Whether the segment is of a confederation; such a one counts nothing in a path's length (RFC 5065 §5.3).
+    /// Whether the segment belongs to a confederation. Such a segment does not count in a path's length (RFC 5065 §5.3).
     #[inline]
     #[must_use]
     pub const fn is_confederation(self) -> bool {
@@ -49,14 +49,7 @@ impl SegmentKind {
     }
 }
 
-const fn octets(width: AsWidth) -> usize {
-    match width {
-        AsWidth::Two => 2,
-        AsWidth::Four => 4,
-    }
-}
-
-/// Whether the bytes are exactly a sequence of segments of known kinds, none of them empty (RFC 7606 §7.2).
+/// Whether the bytes are exactly a sequence of non-empty segments of known kinds (RFC 7606 §7.2).
 #[inline]
 #[must_use]
 pub fn as_path_is_well_formed(bytes: &[u8], width: AsWidth) -> bool {
@@ -68,7 +61,7 @@ pub fn as_path_is_well_formed(bytes: &[u8], width: AsWidth) -> bool {
         let [1..=4, count @ 1..=255, after @ ..] = rest else {
             return false;
         };
-        match after.get(usize::from(*count) * octets(width)..) {
+        match after.get(usize::from(*count) * width.octets()..) {
             Some(after) => rest = after,
             None => return false,
         }
@@ -76,7 +69,7 @@ pub fn as_path_is_well_formed(bytes: &[u8], width: AsWidth) -> bool {
     true
 }
 
-/// A well-formed path.
+/// A well-formed AS path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AsPath<'a> {
     bytes: &'a [u8],
@@ -84,14 +77,14 @@ pub struct AsPath<'a> {
 }
 
 impl<'a> AsPath<'a> {
-    /// The path in these bytes, if they are well-formed.
+    /// Makes a path of these bytes; `None` if they are malformed.
     #[inline]
     #[must_use]
     pub fn new_checked(bytes: &'a [u8], width: AsWidth) -> Option<Self> {
         as_path_is_well_formed(bytes, width).then_some(Self { bytes, width })
     }
 
-    /// The path without a segment, as of a route that the peer itself originates in iBGP.
+    /// The path without segments, as in a route that an internal peer originates.
     #[must_use]
     pub const fn empty() -> Self {
         Self {
@@ -100,21 +93,21 @@ impl<'a> AsPath<'a> {
         }
     }
 
-    /// The attribute's value as it is on the wire.
+    /// Value of the attribute as on the wire.
     #[inline]
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Octets of an AS number in it.
+    /// Size of the AS numbers of the path.
     #[inline]
     #[must_use]
     pub const fn width(&self) -> AsWidth {
         self.width
     }
 
-    /// The AS numbers, big-endian, if the path is what nearly every one is: one AS_SEQUENCE of 4-octet numbers.
+    /// The AS numbers in big-endian order, if the path is one AS_SEQUENCE of 4-octet numbers. Nearly every path is.
     #[inline]
     #[must_use]
     pub fn as_plain_sequence(&self) -> Option<&'a [[u8; 4]]> {
@@ -130,14 +123,14 @@ impl<'a> AsPath<'a> {
         }
     }
 
-    /// Whether there is no segment.
+    /// Whether the path has no segment.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The segments in order.
+    /// Iterates over the segments in order.
     #[inline]
     #[must_use]
     pub const fn segments(&self) -> Segments<'a> {
@@ -147,13 +140,13 @@ impl<'a> AsPath<'a> {
         }
     }
 
-    /// All AS numbers of all segments in order.
+    /// Iterates over the AS numbers of all segments in order.
     #[inline]
     pub fn flat_asns(&self) -> impl Iterator<Item = u32> + Clone + use<'a> {
         self.segments().flat_map(|segment| segment.asns())
     }
 
-    /// Whether AS 0 is in it, which may not be (RFC 7607).
+    /// Whether the path contains AS 0, which RFC 7607 forbids.
     #[inline]
     pub(super) fn has_as_zero(&self) -> bool {
         if let Some(asns) = self.as_plain_sequence() {
@@ -165,8 +158,9 @@ impl<'a> AsPath<'a> {
         })
     }
 
-    /// Whether [`flat_asns`](Self::flat_asns) says all: there is nothing but AS_SEQUENCE. (A path of more than 255
-    /// AS numbers takes several segments, which are one sequence all the same.)
+    /// Whether all segments are AS_SEQUENCE, so that [`flat_asns`](Self::flat_asns) is the whole path.
+    ///
+    /// A path of more than 255 AS numbers needs several segments, which still are one sequence.
     #[inline]
     #[must_use]
     pub fn is_single_sequence(&self) -> bool {
@@ -174,23 +168,25 @@ impl<'a> AsPath<'a> {
             .all(|segment| segment.kind == SegmentKind::AsSequence)
     }
 
-    /// The AS that originated the route: the last of a path that ends in a sequence.
+    /// The AS that originated the route: the last AS number of a path that ends in an AS_SEQUENCE.
     #[inline]
     #[must_use]
     pub fn origin_as(&self) -> Option<u32> {
         origin_as(self.segments())
     }
 
-    /// Length of the path as route selection counts it: a set is one, confederation segments are nothing
-    /// (RFC 4271 §9.1.2.2, RFC 5065 §5.3).
+    /// Length of the path in route selection: an AS_SET counts as one, and a confederation segment does not count (RFC 4271
+    /// §9.1.2.2, RFC 5065 §5.3).
     #[must_use]
     pub fn selection_length(&self) -> usize {
         self.segments().map(|segment| segment.weight()).sum()
     }
 }
 
-/// Whether 0 is among these numbers. Up to eight, as nearly all paths have, are looked at without a branch for each: how
-/// many there are can't be guessed, and a wrong guess costs more than the looks.
+/// Whether one of these numbers is 0.
+///
+/// Up to eight numbers are checked without a branch per number; nearly all paths are that short. The processor cannot
+/// predict how long a path is, and a wrong prediction costs more than eight checks.
 #[inline]
 fn contains_zero(asns: &[[u8; 4]]) -> bool {
     match asns.len() {
@@ -202,7 +198,8 @@ fn contains_zero(asns: &[[u8; 4]]) -> bool {
     }
 }
 
-fn origin_as<'a>(segments: impl Iterator<Item = Segment<'a>>) -> Option<u32> {
+/// The last AS number of a path that ends in an AS_SEQUENCE.
+pub(super) fn origin_as<'a>(segments: impl Iterator<Item = Segment<'a>>) -> Option<u32> {
     let last = segments.last()?;
     match last.kind {
         SegmentKind::AsSequence => last.asns().next_back(),
@@ -213,14 +210,14 @@ fn origin_as<'a>(segments: impl Iterator<Item = Segment<'a>>) -> Option<u32> {
 /// One path segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment<'a> {
-    /// Its kind.
+    /// Kind of the segment.
     pub kind: SegmentKind,
     bytes: &'a [u8],
     width: AsWidth,
 }
 
 impl<'a> Segment<'a> {
-    /// Its AS numbers.
+    /// Iterates over the AS numbers of the segment.
     #[inline]
     #[must_use]
     pub const fn asns(&self) -> Asns<'a> {
@@ -230,15 +227,15 @@ impl<'a> Segment<'a> {
         }
     }
 
-    /// How many AS numbers there are.
+    /// Number of AS numbers.
     #[inline]
     #[must_use]
     pub const fn count(&self) -> usize {
-        self.bytes.len() / octets(self.width)
+        self.bytes.len() / self.width.octets()
     }
 
-    /// What the segment adds to the length of a path.
-    const fn weight(&self) -> usize {
+    /// What the segment adds to the length of a path in route selection.
+    pub(super) const fn weight(&self) -> usize {
         match self.kind {
             SegmentKind::AsSequence => self.count(),
             SegmentKind::AsSet => 1,
@@ -246,16 +243,20 @@ impl<'a> Segment<'a> {
         }
     }
 
-    fn first(mut self, count: usize) -> Self {
-        self.bytes = self.bytes.get(..count * octets(self.width)).unwrap_or(self.bytes);
+    /// The first `count` AS numbers of the segment.
+    pub(super) fn first(mut self, count: usize) -> Self {
+        self.bytes = self
+            .bytes
+            .get(..count * self.width.octets())
+            .unwrap_or(self.bytes);
         self
     }
 }
 
-/// The segments of a path.
+/// Iterates over the segments of a path.
 #[derive(Debug, Clone)]
 pub struct Segments<'a> {
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
     width: AsWidth,
 }
 
@@ -268,7 +269,7 @@ impl<'a> Iterator for Segments<'a> {
             return None;
         };
         let kind = SegmentKind::from_code(*kind)?;
-        let (bytes, rest) = after.split_at_checked(usize::from(*count) * octets(self.width))?;
+        let (bytes, rest) = after.split_at_checked(usize::from(*count) * self.width.octets())?;
         self.rest = rest;
         Some(Segment {
             kind,
@@ -280,7 +281,7 @@ impl<'a> Iterator for Segments<'a> {
 
 impl core::iter::FusedIterator for Segments<'_> {}
 
-/// The AS numbers of a segment.
+/// Iterates over the AS numbers of a segment.
 #[derive(Debug, Clone)]
 pub struct Asns<'a> {
     rest: &'a [u8],
@@ -308,7 +309,7 @@ impl Iterator for Asns<'_> {
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = self.rest.len() / octets(self.width);
+        let count = self.rest.len() / self.width.octets();
         (count, Some(count))
     }
 }
@@ -334,139 +335,14 @@ impl DoubleEndedIterator for Asns<'_> {
 impl ExactSizeIterator for Asns<'_> {}
 impl core::iter::FusedIterator for Asns<'_> {}
 
-/// The path that counts: AS_PATH alone, or its leading part before AS4_PATH (RFC 6793 §4.2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EffectiveAsPath<'a> {
-    head: AsPath<'a>,
-    /// How much of `head` is taken, by its length in route selection.
-    keep: usize,
-    tail: AsPath<'a>,
-}
-
-impl<'a> EffectiveAsPath<'a> {
-    /// AS_PATH alone.
-    #[inline]
-    #[must_use]
-    pub const fn whole(path: AsPath<'a>) -> Self {
-        Self {
-            head: path,
-            keep: usize::MAX,
-            tail: AsPath::empty(),
-        }
-    }
-
-    /// AS_PATH of an OLD speaker and the AS4_PATH that came with it. An AS4_PATH longer than AS_PATH is ignored.
-    #[must_use]
-    pub fn merged(path: AsPath<'a>, as4_path: AsPath<'a>) -> Self {
-        // Confederation segments weigh nothing, so that those a speaker left in AS4_PATH are ignored here as below.
-        match path.selection_length().checked_sub(as4_path.selection_length()) {
-            Some(keep) => Self {
-                head: path,
-                keep,
-                tail: as4_path,
-            },
-            None => Self::whole(path),
-        }
-    }
-
-    /// Whether AS numbers were taken from AS4_PATH.
-    #[inline]
-    #[must_use]
-    pub const fn is_merged(&self) -> bool {
-        self.keep != usize::MAX
-    }
-
-    /// The segments in order.
-    #[inline]
-    #[must_use]
-    pub const fn segments(&self) -> EffectiveSegments<'a> {
-        EffectiveSegments {
-            head: self.head.segments(),
-            keep: self.keep,
-            tail: self.tail.segments(),
-        }
-    }
-
-    /// All AS numbers of all segments in order.
-    #[inline]
-    pub fn flat_asns(&self) -> impl Iterator<Item = u32> + Clone + use<'a> {
-        self.segments().flat_map(|segment| segment.asns())
-    }
-
-    /// See [`AsPath::is_single_sequence`].
-    #[inline]
-    #[must_use]
-    pub fn is_single_sequence(&self) -> bool {
-        self.segments()
-            .all(|segment| segment.kind == SegmentKind::AsSequence)
-    }
-
-    /// See [`AsPath::origin_as`].
-    #[inline]
-    #[must_use]
-    pub fn origin_as(&self) -> Option<u32> {
-        origin_as(self.segments())
-    }
-}
-
-/// The segments of an [`EffectiveAsPath`].
-#[derive(Debug, Clone)]
-pub struct EffectiveSegments<'a> {
-    head: Segments<'a>,
-    keep: usize,
-    tail: Segments<'a>,
-}
-
-impl<'a> Iterator for EffectiveSegments<'a> {
-    type Item = Segment<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Some(segment) = self.head.next() {
-            let weight = segment.weight();
-            // Confederation segments at the start, or behind one that was taken, are taken as well: they weigh nothing.
-            if weight <= self.keep {
-                self.keep = match self.keep {
-                    usize::MAX => usize::MAX,
-                    keep => keep - weight,
-                };
-                return Some(segment);
-            }
-            let partial = (self.keep > 0).then(|| segment.first(self.keep));
-            self.keep = 0;
-            self.head.rest = &[];
-            if partial.is_some() {
-                return partial;
-            }
-        }
-        self.tail.find(|segment| !segment.kind.is_confederation())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use super::super::test_paths::{decode, encode};
     use super::SegmentKind::{AsSequence, AsSet, ConfedSequence, ConfedSet};
     use super::*;
-    use crate::bgp::AsWidth::{Four, Two};
-
-    fn encode(segments: &[(SegmentKind, &[u32])], width: AsWidth) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (kind, asns) in segments {
-            bytes.extend([*kind as u8, asns.len() as u8]);
-            for asn in *asns {
-                bytes.extend(&asn.to_be_bytes()[4 - octets(width)..]);
-            }
-        }
-        bytes
-    }
-
-    fn decode<'a>(segments: impl Iterator<Item = Segment<'a>>) -> Vec<(SegmentKind, Vec<u32>)> {
-        segments
-            .map(|segment| (segment.kind, segment.asns().collect()))
-            .collect()
-    }
+    use AsWidth::{Four, Two};
 
     #[test]
     fn segments_of_both_widths() {
@@ -498,73 +374,6 @@ mod tests {
         assert!(path.flat_asns().eq(1..=300));
         assert_eq!(path.origin_as(), Some(300));
         assert!(AsPath::empty().is_single_sequence() && AsPath::empty().origin_as().is_none());
-    }
-
-    /// RFC 6793 §4.2.3: as many AS numbers of the leading part of AS_PATH as AS4_PATH lacks.
-    #[test]
-    fn as4_path_is_merged_behind_the_leading_part() {
-        type Path<'a> = &'a [(SegmentKind, &'a [u32])];
-        let cases: [(Path, Path, Path); 7] = [
-            (
-                &[(AsSequence, &[10, 20, 23456, 23456])],
-                &[(AsSequence, &[70000, 80000])],
-                &[(AsSequence, &[10, 20]), (AsSequence, &[70000, 80000])],
-            ),
-            // As long: AS4_PATH alone.
-            (
-                &[(AsSequence, &[23456])],
-                &[(AsSequence, &[70000])],
-                &[(AsSequence, &[70000])],
-            ),
-            // Shorter than AS4_PATH: AS_PATH alone.
-            (
-                &[(AsSequence, &[10])],
-                &[(AsSequence, &[10, 70000])],
-                &[(AsSequence, &[10])],
-            ),
-            // A set counts one, whole segments are taken whole.
-            (
-                &[(AsSequence, &[10]), (AsSet, &[1, 2, 3]), (AsSequence, &[23456])],
-                &[(AsSequence, &[70000])],
-                &[(AsSequence, &[10]), (AsSet, &[1, 2, 3]), (AsSequence, &[70000])],
-            ),
-            // Confederation segments that lead or touch what is taken stay.
-            (
-                &[
-                    (ConfedSequence, &[64512]),
-                    (AsSequence, &[10]),
-                    (ConfedSet, &[5]),
-                    (AsSequence, &[23456]),
-                ],
-                &[(AsSequence, &[70000])],
-                &[
-                    (ConfedSequence, &[64512]),
-                    (AsSequence, &[10]),
-                    (ConfedSet, &[5]),
-                    (AsSequence, &[70000]),
-                ],
-            ),
-            (
-                &[(ConfedSequence, &[64512]), (AsSequence, &[23456])],
-                &[(AsSequence, &[70000])],
-                &[(ConfedSequence, &[64512]), (AsSequence, &[70000])],
-            ),
-            // Those in AS4_PATH are ignored.
-            (
-                &[(AsSequence, &[10, 23456])],
-                &[(ConfedSequence, &[64512, 64513]), (AsSequence, &[70000])],
-                &[(AsSequence, &[10]), (AsSequence, &[70000])],
-            ),
-        ];
-        for (path, as4_path, expected) in cases {
-            let (old, new) = (encode(path, Two), encode(as4_path, Four));
-            let merged = EffectiveAsPath::merged(
-                AsPath::new_checked(&old, Two).unwrap(),
-                AsPath::new_checked(&new, Four).unwrap(),
-            );
-            let expected: Vec<_> = expected.iter().map(|(k, a)| (*k, a.to_vec())).collect();
-            assert_eq!(decode(merged.segments()), expected, "{path:?} {as4_path:?}");
-        }
     }
 
     #[test]

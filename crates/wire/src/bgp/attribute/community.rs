@@ -1,4 +1,4 @@
-//! Lists of fixed-size members: communities of all kinds and CLUSTER_LIST.
+//! Lists of members of fixed size: communities of all kinds and CLUSTER_LIST.
 
 /// COMMUNITIES (RFC 1997).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,8 @@ pub struct Ipv6ExtendedCommunities<'a>(&'a [[u8; 20]]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LargeCommunities<'a>(&'a [[u8; 12]]);
 
-/// The members in `value`, if it is a non-zero multiple of their size (RFC 7606 §7.8, §7.10, §7.14, §7.15; RFC 8092 §6).
+/// Splits `value` into members; `None` if its length is not a non-zero multiple of their size (RFC 7606 §7.8, §7.10, §7.14,
+/// §7.15; RFC 8092 §6).
 #[inline]
 fn members<const N: usize>(value: &[u8]) -> Option<&[[u8; N]]> {
     match value.as_chunks::<N>() {
@@ -32,21 +33,21 @@ fn members<const N: usize>(value: &[u8]) -> Option<&[[u8; N]]> {
 macro_rules! list {
     ($list:ident, $octets:literal) => {
         impl<'a> $list<'a> {
-            /// The list in this value; `None` where its length is zero or not a multiple of a member's.
+            /// Makes a list of this value; `None` if its length is zero or not a multiple of the member's size.
             #[inline]
             #[must_use]
             pub fn new_checked(value: &'a [u8]) -> Option<Self> {
                 members(value).map(Self)
             }
 
-            /// The members as they are on the wire.
+            /// The members as on the wire.
             #[inline]
             #[must_use]
             pub const fn as_members(&self) -> &'a [[u8; $octets]] {
                 self.0
             }
 
-            /// How many members there are; never 0.
+            /// Number of members, never 0.
             #[inline]
             #[must_use]
             #[allow(clippy::len_without_is_empty)]
@@ -64,13 +65,13 @@ list!(Ipv6ExtendedCommunities, 20);
 list!(LargeCommunities, 12);
 
 impl<'a> Communities<'a> {
-    /// The communities as numbers.
+    /// Iterates over the communities as numbers.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u32> + Clone + use<'a> {
         self.0.iter().map(|member| u32::from_be_bytes(*member))
     }
 
-    /// The communities as AS number and value.
+    /// Iterates over the communities as AS number and value.
     #[inline]
     pub fn pairs(&self) -> impl ExactSizeIterator<Item = (u16, u16)> + Clone + use<'a> {
         self.0
@@ -80,7 +81,7 @@ impl<'a> Communities<'a> {
 }
 
 impl<'a> ClusterList<'a> {
-    /// The cluster identifiers.
+    /// Iterates over the cluster identifiers.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u32> + Clone + use<'a> {
         self.0.iter().map(|member| u32::from_be_bytes(*member))
@@ -88,7 +89,7 @@ impl<'a> ClusterList<'a> {
 }
 
 impl<'a> ExtendedCommunities<'a> {
-    /// The communities: type high, type low (or value), six octets of value.
+    /// Iterates over the communities: high octet of the type, low octet of the type (or value), six octets of value.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = [u8; 8]> + Clone + use<'a> {
         self.0.iter().copied()
@@ -96,7 +97,7 @@ impl<'a> ExtendedCommunities<'a> {
 }
 
 impl<'a> LargeCommunities<'a> {
-    /// The communities: global administrator, local data part 1, local data part 2.
+    /// Iterates over the communities: global administrator, local data part 1, local data part 2.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = [u32; 3]> + Clone + use<'a> {
         self.0.iter().map(|&[a, b, c, d, e, f, g, h, i, j, k, l]| {

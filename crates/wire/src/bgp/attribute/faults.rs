@@ -1,49 +1,51 @@
-//! What was wrong with the attributes of an UPDATE, and what that means for its routes (RFC 7606).
+//! Faults in the attributes of an UPDATE, and what they mean for its routes (RFC 7606).
 
-/// What has to happen to the routes of an UPDATE with a fault, mildest first (RFC 7606 §2).
+/// What happens to the routes of an UPDATE with a fault, mildest first (RFC 7606 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Handling {
-    /// The attribute counts as absent, the routes are fine.
+    /// The attribute counts as absent. The routes are valid.
     AttributeDiscard,
     /// The routes that the UPDATE announces count as withdrawn.
     TreatAsWithdraw,
-    /// The routes can't be located: the message is skipped. A BGP speaker would reset the session or disable the family.
+    /// The message is skipped, because its routes cannot be located. A BGP speaker would reset the session or disable the family.
     SkipMessage,
 }
 
-/// What was wrong with an attribute.
+/// What is wrong with an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// Its length is impossible for it.
+    /// The length is impossible for this attribute.
     BadLength,
-    /// Its value is impossible.
+    /// The value is impossible for this attribute.
     BadValue,
-    /// Its optional or transitive flag is not that of its type (RFC 7606 §3 c).
+    /// The optional or transitive flag does not match the attribute's type (RFC 7606 §3 c).
     BadFlags,
-    /// It came a second time (RFC 7606 §3 g).
+    /// The attribute came a second time (RFC 7606 §3 g).
     Duplicate,
-    /// It is mandatory but absent (RFC 7606 §3 d).
+    /// The attribute is mandatory but absent (RFC 7606 §3 d).
     Missing,
-    /// It may not be sent on such a session (RFC 6793 §4.1).
+    /// The attribute must not be sent in such a session (RFC 6793 §4.1).
     Unexpected,
-    /// It runs past the end of the Path Attributes field (RFC 7606 §4).
+    /// The attribute runs past the end of the Path Attributes field (RFC 7606 §4).
     Overrun,
 }
 
-/// One fault.
+/// A fault in one attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// The attribute; 0 where the field ends before the type code.
+    /// Type code of the attribute; 0 if the field ends before the type code.
     pub type_code: u8,
-    /// What was wrong.
+    /// What is wrong.
     pub kind: FaultKind,
-    /// What it means for the routes.
+    /// What happens to the routes.
     pub handling: Handling,
-    /// Where the attribute starts in the Path Attributes field; its length where the attribute is missing.
+    /// Offset of the attribute in the Path Attributes field; length of the field if the attribute is missing.
     pub offset: u32,
 }
 
-/// The faults of one UPDATE. Room for [`Faults::CAPACITY`]; what is beyond is counted, and its handling is kept.
+/// The faults of one UPDATE.
+///
+/// Keeps [`Faults::CAPACITY`] faults. Further faults are counted, and count for [`Faults::worst`].
 #[derive(Clone, Copy)]
 pub struct Faults {
     kept: [Fault; Self::CAPACITY],
@@ -53,7 +55,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// How many faults are kept one by one.
+    /// Most faults that are kept.
     pub const CAPACITY: usize = 8;
 
     /// No fault.
@@ -69,7 +71,7 @@ impl Faults {
         worst: None,
     };
 
-    /// The strongest handling that any fault asks for (RFC 7606 §3 h); `None` without a fault.
+    /// The strongest handling of all faults (RFC 7606 §3 h); `None` without a fault.
     #[inline]
     #[must_use]
     pub const fn worst(&self) -> Option<Handling> {
@@ -83,13 +85,13 @@ impl Faults {
         self.worst.is_none()
     }
 
-    /// The faults that are kept, in the order of the attributes.
+    /// The kept faults, in the order of the attributes.
     #[must_use]
     pub fn as_slice(&self) -> &[Fault] {
         self.kept.get(..usize::from(self.length)).unwrap_or_default()
     }
 
-    /// How many faults did not fit.
+    /// Number of faults that were not kept.
     #[must_use]
     pub const fn overflow(&self) -> usize {
         self.overflow as usize

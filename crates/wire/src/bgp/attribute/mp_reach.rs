@@ -1,37 +1,37 @@
-//! MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 §3, §4): routes of any family, and their next hop.
+//! MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 §3, §4): routes of any family with their next hop.
 
 use crate::bgp::nlri::{NlriShape, shape};
 use crate::iana::AfiSafi;
 
-/// Octets of AFI and SAFI, with which both attributes start.
+/// Length of AFI and SAFI in octets. Both attributes start with AFI and SAFI.
 pub const MP_HEADER_OCTETS: usize = 3;
 
-/// Reachable routes.
+/// Announced routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MpReach<'a> {
-    /// The family of the routes.
+    /// Family of the routes.
     pub family: AfiSafi,
-    /// Network Address of Next Hop, as it is on the wire.
+    /// Network Address of Next Hop, as on the wire.
     pub next_hop: &'a [u8],
-    /// The NLRI field.
+    /// NLRI field.
     pub nlri: &'a [u8],
-    /// Where the NLRI field starts in the Path Attributes field.
+    /// Offset of the NLRI field in the Path Attributes field.
     pub offset: usize,
 }
 
-/// Unreachable routes.
+/// Withdrawn routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MpUnreach<'a> {
-    /// The family of the routes.
+    /// Family of the routes.
     pub family: AfiSafi,
-    /// The Withdrawn Routes field.
+    /// Withdrawn Routes field.
     pub nlri: &'a [u8],
-    /// Where that field starts in the Path Attributes field.
+    /// Offset of the Withdrawn Routes field in the Path Attributes field.
     pub offset: usize,
 }
 
 impl<'a> MpReach<'a> {
-    /// The attribute's value; `None` where its NLRI can't be located (RFC 7606 §7.11). `offset` is where the value starts.
+    /// Reads the attribute's value, which starts at `offset`. `None` if its NLRI cannot be located (RFC 7606 §7.11).
     #[inline]
     #[must_use]
     pub fn parse(value: &'a [u8], offset: usize) -> Option<Self> {
@@ -40,7 +40,7 @@ impl<'a> MpReach<'a> {
         };
         let family = AfiSafi::new(u16::from_be_bytes([*high, *low]), *safi);
         let (next_hop, rest) = rest.split_at_checked(usize::from(*length))?;
-        // One reserved octet stands between next hop and NLRI (RFC 4760 §3).
+        // One reserved octet separates next hop and NLRI (RFC 4760 §3).
         let (_reserved, nlri) = rest.split_first()?;
         if !next_hop_fits(family, next_hop.len()) {
             return None;
@@ -53,8 +53,10 @@ impl<'a> MpReach<'a> {
         })
     }
 
-    /// The next hop in 16 octets, IPv4 mapped: of an IPv6 pair the global address, of a VPN the address behind the
-    /// route distinguisher (RFC 2545 §3, RFC 4659 §3.2.1, RFC 8950 §4). `None` where there is no address.
+    /// Next hop in 16 octets, IPv4 as IPv4-mapped IPv6; `None` if the field has no address.
+    ///
+    /// Of two IPv6 addresses, this is the global address. In a VPN, this is the address behind the route distinguisher
+    /// (RFC 2545 §3, RFC 4659 §3.2.1, RFC 8950 §4).
     #[inline]
     #[must_use]
     pub fn next_hop_mapped(&self) -> Option<[u8; 16]> {
@@ -72,7 +74,7 @@ impl<'a> MpReach<'a> {
 }
 
 impl<'a> MpUnreach<'a> {
-    /// The attribute's value; `None` where it is too short for a family (RFC 7606 §7.12). `offset` is where the value starts.
+    /// Reads the attribute's value, which starts at `offset`. `None` if it is too short for a family (RFC 7606 §7.12).
     #[inline]
     #[must_use]
     pub fn parse(value: &'a [u8], offset: usize) -> Option<Self> {
@@ -87,8 +89,10 @@ impl<'a> MpUnreach<'a> {
     }
 }
 
-/// Whether a next hop of this length can be of the family: an address or two of them, with route distinguishers or
-/// without. Families whose NLRI is no prefix may have none (FlowSpec), or one of a form of their own.
+/// Whether a next hop of this length is possible in the family.
+///
+/// Families of prefixes have one or two addresses, with or without route distinguishers. Other families may have no next hop
+/// (FlowSpec) or a next hop of their own form.
 #[inline]
 fn next_hop_fits(family: AfiSafi, length: usize) -> bool {
     match shape(family) {
@@ -97,7 +101,7 @@ fn next_hop_fits(family: AfiSafi, length: usize) -> bool {
     }
 }
 
-/// An IPv4 address as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2).
+/// Converts an IPv4 address to IPv4-mapped IPv6 (RFC 4291 §2.5.5.2).
 #[inline]
 pub(super) const fn mapped(v4: u32) -> [u8; 16] {
     (0xffff_0000_0000_u128 | v4 as u128).to_be_bytes()

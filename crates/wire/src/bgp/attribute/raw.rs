@@ -1,31 +1,32 @@
-//! Path attributes as they are on the wire (RFC 4271 §4.3): flags, type code, value.
+//! Path attributes as on the wire (RFC 4271 §4.3): flags, type code, value.
 
-use crate::WireError;
+use super::type_set::TypeSet;
+use crate::error::WireError;
 
-/// Attribute Flags: optional (1) or well-known (0).
+/// Attribute flag: the attribute is optional, not well-known.
 pub const FLAG_OPTIONAL: u8 = 0x80;
-/// Attribute Flags: transitive.
+/// Attribute flag: the attribute is transitive.
 pub const FLAG_TRANSITIVE: u8 = 0x40;
-/// Attribute Flags: some speaker on the way did not know the attribute.
+/// Attribute flag: some speaker on the way did not know the attribute (partial).
 pub const FLAG_PARTIAL: u8 = 0x20;
-/// Attribute Flags: the length field has two octets.
+/// Attribute flag: the length field has two octets.
 pub const FLAG_EXTENDED_LENGTH: u8 = 0x10;
 
-/// One attribute, its value not looked at.
+/// One attribute whose value is not decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawAttribute<'a> {
     /// Attribute Flags.
     pub flags: u8,
     /// Attribute Type Code.
     pub type_code: u8,
-    /// The value.
+    /// Value.
     pub value: &'a [u8],
-    /// Where the attribute (its flags) starts in the field.
+    /// Offset of the attribute's flags in the field.
     pub offset: usize,
 }
 
 impl RawAttribute<'_> {
-    /// Where the value starts in the field.
+    /// Offset of the value in the field.
     #[inline]
     #[must_use]
     pub const fn value_offset(&self) -> usize {
@@ -37,7 +38,7 @@ impl RawAttribute<'_> {
     }
 }
 
-/// All attributes of a Path Attributes field, in order, duplicates too. Ends after the first error.
+/// Iterates over all attributes of a Path Attributes field in order, including duplicates. Ends after the first error.
 #[inline]
 #[must_use]
 pub const fn raw_attributes(field: &[u8]) -> RawAttributes<'_> {
@@ -47,23 +48,23 @@ pub const fn raw_attributes(field: &[u8]) -> RawAttributes<'_> {
     }
 }
 
-/// See [`raw_attributes`].
+/// The iterator that [`raw_attributes`] returns.
 #[derive(Debug, Clone)]
 pub struct RawAttributes<'a> {
-    /// What was not walked over yet.
+    /// The part of the field that is still to be read.
     rest: &'a [u8],
     field_octets: usize,
 }
 
 impl RawAttributes<'_> {
-    /// Where the attribute that comes next starts in the field.
+    /// Offset of the next attribute in the field.
     #[inline]
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.field_octets - self.rest.len()
     }
 
-    /// The end of the walk: `needed` octets should stand `header` octets behind the start of the attribute.
+    /// Ends the iteration: `needed` octets should follow at `header` octets behind the start of the attribute.
     #[cold]
     fn truncated(&mut self, header: usize, needed: usize) -> WireError {
         let offset = self.offset() + header;
@@ -107,45 +108,12 @@ impl<'a> Iterator for RawAttributes<'a> {
 
 impl core::iter::FusedIterator for RawAttributes<'_> {}
 
-/// A set of attribute type codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TypeSet([u64; 4]);
-
-impl TypeSet {
-    pub(super) const EMPTY: Self = Self([0; 4]);
-
-    /// The set of these codes.
-    pub(super) const fn of(codes: &[u8]) -> Self {
-        let mut words = [0; 4];
-        let mut i = 0;
-        while i < codes.len() {
-            words[(codes[i] >> 6) as usize] |= 1 << (codes[i] & 63);
-            i += 1;
-        }
-        Self(words)
-    }
-
-    #[inline]
-    pub(super) const fn contains(&self, code: u8) -> bool {
-        self.0[(code >> 6) as usize] >> (code & 63) & 1 == 1
-    }
-
-    /// Adds the code; `false` when it was there.
-    #[inline]
-    pub(super) const fn insert(&mut self, code: u8) -> bool {
-        let word = &mut self.0[(code >> 6) as usize];
-        let bit = 1 << (code & 63);
-        let new = *word & bit == 0;
-        *word |= bit;
-        new
-    }
-}
-
-/// The attributes that no typed field holds and no fault discarded; of duplicates the first (RFC 7606 §3 g).
+/// Iterates over attributes that have no typed field and that no fault discarded. Of duplicates, only the first counts
+/// (RFC 7606 §3 g).
 #[derive(Debug, Clone)]
 pub struct UnknownAttributes<'a> {
     pub(super) walk: RawAttributes<'a>,
-    /// Codes that are typed, discarded, or came already.
+    /// Codes that have a typed field, were discarded, or came already.
     pub(super) skip: TypeSet,
 }
 

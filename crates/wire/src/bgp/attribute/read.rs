@@ -1,16 +1,23 @@
-//! The one pass over the attributes, and the judgement of each: the code of `docs/rfc7606.md`.
+//! The one pass over the attributes of an UPDATE, with the checks of `docs/rfc7606.md`.
 
-use super::raw::{FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, RawAttribute, raw_attributes};
-use super::{
-    Aggregator, AsPath, ClusterList, Communities, ExtendedCommunities, Fault, FaultKind, Handling,
-    Ipv6ExtendedCommunities, LargeCommunities, MpReach, MpUnreach, Origin, PathAttributes, tlv,
+use super::aggregator::Aggregator;
+use super::as_path::AsPath;
+use super::community::{
+    ClusterList, Communities, ExtendedCommunities, Ipv6ExtendedCommunities, LargeCommunities,
 };
-use crate::WireError;
-use crate::bgp::AsWidth;
+use super::faults::{Fault, FaultKind, Handling};
+use super::mp_reach::{MpReach, MpUnreach};
+use super::origin::Origin;
+use super::path_attributes::PathAttributes;
+use super::raw::{FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, RawAttribute, raw_attributes};
+use super::tlv;
+use crate::bgp::session_context::AsWidth;
+use crate::error::WireError;
 use crate::iana::attribute_type as code;
 
-/// The optional and transitive flags that an attribute of each type must have; [`ANY_FLAGS`] where that is not checked.
-/// A table, because it is looked up for every attribute.
+/// The optional and transitive flags that an attribute of each type must have; [`ANY_FLAGS`] if they are not checked.
+///
+/// This is a table because every attribute needs a look-up.
 const REQUIRED_FLAGS: [u8; 256] = {
     let mut flags = [ANY_FLAGS; 256];
     let mut type_code = 0;
@@ -44,14 +51,28 @@ const REQUIRED_FLAGS: [u8; 256] = {
     flags
 };
 
-/// Stands in [`REQUIRED_FLAGS`] for types whose flags are not checked.
+/// Entry of [`REQUIRED_FLAGS`] for types whose flags are not checked.
 const ANY_FLAGS: u8 = 0xff;
 
 impl<'a> PathAttributes<'a> {
-    /// Reads the field of [`unread`](Self::unread) attributes: the hot path's [`parse`](Self::parse). What that makes an
-    /// error is a [`Handling::SkipMessage`] here, like any other.
+    /// Reads a Path Attributes field. `as_width` is the width of AS numbers that the session negotiated.
     ///
-    /// In place, because the attributes are large: to return them by value costs about as much as to read them.
+    /// # Errors
+    /// The routes cannot be located: MP_REACH_NLRI or MP_UNREACH_NLRI runs past the end of the field. If one of the two is
+    /// malformed inside, [`faults`](Self::faults) hold a [`Handling::SkipMessage`] instead.
+    pub fn parse(field: &'a [u8], as_width: AsWidth) -> Result<Self, WireError> {
+        let mut attributes = Self::unread(field, as_width);
+        attributes.read();
+        if !attributes.complete && attributes.faults.worst() == Some(Handling::SkipMessage) {
+            attributes.located()?;
+        }
+        Ok(attributes)
+    }
+
+    /// Reads the field of [`unread`](Self::unread) attributes. This is [`parse`](Self::parse) for the hot path.
+    ///
+    /// An error of `parse` is a fault with [`Handling::SkipMessage`] here. The attributes are read in place because they are
+    /// large: returning them by value costs about as much as reading them.
     #[inline(never)]
     pub fn read(&mut self) {
         let mut walk = raw_attributes(self.field);
@@ -116,7 +137,7 @@ impl<'a> PathAttributes<'a> {
                 _ => self.fault(BadLength, AttributeDiscard),
             },
             code::AGGREGATOR => match Aggregator::parse(value) {
-                // RFC 7607 §2: AS 0 is malformed.
+                // AS 0 is malformed (RFC 7607 §2).
                 Some((Aggregator { asn: 0, .. }, _)) => {
                     self.fault(BadValue, AttributeDiscard);
                 }
@@ -193,7 +214,7 @@ impl<'a> PathAttributes<'a> {
         }
     }
 
-    /// RFC 7607 §2: AS 0 is malformed.
+    /// Takes a well-formed path. A path with AS 0 is malformed (RFC 7607 §2).
     #[inline]
     fn take_as_path(&mut self, path: AsPath<'a>) {
         if path.has_as_zero() {
@@ -203,7 +224,7 @@ impl<'a> PathAttributes<'a> {
         }
     }
 
-    /// The second opinion: some senders say one width and write the other.
+    /// Reads AS_PATH with the other width, since some senders negotiate one width and write the other.
     #[cold]
     fn read_as_path_otherwise(&mut self, value: &'a [u8]) {
         let other = match self.as_width {
@@ -220,7 +241,7 @@ impl<'a> PathAttributes<'a> {
         }
     }
 
-    /// An attribute that is kept raw: only what its RFC calls malformed is looked for.
+    /// Checks an attribute that is kept raw for the errors that its RFC calls malformed.
     fn read_raw(&mut self, value: &[u8]) {
         use Handling::{AttributeDiscard, TreatAsWithdraw};
 
@@ -258,7 +279,7 @@ impl<'a> PathAttributes<'a> {
         }
     }
 
-    /// A fault of the attribute that was come to last.
+    /// Adds a fault of the attribute that is being read.
     #[cold]
     fn fault(&mut self, kind: FaultKind, handling: Handling) {
         self.faults.push(Fault {
@@ -269,7 +290,8 @@ impl<'a> PathAttributes<'a> {
         });
     }
 
-    /// RFC 7606 §3 g: the first counts, but which routes a second MP attribute means can't be said.
+    /// Adds the fault of a duplicate. The first one counts (RFC 7606 §3 g), but nobody can say which routes a second MP
+    /// attribute means.
     #[cold]
     fn duplicate(&mut self) {
         let handling = match self.last_type {
@@ -279,11 +301,12 @@ impl<'a> PathAttributes<'a> {
         self.fault(FaultKind::Duplicate, handling);
     }
 
-    /// RFC 7606 §3 c. `true` where the attribute is to be read all the same: its routes have to be withdrawn.
+    /// Adds the fault of wrong flags (RFC 7606 §3 c). Returns whether the attribute must be read nevertheless, because its
+    /// routes count as withdrawn.
     #[cold]
     fn bad_flags(&mut self) -> bool {
         let handling = match self.last_type {
-            // RFC 7311 §3.2 and RFC 9552 §8.2.2 have their own: it counts as absent.
+            // RFC 7311 §3.2 and RFC 9552 §8.2.2 have a rule of their own: the attribute counts as absent.
             code::AIGP | code::BGP_LS => Handling::AttributeDiscard,
             _ => Handling::TreatAsWithdraw,
         };
@@ -292,7 +315,8 @@ impl<'a> PathAttributes<'a> {
         matches!(self.last_type, code::MP_REACH_NLRI | code::MP_UNREACH_NLRI)
     }
 
-    /// RFC 7606 §4: the routes found elsewhere count as withdrawn, unless the broken attribute is the one that has them.
+    /// Adds the fault of an attribute that runs past the end of the field. Routes that are found elsewhere count as withdrawn
+    /// (RFC 7606 §4). If the broken attribute holds the routes, the message is skipped.
     #[cold]
     fn overrun(&mut self, offset: usize) {
         let type_code = self.field.get(offset + 1).copied().unwrap_or(0);
@@ -308,9 +332,9 @@ impl<'a> PathAttributes<'a> {
         });
     }
 
-    /// The error of a field that breaks off within MP_REACH_NLRI or MP_UNREACH_NLRI.
+    /// Checks that the field does not end within MP_REACH_NLRI or MP_UNREACH_NLRI.
     #[cold]
-    pub(super) fn located(&self) -> Result<(), WireError> {
+    fn located(&self) -> Result<(), WireError> {
         let mut walk = raw_attributes(self.field);
         loop {
             let type_code = self.field.get(walk.offset() + 1);
@@ -325,7 +349,7 @@ impl<'a> PathAttributes<'a> {
         }
     }
 
-    /// RFC 6793 §4.1: between NEW speakers these attributes are not sent, and ignored if they are.
+    /// Discards AS4_PATH and AS4_AGGREGATOR. NEW speakers must not send them to each other, and ignore them (RFC 6793 §4.1).
     #[cold]
     fn discard_as4(&mut self) {
         let as4 = [

@@ -1,22 +1,28 @@
-//! One test for each row of `docs/rfc7606.md`: the name of the row is the name of the test, and is looked up there.
+//! One test for each row of `docs/rfc7606.md`. Each test looks its own name up in the table.
 #![allow(clippy::unwrap_used)]
 
+use super::path_attributes::TYPED;
 use super::*;
 use crate::bgp::AsWidth::{Four, Two};
 use FaultKind::{BadFlags, BadLength, BadValue, Duplicate, Missing, Overrun, Unexpected};
 use Handling::{AttributeDiscard, SkipMessage, TreatAsWithdraw};
 use proptest::prelude::*;
 
+/// Argument of `missing_mandatory` for an UPDATE with routes in its NLRI field.
+const HAS_IPV4_NLRI: bool = true;
+/// Argument of `missing_mandatory` for an UPDATE without routes in its NLRI field.
+const NO_IPV4_NLRI: bool = false;
+
 const TABLE: &str = include_str!("../../../../../docs/rfc7606.md");
 
 const ORIGIN: &[u8] = &[0x40, 1, 1, 0];
 const AS_PATH: &[u8] = &[0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe8];
 const NEXT_HOP: &[u8] = &[0x40, 3, 4, 192, 0, 2, 1];
-/// Its own type is 1/1, so that it can stand beside a NEXT_HOP.
+/// The family is 1/1, so that the attribute can stand beside a NEXT_HOP.
 const MP_REACH: &[u8] = &[0x80, 14, 12, 0, 1, 1, 4, 192, 0, 2, 1, 0, 16, 10, 1];
 const MP_UNREACH: &[u8] = &[0x80, 15, 6, 0, 1, 1, 16, 10, 1];
 
-/// The mandatory attributes but `type_code`, and then `tested`.
+/// The mandatory attributes without `type_code`, followed by `tested`.
 fn section(type_code: u8, tested: &[u8]) -> Vec<u8> {
     [ORIGIN, AS_PATH, NEXT_HOP]
         .into_iter()
@@ -130,7 +136,7 @@ rows! {
     last_attribute_without_extended_length: 8 &[0xd0, 8, 0] => Overrun, TreatAsWithdraw;
 }
 
-/// A row whose test has a body of its own.
+/// Checks that `docs/rfc7606.md` has this row, for a test with a body of its own.
 fn row(name: &str) {
     assert!(TABLE.contains(&format!("`{name}`")), "not in docs/rfc7606.md");
 }
@@ -208,7 +214,7 @@ fn routes_before_an_overrun_are_located() {
     assert_eq!(attributes.mp_reach.unwrap().offset, 12);
     assert_eq!(attributes.faults.worst(), Some(TreatAsWithdraw));
     assert!(!attributes.complete);
-    // It was there, though broken off: that it is missing as well would be said twice.
+    // AS_PATH is there, though cut off. Reporting it as missing as well would report one fault twice.
     assert_eq!(attributes.origin, Some(Origin::Igp));
 }
 
@@ -234,37 +240,40 @@ fn missing(section: &[u8], has_ipv4_nlri: bool) -> Option<(u8, FaultKind, Handli
 fn origin_missing() {
     row("origin_missing");
     let expected = Some((1, Missing, TreatAsWithdraw));
-    assert_eq!(missing(&[AS_PATH, NEXT_HOP].concat(), true), expected);
-    assert_eq!(missing(&[AS_PATH, MP_REACH].concat(), false), expected);
+    assert_eq!(missing(&[AS_PATH, NEXT_HOP].concat(), HAS_IPV4_NLRI), expected);
+    assert_eq!(missing(&[AS_PATH, MP_REACH].concat(), NO_IPV4_NLRI), expected);
 }
 
 #[test]
 fn as_path_missing() {
     row("as_path_missing");
     let expected = Some((2, Missing, TreatAsWithdraw));
-    assert_eq!(missing(&[ORIGIN, NEXT_HOP].concat(), true), expected);
-    assert_eq!(missing(&[ORIGIN, MP_REACH].concat(), false), expected);
+    assert_eq!(missing(&[ORIGIN, NEXT_HOP].concat(), HAS_IPV4_NLRI), expected);
+    assert_eq!(missing(&[ORIGIN, MP_REACH].concat(), NO_IPV4_NLRI), expected);
 }
 
 #[test]
 fn next_hop_missing() {
     row("next_hop_missing");
     let section = [ORIGIN, AS_PATH, MP_REACH].concat();
-    assert_eq!(missing(&section, true), Some((3, Missing, TreatAsWithdraw)));
-    assert_eq!(missing(&section, false), None);
+    assert_eq!(
+        missing(&section, HAS_IPV4_NLRI),
+        Some((3, Missing, TreatAsWithdraw))
+    );
+    assert_eq!(missing(&section, NO_IPV4_NLRI), None);
 }
 
 #[test]
 fn nothing_is_missing_where_nothing_is_announced() {
     row("nothing_is_missing_where_nothing_is_announced");
-    assert_eq!(missing(MP_UNREACH, false), None);
-    assert_eq!(missing(&[], false), None);
+    assert_eq!(missing(MP_UNREACH, NO_IPV4_NLRI), None);
+    assert_eq!(missing(&[], NO_IPV4_NLRI), None);
 }
 
 #[test]
 fn malformed_is_not_missing() {
     row("malformed_is_not_missing");
-    assert_eq!(missing(&section(1, &[0x40, 1, 1, 9]), true), None);
+    assert_eq!(missing(&section(1, &[0x40, 1, 1, 9]), HAS_IPV4_NLRI), None);
 }
 
 #[test]
@@ -402,7 +411,7 @@ fn width_of_aggregator_is_its_length() {
     }
 }
 
-/// Attributes whose types are known and whose lengths are mostly right, so that values are reached.
+/// Attributes of mostly known types and right lengths, so that many values are read.
 fn some_section() -> impl Strategy<Value = Vec<u8>> {
     let attribute = (
         prop::sample::select(vec![0x40_u8, 0x80, 0xc0, 0x90, 0xd0, 0]),
@@ -453,7 +462,7 @@ proptest! {
                 && path != EffectiveAsPath::whole(attributes.as_path.unwrap()));
             prop_assert!(path.flat_asns().count() <= section.len());
         }
-        let _ = (attributes.effective_aggregator(), attributes.missing_mandatory(true));
+        let _ = (attributes.effective_aggregator(), attributes.missing_mandatory(HAS_IPV4_NLRI));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The framing of attributes that are kept raw: only as much is read as says whether they are malformed.
+//! Checks of attributes that are kept raw: whether their RFC calls them malformed.
 
-use super::raw_attributes;
+use super::raw::raw_attributes;
 
-/// Takes a TLV off the front whose header has `header` octets, of which the last two are the length; `true` where it fits.
+/// Skips a TLV of `header` octets and a value of `length` octets. Returns `false` if the TLV does not fit.
 fn skip(rest: &mut &[u8], header: usize, length: usize) -> bool {
     match rest.get(header + length..) {
         Some(after) => {
@@ -13,7 +13,7 @@ fn skip(rest: &mut &[u8], header: usize, length: usize) -> bool {
     }
 }
 
-/// AIGP (RFC 7311 §3): TLVs whose length counts their header; that of type 1 has eleven octets.
+/// Checks AIGP (RFC 7311 §3): TLVs with type (1) and length (2), which counts the whole TLV. Type 1 has eleven octets.
 pub(super) fn aigp_is_well_formed(value: &[u8]) -> bool {
     let mut rest = value;
     while let [kind, high, low, ..] = *rest {
@@ -25,7 +25,7 @@ pub(super) fn aigp_is_well_formed(value: &[u8]) -> bool {
     rest.is_empty() && !value.is_empty()
 }
 
-/// Prefix-SID (RFC 8669 §3): type (1), length (2).
+/// Checks Prefix-SID (RFC 8669 §3): TLVs with type (1) and length (2).
 pub(super) fn prefix_sid_is_well_formed(value: &[u8]) -> bool {
     let mut rest = value;
     while let [_, high, low, ..] = *rest {
@@ -37,7 +37,7 @@ pub(super) fn prefix_sid_is_well_formed(value: &[u8]) -> bool {
     rest.is_empty() && !value.is_empty()
 }
 
-/// BGP-LS (RFC 9552 §5.1): type (2), length (2).
+/// Checks BGP-LS (RFC 9552 §5.1): TLVs with type (2) and length (2).
 pub(super) fn bgp_ls_is_well_formed(value: &[u8]) -> bool {
     let mut rest = value;
     while let [_, _, high, low, ..] = *rest {
@@ -49,7 +49,7 @@ pub(super) fn bgp_ls_is_well_formed(value: &[u8]) -> bool {
     rest.is_empty() && !value.is_empty()
 }
 
-/// ATTR_SET (RFC 6368 §5): the origin AS, then path attributes.
+/// Checks ATTR_SET (RFC 6368 §5): the origin AS, then path attributes.
 pub(super) fn attr_set_is_well_formed(value: &[u8]) -> bool {
     value
         .get(4..)

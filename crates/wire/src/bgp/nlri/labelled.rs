@@ -1,15 +1,15 @@
-//! Prefixes behind labels and a route distinguisher (RFC 8277 §2, RFC 4364 §4.3.4): one length counts all bits.
+//! Prefixes behind labels and a route distinguisher (RFC 8277 §2, RFC 4364 §4.3.4). One length field counts all bits.
 
-use super::Route;
 use super::prefix::{PrefixBits, octets_for};
-use crate::WireError;
+use super::route::Route;
+use crate::error::WireError;
 
-/// Octets of one label in an NLRI.
+/// Length of a label in octets.
 const LABEL_OCTETS: usize = 3;
-/// Octets of a route distinguisher.
+/// Length of a route distinguisher in octets.
 const RD_OCTETS: usize = 8;
 
-/// The prefix at the start of `body`, and how many octets it takes.
+/// Reads the route at the start of `body`. Returns the route and its length in octets.
 #[inline]
 pub(super) fn read(
     body: &[u8],
@@ -41,7 +41,7 @@ pub(super) fn read(
     } else {
         (None, value)
     };
-    // A length that is too short for what it holds has wrapped round and is too large as well.
+    // If the length is too short for labels and route distinguisher, the subtraction wrapped around: too large as well.
     if length > usize::from(max_bits) {
         return Err(WireError::invalid(0, "prefix length", u64::from(bits)));
     }
@@ -55,8 +55,10 @@ pub(super) fn read(
     Ok((route, 1 + octets))
 }
 
-/// Octets of the label stack at the start of `value`: up to the label with the bottom-of-stack bit. The values
-/// which stand for "no label" in a withdrawal, 0x800000 (RFC 8277 §2.4) and 0x000000, end it as well.
+/// Length of the label stack at the start of `value` in octets.
+///
+/// The label with the bottom-of-stack bit ends the stack. The values that stand for "no label" in a withdrawal, 0x800000
+/// (RFC 8277 §2.4) and 0x000000, end the stack as well.
 #[inline]
 fn label_stack(value: &[u8]) -> Result<usize, WireError> {
     let mut end = 0;

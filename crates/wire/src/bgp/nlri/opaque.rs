@@ -1,9 +1,9 @@
-//! NLRI that are kept as bytes: only their end is looked for.
+//! NLRI that are kept as bytes: finds the end of an NLRI.
 
-use super::Framing;
-use crate::WireError;
+use super::shape::Framing;
+use crate::error::WireError;
 
-/// Octets that the NLRI at the start of `body` takes, its type and length fields included.
+/// Reads the length of the NLRI at the start of `body` in octets, type and length fields included.
 #[inline]
 pub(super) fn length(body: &[u8], framing: Framing) -> Result<usize, WireError> {
     let length = match (framing, body) {
@@ -24,7 +24,7 @@ pub(super) fn length(body: &[u8], framing: Framing) -> Result<usize, WireError> 
     Ok(length)
 }
 
-/// Octets of the type and length fields; of FlowSpec the longer form, as the shorter is never truncated.
+/// Length of the type and length fields in octets. For FlowSpec the longer form, since the shorter form is never truncated.
 const fn header(framing: Framing) -> usize {
     match framing {
         Framing::TypeLength | Framing::LongLength | Framing::FlowSpec => 2,

@@ -1,11 +1,11 @@
-//! Plain prefixes (RFC 4271 §4.3, RFC 4760 §5): a length in bits, then as many octets as hold it.
+//! Plain prefixes (RFC 4271 §4.3, RFC 4760 §5): a length in bits, then as many octets as the length needs.
 //!
-//! This is the inner loop of the collector: [`count`] checks a whole field once, after that [`Ipv4Prefixes`] and
-//! [`Ipv6Prefixes`] read it without any error path.
+//! This is the inner loop of the collector. [`count`] checks a whole field once. After that, [`Ipv4Prefixes`] and
+//! [`Ipv6Prefixes`] read the field without an error path.
 
-use crate::WireError;
+use crate::error::WireError;
 
-/// The octets of a prefix. Bits behind its length are ignored (RFC 4271 §4.3) and read as zero.
+/// The octets of a prefix. Bits behind the prefix length are ignored (RFC 4271 §4.3) and read as zero.
 #[derive(Debug, Clone, Copy)]
 pub struct PrefixBits<'a> {
     octets: &'a [u8],
@@ -23,7 +23,7 @@ impl<'a> PrefixBits<'a> {
         }
     }
 
-    /// Whether this is a prefix of IPv4 addresses; else of IPv6 addresses.
+    /// Whether this is an IPv4 prefix. Any other prefix is an IPv6 prefix.
     #[inline]
     #[must_use]
     pub const fn is_v4(&self) -> bool {
@@ -37,28 +37,28 @@ impl<'a> PrefixBits<'a> {
         self.length
     }
 
-    /// The octets as they are on the wire, bits behind the length included.
+    /// Octets as on the wire, including bits behind the prefix length.
     #[inline]
     #[must_use]
     pub const fn octets(&self) -> &'a [u8] {
         self.octets
     }
 
-    /// The address as a number, host bits zero. Of an IPv6 prefix the first four octets.
+    /// Address as a number with host bits zero. For an IPv6 prefix, the first four octets.
     #[inline]
     #[must_use]
     pub fn to_v4(&self) -> u32 {
         load_v4(self.octets, self.length)
     }
 
-    /// The address as a number, host bits zero; an IPv4 prefix is not mapped but stands in the high bits.
+    /// Address as a number with host bits zero. An IPv4 prefix is not mapped: it is in the high bits.
     #[inline]
     #[must_use]
     pub fn to_v6(&self) -> u128 {
         load_v6(self.octets, self.length)
     }
 
-    /// The address in 16 octets, host bits zero; IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2).
+    /// Address in 16 octets with host bits zero, IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2).
     #[inline]
     #[must_use]
     pub fn to_v6_mapped(&self) -> [u8; 16] {
@@ -70,7 +70,7 @@ impl<'a> PrefixBits<'a> {
     }
 }
 
-/// Two prefixes are equal when they stand for the same set of addresses, whatever their spare bits hold.
+/// Two prefixes are equal if they stand for the same set of addresses. Bits behind the prefix length do not matter.
 impl PartialEq for PrefixBits<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.max_bits == other.max_bits && self.length == other.length && self.to_v6() == other.to_v6()
@@ -79,13 +79,13 @@ impl PartialEq for PrefixBits<'_> {
 
 impl Eq for PrefixBits<'_> {}
 
-/// Octets that hold `bits` bits.
+/// Number of octets that hold `bits` bits.
 #[inline]
 pub(super) const fn octets_for(bits: u8) -> usize {
     (bits as usize + 7) >> 3
 }
 
-/// The first four octets as a number, zero where there are fewer: those of the last prefix of a field.
+/// Reads the first four octets as a number. Missing octets count as zero: the last prefix of a field may have fewer.
 #[inline]
 const fn first_u32(octets: &[u8]) -> u32 {
     match *octets {
@@ -97,7 +97,7 @@ const fn first_u32(octets: &[u8]) -> u32 {
     }
 }
 
-/// The same of eight octets.
+/// Reads the first eight octets as a number. Missing octets count as zero.
 #[inline]
 fn first_u64(octets: &[u8]) -> u64 {
     if let Some(chunk) = octets.first_chunk::<8>() {
@@ -105,21 +105,21 @@ fn first_u64(octets: &[u8]) -> u64 {
     }
     let first = u64::from(first_u32(octets)) << 32;
     match octets.last_chunk::<4>() {
-        // Where both overlap they say the same.
+        // Where the two loads overlap, they have the same bits.
         Some(last) => first | u64::from(u32::from_be_bytes(*last)) << (64 - 8 * octets.len()),
         None => first,
     }
 }
 
-/// The first octets as a number, all bits behind `length` zero. Never reads more than there is.
+/// Reads an IPv4 address with all bits behind `length` zero. Never reads past the end of `octets`.
 #[inline]
 fn load_v4(octets: &[u8], length: u8) -> u32 {
-    // Shifting in 64 bits, because a shift by all 32 bits of a /0 would be an overflow.
+    // The shift has 64 bits, because a /0 shifts by 32, which would overflow a 32-bit shift.
     let mask = u64::MAX << 32_u8.saturating_sub(length);
     first_u32(octets) & (mask as u32)
 }
 
-/// The first octets as a number, all bits behind `length` zero. Never reads more than there is.
+/// Reads an IPv6 address with all bits behind `length` zero. Never reads past the end of `octets`.
 #[inline]
 fn load_v6(octets: &[u8], length: u8) -> u128 {
     let high = u128::from(first_u64(octets)) << 64;
@@ -134,10 +134,10 @@ fn load_v6(octets: &[u8], length: u8) -> u128 {
     }
 }
 
-/// How many plain prefixes of at most `max_bits` bits the field holds, if it is exactly a sequence of them.
+/// Counts the plain prefixes of at most `max_bits` bits in a field. Any other content of the field is an error.
 #[inline]
 pub(super) fn count(field: &[u8], max_bits: u8, add_path: bool) -> Result<usize, WireError> {
-    // Many senders put one into each UPDATE.
+    // Many senders put one prefix into each UPDATE.
     match field {
         [length, octets @ ..] if !add_path && *length <= max_bits && octets.len() == octets_for(*length) => {
             Ok(1)
@@ -175,9 +175,9 @@ fn count_all(field: &[u8], max_bits: u8, add_path: bool) -> Result<usize, WireEr
     Ok(routes)
 }
 
-/// One step over a checked field: path identifier (0 where there is none), length, and where the octets start.
+/// Takes one step over a checked field. Returns path identifier (0 if there is none), length, and offset of the octets.
 ///
-/// The next step needs nothing but the length octet, so that the processor can work on several prefixes at a time.
+/// The next step needs only the length octet of this one, so the processor can work on several prefixes at once.
 #[inline]
 fn step(field: &[u8], position: &mut usize, add_path: bool) -> Option<(u32, u8, usize)> {
     let mut at = *position;
@@ -192,9 +192,11 @@ fn step(field: &[u8], position: &mut usize, add_path: bool) -> Option<(u32, u8, 
     Some((path_id, length, at + 1))
 }
 
-/// IPv4 prefixes `(path identifier, length, address)` of a field that [`count`](super::count) or
-/// [`decide_add_path`](super::decide_add_path) has accepted with the same `add_path`. The identifier is 0 where
-/// there is none. On any other field it yields nonsense, but ends and doesn't panic.
+/// Iterates over the IPv4 prefixes of a checked field, as `(path identifier, length, address)`.
+///
+/// [`count`](super::count) or [`decide_add_path`](super::decide_add_path) must have accepted the field with this `add_path`.
+/// On any other field the iterator yields wrong prefixes, but it ends and does not panic. The path identifier is 0 if the
+/// field has none.
 #[derive(Debug, Clone)]
 pub struct Ipv4Prefixes<'a> {
     field: &'a [u8],
@@ -203,7 +205,7 @@ pub struct Ipv4Prefixes<'a> {
 }
 
 impl<'a> Ipv4Prefixes<'a> {
-    /// The prefixes of this checked field.
+    /// Makes an iterator over a checked field.
     #[inline]
     #[must_use]
     pub const fn new(field: &'a [u8], add_path: bool) -> Self {
@@ -228,7 +230,7 @@ impl Iterator for Ipv4Prefixes<'_> {
 
 impl core::iter::FusedIterator for Ipv4Prefixes<'_> {}
 
-/// IPv6 prefixes `(path identifier, length, address)`; see [`Ipv4Prefixes`].
+/// Iterates over the IPv6 prefixes of a checked field, as [`Ipv4Prefixes`] does.
 #[derive(Debug, Clone)]
 pub struct Ipv6Prefixes<'a> {
     field: &'a [u8],
@@ -237,7 +239,7 @@ pub struct Ipv6Prefixes<'a> {
 }
 
 impl<'a> Ipv6Prefixes<'a> {
-    /// The prefixes of this checked field.
+    /// Makes an iterator over a checked field.
     #[inline]
     #[must_use]
     pub const fn new(field: &'a [u8], add_path: bool) -> Self {

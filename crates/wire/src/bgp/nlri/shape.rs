@@ -1,29 +1,29 @@
-//! How the NLRI of a family looks: a table from AFI/SAFI to shape.
+//! The shape of each family's NLRI: a table from AFI/SAFI to shape.
 
 use crate::iana::AfiSafi;
 
-/// How the NLRI of a family looks.
+/// The shape of a family's NLRI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NlriShape {
-    /// A prefix, with a length field in bits that counts all that follows it.
+    /// A prefix behind a length field, which counts the bits of the rest of the NLRI.
     Prefix {
-        /// A route distinguisher stands before the prefix.
+        /// Whether a route distinguisher stands before the prefix.
         rd: bool,
-        /// Labels stand before that.
+        /// Whether labels stand before the prefix and the route distinguisher.
         labelled: bool,
-        /// Bits an address of the family has.
+        /// Number of bits of the family's addresses.
         max_bits: u8,
     },
-    /// Not a prefix, but it is known where one NLRI ends and the next begins.
+    /// No prefix, but an NLRI with a known end.
     Opaque {
-        /// Where the length is and what it counts.
+        /// The place of the length field, and what it counts.
         framing: Framing,
     },
-    /// The framing is not known: the whole field is taken as one NLRI.
+    /// An NLRI with unknown framing: the whole field counts as one NLRI.
     Unframed,
 }
 
-/// Where the length of an opaque NLRI is and what it counts.
+/// The place of the length field of an opaque NLRI, and what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Type (1), length in octets (1): EVPN (RFC 7432 §7), MCAST-VPN (RFC 6514 §4).
@@ -36,11 +36,11 @@ pub enum Framing {
     LongLength,
     /// Length in bits (1): route target constraints (RFC 4684 §4), SR Policy (RFC 9830 §2.1).
     BitLength,
-    /// Length in octets, one octet below 0xf0, else the low 12 bits of two: FlowSpec (RFC 8955 §4.1).
+    /// Length in octets: one octet if below 0xf0, else the low 12 bits of two octets. FlowSpec (RFC 8955 §4.1).
     FlowSpec,
 }
 
-/// The shape of a family's NLRI.
+/// Looks up the shape of a family's NLRI.
 #[inline]
 #[must_use]
 pub const fn shape(family: AfiSafi) -> NlriShape {
@@ -64,7 +64,7 @@ pub const fn shape(family: AfiSafi) -> NlriShape {
             labelled: true,
             max_bits,
         },
-        // Routes for the choice of the upstream multicast hop; they carry no label (RFC 6513 §5.1.1).
+        // Routes that select the upstream multicast hop. They have no label (RFC 6513 §5.1.1).
         (1 | 2, 129) => NlriShape::Prefix {
             rd: true,
             labelled: false,

@@ -1,9 +1,19 @@
-//! Static bytes of every shape, then properties over arbitrary ones.
+//! Tests of every NLRI shape with static bytes, then properties over arbitrary bytes.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::WireErrorKind;
+use crate::error::WireErrorKind;
+use crate::iana::AfiSafi;
 use proptest::prelude::*;
+
+/// `add_path` of a field with path identifiers.
+const WITH_IDS: bool = true;
+/// `add_path` of a field without path identifiers.
+const PLAIN: bool = false;
+/// `hint_absent` for a peer that left out path identifiers before.
+const SEEN_ABSENT: bool = true;
+/// `hint_absent` for a peer that did not.
+const NOT_SEEN: bool = false;
 
 const IPV4_VPN_FLOWSPEC: AfiSafi = AfiSafi::new(1, 134);
 
@@ -33,10 +43,10 @@ fn plain_prefixes() {
         (None, 23, v4(0xc000_0200)),
         (None, 32, v4(0x0102_0304)),
     ];
-    assert_eq!(prefixes(AfiSafi::IPV4_UNICAST, &field, false), expected);
-    assert_eq!(prefixes(AfiSafi::IPV4_MULTICAST, &field, false), expected);
-    assert_eq!(count(AfiSafi::IPV4_UNICAST, &field, false), Ok(4));
-    let fast: Vec<_> = Ipv4Prefixes::new(&field, false).collect();
+    assert_eq!(prefixes(AfiSafi::IPV4_UNICAST, &field, PLAIN), expected);
+    assert_eq!(prefixes(AfiSafi::IPV4_MULTICAST, &field, PLAIN), expected);
+    assert_eq!(count(AfiSafi::IPV4_UNICAST, &field, PLAIN), Ok(4));
+    let fast: Vec<_> = Ipv4Prefixes::new(&field, PLAIN).collect();
     assert_eq!(
         fast,
         [
@@ -53,17 +63,17 @@ fn plain_ipv6_prefixes_with_path_ids() {
     let field = [0, 0, 0, 7, 33, 0x20, 0x01, 0x0d, 0xb8, 0xff, 0, 0, 0, 8, 0];
     let address = 0x2001_0db8_8000_0000_0000_0000_0000_0000_u128;
     assert_eq!(
-        prefixes(AfiSafi::IPV6_UNICAST, &field, true),
+        prefixes(AfiSafi::IPV6_UNICAST, &field, WITH_IDS),
         [(Some(7), 33, address.to_be_bytes()), (Some(8), 0, [0; 16])]
     );
     assert_eq!(
-        Ipv6Prefixes::new(&field, true).collect::<Vec<_>>(),
+        Ipv6Prefixes::new(&field, WITH_IDS).collect::<Vec<_>>(),
         [(7, 33, address), (8, 0, 0)]
     );
 }
 
 fn only(family: AfiSafi, field: &[u8]) -> Nlri<'_> {
-    let mut nlri = iter(family, field, false);
+    let mut nlri = iter(family, field, PLAIN);
     let only = nlri.next().unwrap().unwrap();
     assert!(nlri.next().is_none());
     only
@@ -85,7 +95,7 @@ fn labelled_prefixes() {
     assert_eq!((labels, length, rd), (&field[1..7], 24, None));
     assert_eq!(prefix.to_v4(), 0xc000_0200);
     assert!(prefix.is_v4() && prefix.octets() == [192, 0, 2]);
-    // A withdrawal: the compatibility field is no label and has no bottom-of-stack bit.
+    // In a withdrawal, the compatibility field is no label and has no bottom-of-stack bit.
     for withdrawn in [[0x80, 0, 0], [0, 0, 0]] {
         let field = [&[32][..], &withdrawn, &[10]].concat();
         let Route::Prefix { labels, length, .. } = only(AfiSafi::IPV4_LABELLED, &field).route else {
@@ -140,15 +150,17 @@ fn opaque_nlri_end_where_their_framing_says() {
         (IPV4_VPN_FLOWSPEC, &flowspec),
     ] {
         let twice = [field, field].concat();
-        let found: Vec<_> = iter(family, &twice, false)
+        let found: Vec<_> = iter(family, &twice, PLAIN)
             .map(|nlri| nlri.unwrap().route)
             .collect();
         assert_eq!(found, [Route::Opaque(field); 2], "{family}");
-        assert_eq!(count(family, &twice, false), Ok(2));
-        assert!(count(family, &twice[..twice.len() - 1], false).is_err() || field.len() == 1);
+        assert_eq!(count(family, &twice, PLAIN), Ok(2));
+        assert!(count(family, &twice[..twice.len() - 1], PLAIN).is_err() || field.len() == 1);
 
         let with_ids = [&[0, 0, 0, 5], field, &[0, 0, 0, 6], field].concat();
-        let found: Vec<_> = iter(family, &with_ids, true).map(|nlri| nlri.unwrap()).collect();
+        let found: Vec<_> = iter(family, &with_ids, WITH_IDS)
+            .map(|nlri| nlri.unwrap())
+            .collect();
         assert_eq!((found[0].path_id, found[1].path_id), (Some(5), Some(6)));
         assert_eq!(found[1].route, Route::Opaque(field));
     }
@@ -163,37 +175,42 @@ fn a_family_of_unknown_framing_is_one_nlri() {
         route: Route::Opaque(&[1, 2, 3]),
     };
     assert_eq!(only(family, &[1, 2, 3]), whole);
-    assert_eq!(iter(family, &[1, 2, 3], true).next(), Some(Ok(whole)));
-    assert_eq!(count(family, &[], false), Ok(0));
+    assert_eq!(iter(family, &[1, 2, 3], WITH_IDS).next(), Some(Ok(whole)));
+    assert_eq!(count(family, &[], PLAIN), Ok(0));
 }
 
 #[test]
 fn malformed_nlri_says_where() {
     for (family, field, add_path, offset) in [
-        (AfiSafi::IPV4_UNICAST, &[8, 10, 33, 1, 1, 1, 1, 1][..], false, 2),
-        (AfiSafi::IPV4_UNICAST, &[8, 10, 24, 1, 1], false, 3),
-        (AfiSafi::IPV4_UNICAST, &[0, 0, 0], true, 0),
-        (AfiSafi::IPV4_UNICAST, &[0, 0, 0, 1], true, 0),
-        (AfiSafi::IPV4_UNICAST, &[0, 0, 0, 1, 40, 1, 2, 3, 4, 5], true, 4),
-        (AfiSafi::IPV6_UNICAST, &[129, 1], false, 0),
-        (AfiSafi::IPV4_LABELLED, &[0], false, 1),
+        (AfiSafi::IPV4_UNICAST, &[8, 10, 33, 1, 1, 1, 1, 1][..], PLAIN, 2),
+        (AfiSafi::IPV4_UNICAST, &[8, 10, 24, 1, 1], PLAIN, 3),
+        (AfiSafi::IPV4_UNICAST, &[0, 0, 0], WITH_IDS, 0),
+        (AfiSafi::IPV4_UNICAST, &[0, 0, 0, 1], WITH_IDS, 0),
+        (
+            AfiSafi::IPV4_UNICAST,
+            &[0, 0, 0, 1, 40, 1, 2, 3, 4, 5],
+            WITH_IDS,
+            4,
+        ),
+        (AfiSafi::IPV6_UNICAST, &[129, 1], PLAIN, 0),
+        (AfiSafi::IPV4_LABELLED, &[0], PLAIN, 1),
         // No label has the bottom-of-stack bit.
-        (AfiSafi::IPV4_LABELLED, &[24, 0, 0, 0x10], false, 4),
-        (AfiSafi::IPV4_LABELLED, &[57, 0, 0, 1, 1, 1, 1, 1, 1], false, 0),
-        (AfiSafi::IPV4_LABELLED, &[20, 0, 0, 1], false, 0),
-        (AfiSafi::IPV4_VPN, &[32, 0, 0, 1, 1], false, 0),
-        (AfiSafi::IPV4_VPN, &[88, 0, 0, 1, 0, 0, 0, 1, 0, 0], false, 1),
-        (AfiSafi::EVPN, &[1, 0, 2, 4, 1], false, 2),
-        (AfiSafi::EVPN, &[1], false, 0),
-        (AfiSafi::IPV4_FLOWSPEC, &[0xf1], false, 0),
-        (AfiSafi::BGP_LS, &[0, 1, 0, 9, 0], false, 0),
+        (AfiSafi::IPV4_LABELLED, &[24, 0, 0, 0x10], PLAIN, 4),
+        (AfiSafi::IPV4_LABELLED, &[57, 0, 0, 1, 1, 1, 1, 1, 1], PLAIN, 0),
+        (AfiSafi::IPV4_LABELLED, &[20, 0, 0, 1], PLAIN, 0),
+        (AfiSafi::IPV4_VPN, &[32, 0, 0, 1, 1], PLAIN, 0),
+        (AfiSafi::IPV4_VPN, &[88, 0, 0, 1, 0, 0, 0, 1, 0, 0], PLAIN, 1),
+        (AfiSafi::EVPN, &[1, 0, 2, 4, 1], PLAIN, 2),
+        (AfiSafi::EVPN, &[1], PLAIN, 0),
+        (AfiSafi::IPV4_FLOWSPEC, &[0xf1], PLAIN, 0),
+        (AfiSafi::BGP_LS, &[0, 1, 0, 9, 0], PLAIN, 0),
     ] {
         let error = count(family, field, add_path).unwrap_err();
         assert_eq!(error.offset, offset, "{family} {field:?}: {error}");
         let last = iter(family, field, add_path).last().unwrap();
         assert!(last.is_err(), "{family} {field:?}");
     }
-    let error = count(AfiSafi::IPV4_UNICAST, &[33], false).unwrap_err();
+    let error = count(AfiSafi::IPV4_UNICAST, &[33], PLAIN).unwrap_err();
     assert!(matches!(error.kind, WireErrorKind::Invalid { value: 33, .. }));
 }
 
@@ -206,26 +223,27 @@ fn path_ids_are_as_negotiated_unless_that_is_impossible() {
     };
     let with = [0, 0, 0, 1, 24, 192, 0, 2];
     let without = [24, 192, 0, 2];
-    assert_eq!(decide(&with, true, false), Ok((true, false, 1)));
-    assert_eq!(decide(&without, false, false), Ok((false, false, 1)));
-    assert_eq!(decide(&without, true, false), Ok((false, true, 1)));
-    // Without path identifiers the zeros would be three default routes, then 1/8 of nothing: it has to be exact.
+    assert_eq!(decide(&with, WITH_IDS, NOT_SEEN), Ok((true, false, 1)));
+    assert_eq!(decide(&without, PLAIN, NOT_SEEN), Ok((false, false, 1)));
+    assert_eq!(decide(&without, WITH_IDS, NOT_SEEN), Ok((false, true, 1)));
+    // Without path identifiers, the zeros would be three default routes, and the field would end within a prefix.
     let odd = [0, 0, 0, 9, 24, 192, 0, 2];
-    assert_eq!(decide(&odd, false, false), Ok((true, true, 1)));
-    // 1.2.3.0/32 or, with path identifier 0x20010203, the default route.
+    assert_eq!(decide(&odd, PLAIN, NOT_SEEN), Ok((true, true, 1)));
+    // This is 1.2.3.0/32, or the default route with path identifier 0x20010203.
     let both = [32, 1, 2, 3, 0];
-    assert_eq!(decide(&both, true, false), Ok((true, false, 1)));
-    assert_eq!(decide(&both, true, true), Ok((false, false, 1)));
-    assert_eq!(decide(&with, true, true), Ok((true, false, 1)));
-    assert_eq!(decide(&[], true, false), Ok((true, false, 0)));
-    assert_eq!(decide(&[99], true, false).unwrap_err().offset, 0);
+    assert_eq!(decide(&both, WITH_IDS, NOT_SEEN), Ok((true, false, 1)));
+    assert_eq!(decide(&both, WITH_IDS, SEEN_ABSENT), Ok((false, false, 1)));
+    assert_eq!(decide(&with, WITH_IDS, SEEN_ABSENT), Ok((true, false, 1)));
+    assert_eq!(decide(&[], WITH_IDS, NOT_SEEN), Ok((true, false, 0)));
+    assert_eq!(decide(&[99], WITH_IDS, NOT_SEEN).unwrap_err().offset, 0);
 }
 
-/// GoBGP leaves path identifiers out in some messages only.
+/// GoBGP leaves out path identifiers in some messages only.
 #[test]
 fn small_path_identifiers_are_not_taken_for_default_routes() {
     let family = AfiSafi::IPV4_UNICAST;
-    let decide = |field: &[u8]| decide_add_path(family, field, true, true).map(|d| (d.add_path, d.routes));
+    let decide =
+        |field: &[u8]| decide_add_path(family, field, WITH_IDS, SEEN_ABSENT).map(|d| (d.add_path, d.routes));
     for id in 0..=300_u32 {
         let [a, b, c, d] = id.to_be_bytes();
         let field = [a, b, c, d, 24, 192, 0, 2, a, b, c, d, 16, 198, 51];
@@ -242,7 +260,7 @@ fn small_path_identifiers_are_not_taken_for_default_routes() {
         Ok((false, 1)),
         "no bits behind the length"
     );
-    // Spare bits may hold anything (RFC 4271 §4.3): unlikely is not impossible.
+    // Bits behind the length may have any value (RFC 4271 §4.3), so an unlikely prefix is still a prefix.
     assert_eq!(
         decide(&[20, 192, 0, 0xff]),
         Ok((false, 1)),
@@ -250,7 +268,7 @@ fn small_path_identifiers_are_not_taken_for_default_routes() {
     );
 }
 
-/// Every family with a shape of its own, and one without.
+/// Every family with a known shape, and one without.
 fn families() -> impl Strategy<Value = AfiSafi> {
     let safis = [1, 2, 4, 5, 65, 70, 71, 72, 73, 77, 85, 128, 129, 132, 133, 134];
     (
@@ -260,7 +278,7 @@ fn families() -> impl Strategy<Value = AfiSafi> {
         .prop_map(|(afi, safi)| AfiSafi::new(afi, safi))
 }
 
-/// Bytes with many small numbers, so that lengths fit now and then.
+/// Bytes with many small numbers, so that lengths often fit.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop_oneof![Just(0), 0..40_u8, any::<u8>()], 0..80)
 }
@@ -269,7 +287,7 @@ proptest! {
     #[test]
     fn any_bytes_of_any_family(family in families(), field in bytes(), add_path: bool, hint: bool) {
         let found: Result<Vec<_>, _> = iter(family, &field, add_path).collect();
-        // Of a field with several errors the two may name different ones.
+        // In a field with several errors, the two may report different errors.
         prop_assert_eq!(
             count(family, &field, add_path).ok(),
             found.map(|found| found.len()).ok()
@@ -333,7 +351,7 @@ proptest! {
             let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
             expected.push((id, length, address & mask));
         }
-        prop_assert_eq!(count(AfiSafi::IPV6_UNICAST, &field, true), Ok(expected.len()));
-        prop_assert_eq!(Ipv6Prefixes::new(&field, true).collect::<Vec<_>>(), expected);
+        prop_assert_eq!(count(AfiSafi::IPV6_UNICAST, &field, WITH_IDS), Ok(expected.len()));
+        prop_assert_eq!(Ipv6Prefixes::new(&field, WITH_IDS).collect::<Vec<_>>(), expected);
     }
 }

@@ -1,6 +1,6 @@
-//! Which of a router's routing tables a message speaks of.
+//! The kinds of routing tables that a router reports.
 
-/// The table a Route Monitoring message mirrors (RFC 7854 §4.2, RFC 8671 §4, RFC 9069 §4).
+/// The kind of routing table that a Route Monitoring message mirrors (RFC 7854 §4.2, RFC 8671 §4, RFC 9069 §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum RibView {
@@ -26,7 +26,7 @@ impl RibView {
         Self::LocRib,
     ];
 
-    /// The name used in metrics, JSON and logs.
+    /// Name of the view in metrics, JSON and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

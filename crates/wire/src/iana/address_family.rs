@@ -1,12 +1,8 @@
-//! Registry numbers, each group under the name of its IANA registry.
-
-pub mod bgp_message;
-pub mod bmp;
-mod registry;
+//! IANA "Address Family Numbers" and "SAFI Values": the families of routes.
 
 use core::fmt;
 
-/// An address family and its subsequent family ("Address Family Numbers", "SAFI Values").
+/// A family of routes: address family and subsequent address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AfiSafi {
     /// Address Family Identifier.
@@ -46,13 +42,13 @@ impl AfiSafi {
     /// BGP-LS, 16388/71 (RFC 9552).
     pub const BGP_LS: Self = Self::new(16388, 71);
 
-    /// The pair of these two numbers.
+    /// Makes the family of these two numbers.
     #[must_use]
     pub const fn new(afi: u16, safi: u8) -> Self {
         Self { afi, safi }
     }
 
-    /// The usual name of the family, where it has one.
+    /// The usual name of the family; `None` if the family has no name here.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         Some(match (self.afi, self.safi) {
@@ -88,97 +84,10 @@ impl AfiSafi {
     }
 }
 
-/// `afi/safi`, as in `1/1`.
+/// Prints `afi/safi`, as in `1/1`.
 impl fmt::Display for AfiSafi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.afi, self.safi)
-    }
-}
-
-/// "BGP Path Attributes": the type codes this crate knows by name.
-pub mod attribute_type {
-    /// RFC 4271.
-    pub const ORIGIN: u8 = 1;
-    /// RFC 4271.
-    pub const AS_PATH: u8 = 2;
-    /// RFC 4271.
-    pub const NEXT_HOP: u8 = 3;
-    /// RFC 4271.
-    pub const MULTI_EXIT_DISC: u8 = 4;
-    /// RFC 4271.
-    pub const LOCAL_PREF: u8 = 5;
-    /// RFC 4271.
-    pub const ATOMIC_AGGREGATE: u8 = 6;
-    /// RFC 4271.
-    pub const AGGREGATOR: u8 = 7;
-    /// RFC 1997.
-    pub const COMMUNITIES: u8 = 8;
-    /// RFC 4456.
-    pub const ORIGINATOR_ID: u8 = 9;
-    /// RFC 4456.
-    pub const CLUSTER_LIST: u8 = 10;
-    /// RFC 4760.
-    pub const MP_REACH_NLRI: u8 = 14;
-    /// RFC 4760.
-    pub const MP_UNREACH_NLRI: u8 = 15;
-    /// RFC 4360.
-    pub const EXTENDED_COMMUNITIES: u8 = 16;
-    /// RFC 6793.
-    pub const AS4_PATH: u8 = 17;
-    /// RFC 6793.
-    pub const AS4_AGGREGATOR: u8 = 18;
-    /// RFC 6514.
-    pub const PMSI_TUNNEL: u8 = 22;
-    /// RFC 9012.
-    pub const TUNNEL_ENCAPSULATION: u8 = 23;
-    /// RFC 5543.
-    pub const TRAFFIC_ENGINEERING: u8 = 24;
-    /// RFC 5701.
-    pub const IPV6_EXTENDED_COMMUNITIES: u8 = 25;
-    /// RFC 7311.
-    pub const AIGP: u8 = 26;
-    /// RFC 9552.
-    pub const BGP_LS: u8 = 29;
-    /// RFC 8092.
-    pub const LARGE_COMMUNITIES: u8 = 32;
-    /// RFC 9234.
-    pub const ONLY_TO_CUSTOMER: u8 = 35;
-    /// RFC 8669.
-    pub const PREFIX_SID: u8 = 40;
-    /// RFC 6368.
-    pub const ATTR_SET: u8 = 128;
-
-    /// The name of the attribute in the registry, where this crate knows it.
-    #[must_use]
-    pub const fn name(code: u8) -> Option<&'static str> {
-        Some(match code {
-            ORIGIN => "ORIGIN",
-            AS_PATH => "AS_PATH",
-            NEXT_HOP => "NEXT_HOP",
-            MULTI_EXIT_DISC => "MULTI_EXIT_DISC",
-            LOCAL_PREF => "LOCAL_PREF",
-            ATOMIC_AGGREGATE => "ATOMIC_AGGREGATE",
-            AGGREGATOR => "AGGREGATOR",
-            COMMUNITIES => "COMMUNITIES",
-            ORIGINATOR_ID => "ORIGINATOR_ID",
-            CLUSTER_LIST => "CLUSTER_LIST",
-            MP_REACH_NLRI => "MP_REACH_NLRI",
-            MP_UNREACH_NLRI => "MP_UNREACH_NLRI",
-            EXTENDED_COMMUNITIES => "EXTENDED_COMMUNITIES",
-            AS4_PATH => "AS4_PATH",
-            AS4_AGGREGATOR => "AS4_AGGREGATOR",
-            PMSI_TUNNEL => "PMSI_TUNNEL",
-            TUNNEL_ENCAPSULATION => "TUNNEL_ENCAPSULATION",
-            TRAFFIC_ENGINEERING => "TRAFFIC_ENGINEERING",
-            IPV6_EXTENDED_COMMUNITIES => "IPV6_EXTENDED_COMMUNITIES",
-            AIGP => "AIGP",
-            BGP_LS => "BGP-LS",
-            LARGE_COMMUNITIES => "LARGE_COMMUNITIES",
-            ONLY_TO_CUSTOMER => "ONLY_TO_CUSTOMER",
-            PREFIX_SID => "PREFIX_SID",
-            ATTR_SET => "ATTR_SET",
-            _ => return None,
-        })
     }
 }
 
@@ -186,7 +95,7 @@ pub mod attribute_type {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{AfiSafi, attribute_type};
+    use super::AfiSafi;
 
     #[test]
     fn every_named_family_has_a_name_of_its_own() {
@@ -206,17 +115,5 @@ mod tests {
     #[test]
     fn a_family_prints_as_its_two_numbers() {
         assert_eq!(AfiSafi::BGP_LS.to_string(), "16388/71");
-    }
-
-    #[test]
-    fn every_named_attribute_has_a_name_of_its_own() {
-        let named: Vec<_> = (0..=u8::MAX).filter_map(attribute_type::name).collect();
-        let distinct: BTreeSet<_> = named.iter().collect();
-        assert_eq!(named.len(), distinct.len());
-        assert_eq!(
-            attribute_type::name(attribute_type::ONLY_TO_CUSTOMER),
-            Some("ONLY_TO_CUSTOMER")
-        );
-        assert_eq!(attribute_type::name(0), None);
     }
 }
