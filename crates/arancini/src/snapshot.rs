@@ -193,10 +193,10 @@ fn line(router: &str, peer: &str, table: &PeerTable, key: &RouteKey<'_>, fingerp
     let mut line = json!({
         "router": router,
         "peer": peer,
-        "peerAsn": table.asn,
-        "ribView": table.view.name(),
-        "afi": table.family.afi,
-        "safi": table.family.safi,
+        "peerAsn": table.key.peer_asn,
+        "ribView": table.key.view.name(),
+        "afi": table.key.family.afi,
+        "safi": table.key.family.safi,
         "attributeFingerprint": format!("{fingerprint:016x}"),
     });
     if let Some(path_id) = key.path_id() {

@@ -111,8 +111,8 @@ impl Decoder {
             .flat_map(|router| &router.peers)
             .flat_map(|peer| &peer.tables);
         for table in tables {
-            let family = table.family.to_string();
-            let view = views.entry(table.view.name()).or_default();
+            let family = table.key.family.to_string();
+            let view = views.entry(table.key.view.name()).or_default();
             for (total, of_view, count) in [
                 (&mut announced, &mut view.0, table.received_announces),
                 (&mut withdrawn, &mut view.1, table.received_withdraws),

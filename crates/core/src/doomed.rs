@@ -5,15 +5,16 @@ use std::net::IpAddr;
 
 use arancini_rib::Doom;
 
-use crate::router::Router;
+use crate::peer::PeerIndex;
+use crate::router::{Router, TablePlace};
+use crate::table::TableIndex;
 use crate::time::Now;
 
 /// A table that has routes to withdraw.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DoomedTable {
     pub router: IpAddr,
-    pub peer: usize,
-    pub table: usize,
+    pub place: TablePlace,
 }
 
 /// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
@@ -39,8 +40,10 @@ pub(crate) fn settle_quiet_tables(
             } else if table.settle() {
                 doomed.push_back(DoomedTable {
                     router: router.id,
-                    peer: peer_index,
-                    table: table_index,
+                    place: TablePlace {
+                        peer: PeerIndex(peer_index),
+                        table: TableIndex(table_index),
+                    },
                 });
             }
         }
@@ -54,8 +57,10 @@ pub(crate) fn doom_router(router: &mut Router, doomed: &mut VecDeque<DoomedTable
             if table.doom_all(Doom::SessionLost) {
                 doomed.push_back(DoomedTable {
                     router: router.id,
-                    peer: peer_index,
-                    table: table_index,
+                    place: TablePlace {
+                        peer: PeerIndex(peer_index),
+                        table: TableIndex(table_index),
+                    },
                 });
             }
         }

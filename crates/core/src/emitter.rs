@@ -17,7 +17,7 @@ use crate::notice::Notices;
 use crate::outgoing::Outgoing;
 use crate::peer::Peer;
 use crate::route::fields_of;
-use crate::router::{Router, SubjectKey};
+use crate::router::{Router, SubjectKey, TablePlace};
 use crate::settings::Settings;
 use crate::time::Now;
 
@@ -122,14 +122,14 @@ impl Emitter {
     }
 
     /// Withdraws a slice of a table's doomed routes; returns how many.
-    pub fn sweep(&mut self, router: &mut Router, peer: usize, table: usize, now: Now) -> u64 {
+    pub fn sweep(&mut self, router: &mut Router, place: TablePlace, now: Now) -> u64 {
         let Self { batcher, encoder, .. } = self;
         let Outgoing {
             table,
             source,
             mut writer,
-        } = Outgoing::of(router, (peer, table), (batcher, encoder), now, 0);
-        let view = table.view;
+        } = Outgoing::of(router, place, (batcher, encoder), now, 0);
+        let view = table.key.view;
         let mut laid_out = None;
         let mut swept = 0;
         table.sweep(|key, doom| {

@@ -20,9 +20,10 @@ use crate::counters::Quirk;
 use crate::doomed::DoomedTable;
 use crate::emitter::{Emitter, event_peer};
 use crate::notice::NoticeKind;
-use crate::peer::PeerState;
+use crate::peer::{PeerIndex, PeerState};
 use crate::route_monitoring::{quirk, update};
-use crate::router::Router;
+use crate::router::{Router, TablePlace};
+use crate::table::TableIndex;
 use crate::time::Now;
 
 /// Flags that RFC 9069 §4.2 defines for Loc-RIB: F.
@@ -88,7 +89,7 @@ impl Arrival<'_> {
 
     /// The peer of a message that only makes sense for a peer that is up. `None` if there are too many already.
     #[inline]
-    fn peer_of(&mut self, header: &PerPeerHeader<'_>) -> Option<usize> {
+    fn peer_of(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
         match self.router.find_peer(header) {
             Some(index) if self.router.peers[index].state != PeerState::Down => Some(index),
             known => self.provisional_peer(header, known),
@@ -98,7 +99,11 @@ impl Arrival<'_> {
     /// The router never said that this peer is up, but speaks of it: taken as up, and said so (quirk 3 of
     /// `docs/interop.md`). Nothing was negotiated as far as we know.
     #[cold]
-    fn provisional_peer(&mut self, header: &PerPeerHeader<'_>, known: Option<usize>) -> Option<usize> {
+    fn provisional_peer(
+        &mut self,
+        header: &PerPeerHeader<'_>,
+        known: Option<PeerIndex>,
+    ) -> Option<PeerIndex> {
         let index = match known {
             Some(index) => index,
             None => self.add_peer(header)?,
@@ -116,7 +121,7 @@ impl Arrival<'_> {
         Some(index)
     }
 
-    fn add_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<usize> {
+    fn add_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
         if self.router.peers.len() >= self.emitter.settings.max_peers_per_router {
             self.emitter.counters.peer_limit_exceeded.add(1);
             self.emitter
@@ -213,13 +218,15 @@ impl Arrival<'_> {
         Ok(())
     }
 
-    fn doom_peer(&mut self, peer: usize, doom: Doom) {
+    fn doom_peer(&mut self, peer: PeerIndex, doom: Doom) {
         for (index, table) in self.router.peers[peer].tables.iter_mut().enumerate() {
             if table.doom_all(doom) {
                 self.doomed.push_back(DoomedTable {
                     router: self.router.id,
-                    peer,
-                    table: index,
+                    place: TablePlace {
+                        peer,
+                        table: TableIndex(index),
+                    },
                 });
             }
         }

@@ -4,8 +4,9 @@
 use arancini_schema::encode::{RouteFields, RouteSource, UpdateEncoder};
 
 use crate::batcher::{Batcher, SubjectId};
-use crate::peer::{Peer, PeerTable, name_of};
-use crate::router::Router;
+use crate::peer::{Peer, name_of};
+use crate::router::{Router, TablePlace};
+use crate::table::PeerTable;
 use crate::time::Now;
 
 /// A table and the way its routes take.
@@ -33,7 +34,7 @@ impl<'s> Outgoing<'s> {
     #[inline]
     pub fn of(
         router: &'s mut Router,
-        (peer, table): (usize, usize),
+        TablePlace { peer, table }: TablePlace,
         (batcher, encoder): (&'s mut Batcher, &'s mut UpdateEncoder),
         now: Now,
         time_bmp_header_ns: u64,
@@ -58,13 +59,13 @@ impl<'s> Outgoing<'s> {
             router_address: *address,
             router_port: *port,
             peer_address: identity.address,
-            peer_bgp_id: table.bgp_id,
-            peer_asn: table.asn,
+            peer_bgp_id: table.key.peer.bgp_id,
+            peer_asn: table.key.peer_asn,
             peer_type: identity.peer_type,
             peer_distinguisher: identity.distinguisher,
-            view: table.view,
+            view: table.key.view,
             table_name: name_of(names, table),
-            family: table.family,
+            family: table.key.family,
         };
         let writer = Writer {
             encoder,

@@ -1,16 +1,36 @@
 //! A peer of a router, and the tables the router shows of it.
 
 use std::net::IpAddr;
+use std::ops::{Index, IndexMut};
 
-use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey};
-use arancini_wire::bgp::nlri::{NlriShape, shape};
 use arancini_wire::bgp::{Capability, Negotiated};
 use arancini_wire::bmp::{PeerIdentity, PeerUp, RibView};
 use arancini_wire::iana::AfiSafi;
 
-use crate::batcher::SubjectId;
 use crate::counters::Quirk;
 use crate::route;
+use crate::table::{PeerTable, TableIndex};
+use crate::table_key::TableKey;
+
+/// The place of a peer among those of its router. It stays valid while the router is known: a peer is never removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerIndex(pub(crate) usize);
+
+impl Index<PeerIndex> for Vec<Peer> {
+    type Output = Peer;
+
+    #[inline]
+    fn index(&self, index: PeerIndex) -> &Peer {
+        &self[index.0]
+    }
+}
+
+impl IndexMut<PeerIndex> for Vec<Peer> {
+    #[inline]
+    fn index_mut(&mut self, index: PeerIndex) -> &mut Peer {
+        &mut self[index.0]
+    }
+}
 
 /// Whether the router says that the peer is up (RFC 7854 §4.10, §4.9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +146,7 @@ impl Peer {
 
     fn name_tables(&mut self) {
         for index in 0..self.tables.len() {
-            self.tables[index].name = self.name_index(self.tables[index].family);
+            self.tables[index].name = self.name_index(self.tables[index].key.family);
         }
     }
 
@@ -177,7 +197,7 @@ impl Peer {
         }
         self.negotiated = negotiated;
         for index in 0..self.tables.len() {
-            let (view, family) = (self.tables[index].view, self.tables[index].family);
+            let TableKey { view, family, .. } = self.tables[index].key;
             self.tables[index].add_path = self.negotiated_add_path(view, family);
             self.tables[index].path_ids_absent = false;
         }
@@ -190,20 +210,26 @@ impl Peer {
             .is_some_and(|n| n.add_path(view).contains(family))
     }
 
-    /// Adds a table; returns where it is.
-    pub(crate) fn add_table(&mut self, mut table: PeerTable) -> usize {
-        table.name = self.name_index(table.family);
-        self.tables.push(table);
-        self.tables.len() - 1
+    /// The key of the table for this view and family, by the peer's present BGP identifier and AS number.
+    #[inline]
+    pub(crate) const fn table_key(&self, view: RibView, family: AfiSafi) -> TableKey {
+        TableKey::new(self.identity, self.asn, view, family)
     }
 
-    /// Where its table for this view and family is, among those of its present AS number and BGP identifier.
+    /// Finds the table with this key.
     #[inline]
-    pub(crate) fn find_table(&self, view: RibView, family: AfiSafi) -> Option<usize> {
-        let (asn, bgp_id) = (self.asn, self.identity.bgp_id);
+    pub(crate) fn find_table(&self, key: &TableKey) -> Option<TableIndex> {
         self.tables
             .iter()
-            .position(|t| t.view == view && t.family == family && t.asn == asn && t.bgp_id == bgp_id)
+            .position(|table| table.key == *key)
+            .map(TableIndex)
+    }
+
+    /// Adds a table.
+    pub(crate) fn add_table(&mut self, mut table: PeerTable) -> TableIndex {
+        table.name = self.name_index(table.key.family);
+        self.tables.push(table);
+        TableIndex(self.tables.len() - 1)
     }
 
     /// Has the memory of the place fetched that the first route of a field has in its table. While what else is in the
@@ -211,7 +237,7 @@ impl Peer {
     #[inline]
     pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) {
         if !field.is_empty()
-            && let Some(index) = self.find_table(view, family)
+            && let Some(index) = self.find_table(&self.table_key(view, family))
         {
             let table = &self.tables[index];
             let add_path = table.add_path && !table.path_ids_absent;
@@ -220,214 +246,9 @@ impl Peer {
     }
 }
 
-/// One table: a view and a family of a peer.
-pub struct PeerTable {
-    /// Which RIB.
-    pub view: RibView,
-    /// Which family.
-    pub family: AfiSafi,
-    /// The peer's AS number under which its routes are published.
-    pub asn: u32,
-    /// The peer's BGP identifier under which its routes are published: part of their key.
-    pub bgp_id: u32,
-    /// Routes announced by the router, before curation.
-    pub received_announces: u64,
-    /// Routes withdrawn by the router, before curation.
-    pub received_withdraws: u64,
-    pub(crate) subject: SubjectId,
-    /// Where its name is among its peer's.
-    name: usize,
-    /// Path identifiers were negotiated for this view and family.
-    pub(crate) add_path: bool,
-    /// Path identifiers were negotiated but are not sent.
-    pub(crate) path_ids_absent: bool,
-    /// Routes without path identifier; some senders mix.
-    plain: CuratedTable,
-    /// Routes with path identifier.
-    paths: CuratedTable,
-    /// The table is being dumped anew, after a lost session or a second Peer Up, since this time.
-    settling_since_ns: Option<u64>,
-}
-
-impl PeerTable {
-    pub(crate) fn new(
-        view: RibView,
-        family: AfiSafi,
-        (asn, bgp_id): (u32, u32),
-        subject: SubjectId,
-        add_path: bool,
-        mode: CurationMode,
-    ) -> Self {
-        let shape = key_shape(family);
-        Self {
-            view,
-            family,
-            asn,
-            bgp_id,
-            received_announces: 0,
-            received_withdraws: 0,
-            subject,
-            name: 0,
-            add_path,
-            path_ids_absent: false,
-            plain: CuratedTable::new(shape, mode),
-            paths: CuratedTable::with_path_ids(shape, mode),
-            settling_since_ns: None,
-        }
-    }
-
-    /// Routes that consumers believe to be there.
-    #[must_use]
-    pub const fn routes(&self) -> usize {
-        self.plain.len() + self.paths.len()
-    }
-
-    /// Bytes allocated for the routes.
-    #[must_use]
-    pub fn allocated_bytes(&self) -> usize {
-        self.plain.allocated_bytes() + self.paths.allocated_bytes()
-    }
-
-    /// The fingerprint kept of a route.
-    #[must_use]
-    pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
-        if key.path_id().is_some() {
-            self.paths.fingerprint(key)
-        } else {
-            self.plain.fingerprint(key)
-        }
-    }
-
-    /// Visits every route. O(size of the table): for look-ups, tests and snapshots, not for the hot path.
-    pub fn for_each(&self, mut visit: impl FnMut(RouteKey<'_>, u64)) {
-        for table in [&self.plain, &self.paths] {
-            let mut cursor = Some(0);
-            while let Some(at) = cursor {
-                cursor = table.visit(at, &mut visit);
-            }
-        }
-    }
-
-    /// The table for routes with or without path identifier, to look at.
-    pub(crate) const fn with_path_ids(&self, with_path_ids: bool) -> &CuratedTable {
-        if with_path_ids { &self.paths } else { &self.plain }
-    }
-
-    /// Forgets every route, without a word.
-    pub(crate) fn forget_routes(&mut self) {
-        self.settling_since_ns = None;
-        self.plain.clear();
-        self.paths.clear();
-    }
-
-    /// The table for routes with or without path identifier.
-    #[inline]
-    pub(crate) const fn of(&mut self, with_path_ids: bool) -> &mut CuratedTable {
-        if with_path_ids {
-            &mut self.paths
-        } else {
-            &mut self.plain
-        }
-    }
-
-    /// The session is lost, or the peer came up anew: every route has to be announced again.
-    pub(crate) fn mark_stale(&mut self, now_ns: u64) {
-        if self.routes() == 0 {
-            self.settling_since_ns = None;
-            return;
-        }
-        self.plain.mark_stale();
-        self.paths.mark_stale();
-        self.settling_since_ns = Some(now_ns);
-    }
-
-    /// The dump of a new session begins now.
-    pub(crate) fn restart_quiet_period(&mut self, now_ns: u64) {
-        if let Some(since_ns) = &mut self.settling_since_ns {
-            *since_ns = now_ns;
-        }
-    }
-
-    /// Since when the table is being dumped anew, if it is.
-    pub(crate) const fn settling_since_ns(&self) -> Option<u64> {
-        self.settling_since_ns
-    }
-
-    /// The dump is complete: what was not in it is gone. Returns whether the table has to be queued for the sweep: it
-    /// stays there, once, until it is swept.
-    #[must_use]
-    pub(crate) fn settle(&mut self) -> bool {
-        let queued = self.needs_sweep();
-        if self.settling_since_ns.take().is_some() {
-            self.plain.doom_stale(Doom::NotReannounced);
-            self.paths.doom_stale(Doom::NotReannounced);
-        }
-        !queued && self.needs_sweep()
-    }
-
-    /// Every route is gone. Returns whether the table has to be queued for the sweep, as [`Self::settle`] does.
-    #[must_use]
-    pub(crate) fn doom_all(&mut self, doom: Doom) -> bool {
-        let queued = self.needs_sweep();
-        self.settling_since_ns = None;
-        self.plain.doom_all(doom);
-        self.paths.doom_all(doom);
-        !queued && self.needs_sweep()
-    }
-
-    /// Whether doomed routes wait to be withdrawn.
-    pub(crate) const fn needs_sweep(&self) -> bool {
-        self.plain.needs_sweep() || self.paths.needs_sweep()
-    }
-
-    /// Whether the next slice withdraws nothing and gives memory back instead.
-    pub(crate) const fn gives_memory_back(&self) -> bool {
-        if self.plain.needs_sweep() {
-            self.plain.is_empty()
-        } else {
-            self.paths.needs_sweep() && self.paths.is_empty()
-        }
-    }
-
-    /// Hands out a slice of the doomed routes with the reason.
-    pub(crate) fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
-        let table = if self.plain.needs_sweep() {
-            &mut self.plain
-        } else {
-            &mut self.paths
-        };
-        let doom = table.doom();
-        table.sweep(|key| gone(key, doom));
-    }
-
-    /// Stale routes that were announced again, ever.
-    pub(crate) const fn refreshed(&self) -> u64 {
-        self.plain.refreshed() + self.paths.refreshed()
-    }
-}
-
 /// Ports and OPENs of a Peer Up.
 fn session_of(message: &PeerUp<'_>) -> Vec<u8> {
     let ports = [message.local_port(), message.remote_port()].map(u16::to_be_bytes);
     let opens = [message.sent_open().as_bytes(), message.received_open().as_bytes()];
     [ports.as_flattened(), opens[0], opens[1]].concat()
-}
-
-/// The shape of a family's keys.
-pub(crate) fn key_shape(family: AfiSafi) -> KeyShape {
-    match shape(family) {
-        NlriShape::Prefix {
-            rd: false,
-            max_bits: 32,
-            ..
-        } => KeyShape::Ipv4,
-        NlriShape::Prefix { rd: false, .. } => KeyShape::Ipv6,
-        NlriShape::Prefix {
-            rd: true,
-            max_bits: 32,
-            ..
-        } => KeyShape::Vpn4,
-        NlriShape::Prefix { rd: true, .. } => KeyShape::Vpn6,
-        NlriShape::Opaque { .. } | NlriShape::Unframed => KeyShape::Opaque,
-    }
 }

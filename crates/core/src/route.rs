@@ -200,6 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::table::TableIndex;
 
     proptest! {
         /// However many routes a field has, each is announced and withdrawn once, in order, as one by one.
@@ -223,7 +224,7 @@ mod tests {
                 offset: 0,
                 carrier: Carrier::UpdateField,
                 announces: true,
-                table: 0,
+                table: TableIndex(0),
                 add_path,
                 routes: routes.len(),
             };

@@ -20,10 +20,12 @@ use crate::emitter::{Emitter, reason_of};
 use crate::message::Arrival;
 use crate::notice::NoticeKind;
 use crate::outgoing::Outgoing;
-use crate::peer::PeerTable;
+use crate::peer::PeerIndex;
 use crate::route::{announce_each, fields_of, withdraw_each};
-use crate::router::{Router, SubjectKey};
+use crate::router::{Router, SubjectKey, TablePlace};
 use crate::sections::{Section, Sections};
+use crate::table::{PeerTable, TableIndex};
+use crate::table_key::TableKey;
 use crate::time::Now;
 
 /// Most tables of a peer: five views of some fifty families. A sender that makes families up gets no memory for it.
@@ -45,7 +47,7 @@ enum LaidOut {
 #[inline(never)]
 pub(crate) fn update(
     arrival: &mut Arrival<'_>,
-    peer: usize,
+    peer: PeerIndex,
     header: &PerPeerHeader<'_>,
     body: &[u8],
     body_offset: usize,
@@ -166,14 +168,15 @@ fn judge(
 fn locate(
     router: &mut Router,
     emitter: &mut Emitter,
-    peer_index: usize,
+    peer_index: PeerIndex,
     view: RibView,
     section: &mut Section<'_>,
 ) -> Result<(), WireError> {
-    let table_index = match router.peers[peer_index].find_table(view, section.family) {
+    let key = router.peers[peer_index].table_key(view, section.family);
+    let table_index = match router.peers[peer_index].find_table(&key) {
         Some(index) => index,
         None if router.peers[peer_index].tables.len() < MAX_TABLES_PER_PEER => {
-            add_table(router, emitter, peer_index, view, section.family)
+            add_table(router, emitter, peer_index, key)
         }
         None => {
             let family = u64::from(section.family.afi) << 8 | u64::from(section.family.safi);
@@ -215,40 +218,30 @@ fn count_received(table: &mut PeerTable, emitter: &mut Emitter, section: &Sectio
     emitter.work += routes;
     if section.announces {
         table.received_announces += routes;
-        emitter.counters.received_announces.of(table.view).add(routes);
+        emitter.counters.received_announces.of(table.key.view).add(routes);
     } else {
         table.received_withdraws += routes;
-        emitter.counters.received_withdraws.of(table.view).add(routes);
+        emitter.counters.received_withdraws.of(table.key.view).add(routes);
     }
 }
 
 #[cold]
-fn add_table(
-    router: &mut Router,
-    emitter: &mut Emitter,
-    peer_index: usize,
-    view: RibView,
-    family: AfiSafi,
-) -> usize {
-    let asn = router.peers[peer_index].asn;
+fn add_table(router: &mut Router, emitter: &mut Emitter, peer_index: PeerIndex, key: TableKey) -> TableIndex {
     let Emitter {
         settings, batcher, ..
     } = emitter;
-    let subject = router.subject(SubjectKey::Updates(asn, family), &settings.subject_base, batcher);
+    let subject = router.subject(
+        SubjectKey::Updates(key.peer_asn, key.family),
+        &settings.subject_base,
+        batcher,
+    );
     let peer = &mut router.peers[peer_index];
-    let add_path = peer.negotiated_add_path(view, family);
-    peer.add_table(PeerTable::new(
-        view,
-        family,
-        (asn, peer.identity.bgp_id),
-        subject,
-        add_path,
-        settings.curation,
-    ))
+    let add_path = peer.negotiated_add_path(key.view, key.family);
+    peer.add_table(PeerTable::new(key, subject, add_path, settings.curation))
 }
 
 #[cold]
-pub(crate) fn quirk(router: &mut Router, emitter: &mut Emitter, peer_index: usize, quirk: Quirk) {
+pub(crate) fn quirk(router: &mut Router, emitter: &mut Emitter, peer_index: PeerIndex, quirk: Quirk) {
     emitter.counters.quirks[quirk as usize].add(1);
     let peer = &mut router.peers[peer_index];
     let seen = &mut peer.quirks[quirk as usize];
@@ -261,7 +254,13 @@ pub(crate) fn quirk(router: &mut Router, emitter: &mut Emitter, peer_index: usiz
 }
 
 #[inline]
-fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work<'_>, section: &Section<'_>) {
+fn announce(
+    router: &mut Router,
+    emitter: &mut Emitter,
+    peer: PeerIndex,
+    work: &Work<'_>,
+    section: &Section<'_>,
+) {
     let carrier = section.carrier;
     let Emitter {
         batcher,
@@ -277,12 +276,15 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
         mut writer,
     } = Outgoing::of(
         router,
-        (peer, section.table),
+        TablePlace {
+            peer,
+            table: section.table,
+        },
         way,
         work.now,
         work.time_bmp_header_ns,
     );
-    let view = table.view;
+    let view = table.key.view;
     let shared = fingerprint::of_parsed(work.attributes, carrier, scratch);
     counters.attribute_fingerprints.add(1);
     let rib = table.of(section.add_path);
@@ -325,7 +327,13 @@ fn announce(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
 }
 
 #[inline]
-fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work<'_>, section: &Section<'_>) {
+fn withdraw(
+    router: &mut Router,
+    emitter: &mut Emitter,
+    peer: PeerIndex,
+    work: &Work<'_>,
+    section: &Section<'_>,
+) {
     let Section {
         carrier, announces, ..
     } = *section;
@@ -342,12 +350,15 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
         mut writer,
     } = Outgoing::of(
         router,
-        (peer, section.table),
+        TablePlace {
+            peer,
+            table: section.table,
+        },
         way,
         work.now,
         work.time_bmp_header_ns,
     );
-    let view = table.view;
+    let view = table.key.view;
     let rib = table.of(section.add_path);
     let mut laid_out = false;
     let (mut withdraws, mut suppressed) = (0, 0);
@@ -376,16 +387,15 @@ fn withdraw(router: &mut Router, emitter: &mut Emitter, peer: usize, work: &Work
 }
 
 /// The dump of this view and family is complete (RFC 7854 §5, RFC 4724 §2).
-fn end_of_rib(arrival: &mut Arrival<'_>, peer: usize, view: RibView, family: AfiSafi) {
+fn end_of_rib(arrival: &mut Arrival<'_>, peer: PeerIndex, view: RibView, family: AfiSafi) {
     arrival.emitter.counters.end_of_ribs.add(1);
     let tables = &mut arrival.router.peers[peer];
-    if let Some(index) = tables.find_table(view, family)
+    if let Some(index) = tables.find_table(&tables.table_key(view, family))
         && tables.tables[index].settle()
     {
         arrival.doomed.push_back(DoomedTable {
             router: arrival.router.id,
-            peer,
-            table: index,
+            place: TablePlace { peer, table: index },
         });
     }
 }

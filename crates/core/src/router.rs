@@ -9,8 +9,10 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, SubjectId};
-use crate::peer::{Peer, PeerTable};
+use crate::peer::{Peer, PeerIndex};
 use crate::shard::SessionId;
+use crate::table::{PeerTable, TableIndex};
+use crate::table_key::TableKey;
 
 /// Bytes of the per-peer header that name peer and view: all but the timestamp.
 const HEADER_IDENTITY_BYTES: usize = 34;
@@ -53,10 +55,10 @@ pub struct Router {
     /// Last sequence number given out. Begins at the wall clock in nanoseconds, so that a restart of the collector
     /// goes on above it without having to remember anything.
     pub(crate) sequence: u64,
-    lookup: HashMap<PeerIdentity, usize>,
+    lookup: HashMap<PeerIdentity, PeerIndex>,
     /// The peer of the last per-peer header, whose first bytes these are.
     last_header: [u8; HEADER_IDENTITY_BYTES],
-    last_peer: Option<usize>,
+    last_peer: Option<PeerIndex>,
     /// In an order of their own, for batches that close together.
     subjects: BTreeMap<SubjectKey, SubjectId>,
     /// What consumers hold of it is not known: its dump is to stand between resync-begin and resync-end.
@@ -64,6 +66,13 @@ pub struct Router {
     /// Stale routes it had announced again when that was last looked at, and when they last became more.
     repeated: u64,
     repeated_ns: u64,
+}
+
+/// A table of a router: which of the peers, and which of the peer's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TablePlace {
+    pub peer: PeerIndex,
+    pub table: TableIndex,
 }
 
 /// A resync that is due or under way (SPEC §5).
@@ -224,7 +233,7 @@ impl Router {
     /// The peer a header names, if it is known. Messages of one peer come in long runs: the last one is remembered
     /// by the bytes of its header.
     #[inline]
-    pub(crate) fn find_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<usize> {
+    pub(crate) fn find_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
         let bytes = &header.as_bytes()[..HEADER_IDENTITY_BYTES];
         if self.last_peer.is_some() && self.last_header == *bytes {
             return self.last_peer;
@@ -237,7 +246,7 @@ impl Router {
         found
     }
 
-    pub(crate) fn lookup_peer(&self, identity: &PeerIdentity) -> Option<usize> {
+    fn lookup_peer(&self, identity: &PeerIdentity) -> Option<PeerIndex> {
         if let Some(&index) = self.lookup.get(identity) {
             return Some(index);
         }
@@ -252,19 +261,31 @@ impl Router {
                 } == *identity
         });
         let (index, _) = candidates.next()?;
-        candidates.next().is_none().then_some(index)
+        candidates.next().is_none().then_some(PeerIndex(index))
     }
 
-    pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> usize {
+    /// The table at this place.
+    pub(crate) fn table(&self, place: TablePlace) -> &PeerTable {
+        &self.peers[place.peer].tables[place.table]
+    }
+
+    /// Finds the table with this key. Every identity that a peer ever had leads to the peer.
+    pub(crate) fn find_table(&self, key: &TableKey) -> Option<TablePlace> {
+        let &peer = self.lookup.get(&key.peer)?;
+        let table = self.peers[peer].find_table(key)?;
+        Some(TablePlace { peer, table })
+    }
+
+    pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         self.peers.push(Peer::new(identity, asn));
-        let index = self.peers.len() - 1;
+        let index = PeerIndex(self.peers.len() - 1);
         self.lookup.insert(identity, index);
         self.last_peer = None;
         index
     }
 
     /// The peer of this identity, added if it is not there.
-    pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> usize {
+    pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         match self.lookup.get(&identity) {
             Some(&index) => index,
             None => self.add_peer(identity, asn),
@@ -275,15 +296,15 @@ impl Router {
     pub(crate) fn register_tables(&mut self, base: &str, batcher: &mut Batcher) {
         for peer in 0..self.peers.len() {
             for table in 0..self.peers[peer].tables.len() {
-                let held = &self.peers[peer].tables[table];
-                let subject = self.subject(SubjectKey::Updates(held.asn, held.family), base, batcher);
+                let TableKey { peer_asn, family, .. } = self.peers[peer].tables[table].key;
+                let subject = self.subject(SubjectKey::Updates(peer_asn, family), base, batcher);
                 self.peers[peer].tables[table].subject = subject;
             }
         }
     }
 
     /// From now on this is who the peer is; it is still found as who it was.
-    pub(crate) fn identify_peer(&mut self, index: usize, identity: PeerIdentity) {
+    pub(crate) fn identify_peer(&mut self, index: PeerIndex, identity: PeerIdentity) {
         self.peers[index].identity = identity;
         self.lookup.insert(identity, index);
     }

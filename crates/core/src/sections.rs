@@ -5,6 +5,8 @@ use arancini_wire::bgp::Update;
 use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::iana::AfiSafi;
 
+use crate::table::TableIndex;
+
 /// Routes of one field.
 #[derive(Clone, Copy)]
 pub(crate) struct Section<'a> {
@@ -15,7 +17,7 @@ pub(crate) struct Section<'a> {
     pub carrier: Carrier,
     pub announces: bool,
     /// Which of the peer's tables they are of; known once the section is located.
-    pub table: usize,
+    pub table: TableIndex,
     /// Whether path identifiers stand before the routes; known once the section is located.
     pub add_path: bool,
     /// How many routes there are; known once the section is located.
@@ -58,7 +60,7 @@ impl<'a> Sections<'a> {
                 offset,
                 carrier,
                 announces,
-                table: 0,
+                table: TableIndex(0),
                 add_path: false,
                 routes: 0,
             });

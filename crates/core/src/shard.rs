@@ -305,13 +305,13 @@ impl Shard {
                 continue;
             };
             // A slice without a doomed route costs a visit as well.
-            let least = if router.peers[next.peer].tables[next.table].gives_memory_back() {
+            let least = if router.table(next.place).gives_memory_back() {
                 GIVE_BACK_WORK
             } else {
                 1
             };
-            done += self.emitter.sweep(router, next.peer, next.table, now).max(least);
-            if router.peers[next.peer].tables[next.table].needs_sweep() {
+            done += self.emitter.sweep(router, next.place, now).max(least);
+            if router.table(next.place).needs_sweep() {
                 self.doomed.push_back(next);
             } else if router.life == RouterLife::Leaving && router.routes() == 0 {
                 self.forget(next.router);

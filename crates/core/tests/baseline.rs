@@ -85,8 +85,14 @@ fn two_vrf_peers_with_one_address_are_two() {
     harness.send(session, &one(&blue, &TEN, &[64_501]));
     let updates = harness.updates();
     assert_eq!(updates.len(), 2);
-    assert_eq!(updates[0].table.distinguisher, red.distinguisher);
-    assert_eq!(updates[1].table.distinguisher, blue.distinguisher);
+    assert_eq!(
+        updates[0].table.key.peer.distinguisher,
+        red.distinguisher.to_be_bytes()
+    );
+    assert_eq!(
+        updates[1].table.key.peer.distinguisher,
+        blue.distinguisher.to_be_bytes()
+    );
 
     harness.send(session, &withdraw(&red, &[(&TEN, None)]));
     assert_eq!(harness.updates().len(), 1);
@@ -193,8 +199,8 @@ fn routes_of_loc_rib_with_its_zero_address_are_kept() {
     harness.send(session, &one(&loc_rib, &TEN, &[64_501]));
     let updates = harness.updates();
     assert_eq!(updates.len(), 1);
-    assert_eq!(updates[0].table.view, RibView::LocRib as u16);
-    assert!(updates[0].table.peer.is_unspecified());
+    assert_eq!(updates[0].table.key.view, RibView::LocRib);
+    assert!(updates[0].table.key.peer.address == [0; 16]);
     harness.send(session, &peer_down(&loc_rib, &PeerDown::NoLongerMonitored));
     assert_eq!(harness.updates().len(), 1);
 }
@@ -232,7 +238,7 @@ fn every_family_is_kept_in_a_table_of_its_own() {
         expected.push(family);
     }
     let updates = harness.updates();
-    let families: Vec<_> = updates.iter().map(|update| update.table.family).collect();
+    let families: Vec<_> = updates.iter().map(|update| update.table.key.family).collect();
     assert_eq!(families, expected);
     assert_eq!(updates[1].route.route_distinguisher, Some(1));
     assert_eq!(updates[1].announced.as_ref().unwrap().labels, [100]);

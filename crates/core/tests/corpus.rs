@@ -63,8 +63,8 @@ impl Outcome {
             .flat_map(|router| &router.peers)
             .flat_map(|peer| &peer.tables)
         {
-            let families = views.entry(table.view.name()).or_default();
-            let family = format!("{}/{}", table.family.afi, table.family.safi);
+            let families = views.entry(table.key.view.name()).or_default();
+            let family = format!("{}/{}", table.key.family.afi, table.key.family.safi);
             let counts = families.entry(family).or_default();
             *counts.entry("announced").or_default() += table.received_announces;
             *counts.entry("withdrawn").or_default() += table.received_withdraws;

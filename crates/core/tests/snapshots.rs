@@ -93,17 +93,9 @@ fn held(shard: &Shard) -> Held {
     for router in shard.routers() {
         for peer in &router.peers {
             for table in &peer.tables {
-                let name = peer.table_name(table.family);
+                let name = peer.table_name(table.key.family);
                 table.for_each(|key, fingerprint| {
-                    let of = (
-                        router.id,
-                        peer.identity,
-                        table.view,
-                        table.family,
-                        table.asn,
-                        name,
-                        key,
-                    );
+                    let of = (router.id, table.key, name, key);
                     held.push((format!("{of:?}"), fingerprint));
                 });
             }

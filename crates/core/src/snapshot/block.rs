@@ -21,7 +21,7 @@ const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum BlockKind {
-    /// [`super::Head`] as JSON.
+    /// [`super::ends::Head`] as JSON.
     Head = 1,
     /// A router as JSON.
     Router = 2,
@@ -29,7 +29,7 @@ pub enum BlockKind {
     Peer = 3,
     /// Length of a JSON text (4, little endian), that text naming a table, then its routes.
     Routes = 4,
-    /// [`super::End`] as JSON.
+    /// [`super::ends::End`] as JSON.
     End = 5,
 }
 

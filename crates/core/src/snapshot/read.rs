@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::block::{BlockHeader, BlockKind, HEADER_BYTES, SnapshotError, check_start, read_json};
-use super::{End, Head};
+use super::ends::{End, Head};
 
 /// Why a snapshot can't be read.
 #[derive(Debug)]

@@ -1,80 +1,50 @@
-//! Writing: a walk over the routers of a shard, in slices.
+//! Writing a snapshot: a walk over the routers of a shard, in slices.
 //!
-//! Between two slices anything may happen to the routers. Routers are walked in the order of their addresses, peers and
-//! tables by their place (none is ever removed from a router that stays), routes by the table's own cursor, which misses
-//! none that was there from begin to end. Every block names router, peer and table itself, so a router that went and
-//! came again between two slices does no harm.
+//! Between two slices anything may happen to the routers. The walk takes routers in the order of their addresses, peers and
+//! tables in the order of their places (neither is ever removed while its router is known), and routes in the order of the
+//! table's own cursor, which misses no route that was there from the first slice to the last.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound;
 
-use arancini_rib::RouteKey;
-use arancini_wire::bmp::PeerIdentity;
-use arancini_wire::iana::AfiSafi;
-use serde::{Deserialize, Serialize};
+use super::block::{BlockKind, MAGIC, VERSION, append_block, append_json};
+use super::ends::{End, Head};
+use super::entry::{PeerEntry, RouterEntry, TableEntry};
+use super::route::append_route;
+use crate::peer::PeerIndex;
+use crate::router::{Router, TablePlace};
+use crate::table::{PeerTable, TableIndex};
 
-use super::{BlockKind, End, Head, MAGIC, VERSION, append_block, append_json};
-use crate::peer::{Peer, PeerTable};
-use crate::router::Router;
-
-/// What a block costs beside its routes, in routes.
+/// Fixed cost of one block, counted as this many routes.
 const BLOCK_COST: usize = 20;
 
-/// A router, as written.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RouterEntry {
-    pub router: IpAddr,
-    pub sys_name: String,
-    pub sys_descr: String,
-    pub port: u16,
-    pub sequence: u64,
-    /// A resync of it was due or under way.
-    pub resync: bool,
-}
-
-/// What tells a peer from the others of its router, as written.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct IdentityEntry {
-    pub peer_type: u8,
-    pub distinguisher: [u8; 8],
-    pub address: [u8; 16],
-    pub bgp_id: u32,
-}
-
-/// A peer, as written.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct PeerEntry {
-    pub router: IpAddr,
-    pub peer: IdentityEntry,
-    pub asn: u32,
-    /// VRF / table names with the families they are for.
-    pub names: Vec<(String, Vec<(u16, u8)>)>,
-}
-
-/// Which table the routes behind it are of, as written.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct TableEntry {
-    pub router: IpAddr,
-    pub peer: IdentityEntry,
-    pub view: u8,
-    pub afi: u16,
-    pub safi: u8,
-    pub asn: u32,
-    /// Whether a path identifier stands before each route.
-    pub path_ids: bool,
-}
-
-/// Where a walk is.
+/// What a walk writes next.
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    /// Behind this router, or at the beginning.
-    Behind(Option<IpAddr>),
-    /// At this peer of the router.
-    Peer(IpAddr, usize),
-    /// At this segment of a table: router, peer, table, with path identifiers or without.
-    Table(IpAddr, usize, usize, bool, usize),
+    /// The router behind this one; the first router if there is none.
+    RouterBehind(Option<IpAddr>),
+    Peer(IpAddr, PeerIndex),
+    /// The routes of one table from a segment on, those with path identifiers or those without.
+    Routes {
+        router: IpAddr,
+        table: TablePlace,
+        path_ids: bool,
+        segment: usize,
+    },
     Over,
+}
+
+impl Place {
+    /// The first segment of a table.
+    const fn start_of(router: IpAddr, table: TablePlace) -> Self {
+        Self::Routes {
+            router,
+            table,
+            path_ids: false,
+            segment: 0,
+        }
+    }
 }
 
 /// A walk over the routers of one shard.
@@ -85,19 +55,19 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Begins a snapshot: what stands before the routers is appended to `out`.
+    /// Begins a snapshot: appends everything that stands before the routers to `out`.
     #[must_use]
     pub fn begin(head: &Head, out: &mut Vec<u8>) -> Self {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         append_block(BlockKind::Head, out, |out| append_json(head, out));
         Self {
-            place: Place::Behind(None),
+            place: Place::RouterBehind(None),
             end: End::default(),
         }
     }
 
-    /// Ends the snapshot. `last_batch`: the last one that was closed, with every open batch closed before.
+    /// Ends the snapshot. `last_batch` is the last batch that was closed, after every open batch was closed.
     #[must_use]
     pub fn finish(mut self, last_batch: u64, out: &mut Vec<u8>) -> End {
         self.end.last_batch = last_batch;
@@ -105,7 +75,7 @@ impl Walk {
         self.end
     }
 
-    /// What the shard knows beside its routers; the last word counts.
+    /// Notes what the shard knows besides its routers. The last call counts.
     pub(crate) const fn note_shard(&mut self, sequence_floor: u64, resync_strangers: bool) {
         self.end.sequence_floor = sequence_floor;
         self.end.resync_strangers = resync_strangers;
@@ -122,40 +92,38 @@ impl Walk {
         while spent < budget {
             self.place = match self.place {
                 Place::Over => return false,
-                Place::Behind(router) => {
-                    let lower = router.map_or(Bound::Unbounded, Bound::Excluded);
-                    match routers.range((lower, Bound::Unbounded)).next() {
-                        Some((&id, router)) => {
-                            self.end.routers += 1;
-                            append_block(BlockKind::Router, out, |out| append_json(&entry_of(router), out));
-                            Place::Peer(id, 0)
+                Place::RouterBehind(router) => self.router_behind(routers, router, out),
+                Place::Peer(id, index) => {
+                    let router = routers.get(&id);
+                    match router.and_then(|router| router.peers.get(index.0)) {
+                        Some(peer) => {
+                            let entry = PeerEntry::of(id, peer);
+                            append_block(BlockKind::Peer, out, |out| append_json(&entry, out));
+                            let table = TablePlace {
+                                peer: index,
+                                table: TableIndex(0),
+                            };
+                            Place::start_of(id, table)
                         }
-                        None => Place::Over,
+                        None => Place::RouterBehind(Some(id)),
                     }
                 }
-                Place::Peer(id, index) => match routers.get(&id).and_then(|router| router.peers.get(index)) {
-                    Some(peer) => {
-                        append_block(BlockKind::Peer, out, |out| {
-                            append_json(&peer_entry(id, peer), out)
-                        });
-                        Place::Table(id, index, 0, false, 0)
-                    }
-                    None => Place::Behind(Some(id)),
-                },
-                Place::Table(id, peer_index, table, path_ids, segment) => {
-                    let peer = routers.get(&id).and_then(|router| router.peers.get(peer_index));
-                    match peer.and_then(|peer| Some((peer, peer.tables.get(table)?))) {
-                        None => Place::Peer(id, peer_index + 1),
-                        Some((peer, held)) => {
-                            let at = (id, peer, held);
-                            let (routes, next) = routes_block(at, path_ids, segment, budget - spent, out);
+                Place::Routes {
+                    router: id,
+                    table: place,
+                    path_ids,
+                    segment,
+                } => {
+                    let router = routers.get(&id);
+                    match router.and_then(|router| router.peers.get(place.peer.0)?.tables.get(place.table.0))
+                    {
+                        None => Place::Peer(id, PeerIndex(place.peer.0 + 1)),
+                        Some(table) => {
+                            let entry = TableEntry::of(id, &table.key, path_ids);
+                            let (routes, next) = append_routes(&entry, table, segment, budget - spent, out);
                             self.end.routes += routes as u64;
                             spent += routes;
-                            match (next, path_ids) {
-                                (Some(segment), _) => Place::Table(id, peer_index, table, path_ids, segment),
-                                (None, false) => Place::Table(id, peer_index, table, true, 0),
-                                (None, true) => Place::Table(id, peer_index, table + 1, false, 0),
-                            }
+                            behind_segment(self.place, next)
                         }
                     }
                 }
@@ -164,39 +132,78 @@ impl Walk {
         }
         !matches!(self.place, Place::Over)
     }
+
+    fn router_behind(
+        &mut self,
+        routers: &BTreeMap<IpAddr, Router>,
+        last: Option<IpAddr>,
+        out: &mut Vec<u8>,
+    ) -> Place {
+        let lower = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let Some((&id, router)) = routers.range((lower, Bound::Unbounded)).next() else {
+            return Place::Over;
+        };
+        self.end.routers += 1;
+        let entry = RouterEntry::of(router);
+        append_block(BlockKind::Router, out, |out| append_json(&entry, out));
+        Place::Peer(id, PeerIndex(0))
+    }
 }
 
-/// Writes routes of a table from a segment on, some `budget` of them; returns how many, and where to go on.
-fn routes_block(
-    (router, peer, table): (IpAddr, &Peer, &PeerTable),
-    path_ids: bool,
+/// What comes behind the routes at `place`: `segment` of the same table, else its routes with path identifiers, else the
+/// peer's next table.
+const fn behind_segment(place: Place, segment: Option<usize>) -> Place {
+    let Place::Routes {
+        router,
+        table,
+        path_ids,
+        ..
+    } = place
+    else {
+        return place;
+    };
+    match (segment, path_ids) {
+        (Some(segment), _) => Place::Routes {
+            router,
+            table,
+            path_ids,
+            segment,
+        },
+        (None, false) => Place::Routes {
+            router,
+            table,
+            path_ids: true,
+            segment: 0,
+        },
+        (None, true) => {
+            let table = TablePlace {
+                peer: table.peer,
+                table: TableIndex(table.table.0 + 1),
+            };
+            Place::start_of(router, table)
+        }
+    }
+}
+
+/// Appends about `budget` routes of a table from a segment on; returns how many, and the segment to go on with.
+fn append_routes(
+    entry: &TableEntry,
+    table: &PeerTable,
     segment: usize,
     budget: usize,
     out: &mut Vec<u8>,
 ) -> (usize, Option<usize>) {
+    let path_ids = entry.path_ids;
     let rib = table.with_path_ids(path_ids);
     if rib.is_empty() {
         return (0, None);
     }
-    let entry = TableEntry {
-        router,
-        // Under which its routes are known to consumers, whoever the peer is now.
-        peer: IdentityEntry {
-            bgp_id: table.bgp_id,
-            ..identity_entry(&peer.identity)
-        },
-        view: table.view as u8,
-        afi: table.family.afi,
-        safi: table.family.safi,
-        asn: table.asn,
-        path_ids,
-    };
     let mut routes = 0;
     let mut next = Some(segment);
     append_block(BlockKind::Routes, out, |out| {
         let length_at = out.len();
         out.extend_from_slice(&[0; 4]);
-        append_json(&entry, out);
+        append_json(entry, out);
         let length = (out.len() - length_at - 4) as u32;
         out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
         while let Some(at) = next
@@ -209,80 +216,4 @@ fn routes_block(
         }
     });
     (routes, next)
-}
-
-/// `[path id (4)] ‖ key ‖ fingerprint (8)`; addresses in network order, the fingerprint little endian.
-fn append_route(key: &RouteKey<'_>, fingerprint: u64, path_ids: bool, out: &mut Vec<u8>) {
-    if path_ids {
-        out.extend_from_slice(&key.path_id().unwrap_or(0).to_be_bytes());
-    }
-    match *key {
-        RouteKey::Ipv4 { address, length, .. } => {
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
-        RouteKey::Ipv6 { address, length, .. } => {
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
-        RouteKey::Vpn4 {
-            distinguisher,
-            address,
-            length,
-            ..
-        } => {
-            out.extend_from_slice(&distinguisher);
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
-        RouteKey::Vpn6 {
-            distinguisher,
-            address,
-            length,
-            ..
-        } => {
-            out.extend_from_slice(&distinguisher);
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
-        RouteKey::Opaque { nlri, .. } => {
-            // An NLRI is a part of an UPDATE, whose length has two bytes.
-            out.extend_from_slice(&(nlri.len() as u16).to_be_bytes());
-            out.extend_from_slice(nlri);
-        }
-    }
-    out.extend_from_slice(&fingerprint.to_le_bytes());
-}
-
-fn entry_of(router: &Router) -> RouterEntry {
-    RouterEntry {
-        router: router.id,
-        sys_name: router.sys_name.clone(),
-        sys_descr: router.sys_descr.clone(),
-        port: router.port,
-        sequence: router.sequence,
-        resync: router.resync.is_some(),
-    }
-}
-
-fn peer_entry(router: IpAddr, peer: &Peer) -> PeerEntry {
-    let families = |families: &[AfiSafi]| families.iter().map(|family| (family.afi, family.safi)).collect();
-    PeerEntry {
-        router,
-        peer: identity_entry(&peer.identity),
-        asn: peer.asn,
-        names: peer
-            .names()
-            .map(|(name, of)| (name.to_owned(), families(of)))
-            .collect(),
-    }
-}
-
-const fn identity_entry(identity: &PeerIdentity) -> IdentityEntry {
-    IdentityEntry {
-        peer_type: identity.peer_type,
-        distinguisher: identity.distinguisher,
-        address: identity.address,
-        bgp_id: identity.bgp_id,
-    }
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use arancini_rib::CurationMode;
 
-use super::stream::{Attributes, Event, RouteKey, TableKey, Update};
+use super::stream::{Attributes, Event, RouteKey, Table, Update};
 
-pub type Tables = BTreeMap<TableKey, BTreeMap<RouteKey, Attributes>>;
+pub type Tables = BTreeMap<Table, BTreeMap<RouteKey, Attributes>>;
 
 pub struct Consumer {
     pub tables: Tables,
@@ -44,7 +44,7 @@ impl Consumer {
 
     /// With curation, no route is withdrawn that was not there, and none is announced as it was.
     fn update(&mut self, update: &Update) {
-        let table = self.tables.entry(update.table.clone()).or_default();
+        let table = self.tables.entry(update.table).or_default();
         let curated = self.mode != CurationMode::Off && !self.lossy;
         match &update.announced {
             Some(attributes) => {

@@ -3,23 +3,18 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use arancini_core::{Batch, BatchKind};
+use arancini_core::{Batch, BatchKind, TableKey};
 use arancini_schema::decode::{Message, Messages};
 use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::{
     PeerEventKind, RibView, RouterEventKind, WithdrawReason, peer_identity, update,
 };
-use arancini_wire::iana::AfiSafi;
 
-/// Of which table an update speaks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TableKey {
+/// The table that an update is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Table {
     pub router: IpAddr,
-    pub peer: IpAddr,
-    pub distinguisher: u64,
-    pub bgp_id: u32,
-    pub view: u16,
-    pub family: AfiSafi,
+    pub key: TableKey,
 }
 
 /// Of which route in it.
@@ -46,9 +41,8 @@ pub struct Attributes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     pub sequence: u64,
-    pub table: TableKey,
+    pub table: Table,
     pub route: RouteKey,
-    pub peer_asn: u32,
     pub table_name: String,
     /// `None` is a withdraw.
     pub announced: Option<Attributes>,
@@ -195,8 +189,8 @@ fn assert_belongs(event: &Event, subject: Subject) {
         Event::Update(update) => {
             let expected = Subject::Updates {
                 router,
-                peer_asn: update.peer_asn,
-                family: update.table.family,
+                peer_asn: update.table.key.peer_asn,
+                family: update.table.key.family,
             };
             assert_eq!(subject, expected);
         }
@@ -262,7 +256,6 @@ fn read(kind: BatchKind, message: &Message<'_>) -> Event {
 }
 
 fn read_update(update: update::Reader<'_>) -> Update {
-    let family = AfiSafi::new(update.get_afi(), update.get_safi());
     let raw = update.get_raw_nlri().unwrap().to_vec();
     let prefix = if raw.is_empty() {
         let address = address(update.get_prefix_addr().unwrap()).unwrap();
@@ -283,13 +276,9 @@ fn read_update(update: update::Reader<'_>) -> Update {
     assert_eq!(announced, reason == WithdrawReason::None);
     Update {
         sequence: update.get_sequence(),
-        table: TableKey {
+        table: Table {
             router: address(update.get_router_addr().unwrap()).unwrap(),
-            peer: address(update.get_peer_addr().unwrap()).unwrap(),
-            distinguisher: update.get_peer_distinguisher(),
-            bgp_id: update.get_peer_bgp_id(),
-            view: view as u16,
-            family,
+            key: TableKey::of_update(&update).unwrap(),
         },
         route: RouteKey {
             prefix,
@@ -299,7 +288,6 @@ fn read_update(update: update::Reader<'_>) -> Update {
             path_id: update.get_has_path_id().then(|| update.get_path_id()),
             raw,
         },
-        peer_asn: update.get_peer_asn(),
         table_name: update.get_table_name().unwrap().to_string().unwrap(),
         announced: announced.then(|| read_attributes(update)),
         synthetic: update.get_synthetic(),

@@ -1,16 +1,16 @@
 //! Routers that live their lives: sessions, peers, tables, and the bytes they have sent but nobody has read yet.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use arancini_core::SessionId;
+use arancini_core::{SessionId, TableKey};
 use arancini_generate::{
     AddPathMode, Open, Peer, PeerDown, end_of_rib, initiation, peer_down, peer_up, route_monitoring,
 };
-use arancini_wire::bmp::RibView;
+use arancini_wire::bmp::{PeerIdentity, RibView};
 use arancini_wire::iana::AfiSafi;
 
-use super::stream::{RouteKey, TableKey};
+use super::stream::{RouteKey, Table};
 use super::wire::{self, Destination, announce, as_path, origin, peer, peer_v6, withdraw};
 use super::{Harness, router};
 
@@ -247,21 +247,18 @@ impl Router {
     }
 
     /// What a consumer must hold of this router: of each route the AS path and the label.
-    pub fn expected(&self) -> BTreeMap<(TableKey, RouteKey), (Vec<u32>, Vec<u32>)> {
+    pub fn expected(&self) -> BTreeMap<(Table, RouteKey), (Vec<u32>, Vec<u32>)> {
         let mut expected = BTreeMap::new();
         for (&(peer, view, kind), table) in &self.tables {
             let header = header(peer);
-            let key = TableKey {
+            let table_key = Table {
                 router: router(self.number),
-                peer: if view == RibView::LocRib {
-                    Ipv4Addr::UNSPECIFIED.to_ipv6_compatible().into()
-                } else {
-                    header.address
-                },
-                distinguisher: header.distinguisher,
-                bgp_id: header.bgp_id.into(),
-                view: view as u16,
-                family: kind.destination(0).family(),
+                key: TableKey::new(
+                    identity(&header, view),
+                    header.asn,
+                    view,
+                    kind.destination(0).family(),
+                ),
             };
             for ((to, path_id), version) in table {
                 let labels = match kind {
@@ -269,7 +266,7 @@ impl Router {
                     _ => Vec::new(),
                 };
                 let value = (path(&header, *version), labels);
-                expected.insert((key.clone(), to.key(*path_id)), value);
+                expected.insert((table_key, to.key(*path_id)), value);
             }
         }
         expected
@@ -288,6 +285,21 @@ fn header(index: usize) -> Peer {
             ..peer(1)
         },
         _ => peer(9).in_view(RibView::LocRib),
+    }
+}
+
+/// The peer as its messages name it: a Loc-RIB is a peer of type 3 with address zero (RFC 9069 §4.1).
+fn identity(peer: &Peer, view: RibView) -> PeerIdentity {
+    let loc_rib = view == RibView::LocRib;
+    PeerIdentity {
+        peer_type: if loc_rib { 3 } else { peer.peer_type },
+        distinguisher: peer.distinguisher.to_be_bytes(),
+        address: match peer.address {
+            _ if loc_rib => [0; 16],
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        },
+        bgp_id: peer.bgp_id.into(),
     }
 }
 

@@ -1,0 +1,221 @@
+//! A table: the routes that a router shows of one view and family of a peer.
+
+use std::ops::{Index, IndexMut};
+
+use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey};
+use arancini_wire::bgp::nlri::{NlriShape, shape};
+use arancini_wire::iana::AfiSafi;
+
+use crate::batcher::SubjectId;
+use crate::table_key::TableKey;
+
+/// The place of a table among those of its peer. It stays valid while the router is known: a table is never removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableIndex(pub(crate) usize);
+
+impl Index<TableIndex> for Vec<PeerTable> {
+    type Output = PeerTable;
+
+    #[inline]
+    fn index(&self, index: TableIndex) -> &PeerTable {
+        &self[index.0]
+    }
+}
+
+impl IndexMut<TableIndex> for Vec<PeerTable> {
+    #[inline]
+    fn index_mut(&mut self, index: TableIndex) -> &mut PeerTable {
+        &mut self[index.0]
+    }
+}
+
+/// One table: a view and a family of a peer.
+pub struct PeerTable {
+    /// What tells the table from all the others of its router.
+    pub key: TableKey,
+    /// Routes announced by the router, before curation.
+    pub received_announces: u64,
+    /// Routes withdrawn by the router, before curation.
+    pub received_withdraws: u64,
+    /// Where updates of these routes are published.
+    pub(crate) subject: SubjectId,
+    /// The place of the table's name among the names of its peer.
+    pub(crate) name: usize,
+    /// Path identifiers were negotiated for this view and family.
+    pub(crate) add_path: bool,
+    /// Path identifiers were negotiated, but the router does not send them.
+    pub(crate) path_ids_absent: bool,
+    /// Routes without a path identifier. Some senders mix routes with and without one.
+    plain: CuratedTable,
+    /// Routes with a path identifier.
+    paths: CuratedTable,
+    /// Since when the router dumps the table anew, after a lost session or a second Peer Up.
+    settling_since_ns: Option<u64>,
+}
+
+impl PeerTable {
+    /// An empty table. `add_path`: path identifiers were negotiated for this view and family.
+    pub(crate) fn new(key: TableKey, subject: SubjectId, add_path: bool, mode: CurationMode) -> Self {
+        let shape = key_shape(key.family);
+        Self {
+            key,
+            received_announces: 0,
+            received_withdraws: 0,
+            subject,
+            name: 0,
+            add_path,
+            path_ids_absent: false,
+            plain: CuratedTable::new(shape, mode),
+            paths: CuratedTable::with_path_ids(shape, mode),
+            settling_since_ns: None,
+        }
+    }
+
+    /// Routes that consumers believe to be there.
+    #[must_use]
+    pub const fn routes(&self) -> usize {
+        self.plain.len() + self.paths.len()
+    }
+
+    /// Bytes allocated for the routes.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        self.plain.allocated_bytes() + self.paths.allocated_bytes()
+    }
+
+    /// The fingerprint kept of a route.
+    #[must_use]
+    pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
+        if key.path_id().is_some() {
+            self.paths.fingerprint(key)
+        } else {
+            self.plain.fingerprint(key)
+        }
+    }
+
+    /// Visits every route. O(size of the table): for look-ups, tests and snapshots, not for the hot path.
+    pub fn for_each(&self, mut visit: impl FnMut(RouteKey<'_>, u64)) {
+        for table in [&self.plain, &self.paths] {
+            let mut cursor = Some(0);
+            while let Some(at) = cursor {
+                cursor = table.visit(at, &mut visit);
+            }
+        }
+    }
+
+    /// The table for routes with or without path identifier, to look at.
+    pub(crate) const fn with_path_ids(&self, with_path_ids: bool) -> &CuratedTable {
+        if with_path_ids { &self.paths } else { &self.plain }
+    }
+
+    /// Forgets every route, without a word.
+    pub(crate) fn forget_routes(&mut self) {
+        self.settling_since_ns = None;
+        self.plain.clear();
+        self.paths.clear();
+    }
+
+    /// The table for routes with or without path identifier.
+    #[inline]
+    pub(crate) const fn of(&mut self, with_path_ids: bool) -> &mut CuratedTable {
+        if with_path_ids {
+            &mut self.paths
+        } else {
+            &mut self.plain
+        }
+    }
+
+    /// The session is lost, or the peer came up anew: every route has to be announced again.
+    pub(crate) fn mark_stale(&mut self, now_ns: u64) {
+        if self.routes() == 0 {
+            self.settling_since_ns = None;
+            return;
+        }
+        self.plain.mark_stale();
+        self.paths.mark_stale();
+        self.settling_since_ns = Some(now_ns);
+    }
+
+    /// The dump of a new session begins now.
+    pub(crate) fn restart_quiet_period(&mut self, now_ns: u64) {
+        if let Some(since_ns) = &mut self.settling_since_ns {
+            *since_ns = now_ns;
+        }
+    }
+
+    /// Since when the table is being dumped anew, if it is.
+    pub(crate) const fn settling_since_ns(&self) -> Option<u64> {
+        self.settling_since_ns
+    }
+
+    /// The dump is complete: what was not in it is gone. Returns whether the table has to be queued for the sweep: it
+    /// stays there, once, until it is swept.
+    #[must_use]
+    pub(crate) fn settle(&mut self) -> bool {
+        let queued = self.needs_sweep();
+        if self.settling_since_ns.take().is_some() {
+            self.plain.doom_stale(Doom::NotReannounced);
+            self.paths.doom_stale(Doom::NotReannounced);
+        }
+        !queued && self.needs_sweep()
+    }
+
+    /// Every route is gone. Returns whether the table has to be queued for the sweep, as [`Self::settle`] does.
+    #[must_use]
+    pub(crate) fn doom_all(&mut self, doom: Doom) -> bool {
+        let queued = self.needs_sweep();
+        self.settling_since_ns = None;
+        self.plain.doom_all(doom);
+        self.paths.doom_all(doom);
+        !queued && self.needs_sweep()
+    }
+
+    /// Whether doomed routes wait to be withdrawn.
+    pub(crate) const fn needs_sweep(&self) -> bool {
+        self.plain.needs_sweep() || self.paths.needs_sweep()
+    }
+
+    /// Whether the next slice withdraws nothing and gives memory back instead.
+    pub(crate) const fn gives_memory_back(&self) -> bool {
+        if self.plain.needs_sweep() {
+            self.plain.is_empty()
+        } else {
+            self.paths.needs_sweep() && self.paths.is_empty()
+        }
+    }
+
+    /// Hands out a slice of the doomed routes with the reason.
+    pub(crate) fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
+        let table = if self.plain.needs_sweep() {
+            &mut self.plain
+        } else {
+            &mut self.paths
+        };
+        let doom = table.doom();
+        table.sweep(|key| gone(key, doom));
+    }
+
+    /// Stale routes that were announced again, ever.
+    pub(crate) const fn refreshed(&self) -> u64 {
+        self.plain.refreshed() + self.paths.refreshed()
+    }
+}
+
+/// The shape of a family's keys.
+pub(crate) fn key_shape(family: AfiSafi) -> KeyShape {
+    match shape(family) {
+        NlriShape::Prefix {
+            rd: false,
+            max_bits: 32,
+            ..
+        } => KeyShape::Ipv4,
+        NlriShape::Prefix { rd: false, .. } => KeyShape::Ipv6,
+        NlriShape::Prefix {
+            rd: true,
+            max_bits: 32,
+            ..
+        } => KeyShape::Vpn4,
+        NlriShape::Prefix { rd: true, .. } => KeyShape::Vpn6,
+        NlriShape::Opaque { .. } | NlriShape::Unframed => KeyShape::Opaque,
+    }
+}
