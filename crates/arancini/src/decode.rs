@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arancini_core::BatchKind;
+use arancini_rib::CurationMode;
 use clap::Args;
 
 use arancini_collector::offline::{Decoder, write_json};
@@ -52,7 +53,11 @@ pub fn run(args: &DecodeArgs) -> ExitCode {
 /// Whether every stream was read to its end.
 fn decode(args: &DecodeArgs) -> io::Result<bool> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut decoder = Decoder::new(args.curate);
+    let mut decoder = Decoder::new(if args.curate {
+        CurationMode::Attributes
+    } else {
+        CurationMode::Off
+    });
     let mut whole = true;
     for file in &args.files {
         let recordings = match Recording::read(file) {

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::FAILED;
-use arancini_collector::replay::{Options, Pace, Progress, Recording, ReplayError, Sent, Summary, send};
+use arancini_collector::replay::{
+    AtTheEnd, Options, Pace, Progress, Recording, ReplayError, Sent, Summary, send,
+};
 
 /// Send recorded BMP streams to a collector.
 ///
@@ -105,7 +107,11 @@ fn replay(args: &ReplayArgs) -> Result<Sent, ReplayError> {
             Pace::FullSpeed
         },
         repeat: args.repeat,
-        keep_open: args.hold || args.hold_ms.is_some(),
+        at_the_end: if args.hold || args.hold_ms.is_some() {
+            AtTheEnd::KeepOpen
+        } else {
+            AtTheEnd::Close
+        },
     };
     let progress = Progress::default();
     let (done, is_done) = channel::<()>();

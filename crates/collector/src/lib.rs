@@ -1,15 +1,18 @@
-//! The collector: everything around the sans-I/O core that needs a machine.
+//! The collector: everything around the sans-I/O core that needs a machine, such as sockets, threads, files and HTTP.
+//!
+//! The modules are listed in the order of a run: settings, the check of the host, start and stop, the way of received
+//! bytes, snapshots, metrics and the control port. Recordings, which need no running collector, come last.
 #![deny(unsafe_code)]
 
-mod assembly;
 pub mod config;
-pub mod control;
 pub mod doctor;
+mod assembly;
 pub mod ingest;
-pub mod offline;
-pub mod replay;
 pub mod snapshots;
 mod telemetry;
+pub mod control;
+pub mod replay;
+pub mod offline;
 
 pub use assembly::{Collector, StartError, StopReport, core_settings};
 pub use telemetry::Telemetry;

@@ -1,4 +1,4 @@
-//! The core without a network: recorded streams in, route events out. What `arancini decode` runs.
+//! Decodes recorded streams without a network, as `arancini decode` does: recordings in, route events out.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arancini_core::counters::Counters;
-use arancini_core::{Batch, BatchSettings, Now, Quirk, SessionError, Settings, Shard};
+use arancini_core::{Batch, BatchSettings, Now, PeerTable, Quirk, SessionError, Settings, Shard};
 use arancini_publish::sink::stdout::json_kind;
 use arancini_rib::CurationMode;
 use arancini_schema::decode::Messages;
@@ -16,10 +16,10 @@ use serde_json::{Map, Value, json};
 
 use crate::replay::Recording;
 
-/// Bytes given to the core at once.
+/// How many bytes the core gets in one call.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// One pass over recorded streams.
+/// Decodes recorded streams one after the other and counts what they contain.
 pub struct Decoder {
     shard: Shard,
     counters: Arc<Counters>,
@@ -28,17 +28,13 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that curates or lets everything through.
+    /// Makes a decoder with this mode of curation.
     #[must_use]
-    pub fn new(curate: bool) -> Self {
+    pub fn new(curation: CurationMode) -> Self {
         let counters = Arc::new(Counters::default());
         let settings = Settings {
-            curation: if curate {
-                CurationMode::Attributes
-            } else {
-                CurationMode::Off
-            },
-            // One message a batch: what comes out is in the order in which it came in.
+            curation,
+            // A batch of one message keeps the events in the order in which they were received.
             batch: BatchSettings {
                 max_messages: 1,
                 ..BatchSettings::default()
@@ -53,18 +49,18 @@ impl Decoder {
         }
     }
 
-    /// Decodes one recording as a session of this router, which replaces a former one of it. Returns why it ended
-    /// before its last byte, if it did.
+    /// Decodes one recording as a session of this router. The session replaces an earlier session of the same router.
+    /// Returns the reason if decoding ended before the last byte of the recording.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Returns the errors of `out`.
     pub fn decode(
         &mut self,
         recording: &Recording,
         router: IpAddr,
         mut out: impl FnMut(&Batch) -> io::Result<()>,
     ) -> io::Result<Option<String>> {
-        // Recordings have no receive time; sequences begin at 1.
+        // Recordings have no receive time, so sequences start at 1.
         let now = Now::default();
         self.streams += 1;
         let session = self.shard.open_session(router, 0, now);
@@ -78,14 +74,15 @@ impl Decoder {
             if let Err(error) = taken {
                 reason = Some(match error {
                     SessionError::Framing(_) => error.to_string(),
-                    SessionError::Unknown => "the session is gone".to_owned(),
+                    SessionError::Unknown => "the session was closed".to_owned(),
                 });
                 break;
             }
         }
         if let (None, Some((whole, rest @ 1..))) = (&reason, self.shard.progress(session)) {
             reason = Some(format!(
-                "cut in the middle of a message: {rest} bytes are left behind byte {whole}"
+                "the stream ends in the middle of a message: the last whole message ends at byte {whole}, and {rest} \
+                 bytes follow"
             ));
         }
         if let Some(reason) = &reason {
@@ -99,38 +96,23 @@ impl Decoder {
         Ok(reason)
     }
 
-    /// Everything counted so far, as one object (`docs/interop.md` explains it).
+    /// Returns everything counted so far as one JSON object, which `docs/interop.md` explains.
     #[must_use]
     pub fn summary(&self) -> Value {
-        let mut announced = BTreeMap::<String, u64>::new();
-        let mut withdrawn = BTreeMap::<String, u64>::new();
-        let mut views = BTreeMap::<&str, (BTreeMap<String, u64>, BTreeMap<String, u64>)>::new();
+        let mut total = RouteCounts::default();
+        let mut views = BTreeMap::<&str, RouteCounts>::new();
         let tables = self
             .shard
             .routers()
             .flat_map(|router| &router.peers)
             .flat_map(|peer| &peer.tables);
         for table in tables {
-            let family = table.key.family.to_string();
-            let view = views.entry(table.key.view.name()).or_default();
-            for (total, of_view, count) in [
-                (&mut announced, &mut view.0, table.received_announces),
-                (&mut withdrawn, &mut view.1, table.received_withdraws),
-            ] {
-                if count > 0 {
-                    *total.entry(family.clone()).or_default() += count;
-                    *of_view.entry(family.clone()).or_default() += count;
-                }
-            }
+            total.add(table);
+            views.entry(table.key.view.name()).or_default().add(table);
         }
         let views: Map<String, Value> = views
             .into_iter()
-            .map(|(view, (announced, withdrawn))| {
-                (
-                    view.to_owned(),
-                    json!({"announced": announced, "withdrawn": withdrawn}),
-                )
-            })
+            .map(|(view, counts)| (view.to_owned(), counts.to_json()))
             .collect();
         let messages = nonzero(
             self.counters
@@ -150,7 +132,7 @@ impl Decoder {
         json!({
             "streams": self.streams,
             "messages": messages,
-            "routes": {"announced": announced, "withdrawn": withdrawn},
+            "routes": total.to_json(),
             "views": views,
             "malformed": self.counters.malformed.get(),
             "treated_as_withdraw": self.counters.treated_as_withdraw.get(),
@@ -165,6 +147,31 @@ impl Decoder {
     }
 }
 
+/// Announced and withdrawn routes of each family.
+#[derive(Default)]
+struct RouteCounts {
+    announced: BTreeMap<String, u64>,
+    withdrawn: BTreeMap<String, u64>,
+}
+
+impl RouteCounts {
+    fn add(&mut self, table: &PeerTable) {
+        for (counts, count) in [
+            (&mut self.announced, table.received_announces),
+            (&mut self.withdrawn, table.received_withdraws),
+        ] {
+            if count > 0 {
+                *counts.entry(table.key.family.to_string()).or_default() += count;
+            }
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        json!({"announced": self.announced, "withdrawn": self.withdrawn})
+    }
+}
+
+/// Returns the counts that are not zero.
 fn nonzero<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Map<String, Value> {
     counts
         .filter(|&(_, count)| count > 0)
@@ -175,7 +182,7 @@ fn nonzero<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Map<String, Valu
 /// Writes the messages of a batch as JSON Lines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Returns the errors of `out`, and an error of kind `InvalidData` for a message that can't be read.
 pub fn write_json(batch: &Batch, out: &mut impl io::Write) -> io::Result<()> {
     let kind = json_kind(batch.kind);
     for message in Messages::new(&batch.payload) {

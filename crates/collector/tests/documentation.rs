@@ -1,4 +1,4 @@
-//! The documentation of the settings is the table of the settings.
+//! The generated pages of settings match the table of settings.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,8 @@ fn compare(path: &str, made: &str) {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == made,
-        "{} is not what the settings say; UPDATE_GOLDEN=1 cargo test -p arancini --test documentation",
+        "{} differs from the table of settings; generate it again with \
+         UPDATE_GOLDEN=1 cargo test -p arancini-collector --test documentation",
         path.display()
     );
 }
@@ -56,7 +57,7 @@ fn the_example_with_every_default_switched_on_is_the_default() {
         switched_on,
         known.iter().filter(|setting| setting.default.is_some()).count()
     );
-    // The sink is not set by default, so that a NATS URL can choose it.
+    // The sink has no default, so that a NATS URL selects the sink `nats`.
     assert_eq!(load(Some(&path), [], &[]).unwrap(), load(None, [], &[]).unwrap());
 }
 

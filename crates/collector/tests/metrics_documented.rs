@@ -1,4 +1,4 @@
-//! `docs/metrics.md` lists exactly what `/metrics` has: names, types, labels and the values that labels take.
+//! `docs/metrics.md` lists exactly the metrics of `/metrics`: names, types, labels and values of labels.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,12 +14,12 @@ use arancini_collector::control::{ControlSource, render};
 /// A metric's type and the names of its labels.
 type Shape = (String, BTreeSet<String>);
 
-/// The label of histogram buckets, which belongs to the format.
+/// The label of histogram buckets, which is part of the format and not documented.
 const BUCKET_LABEL: &str = "le";
-/// Its value is another one with each release.
+/// The label whose value changes with each release.
 const VERSION_LABEL: &str = "version";
 
-/// What a collector that has seen nothing exports.
+/// Returns the metrics of a collector that has received nothing.
 fn exported() -> String {
     let mut config = Config::default();
     config.listen.address = vec!["127.0.0.1:0".parse().unwrap()];
@@ -34,7 +34,7 @@ fn exported() -> String {
     text
 }
 
-/// The labels of one sample, with their values.
+/// Returns the labels of one sample with their values.
 fn labels(line: &str) -> Vec<(String, String)> {
     let Some((_, rest)) = line.split_once('{') else {
         return Vec::new();
@@ -50,7 +50,7 @@ fn labels(line: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Name as scraped (counters with `_total`) to shape.
+/// Returns the shape of each exported metric. Names are as scraped: counters end in `_total`.
 fn shapes(text: &str) -> BTreeMap<String, Shape> {
     let mut found = BTreeMap::new();
     for family in text.split("# HELP ").skip(1) {
@@ -64,7 +64,7 @@ fn shapes(text: &str) -> BTreeMap<String, Shape> {
     found
 }
 
-/// The same from the tables of the page.
+/// Returns the shape of each metric in the tables of the page.
 fn documented(page: &str) -> BTreeMap<String, Shape> {
     page.lines()
         .filter(|line| line.starts_with("| `arancini_"))

@@ -1,4 +1,4 @@
-//! Recordings of every kind are read right, and sent as a router would send them.
+//! Recordings of every kind are read correctly, and are sent as a router would send them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,13 +6,13 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
-use arancini_collector::replay::{Options, Pace, Progress, Recording, ReplayError, send};
+use arancini_collector::replay::{AtTheEnd, Options, Pace, Progress, Recording, ReplayError, send};
 use arancini_generate::Scenario;
 
-/// What each session sent, with its source address.
+/// The bytes of each session, with its source address.
 type Sessions = JoinHandle<Vec<(IpAddr, Vec<u8>)>>;
 
-/// Accepts so many connections and gives back what each sent, with its source address.
+/// Accepts this many connections and returns the bytes of each, with its source address.
 fn collector(connections: usize) -> (SocketAddr, Sessions) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -78,10 +78,11 @@ fn frame(from: SocketAddr, to: SocketAddr, sequence: u32, flags: u8, payload: &[
 
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
-/// Near the end of the number space, so that sequence numbers wrap.
+/// The first sequence number is near the end of the number space, so that sequence numbers wrap.
 const FIRST: u32 = u32::MAX - 1000;
 
-/// The packets of a connection that carries the stream: out of order, partly sent twice, among others.
+/// Returns the packets of a connection that carries the stream. Some are out of order or sent twice, and packets of another
+/// connection lie between them.
 fn packets(from: SocketAddr, to: SocketAddr, stream: &[u8]) -> Vec<Vec<u8>> {
     let mut packets = vec![
         frame(from, to, FIRST, SYN, &[]),
@@ -109,13 +110,18 @@ fn packets(from: SocketAddr, to: SocketAddr, stream: &[u8]) -> Vec<Vec<u8>> {
     packets
 }
 
-fn classic(packets: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
-    let word = |value: u32| {
-        if big_endian {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
+/// The byte order of a capture.
+#[derive(Clone, Copy)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
+/// Returns a capture in the classic pcap format.
+fn classic(packets: &[Vec<u8>], order: ByteOrder) -> Vec<u8> {
+    let word = |value: u32| match order {
+        ByteOrder::Big => value.to_be_bytes(),
+        ByteOrder::Little => value.to_le_bytes(),
     };
     let mut file = [
         word(0xa1b2_c3d4),
@@ -142,6 +148,7 @@ fn classic(packets: &[Vec<u8>], big_endian: bool) -> Vec<u8> {
     file
 }
 
+/// Returns a capture in the format pcapng.
 fn next_generation(packets: &[Vec<u8>]) -> Vec<u8> {
     let block = |kind: u32, body: &[u8]| {
         let padded = body.len().next_multiple_of(4);
@@ -161,7 +168,7 @@ fn next_generation(packets: &[Vec<u8>]) -> Vec<u8> {
             0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         ],
     );
-    // Ethernet; the option says nanoseconds.
+    // The link layer is Ethernet, and the option sets the resolution to nanoseconds.
     file.extend(block(
         1,
         &[1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0],
@@ -195,8 +202,8 @@ fn captures_give_the_stream_that_was_sent() {
         let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
         let packets = packets(from, to, &stream);
         for file in [
-            classic(&packets, false),
-            classic(&packets, true),
+            classic(&packets, ByteOrder::Little),
+            classic(&packets, ByteOrder::Big),
             next_generation(&packets),
         ] {
             let compressed = zstd::encode_all(file.as_slice(), 0).unwrap();
@@ -218,7 +225,7 @@ fn captures_give_the_stream_that_was_sent() {
                 assert!(times.is_sorted());
                 assert!(
                     times[0] >= 1_700_000_000_000_000_000,
-                    "not the capture's time: {}",
+                    "not the time of the capture: {}",
                     times[0]
                 );
             }
@@ -236,17 +243,17 @@ fn a_capture_with_holes_says_so_and_keeps_what_is_whole() {
     let mut without_one = packets(from, to, &stream);
     let (first, second) = (without_one[11].clone(), without_one[12].clone());
     without_one.retain(|packet| *packet != first && *packet != second);
-    let found = Recording::detect("gap", classic(&without_one, false)).unwrap();
+    let found = Recording::detect("gap", classic(&without_one, ByteOrder::Little)).unwrap();
     assert!(stream.starts_with(&found[0].bytes) && found[0].bytes.len() < stream.len());
     assert_eq!(found[0].notes.len(), 1, "{:?}", found[0].notes);
 
-    // Without the first packets the stream starts at the next message.
+    // Without the first packets the recording starts at the next whole message.
     let later: Vec<_> = packets(from, to, &stream).split_off(8);
-    let found = Recording::detect("late", classic(&later, false)).unwrap();
+    let found = Recording::detect("late", classic(&later, ByteOrder::Little)).unwrap();
     assert!(stream.ends_with(&found[0].bytes), "not the rest of the stream");
     assert!(found[0].messages().all(|message| message.message_type.is_some()));
 
-    let mut cut = classic(&packets(from, to, &stream), false);
+    let mut cut = classic(&packets(from, to, &stream), ByteOrder::Little);
     cut.truncate(cut.len() - 10);
     assert_eq!(
         Recording::detect("cut", cut).unwrap()[0].notes,
@@ -258,7 +265,7 @@ fn a_capture_with_holes_says_so_and_keeps_what_is_whole() {
         frame(from, to, 2, ACK, b"GET / HTTP/1.1"),
     ];
     assert!(matches!(
-        Recording::detect("web", classic(&web, false)),
+        Recording::detect("web", classic(&web, ByteOrder::Little)),
         Err(ReplayError::NoBmp { flows: 1, .. })
     ));
 }
@@ -270,7 +277,7 @@ fn damaged_captures_never_panic() {
         "10.0.0.9:4000".parse().unwrap(),
     );
     let packets = packets(from, to, &stream()[..3000]);
-    for file in [classic(&packets, false), next_generation(&packets)] {
+    for file in [classic(&packets, ByteOrder::Little), next_generation(&packets)] {
         for length in 0..file.len().min(600) {
             let _ = Recording::detect("cut", file[..length].to_vec());
         }
@@ -323,7 +330,7 @@ fn each_source_address_is_a_router_and_may_stay() {
     let (to, sessions) = collector(2);
     let options = Options {
         from: from.clone(),
-        keep_open: true,
+        at_the_end: AtTheEnd::KeepOpen,
         ..Options::new(to)
     };
     let recordings = [Recording::from_bytes("test", bytes.clone())];

@@ -1,23 +1,23 @@
-//! Configuration errors: which setting, where it was given, what is wrong, what to do.
+//! Configuration errors. Each names the setting, the place where its value was given, the problem and the remedy.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value was given.
+/// The place where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Nowhere: it is the default.
+    /// No layer gave a value, so the default applies.
     Default,
-    /// In a file, at a line that counts from 1.
+    /// A configuration file.
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The line; 0 where the whole file is meant.
+        /// The line, counted from 1; 0 means the whole file.
         line: usize,
     },
-    /// In an environment variable.
+    /// An environment variable.
     Variable(String),
-    /// By a flag.
+    /// A flag of the command line.
     Flag(&'static str),
 }
 
@@ -33,16 +33,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong.
+/// One problem of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where it was given.
+    /// Where the value was given.
     pub place: Place,
-    /// The setting, as `section.key`; empty where the file as a whole is meant.
+    /// The setting, as `section.key`; empty if the problem concerns the whole file.
     pub key: String,
     /// What is wrong.
     pub problem: String,
-    /// What to do.
+    /// How to fix it.
     pub remedy: String,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// All that is wrong, at least one thing. Found together, so that they can be mended together.
+/// All problems of a configuration, at least one. They are reported together, so that they can be fixed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 

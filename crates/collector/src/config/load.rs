@@ -1,4 +1,4 @@
-//! The layers: defaults, file, environment, flags. Each value is remembered with the place it came from.
+//! Loads the layers: defaults, file, environment, flags. Remembers for each value where it was given.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use super::settings::{Config, Refused, table};
 use super::validate::validate;
 use super::value::Value;
 
-/// What every environment variable of a setting starts with.
+/// Prefix of the environment variables that set a setting.
 const VARIABLE_PREFIX: &str = "ARANCINI_";
 
-/// Variables with that prefix that are no settings: the file itself, and what only the tests read.
+/// Variables with the prefix that are not settings: the path of the configuration file, and variables of the tests.
 const OTHER_VARIABLES: [&str; 5] = [
     "ARANCINI_BIN",
     "ARANCINI_CONFIG",
@@ -27,18 +27,18 @@ const OTHER_VARIABLES: [&str; 5] = [
 pub struct FlagValue {
     /// The section of the setting.
     pub section: &'static str,
-    /// Its name in the section.
+    /// The name of the setting in its section.
     pub key: &'static str,
-    /// What was given.
+    /// The value as text.
     pub text: String,
     /// The flag, with its dashes.
     pub flag: &'static str,
 }
 
-/// Reads all layers and checks the result. `environment` is normally [`std::env::vars`].
+/// Loads all layers and validates the result. `environment` is normally [`std::env::vars`].
 ///
 /// # Errors
-/// Everything that is wrong in any layer, or in how the settings go together.
+/// Returns every problem found in any layer, or else every conflict between settings.
 pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
@@ -76,7 +76,7 @@ pub fn load(
 #[derive(Default)]
 struct Layers {
     config: Config,
-    /// `section.key` to the place it was last given.
+    /// The place where each setting (`section.key`) was given last.
     places: BTreeMap<String, Place>,
     errors: Vec<ConfigError>,
 }
@@ -94,7 +94,7 @@ impl Layers {
                     whole_file,
                     "",
                     format!("the file can't be read: {error}"),
-                    "check the path given with --config and its permissions".to_owned(),
+                    "check the path given with --config and the permissions of the file".to_owned(),
                 );
                 return;
             }
@@ -112,7 +112,7 @@ impl Layers {
                     place(offset),
                     "",
                     problem,
-                    "mend the line; see https://toml.io".to_owned(),
+                    "correct the line; https://toml.io describes the syntax".to_owned(),
                 );
                 return;
             }
@@ -146,7 +146,7 @@ impl Layers {
         let mut given: Vec<_> = environment
             .into_iter()
             .filter(|(name, text)| {
-                // An empty variable counts as not set: container files can't leave one out.
+                // An empty variable counts as not set, because container files can't leave out a variable they declare.
                 name.starts_with(VARIABLE_PREFIX)
                     && !OTHER_VARIABLES.contains(&name.as_str())
                     && !text.is_empty()
@@ -225,12 +225,12 @@ fn is_section(name: &str) -> bool {
         .any(|section| !section.name.is_empty() && section.name == name)
 }
 
-/// The line, counted from 1, that the byte at `offset` is in.
+/// Returns the number of the line that contains the byte at `offset`, counted from 1.
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
-/// The known name that is most like this one.
+/// Returns the known name that is most similar to this one.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
@@ -250,7 +250,7 @@ fn article(kind: &str) -> String {
     format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
-/// What was given, in a few words. A value of a setting that may be secret is not repeated.
+/// Describes the given value in a few words. The value of a setting that may be secret is not repeated.
 fn describe(path: &str, value: &Value) -> String {
     let secret = ["password", "token", "urls"]
         .iter()

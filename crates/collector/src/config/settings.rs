@@ -1,6 +1,8 @@
-//! The one table of all settings: their sections, names, types, defaults and explanations.
+//! The table of all settings: sections, names, types, defaults and explanations.
 //!
-//! Reading, `config show`, `config schema`, `docs/configuration.md` and `packaging/arancini.example.toml` are all made from it.
+//! The loader, `config show`, `config schema`, `docs/configuration.md` and `packaging/arancini.example.toml` all derive from
+//! this table. A doc comment in it is the text that operators read, so it states the unit and, where there is one, the
+//! reason of the default.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,34 +14,34 @@ use super::types::{
 };
 use super::value::{SettingValue, Value};
 
-/// A section of the file and what stands in it.
+/// A section of the configuration file with its settings.
 #[derive(Debug)]
 pub struct SectionInfo {
-    /// Its name; empty for the settings above all sections.
+    /// The name of the section; empty for the settings above all sections.
     pub name: &'static str,
-    /// What it is about.
+    /// What the section is about.
     pub doc: &'static str,
-    /// Its settings, in order.
+    /// The settings of the section, in the order of the documentation.
     pub settings: Vec<SettingInfo>,
 }
 
-/// What is known of one setting.
+/// The description of one setting.
 #[derive(Debug)]
 pub struct SettingInfo {
-    /// The section it stands in; empty at the top.
+    /// The section of the setting; empty at the top level.
     pub section: &'static str,
-    /// Its name in the section.
+    /// The name of the setting in its section.
     pub key: &'static str,
-    /// What may be written there.
+    /// The values that the setting accepts, in words.
     pub expected: String,
-    /// Its default as TOML; nothing where it is not set by default.
+    /// The default as TOML; `None` if the setting has no default.
     pub default: Option<String>,
-    /// What it does.
+    /// What the setting does.
     pub doc: &'static str,
 }
 
 impl SettingInfo {
-    /// `section.key`.
+    /// Returns the full name, `section.key`.
     #[must_use]
     pub fn path(&self) -> String {
         if self.section.is_empty() {
@@ -49,7 +51,7 @@ impl SettingInfo {
         }
     }
 
-    /// The environment variable that sets it.
+    /// Returns the name of the environment variable that sets this setting.
     #[must_use]
     pub fn variable(&self) -> String {
         if self.section.is_empty() {
@@ -64,16 +66,16 @@ impl SettingInfo {
     }
 }
 
-/// Why a value was not taken.
+/// Why a value was rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// There is no such setting.
+    /// No setting has this name.
     Unknown,
-    /// The value is not what was expected there.
+    /// The setting does not accept this value. Holds what the setting accepts, in words.
     Expected(String),
 }
 
-/// Declares the structs, their defaults and the table from one list.
+/// Generates the configuration structs, their defaults and the table of settings from one list.
 macro_rules! settings {
     (
         $(#[doc = $top_doc:literal])* top {
@@ -124,7 +126,7 @@ macro_rules! settings {
                 }
             }
 
-            /// A setting as TOML with secrets masked; nothing where it is not set.
+            /// Returns the value of a setting as TOML, with secrets masked; `None` if it is not set.
             #[must_use]
             pub fn shown(&self, section: &str, key: &str) -> Option<String> {
                 match (section, key) {
@@ -136,7 +138,7 @@ macro_rules! settings {
             }
         }
 
-        /// All sections with their settings, in the order of the documentation.
+        /// Returns all sections with their settings, in the order of the documentation.
         #[must_use]
         pub fn table() -> Vec<SectionInfo> {
             let default = Config::default();
@@ -174,7 +176,7 @@ fn assign<T: SettingValue>(place: &mut T, value: &Value) -> Result<(), Refused> 
 }
 
 settings! {
-    /// Above all sections.
+    /// Settings above all sections.
     top {
         /// The name of this collector in message headers and metrics. Not set: the host's name.
         collector_name: Option<String> = None;
@@ -182,191 +184,191 @@ settings! {
 
     /// Where and how routers connect.
     listen Listen {
-        /// The addresses that routers connect to. `[::]` takes IPv4 too.
+        /// The addresses that the collector listens on for routers. `[::]` accepts IPv4 too.
         address: Vec<SocketAddr> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 4000))];
-        /// How many connections may wait to be accepted, per worker.
+        /// How many new connections the kernel queues for each worker until the worker accepts them. Large enough for all routers to reconnect at once after an outage.
         backlog: u32 = 4096;
-        /// The socket's receive buffer (`SO_RCVBUF`); 0 leaves it to the kernel.
+        /// The receive buffer of each connection (`SO_RCVBUF`), in bytes. 0 lets the kernel size it.
         receive_buffer_bytes: u32 = 0;
-        /// A connection silent for so long is probed (TCP keepalive); 0 turns probes off.
+        /// Seconds of silence after which TCP keepalive probes the connection. 0 turns the probes off.
         keepalive_idle_s: u32 = 30;
-        /// The time between two probes.
+        /// Seconds between two keepalive probes.
         keepalive_interval_s: u32 = 10;
-        /// How many unanswered probes end the connection.
+        /// How many keepalive probes may go unanswered before the kernel ends the connection.
         keepalive_count: u32 = 3;
-        /// How many worker threads; 0 is one per core.
+        /// The number of worker threads. 0 starts one per core.
         workers: u16 = 0;
-        /// Whether each worker stays on a core of its own.
+        /// Whether each worker thread is pinned to a core of its own.
         pin_workers: bool = true;
     }
 
     /// How bytes get from the sockets to the decoder.
     ingest Ingest {
-        /// The receive path. `registered` needs io_uring of Linux 6.12; `auto` takes it where it is to be had, else `readiness`.
+        /// The receive path. `registered` receives into buffers registered with io_uring and needs Linux 6.12. `readiness` waits until a socket is readable and runs everywhere. `auto` uses `registered` if this host supports it, else `readiness`.
         backend: BackendKind = BackendKind::Auto;
-        /// The kernel interface. `auto` takes io_uring, or epoll where the host refuses it.
+        /// The kernel interface that the workers wait on. `auto` uses io_uring, or epoll if this host refuses io_uring.
         driver: DriverKind = DriverKind::Auto;
-        /// The size of a receive slot. `readiness` has one per worker.
+        /// The size of one receive slot, in bytes. `readiness` has one slot per worker.
         slot_bytes: usize = 262_144;
-        /// How many receive slots a worker has with `registered`. All of them together should stay in its L2 cache.
+        /// The number of receive slots per worker with `registered`. All slots of a worker together should fit into its L2 cache.
         slots: u16 = 2;
     }
 
-    /// What one client may cost.
+    /// Limits on what a single client may use.
     limits Limits {
-        /// How many sessions may be open in all.
+        /// How many sessions may be open at the same time, from all addresses together.
         max_sessions: usize = 4096;
-        /// How many sessions may be open from one address.
+        /// How many sessions may be open at the same time from one source address.
         max_sessions_per_source: usize = 16;
-        /// The longest BMP message taken; a longer one ends the session. An extended BGP message (RFC 8654) needs 65,583.
+        /// The longest accepted BMP message, in bytes. A longer message ends the session. At least 65,583, the length of a Route Monitoring message with an extended BGP message (RFC 8654).
         max_message_bytes: usize = 1_048_576;
-        /// A connection that has not sent its first whole message by then is closed.
+        /// Milliseconds within which a new connection must send its first whole BMP message. After that the collector closes it.
         handshake_timeout_ms: u64 = 30_000;
-        /// A session silent for so long is closed; 0 never closes it. Routers with nothing to say are silent.
+        /// Milliseconds of silence after which the collector closes a session. 0 never closes a silent session, because a router with nothing to report sends nothing.
         idle_timeout_ms: u64 = 0;
-        /// How many peers a router may have.
+        /// How many peers one router may have. Messages of further peers are skipped and counted.
         max_peers_per_router: usize = 10_000;
-        /// The addresses that may connect.
+        /// The source addresses that may connect. Connections from other addresses are refused and counted.
         allow: Vec<IpPrefix> = any_source();
     }
 
-    /// Who a router is and what happens when its session ends.
+    /// How routers are identified, and what happens when a session ends.
     routers Routers {
-        /// How long the routes of a lost session are kept for the router to come back, before they are withdrawn.
+        /// Milliseconds for which the collector keeps the routes of a router after its session is lost. If the router does not reconnect within that time, its routes are withdrawn.
         session_hold_ms: u64 = 300_000;
-        /// A dump with no End-of-RIB counts as done when its table saw nothing for so long.
+        /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which the router repeated no route.
         quiet_period_ms: u64 = 30_000;
-        /// The identity of routers behind NAT or a load balancer: source address to the router's own address.
+        /// Identities of routers behind NAT or a load balancer: maps the source address of a connection to the router's own address.
         identity: BTreeMap<IpAddr, IpAddr> = BTreeMap::new();
     }
 
-    /// Which updates are passed on.
+    /// Which updates are published.
     curation Curation {
-        /// `attributes` passes every change on, `presence` only routes that come and go, `off` everything.
+        /// `attributes` publishes every change of a route. `presence` publishes only whether a route appears or disappears. `off` publishes every update as received and keeps no tables.
         mode: CurationKind = CurationKind::Attributes;
     }
 
     /// How curated updates leave the collector.
     publish Publish {
-        /// Where to. Not set: `nats` where `nats.urls` is set, else `file`.
+        /// Where updates are published. Not set: `nats` if `nats.urls` is set, else `file`.
         sink: Option<SinkKind> = None;
-        /// The first part of every subject.
+        /// The first part of every NATS subject.
         subject_base: String = "arancini".to_owned();
-        /// How many updates a batch may hold; 1 gives one update per message.
+        /// The most updates in one batch. A batch becomes one NATS message; 1 publishes every update as a message of its own.
         max_updates: u32 = 1000;
-        /// A batch is closed at this size. Keep it below the NATS server's `max_payload`.
+        /// A batch is closed when it reaches this many bytes. Must be below the NATS server's `max_payload`.
         max_batch_bytes: usize = 49_152;
-        /// How long an update may wait for others in its batch.
+        /// How many milliseconds an open batch waits for more updates before it is published.
         linger_ms: u64 = 5;
         /// How many closed batches may wait between the workers and the sink.
         bridge_batches: usize = 256;
-        /// How many bytes may be published and not yet acknowledged.
+        /// How many bytes may be published and not yet acknowledged. At this limit, `on_full` decides what happens.
         window_bytes: usize = 67_108_864;
-        /// How many batches may be published and not yet acknowledged.
+        /// How many batches may be published and not yet acknowledged. At this limit, `on_full` decides what happens.
         window_batches: usize = 4096;
-        /// With no acknowledgement for so long, the connection counts as lost and what is not acknowledged is sent again.
+        /// Milliseconds without any acknowledgement after which the connection to NATS counts as lost. The collector then connects again and resends what was not acknowledged.
         ack_timeout_ms: u64 = 5000;
-        /// What happens when window and bridge are full: `block` lets TCP slow the routers; `spool` (sink `nats` only) keeps on disk what the window has no room for; `drop` throws updates away, and the routers' next dumps repair the stream.
+        /// What happens when the window and the bridge are full. `block` stops receiving, so that TCP slows the routers. `spool` (sink `nats` only) stores batches on disk until the window has room. `drop` discards updates; the next dumps of the routers repair the stream.
         on_full: OnFull = OnFull::Block;
         /// The directory of the spool. Not set: `spool` in `file.data_dir`.
         spool_dir: Option<PathBuf> = None;
-        /// How many bytes the spool may hold; once it is full, the workers wait.
+        /// The largest size of the spool on disk, in bytes. When the spool is full, the workers stop receiving, as with `block`.
         spool_bytes: u64 = 8_589_934_592;
-        /// How long a stop waits for what is still to be acknowledged.
+        /// How many milliseconds a stopping collector waits for outstanding acknowledgements. What is not acknowledged by then is counted as lost.
         drain_deadline_ms: u64 = 30_000;
-        /// How a batch is compressed; only for the sink `nats`. `none` is what ClickHouse reads as it is; readers find `lz4` and `zstd` in the `Content-Encoding` header.
+        /// How the payload of a batch is compressed; sink `nats` only. ClickHouse reads only uncompressed payloads (`none`). `lz4` and `zstd` are named in the `Content-Encoding` header.
         compression: CompressionKind = CompressionKind::None;
     }
 
     /// The sink `file`.
     file File {
-        /// The directory that holds the segments.
+        /// The directory that holds the segment files. Snapshots and the spool are stored below it too, unless they have directories of their own.
         data_dir: PathBuf = PathBuf::from("arancini-data");
-        /// A segment of this size is closed and the next one begun.
+        /// The size in bytes at which a segment file is closed and the next one is started.
         segment_bytes: u64 = 268_435_456;
-        /// How many bytes of closed segments are kept of each kind, the oldest go first; 0 keeps all.
+        /// How many bytes of closed segments are kept of each kind of message. Beyond that, the oldest segments are removed. 0 keeps all.
         keep_bytes: u64 = 68_719_476_736;
-        /// The age at which a closed segment goes; 0 keeps it.
+        /// The age in seconds at which a closed segment is removed. 0 keeps all.
         keep_age_s: u64 = 0;
-        /// Whether what is written is flushed to the disk (fsync) before it counts as done.
+        /// Whether batches are flushed to the disk (fsync) before they count as acknowledged. Without it, a power failure can lose acknowledged updates.
         fsync: bool = true;
-        /// The longest time between two flushes; 0 flushes each batch.
+        /// The longest time between two flushes, in milliseconds. 0 flushes after every batch.
         fsync_interval_ms: u64 = 200;
     }
 
-    /// Snapshots of the tables, from which a restarted collector goes on; for the sinks `nats` and `file`.
+    /// Snapshots of the tables. A restarted collector restores them instead of starting with empty tables. Only with the sinks `nats` and `file`.
     snapshots Snapshots {
-        /// Whether they are taken and restored. Without them a restarted collector starts with empty tables.
+        /// Whether snapshots are taken, and restored at the start.
         enabled: bool = true;
-        /// Where they are kept: `local` is a directory of this host; `nats` keeps them on the servers of `nats.urls`, so that the collector can go on on another host. Set `collector_name` then: it is what a collector finds its snapshots by.
+        /// Where snapshots are stored. `local` is a directory on this host. `nats` stores them on the servers of `nats.urls`, so that the collector can be restarted on another host. With `nats`, set `collector_name`: a collector finds its snapshots by its name.
         store: StoreKind = StoreKind::Local;
-        /// With `local`, the directory that holds them. Not set: `snapshots` in `file.data_dir`.
+        /// The directory of the snapshots with `store = "local"`. Not set: `snapshots` in `file.data_dir`.
         directory: Option<PathBuf> = None;
-        /// With `nats`, the name of the key-value bucket and of the object store. Several collectors share them. They are created as the stream is (`nats.create_stream`, `nats.replicas`).
+        /// The name of the key-value bucket and of the object store with `store = "nats"`. Several collectors can share one bucket. `nats.create_stream` and `nats.replicas` apply to it too.
         bucket: String = "arancini-snapshots".to_owned();
-        /// The time between two snapshots.
+        /// Milliseconds between two snapshots.
         interval_ms: u64 = 60_000;
     }
 
-    /// The sink `nats`. Secrets are better kept in files or the environment.
+    /// The connection to NATS. Keep secrets in files or in the environment rather than in this file.
     nats Nats {
-        /// The servers, like `nats://192.0.2.1:4222` or `tls://…`.
+        /// The NATS servers, like `nats://192.0.2.1:4222` or `tls://192.0.2.1:4222`.
         urls: Vec<String> = Vec::new();
-        /// The name of the stream.
+        /// The name of the JetStream stream.
         stream: String = "ARANCINI".to_owned();
-        /// Whether a stream that is not there is created, and a bucket for snapshots.
+        /// Whether the collector creates a missing stream, and missing buckets for snapshots. If not, it waits until they exist.
         create_stream: bool = true;
-        /// The user's name.
+        /// The name of the NATS user.
         user: Option<String> = None;
-        /// The user's password.
+        /// The password of the NATS user.
         password: Option<Secret> = None;
-        /// A file that holds the password.
+        /// A file that contains the password.
         password_file: Option<PathBuf> = None;
         /// An authentication token.
         token: Option<Secret> = None;
-        /// A file that holds the token.
+        /// A file that contains the token.
         token_file: Option<PathBuf> = None;
-        /// A file that holds an NKey seed.
+        /// A file that contains an NKey seed.
         nkey_seed_file: Option<PathBuf> = None;
-        /// A credentials file (`.creds`: JWT and seed).
+        /// A credentials file (`.creds`) with JWT and seed.
         credentials_file: Option<PathBuf> = None;
-        /// A file of the authorities that may have signed the server's certificate (PEM). Not set: the host's.
+        /// A PEM file with the certificate authorities that the server's certificate is checked against. Not set: the authorities that this host trusts.
         tls_ca_file: Option<PathBuf> = None;
-        /// The client's certificate (PEM).
+        /// A PEM file with the client certificate.
         tls_cert_file: Option<PathBuf> = None;
-        /// The key of the client's certificate (PEM).
+        /// A PEM file with the private key of the client certificate.
         tls_key_file: Option<PathBuf> = None;
-        /// Whether TLS begins before the server's greeting, as with the server's `handshake_first`.
+        /// Whether TLS starts before the server's greeting. Needed if the server is configured with `handshake_first`.
         tls_first: bool = false;
-        /// Whether a server without TLS is refused.
+        /// Whether the collector refuses to connect to a server without TLS.
         require_tls: bool = false;
-        /// How long a connection may take to be made, TLS included.
+        /// Milliseconds within which a connection must be established, including TLS.
         connect_timeout_ms: u64 = 5000;
-        /// The first part of the reply subjects, for users who may not subscribe to `_INBOX.>`.
+        /// The first part of the subjects on which the collector receives replies. Change it if its user may not subscribe to `_INBOX.>`.
         inbox_prefix: String = "_INBOX".to_owned();
-        /// How many servers keep the stream and the buckets for snapshots, when they are created here.
+        /// The number of replicas of the stream and of the buckets for snapshots. Used only when the collector creates them.
         replicas: u16 = 1;
-        /// How long the stream knows message ids, to drop doubles, when it is created here.
+        /// How many seconds the stream remembers message ids to discard duplicates. Used only when the collector creates the stream.
         duplicate_window_s: u64 = 120;
-        /// The stream's size limit, when it is created here; 0 is none.
+        /// The size limit of the stream, in bytes; 0 is no limit. Used only when the collector creates the stream.
         max_bytes: u64 = 0;
-        /// The age at which messages leave the stream, when it is created here; 0 keeps them.
+        /// The age in seconds at which messages are removed from the stream; 0 keeps them. Used only when the collector creates the stream.
         max_age_s: u64 = 0;
     }
 
-    /// The HTTP port for metrics and health.
+    /// The HTTP port for metrics and health checks.
     control Control {
-        /// Whether there is one.
+        /// Whether the HTTP port is open.
         enabled: bool = true;
-        /// Its address.
+        /// The address of the HTTP port. By default it can be reached only from this host.
         address: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
     }
 
-    /// What the collector says of itself, on standard error.
+    /// The log, written to standard error.
     log Log {
-        /// How the lines look.
+        /// The format of log lines: `human`, or `json` with one JSON object per line.
         format: LogFormat = LogFormat::Human;
-        /// What is said: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,arancini=debug`.
+        /// The least severe level that is logged: `error`, `warn`, `info`, `debug`, `trace`. Or a filter such as `info,arancini=debug`, which logs `debug` only from the collector itself.
         level: String = "info".to_owned();
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration as the sidecar and its sinks want it.
+//! Translates the configuration into the settings of the sidecar and of the sinks.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::settings::Config;
 use super::types::{CompressionKind, OnFull, Secret, SinkKind};
 
 impl Config {
-    /// Everything the sidecar needs; its incarnation is now.
+    /// Returns the settings of the sidecar. Its incarnation is the current time.
     #[must_use]
     pub fn sidecar_settings(&self) -> SidecarSettings {
         let sink = match self.sink() {
@@ -42,14 +42,14 @@ impl Config {
         settings
     }
 
-    /// Where batches wait with `publish.on_full = "spool"`.
+    /// Returns the directory of the spool, used with `publish.on_full = "spool"`.
     #[must_use]
     pub fn spool_dir(&self) -> PathBuf {
         let beside = || self.file.data_dir.join("spool");
         self.publish.spool_dir.clone().unwrap_or_else(beside)
     }
 
-    /// The sink `file`.
+    /// Returns the settings of the sink `file`.
     #[must_use]
     pub fn file_settings(&self) -> FileSettings {
         let file = &self.file;
@@ -67,7 +67,7 @@ impl Config {
         settings
     }
 
-    /// The sink `nats`, and what `stream` and `tail` connect with.
+    /// Returns the settings of the NATS connection, for the sink `nats` and for the commands that connect to NATS.
     #[must_use]
     pub fn nats_settings(&self) -> NatsSettings {
         let nats = &self.nats;
@@ -98,10 +98,10 @@ impl Config {
         settings
     }
 
-    /// The one way to log in that is configured; that there is only one was checked.
+    /// Returns the configured authentication. The validation has checked that at most one kind is configured.
     fn authentication(&self) -> Authentication {
         let nats = &self.nats;
-        let secret = |value: &Option<Secret>, file: &Option<std::path::PathBuf>| {
+        let secret = |value: &Option<Secret>, file: &Option<PathBuf>| {
             let value = value
                 .as_ref()
                 .map(|value| SinkSecret::Value(value.reveal().to_owned()));

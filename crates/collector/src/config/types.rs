@@ -1,4 +1,4 @@
-//! The types that settings have beyond numbers, text and addresses.
+//! Types of settings that are not plain numbers, text or addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,41 +6,41 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-/// How bytes get from the socket to the core.
+/// The receive path: how bytes get from the socket to the core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BackendKind {
-    /// The best one that the host allows.
+    /// Use `registered` if the host supports it, else `readiness`.
     Auto,
-    /// A ring of buffers registered with the kernel.
+    /// Receive into a ring of buffers registered with the kernel.
     Registered,
-    /// Wait until readable, then receive into one hot slot.
+    /// Wait until the socket is readable, then receive into one slot that stays in the cache.
     Readiness,
 }
 
 /// The kernel interface that the workers wait on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DriverKind {
-    /// io_uring, or epoll where the host refuses that.
+    /// Use io_uring, or epoll if the host refuses io_uring.
     Auto,
-    /// io_uring or fail.
+    /// Use io_uring; fail if the host refuses it.
     #[value(name = "io_uring")]
     IoUring,
-    /// epoll.
+    /// Use epoll.
     Epoll,
 }
 
 /// What counts as a change of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CurationKind {
-    /// A route's presence and all of its attributes.
+    /// A route appears, disappears, or changes one of its attributes.
     Attributes,
-    /// Only whether the route is there.
+    /// A route appears or disappears.
     Presence,
-    /// Everything: no table is kept.
+    /// Publish every update as received; keep no tables.
     Off,
 }
 
-/// Where curated updates go.
+/// The sink: where curated updates are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SinkKind {
     /// Rotating segment files under `file.data_dir`.
@@ -49,47 +49,47 @@ pub enum SinkKind {
     Nats,
     /// JSON Lines on standard output.
     Stdout,
-    /// Nowhere; for measurements.
+    /// Nowhere: updates are counted and discarded, for measurements.
     Null,
 }
 
-/// What happens when the sink can't take more.
+/// What happens when the window and the bridge are full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnFull {
-    /// The workers wait, and TCP slows the routers.
+    /// The workers stop receiving, and TCP slows the routers.
     Block,
-    /// What the window has no room for waits on disk; once that is full too, the workers wait.
+    /// Batches wait on disk until the window has room; when the disk's share is full, the workers stop receiving.
     Spool,
-    /// Updates are thrown away; the routers' next dumps repair the stream.
+    /// Updates are discarded; the next dumps of the routers repair the stream.
     Drop,
 }
 
-/// How batches are compressed.
+/// How the payload of a batch is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CompressionKind {
-    /// Not at all.
+    /// No compression.
     None,
-    /// LZ4 frames: cheapest.
+    /// LZ4 frames: least CPU time.
     Lz4,
-    /// Zstandard frames, level 1: smallest.
+    /// Zstandard frames, level 1: smallest size.
     Zstd,
 }
 
-/// Where snapshots are kept.
+/// Where snapshots are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
-    /// In a directory of this host.
+    /// In a directory on this host.
     Local,
     /// In a key-value bucket and an object store of NATS.
     Nats,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text for people.
     Human,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -104,7 +104,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself; for the one place that hands it to the server.
+    /// Returns the text itself. Only the code that logs in at the server calls this.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -123,7 +123,7 @@ impl fmt::Display for Secret {
     }
 }
 
-/// The text with whatever stands between `scheme://` and `@` replaced, since it may be a password or a token.
+/// Returns the URL with everything between `scheme://` and `@` replaced by `***`, because it may be a password or a token.
 #[must_use]
 pub fn mask_url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
@@ -143,7 +143,7 @@ pub struct IpPrefix {
 }
 
 impl IpPrefix {
-    /// The prefix with the bits beyond its length cleared, or nothing where `length` does not fit the family.
+    /// Makes a prefix and clears the bits beyond its length. Returns `None` if `length` is too long for the address family.
     #[must_use]
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let bits = if address.is_ipv4() { 32 } else { 128 };
@@ -154,7 +154,7 @@ impl IpPrefix {
         (length <= bits).then_some(Self { address, length })
     }
 
-    /// Whether the address lies in the prefix. IPv4-mapped IPv6 addresses are IPv4.
+    /// Returns whether the address lies in the prefix. An IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -162,7 +162,7 @@ impl IpPrefix {
         self.covers(&Self { address, length })
     }
 
-    /// Whether the other prefix lies in this one, or is it.
+    /// Returns whether the other prefix lies in this one or equals it.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.length <= other.length
@@ -178,12 +178,12 @@ impl IpPrefix {
     }
 }
 
-/// The bits behind a prefix of this length.
+/// Returns the mask of the host bits that follow a prefix of this length.
 fn host_bits_v4(length: u8) -> u32 {
     u32::MAX.checked_shr(u32::from(length)).unwrap_or(0)
 }
 
-/// The bits behind a prefix of this length.
+/// Returns the mask of the host bits that follow a prefix of this length.
 fn host_bits_v6(length: u8) -> u128 {
     u128::MAX.checked_shr(u32::from(length)).unwrap_or(0)
 }
@@ -208,7 +208,7 @@ impl fmt::Display for IpPrefix {
     }
 }
 
-/// Every address of both families.
+/// Returns the prefixes that contain every address of both families.
 #[must_use]
 pub fn any_source() -> Vec<IpPrefix> {
     [IpAddr::from([0, 0, 0, 0]), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]

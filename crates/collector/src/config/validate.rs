@@ -1,4 +1,4 @@
-//! What must hold between settings, and what a single type can't say.
+//! Validates settings: ranges that a type can't express, and conflicts between settings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,26 +6,26 @@ use std::path::Path;
 use arancini_publish::NatsSettings;
 
 use super::error::{ConfigError, Place};
-use super::settings::Config;
+use super::settings::{Config, Nats};
 use super::types::{CompressionKind, OnFull, SinkKind, StoreKind};
 
-/// An extended BGP message (RFC 8654) in a Route Monitoring message: common and per-peer header and 65,535 bytes.
+/// Length of a Route Monitoring message with an extended BGP message (RFC 8654): common header, per-peer header and
+/// 65,535 bytes.
 const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
-/// More than that for one message can only be a mistake.
+/// A larger message, batch or slot can only be a mistake.
 const MOST_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// Below a page a receive slot costs more than it saves.
+/// A receive slot smaller than a page makes receiving slower than it saves memory.
 const LEAST_SLOT_BYTES: usize = 4096;
-/// With a single slot the kernel would have to wait while its last bytes are decoded.
+/// With a single slot the kernel would wait while the worker decodes the bytes in it.
 const LEAST_SLOTS: usize = 2;
-/// More than that for one worker can only be a mistake.
+/// More slots per worker can only be a mistake.
 const MOST_SLOTS: usize = 4096;
-/// A single update with many attributes must fit in a batch.
+/// A single update with many attributes must fit into a batch.
 const LEAST_BATCH_BYTES: usize = 4096;
-
-/// Below this a spool outlasts nothing.
+/// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
-/// Everything that is wrong with the settings as a whole.
+/// Returns every problem of the settings as a whole.
 pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
     let mut check = Check {
         places,
@@ -38,13 +38,14 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     if tracing_subscriber::EnvFilter::try_new(&config.log.level).is_err() {
         check.fail(
             "log.level",
-            "this is no level or filter",
+            "this is not a level or a filter",
             "write error, warn, info, debug, trace or a filter like info,arancini=debug",
         );
     }
     check.errors
 }
 
+/// Collects the problems.
 struct Check<'a> {
     places: &'a BTreeMap<String, Place>,
     errors: Vec<ConfigError>,
@@ -80,7 +81,11 @@ impl Check<'_> {
         let Some(path) = path else { return };
         if let Err(error) = std::fs::File::open(path) {
             let problem = format!("{} can't be read: {error}", path.display());
-            self.fail(key, problem, "check the path and that this user may read it");
+            self.fail(
+                key,
+                problem,
+                "check the path, and that the user of the collector may read the file",
+            );
         }
     }
 }
@@ -89,7 +94,7 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
     if config.listen.address.is_empty() {
         check.fail(
             "listen.address",
-            "no address is left",
+            "there is no address to listen on",
             "write at least one, like \"[::]:4000\"",
         );
     }
@@ -127,8 +132,8 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
     if config.limits.allow.is_empty() {
         check.fail(
             "limits.allow",
-            "no router may connect",
-            "write at least one prefix",
+            "the list is empty, so no router may connect",
+            "write at least one prefix, like \"192.0.2.0/24\"",
         );
     }
 }
@@ -138,14 +143,14 @@ fn publish(config: &Config, check: &mut Check<'_>) {
     if !is_subject(&publish.subject_base) {
         check.fail(
             "publish.subject_base",
-            "this can't begin a NATS subject",
+            "a NATS subject can't start with this text",
             "write words joined by dots, without spaces, * and >",
         );
     }
     if publish.max_updates == 0 {
         check.fail(
             "publish.max_updates",
-            "a batch must hold something",
+            "a batch must hold at least one update",
             "write at least 1",
         );
     }
@@ -165,28 +170,28 @@ fn publish(config: &Config, check: &mut Check<'_>) {
     if publish.ack_timeout_ms == 0 {
         check.fail(
             "publish.ack_timeout_ms",
-            "no acknowledgement comes that fast",
+            "no acknowledgement can arrive within 0 ms",
             "write at least 1000",
         );
     }
     if publish.window_bytes < publish.max_batch_bytes {
         check.fail(
             "publish.window_bytes",
-            format!("{} is less than publish.max_batch_bytes", publish.window_bytes),
+            format!("{} is smaller than publish.max_batch_bytes", publish.window_bytes),
             format!("write at least {}", publish.max_batch_bytes),
         );
     }
     if publish.compression != CompressionKind::None && config.sink() != SinkKind::Nats {
         check.fail(
             "publish.compression",
-            "only the sink nats compresses; files are read as they are",
+            "only the sink nats compresses payloads",
             "write \"none\", or choose the sink nats",
         );
     }
     if publish.on_full == OnFull::Spool && config.sink() != SinkKind::Nats {
         check.fail(
             "publish.on_full",
-            "only the sink nats has a spool; files are on disk already",
+            "only the sink nats has a spool",
             "write \"block\", or choose the sink nats",
         );
     }
@@ -200,7 +205,7 @@ fn publish(config: &Config, check: &mut Check<'_>) {
     if config.file.segment_bytes == 0 {
         check.fail(
             "file.segment_bytes",
-            "a segment must hold something",
+            "a segment of 0 bytes can't hold a batch",
             "write at least 1048576",
         );
     }
@@ -211,7 +216,7 @@ fn snapshots(config: &Config, check: &mut Check<'_>) {
     if snapshots.interval_ms == 0 {
         check.fail(
             "snapshots.interval_ms",
-            "snapshots can't follow each other without a pause",
+            "an interval of 0 ms leaves no pause between snapshots",
             "write at least 1000, or set snapshots.enabled = false",
         );
     }
@@ -221,145 +226,39 @@ fn snapshots(config: &Config, check: &mut Check<'_>) {
     if config.nats.urls.is_empty() {
         check.fail(
             "snapshots.store",
-            "snapshots go to NATS, but no server is given",
+            "snapshots are stored in NATS, but no NATS server is given",
             "set nats.urls or --nats, or write \"local\"",
         );
     }
     if snapshots.directory.is_some() {
         check.fail(
             "snapshots.directory",
-            "snapshots go to NATS, not to a directory",
-            "leave it out, or set snapshots.store = \"local\"",
+            "snapshots are stored in NATS, so the directory has no effect",
+            "remove the directory, or set snapshots.store = \"local\"",
         );
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     if snapshots.bucket.is_empty() || !snapshots.bucket.chars().all(plain) {
         check.fail(
             "snapshots.bucket",
-            "this can't name a bucket",
+            "this is not a valid name of a bucket",
             "use letters, digits, - and _ only",
         );
     }
 }
 
-/// Whether anything is connected to NATS.
+/// Returns whether the collector connects to NATS at all.
 fn uses_nats(config: &Config) -> bool {
     config.sink() == SinkKind::Nats || config.snapshots.store == StoreKind::Nats
 }
 
 fn nats(config: &Config, check: &mut Check<'_>) {
-    let nats = &config.nats;
-    if config.sink() == SinkKind::Nats && nats.urls.is_empty() {
-        check.fail(
-            "nats.urls",
-            "the sink is nats, but no server is given",
-            "set nats.urls or --nats, like nats://127.0.0.1:4222",
-        );
-    }
-    for url in &nats.urls {
-        let host = match url.split_once("://") {
-            Some(("nats" | "tls" | "ws" | "wss", host)) => host,
-            Some(_) => {
-                // The URL may hold a password, so it is not repeated.
-                check.fail(
-                    "nats.urls",
-                    "a URL is not one of NATS",
-                    "write nats://HOST:4222 or tls://HOST:4222",
-                );
-                continue;
-            }
-            None => url,
-        };
-        if host.rsplit('@').next().unwrap_or_default().is_empty() || host.contains(char::is_whitespace) {
-            check.fail("nats.urls", "a server has no host", "write nats://HOST:4222");
-        }
-    }
-    if nats.stream.is_empty()
-        || nats
-            .stream
-            .contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c))
-    {
-        check.fail(
-            "nats.stream",
-            "this can't name a stream",
-            "leave out spaces and any of . * > / \\",
-        );
-    }
-    if !is_subject(&nats.inbox_prefix) {
-        check.fail(
-            "nats.inbox_prefix",
-            "this can't begin a subject",
-            "write words joined by dots",
-        );
-    }
-    check.within("nats.replicas", usize::from(nats.replicas), 1, 5);
-    if nats.duplicate_window_s == 0 {
-        check.fail(
-            "nats.duplicate_window_s",
-            "without a window the server can't drop doubles after a reconnect",
-            "write at least 1; 120 is the default",
-        );
-    }
-    for (value, file) in [
-        (
-            "password",
-            (
-                "password_file",
-                nats.password.is_some(),
-                nats.password_file.is_some(),
-            ),
-        ),
-        (
-            "token",
-            ("token_file", nats.token.is_some(), nats.token_file.is_some()),
-        ),
-    ] {
-        if file.1 && file.2 {
-            let key = format!("nats.{}", file.0);
-            check.fail(&key, format!("nats.{value} is set too"), "set one of them");
-        }
-    }
-    let password = nats.password.is_some() || nats.password_file.is_some();
-    if nats.user.is_some() && !password {
-        check.fail(
-            "nats.user",
-            "there is no password for the user",
-            "set nats.password_file",
-        );
-    } else if nats.user.is_none() && password {
-        let key = if nats.password.is_some() {
-            "nats.password"
-        } else {
-            "nats.password_file"
-        };
-        check.fail(key, "there is no user for the password", "set nats.user");
-    }
-    let ways = [
-        ("nats.user", nats.user.is_some()),
-        ("nats.token", nats.token.is_some() || nats.token_file.is_some()),
-        ("nats.nkey_seed_file", nats.nkey_seed_file.is_some()),
-        ("nats.credentials_file", nats.credentials_file.is_some()),
-    ];
-    let mut used = ways.iter().filter(|(_, used)| *used).map(|(key, _)| *key);
-    if let (Some(first), Some(second)) = (used.next(), used.next()) {
-        check.fail(second, format!("{first} is set too"), "choose one way to log in");
-    }
-    match (&nats.tls_cert_file, &nats.tls_key_file) {
-        (Some(_), None) => check.fail(
-            "nats.tls_cert_file",
-            "its key is missing",
-            "set nats.tls_key_file",
-        ),
-        (None, Some(_)) => {
-            check.fail(
-                "nats.tls_key_file",
-                "its certificate is missing",
-                "set nats.tls_cert_file",
-            );
-        }
-        _ => {}
-    }
+    servers(config, check);
+    stream(&config.nats, check);
+    authentication(&config.nats, check);
+    client_certificate(&config.nats, check);
     if uses_nats(config) {
+        let nats = &config.nats;
         check.readable("nats.password_file", nats.password_file.as_deref());
         check.readable("nats.token_file", nats.token_file.as_deref());
         check.readable("nats.nkey_seed_file", nats.nkey_seed_file.as_deref());
@@ -370,7 +269,121 @@ fn nats(config: &Config, check: &mut Check<'_>) {
     }
 }
 
-/// Whether the text is one or more non-empty subject tokens without wildcards.
+fn servers(config: &Config, check: &mut Check<'_>) {
+    let nats = &config.nats;
+    if config.sink() == SinkKind::Nats && nats.urls.is_empty() {
+        check.fail(
+            "nats.urls",
+            "the sink is nats, but no NATS server is given",
+            "set nats.urls or --nats, like nats://127.0.0.1:4222",
+        );
+    }
+    for url in &nats.urls {
+        let host = match url.split_once("://") {
+            Some(("nats" | "tls" | "ws" | "wss", host)) => host,
+            Some(_) => {
+                // The URL may contain a password, so the error does not repeat it.
+                check.fail(
+                    "nats.urls",
+                    "a URL has a scheme that NATS does not use",
+                    "write nats://HOST:4222 or tls://HOST:4222",
+                );
+                continue;
+            }
+            None => url,
+        };
+        if host.rsplit('@').next().unwrap_or_default().is_empty() || host.contains(char::is_whitespace) {
+            check.fail("nats.urls", "a URL names no host", "write nats://HOST:4222");
+        }
+    }
+}
+
+fn stream(nats: &Nats, check: &mut Check<'_>) {
+    if nats.stream.is_empty()
+        || nats
+            .stream
+            .contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c))
+    {
+        check.fail(
+            "nats.stream",
+            "this is not a valid name of a stream",
+            "leave out spaces and any of . * > / \\",
+        );
+    }
+    if !is_subject(&nats.inbox_prefix) {
+        check.fail(
+            "nats.inbox_prefix",
+            "a NATS subject can't start with this text",
+            "write words joined by dots, without spaces, * and >",
+        );
+    }
+    check.within("nats.replicas", usize::from(nats.replicas), 1, 5);
+    if nats.duplicate_window_s == 0 {
+        check.fail(
+            "nats.duplicate_window_s",
+            "without a window the server can't discard duplicates after a reconnect",
+            "write at least 1; the default is 120",
+        );
+    }
+}
+
+fn authentication(nats: &Nats, check: &mut Check<'_>) {
+    if nats.password.is_some() && nats.password_file.is_some() {
+        check.fail(
+            "nats.password_file",
+            "nats.password is set too",
+            "set one of them",
+        );
+    }
+    if nats.token.is_some() && nats.token_file.is_some() {
+        check.fail("nats.token_file", "nats.token is set too", "set one of them");
+    }
+    let password = nats.password.is_some() || nats.password_file.is_some();
+    if nats.user.is_some() && !password {
+        check.fail("nats.user", "the user has no password", "set nats.password_file");
+    } else if nats.user.is_none() && password {
+        let key = if nats.password.is_some() {
+            "nats.password"
+        } else {
+            "nats.password_file"
+        };
+        check.fail(key, "the password has no user", "set nats.user");
+    }
+    let ways = [
+        ("nats.user", nats.user.is_some()),
+        ("nats.token", nats.token.is_some() || nats.token_file.is_some()),
+        ("nats.nkey_seed_file", nats.nkey_seed_file.is_some()),
+        ("nats.credentials_file", nats.credentials_file.is_some()),
+    ];
+    let mut used = ways.iter().filter(|(_, used)| *used).map(|(key, _)| *key);
+    if let (Some(first), Some(second)) = (used.next(), used.next()) {
+        check.fail(
+            second,
+            format!("{first} is set too"),
+            "configure one kind of authentication",
+        );
+    }
+}
+
+fn client_certificate(nats: &Nats, check: &mut Check<'_>) {
+    match (&nats.tls_cert_file, &nats.tls_key_file) {
+        (Some(_), None) => check.fail(
+            "nats.tls_cert_file",
+            "the certificate has no private key",
+            "set nats.tls_key_file",
+        ),
+        (None, Some(_)) => {
+            check.fail(
+                "nats.tls_key_file",
+                "the private key has no certificate",
+                "set nats.tls_cert_file",
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Returns whether the text consists of one or more non-empty subject tokens without wildcards.
 fn is_subject(text: &str) -> bool {
     text.split('.').all(|token| {
         !token.is_empty()

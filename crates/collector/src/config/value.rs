@@ -1,4 +1,4 @@
-//! How one setting is read from a file, the environment or a flag, and written as TOML.
+//! Reads the value of a setting from a file, the environment or a flag, and writes it as TOML.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,10 +12,10 @@ use super::types::{
     StoreKind,
 };
 
-/// A value as a layer gave it, before it is known which setting it is for.
+/// A value as one layer gave it, before it is matched to a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Text of the environment or a flag: any type may be read from it, a list with commas between.
+    /// Text from the environment or a flag. Any type can be parsed from it; a list is separated by commas.
     Raw(String),
     /// A TOML string.
     Text(String),
@@ -32,7 +32,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The same value without its place in the file.
+    /// Converts a parsed TOML value and drops its position in the file.
     pub(crate) fn from_toml(value: &DeValue<'_>) -> Self {
         match value {
             DeValue::String(text) => Self::Text(text.to_string()),
@@ -63,19 +63,19 @@ impl Value {
 
 /// A type that a setting can have.
 pub(crate) trait SettingValue: Sized {
-    /// What may be written there, as the end of "expected …".
+    /// Describes the accepted values; completes the sentence "expected …".
     fn expected() -> String;
-    /// The value, or nothing where it is not what was expected.
+    /// Parses the value; `None` if the type does not accept it.
     fn read(value: &Value) -> Option<Self>;
-    /// The value as TOML; nothing where it is not set.
+    /// Writes the value as TOML; `None` if it is not set.
     fn write(&self) -> Option<String>;
-    /// The value as TOML, with whatever is secret in it replaced by `***`.
+    /// Writes the value as TOML with every secret replaced by `***`.
     fn write_masked(&self) -> Option<String> {
         self.write()
     }
 }
 
-/// A TOML basic string.
+/// Writes the text as a TOML basic string.
 pub(crate) fn quote(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
@@ -125,7 +125,7 @@ impl SettingValue for bool {
     }
 }
 
-/// Types that are written as one TOML string.
+/// Implements [`SettingValue`] for types that are written as one TOML string.
 macro_rules! texts {
     ($($text:ty: $expected:literal;)*) => { $(
         impl SettingValue for $text {
@@ -157,7 +157,7 @@ impl SettingValue for String {
     fn write(&self) -> Option<String> {
         Some(quote(self))
     }
-    /// A URL may carry `user:password@`.
+    /// Masks the credentials of a URL, which may contain `user:password@`.
     fn write_masked(&self) -> Option<String> {
         Some(quote(&super::types::mask_url(self)))
     }
@@ -205,7 +205,7 @@ impl<T: SettingValue> SettingValue for Option<T> {
     }
 }
 
-/// One value may be written without the brackets; `Raw` text is split at its commas.
+/// A list. A single value may be written without brackets; [`Value::Raw`] text is split at its commas.
 impl<T: SettingValue> SettingValue for Vec<T> {
     fn expected() -> String {
         format!("{}, or a list of them", T::expected())
@@ -265,7 +265,7 @@ impl SettingValue for BTreeMap<IpAddr, IpAddr> {
     }
 }
 
-/// Words of a fixed set; `clap` knows the same words for the flags.
+/// Implements [`SettingValue`] for enums. The words are the ones that `clap` accepts for the flags.
 macro_rules! words {
     ($($kind:ty),*) => { $(
         impl SettingValue for $kind {

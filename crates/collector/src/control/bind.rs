@@ -1,16 +1,16 @@
-//! Why an address could not be listened on, and whom to ask.
+//! The error of a failed bind, with a remedy for each cause.
 
 use std::io;
 use std::net::SocketAddr;
 
-/// An address could not be listened on.
+/// The collector can't listen on an address.
 #[derive(Debug)]
 pub struct BindError {
-    /// What was to listen there, like "the control port".
+    /// What should listen on the address, like "the control port".
     pub what: &'static str,
     /// The address.
     pub address: SocketAddr,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub source: io::Error,
 }
 
@@ -27,13 +27,13 @@ impl std::fmt::Display for BindError {
             io::ErrorKind::AddrInUse => {
                 write!(
                     f,
-                    "`ss -ltnp 'sport = :{port}'` shows who has it: stop that or choose another port"
+                    "`ss -ltnp 'sport = :{port}'` shows which process uses the port: stop it or choose another port"
                 )
             }
             io::ErrorKind::PermissionDenied => {
                 write!(
                     f,
-                    "ports below 1024 need CAP_NET_BIND_SERVICE: grant it or choose a higher port"
+                    "ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it or choose a higher port"
                 )
             }
             io::ErrorKind::AddrNotAvailable => {

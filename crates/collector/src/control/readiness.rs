@@ -1,36 +1,36 @@
-//! Ready or not, and why not, as `/readyz` shows it.
+//! Readiness: whether updates get from the routers to the sink, and what prevents it, as `/readyz` shows it.
 
 use serde_json::{Value, json};
 
-/// Something that keeps updates from getting through.
+/// Something that prevents updates from reaching the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The part that has it, like `sink` or `listener`.
+    /// The part of the collector that has the problem: `sink` or `restore`.
     pub part: &'static str,
     /// What is wrong.
     pub reason: String,
-    /// What to do.
+    /// What to do about it.
     pub remedy: String,
 }
 
-/// Everything that is in the way; nothing means ready.
+/// All current problems. Without any, the collector is ready.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Readiness {
-    /// What is in the way.
+    /// The current problems.
     pub problems: Vec<Problem>,
 }
 
 impl Readiness {
-    /// Nothing is in the way.
+    /// The state without problems.
     pub const READY: Self = Self { problems: Vec::new() };
 
-    /// Whether nothing is in the way.
+    /// Returns whether there is no problem.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.problems.is_empty()
     }
 
-    /// The body of `/readyz`.
+    /// Returns the body of `/readyz`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let problems: Vec<_> = self

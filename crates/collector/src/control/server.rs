@@ -11,13 +11,16 @@ use axum::routing::get;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::{BindError, ControlSource, metrics};
+use super::bind::BindError;
+use super::render;
+use super::source::ControlSource;
 
-/// The content type that a scraper is told (OpenMetrics 1.0).
+/// The content type of `/metrics` (OpenMetrics 1.0).
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const INDEX: &str = "arancini\n\n/metrics  figures, for Prometheus\n/healthz  does the process live\n/readyz   do updates get through, and why not\n";
+/// The page at `/`.
+const INDEX: &str = "arancini\n\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n";
 
-/// A running control port; it stops when this is dropped.
+/// A running control port. Dropping it stops the server.
 #[derive(Debug)]
 pub struct ControlServer {
     address: SocketAddr,
@@ -25,16 +28,16 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Listens on the address (port 0: any free one) and serves on the runtime.
+    /// Listens on the address and serves requests on the runtime. Port 0 lets the kernel choose a free port.
     ///
     /// # Errors
-    /// When the address can't be listened on.
+    /// Fails if the address can't be bound.
     pub fn spawn(
         runtime: &Handle,
         address: SocketAddr,
         source: Arc<dyn ControlSource>,
     ) -> Result<Self, BindError> {
-        metrics::note_start();
+        render::note_start();
         let failed = |source| BindError {
             what: "the control port",
             address,
@@ -49,13 +52,13 @@ impl ControlServer {
         };
         let task = runtime.spawn(async move {
             if let Err(error) = axum::serve(listener, routes(source)).await {
-                tracing::error!(%error, "the control port stopped; restart the collector to get it back");
+                tracing::error!(%error, "the control port stopped; restart the collector to open it again");
             }
         });
         Ok(Self { address: bound, task })
     }
 
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -81,7 +84,7 @@ fn routes(source: Arc<dyn ControlSource>) -> Router {
 }
 
 async fn show_metrics(State(source): State<Arc<dyn ControlSource>>) -> Response {
-    match metrics::render(&source) {
+    match render::render(&source) {
         Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
         Err(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -113,8 +116,11 @@ mod tests {
     use super::*;
     use crate::control::{Metrics, Problem, Readiness};
 
-    struct Fake {
-        ready: bool,
+    /// A source with fixed metrics, ready or not.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Fake {
+        Ready,
+        NotReady,
     }
 
     impl ControlSource for Fake {
@@ -132,7 +138,7 @@ mod tests {
         }
 
         fn readiness(&self) -> Readiness {
-            if self.ready {
+            if *self == Self::Ready {
                 return Readiness::READY;
             }
             Readiness {
@@ -145,14 +151,14 @@ mod tests {
         }
     }
 
-    /// One real request over TCP; returns status line and headers, and the body.
-    fn request(ready: bool, path: &str) -> (String, String) {
+    /// Sends one request over TCP. Returns the status line with the headers, and the body.
+    fn request(source: Fake, path: &str) -> (String, String) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = ControlServer::spawn(runtime.handle(), any_port, Arc::new(Fake { ready })).unwrap();
+        let server = ControlServer::spawn(runtime.handle(), any_port, Arc::new(source)).unwrap();
         let mut answer = String::new();
         runtime.block_on(async {
             let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -166,7 +172,7 @@ mod tests {
 
     #[test]
     fn metrics_are_served_as_openmetrics() {
-        let (head, body) = request(true, "/metrics");
+        let (head, body) = request(Fake::Ready, "/metrics");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.contains(METRICS_TYPE), "{head}");
         let version = env!("CARGO_PKG_VERSION");
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn not_ready_says_why_and_what_to_do() {
-        let (head, body) = request(false, "/readyz");
+        let (head, body) = request(Fake::NotReady, "/readyz");
         assert!(head.starts_with("HTTP/1.1 503"), "{head}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["ready"], false);
@@ -199,9 +205,9 @@ mod tests {
 
     #[test]
     fn ready_and_healthy_are_200() {
-        assert!(request(true, "/readyz").0.starts_with("HTTP/1.1 200"));
-        assert!(request(false, "/healthz").0.starts_with("HTTP/1.1 200"));
-        assert!(request(true, "/nothing").0.starts_with("HTTP/1.1 404"));
+        assert!(request(Fake::Ready, "/readyz").0.starts_with("HTTP/1.1 200"));
+        assert!(request(Fake::NotReady, "/healthz").0.starts_with("HTTP/1.1 200"));
+        assert!(request(Fake::Ready, "/nothing").0.starts_with("HTTP/1.1 404"));
     }
 
     #[test]
@@ -212,8 +218,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let error =
-            ControlServer::spawn(runtime.handle(), address, Arc::new(Fake { ready: true })).unwrap_err();
+        let error = ControlServer::spawn(runtime.handle(), address, Arc::new(Fake::Ready)).unwrap_err();
         let expected = format!("ss -ltnp 'sport = :{}'", address.port());
         assert!(error.to_string().contains(&expected), "{error}");
     }

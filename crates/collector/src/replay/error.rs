@@ -1,4 +1,4 @@
-//! What can go wrong with a replay, and what to do.
+//! Errors of a replay, each with its remedy.
 
 use std::fmt;
 use std::io;
@@ -9,43 +9,43 @@ use std::net::{IpAddr, SocketAddr};
 pub enum ReplayError {
     /// A file can't be read.
     Read {
-        /// The file.
+        /// The name of the file.
         name: String,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A capture is damaged where its structure has to be known.
+    /// A capture is damaged in its structure.
     Capture {
-        /// The file.
+        /// The name of the file.
         name: String,
         /// What is wrong.
         problem: &'static str,
-        /// At which byte of the (uncompressed) file.
+        /// The byte of the uncompressed file at which the damage is.
         offset: usize,
     },
-    /// A capture has no BMP in it.
+    /// A capture contains no BMP.
     NoBmp {
-        /// The file.
+        /// The name of the file.
         name: String,
-        /// How many TCP flows it has.
+        /// How many TCP flows the capture contains.
         flows: usize,
     },
     /// The collector can't be reached.
     Connect {
-        /// The collector.
+        /// The address of the collector.
         to: SocketAddr,
         /// The chosen source address.
         from: Option<IpAddr>,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
     /// The collector ended the connection.
     Closed {
-        /// The collector.
+        /// The address of the collector.
         to: SocketAddr,
-        /// Bytes given to the kernel before.
+        /// How many bytes were sent before.
         after_bytes: u64,
-        /// What the kernel said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -56,7 +56,7 @@ impl fmt::Display for ReplayError {
             Self::Read { name, source } => {
                 write!(
                     f,
-                    "{name} can't be read: {source}; check the path and that the file is whole"
+                    "can't read {name}: {source}; check the path, and that the file is complete"
                 )
             }
             Self::Capture {
@@ -66,12 +66,17 @@ impl fmt::Display for ReplayError {
             } => {
                 write!(
                     f,
-                    "{name}: {problem} at byte {offset}; record it again or convert it with tcpdump -r"
+                    "{name}: damaged capture, {problem} at byte {offset}; record it again, or convert it with tcpdump -r"
                 )
             }
             Self::NoBmp { name, flows } => write!(
                 f,
-                "{name}: no BMP in its {flows} TCP flows; record the connection from its start, whole packets (tcpdump -s 0)"
+                "{name}: found no BMP in {}; record the connection from its start and with whole packets (tcpdump -s 0)",
+                if *flows == 1 {
+                    "1 TCP flow".to_owned()
+                } else {
+                    format!("{flows} TCP flows")
+                }
             ),
             Self::Connect {
                 to,
@@ -80,7 +85,7 @@ impl fmt::Display for ReplayError {
             } => {
                 write!(
                     f,
-                    "no connection to {to}: {source}; is the collector running there?"
+                    "can't connect to {to}: {source}; is the collector running there?"
                 )
             }
             Self::Connect {
@@ -89,7 +94,7 @@ impl fmt::Display for ReplayError {
                 source,
             } => write!(
                 f,
-                "no connection from {from} to {to}: {source}; is the collector running there, and {from} an address of this host?"
+                "can't connect from {from} to {to}: {source}; is the collector running there, and is {from} an address of this host?"
             ),
             Self::Closed {
                 to,
@@ -97,7 +102,7 @@ impl fmt::Display for ReplayError {
                 source,
             } => write!(
                 f,
-                "{to} ended the connection after {after_bytes} bytes: {source}; the collector's log says why"
+                "{to} closed the connection after {after_bytes} bytes: {source}; the log of the collector names the reason"
             ),
         }
     }

@@ -1,12 +1,17 @@
-//! Recorded BMP: reading streams from files of several kinds, and sending them to a collector as a router would.
+//! Replay of recorded BMP streams: reads recordings from raw files and packet captures, and sends them to a collector as a
+//! router would.
 
-mod error;
-mod packet;
 mod pcap;
+mod packet;
 mod reassembly;
 mod recording;
+mod pauses;
+mod summary;
 mod send;
+mod error;
 
 pub use error::ReplayError;
+pub use pauses::Pace;
 pub use recording::{Messages, RecordedMessage, Recording};
-pub use send::{MessageCounts, Options, Pace, Progress, Sent, Summary, connect, send};
+pub use send::{AtTheEnd, Options, Sent, connect, send};
+pub use summary::{MessageCounts, Progress, Summary};

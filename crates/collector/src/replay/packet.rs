@@ -1,4 +1,4 @@
-//! From a captured packet to its TCP segment: link layer, IPv4 or IPv6, TCP.
+//! Finds the TCP segment in a captured packet: link layer, IPv4 or IPv6, TCP.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -22,11 +22,11 @@ pub(super) struct Segment<'a> {
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// 802.1Q and 802.1ad.
+/// VLAN tags of 802.1Q and 802.1ad.
 const ETHERTYPE_VLANS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 const PROTOCOL_TCP: u8 = 6;
 
-/// The TCP segment in a packet, if there is a whole one.
+/// Returns the TCP segment in a packet, if the packet contains a whole one.
 pub(super) fn segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     let ip = network_layer(packet.link_type, packet.data)?;
     let (from, to, tcp) = match ip.first()? >> 4 {
@@ -64,7 +64,7 @@ pub(super) fn segment<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
     })
 }
 
-/// What follows the link layer's header, if it is IP.
+/// Returns the bytes after the header of the link layer, if they are IP.
 fn network_layer(link_type: u32, data: &[u8]) -> Option<&[u8]> {
     match link_type {
         // NULL and LOOP: a protocol family in four bytes.
@@ -79,7 +79,7 @@ fn network_layer(link_type: u32, data: &[u8]) -> Option<&[u8]> {
                 .then(|| data.get(offset + 2..))
                 .flatten()
         }
-        // Raw IP in its several numbers.
+        // Raw IP, which has several numbers.
         12 | 14 | 101 | 228 | 229 => Some(data),
         // Linux cooked captures, versions 1 and 2.
         113 => is_ip(ether_type(data, 14)?).then(|| data.get(16..)).flatten(),
@@ -96,7 +96,7 @@ const fn is_ip(ether_type: u16) -> bool {
     matches!(ether_type, ETHERTYPE_IPV4 | ETHERTYPE_IPV6)
 }
 
-/// Addresses and payload of an IPv4 packet that is TCP and no fragment.
+/// Returns the addresses and the payload of an IPv4 packet, if it carries TCP and is not a fragment.
 fn ipv4(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
     let header = ip.first_chunk::<20>()?;
     let [
@@ -126,7 +126,7 @@ fn ipv4(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
         return None;
     }
     let total = usize::from(u16::from_be_bytes([l0, l1]));
-    // With segmentation offload the length on the sending host may be 0; then all that was captured counts.
+    // With segmentation offload, a capture on the sending host may show the length 0. Then all captured bytes count.
     let end = if total == 0 { ip.len() } else { total };
     let payload = ip.get(usize::from(first & 0x0f) * 4..end)?;
     Some((
@@ -136,7 +136,7 @@ fn ipv4(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
     ))
 }
 
-/// Addresses and payload of an IPv6 packet that is TCP and no fragment.
+/// Returns the addresses and the payload of an IPv6 packet, if it carries TCP and is not a fragment.
 fn ipv6(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
     let header = ip.first_chunk::<40>()?;
     let [_, _, _, _, l0, l1, mut next, ..] = *header;
@@ -148,7 +148,7 @@ fn ipv6(ip: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
     } else {
         ip.get(40..40 + length)?
     };
-    // Hop-by-hop, routing and destination options; anything else but TCP ends it.
+    // Skip hop-by-hop, routing and destination options. Any other header than TCP ends the walk.
     while matches!(next, 0 | 43 | 60) {
         let [following, units] = *payload.first_chunk::<2>()?;
         payload = payload.get((usize::from(units) + 1) * 8..)?;

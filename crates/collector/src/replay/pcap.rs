@@ -1,70 +1,77 @@
-//! Packet captures: the classic pcap format and pcapng, both byte orders.
+//! Reads packet captures: the classic pcap format and pcapng, in both byte orders.
 
 /// A captured packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Packet<'a> {
-    /// Nanoseconds since the Unix epoch.
+    /// When the packet was captured, in nanoseconds since the Unix epoch.
     pub(super) time_ns: u64,
-    /// What the packet starts with (LINKTYPE_ registry of tcpdump.org).
+    /// The type of the link layer (LINKTYPE_ registry of tcpdump.org).
     pub(super) link_type: u32,
-    /// Its bytes, as many as were captured.
+    /// The captured bytes of the packet.
     pub(super) data: &'a [u8],
 }
 
-/// What a capture holds.
+/// The content of a capture.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Capture<'a> {
     pub(super) packets: Vec<Packet<'a>>,
-    /// Whether the file ends inside a packet, as when the recorder was killed.
+    /// Whether the file ends inside a packet, for example because the recorder was killed.
     pub(super) is_cut: bool,
 }
 
-/// Damage: what, and at which byte.
+/// The damage of a capture: what is wrong, and at which byte.
 pub(super) type Damage = (&'static str, usize);
 
-/// Section header block type of pcapng; the same in both byte orders.
+/// The byte order in which a capture was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
+/// Block type of the section header of pcapng. It reads the same in both byte orders.
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// Whether the bytes begin like a capture.
+/// Returns whether the bytes start like a capture.
 pub(super) fn is_capture(bytes: &[u8]) -> bool {
-    classic_format(bytes).is_some() || word(bytes, 0, false) == Some(SECTION_HEADER)
+    classic_format(bytes).is_some() || word(bytes, 0, ByteOrder::Little) == Some(SECTION_HEADER)
 }
 
-/// All packets of a capture.
+/// Returns all packets of a capture.
 pub(super) fn read(bytes: &[u8]) -> Result<Capture<'_>, Damage> {
     match classic_format(bytes) {
-        Some((big_endian, tick_ns)) => read_classic(bytes, big_endian, tick_ns),
+        Some((order, tick_ns)) => read_classic(bytes, order, tick_ns),
         None => read_next_generation(bytes),
     }
 }
 
-/// Byte order and nanoseconds per tick, from the magic number.
-fn classic_format(bytes: &[u8]) -> Option<(bool, u64)> {
+/// Returns the byte order and the nanoseconds per tick, which follow from the magic number.
+fn classic_format(bytes: &[u8]) -> Option<(ByteOrder, u64)> {
     [
-        (false, 0xa1b2_c3d4, 1000),
-        (true, 0xa1b2_c3d4, 1000),
-        (false, 0xa1b2_3c4d, 1),
-        (true, 0xa1b2_3c4d, 1),
+        (ByteOrder::Little, 0xa1b2_c3d4, 1000),
+        (ByteOrder::Big, 0xa1b2_c3d4, 1000),
+        (ByteOrder::Little, 0xa1b2_3c4d, 1),
+        (ByteOrder::Big, 0xa1b2_3c4d, 1),
     ]
     .into_iter()
-    .find(|(big_endian, magic, _)| word(bytes, 0, *big_endian) == Some(*magic))
-    .map(|(big_endian, _, tick_ns)| (big_endian, tick_ns))
+    .find(|(order, magic, _)| word(bytes, 0, *order) == Some(*magic))
+    .map(|(order, _, tick_ns)| (order, tick_ns))
 }
 
-fn read_classic(bytes: &[u8], big_endian: bool, tick_ns: u64) -> Result<Capture<'_>, Damage> {
-    let link_type = word(bytes, 20, big_endian).ok_or(("the file header is cut", bytes.len()))?;
-    // The upper bits say whether frames end with a checksum (FCS); the IP length makes that irrelevant.
+fn read_classic(bytes: &[u8], order: ByteOrder, tick_ns: u64) -> Result<Capture<'_>, Damage> {
+    let link_type = word(bytes, 20, order).ok_or(("incomplete file header", bytes.len()))?;
+    // The upper bits say whether frames end with a checksum (FCS). The length in the IP header makes them irrelevant.
     let link_type = link_type & 0xffff;
     let mut packets = Vec::new();
     let mut offset = 24;
     while offset < bytes.len() {
         let header = (
-            word(bytes, offset, big_endian),
-            word(bytes, offset + 4, big_endian),
-            word(bytes, offset + 8, big_endian),
+            word(bytes, offset, order),
+            word(bytes, offset + 4, order),
+            word(bytes, offset + 8, order),
         );
         let (Some(seconds), Some(ticks), Some(length)) = header else {
             return Ok(Capture {
@@ -96,7 +103,7 @@ fn read_classic(bytes: &[u8], big_endian: bool, tick_ns: u64) -> Result<Capture<
 #[derive(Clone, Copy)]
 struct Interface {
     link_type: u32,
-    /// `if_tsresol`: ticks per second as a power of 10, or of 2 where the top bit is set.
+    /// The option `if_tsresol`: ticks per second as a power of 10, or as a power of 2 if the top bit is set.
     resolution: u8,
 }
 
@@ -120,21 +127,18 @@ impl Interface {
 fn read_next_generation(bytes: &[u8]) -> Result<Capture<'_>, Damage> {
     let mut packets = Vec::new();
     let mut interfaces: Vec<Interface> = Vec::new();
-    let mut big_endian = false;
+    let mut order = ByteOrder::Little;
     let mut offset = 0;
     while offset < bytes.len() {
-        if word(bytes, offset, false) == Some(SECTION_HEADER) {
-            big_endian = match word(bytes, offset + 8, false) {
-                Some(0x1a2b_3c4d) => false,
-                Some(0x4d3c_2b1a) => true,
-                _ => return Err(("a section has no byte order", offset)),
+        if word(bytes, offset, ByteOrder::Little) == Some(SECTION_HEADER) {
+            order = match word(bytes, offset + 8, ByteOrder::Little) {
+                Some(0x1a2b_3c4d) => ByteOrder::Little,
+                Some(0x4d3c_2b1a) => ByteOrder::Big,
+                _ => return Err(("section header without a valid byte order", offset)),
             };
             interfaces.clear();
         }
-        let (Some(kind), Some(length)) = (
-            word(bytes, offset, big_endian),
-            word(bytes, offset + 4, big_endian),
-        ) else {
+        let (Some(kind), Some(length)) = (word(bytes, offset, order), word(bytes, offset + 4, order)) else {
             return Ok(Capture {
                 packets,
                 is_cut: true,
@@ -142,7 +146,7 @@ fn read_next_generation(bytes: &[u8]) -> Result<Capture<'_>, Damage> {
         };
         let length = length as usize;
         if length < 12 || !length.is_multiple_of(4) {
-            return Err(("a block has an impossible length", offset));
+            return Err(("block with an impossible length", offset));
         }
         let Some(body) = slice(bytes, offset + 8, length - 12) else {
             return Ok(Capture {
@@ -152,17 +156,16 @@ fn read_next_generation(bytes: &[u8]) -> Result<Capture<'_>, Damage> {
         };
         match kind {
             INTERFACE => {
-                let link_type =
-                    half_word(body, 0, big_endian).ok_or(("an interface block is cut", offset))?;
-                let resolution = time_resolution(body.get(8..).unwrap_or_default(), big_endian);
+                let link_type = half_word(body, 0, order).ok_or(("incomplete interface block", offset))?;
+                let resolution = time_resolution(body.get(8..).unwrap_or_default(), order);
                 interfaces.push(Interface {
                     link_type: u32::from(link_type),
                     resolution,
                 });
             }
-            ENHANCED_PACKET => packets.extend(enhanced_packet(body, &interfaces, big_endian)),
+            ENHANCED_PACKET => packets.extend(enhanced_packet(body, &interfaces, order)),
             SIMPLE_PACKET => {
-                if let (Some(interface), Some(original)) = (interfaces.first(), word(body, 0, big_endian)) {
+                if let (Some(interface), Some(original)) = (interfaces.first(), word(body, 0, order)) {
                     let captured = body.get(4..).unwrap_or_default();
                     let data = captured.get(..original as usize).unwrap_or(captured);
                     packets.push(Packet {
@@ -182,10 +185,10 @@ fn read_next_generation(bytes: &[u8]) -> Result<Capture<'_>, Damage> {
     })
 }
 
-fn enhanced_packet<'a>(body: &'a [u8], interfaces: &[Interface], big_endian: bool) -> Option<Packet<'a>> {
-    let interface = interfaces.get(word(body, 0, big_endian)? as usize)?;
-    let ticks = u64::from(word(body, 4, big_endian)?) << 32 | u64::from(word(body, 8, big_endian)?);
-    let data = slice(body, 20, word(body, 12, big_endian)? as usize)?;
+fn enhanced_packet<'a>(body: &'a [u8], interfaces: &[Interface], order: ByteOrder) -> Option<Packet<'a>> {
+    let interface = interfaces.get(word(body, 0, order)? as usize)?;
+    let ticks = u64::from(word(body, 4, order)?) << 32 | u64::from(word(body, 8, order)?);
+    let data = slice(body, 20, word(body, 12, order)? as usize)?;
     Some(Packet {
         time_ns: interface.nanoseconds(ticks),
         link_type: interface.link_type,
@@ -193,12 +196,9 @@ fn enhanced_packet<'a>(body: &'a [u8], interfaces: &[Interface], big_endian: boo
     })
 }
 
-/// The option `if_tsresol` (9) of an interface; microseconds where it is missing.
-fn time_resolution(mut options: &[u8], big_endian: bool) -> u8 {
-    while let (Some(code), Some(length)) = (
-        half_word(options, 0, big_endian),
-        half_word(options, 2, big_endian),
-    ) {
+/// Returns the option `if_tsresol` (9) of an interface; without the option, the resolution is microseconds.
+fn time_resolution(mut options: &[u8], order: ByteOrder) -> u8 {
+    while let (Some(code), Some(length)) = (half_word(options, 0, order), half_word(options, 2, order)) {
         if code == 0 {
             break;
         }
@@ -218,20 +218,18 @@ fn slice(bytes: &[u8], offset: usize, length: usize) -> Option<&[u8]> {
     bytes.get(offset..offset.checked_add(length)?)
 }
 
-fn word(bytes: &[u8], offset: usize, big_endian: bool) -> Option<u32> {
+fn word(bytes: &[u8], offset: usize, order: ByteOrder) -> Option<u32> {
     let bytes = *bytes.get(offset..)?.first_chunk::<4>()?;
-    Some(if big_endian {
-        u32::from_be_bytes(bytes)
-    } else {
-        u32::from_le_bytes(bytes)
+    Some(match order {
+        ByteOrder::Big => u32::from_be_bytes(bytes),
+        ByteOrder::Little => u32::from_le_bytes(bytes),
     })
 }
 
-fn half_word(bytes: &[u8], offset: usize, big_endian: bool) -> Option<u16> {
+fn half_word(bytes: &[u8], offset: usize, order: ByteOrder) -> Option<u16> {
     let bytes = *bytes.get(offset..)?.first_chunk::<2>()?;
-    Some(if big_endian {
-        u16::from_be_bytes(bytes)
-    } else {
-        u16::from_le_bytes(bytes)
+    Some(match order {
+        ByteOrder::Big => u16::from_be_bytes(bytes),
+        ByteOrder::Little => u16::from_le_bytes(bytes),
     })
 }

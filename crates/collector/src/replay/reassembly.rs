@@ -1,33 +1,33 @@
-//! TCP reassembly: the byte stream of each direction of each connection in a capture.
+//! TCP reassembly: restores the byte stream of each direction of each connection in a capture.
 
 use std::collections::BTreeMap;
 
 use super::packet::{Direction, segment};
 use super::pcap::Packet;
 
-/// The bytes that went one way over one connection.
+/// The bytes of one direction of one connection.
 #[derive(Debug)]
 pub(super) struct Flow {
     pub(super) direction: Direction,
-    /// Whether the connection's start was captured.
+    /// Whether the start of the connection was captured.
     pub(super) has_start: bool,
     pub(super) bytes: Vec<u8>,
-    /// Rising offsets in `bytes`, each with the time at which the bytes from there on came.
+    /// Rising offsets in `bytes`, each with the time at which the bytes from that offset on were captured.
     pub(super) arrivals: Vec<(usize, u64)>,
-    /// Where bytes are missing, the stream ends; this many were captured after the first gap and left out.
+    /// How many bytes were captured after the first gap. The stream ends at the gap, so these bytes are left out.
     pub(super) lost_after_gap: usize,
 }
 
-/// Segments of one direction, each with its place in the stream.
+/// The segments of one direction, each with its position in the stream.
 struct Collected<'a> {
     direction: Direction,
     has_start: bool,
-    /// Sequence number and place of the last segment; places don't wrap.
+    /// Sequence number and position of the last segment. Sequence numbers wrap, positions do not.
     last: (u32, i64),
     segments: Vec<(i64, u64, &'a [u8])>,
 }
 
-/// All flows with payload, in the order of their first packets.
+/// Returns all flows with payload, in the order of their first packets.
 pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
     let mut current: BTreeMap<Direction, usize> = BTreeMap::new();
     let mut all: Vec<Collected<'_>> = Vec::new();
@@ -36,14 +36,14 @@ pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
         let known = current
             .get(&segment.direction)
             .and_then(|index| all.get_mut(*index));
-        // A SYN takes one sequence number; the first byte has the next.
+        // A SYN occupies one sequence number; the first byte has the next number.
         let first = if segment.is_syn {
             segment.sequence.wrapping_add(1)
         } else {
             segment.sequence
         };
         let flow = match known {
-            // A second SYN with another number: the same ports were used for a new connection.
+            // A second SYN with a different sequence number means that a new connection reuses the ports.
             Some(flow) if !segment.is_syn || flow.place(first) == 0 => flow,
             _ => {
                 current.insert(segment.direction, all.len());
@@ -70,7 +70,7 @@ pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
 }
 
 impl Collected<'_> {
-    /// Where a sequence number lies in the stream, taken as near to the last one as possible.
+    /// Returns the position of a sequence number in the stream: the possible position nearest to the last segment.
     fn place(&self, sequence: u32) -> i64 {
         let (last_sequence, last_place) = self.last;
         last_place + i64::from(sequence.wrapping_sub(last_sequence).cast_signed())

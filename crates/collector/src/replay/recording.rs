@@ -1,4 +1,4 @@
-//! A recorded stream: raw bytes, `.zst`, or what a packet capture holds; and its messages one by one.
+//! Reads recorded streams from raw files, `.zst` files and packet captures, and splits them into messages.
 
 use std::io::Read;
 use std::net::IpAddr;
@@ -9,39 +9,40 @@ use arancini_wire::bmp::{COMMON_HEADER_LEN, Message, MessageType, frame_length};
 use super::error::ReplayError;
 use super::{pcap, reassembly};
 
-/// What a Zstandard frame begins with.
+/// The first bytes of a Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// No sane BMP message is longer; used to tell BMP from anything else.
+/// The longest plausible BMP message. A longer length means that the bytes are not BMP.
 const LONGEST_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// The byte stream of one BMP connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// Where it is from: the file, and the connection in a capture.
+    /// The name of the file, and for a capture the source of the connection.
     pub name: String,
-    /// The router's address, where a capture tells it.
+    /// The address of the router; known only from a capture.
     pub source: Option<IpAddr>,
-    /// The stream.
+    /// The bytes of the stream.
     pub bytes: Vec<u8>,
-    /// What the reader should know: cut captures, gaps.
+    /// What the user should know about the recording: an incomplete capture, gaps.
     pub notes: Vec<String>,
-    /// Rising offsets in `bytes` with the time the bytes from there on came; empty unless from a capture.
+    /// Rising offsets in `bytes`, each with the time at which the bytes from that offset on were captured. Empty if the
+    /// recording is not from a capture.
     arrivals: Vec<(usize, u64)>,
 }
 
-/// One message of a recording, or a rest that can't be framed.
+/// One message of a recording, or remaining bytes that can't be framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedMessage<'a> {
-    /// The bytes.
+    /// The bytes of the message.
     pub bytes: &'a [u8],
-    /// The type; nothing for a rest that is no whole version 3 message.
+    /// The type of the message; `None` for bytes that are not a whole BMP version 3 message.
     pub message_type: Option<MessageType>,
-    /// When it was recorded, in nanoseconds since the Unix epoch: the capture's time, else that of the per-peer header.
+    /// When the message was recorded, in nanoseconds since the Unix epoch. From the capture, else from the per-peer header.
     pub time_ns: Option<u64>,
 }
 
 impl Recording {
-    /// A stream that is in memory already.
+    /// Makes a recording from a stream in memory.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
         Self {
@@ -53,10 +54,11 @@ impl Recording {
         }
     }
 
-    /// The streams in a file; `-` is standard input. A raw file has one, a capture one for each BMP connection.
+    /// Reads the streams in a file; `-` is standard input. A raw file contains one stream, a capture one stream for each
+    /// BMP connection.
     ///
     /// # Errors
-    /// The file can't be read, or is a capture that is damaged or has no BMP.
+    /// Fails if the file can't be read, or if it is a capture that is damaged or contains no BMP.
     pub fn read(path: &Path) -> Result<Vec<Self>, ReplayError> {
         let name = path.display().to_string();
         let bytes = if name == "-" {
@@ -71,10 +73,10 @@ impl Recording {
         }
     }
 
-    /// The streams in the content of a file, whatever its kind.
+    /// Detects the kind of a file from its content and returns its streams.
     ///
     /// # Errors
-    /// It is compressed and damaged, or a capture that is damaged or has no BMP.
+    /// Fails if the content is compressed and damaged, or if it is a capture that is damaged or contains no BMP.
     pub fn detect(name: &str, bytes: Vec<u8>) -> Result<Vec<Self>, ReplayError> {
         let bytes = if bytes.starts_with(&ZSTD_MAGIC) {
             zstd::decode_all(bytes.as_slice()).map_err(|source| ReplayError::Read {
@@ -112,7 +114,7 @@ impl Recording {
         Ok(streams)
     }
 
-    /// The recording of a flow, if that is BMP from its start or from some message on.
+    /// Returns the recording of a flow, if the flow is BMP from its start or from a later message on.
     fn from_flow(name: &str, flow: reassembly::Flow, capture_is_cut: bool) -> Option<Self> {
         let skip = if flow.has_start {
             looks_like_bmp(&flow.bytes).then_some(0)?
@@ -125,13 +127,13 @@ impl Recording {
         }
         if !flow.has_start {
             notes.push(format!(
-                "the connection's start is missing; {skip} bytes of a message are left out"
+                "the capture misses the start of the connection; {skip} bytes before the first whole message are left out"
             ));
         }
         if flow.lost_after_gap > 0 {
             let lost = flow.lost_after_gap;
             notes.push(format!(
-                "packets are missing; the stream ends there and {lost} bytes are left out"
+                "the capture misses packets; the stream ends at the first gap, and {lost} captured bytes after it are left out"
             ));
         }
         let first_time = flow
@@ -158,7 +160,7 @@ impl Recording {
         })
     }
 
-    /// The messages in order. What can't be framed comes as one rest at the end.
+    /// Returns the messages in order. Bytes that can't be framed come last, as one item without a type.
     #[must_use]
     pub fn messages(&self) -> Messages<'_> {
         Messages {
@@ -169,7 +171,7 @@ impl Recording {
     }
 }
 
-/// Walks over the messages of a [`Recording`].
+/// Iterator over the messages of a [`Recording`].
 #[derive(Debug, Clone)]
 pub struct Messages<'a> {
     rest: &'a [u8],
@@ -195,7 +197,7 @@ impl<'a> Iterator for Messages<'a> {
         };
         self.rest = rest;
         self.offset += bytes.len();
-        // A message is there when its last byte is.
+        // A message is complete when its last byte arrives, so that byte determines the time.
         while let Some(later) = self
             .arrivals
             .get(1..)
@@ -220,7 +222,7 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// Whether these bytes begin with a BMP message, of any version, and go on with another or end.
+/// Returns whether these bytes start with a BMP message of any version, followed by another message or by the end.
 fn looks_like_bmp(bytes: &[u8]) -> bool {
     let Some(first) = plausible_length(bytes) else {
         return false;
@@ -229,7 +231,8 @@ fn looks_like_bmp(bytes: &[u8]) -> bool {
         Some([]) => true,
         Some(next) if next.len() >= COMMON_HEADER_LEN => plausible_length(next).is_some(),
         Some([version, ..]) => bytes.first() == Some(version),
-        // One message that is longer than what was captured: true enough for the start of a connection.
+        // The first message is longer than the captured bytes. An Initiation is convincing enough for the start of a
+        // connection.
         None => bytes.get(5) == Some(&MessageType::Initiation.code()),
     }
 }

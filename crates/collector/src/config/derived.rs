@@ -1,0 +1,81 @@
+//! Values derived from several settings, or from a setting and the host.
+
+use std::path::PathBuf;
+
+use super::settings::Config;
+use super::types::{CurationKind, SinkKind};
+
+impl Config {
+    /// Returns the sink. If none is configured: `nats` if a URL of NATS is given, else `file`.
+    #[must_use]
+    pub fn sink(&self) -> SinkKind {
+        match self.publish.sink {
+            Some(sink) => sink,
+            None if self.nats.urls.is_empty() => SinkKind::File,
+            None => SinkKind::Nats,
+        }
+    }
+
+    /// Returns the name of the collector: the configured name, else the host's name. In the host's name, each character
+    /// that a message id can't contain, such as a dot, is replaced by `-`.
+    #[must_use]
+    pub fn collector_name(&self) -> String {
+        if let Some(name) = &self.collector_name {
+            return name.clone();
+        }
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = plain_name(host.trim());
+        if host.is_empty() {
+            "arancini".to_owned()
+        } else {
+            host
+        }
+    }
+
+    /// Returns whether snapshots are taken and restored. This needs a sink that acknowledges what consumers can read, and
+    /// a curation mode that keeps tables.
+    #[must_use]
+    pub fn takes_snapshots(&self) -> bool {
+        let acknowledges = matches!(self.sink(), SinkKind::Nats | SinkKind::File);
+        self.snapshots.enabled && acknowledges && self.curation.mode != CurationKind::Off
+    }
+
+    /// Returns the directory of the snapshots, used with `snapshots.store = "local"`.
+    #[must_use]
+    pub fn snapshots_directory(&self) -> PathBuf {
+        let directory = self.snapshots.directory.clone();
+        directory.unwrap_or_else(|| self.file.data_dir.join("snapshots"))
+    }
+
+    /// Returns the number of workers to start: the configured number, else one per core.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.listen.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => usize::from(workers),
+        }
+    }
+}
+
+/// Replaces each character that a message id can't contain by `-`.
+fn plain_name(host: &str) -> String {
+    host.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn a_full_host_name_makes_a_collector_name() {
+        assert_eq!(plain_name("bmp-1.example.net"), "bmp-1-example-net");
+    }
+}

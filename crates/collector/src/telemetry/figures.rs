@@ -1,0 +1,90 @@
+//! The figures of a running collector, summed over its workers.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use arancini_core::Counters;
+use arancini_publish::SinkStatus;
+
+use crate::ingest::{WorkerContext, WorkerLoad};
+use crate::snapshots::SnapshotFigures;
+
+/// Reads one figure of a worker.
+pub(super) type Read = fn(&Counters) -> u64;
+
+/// All figures of a running collector.
+pub struct Telemetry {
+    pub(super) context: Arc<WorkerContext>,
+    pub(super) sink: Arc<SinkStatus>,
+    pub(super) snapshots: Arc<SnapshotFigures>,
+    /// Whether routers can connect. They can after the tables of the previous run are restored.
+    pub(super) listening: AtomicBool,
+}
+
+impl Telemetry {
+    pub(crate) const fn new(
+        context: Arc<WorkerContext>,
+        sink: Arc<SinkStatus>,
+        snapshots: Arc<SnapshotFigures>,
+    ) -> Self {
+        Self {
+            context,
+            sink,
+            snapshots,
+            listening: AtomicBool::new(false),
+        }
+    }
+
+    /// Records that routers can connect from now on.
+    pub(crate) fn set_listening(&self) {
+        self.listening.store(true, Relaxed);
+    }
+
+    /// Returns the figures of the snapshots and of the restore at the start.
+    #[must_use]
+    pub fn snapshots(&self) -> &SnapshotFigures {
+        &self.snapshots
+    }
+
+    /// Returns one figure of the core, summed over the workers.
+    #[must_use]
+    pub fn core(&self, read: impl Fn(&Counters) -> u64) -> u64 {
+        self.context.loads.iter().map(|load| read(&load.core)).sum()
+    }
+
+    /// Returns one figure of the receive path, summed over the workers.
+    pub(super) fn worker(&self, read: impl Fn(&WorkerLoad) -> u64) -> u64 {
+        self.context.loads.iter().map(|load| read(load)).sum()
+    }
+
+    /// Returns the status of the sink.
+    #[must_use]
+    pub fn sink(&self) -> &SinkStatus {
+        &self.sink
+    }
+
+    /// Returns the number of announces and withdraws received from routers.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.core(|core| core.received_announces.total() + core.received_withdraws.total())
+    }
+
+    /// Returns the number of published updates, including synthetic withdraws.
+    #[must_use]
+    pub fn emitted(&self) -> u64 {
+        self.core(|core| core.emitted_announces.total() + core.emitted_withdraws.total())
+    }
+
+    /// Returns the number of announces and withdraws not published because consumers already knew them.
+    #[must_use]
+    pub fn suppressed(&self) -> u64 {
+        self.core(|core| core.suppressed.total())
+    }
+
+    /// Returns the number of published withdraws that no router sent.
+    #[must_use]
+    pub fn synthetic(&self) -> u64 {
+        self.core(|core| core.synthetic_withdraws.get())
+    }
+}

@@ -1,0 +1,12 @@
+//! Metrics and readiness of the collector. The counters of all workers are added up when somebody asks for them.
+//!
+//! A HELP text stands alone, as Prometheus shows it. `docs/metrics.md` lists every metric with its labels.
+
+mod figures;
+mod ingest;
+mod curation;
+mod publish;
+mod snapshots;
+mod source;
+
+pub use figures::Telemetry;

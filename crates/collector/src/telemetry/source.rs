@@ -1,0 +1,42 @@
+//! What the control port shows: all metrics at `/metrics`, and the readiness at `/readyz`.
+
+use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::figures::Telemetry;
+use crate::control::{ControlSource, Metrics, Problem, Readiness};
+
+impl ControlSource for Telemetry {
+    fn metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        self.ingest_metrics(metrics)?;
+        self.curation_metrics(metrics)?;
+        self.publish_metrics(metrics)?;
+        self.snapshot_metrics(metrics)
+    }
+
+    fn readiness(&self) -> Readiness {
+        let mut problems = Vec::new();
+        match self.sink.trouble() {
+            Some(trouble) => problems.push(Problem {
+                part: "sink",
+                reason: trouble.cause,
+                remedy: trouble.remedy,
+            }),
+            None if !self.sink.is_ready() => problems.push(Problem {
+                part: "sink",
+                reason: "the sink has not started yet".to_owned(),
+                remedy: "wait a moment; if this stays, read the log of the collector".to_owned(),
+            }),
+            None => {}
+        }
+        if !self.listening.load(Relaxed) {
+            problems.push(Problem {
+                part: "restore",
+                reason: "the tables are being restored, so routers can't connect yet".to_owned(),
+                remedy: "wait; the restore reads the stream, so the NATS server must be reachable if the sink is nats"
+                    .to_owned(),
+            });
+        }
+        Readiness { problems }
+    }
+}
