@@ -185,7 +185,7 @@ fn stops_are_counted_phase_by_phase() {
 
 /// A scenario that needs a server; nothing where there is none.
 fn scenario_with_a_server(arguments: &[&str]) -> Option<Value> {
-    let Some(server) = arancini_publish::testing::find() else {
+    let Some(server) = arancini_bed::programs::nats_server() else {
         println!("skipped: no nats-server");
         return None;
     };

@@ -9,10 +9,10 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arancini_bed::NatsServer;
 use arancini_core::{Counters, Now, Settings, Shard};
 use arancini_generate::{Ending, Expected, Scenario};
 use arancini_publish::sidecar::Hooks;
-use arancini_publish::testing::NatsServer;
 use arancini_publish::{FileSettings, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 use serde_json::Value;
 

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arancini_bed::NatsServer;
 use arancini_collector::snapshots::directory::Directory;
 use arancini_collector::snapshots::nats::NatsStore;
 use arancini_collector::snapshots::store::{Manifest, Store};
@@ -20,7 +21,6 @@ use arancini_core::snapshot::{Head, Restore, Walk, read_snapshot};
 use arancini_core::{Counters, Now, Router, Settings, Shard};
 use arancini_generate::Scenario;
 use arancini_publish::NatsSettings;
-use arancini_publish::testing::NatsServer;
 use arancini_rib::CurationMode;
 
 const PEERS: u32 = 10;

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use arancini_bed::NatsServer;
 use arancini_core::{Batch, BatchKind};
 use arancini_publish::framing::Frames;
 use arancini_publish::sidecar::Hooks;
-use arancini_publish::testing::NatsServer;
 use arancini_publish::{Compression, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder};
 use arancini_wire::bgp::AsWidth;

@@ -18,9 +18,6 @@ pub mod status;
 pub mod nats;
 pub mod tail;
 
-#[cfg(feature = "testing")]
-pub mod testing;
-
 pub use directory_lock::lock_directory;
 pub use settings::{
     Compression, FileSettings, Fsync, NatsSettings, OnFull, Retention, Secret, SidecarSettings, SinkSettings,

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use arancini_bed::NatsServer;
 use arancini_publish::nats::bucket::{BucketError, ObjectId, SnapshotBucket};
 use arancini_publish::settings::Authentication;
-use arancini_publish::testing::NatsServer;
 use arancini_publish::{NatsSettings, Secret};
 
 async fn open(server: &NatsServer, collector: &str) -> SnapshotBucket {

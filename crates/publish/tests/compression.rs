@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use arancini_bed::NatsServer;
 use arancini_publish::nats::message::{HEADER_CONTENT_ENCODING, HEADER_MESSAGES};
 use arancini_publish::tail::{StreamTail, StreamTailError, StreamTailOptions};
-use arancini_publish::testing::NatsServer;
 use arancini_publish::{
     Compression, FileSettings, NatsSettings, Reason, Sidecar, SidecarSettings, SinkSettings,
 };

@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use arancini_publish::testing::{Cable, NatsServer};
+use arancini_bed::{Cable, NatsServer};
 use arancini_publish::{NatsSettings, Reason};
 use support::{Rig, Worker, assert_whole, read_all, sequences};
 

@@ -6,11 +6,11 @@ mod support;
 use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 
+use arancini_bed::NatsServer;
 use arancini_core::Position;
 use arancini_publish::nats::fence::{HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_SUBJECT};
 use arancini_publish::nats::message::HEADER_MESSAGE_ID;
 use arancini_publish::sidecar::EXIT_FENCED;
-use arancini_publish::testing::NatsServer;
 use arancini_publish::{NatsSettings, Reason};
 use support::{Rig, Worker, assert_whole, read_all, until};
 

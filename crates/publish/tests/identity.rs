@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use arancini_bed::{Cable, NatsServer};
 use arancini_publish::settings::Authentication;
-use arancini_publish::testing::{Cable, NatsServer};
 use arancini_publish::{NatsSettings, Reason, Secret, Trouble};
 use support::{Rig, Worker, assert_whole};
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use arancini_bed::{Cable, NatsServer};
 use arancini_publish::spool::read_all;
-use arancini_publish::testing::{Cable, NatsServer};
 use arancini_publish::{
     Compression, NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings, lock_directory,
 };

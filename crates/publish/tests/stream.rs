@@ -6,9 +6,9 @@ mod support;
 use std::future::Future;
 use std::time::Duration;
 
+use arancini_bed::{Cable, NatsServer};
 use arancini_publish::nats::stream::{check, create, show};
 use arancini_publish::tail::{Begin, StreamTail, StreamTailOptions};
-use arancini_publish::testing::{Cable, NatsServer};
 use arancini_publish::{NatsSettings, Reason};
 use async_nats::jetstream::stream::{Config, StorageType};
 use support::{PATIENCE, Rig, Worker, sequences};

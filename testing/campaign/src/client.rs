@@ -2,14 +2,15 @@
 //! changing, comes back with back-off, and dumps anew.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use arancini_bed::router::connect_from;
 use arancini_generate::Random;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 
 use crate::network::enter;
 use crate::router::Router;
@@ -66,7 +67,7 @@ impl Client {
     /// Starts the router's thread.
     #[must_use]
     pub fn start(router: Router, collector: SocketAddr, seed: u64, conduct: Conduct) -> Self {
-        let address = SocketAddr::new(router.address(), 0);
+        let address = router.address();
         let shared = Arc::new(Shared {
             router: Mutex::new(router),
             stop: AtomicBool::new(false),
@@ -79,8 +80,8 @@ impl Client {
         let now = Instant::now();
         let mut life = Life {
             shared: Arc::clone(&shared),
-            from: address.into(),
-            to: collector.into(),
+            from: address,
+            to: collector,
             impatient: conduct.impatient,
             random: Random::of(&[seed, 1]),
             connection: None,
@@ -155,8 +156,8 @@ fn lock(router: &Mutex<Router>) -> MutexGuard<'_, Router> {
 
 struct Life {
     shared: Arc<Shared>,
-    from: SockAddr,
-    to: SockAddr,
+    from: IpAddr,
+    to: SocketAddr,
     impatient: bool,
     random: Random,
     connection: Option<TcpStream>,
@@ -202,7 +203,7 @@ impl Life {
     }
 
     fn try_connect(&mut self, now: Instant) {
-        match connect(&self.from, &self.to) {
+        match connect(self.from, self.to) {
             Ok(connection) => {
                 self.connection = Some(connection);
                 self.back_off = FIRST_BACK_OFF;
@@ -298,12 +299,9 @@ impl Life {
 }
 
 /// A connection from the router's own address that never blocks.
-fn connect(from: &SockAddr, to: &SockAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(from)?;
-    socket.connect_timeout(to, CONNECT_WITHIN)?;
-    socket.set_tcp_nodelay(true)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let connection = connect_from(from, to, CONNECT_WITHIN)?;
+    connection.set_nodelay(true)?;
+    connection.set_nonblocking(true)?;
+    Ok(connection)
 }

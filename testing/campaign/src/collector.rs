@@ -1,16 +1,17 @@
 //! The collector's program, `arancini run`, as an operator runs and looks at it.
 
 use std::collections::HashSet;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use arancini_publish::testing::Port;
+use arancini_bed::control::{Answer, Metrics, get};
+use arancini_bed::port::Port;
+use arancini_bed::process::Process;
 
 use crate::network::tcp_table;
-use crate::process::Process;
 
 /// A collector that is asked and has work to do answers within this.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -169,30 +170,21 @@ impl Collector {
     /// Its figures now.
     pub fn metrics(&self) -> io::Result<Metrics> {
         match self.get("/metrics")? {
-            (head, text) if head.starts_with("HTTP/1.1 200") => Ok(Metrics { text }),
-            _ => Err(io::Error::other("the control port gives no metrics")),
+            Answer { status: 200, body } => Ok(Metrics::new(body)),
+            Answer { status, .. } => Err(io::Error::other(format!(
+                "the control port answers /metrics with status {status}"
+            ))),
         }
     }
 
     /// What `/readyz` says against it, if anything.
     pub fn not_ready(&self) -> io::Result<Option<String>> {
-        let (head, text) = self.get("/readyz")?;
-        Ok((!head.starts_with("HTTP/1.1 200")).then_some(text))
+        let Answer { status, body } = self.get("/readyz")?;
+        Ok((status != 200).then_some(body))
     }
 
-    /// Head and body of an answer of the control port.
-    fn get(&self, path: &str) -> io::Result<(String, String)> {
-        let mut stream = TcpStream::connect_timeout(&self.control, ANSWER_WITHIN)?;
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.control
-        );
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        Ok((head.to_owned(), text.to_owned()))
+    fn get(&self, path: &str) -> io::Result<Answer> {
+        get(self.control, path, ANSWER_WITHIN)
     }
 
     /// Bytes that lie in the sockets between the routers and the collector: here, or also where the routers are.
@@ -246,34 +238,5 @@ impl<'a> SocketLine<'a> {
     /// connections.
     fn has_reader(&self) -> bool {
         matches!(self.state, "01" | "08")
-    }
-}
-
-/// One look at /metrics.
-#[derive(Debug, Clone)]
-pub struct Metrics {
-    text: String,
-}
-
-impl Metrics {
-    /// A metric, summed over its labels; 0 where it is not there. The name is without `arancini_`.
-    #[must_use]
-    pub fn sum(&self, name: &str) -> u64 {
-        let samples = self.text.lines().filter_map(|line| {
-            let rest = line.strip_prefix("arancini_")?.strip_prefix(name)?;
-            rest.starts_with([' ', '{'])
-                .then(|| rest.rsplit_once(' ')?.1.parse::<f64>().ok())?
-        });
-        samples.map(|value| value as u64).sum()
-    }
-
-    /// One sample: `name{label="value"}`, without `arancini_`.
-    #[must_use]
-    pub fn sample(&self, sample: &str) -> u64 {
-        let value = self.text.lines().find_map(|line| {
-            let rest = line.strip_prefix("arancini_")?.strip_prefix(sample)?;
-            rest.strip_prefix(' ')?.parse::<f64>().ok()
-        });
-        value.unwrap_or_default() as u64
     }
 }

@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
+use arancini_bed::NatsServer;
 use arancini_generate::Random;
 
-use crate::broker::Broker;
 use crate::collector::Collector;
 
 /// One thing that happens to the collector, the broker, or both.
@@ -133,7 +133,7 @@ fn away(random: &mut Random) -> Duration {
 pub fn inflict(
     fault: Fault,
     collector: &mut Collector,
-    broker: Option<&mut Broker>,
+    broker: Option<&mut NatsServer>,
     random: &mut Random,
 ) -> io::Result<()> {
     let pause = |random: &mut Random| std::thread::sleep(away(random));
@@ -172,7 +172,7 @@ pub fn inflict(
             collector.up()
         }
         (Fault::KillBroker, Some(broker)) => {
-            broker.kill()?;
+            broker.kill();
             pause(random);
             broker.up()
         }
@@ -202,9 +202,9 @@ pub fn inflict(
         (Fault::KillBoth, Some(broker)) => {
             if random.percent(50) {
                 collector.kill()?;
-                broker.kill()?;
+                broker.kill();
             } else {
-                broker.kill()?;
+                broker.kill();
                 pause(random);
                 collector.kill()?;
             }

@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
-pub mod broker;
 pub mod client;
 pub mod collector;
 pub mod crash;
@@ -18,7 +17,6 @@ pub mod intervals;
 pub mod judge;
 pub mod network;
 pub mod outage;
-pub mod process;
 pub mod reader;
 pub mod replay;
 pub mod rig;

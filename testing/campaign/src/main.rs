@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use arancini_bed::programs;
+
 use crate::outages::{Kind, OutageArguments};
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
@@ -15,7 +17,6 @@ use arancini_campaign::fault::Fault;
 use arancini_campaign::hostile::{self, Attack};
 use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
-use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -133,9 +134,10 @@ fn main() -> ExitCode {
 
 fn crash(arguments: &CrashArguments) -> io::Result<bool> {
     let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let collector =
+        programs::collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
     let with_broker = arguments.sink == SinkArgument::Nats;
-    let broker = find_broker();
+    let broker = programs::nats_server();
     if with_broker && broker.is_none() {
         return Err(missing("no nats-server: set ARANCINI_NATS_SERVER"));
     }
@@ -216,15 +218,19 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
 
 fn outage(kind: &Kind, arguments: &OutageArguments) -> io::Result<bool> {
     let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
-    let broker = find_broker().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
+    let collector =
+        programs::collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let broker =
+        programs::nats_server().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
     outages::run(kind, arguments, collector, broker)
 }
 
 fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
     let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = find_collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
-    let broker = find_broker().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
+    let collector =
+        programs::collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let broker =
+        programs::nats_server().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
     // Ten thousand connections need as many descriptors, here and in the collector, which inherits the limit.
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -8,44 +8,12 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 
+use arancini_bed::host::Host;
+use arancini_bed::router::router_address;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-
-use crate::router::router_address;
 
 const COLLECTOR: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 1);
 const BROKER: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 2);
-
-/// An address, and the network namespace where it is not the one that everything is in.
-#[derive(Debug, Clone)]
-pub struct Host {
-    /// Its address.
-    pub address: Ipv4Addr,
-    /// The namespace's name.
-    pub namespace: Option<String>,
-}
-
-impl Host {
-    /// 127.0.0.1, here.
-    #[must_use]
-    pub const fn local() -> Self {
-        Self {
-            address: Ipv4Addr::LOCALHOST,
-            namespace: None,
-        }
-    }
-
-    /// A program that is to run there.
-    #[must_use]
-    pub fn command(&self, program: &Path) -> Command {
-        let Some(namespace) = &self.namespace else {
-            return Command::new(program);
-        };
-        // `ip` becomes the program: signals reach it.
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", namespace]).arg(program);
-        command
-    }
-}
 
 /// Where the parties of a campaign are.
 #[derive(Debug, Clone)]

@@ -325,7 +325,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::router::router_address;
+    use arancini_bed::router::router_address;
 
     const ROUTER: IpAddr = router_address(1);
 

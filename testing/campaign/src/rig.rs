@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::broker::Broker;
+use arancini_bed::NatsServer;
+
 use crate::client::{Client, Conduct};
 use crate::collector::{Collector, Sink};
 use crate::interrupt;
@@ -91,7 +92,7 @@ impl Setup {
 /// Everything at work. What is done to it is the campaign's.
 pub struct Rig {
     /// The brokers.
-    pub brokers: Vec<Broker>,
+    pub brokers: Vec<NatsServer>,
     /// The collector.
     pub collector: Collector,
     /// The routers.
@@ -116,13 +117,13 @@ impl Rig {
         let folder = setup.folder.join("broker");
         let brokers = match setup.brokers {
             0 => Vec::new(),
-            1 => vec![Broker::start_at(&places.broker, &setup.broker, &folder)?],
-            several => Broker::start_cluster(&setup.broker, &folder, several)?,
+            1 => vec![NatsServer::start_at(&places.broker, &setup.broker, &folder)?],
+            several => NatsServer::start_cluster(&setup.broker, &folder, several)?,
         };
         let sink = if brokers.is_empty() {
             Sink::File
         } else {
-            Sink::Nats(brokers.iter().map(Broker::url).collect())
+            Sink::Nats(brokers.iter().map(NatsServer::url).collect())
         };
         let folder = setup.folder.join("collector");
         let settings = setup.all_settings();
@@ -231,7 +232,7 @@ impl Rig {
     /// Lets everything settle, reads what is new, and compares.
     pub fn check(&mut self, say: &mut dyn FnMut(&str)) -> io::Result<()> {
         let since = Instant::now();
-        self.brokers.iter_mut().try_for_each(Broker::until_ready)?;
+        self.brokers.iter_mut().try_for_each(NatsServer::until_ready)?;
         self.hold(true);
         let settled = self.settle()?;
         let settled_after = since.elapsed();

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 
+use arancini_bed::router::router_address;
 use arancini_generate::{
     AddPathMode, Open, PeerDown, Random, end_of_rib, initiation, peer_down, peer_up, route_monitoring,
 };
@@ -32,12 +33,6 @@ pub struct Router {
     /// What is still to be dumped in this session: table and next route.
     to_dump: VecDeque<(usize, u32)>,
     random: Random,
-}
-
-/// The address of the router with this number.
-#[must_use]
-pub const fn router_address(number: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(127, 0, 1, number))
 }
 
 impl Router {

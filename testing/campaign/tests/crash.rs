@@ -7,20 +7,20 @@
 
 use std::time::Duration;
 
+use arancini_bed::programs;
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
 use arancini_campaign::network::Places;
-use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
 
 /// Runs a small campaign and demands that no promise was broken.
 fn breaks_no_promise(seed: u64, kinds: &[Fault], faults: usize, with_broker: bool) {
-    let Some(collector) = find_collector() else {
+    let Some(collector) = programs::collector() else {
         println!("skipped: no program arancini beside this test, and no ARANCINI_BIN");
         return;
     };
-    let Some(broker) = find_broker() else {
+    let Some(broker) = programs::nats_server() else {
         println!("skipped: no nats-server");
         return;
     };

@@ -8,20 +8,20 @@
 
 use std::time::Duration;
 
+use arancini_bed::programs;
 use arancini_campaign::network::Places;
 use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario};
-use arancini_campaign::process::{find_broker, find_collector};
 use arancini_campaign::rig::Setup;
 
 const SEED: u64 = 5;
 
 /// Runs courses of events and demands that no promise was broken.
 fn breaks_no_promise(scenarios: &[Scenario], names: &[&str], away: Duration, settings: &[(&str, &str)]) {
-    let Some(collector) = find_collector() else {
+    let Some(collector) = programs::collector() else {
         println!("skipped: no program arancini beside this test, and no ARANCINI_BIN");
         return;
     };
-    let Some(broker) = find_broker() else {
+    let Some(broker) = programs::nats_server() else {
         println!("skipped: no nats-server");
         return;
     };

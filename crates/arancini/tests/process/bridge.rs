@@ -4,10 +4,10 @@ use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering::Relaxed;
 
+use arancini_bed::NatsServer;
 use arancini_collector::config::{Config, SinkKind};
 use arancini_core::BatchSettings;
 use arancini_generate::{Attributes, Open, Prefix, Scenario, Update, initiation, peer_up, route_monitoring};
-use arancini_publish::testing::NatsServer;
 use socket2::SockRef;
 
 use crate::support::{Ingest, Rig, Stored, eventually, on_each_ingest, table_of};

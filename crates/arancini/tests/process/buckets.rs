@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use arancini_bed::NatsServer;
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 use arancini_schema::update_capnp::RouterEventKind;
 use async_nats::jetstream::{self, kv};
 use futures_util::TryStreamExt;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use arancini_publish::testing::thread_states;
+use arancini_bed::process::thread_states;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use arancini_bed::NatsServer;
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 
 use crate::command::Process;
 use crate::support::{Stored, eventually, table_of};

@@ -1,7 +1,7 @@
 //! A collector that has nothing to do takes no processor.
 
+use arancini_bed::NatsServer;
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 
 use crate::command::Process;
 use crate::support::{eventually, small};

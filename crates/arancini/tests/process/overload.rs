@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
+use arancini_bed::NatsServer;
 use arancini_collector::config::{Config, OnFull, SinkKind};
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 
 use crate::support::{Ingest, Rig, Stored, eventually, on_each_ingest, table_of};
 

@@ -1,7 +1,7 @@
 //! What a restarted collector finds again: its files, its sink, its snapshots.
 
+use arancini_bed::NatsServer;
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 
 use crate::command::Process;
 use crate::support::{Router, Stored, eventually};

@@ -1,8 +1,8 @@
 //! A collector that ends and comes again goes on where it was (SPEC §7): with both sinks and both stores of snapshots,
 //! stopped or killed, and with what routers changed meanwhile.
 
+use arancini_bed::NatsServer;
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 use arancini_schema::update_capnp::RouterEventKind;
 
 use crate::command::Process;

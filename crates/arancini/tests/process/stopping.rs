@@ -1,8 +1,8 @@
 //! How the collector starts and ends, as the operator and the service manager see it (SPEC §7, §9; "Bad input").
 
+use arancini_bed::NatsServer;
 use arancini_collector::ingest::backend::Backend;
 use arancini_generate::Scenario;
-use arancini_publish::testing::NatsServer;
 
 use crate::command::{Ended, Process, arancini};
 use crate::support::{Stored, Update, eventually, router_address, small, table_of};

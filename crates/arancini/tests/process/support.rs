@@ -1,12 +1,13 @@
 //! A collector in this process, routers that are plain TCP clients, and a consumer that replays what was stored.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arancini_bed::control::Metrics;
+pub use arancini_bed::router::{Router, router_address};
 use arancini_collector::config::{BackendKind, Config, DriverKind, SinkKind};
 use arancini_collector::ingest::backend::Backend;
 use arancini_collector::ingest::backend::Driver;
@@ -17,7 +18,6 @@ use arancini_publish::NatsSettings;
 use arancini_publish::tail::{Begin, SegmentTail, StreamTail, StreamTailOptions};
 use arancini_schema::decode::Messages;
 use arancini_schema::update_capnp::{RouterEventKind, WithdrawReason};
-use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// Only a collector that is broken takes longer, even in a debug build on a busy machine.
@@ -150,64 +150,6 @@ impl Rig {
         let report = self.collector.stop(deadline);
         assert_eq!((report.lost_batches, report.lost_messages), (0, 0));
         self.directory
-    }
-}
-
-/// The address of the router with this number.
-pub fn router_address(router: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(127, 0, 1, router))
-}
-
-/// A router's side of a session.
-pub struct Router {
-    pub stream: TcpStream,
-}
-
-impl Router {
-    pub fn connect(collector: SocketAddr, router: u8) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let source = SocketAddr::new(router_address(router), 0);
-        socket.bind(&source.into()).unwrap();
-        socket.connect(&collector.into()).unwrap();
-        let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self { stream }
-    }
-
-    /// Sends everything; returns how much that was.
-    pub fn send(&mut self, bytes: &[u8]) -> usize {
-        self.stream.write_all(bytes).unwrap();
-        bytes.len()
-    }
-
-    /// Sends as far as the collector lets it.
-    pub fn try_send(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
-    }
-
-    /// Sends nothing more and waits until the collector has read all.
-    ///
-    /// It closes then. That a connection was accepted, or that others' updates came out, is not enough.
-    pub fn is_read(&mut self) {
-        self.stream.shutdown(std::net::Shutdown::Write).unwrap();
-        self.is_closed();
-    }
-
-    /// Waits until the collector ended the connection.
-    pub fn is_closed(&mut self) {
-        let mut said = Vec::new();
-        // Reads again where a signal interrupted it: that is no end of the connection.
-        match self.stream.read_to_end(&mut said) {
-            Ok(_) => assert!(said.is_empty(), "a collector says nothing, but {said:?} came"),
-            Err(error) => assert!(
-                !matches!(
-                    error.kind(),
-                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-                ),
-                "the connection stays open"
-            ),
-        }
     }
 }
 
@@ -431,29 +373,14 @@ pub fn peer(number: u8) -> Peer {
 
 /// What the control port answers.
 pub fn get(control: SocketAddr, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(control).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
-    (status, body)
+    let answer = arancini_bed::control::get(control, path, DEADLINE).unwrap();
+    (answer.status, answer.body)
 }
 
 /// A sample of `/metrics`, without the prefix of all names.
 pub fn metric(control: SocketAddr, sample: &str) -> u64 {
     let (status, body) = get(control, "/metrics");
     assert_eq!(status, 200);
-    let value = body.lines().find_map(|line| {
-        line.strip_prefix("arancini_")?
-            .strip_prefix(sample)?
-            .strip_prefix(' ')
-    });
-    let value = value.unwrap_or_else(|| panic!("no metric {sample} in:\n{body}"));
-    value.parse::<f64>().unwrap() as u64
+    let value = Metrics::new(body.clone()).sample(sample);
+    value.unwrap_or_else(|| panic!("no metric {sample} in:\n{body}"))
 }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use arancini_bed::router::connect_from;
 use arancini_generate::{PeerDown, Random, initiation, peer_down};
-use socket2::{Domain, Socket, Type};
 
 use super::bytes;
 
@@ -131,13 +131,9 @@ impl Attack {
     }
 }
 
-/// A connection from this address.
-pub fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::new(from, 0).into())?;
-    socket.connect_timeout(&to.into(), CONNECT_WITHIN)?;
-    Ok(socket.into())
+/// A connection of the hostile client with this number.
+fn connect(number: u32, to: SocketAddr) -> io::Result<TcpStream> {
+    connect_from(hostile(number), to, CONNECT_WITHIN)
 }
 
 /// The address of a hostile client: 250 of them in each of some networks.
@@ -156,7 +152,7 @@ fn trickle(to: SocketAddr, stop: &AtomicBool) -> u64 {
         let since = Instant::now();
         for ((number, slot), sent) in (0..).zip(&mut open).zip(&mut sent) {
             if slot.is_none() {
-                *slot = connect_from(hostile(number), to).ok();
+                *slot = connect(number, to).ok();
                 *sent = 0;
                 connections += 1;
             }
@@ -182,7 +178,7 @@ fn many(to: SocketAddr, stop: &AtomicBool, first: &[u8]) -> u64 {
         if stop.load(Relaxed) {
             break;
         }
-        if let Ok(mut stream) = connect_from(hostile(number), to) {
+        if let Ok(mut stream) = connect(number, to) {
             let _ = stream.write_all(first);
             open.push(stream);
         }
@@ -198,7 +194,7 @@ fn one_after_another(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(&mut Rand
     let mut connections: u64 = 0;
     while !stop.load(Relaxed) {
         // Sixteen addresses: what comes from one is a router that comes back.
-        let Ok(mut stream) = connect_from(hostile(connections as u32 % 16), to) else {
+        let Ok(mut stream) = connect(connections as u32 % 16, to) else {
             std::thread::sleep(TURN);
             continue;
         };
@@ -218,7 +214,7 @@ fn never_ending(to: SocketAddr, stop: &AtomicBool) -> u64 {
         if stop.load(Relaxed) {
             break;
         }
-        if let Ok(mut stream) = connect_from(hostile(number), to) {
+        if let Ok(mut stream) = connect(number, to) {
             let _ = stream.set_write_timeout(Some(Duration::from_secs(5)));
             let _ = stream.write_all(&initiation("never ending", "hostile"));
             let _ = stream.write_all(&message);
@@ -239,7 +235,7 @@ fn repeat(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(u32) -> Vec<u8>) -> 
         let stream = match &mut connection {
             Some(stream) => stream,
             none => {
-                let Ok(mut stream) = connect_from(hostile(0), to) else {
+                let Ok(mut stream) = connect(0, to) else {
                     std::thread::sleep(TURN);
                     continue;
                 };

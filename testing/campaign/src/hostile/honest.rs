@@ -8,19 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use arancini_bed::router::{connect_from, router_address};
 use arancini_publish::NatsSettings;
 use arancini_publish::tail::{StreamTail, StreamTailOptions};
 use arancini_schema::decode::Messages;
 use arancini_schema::subject::router_token;
 
-use super::attack::connect_from;
 use crate::route::{TABLES, VERSIONS};
-use crate::router::{Router, router_address};
+use crate::router::Router;
 
 /// Between two updates of the honest router.
 const EVERY: Duration = Duration::from_millis(2);
 /// Routes that it changes in turn.
 const ROUTES: u32 = 500;
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// A collector that takes nothing for so long has forgotten the honest router.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// How long the consumer waits before it looks whether it should end.
@@ -68,7 +69,7 @@ pub struct Noticed {
 impl Honest {
     /// Connects and begins.
     pub fn start(collector: SocketAddr, broker: String) -> io::Result<Self> {
-        let mut connection = connect_from(router_address(NUMBER), collector)?;
+        let mut connection = connect_from(router_address(NUMBER), collector, CONNECT_WITHIN)?;
         connection.set_write_timeout(Some(WRITE_WITHIN))?;
         connection.set_nodelay(true)?;
         let mut bytes = Vec::new();

@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 pub use attack::Attack;
 pub use honest::Noticed;
 
-use crate::broker::Broker;
-use crate::collector::{Collector, Metrics, Sink};
+use arancini_bed::NatsServer;
+use arancini_bed::control::Metrics;
+use arancini_bed::host::Host;
+
+use crate::collector::{Collector, Sink};
 use honest::Honest;
 
 /// The honest router's updates come through within this at the beginning.
@@ -125,7 +128,7 @@ impl Campaign {
     /// Where the campaign itself can't go on.
     pub fn run(&self, attack: Attack) -> io::Result<Outcome> {
         let folder = self.folder.join(format!("{attack:?}"));
-        let broker = Broker::start(&self.broker, &folder.join("broker"))?;
+        let broker = NatsServer::start_at(&Host::local(), &self.broker, &folder.join("broker"))?;
         let settings: Vec<(String, String)> = [("limits.handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS)]
             .iter()
             .chain(attack.settings())
@@ -176,7 +179,8 @@ impl Campaign {
 }
 
 fn rose(before: &Metrics, after: &Metrics) -> Vec<(&'static str, u64)> {
-    let by = COUNTERS.map(|name| (name, after.sample(name).saturating_sub(before.sample(name))));
+    let value = |metrics: &Metrics, name| metrics.sample(name).unwrap_or_default();
+    let by = COUNTERS.map(|name| (name, value(after, name).saturating_sub(value(before, name))));
     by.into_iter().filter(|(_, by)| *by > 0).collect()
 }
 

@@ -6,10 +6,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use arancini_bed::NatsServer;
+
 use super::{
     BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, load_meanwhile, note, note_memory,
 };
-use crate::broker::Broker;
 use crate::client::Client;
 use crate::judge::Outcome;
 use crate::rig::Rig;
@@ -57,7 +58,10 @@ fn outage(plan: &Plan, policy: &str, how: How, say: Say<'_>) -> io::Result<Rig> 
     let before = load_meanwhile(&mut rig, BEFORE_AND_AFTER)?;
     with_broker(&mut rig, |broker| match (how, broker.process()) {
         (How::Frozen, Some(process)) => process.freeze(),
-        _ => broker.kill(),
+        _ => {
+            broker.kill();
+            Ok(())
+        }
     })?;
     let meanwhile = load_meanwhile(&mut rig, plan.away)?;
     note_memory(&mut rig, &plan);
@@ -90,7 +94,7 @@ fn outage(plan: &Plan, policy: &str, how: How, say: Say<'_>) -> io::Result<Rig> 
     Ok(rig)
 }
 
-fn with_broker(rig: &mut Rig, act: impl FnOnce(&mut Broker) -> io::Result<()>) -> io::Result<()> {
+fn with_broker(rig: &mut Rig, act: impl FnOnce(&mut NatsServer) -> io::Result<()>) -> io::Result<()> {
     rig.brokers.first_mut().map_or(Ok(()), act)
 }
 
@@ -110,7 +114,7 @@ fn keeps_all(plan: &Plan, policy: &str, how: How, say: Say<'_>) -> io::Result<Ou
 fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
     let mut rig = outage(plan, "drop", how, say)?;
     rig.outcome.repaired = true;
-    rig.brokers.iter_mut().try_for_each(Broker::until_ready)?;
+    rig.brokers.iter_mut().try_for_each(NatsServer::until_ready)?;
     rig.hold(true);
     let mut dropped = until_acknowledged(&mut rig)?;
     if dropped == 0 {

@@ -3,11 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use arancini_bed::NatsServer;
 use arancini_generate::Random;
 
 use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, note, note_memory};
 use crate::admin::Admin;
-use crate::broker::Broker;
 use crate::collector::Sink;
 use crate::judge::Outcome;
 use crate::rig::Rig;
@@ -40,7 +40,7 @@ fn run(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
     for round in 1..=plan.times {
         rig.load(BEFORE_AND_AFTER / 2 + Duration::from_millis(u64::from(random.below(1500))))?;
         let leader = until_whole(&mut rig, &admin)?;
-        let Some(index) = (0..SERVERS).find(|index| Broker::name_of(index + 1) == leader) else {
+        let Some(index) = (0..SERVERS).find(|index| NatsServer::name_of(index + 1) == leader) else {
             return Err(io::Error::other(format!(
                 "the leader is {leader}: nobody knows it"
             )));
@@ -87,7 +87,10 @@ fn hit(rig: &mut Rig, index: usize, how: How, away: Duration) -> io::Result<()> 
             return Ok(());
         };
         match (how, begins, broker.process()) {
-            (How::Killed, true, _) => broker.kill(),
+            (How::Killed, true, _) => {
+                broker.kill();
+                Ok(())
+            }
             (How::Killed, false, _) => broker.up(),
             (How::Frozen, true, Some(process)) => process.freeze(),
             (How::Frozen, false, Some(process)) => process.thaw(),

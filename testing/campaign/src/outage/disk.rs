@@ -2,8 +2,11 @@
 //! while.
 
 use std::io;
+
 use std::path::Path;
 use std::time::Duration;
+
+use arancini_bed::NatsServer;
 
 use super::{
     BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, load_meanwhile, note, note_memory,
@@ -46,7 +49,7 @@ fn broker_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     if !is_ready {
         say("     there is room and the broker takes nothing: it is started anew");
         for broker in &mut rig.brokers {
-            broker.kill()?;
+            broker.kill();
             broker.up()?;
         }
     }
@@ -96,7 +99,7 @@ fn spool_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
 }
 
 fn freeze(rig: &Rig, freeze: bool) -> io::Result<()> {
-    let processes = rig.brokers.iter().filter_map(crate::broker::Broker::process);
+    let processes = rig.brokers.iter().filter_map(NatsServer::process);
     for process in processes {
         if freeze {
             process.freeze()?;

@@ -71,7 +71,9 @@ fn run(plan: &Plan, cable: Cable, how: Cut, say: Say<'_>) -> io::Result<Outcome>
         ("ended_replaced", "replaced"),
     ] {
         let sample = format!("connections_ended_total{{reason=\"{reason}\"}}");
-        rig.outcome.figures.insert(figure, metrics.sample(&sample));
+        rig.outcome
+            .figures
+            .insert(figure, metrics.sample(&sample).unwrap_or_default());
     }
     note(
         &mut rig.outcome.figures,

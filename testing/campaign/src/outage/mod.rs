@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use arancini_bed::process::Process;
+
 use crate::collector::Collector;
 use crate::judge::Outcome;
-use crate::process::Process;
 use crate::rig::{Rig, Setup};
 
 /// Load before something happens, and after it is over.

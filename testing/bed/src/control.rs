@@ -1,0 +1,68 @@
+//! A client of the collector's control port.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// An answer of the control port.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// Asks for a page of the control port.
+///
+/// # Errors
+/// The port does not answer within the time, or not with HTTP.
+pub fn get(control: SocketAddr, path: &str, within: Duration) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&control, within)?;
+    stream.set_read_timeout(Some(within))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {control}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let parts = answer.split_once("\r\n\r\n").and_then(|(head, body)| {
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    });
+    let (status, body) = parts.ok_or_else(|| io::Error::other(format!("{path}: the answer is not HTTP")))?;
+    Ok(Answer { status, body })
+}
+
+/// One look at `/metrics`.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    text: String,
+}
+
+impl Metrics {
+    /// Takes the body of an answer.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self { text }
+    }
+
+    /// A metric, summed over its labels; 0 where the metric is missing. The name is without `arancini_`.
+    #[must_use]
+    pub fn sum(&self, name: &str) -> u64 {
+        let samples = self.text.lines().filter_map(|line| {
+            let rest = line.strip_prefix("arancini_")?.strip_prefix(name)?;
+            rest.starts_with([' ', '{'])
+                .then(|| rest.rsplit_once(' ')?.1.parse::<f64>().ok())?
+        });
+        samples.map(|value| value as u64).sum()
+    }
+
+    /// One sample, `name` or `name{label="value"}` without `arancini_`; `None` where it is missing.
+    #[must_use]
+    pub fn sample(&self, sample: &str) -> Option<u64> {
+        let value = self.text.lines().find_map(|line| {
+            let rest = line.strip_prefix("arancini_")?.strip_prefix(sample)?;
+            rest.strip_prefix(' ')?.parse::<f64>().ok()
+        });
+        value.map(|value| value as u64)
+    }
+}
