@@ -136,7 +136,7 @@ impl Emitter {
             if laid_out != Some(doom) {
                 writer
                     .encoder
-                    .lay_out_withdraw(&source, Carrier::UpdateField, reason_of(doom), true);
+                    .lay_out_withdraw(&source, Carrier::UpdateField, reason_of(doom));
                 laid_out = Some(doom);
             }
             writer.put(&mut fields_of(&key));

@@ -301,7 +301,7 @@ fn announce(
             if laid_out != LaidOut::Withdraw(reason) {
                 writer
                     .encoder
-                    .lay_out_withdraw(&source, Carrier::UpdateField, reason, true);
+                    .lay_out_withdraw(&source, Carrier::UpdateField, reason);
                 counters.layouts.add(1);
                 laid_out = LaidOut::Withdraw(reason);
             }
@@ -372,7 +372,7 @@ fn withdraw(
         if !laid_out {
             writer
                 .encoder
-                .lay_out_withdraw(&source, carrier, work.withdraw_reason, false);
+                .lay_out_withdraw(&source, carrier, work.withdraw_reason);
             counters.layouts.add(1);
             laid_out = true;
         }

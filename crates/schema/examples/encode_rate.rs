@@ -1,4 +1,4 @@
-//! Nanoseconds per update of the direct encoder, one core, realistic attributes.
+//! Measures the encoder: nanoseconds per update on one core, with realistic attributes.
 //!
 //! `cargo run --release -p arancini-schema --example encode_rate`
 
@@ -12,7 +12,7 @@ use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-/// ORIGIN, AS_PATH of 4, NEXT_HOP, MED, LOCAL_PREF, 3 COMMUNITIES.
+/// A field with ORIGIN, AS_PATH of 4, NEXT_HOP, MED, LOCAL_PREF and 3 COMMUNITIES.
 const FIELD: &[u8] = &[
     0x40, 1, 1, 0, // ORIGIN
     0x40, 2, 18, 2, 4, 0, 0, 0xfd, 0xe8, 0, 0, 0x0d, 0x1c, 0, 0, 0x1b, 0x1b, 0, 3, 0, 1, // AS_PATH
@@ -58,7 +58,7 @@ fn main() {
     }
     run("withdraw, 1 route an UPDATE", 1, |out, first| {
         let reason = WithdrawReason::Explicit;
-        encoder.lay_out_withdraw(black_box(&source), Carrier::UpdateField, reason, false);
+        encoder.lay_out_withdraw(black_box(&source), Carrier::UpdateField, reason);
         encoder.append(&route(first), out);
     });
     let Ok(attributes) = PathAttributes::parse(FIELD, AsWidth::Four) else {

@@ -1,7 +1,7 @@
-//! Reading a payload back: one message after the other, each checked by the `capnp` crate's reader.
+//! The reader of a payload: one message after the other, each checked by the reader of the `capnp` crate.
 //!
-//! The bytes may come from anywhere (a broker, a file cut off in the middle of a write): a wrong length is an error
-//! that names its place, never a panic.
+//! The bytes may come from anywhere, such as a broker, or a file that a write left incomplete. A wrong length is an error
+//! with its offset, never a panic.
 
 use std::fmt;
 
@@ -10,35 +10,34 @@ use capnp::serialize::{NoAllocSliceSegments, read_message_from_flat_slice_no_all
 
 use crate::update_capnp::{malformed_message, peer_event, router_event, statistics_event, update};
 
-/// More segments than this in one message are refused, as by the Cap'n Proto libraries.
+/// Most segments of one message, as in the Cap'n Proto libraries.
 const MAX_SEGMENTS: u32 = 512;
 
-/// Why a payload cannot be read on, and where: `offset` counts bytes from the start of the payload to the start of
-/// the message concerned.
+/// An error in a payload, with the offset of the message.
 #[derive(Debug, Clone)]
 pub struct DecodeError {
-    /// Start of the message that cannot be read.
+    /// Offset of the message in the payload, in bytes.
     pub offset: usize,
-    /// What is wrong with it.
+    /// What is wrong with the message.
     pub kind: DecodeErrorKind,
 }
 
-/// What can be wrong with a message.
+/// The kinds of errors in a message.
 #[derive(Debug, Clone)]
 pub enum DecodeErrorKind {
-    /// The payload ends before the message does: it was cut off, or more of it is still to be written.
+    /// The payload ends before the message does. It was cut off, or it is still being written.
     Truncated {
-        /// Bytes the message needs, as far as that is known.
+        /// Number of bytes that the message needs, as far as known.
         needed: u64,
-        /// Bytes that were left.
+        /// Number of bytes that are left in the payload.
         available: usize,
     },
-    /// A segment table no Cap'n Proto library writes: these are other bytes, or damaged ones.
+    /// The message has a segment table that no Cap'n Proto library writes. The bytes are damaged, or no message.
     SegmentTable {
-        /// The number of segments it claims.
+        /// Number of segments in the table.
         segments: u32,
     },
-    /// The framing is right, its content is not.
+    /// The framing is correct, but the content is not.
     Content(capnp::Error),
 }
 
@@ -47,11 +46,11 @@ impl fmt::Display for DecodeError {
         write!(f, "message at byte {}: ", self.offset)?;
         match &self.kind {
             DecodeErrorKind::Truncated { needed, available } => {
-                write!(f, "cut off, {needed} bytes needed, {available} left")
+                write!(f, "cut off: it needs {needed} bytes, {available} left")
             }
             DecodeErrorKind::SegmentTable { segments } => write!(
                 f,
-                "a segment table of {segments} segments is not Cap'n Proto; was the payload decompressed?"
+                "a segment table of {segments} segments is not Cap'n Proto; decompress the payload first if it is compressed"
             ),
             DecodeErrorKind::Content(error) => write!(f, "not a message of this schema: {error}"),
         }
@@ -60,7 +59,7 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// The messages of a payload, in order. Ends after the first error.
+/// Iterates over the messages of a payload in order. Ends after the first error.
 #[derive(Debug, Clone)]
 pub struct Messages<'a> {
     payload: &'a [u8],
@@ -68,13 +67,13 @@ pub struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    /// The messages of `payload`.
+    /// Makes an iterator over the messages of `payload`.
     #[must_use]
     pub const fn new(payload: &'a [u8]) -> Self {
         Self { payload, offset: 0 }
     }
 
-    /// Where the next message starts; after a `Truncated` error, where reading can go on once there are more bytes.
+    /// Offset of the next message. After a `Truncated` error, reading can continue there when there are more bytes.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -116,11 +115,11 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// Length in bytes of the message at the start of `bytes`, all of which must be there.
+/// Reads the length of the message at the start of `bytes`, in bytes.
 ///
 /// # Errors
 ///
-/// `Truncated` when `bytes` ends before the message does, `SegmentTable` when this is no message.
+/// `Truncated` if `bytes` ends before the message does, `SegmentTable` if this is no message.
 pub fn message_length(bytes: &[u8]) -> Result<usize, DecodeErrorKind> {
     let truncated = |needed| DecodeErrorKind::Truncated {
         needed,
@@ -146,7 +145,7 @@ pub fn message_length(bytes: &[u8]) -> Result<usize, DecodeErrorKind> {
     }
 }
 
-/// One message of a payload. Which struct it holds is known from the subject.
+/// One message of a payload. The subject says which struct it holds.
 pub struct Message<'a> {
     offset: usize,
     bytes: &'a [u8],
@@ -154,7 +153,7 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Where the message starts in its payload.
+    /// Offset of the message in its payload.
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
@@ -166,47 +165,47 @@ impl<'a> Message<'a> {
         self.bytes
     }
 
-    /// The message as an `Update`.
+    /// Reads the message as an `Update`.
     ///
     /// # Errors
     ///
-    /// `Content` when its root is no struct.
+    /// `Content` if the root of the message is no struct.
     pub fn update(&self) -> Result<update::Reader<'_>, DecodeError> {
         self.root()
     }
 
-    /// The message as a `PeerEvent`.
+    /// Reads the message as a `PeerEvent`.
     ///
     /// # Errors
     ///
-    /// `Content` when its root is no struct.
+    /// `Content` if the root of the message is no struct.
     pub fn peer_event(&self) -> Result<peer_event::Reader<'_>, DecodeError> {
         self.root()
     }
 
-    /// The message as a `RouterEvent`.
+    /// Reads the message as a `RouterEvent`.
     ///
     /// # Errors
     ///
-    /// `Content` when its root is no struct.
+    /// `Content` if the root of the message is no struct.
     pub fn router_event(&self) -> Result<router_event::Reader<'_>, DecodeError> {
         self.root()
     }
 
-    /// The message as a `StatisticsEvent`.
+    /// Reads the message as a `StatisticsEvent`.
     ///
     /// # Errors
     ///
-    /// `Content` when its root is no struct.
+    /// `Content` if the root of the message is no struct.
     pub fn statistics_event(&self) -> Result<statistics_event::Reader<'_>, DecodeError> {
         self.root()
     }
 
-    /// The message as a `MalformedMessage`.
+    /// Reads the message as a `MalformedMessage`.
     ///
     /// # Errors
     ///
-    /// `Content` when its root is no struct.
+    /// `Content` if the root of the message is no struct.
     pub fn malformed_message(&self) -> Result<malformed_message::Reader<'_>, DecodeError> {
         self.root()
     }

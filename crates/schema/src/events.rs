@@ -1,6 +1,6 @@
-//! The rare messages: peer and router events, statistics, malformed messages.
+//! Writers of the rare messages: peer events, router events, statistics, malformed messages.
 //!
-//! Each function appends one whole message to a buffer. They are off the hot path and use the `capnp` builder.
+//! Each function appends one whole message to a buffer. The functions are not on the hot path and use the `capnp` builder.
 
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
@@ -14,23 +14,23 @@ use crate::update_capnp::{
 };
 pub use crate::update_capnp::{PeerEventKind, RouterEventKind};
 
-/// Who says it, when, and where it stands among the router's messages.
+/// The origin of an event: router, time and sequence number.
 #[derive(Debug, Clone, Copy)]
 pub struct EventOrigin {
-    /// Per-router sequence number of this message.
+    /// Sequence number of this message among the messages of the router.
     pub sequence: u64,
-    /// When the collector received it or found it out, Unix time.
+    /// When the collector received or noticed the event, in nanoseconds since the Unix epoch.
     pub time_received_ns: u64,
-    /// Address of the router, IPv4 mapped.
+    /// Address of the router, IPv4 as IPv4-mapped IPv6.
     pub router_address: [u8; 16],
-    /// Port the router connected from.
+    /// TCP port of the router.
     pub router_port: u16,
 }
 
-/// A peer of a router, as its per-peer header names it.
+/// A peer of a router, as in its per-peer header.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
-    /// Address, IPv4 mapped.
+    /// Address, IPv4 as IPv4-mapped IPv6.
     pub address: [u8; 16],
     /// AS number.
     pub asn: u32,
@@ -40,92 +40,92 @@ pub struct Peer {
     pub peer_type: u8,
     /// Peer distinguisher.
     pub distinguisher: [u8; 8],
-    /// The table concerned.
+    /// RIB view that the event is about.
     pub view: RibView,
 }
 
-/// A type and a value, as on the wire.
+/// An information TLV: type and value as on the wire.
 pub type InformationTlv<'a> = (u16, &'a [u8]);
 
-/// A peer went up or down.
+/// The event of a peer that went up or down.
 #[derive(Debug, Clone, Copy)]
 pub struct PeerEvent<'a> {
-    /// Up or down.
+    /// Whether the peer went up or down.
     pub kind: PeerEventKind,
-    /// Timestamp of the per-peer header; 0 where there is none.
+    /// Timestamp of the per-peer header in nanoseconds since the Unix epoch; 0 if there is none.
     pub time_bmp_header_ns: u64,
     /// The peer.
     pub peer: Peer,
-    /// The peer was made from its routes, without a Peer Up.
+    /// Whether the peer was made from its routes, without a Peer Up.
     pub provisional: bool,
-    /// VRF / table name; may be empty.
+    /// Name of the VRF or table; may be empty.
     pub table_name: &'a str,
-    /// Up: the router's own address, IPv4 mapped.
+    /// Up: the router's own address, IPv4 as IPv4-mapped IPv6.
     pub local_address: [u8; 16],
     /// Up: the router's own port.
     pub local_port: u16,
     /// Up: the peer's port.
     pub remote_port: u16,
-    /// Up: the OPEN the router sent, whole.
+    /// Up: the whole OPEN that the router sent.
     pub sent_open: &'a [u8],
-    /// Up: the OPEN the router received, whole.
+    /// Up: the whole OPEN that the router received.
     pub received_open: &'a [u8],
-    /// Up: AS numbers have four octets.
+    /// Up: whether AS numbers have four octets.
     pub four_octet_asn: bool,
-    /// Up: families whose NLRI carries path identifiers in this view.
+    /// Up: families whose NLRI has path identifiers in this view.
     pub add_path: &'a [AfiSafi],
     /// Information TLVs without a field of their own.
     pub information: &'a [InformationTlv<'a>],
     /// Down: the reason (RFC 7854 §4.9), else 0.
     pub down_reason: u8,
-    /// Down: what follows the reason.
+    /// Down: the bytes behind the reason.
     pub down_data: &'a [u8],
 }
 
-/// Something happened to a router's session or its tables.
+/// The event of a router's session or its tables.
 #[derive(Debug, Clone, Copy)]
 pub struct RouterEvent<'a> {
-    /// What.
+    /// What happened.
     pub kind: RouterEventKind,
-    /// sysName; empty while unknown.
+    /// sysName of the router; empty while unknown.
     pub system_name: &'a str,
-    /// sysDescr; empty while unknown.
+    /// sysDescr of the router; empty while unknown.
     pub system_description: &'a str,
-    /// Why, for people.
+    /// Why it happened, as text for people.
     pub reason: &'a str,
     /// Initiation and Termination TLVs without a field of their own.
     pub information: &'a [InformationTlv<'a>],
-    /// Resync: of this peer and view only.
+    /// Resync: the only peer and view that is affected; `None` for all.
     pub peer: Option<Peer>,
-    /// Resync: of this family only.
+    /// Resync: the only family that is affected; `None` for all.
     pub family: Option<AfiSafi>,
 }
 
 /// One counter of a Statistics Report.
 #[derive(Debug, Clone, Copy)]
 pub struct StatisticsCounter<'a> {
-    /// Its type (registry "BMP Statistics Types").
+    /// Type (registry "BMP Statistics Types").
     pub statistics_type: u16,
-    /// Its name; empty when unknown.
+    /// Name; empty if unknown.
     pub name: &'a str,
-    /// Its value; 0 when it can't be read as a number.
+    /// Value; 0 if it cannot be read as a number.
     pub value: u64,
-    /// The family it counts, if it counts one.
+    /// Family that is counted, if the counter is for one family.
     pub family: Option<AfiSafi>,
     /// The value as on the wire.
     pub raw: &'a [u8],
 }
 
-/// A message that could not be read.
+/// The event of a message that the collector could not read.
 #[derive(Debug, Clone, Copy)]
 pub struct MalformedMessage<'a> {
-    /// Timestamp of the per-peer header; 0 where there is none.
+    /// Timestamp of the per-peer header in nanoseconds since the Unix epoch; 0 if there is none.
     pub time_bmp_header_ns: u64,
-    /// The peer, where the per-peer header can be read.
+    /// The peer, if the per-peer header can be read.
     pub peer: Option<Peer>,
-    /// What is wrong, for people.
+    /// What is wrong, as text for people.
     pub reason: &'a str,
-    /// Where, from the first byte of `raw`.
+    /// Offset of the error in `raw`.
     pub offset: u32,
     /// The whole BMP message.
     pub raw: &'a [u8],
@@ -266,7 +266,7 @@ fn set_information(
     }
 }
 
-/// The schema's name of a view.
+/// Converts a view to the enumeration of the schema.
 #[must_use]
 pub const fn rib_view(view: RibView) -> update_capnp::RibView {
     match view {

@@ -1,20 +1,21 @@
-//! The attribute fingerprint: "same attributes" in 64 bits, stable across versions and machines.
+//! The attribute fingerprint: 64 bits that are equal for equal attributes, in every version and on every machine.
 //!
-//! XXH3-64 with seed 0 over the Path Attributes field as a tidy sender writes it: every attribute in ascending order of
-//! its type (attributes of one type in the order they came), each with the shortest length field and no unused flag:
+//! The fingerprint is XXH3-64 with seed 0 over the canonical form of the Path Attributes field. The canonical form has all
+//! attributes in ascending order of their types (attributes of one type in the order of the field), each with the shortest
+//! length field and without unused flags:
 //!
 //! ```text
 //! flags & 0xE0, | 0x10 where the value is longer than 255 octets; type; length (1 octet, with 0x10 2, big-endian); value
 //! ```
 //!
-//! Most senders are tidy, and most routes come in the NLRI field: then the bytes are hashed where they lie.
+//! Most senders write the canonical form, and most routes come in the NLRI field. Then the bytes are hashed in place.
 //!
-//! A route of the NLRI field has no MP_REACH_NLRI and no MP_UNREACH_NLRI in its form. A route of MP_REACH_NLRI has the
-//! next hop of that attribute as value of type 14 and no NEXT_HOP, which RFC 4760 §3 tells to ignore; so what other
-//! routes share an UPDATE with it makes no difference. Whatever follows the last whole attribute is appended as it is.
-//! Labels are mixed in by [`with_labels`].
+//! For a route of the NLRI field, MP_REACH_NLRI and MP_UNREACH_NLRI are left out. For a route of MP_REACH_NLRI, the value of
+//! type 14 is the next hop of that attribute, and NEXT_HOP is left out (RFC 4760 §3 says to ignore it). Therefore other
+//! routes in the same UPDATE make no difference. Bytes behind the last whole attribute are appended unchanged.
+//! [`with_labels`] adds the labels of a route.
 //!
-//! Chance that a change goes unseen: 2^-64 for each change; among 10^9 changes a day once in 50 million years.
+//! A change stays unseen with a probability of 2^-64: with 10^9 changes a day, once in 50 million years.
 
 use arancini_wire::bgp::attribute::{
     FLAG_EXTENDED_LENGTH, FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, PathAttributes, RawAttribute,
@@ -25,14 +26,14 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::encode::Carrier;
 
-/// Optional, Transitive, Partial. How long the length field is makes no difference, and the rest has no meaning.
+/// The flags of the canonical form. The flag of the length field makes no difference, and the other flags have no meaning.
 const FLAGS_THAT_COUNT: u8 = FLAG_OPTIONAL | FLAG_TRANSITIVE | FLAG_PARTIAL;
 
-/// Scratch space of one worker.
+/// Scratch space of one worker for canonical forms.
 #[derive(Debug)]
 pub struct Scratch {
     canonical: Vec<u8>,
-    /// Only for attributes out of order: type and offset of each.
+    /// Type and offset of each attribute, for fields whose attributes are not in order.
     order: Vec<(u8, usize)>,
 }
 
@@ -43,10 +44,10 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// A 65,535-byte UPDATE has at most 21,845 attributes, each of which grows by at most one octet.
+    /// Room for the largest UPDATE: 65,535 bytes have at most 21,845 attributes, which grow by at most one octet each.
     const CAPACITY: usize = 96 * 1024;
 
-    /// Scratch space in which every UPDATE fits.
+    /// Makes scratch space for any UPDATE.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -56,7 +57,7 @@ impl Scratch {
     }
 }
 
-/// Fingerprint of the attributes of the routes that `carrier` brought, `field` being the Path Attributes field.
+/// Computes the fingerprint of a Path Attributes field, for the routes of one carrier.
 #[must_use]
 pub fn of_attributes(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     if is_canonical(field, carrier) {
@@ -65,7 +66,7 @@ pub fn of_attributes(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u
     of_untidy(field, carrier, scratch)
 }
 
-/// [`of_attributes`] of a field that was read: what is known of it then saves a walk over it.
+/// Computes [`of_attributes`] for attributes that were read already, which saves one pass over the field.
 #[inline]
 #[must_use]
 pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mut Scratch) -> u64 {
@@ -75,15 +76,16 @@ pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mu
     of_attributes(attributes.field(), carrier, scratch)
 }
 
+/// Writes the canonical form of a field and hashes it.
 fn of_untidy(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     let Scratch { canonical, .. } = scratch;
     canonical.clear();
     let copy = |canonical: &mut Vec<u8>, from, to| {
         canonical.extend_from_slice(field.get(from..to).unwrap_or_default());
     };
-    // Where that begins which is canonical as it stands and not copied yet, and where the last attribute ended.
+    // Start of the canonical bytes that are not copied yet, and end of the last attribute.
     let (mut pending, mut end) = (0, 0);
-    // MP_REACH_NLRI comes first or last with many senders, and all else in order: it gets its place when that is known.
+    // Many senders write MP_REACH_NLRI first or last and everything else in order. It is moved to its place at the end.
     let (mut reach, mut behind_reach) = (None, None);
     let mut last_type = 0;
     for attribute in raw_attributes(field).map_while(Result::ok) {
@@ -122,8 +124,8 @@ fn of_untidy(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     xxh3_64(canonical)
 }
 
-/// Fingerprint of a labelled route: that of its attributes with its label stack, as on the wire, mixed in
-/// (XXH3-64 over the labels, seeded with `fingerprint`). Without labels it is `fingerprint` itself.
+/// Computes the fingerprint of a labelled route: XXH3-64 over the label stack as on the wire, with the fingerprint of the
+/// attributes as seed. Without labels, this is `fingerprint` itself.
 #[must_use]
 pub fn with_labels(fingerprint: u64, labels: &[u8]) -> u64 {
     if labels.is_empty() {
@@ -133,6 +135,7 @@ pub fn with_labels(fingerprint: u64, labels: &[u8]) -> u64 {
     }
 }
 
+/// Lists the attributes of a field in the order of the canonical form.
 #[cold]
 fn sort_attributes(field: &[u8], scratch: &mut Scratch) {
     scratch.order.clear();
@@ -142,6 +145,7 @@ fn sort_attributes(field: &[u8], scratch: &mut Scratch) {
     scratch.order.sort_unstable();
 }
 
+/// Writes the canonical form of a field whose attributes were sorted, and hashes it.
 #[cold]
 fn of_sorted(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     scratch.canonical.clear();
@@ -159,7 +163,7 @@ fn of_sorted(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u64 {
     xxh3_64(&scratch.canonical)
 }
 
-/// Whether an attribute of this type says nothing about the routes of this carrier.
+/// Whether attributes of this type do not belong to the routes of this carrier.
 const fn is_left_out(kind: u8, carrier: Carrier) -> bool {
     matches!(
         (kind, carrier),
@@ -189,7 +193,7 @@ fn write(attribute: &RawAttribute<'_>, carrier: Carrier, canonical: &mut Vec<u8>
     canonical.extend_from_slice(value);
 }
 
-/// Whether a field is its own canonical form for the routes of its NLRI field: a walk over the attributes' headers.
+/// Whether a field is in canonical form for the routes of its NLRI field. Reads only the headers of the attributes.
 #[inline]
 fn is_canonical(field: &[u8], carrier: Carrier) -> bool {
     if carrier == Carrier::MultiProtocol {
@@ -210,7 +214,7 @@ fn is_canonical(field: &[u8], carrier: Carrier) -> bool {
     rest.is_empty()
 }
 
-/// The next hop field, RFC 4760 §3: AFI, SAFI, its length, itself. All of a value too short for that.
+/// The next hop field of MP_REACH_NLRI (RFC 4760 §3), behind AFI, SAFI and length. The whole value if it is too short.
 fn next_hop_of_mp_reach(value: &[u8]) -> &[u8] {
     value
         .get(3)
@@ -236,7 +240,7 @@ mod tests {
         of_attributes(&parts.concat(), carrier, &mut Scratch::new())
     }
 
-    /// These numbers are in consumers' and snapshots' hands: they never change.
+    /// Consumers and snapshots keep fingerprints, so these numbers never change.
     #[test]
     fn the_algorithm_is_stable() {
         let field = Carrier::UpdateField;
@@ -284,7 +288,7 @@ mod tests {
                 let mut parts = vec![ORIGIN, NEXT_HOP, MED, large];
                 parts.insert(place, MP_REACH);
                 assert_eq!(of(&parts, carrier), sorted, "at {place}");
-                // Of two the routes can't be told, but the sum has to be the same whatever comes between.
+                // The routes of two MP_REACH_NLRI are unknown, but their fingerprint must not depend on other attributes.
                 parts.push(MP_REACH_OTHER_NLRI);
                 let twice = of(
                     &[ORIGIN, NEXT_HOP, MED, MP_REACH, MP_REACH_OTHER_NLRI, large],
@@ -310,7 +314,7 @@ mod tests {
     }
 
     proptest! {
-        /// The form as documented, written the plain way.
+        /// Compares with the documented form, written in the plainest way.
         #[test]
         fn the_form_is_as_documented(
             attributes in prop::collection::btree_map(

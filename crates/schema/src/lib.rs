@@ -1,22 +1,23 @@
-//! What Arancini publishes: the Cap'n Proto schema, written and read.
+//! The messages that Arancini publishes: writers and readers of the Cap'n Proto schema.
 //!
-//! In the order a route takes: its attributes are summed up in a [`fingerprint`], the update is [`encode`]d straight
-//! into the open batch buffer of its [`subject`]; beside updates go rare [`events`]. Consumers [`decode`] a payload and
-//! may print it as [`json`]. The schema itself is `update.capnp`; `docs/schema.md` explains it.
+//! In the order of a route's way: [`fingerprint`] reduces its attributes to 64 bits, [`encode`] writes the update into the
+//! open batch buffer of its [`subject`]. [`events`] writes the rare messages beside updates. Consumers [`decode`] a payload
+//! and can print it as [`json`]. The schema is `update.capnp`; `docs/schema.md` explains it.
 #![forbid(unsafe_code)]
 
-pub mod decode;
+pub mod fingerprint;
 pub mod encode;
 pub mod events;
-pub mod fingerprint;
-pub mod json;
 pub mod subject;
+mod message_kind;
+pub mod decode;
+pub mod json;
 
-/// Generated from `update.capnp`; `tests/generated.rs` checks and renews it.
+/// Rust types of the schema, generated from `update.capnp`. `tests/generated.rs` checks and renews them.
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic, clippy::unwrap_used)]
 #[path = "generated/update_capnp.rs"]
 #[rustfmt::skip]
 pub mod update_capnp;
 
-/// Version of the schema, named in a header of every published batch.
+/// Version of the schema. Every published batch has it in a header.
 pub const SCHEMA_VERSION: u16 = update_capnp::SCHEMA_VERSION;

@@ -1,4 +1,4 @@
-//! Subjects: where each kind of message is published.
+//! Subjects: the names under which each kind of message is published.
 //!
 //! ```text
 //! <base>.updates.<router>.<peer asn>.<afi>_<safi>      arancini.updates.v4_192_0_2_1.64512.1_1
@@ -8,17 +8,17 @@
 //! <base>.malformed.<router>
 //! ```
 //!
-//! A router is `v4_192_0_2_1` or `v6_2001_db8_0_0_0_0_0_1`: no dots (they part tokens), no colons, all eight groups,
-//! lower case, no leading zeros. IPv4-mapped addresses are IPv4.
+//! A router is `v4_192_0_2_1` or `v6_2001_db8_0_0_0_0_0_1`: no dots (which separate tokens), no colons, all eight groups, lower
+//! case, no leading zeros. An IPv4-mapped address is written as IPv4.
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arancini_wire::iana::AfiSafi;
 
-use crate::json::MessageKind;
+use crate::message_kind::MessageKind;
 
-/// What a subject says, without its base.
+/// A subject without its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// `Update` messages of one router, peer AS and family.
@@ -63,7 +63,7 @@ impl Subject {
         format!("{base}.{self}")
     }
 
-    /// Which struct the messages of this subject are.
+    /// The kind of this subject's messages.
     #[must_use]
     pub const fn message_kind(&self) -> MessageKind {
         match self {
@@ -75,7 +75,7 @@ impl Subject {
         }
     }
 
-    /// Reads a subject under `base` back; `None` for anything this module would not write.
+    /// Parses a subject under `base`; `None` for any subject that this module would not write.
     #[must_use]
     pub fn parse(base: &str, subject: &str) -> Option<Self> {
         let text = subject.strip_prefix(base)?.strip_prefix('.')?;
@@ -106,12 +106,12 @@ impl Subject {
             "malformed" => Self::Malformed { router },
             _ => return None,
         };
-        // One spelling only: no leading zeros, no signs, no tokens left over.
+        // Only one spelling is valid: no leading zeros, no signs, no further tokens.
         (parsed.to_string() == text).then_some(parsed)
     }
 }
 
-/// The subject without its base.
+/// Prints the subject without its base.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -130,7 +130,7 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Subject of a router's updates for one peer AS and family.
+/// The subject of a router's updates for one peer AS and family.
 #[must_use]
 pub fn updates_subject(base: &str, router: IpAddr, peer_asn: u32, family: AfiSafi) -> String {
     let subject = Subject::Updates {
@@ -141,35 +141,35 @@ pub fn updates_subject(base: &str, router: IpAddr, peer_asn: u32, family: AfiSaf
     subject.under(base)
 }
 
-/// Subject of a router's peer events.
+/// The subject of a router's peer events.
 #[must_use]
 pub fn peers_subject(base: &str, router: IpAddr, peer_asn: u32) -> String {
     Subject::Peers { router, peer_asn }.under(base)
 }
 
-/// Subject of a router's own events.
+/// The subject of a router's own events.
 #[must_use]
 pub fn routers_subject(base: &str, router: IpAddr) -> String {
     Subject::Routers { router }.under(base)
 }
 
-/// Subject of a router's statistics.
+/// The subject of a router's statistics.
 #[must_use]
 pub fn statistics_subject(base: &str, router: IpAddr, peer_asn: u32) -> String {
     Subject::Statistics { router, peer_asn }.under(base)
 }
 
-/// Subject of a router's malformed messages.
+/// The subject of a router's malformed messages.
 #[must_use]
 pub fn malformed_subject(base: &str, router: IpAddr) -> String {
     Subject::Malformed { router }.under(base)
 }
 
-/// A router as one subject token.
+/// Converts a router to a subject token.
 #[must_use]
 pub fn router_token(router: IpAddr) -> String {
     let mut token = String::with_capacity(42);
-    // Writing to a String cannot fail.
+    // A write to a String cannot fail.
     match router.to_canonical() {
         IpAddr::V4(address) => {
             token.push_str("v4");
@@ -187,7 +187,7 @@ pub fn router_token(router: IpAddr) -> String {
     token
 }
 
-/// The router a subject token names.
+/// Parses the subject token of a router; `None` for any other token.
 #[must_use]
 pub fn router_of_token(token: &str) -> Option<IpAddr> {
     let address: IpAddr = if let Some(octets) = token.strip_prefix("v4_") {

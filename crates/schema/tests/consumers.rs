@@ -1,6 +1,7 @@
-//! Consumers that are not ours: pycapnp, and the `capnp` tool, with the 31 fields alone and with all.
+//! Reads payloads with readers that are not part of Arancini: pycapnp and the `capnp` tool, with the schema of the 31 first
+//! fields and with the whole schema.
 //!
-//! pycapnp is looked for in the Python that `$ARANCINI_PYTHON` names, else in `python3`.
+//! pycapnp is taken from the Python that `$ARANCINI_PYTHON` names, else from `python3`.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -29,7 +30,7 @@ fn mapped(v4: [u8; 4]) -> [u8; 16] {
     std::net::Ipv4Addr::from(v4).to_ipv6_mapped().octets()
 }
 
-/// An announcement and a withdraw, of a plain route and of one with a label.
+/// Announcements of a plain route and of a labelled route, and a withdraw of the plain route.
 fn payload() -> Vec<u8> {
     let source = RouteSource {
         time_received_ns: 1_700_000_000_000_000_001,
@@ -67,7 +68,7 @@ fn payload() -> Vec<u8> {
     encoder.lay_out_announce(&source, Carrier::UpdateField, &attributes);
     encoder.append(&plain, &mut out);
     encoder.append(&labelled, &mut out);
-    encoder.lay_out_withdraw(&source, Carrier::UpdateField, WithdrawReason::PeerDown, true);
+    encoder.lay_out_withdraw(&source, Carrier::UpdateField, WithdrawReason::PeerDown);
     encoder.append(&plain, &mut out);
     out
 }
@@ -200,7 +201,7 @@ fn the_capnp_tool_reads_a_whole_payload() {
     }
 }
 
-/// Every field of the old schema stands in the new one, at the same ordinal, with the same type.
+/// The new schema has every field of the old schema at the same ordinal with the same type.
 #[test]
 fn the_31_fields_are_unchanged() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! Updates written by the encoder, read back by the `capnp` crate's own reader, field for field.
+//! Compares each field of updates that the encoder writes with what the reader of the `capnp` crate reads.
 #![allow(clippy::unwrap_used)]
 
 mod attributes;
@@ -181,8 +181,8 @@ proptest! {
         let attributes = PathAttributes::parse(&field, set.width).unwrap();
         prop_assert_eq!(attributes.faults.worst(), None);
         let mut encoder = UpdateEncoder::new();
-        // What was laid out before leaves no trace.
-        encoder.lay_out_withdraw(&source, Carrier::MultiProtocol, WithdrawReason::PeerDown, true);
+        // An earlier layout leaves no trace.
+        encoder.lay_out_withdraw(&source, Carrier::MultiProtocol, WithdrawReason::PeerDown);
         encoder.append(&routes[0].fields(), &mut Vec::new());
         encoder.lay_out_announce(&source, carrier, &attributes);
         let mut out = before.clone();
@@ -208,7 +208,6 @@ proptest! {
         source in source(),
         carrier in carrier(),
         reason in withdraw_reason(),
-        synthetic: bool,
         set in attributes::attribute_set(),
         routes in prop::collection::vec(route(), 1..6),
     ) {
@@ -216,7 +215,7 @@ proptest! {
         let attributes = PathAttributes::parse(&field, set.width).unwrap();
         let mut encoder = UpdateEncoder::new();
         encoder.lay_out_announce(&source, carrier, &attributes);
-        encoder.lay_out_withdraw(&source, carrier, reason, synthetic);
+        encoder.lay_out_withdraw(&source, carrier, reason);
         let mut out = Vec::new();
         for route in &routes {
             encoder.append(&route.fields(), &mut out);
@@ -228,7 +227,8 @@ proptest! {
             route.check(read);
             check_source(&source, read);
             check_carrier(false, carrier, source.family, read);
-            prop_assert_eq!(read.get_synthetic(), synthetic);
+            let of_the_router = [WithdrawReason::Explicit, WithdrawReason::TreatAsWithdraw];
+            prop_assert_eq!(read.get_synthetic(), !of_the_router.contains(&reason));
             prop_assert_eq!(read.get_withdraw_reason().unwrap(), reason);
             check_no_attributes(read);
         }
@@ -263,7 +263,7 @@ fn plain_route() -> Route {
     }
 }
 
-/// Writes one announcement of an attribute field, reads it back.
+/// Writes one announcement of an attribute field and reads it back.
 fn read_announcement(field: &[u8], width: AsWidth, check: impl FnOnce(update::Reader<'_>)) {
     let attributes = PathAttributes::parse(field, width).unwrap();
     let mut encoder = UpdateEncoder::new();
@@ -277,7 +277,7 @@ fn read_announcement(field: &[u8], width: AsWidth, check: impl FnOnce(update::Re
     check(read);
 }
 
-/// One attribute with a value as long as an UPDATE of 65,535 bytes allows.
+/// One attribute with the longest value that fits into an UPDATE of 65,535 bytes.
 fn largest(type_code: u8, unit: &[u8]) -> Vec<u8> {
     let room = 65_535 - 19 - 4 - 4;
     let value = unit.repeat(room / unit.len());
@@ -319,7 +319,7 @@ fn the_largest_lists_fit() {
 
 #[test]
 fn the_longest_as_paths_fit() {
-    // Segments of one AS number each, of kinds that take turns.
+    // Segments of one AS number each, with alternating kinds.
     let mut path = largest(2, &[2, 1, 0xfd, 0xe8, 1, 1, 0, 9]);
     path[0] = 0x50;
     read_announcement(&path, AsWidth::Two, |read| {

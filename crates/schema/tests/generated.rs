@@ -1,4 +1,4 @@
-//! The checked-in Rust is what the schema generates. `UPDATE_GOLDEN=1` renews it.
+//! Checks that the generated Rust in the repository matches the schema. `UPDATE_GOLDEN=1` renews it.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -31,7 +31,7 @@ fn the_generated_file_is_the_schema_s() {
     );
 }
 
-/// The head of the file names the versions of the tools; those may differ.
+/// The file without its header, which has the versions of the tools. Those may differ.
 fn without_versions(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("//"));
     lines.collect::<Vec<_>>().join("\n")

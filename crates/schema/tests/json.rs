@@ -1,4 +1,4 @@
-//! The JSON form of every kind of message, against `tests/golden/messages.jsonl`. `UPDATE_GOLDEN=1` renews it.
+//! Compares the JSON form of every kind of message with `tests/golden/messages.jsonl`. `UPDATE_GOLDEN=1` renews that file.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -45,7 +45,7 @@ const ROUTE: RouteFields<'static> = RouteFields {
     fingerprint: 0xfeed,
 };
 
-/// Every attribute there is, an AS path with a set, a route target, an opaque extended community, an unknown one.
+/// Every attribute, an AS path with a set, a route target, an opaque extended community, and an unknown attribute.
 const RICH: &[u8] = &[
     0x40, 1, 1, 2, // ORIGIN
     0x40, 2, 16, 2, 1, 0, 0, 0xfd, 0xe8, 1, 2, 0, 0, 0, 9, 0, 1, 0, 0, // AS_PATH
@@ -79,7 +79,7 @@ fn updates() -> Vec<u8> {
     let plain = PathAttributes::parse(PLAIN, AsWidth::Four).unwrap();
     encoder.lay_out_announce(&SOURCE, Carrier::UpdateField, &plain);
     encoder.append(&ROUTE, &mut out);
-    encoder.lay_out_withdraw(&SOURCE, Carrier::UpdateField, WithdrawReason::PeerDown, true);
+    encoder.lay_out_withdraw(&SOURCE, Carrier::UpdateField, WithdrawReason::PeerDown);
     encoder.append(&ROUTE, &mut out);
     let vpn = RouteSource {
         peer_type: 1,
@@ -111,7 +111,7 @@ fn updates() -> Vec<u8> {
         raw_nlri: &[3, 2, 0xca, 0xfe],
         ..ROUTE
     };
-    encoder.lay_out_withdraw(&evpn, Carrier::MultiProtocol, WithdrawReason::Explicit, false);
+    encoder.lay_out_withdraw(&evpn, Carrier::MultiProtocol, WithdrawReason::Explicit);
     encoder.append(&route, &mut out);
     out
 }

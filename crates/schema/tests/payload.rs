@@ -1,4 +1,4 @@
-//! Reading a payload never panics, and says where it is damaged.
+//! Reading a payload never panics, and an error has the offset of the damaged message.
 #![allow(clippy::unwrap_used)]
 
 use arancini_schema::decode::{DecodeErrorKind, Messages};
@@ -24,7 +24,7 @@ fn payload(messages: u64) -> Vec<u8> {
         family: AfiSafi::IPV6_UNICAST,
     };
     let mut encoder = UpdateEncoder::new();
-    encoder.lay_out_withdraw(&source, Carrier::MultiProtocol, WithdrawReason::Explicit, false);
+    encoder.lay_out_withdraw(&source, Carrier::MultiProtocol, WithdrawReason::Explicit);
     let mut out = Vec::new();
     for sequence in 0..messages {
         let route = RouteFields {
@@ -81,7 +81,7 @@ fn other_bytes_are_named_as_such() {
 
 #[test]
 fn a_payload_is_read_where_it_lies() {
-    // At every alignment.
+    // The payload starts at every alignment.
     for shift in 0..8 {
         let mut bytes = vec![0; shift];
         bytes.extend_from_slice(&payload(1));
@@ -102,7 +102,7 @@ fn read_all(payload: &[u8]) {
     ];
     for message in Messages::new(payload).flatten() {
         for kind in kinds {
-            // An error is as good an answer as any; a panic is not.
+            // An error is a valid result, a panic is not.
             let _ = write_message(kind, &message, &mut std::io::sink());
         }
     }

@@ -1,6 +1,6 @@
 //! The path attributes of an announcement, each in its field.
 //!
-//! What has no field of its own goes to `unknownAttributes`, so that nothing a router said is lost.
+//! Attributes without a field of their own go to `unknownAttributes`, so that no attribute of a router is lost.
 
 use arancini_wire::bgp::attribute::{
     EffectiveAsPath, FLAG_OPTIONAL, MpReach, PathAttributes, RawAttribute, raw_attributes,
@@ -8,16 +8,16 @@ use arancini_wire::bgp::attribute::{
 use arancini_wire::iana::attribute_type as type_code;
 
 use super::layout::{data, flag, more_flag, pointer};
+use super::route::{Carrier, RouteSource};
 use super::template::{Element, Template};
-use super::{Carrier, RouteSource};
 
-/// The AS path as it is written.
+/// The AS path of an announcement.
 pub(super) enum Path<'a> {
-    /// None was sent.
+    /// The router sent no path.
     None,
-    /// One AS_SEQUENCE of 4-octet numbers, as nearly every path is.
+    /// One AS_SEQUENCE of 4-octet numbers. Nearly every path is.
     Plain(&'a [[u8; 4]]),
-    /// Any other.
+    /// Any other path.
     Other(EffectiveAsPath<'a>),
 }
 
@@ -34,7 +34,7 @@ impl<'a> Path<'a> {
     }
 }
 
-/// How many pointers an announcement has: up to the last that is not null. The next hop is always there.
+/// Number of pointers of an announcement, up to the last pointer that is not null. There always is a next hop.
 #[inline]
 pub(super) fn pointers(
     source: &RouteSource<'_>,
@@ -70,7 +70,7 @@ pub(super) fn pointers(
     last + 1
 }
 
-/// Puts all attributes into the template.
+/// Writes all attributes into the template.
 #[inline]
 pub(super) fn put_attributes(
     template: &mut Template,
@@ -150,7 +150,7 @@ fn put_numbers(template: &mut Template, attributes: &PathAttributes<'_>) {
     template.set_bits(data::MORE_FLAGS, more_flags);
 }
 
-/// The next hop is always 16 bytes, zero where there is none.
+/// Writes the next hop: always 16 bytes, zero if there is none.
 fn put_next_hop(template: &mut Template, carrier: Carrier, attributes: &PathAttributes<'_>) {
     let next_hop = match (carrier, &attributes.mp_reach) {
         (Carrier::UpdateField, _) => attributes.next_hop_mapped(),
@@ -169,7 +169,7 @@ fn put_next_hop(template: &mut Template, carrier: Carrier, attributes: &PathAttr
     template.put_address(pointer::NEXT_HOP, next_hop.unwrap_or_default());
 }
 
-/// The second of two addresses, global and link-local, each behind a route distinguisher in VPN families.
+/// The link-local next hop: the second of two addresses, each behind a route distinguisher in VPN families.
 fn link_local_next_hop<'a>(reach: &MpReach<'a>) -> Option<&'a [u8]> {
     match reach.next_hop.len() {
         32 => reach.next_hop.get(16..),
@@ -178,6 +178,7 @@ fn link_local_next_hop<'a>(reach: &MpReach<'a>) -> Option<&'a [u8]> {
     }
 }
 
+/// A next hop with a length that an RFC defines, as 16 bytes.
 fn known_next_hop(reach: &MpReach<'_>) -> Option<[u8; 16]> {
     match reach.next_hop.len() {
         4 | 12 | 16 | 24 | 32 | 48 => reach.next_hop_mapped(),
@@ -185,7 +186,7 @@ fn known_next_hop(reach: &MpReach<'_>) -> Option<[u8; 16]> {
     }
 }
 
-/// A next hop whose length no RFC knows.
+/// A next hop with a length that no RFC defines.
 fn odd_next_hop<'a>(reach: &MpReach<'a>) -> Option<&'a [u8]> {
     (!reach.next_hop.is_empty() && known_next_hop(reach).is_none()).then_some(reach.next_hop)
 }

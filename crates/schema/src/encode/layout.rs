@@ -1,17 +1,17 @@
-//! Where each field of `Update` lies: byte offsets in its data section, indices in its pointer section.
+//! The place of each field of `Update`: byte offsets in the data section, indices in the pointer section.
 //!
-//! This is what `capnp compile -ocapnp update.capnp` prints; the tests of this module prove every line of it against
-//! the `capnp` crate's reader.
+//! `capnp compile -ocapnp update.capnp` prints these numbers. `tests/encode.rs` checks each of them with the reader of the
+//! `capnp` crate.
 
-/// Bytes of a stream frame's segment table with one segment.
+/// Length of a stream frame's segment table with one segment, in bytes.
 pub(super) const FRAME: usize = 8;
-/// Bytes before the data section: segment table and root pointer.
+/// Offset of the data section, behind segment table and root pointer.
 pub(super) const DATA_START: usize = FRAME + 8;
-/// Bytes of the data section.
+/// Length of the data section in bytes.
 pub(super) const DATA_SIZE: usize = 104;
-/// Pointers of the struct; trailing null ones are not written.
+/// Number of pointers of the struct. Null pointers at the end are not written.
 pub(super) const POINTERS: usize = 16;
-/// Bytes before the pointers.
+/// Offset of the pointers.
 pub(super) const HEAD: usize = DATA_START + DATA_SIZE;
 
 /// Byte offsets in the data section.

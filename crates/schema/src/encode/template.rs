@@ -1,20 +1,20 @@
 //! One message under construction: head, pointers, content.
 //!
-//! How many pointers there are is known before anything is written: those that are null at the end of the pointer section
-//! are left out (readers take a missing pointer for a null one). Only a route with labels or a raw NLRI may need more.
+//! The number of pointers is known before anything is written. Null pointers at the end of the pointer section are left out,
+//! since readers treat a missing pointer as null. Only a route with labels or a raw NLRI may need more pointers later.
 //!
-//! Sizes: what one UPDATE of 65,535 bytes can hold expands to less than a MiB ([`ROOM`]), far below the 2^29 words and
-//! elements that Cap'n Proto pointers can express.
+//! The content of an UPDATE of 65,535 bytes expands to less than 1 MiB ([`ROOM`]), far below the 2^29 words and elements that
+//! Cap'n Proto pointers can express.
 
 use super::layout::{DATA_SIZE, DATA_START, FRAME, HEAD, POINTERS};
 
-/// Bytes there is room for. Places are taken modulo this power of two: so the compiler sees that they lie
-/// within, and nothing is checked when bytes are put there. Memory that no message needs is not touched.
+/// Room for a message in bytes. Offsets are taken modulo this power of two, so the compiler knows that they are inside and
+/// leaves out the bounds check. Memory that no message needs is not touched.
 const ROOM: usize = 1 << 20;
-/// And so many bytes more, for what begins at the last of these places.
+/// Further bytes behind [`ROOM`], for a write that starts at its last offset.
 const SLACK: usize = 1024;
-/// Messages are copied in multiples of so many bytes, which is one and the same multiple for nearly all of them. A copy of
-/// each length takes a way of its own, and the processor guesses wrong which one it will be.
+/// Messages are copied in multiples of this many bytes. Nearly all messages then need copies of equal length. Copies of
+/// different lengths take different branches, which the processor would often predict wrong.
 const COPIED_AT_ONCE: usize = 384;
 
 /// Element sizes of Cap'n Proto lists.
@@ -26,18 +26,18 @@ pub(super) enum Element {
     Composite = 7,
 }
 
-/// See the top of this file.
+/// A message under construction.
 pub(super) struct Template {
-    /// The message up to `end`, and what earlier ones left.
+    /// The message up to `end`. Behind it are bytes of earlier messages.
     bytes: Box<[u8; ROOM + SLACK]>,
-    /// Where it ends: at a whole word.
+    /// End of the message, a multiple of a word.
     end: usize,
-    /// How many pointers there are.
+    /// Number of pointers.
     pointers: usize,
 }
 
 impl Template {
-    /// An empty message.
+    /// Makes an empty message.
     pub(super) fn new() -> Self {
         let mut template = Self {
             bytes: zeroed(),
@@ -48,7 +48,7 @@ impl Template {
         template
     }
 
-    /// Starts over, with so many pointers: [`POINTERS`] at most.
+    /// Starts a new message with this many pointers, at most [`POINTERS`].
     #[inline]
     pub(super) fn begin(&mut self, pointers: usize) {
         self.bytes[..HEAD + 8 * POINTERS].fill(0);
@@ -56,7 +56,7 @@ impl Template {
         self.end = HEAD + 8 * pointers;
     }
 
-    /// Writes what is known only now: the sizes.
+    /// Finishes a message: writes its sizes.
     #[inline]
     pub(super) fn finish(&mut self) {
         debug_assert!(self.end <= ROOM, "an UPDATE that expands to {} bytes", self.end);
@@ -66,7 +66,7 @@ impl Template {
         self.bytes[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
     }
 
-    /// Gives a finished message more pointers, null ones.
+    /// Adds null pointers to a finished message.
     #[cold]
     pub(super) fn widen(&mut self, pointers: usize) {
         let before = std::mem::replace(&mut self.pointers, pointers);
@@ -79,7 +79,7 @@ impl Template {
             let now = if index >= before || pointer == 0 {
                 0
             } else {
-                // The content is so many words farther away.
+                // The content is one word farther away for each added pointer.
                 pointer + (((pointers - before) as u64) << 2)
             };
             *place = now.to_le_bytes();
@@ -87,7 +87,7 @@ impl Template {
         self.finish();
     }
 
-    /// Appends the finished message.
+    /// Appends the finished message to `out`.
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let end = out.len() + self.end;
@@ -102,7 +102,7 @@ impl Template {
         HEAD + 8 * self.pointers
     }
 
-    /// How many pointers the message has.
+    /// Number of pointers of the message.
     #[inline]
     pub(super) const fn pointer_count(&self) -> usize {
         self.pointers
@@ -124,14 +124,14 @@ impl Template {
         }
     }
 
-    /// A `Data` field of 16 bytes.
+    /// Writes a `Data` field of 16 bytes.
     #[inline]
     pub(super) fn put_address(&mut self, index: usize, address: [u8; 16]) {
         self.point(index, Element::Byte, address.len());
         self.put(address);
     }
 
-    /// A `Data` field.
+    /// Writes a `Data` field.
     #[inline]
     pub(super) fn put_data(&mut self, index: usize, value: &[u8]) {
         if !value.is_empty() {
@@ -140,17 +140,17 @@ impl Template {
         }
     }
 
-    /// A `Text` field.
+    /// Writes a `Text` field.
     #[inline]
     pub(super) fn put_text(&mut self, index: usize, value: &str) {
         if !value.is_empty() {
             self.point(index, Element::Byte, value.len() + 1);
-            // A zero ends it.
+            // A zero byte ends the text.
             self.push(value.as_bytes(), value.len() + 1);
         }
     }
 
-    /// A `List(UInt32)` field.
+    /// Writes a `List(UInt32)` field.
     #[inline]
     pub(super) fn put_u32s(&mut self, index: usize, values: impl Iterator<Item = u32>) {
         let target = self.end;
@@ -158,7 +158,7 @@ impl Template {
         self.point_to(index, target, Element::FourBytes, count);
     }
 
-    /// A `List(UInt32)` field, from numbers as they are on the wire.
+    /// Writes a `List(UInt32)` field from numbers as on the wire.
     #[inline]
     pub(super) fn put_wire_u32s(&mut self, index: usize, values: &[[u8; 4]]) {
         self.point(index, Element::FourBytes, values.len());
@@ -168,7 +168,7 @@ impl Template {
         }
     }
 
-    /// A list of structs without pointers, of `N` bytes each.
+    /// Writes a list of structs of `N` bytes each, without pointers.
     #[inline]
     pub(super) fn put_structs<const N: usize>(
         &mut self,
@@ -183,7 +183,7 @@ impl Template {
         }
     }
 
-    /// A list of structs of 8 data bytes and one pointer each; `values` writes what the pointer of each is to.
+    /// Writes a list of structs of 8 data bytes and one pointer each. `value` writes the target of each pointer.
     #[inline]
     pub(super) fn put_structs_with_list<T>(
         &mut self,
@@ -210,13 +210,13 @@ impl Template {
         }
     }
 
-    /// Appends bytes and fills up the last word.
+    /// Appends bytes, and zeros to the end of the word.
     #[inline]
     pub(super) fn push_padded(&mut self, value: &[u8]) {
         self.push(value, value.len());
     }
 
-    /// Appends numbers, fills up the last word, returns how many there were.
+    /// Appends numbers, and zeros to the end of the word. Returns the count of the numbers.
     #[inline]
     pub(super) fn push_u32s(&mut self, values: impl Iterator<Item = u32>) -> usize {
         let mut count = 0;
@@ -251,7 +251,7 @@ impl Template {
         self.end = from + N;
     }
 
-    /// The next whole words with at least `length` bytes, to be filled; the last word is zero, the others are not.
+    /// Takes the next whole words with at least `length` bytes. The caller fills them: only the last word is zero.
     #[inline]
     fn room(&mut self, length: usize) -> &mut [u8] {
         let from = self.end % ROOM;
@@ -264,7 +264,7 @@ impl Template {
         room
     }
 
-    /// Points at a list of structs, writes its tag word, and hands out the room for the structs; `None` for an empty list.
+    /// Begins a list of structs: writes pointer and tag word, and returns the room for the structs. `None` for an empty list.
     #[inline]
     fn open_structs(
         &mut self,
@@ -283,15 +283,19 @@ impl Template {
         Some(self.room(8 * content_words))
     }
 
-    /// Points at what is appended next.
+    /// Writes a pointer to the bytes that are appended next.
     #[inline]
     fn point(&mut self, index: usize, element: Element, length: usize) {
         self.point_to(index, self.end, element, length);
     }
 
+    /// Writes a pointer to `target`.
     #[inline]
     fn point_to(&mut self, index: usize, target: usize, element: Element, length: usize) {
-        debug_assert!(length == 0 || index < self.pointers, "a pointer nobody counted");
+        debug_assert!(
+            length == 0 || index < self.pointers,
+            "the layout has no room for pointer {index}"
+        );
         let own = HEAD + 8 * index;
         self.bytes[own..own + 8].copy_from_slice(&list_pointer(own, target, element, length).to_le_bytes());
     }
@@ -302,8 +306,9 @@ fn zeroed<const N: usize>() -> Box<[u8; N]> {
     vec![0; N].try_into().unwrap_or_else(|_| Box::new([0; N]))
 }
 
-/// The pointer that stands at byte `own` of a message and points to a list at byte `target` of it; null where the list is
-/// empty. `length` is in elements, for composite lists in words without the tag.
+/// Makes the pointer at byte `own` of a message to a list at byte `target`. The pointer is null if the list is empty.
+///
+/// `length` is the number of elements; for composite lists the number of words without the tag.
 #[inline]
 pub(super) const fn list_pointer(own: usize, target: usize, element: Element, length: usize) -> u64 {
     if length == 0 {

@@ -1,10 +1,10 @@
-//! The events as JSON objects.
+//! Events as JSON objects.
 
 use std::io::{self, Write};
 
 use capnp::struct_list;
 
-use super::damaged;
+use super::damaged::damaged;
 use super::object::Members;
 use super::text::{Distinguisher, Hex, Name, address, identifier};
 use crate::update_capnp::{
@@ -162,7 +162,7 @@ fn write_information<W: Write>(
     array.end()
 }
 
-/// Bytes, left out when there are none.
+/// Writes bytes as hexadecimal digits; no field if there are none.
 fn write_bytes<W: Write>(object: &mut Members<'_, W>, name: &str, bytes: &[u8]) -> io::Result<()> {
     if bytes.is_empty() {
         return Ok(());

@@ -1,11 +1,11 @@
-//! A JSON object or array that is written as it is told, nothing kept.
+//! A writer of JSON objects and arrays that keeps nothing in memory.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use capnp::text;
 
-/// An open object or array: members are parted by commas, [`Members::end`] closes it.
+/// An open object or array. It separates its members by commas; [`Members::end`] closes it.
 pub(super) struct Members<'w, W: Write> {
     out: &'w mut W,
     first: bool,
@@ -13,6 +13,7 @@ pub(super) struct Members<'w, W: Write> {
 }
 
 impl<'w, W: Write> Members<'w, W> {
+    /// Opens an object.
     pub(super) fn object(out: &'w mut W) -> io::Result<Self> {
         out.write_all(b"{")?;
         Ok(Self {
@@ -30,19 +31,19 @@ impl<'w, W: Write> Members<'w, W> {
         Ok(())
     }
 
-    /// Names are the schema's: nothing in them needs escaping.
+    /// Writes the name of a member. Names are the names of the schema, which need no escaping.
     fn name(&mut self, name: &str) -> io::Result<()> {
         self.separate()?;
         write!(self.out, "\"{name}\":")
     }
 
-    /// A number or a truth value.
+    /// Writes a number or a truth value.
     pub(super) fn plain(&mut self, name: &str, value: impl Display) -> io::Result<()> {
         self.name(name)?;
         write!(self.out, "{value}")
     }
 
-    /// A number, left out when it is 0.
+    /// Writes a number; no member if it is 0.
     pub(super) fn nonzero(&mut self, name: &str, value: u64) -> io::Result<()> {
         if value == 0 {
             return Ok(());
@@ -50,13 +51,13 @@ impl<'w, W: Write> Members<'w, W> {
         self.plain(name, value)
     }
 
-    /// Text that needs no escaping: addresses, names, hexadecimal digits.
+    /// Writes text that needs no escaping: addresses, names, hexadecimal digits.
     pub(super) fn safe_text(&mut self, name: &str, value: impl Display) -> io::Result<()> {
         self.name(name)?;
         write!(self.out, "\"{value}\"")
     }
 
-    /// Text of others, left out when empty. What is not UTF-8 is replaced.
+    /// Writes text from outside; no member if it is empty. Bytes that are not UTF-8 are replaced.
     pub(super) fn text(&mut self, name: &str, value: text::Reader<'_>) -> io::Result<()> {
         if value.as_bytes().is_empty() {
             return Ok(());
@@ -66,13 +67,13 @@ impl<'w, W: Write> Members<'w, W> {
         serde_json::to_writer(&mut *self.out, &value).map_err(io::Error::from)
     }
 
-    /// An object inside.
+    /// Opens an object as a member.
     pub(super) fn inner(&mut self, name: &str) -> io::Result<Members<'_, W>> {
         self.name(name)?;
         Members::object(self.out)
     }
 
-    /// An array inside.
+    /// Opens an array as a member.
     pub(super) fn array(&mut self, name: &str) -> io::Result<Members<'_, W>> {
         self.name(name)?;
         self.out.write_all(b"[")?;
@@ -83,7 +84,7 @@ impl<'w, W: Write> Members<'w, W> {
         })
     }
 
-    /// An array of numbers, left out when empty.
+    /// Writes an array of numbers; no member if it is empty.
     pub(super) fn numbers(
         &mut self,
         name: &str,
@@ -100,7 +101,7 @@ impl<'w, W: Write> Members<'w, W> {
         array.end()
     }
 
-    /// An array of texts that need no escaping, left out when empty.
+    /// Writes an array of texts that need no escaping; no member if it is empty.
     pub(super) fn safe_texts<T: Display>(
         &mut self,
         name: &str,
@@ -117,12 +118,13 @@ impl<'w, W: Write> Members<'w, W> {
         array.end()
     }
 
-    /// The next object of an array.
+    /// Opens the next object of an array.
     pub(super) fn element(&mut self) -> io::Result<Members<'_, W>> {
         self.separate()?;
         Members::object(self.out)
     }
 
+    /// Closes the object or array.
     pub(super) fn end(self) -> io::Result<()> {
         self.out.write_all(self.close)
     }

@@ -1,4 +1,4 @@
-//! Values as people write them.
+//! Values as text, in the form that people write them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,13 +7,13 @@ use capnp::NotInSchema;
 
 use crate::update_capnp::{PeerEventKind, RibView, RouterEventKind, SegmentKind, WithdrawReason};
 
-/// An address of 16 bytes, IPv4 where it is mapped; `None` for any other length.
+/// Converts 16 bytes to an address, a mapped address to IPv4. `None` for any other length.
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
     let octets: [u8; 16] = bytes.try_into().ok()?;
     Some(Ipv6Addr::from(octets).to_canonical())
 }
 
-/// A prefix address: its family decides, since an IPv6 prefix may lie in the mapped range.
+/// Converts 16 bytes to the address of a prefix. The family decides, since an IPv6 prefix may be in the mapped range.
 pub(super) fn prefix_address(bytes: &[u8], afi: u16) -> Option<IpAddr> {
     let octets: [u8; 16] = bytes.try_into().ok()?;
     match (afi, octets) {
@@ -22,7 +22,7 @@ pub(super) fn prefix_address(bytes: &[u8], afi: u16) -> Option<IpAddr> {
     }
 }
 
-/// A BGP identifier, router id or cluster id.
+/// Converts a BGP identifier, router id or cluster id to dotted text.
 pub(super) fn identifier(id: u32) -> Ipv4Addr {
     Ipv4Addr::from(id)
 }
@@ -36,7 +36,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// A route or peer distinguisher (RFC 4364 §4.2): `64512:100`, `192.0.2.1:100`, `64512L:100`, or `0x` and 16 digits.
+/// A route or peer distinguisher (RFC 4364 §4.2): `64512:100`, `192.0.2.1:100`, `64512L:100`, or `0x` with 16 digits.
 pub(super) struct Distinguisher(pub u64);
 
 impl fmt::Display for Distinguisher {
@@ -54,7 +54,7 @@ impl fmt::Display for Distinguisher {
             2 => {
                 let number = u16::from_be_bytes([e, g]);
                 let asn = u32::from_be_bytes([a, b, c, d]);
-                // A 4-octet AS number that would fit in two octets must not read like one.
+                // The mark distinguishes a 4-octet AS number that fits into two octets from a 2-octet AS number.
                 let mark = if asn <= u32::from(u16::MAX) { "L" } else { "" };
                 write!(f, "{asn}{mark}:{number}")
             }
@@ -63,7 +63,7 @@ impl fmt::Display for Distinguisher {
     }
 }
 
-/// An extended community (RFC 4360, RFC 5668): `rt:64512:100`, `ro:192.0.2.1:100`, or `0x` and its digits.
+/// An extended community (RFC 4360, RFC 5668): `rt:64512:100`, `ro:192.0.2.1:100`, or `0x` with 16 digits.
 pub(super) struct ExtendedCommunity<'a> {
     pub type_high: u8,
     pub type_low: u8,
@@ -93,10 +93,10 @@ impl fmt::Display for ExtendedCommunity<'_> {
     }
 }
 
-/// An enumeration's name; the number of one that a newer schema has added.
+/// The name of an enumeration's value; the number of a value that a newer schema has added.
 pub(super) struct Name<T>(pub Result<T, NotInSchema>);
 
-/// Names of an enumeration.
+/// An enumeration whose values have names.
 pub(super) trait Named: Copy {
     fn name(self) -> &'static str;
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::damaged;
+use super::damaged::damaged;
 use super::object::Members;
 use super::text::{Distinguisher, ExtendedCommunity, Hex, Name, address, identifier, prefix_address};
 use crate::update_capnp::update;

@@ -1,4 +1,4 @@
-//! A naive model of path attributes: random ones, their bytes on the wire, and what a consumer has to read.
+//! A naive model of path attributes: random attributes, their bytes on the wire, and what a consumer must read.
 
 use arancini_schema::encode::Carrier;
 use arancini_schema::update_capnp::{SegmentKind, update};
@@ -54,7 +54,7 @@ impl Default for AttributeSet {
     }
 }
 
-/// Random attributes, each well-formed.
+/// Random well-formed attributes.
 pub fn attribute_set() -> impl Strategy<Value = AttributeSet> {
     let asn = 1_u32..65_536;
     let segment = (1_u8..=4, prop::collection::vec(asn.clone(), 1..5));
@@ -314,7 +314,7 @@ impl AttributeSet {
             .unwrap()
             .iter()
             .map(|attribute| {
-                // The length of the length field is not part of the attribute.
+                // The size of the length field is not part of the attribute.
                 let flags = attribute.get_flags() & 0xe0;
                 (
                     flags,
