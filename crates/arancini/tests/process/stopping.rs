@@ -1,11 +1,15 @@
-//! How the collector starts and ends, as the operator and the service manager see it (SPEC §7, §9; "Bad input").
+//! How the collector starts and ends, as the operator and the service manager see it (`docs/operating.md`).
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use arancini_bed::NatsServer;
+use arancini_collector::config::SinkKind;
 use arancini_collector::ingest::backend::Backend;
 use arancini_generate::Scenario;
 
 use crate::command::{Ended, Process, arancini};
-use crate::support::{Stored, Update, eventually, router_address, small, table_of};
+use crate::support::{Rig, Stored, Update, eventually, on_each_ingest, router_address, small, table_of};
 
 const STOPPED: &str = "collector stopped";
 const NOT_READY: &str = "sink is not ready; retrying";
@@ -140,6 +144,43 @@ fn what_a_stop_could_not_publish_is_told_with_its_count() {
     // Session opened, Initiation and the Peer Ups are messages too.
     assert_eq!(lost, expected + 4);
     assert_eq!(ended.number(STOPPED, "acknowledged"), 0);
+}
+
+/// The window and the bridge are so small that batches wait in every place between the worker and the broker: in the
+/// window, on the bridge, in the hands of the task that carries the worker's backlog, in the backlog itself, and open.
+#[test]
+fn a_stop_counts_the_messages_of_the_batch_in_the_carriers_hands() {
+    on_each_ingest(|ingest| {
+        let Some(server) = NatsServer::prepare("") else {
+            return;
+        };
+        let rig = Rig::start(|config| {
+            ingest.set(config);
+            config.listen.workers = 1;
+            config.publish.sink = Some(SinkKind::Nats);
+            config.publish.window_batches = 1;
+            config.publish.bridge_batches = 1;
+            config.publish.max_updates = 100;
+            config.nats.urls = vec![server.url()];
+            // With snapshots the collector would not listen before the broker is there.
+            config.snapshots.enabled = false;
+        });
+        let mut router = rig.connect(1);
+        router.send(&small(1).to_bytes());
+        eventually("the full bridge is counted", || {
+            rig.metric("bridge_full_total") > 0
+        });
+        let telemetry = Arc::clone(&rig.telemetry);
+        let report = rig.stop_losing(Duration::from_millis(300));
+        assert_eq!(report.acknowledged_messages, 0);
+        let closed_batches = telemetry.core(|core| core.batches.get());
+        // Session opened, Initiation and the two Peer Ups are messages too.
+        let messages = telemetry.emitted() + 4;
+        assert_eq!(
+            (report.lost_batches, report.lost_messages),
+            (closed_batches, messages)
+        );
+    });
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub use arancini_bed::router::{Router, router_address};
 use arancini_collector::config::{BackendKind, Config, DriverKind, SinkKind};
 use arancini_collector::ingest::backend::Backend;
 use arancini_collector::ingest::backend::Driver;
-use arancini_collector::{Collector, Telemetry};
+use arancini_collector::{Collector, StopReport, Telemetry};
 use arancini_core::{BatchKind, Now, Settings, Shard};
 use arancini_generate::{Peer, Prefix, Scenario};
 use arancini_publish::NatsSettings;
@@ -150,6 +150,11 @@ impl Rig {
         let report = self.collector.stop(deadline);
         assert_eq!((report.lost_batches, report.lost_messages), (0, 0));
         self.directory
+    }
+
+    /// Stops the collector; what is not acknowledged by the deadline is lost, and the report counts it.
+    pub fn stop_losing(self, deadline: Duration) -> StopReport {
+        self.collector.stop(deadline)
     }
 }
 

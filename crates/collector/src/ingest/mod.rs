@@ -28,4 +28,4 @@ mod worker;
 
 pub use clock::thread_cpu_time;
 pub use snapshot::Inheritance;
-pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerReport, WorkerThread};
+pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread};

@@ -8,6 +8,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use arancini_core::Batch;
 
@@ -16,12 +19,25 @@ use super::signal::Signal;
 /// With `drop`, the worker waits after all when so many batches that must not be lost wait for room: memory is bounded.
 const MOST_KEPT: usize = 1024;
 
+/// What a worker could not hand to the bridge before its deadline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Batches left behind.
+    pub batches: u64,
+    /// Messages in them.
+    pub messages: u64,
+}
+
 pub struct Outlet {
     /// `None` once the worker has handed over its last batch: the sidecar drains when all senders are gone.
     bridge: RefCell<Option<kanal::Sender<Batch>>>,
     /// Buffers of published batches on their way back, for any worker.
     used_buffers: kanal::Receiver<Vec<u8>>,
     backlog: RefCell<VecDeque<Batch>>,
+    /// Messages of the batch that [`Outlet::carry`] took out of the backlog and that the bridge has not taken.
+    carried_messages: Cell<Option<u32>>,
+    carrier_runs: Cell<bool>,
+    given_up: Cell<bool>,
     blocked: Cell<bool>,
     changed: Signal,
     times_blocked: Cell<u64>,
@@ -35,6 +51,9 @@ impl Outlet {
             bridge: RefCell::new(Some(bridge)),
             used_buffers,
             backlog: RefCell::default(),
+            carried_messages: Cell::new(None),
+            carrier_runs: Cell::new(false),
+            given_up: Cell::new(false),
             blocked: Cell::new(false),
             changed: Signal::default(),
             times_blocked: Cell::new(0),
@@ -99,41 +118,123 @@ impl Outlet {
         self.times_blocked.get()
     }
 
-    /// Batches and messages that are not on the bridge.
-    pub fn backlog(&self) -> (u64, u64) {
-        let backlog = self.backlog.borrow();
-        (
-            backlog.len() as u64,
-            backlog.iter().map(|batch| u64::from(batch.messages)).sum(),
-        )
+    /// Carries the backlog to the bridge as the bridge has room. Runs as a task until [`Self::give_up`].
+    pub async fn carry(&self) {
+        self.carrier_runs.set(true);
+        self.carry_until_given_up().await;
+        self.carrier_runs.set(false);
+        self.changed.notify();
     }
 
-    /// Carries the backlog over as the bridge has room. Runs as a task for the worker's whole life.
-    pub async fn carry(&self) {
-        loop {
-            self.changed.until(|| self.blocked.get()).await;
+    async fn carry_until_given_up(&self) {
+        while !self.given_up.get() {
+            self.changed
+                .until(|| self.blocked.get() || self.given_up.get())
+                .await;
             // Cloned for this backlog only, so that no sender outlives `disconnect`.
             let Some(bridge) = self.bridge.borrow().as_ref().map(kanal::Sender::clone_async) else {
                 return;
             };
-            loop {
+            while !self.given_up.get() {
                 let next = self.backlog.borrow_mut().pop_front();
-                let Some(batch) = next else { break };
-                if bridge.send(batch).await.is_err() {
-                    // The sidecar is gone; it ends the process.
+                let Some(batch) = next else {
+                    self.blocked.set(false);
+                    self.changed.notify();
+                    break;
+                };
+                self.carried_messages.set(Some(batch.messages));
+                if !self.sent(&bridge, batch).await {
                     return;
                 }
+                self.carried_messages.set(None);
                 if self.drops {
                     self.changed.notify();
                 }
             }
-            self.blocked.set(false);
-            self.changed.notify();
         }
     }
 
-    /// Nothing more will be pushed.
+    /// Sends one batch; returns whether the bridge took it before the worker gave up. It also returns `false` if the
+    /// sidecar is gone, which ends the process.
+    async fn sent(&self, bridge: &kanal::AsyncSender<Batch>, batch: Batch) -> bool {
+        let mut sending = pin!(bridge.send(batch));
+        let mut given_up = pin!(self.changed.until(|| self.given_up.get()));
+        poll_fn(|context| match sending.as_mut().poll(context) {
+            Poll::Ready(sent) => Poll::Ready(sent.is_ok()),
+            Poll::Pending => given_up.as_mut().poll(context).map(|()| false),
+        })
+        .await
+    }
+
+    /// Ends the task that carries the backlog, and counts what it and the backlog still hold. The bridge gets none of it.
+    pub async fn give_up(&self) -> LeftBehind {
+        self.given_up.set(true);
+        self.changed.notify();
+        self.changed.until(|| !self.carrier_runs.get()).await;
+        let backlog = self.backlog.borrow();
+        let messages = backlog.iter().map(|batch| batch.messages);
+        messages
+            .chain(self.carried_messages.get())
+            .fold(LeftBehind::default(), |left, messages| LeftBehind {
+                batches: left.batches + 1,
+                messages: left.messages + u64::from(messages),
+            })
+    }
+
+    /// Closes the worker's end of the bridge: nothing more will be pushed.
     pub fn disconnect(&self) {
         self.bridge.borrow_mut().take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use arancini_core::{BatchKind, Now, Settings, Shard};
+
+    use super::*;
+
+    /// Batches of one message each.
+    fn batches(count: u8) -> Vec<Batch> {
+        let mut shard = Shard::new(0, Settings::default(), std::sync::Arc::default());
+        let now = Now {
+            monotonic_ns: 1,
+            unix_ns: 1,
+        };
+        for router in 0..count {
+            shard.open_session([192, 0, 2, router].into(), 1, now);
+        }
+        let batches: Vec<_> = std::iter::from_fn(|| shard.pop_batch()).collect();
+        assert!(
+            batches
+                .iter()
+                .all(|batch| batch.kind == BatchKind::Routers && batch.messages == 1)
+        );
+        batches
+    }
+
+    #[test]
+    fn giving_up_counts_the_backlog_and_the_batch_in_the_carriers_hands_once() {
+        let (bridge, bridge_out) = kanal::bounded(1);
+        let (_return_buffer, used_buffers) = kanal::bounded(1);
+        let outlet = Outlet::new(bridge, used_buffers, false);
+        for batch in batches(4) {
+            if let Some(batch) = outlet.offer(batch) {
+                outlet.keep(batch);
+            }
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        let mut carrier = pin!(outlet.carry());
+        assert!(carrier.as_mut().poll(&mut context).is_pending());
+        let mut give_up = pin!(outlet.give_up());
+        assert!(give_up.as_mut().poll(&mut context).is_pending());
+        assert!(carrier.as_mut().poll(&mut context).is_ready());
+        let left = LeftBehind {
+            batches: 3,
+            messages: 3,
+        };
+        assert_eq!(give_up.as_mut().poll(&mut context), Poll::Ready(left));
+        assert_eq!(bridge_out.len(), 1, "the bridge gets nothing after that");
     }
 }

@@ -20,7 +20,7 @@ use super::clock::Clock;
 use super::connection::{Accepted, Connection, EndReason};
 use super::losses::Losses;
 use super::notices::NoticeLog;
-use super::outlet::Outlet;
+use super::outlet::{LeftBehind, Outlet};
 use super::owners::{Load, Owners};
 use super::pinning::pin;
 use super::registered::Registered;
@@ -105,17 +105,8 @@ pub enum Mail {
     Stop(Instant, Option<Box<SnapshotRequest>>),
 }
 
-/// What a worker could not hand to the bridge before its deadline.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WorkerReport {
-    /// Batches left behind.
-    pub batches: u64,
-    /// Messages in them.
-    pub messages: u64,
-}
-
 /// A worker's thread.
-pub type WorkerThread = JoinHandle<WorkerReport>;
+pub type WorkerThread = JoinHandle<LeftBehind>;
 
 /// One worker, on its own thread.
 pub struct Worker {
@@ -188,7 +179,7 @@ impl Worker {
                         Ok(worker) => worker,
                         Err(error) => {
                             let _ = started.send(Err(error));
-                            return WorkerReport::default();
+                            return LeftBehind::default();
                         }
                     };
                     worker.inherit(inheritance);
@@ -208,7 +199,7 @@ impl Worker {
                 };
                 result.unwrap_or_else(|error| {
                     let _ = started.send(Err(error));
-                    WorkerReport::default()
+                    LeftBehind::default()
                 })
             })
     }
@@ -255,7 +246,7 @@ impl Worker {
     }
 
     /// The worker's life: serves until it is told to stop.
-    async fn run(self: Rc<Self>, listeners: Vec<TcpListener>, mail: kanal::Receiver<Mail>) -> WorkerReport {
+    async fn run(self: Rc<Self>, listeners: Vec<TcpListener>, mail: kanal::Receiver<Mail>) -> LeftBehind {
         for listener in listeners {
             self.spawn_timed(Rc::clone(&self).listen(listener));
         }
@@ -272,7 +263,7 @@ impl Worker {
     }
 
     /// Does what others tell, until that is to stop.
-    async fn read_mail(self: Rc<Self>, mail: kanal::Receiver<Mail>) -> WorkerReport {
+    async fn read_mail(self: Rc<Self>, mail: kanal::Receiver<Mail>) -> LeftBehind {
         let mail = mail.to_async();
         loop {
             match mail.recv().await {
@@ -557,7 +548,7 @@ impl Worker {
     }
 
     /// Hands over everything that was decoded, as far as the bridge takes it before the deadline.
-    async fn stop(self: Rc<Self>, deadline: Instant) -> WorkerReport {
+    async fn stop(self: Rc<Self>, deadline: Instant) -> LeftBehind {
         self.stopping.set(true);
         self.leave_ring();
         loop {
@@ -572,18 +563,13 @@ impl Worker {
             };
             self.hand_over(false);
             if !self.wait_for_room(deadline).await {
-                let (batches, messages) = self.outlet.backlog();
-                // One batch is in the hands of the carrier.
-                return WorkerReport {
-                    batches: batches + 1,
-                    messages,
-                };
+                return self.outlet.give_up().await;
             }
             if !more {
                 self.shard.borrow().set_gauges();
                 self.log_notices();
                 self.outlet.disconnect();
-                return WorkerReport::default();
+                return LeftBehind::default();
             }
         }
     }
