@@ -1,31 +1,36 @@
-//! `arancini config`: check, show or explain the configuration.
+//! `arancini config`: checks, shows and explains the configuration.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::MISCONFIGURED;
 use arancini_collector::config;
 
+use crate::exit::MISCONFIGURED;
+use crate::settings::with_config;
+
 /// Check, show or explain the configuration.
+///
+/// Settings come from defaults, a TOML file (--config), environment variables (ARANCINI_SECTION__KEY) and flags. A later
+/// layer overrides an earlier one.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
-    /// What to do.
+    /// The action.
     #[command(subcommand)]
     pub command: ConfigCommand,
 }
 
-/// What can be done with the configuration.
+/// The actions on the configuration.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Say what is wrong with a file; the environment is left out. Exit code 2 if anything is.
+    /// Report every error in a configuration file, without the environment. Exit code 2 if there is any.
     #[command(after_help = "Example:\n  arancini config check /etc/arancini.toml")]
     Check {
-        /// The file.
+        /// The configuration file to check.
         file: PathBuf,
     },
-    /// Print the effective settings (defaults, file, environment) as TOML, with secrets masked.
+    /// Print the effective settings from defaults, file and environment as TOML, with secrets masked.
     #[command(after_help = "Example:\n  arancini --config /etc/arancini.toml config show")]
     Show,
     /// Print every setting with its explanation and default, as a commented TOML file.
@@ -33,7 +38,7 @@ pub enum ConfigCommand {
     Schema,
 }
 
-/// Does it.
+/// Runs the action.
 #[must_use]
 pub fn run(file: Option<&Path>, args: &ConfigArgs) -> ExitCode {
     match &args.command {
@@ -47,7 +52,7 @@ pub fn run(file: Option<&Path>, args: &ConfigArgs) -> ExitCode {
                 ExitCode::from(MISCONFIGURED)
             }
         },
-        ConfigCommand::Show => super::with_config(file, &[], |config| {
+        ConfigCommand::Show => with_config(file, &[], |config| {
             print!("{}", config::show(&config));
             ExitCode::SUCCESS
         }),

@@ -1,4 +1,4 @@
-//! `arancini decode`: the same core, offline.
+//! `arancini decode`: decodes recordings with the core of the collector, without a network.
 
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,28 +12,30 @@ use clap::Args;
 use arancini_collector::offline::{Decoder, write_json};
 use arancini_collector::replay::Recording;
 
+use crate::exit::{FAILED, fail};
+
 /// Decode recorded BMP streams: raw, `.zst` or pcap.
 ///
-/// Prints every route event as JSON Lines, without curation unless --curate is given. Each stream counts as a session
-/// of its own: of the sender in a capture, else of --router. A stream that can't be read to its end is said so on
-/// standard error, and the exit code is 1.
+/// Prints every route event as one line of JSON. Nothing is suppressed unless --curate is given. Each stream is decoded as
+/// one session: in a capture, the session of the sender; else of the address given with --router. If a stream can't be read
+/// to its end, the reason is printed on standard error and the exit code is 1.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  arancini decode capture.bmp | jq .prefix\n  \
     arancini decode --summary capture.bmp.zst")]
 pub struct DecodeArgs {
-    /// The streams; `-` is standard input.
+    /// Files with the recorded streams; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Curate as the collector does: print only what it would publish.
+    /// Print only what the collector would publish, with unchanged routes suppressed.
     #[arg(long)]
     pub curate: bool,
-    /// Print one JSON object of counts instead.
+    /// Print one JSON object with counts instead of the events.
     #[arg(long)]
     pub summary: bool,
-    /// Print the events of peers and routers, statistics and malformed messages too.
+    /// Also print events of peers and routers, statistics, and malformed messages.
     #[arg(long)]
     pub all: bool,
-    /// Address of the router, where a stream does not say it.
+    /// Address of the router, for streams that do not contain it.
     #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::UNSPECIFIED))]
     pub router: IpAddr,
 }
@@ -43,14 +45,14 @@ pub struct DecodeArgs {
 pub fn run(args: &DecodeArgs) -> ExitCode {
     match decode(args) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(super::FAILED),
-        // Whoever read this has seen enough (`| head`).
+        Ok(false) => ExitCode::from(FAILED),
+        // The reader of the pipe has closed it, as `| head` does. This is not an error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => super::fail(format_args!("can't write to standard output: {error}")),
+        Err(error) => fail(format_args!("can't write to standard output: {error}")),
     }
 }
 
-/// Whether every stream was read to its end.
+/// Decodes every file. Returns whether every stream was read to its end.
 fn decode(args: &DecodeArgs) -> io::Result<bool> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut decoder = Decoder::new(if args.curate {

@@ -1,4 +1,4 @@
-//! `arancini doctor`: what the host gives the collector, and what mends what is missing.
+//! `arancini doctor`: checks whether this host suits the collector, and names the command that fixes each problem.
 
 use std::process::ExitCode;
 
@@ -7,33 +7,36 @@ use clap::Args;
 use arancini_collector::config::Config;
 use arancini_collector::doctor::{Host, Level, examine, sysctl};
 
+use crate::exit::FAILED;
+
 /// Check this host: io_uring, limits, cores, network cards, kernel settings.
 ///
-/// Says ok, warn or fail for each, with the command that mends it, and changes nothing. Fail: the configuration can't be
-/// kept on this host; the exit code is 1 then. Warn: it works, only slower or less evenly. Limits are those of this
-/// process, so run it as the collector is run: same user, same service, same container.
+/// Prints ok, warn or fail for each check, with the command that fixes the problem. Changes nothing. `fail` means that this
+/// host can't run the collector as it is configured; the exit code is 1 then. `warn` means that the collector works, but
+/// slower or with load spread less evenly. The limits are those of the process that runs the check, so run it like the
+/// collector: as the same user, in the same service or container.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini doctor\n  arancini --config /etc/arancini.toml doctor --json | jq .rows\n  \
     arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system"
 )]
 pub struct DoctorArgs {
-    /// Print JSON.
+    /// Print the result as one JSON object.
     #[arg(long)]
     pub json: bool,
-    /// Print the file of kernel settings to install, and look at nothing.
+    /// Print the file of recommended kernel settings for /etc/sysctl.d, and check nothing.
     #[arg(long, conflicts_with = "json")]
     pub print_sysctl: bool,
 }
 
-/// Prints the file to install.
+/// Prints the file of recommended kernel settings.
 #[must_use]
 pub fn print_sysctl() -> ExitCode {
     print!("{}", sysctl::file());
     ExitCode::SUCCESS
 }
 
-/// Examines this host.
+/// Checks this host and prints the result.
 #[must_use]
 pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
     let report = examine(&Host::default(), config);
@@ -48,19 +51,19 @@ pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
                 .any(|row| row.check == setting.name && row.level != Level::Ok)
         }) {
             println!(
-                "all kernel settings, for good: arancini doctor --print-sysctl | \
+                "to install all recommended kernel settings permanently: arancini doctor --print-sysctl | \
                  sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system"
             );
         }
     }
     if report.fails() {
-        ExitCode::from(super::FAILED)
+        ExitCode::from(FAILED)
     } else {
         ExitCode::SUCCESS
     }
 }
 
-/// Says once what fails here, before the collector starts.
+/// Logs which checks fail on this host. Called once before the collector starts.
 pub fn warn_of_failures(config: &Config) {
     let report = examine(&Host::default(), config);
     let failed: Vec<&str> = report.of(Level::Fail).map(|row| row.check.as_str()).collect();
@@ -68,7 +71,7 @@ pub fn warn_of_failures(config: &Config) {
         tracing::warn!(
             failed = failed.len(),
             checks = %failed.join(", "),
-            "this host can't keep the configuration; `arancini doctor` says what mends it"
+            "this host can't run the collector as configured; run `arancini doctor` for the remedies"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Log lines on standard error, so that standard output stays clean for data.
+//! Sets up the log. Log lines go to standard error, so that standard output contains only data.
 
 use std::io::IsTerminal;
 
@@ -8,9 +8,9 @@ use tracing_subscriber::filter::Directive;
 
 use arancini_collector::config::{Log, LogFormat};
 
-/// Starts logging for the whole process. A second call changes nothing.
+/// Starts logging for the whole process. Further calls have no effect.
 pub fn init(settings: &Log) {
-    // The level was checked when the configuration was loaded.
+    // The level is valid: it was checked when the configuration was loaded.
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = library_directives()
         .into_iter()
@@ -18,15 +18,17 @@ pub fn init(settings: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    // An error means that a log is there already, as in tests.
+    // An error means that logging has already started, as in tests.
     let _ = match settings.format {
         LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
 }
 
-/// async-nats writes the password and the token of its CONNECT at the level `trace`, and each failed attempt at `error`.
-/// The sink says what matters, once and without secrets, so the library is silent whatever the level.
+/// Returns the directives that silence libraries at any level.
+///
+/// async-nats logs the password and the token of its CONNECT at the level `trace`, and every failed attempt at the level
+/// `error`. The sink logs what matters, once and without secrets.
 fn library_directives() -> Option<Directive> {
     format!("async_nats={}", LevelFilter::OFF).parse().ok()
 }

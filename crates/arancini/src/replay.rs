@@ -1,4 +1,4 @@
-//! `arancini replay`: send recorded BMP streams to a collector.
+//! `arancini replay`: sends recorded BMP streams to a collector.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -10,47 +10,49 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::FAILED;
 use arancini_collector::replay::{
     AtTheEnd, Options, Pace, Progress, Recording, ReplayError, Sent, Summary, send,
 };
 
+use crate::exit::fail;
+
 /// Send recorded BMP streams to a collector.
 ///
-/// Takes raw streams, `.zst`, and packet captures (pcap, pcapng) with any number of BMP connections. Each stream goes
-/// over a connection of its own. Several --from addresses imitate several routers that send at the same time.
+/// Reads raw streams, `.zst` files, and packet captures (pcap, pcapng) with any number of BMP connections. Each stream is
+/// sent over a connection of its own. With several --from addresses, several routers send at the same time.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini replay --to 127.0.0.1:4000 capture.bmp.zst\n  \
     arancini replay --to 127.0.0.1:4000 --from 127.0.0.2,127.0.0.3 --paced --speed 10 capture.pcap"
 )]
 pub struct ReplayArgs {
-    /// The streams; `-` is standard input.
+    /// Files with the recorded streams; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The collector.
+    /// Address of the collector.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4000", value_parser = resolve)]
     pub to: SocketAddr,
-    /// Source addresses of this host, each imitating a router; on Linux all of 127.0.0.0/8 can be used.
+    /// Source addresses on this host, one per router; may be repeated. On Linux every address in 127.0.0.0/8 works.
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub from: Vec<IpAddr>,
-    /// Keep the recorded pauses, instead of sending at full speed: those of the packets in a capture, else those
-    /// between the times in the messages.
+    /// Send with the recorded pauses instead of at full speed. The pauses are taken from the packets of a capture, else from
+    /// the times in the messages.
     #[arg(long)]
     pub paced: bool,
-    /// With --paced: so many times faster.
+    /// With --paced: speed up by this factor.
     #[arg(long, value_name = "X", default_value_t = 1.0, requires = "paced", value_parser = positive)]
     pub speed: f64,
-    /// With --paced: no single pause is longer. The routes of a first dump carry the times at which they were learned.
+    /// With --paced: the longest single pause, in milliseconds. A limit is needed because the routes of a first dump carry
+    /// the times at which the router learned them, which can be hours apart.
     #[arg(long, value_name = "MS", default_value_t = 5000, requires = "paced")]
     pub max_pause_ms: u64,
-    /// Send each stream so many times, each time over a new connection.
+    /// Send each stream this many times, each time over a new connection.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
-    /// Keep the last connections open until Ctrl-C or until the collector closes them.
+    /// Keep the last connections open until Ctrl-C, or until the collector closes them.
     #[arg(long)]
     pub hold: bool,
-    /// Keep the last connections open for so long.
+    /// Keep the last connections open for this many milliseconds.
     #[arg(long, value_name = "MS", conflicts_with = "hold")]
     pub hold_ms: Option<u64>,
 }
@@ -59,7 +61,9 @@ fn resolve(text: &str) -> Result<SocketAddr, String> {
     let mut found = text
         .to_socket_addrs()
         .map_err(|error| format!("{error}; write HOST:PORT, like [::1]:4000"))?;
-    found.next().ok_or_else(|| "this name has no address".to_owned())
+    found
+        .next()
+        .ok_or_else(|| "this name resolves to no address".to_owned())
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -69,7 +73,7 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Sends them.
+/// Sends the recordings.
 #[must_use]
 pub fn run(args: &ReplayArgs) -> ExitCode {
     match replay(args) {
@@ -78,10 +82,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
             hold(args, sent);
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(FAILED)
-        }
+        Err(error) => fail(error),
     }
 }
 
@@ -140,8 +141,8 @@ fn print_summary(summary: &Summary) {
     println!("{:<20}{}", "bytes", summary.bytes);
     if summary.unframed_bytes > 0 {
         println!(
-            "{:<20}{} (no whole BMP version 3 message)",
-            "  of these unframed", summary.unframed_bytes
+            "{:<20}{} (not part of a whole BMP version 3 message)",
+            "  unframed bytes", summary.unframed_bytes
         );
     }
     println!("{:<20}{}", "messages", summary.messages.total());
@@ -151,14 +152,17 @@ fn print_summary(summary: &Summary) {
     println!("{:<20}{seconds:.3}", "seconds");
 }
 
-/// Keeps the connections open as long as was asked for.
+/// Keeps the last connections open as long as the flags say.
 fn hold(args: &ReplayArgs, sent: Sent) {
     if let Some(ms) = args.hold_ms {
         std::thread::sleep(Duration::from_millis(ms));
     } else if args.hold {
-        eprintln!("{} connections are held; Ctrl-C ends them", sent.open.len());
+        let count = sent.open.len();
+        let connections = if count == 1 { "connection" } else { "connections" };
+        eprintln!("holding {count} {connections} open; press Ctrl-C to close");
         for mut stream in sent.open {
-            // A collector sends nothing, so this returns when it closes the connection; how does not matter.
+            // A collector sends nothing, so the copy returns when the collector closes the connection. An error is as good
+            // an end as a clean close.
             let _ = io::copy(&mut stream, &mut io::sink());
         }
     }

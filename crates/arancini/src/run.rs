@@ -1,80 +1,74 @@
-//! `arancini run`: the collector.
+//! `arancini run`: runs the collector until a signal stops it.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use clap::ValueEnum;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{flag, list_flag};
 use arancini_collector::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
 use arancini_collector::{Collector, StartError};
 
-/// Run the collector: routers connect to it, curated updates leave it.
+use crate::exit::{FAILED, INTERRUPTED, fail};
+use crate::flags::{flag, word};
+
+/// Run the collector: receive BMP from routers and publish curated updates.
 ///
-/// Works without any configuration: listens on `[::]:4000` and writes segment files under ./arancini-data, unless a NATS
-/// server is given. SIGTERM and Ctrl-C stop it: what was decoded is published first.
+/// Needs no configuration: without any, the collector listens on `[::]:4000` and writes segment files below
+/// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM or Ctrl-C stops the collector after it has
+/// published everything it has received. A second signal ends it at once.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
     arancini --config /etc/arancini.toml run --log-format json"
 )]
 pub struct RunArgs {
-    /// Address that routers connect to; may be repeated (default `[::]:4000`).
+    /// Address to listen on for routers; may be repeated [default: [::]:4000].
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<String>,
-    /// Number of worker threads; 0 is one per core.
+    /// Number of worker threads; 0 starts one per core [default: 0].
     #[arg(long, value_name = "N")]
     pub workers: Option<u16>,
-    /// Where updates go.
+    /// Where updates are published [default: nats if a NATS server is given, else file].
     #[arg(long)]
     pub sink: Option<SinkKind>,
-    /// URL of a NATS server; may be repeated. Makes `nats` the sink unless --sink says otherwise.
+    /// URL of a NATS server; may be repeated. Selects the sink `nats` unless --sink is given.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
-    /// Directory of the segment files.
+    /// Directory for segment files, snapshots and spool [default: arancini-data].
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
-    /// What counts as a change of a route.
+    /// What counts as a change of a route [default: attributes].
     #[arg(long)]
     pub curation: Option<CurationKind>,
     /// Address of the HTTP port for metrics and health [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR", conflicts_with = "no_control")]
     pub control: Option<String>,
-    /// No HTTP port.
+    /// Open no HTTP port.
     #[arg(long)]
     pub no_control: bool,
-    /// How log lines look.
+    /// Format of log lines [default: human].
     #[arg(long)]
     pub log_format: Option<LogFormat>,
 }
 
 impl RunArgs {
-    /// The flags as settings.
+    /// Returns the settings that the given flags set.
     #[must_use]
     pub fn flags(&self) -> Vec<FlagValue> {
+        let workers = self.workers.map(|workers| workers.to_string());
+        let control_enabled = self.no_control.then(|| "false".to_owned());
         [
-            list_flag("listen", "address", "--listen", &self.listen),
-            flag(
-                "listen",
-                "workers",
-                "--workers",
-                self.workers.map(|workers| workers.to_string()),
-            ),
-            flag("publish", "sink", "--sink", word(self.sink)),
-            list_flag("nats", "urls", "--nats", &self.nats),
-            flag("file", "data_dir", "--data-dir", self.data_dir.clone()),
-            flag("curation", "mode", "--curation", word(self.curation)),
-            flag("control", "address", "--control", self.control.clone()),
-            flag(
-                "control",
-                "enabled",
-                "--no-control",
-                self.no_control.then(|| "false".to_owned()),
-            ),
-            flag("log", "format", "--log-format", word(self.log_format)),
+            flag("listen", "address", "--listen").list(&self.listen),
+            flag("listen", "workers", "--workers").value(workers),
+            flag("publish", "sink", "--sink").value(self.sink.map(word)),
+            flag("nats", "urls", "--nats").list(&self.nats),
+            flag("file", "data_dir", "--data-dir").value(self.data_dir.clone()),
+            flag("curation", "mode", "--curation").value(self.curation.map(word)),
+            flag("control", "address", "--control").value(self.control.clone()),
+            flag("control", "enabled", "--no-control").value(control_enabled),
+            flag("log", "format", "--log-format").value(self.log_format.map(word)),
         ]
         .into_iter()
         .flatten()
@@ -82,35 +76,32 @@ impl RunArgs {
     }
 }
 
-fn word<T: ValueEnum>(value: Option<T>) -> Option<String> {
-    Some(value?.to_possible_value()?.get_name().to_owned())
-}
+/// How often the main thread checks whether the sink has ended by itself or a signal has arrived.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often it is looked whether the sink ended by itself or a signal came.
-const LOOK: Duration = Duration::from_millis(100);
-/// What a shell reports for a process ended by Ctrl-C.
-const INTERRUPTED: u8 = 130;
-
-/// Runs until it is told to stop.
+/// Runs the collector until a signal or the end of its sink stops it.
 #[must_use]
 pub fn run(config: Config) -> ExitCode {
-    super::init_log(&config.log);
+    crate::log::init(&config.log);
     let mut signals = match Signals::new([SIGTERM, SIGINT]) {
         Ok(signals) => signals,
-        Err(error) => return super::fail(format_args!("signals can't be caught: {error}")),
+        Err(error) => return fail(format_args!("can't install the signal handlers: {error}")),
     };
     arancini_collector::doctor::raise_open_files();
-    super::doctor::warn_of_failures(&config);
-    let mut signals_meanwhile = || signals.pending().next().is_some();
-    let cancelled = std::cell::RefCell::new(&mut signals_meanwhile);
+    crate::doctor::warn_of_failures(&config);
+    let mut signal_arrived = || signals.pending().next().is_some();
+    let cancelled = std::cell::RefCell::new(&mut signal_arrived);
     let collector = match Collector::start_unless(&config, &|| (cancelled.borrow_mut())()) {
         Ok(collector) => collector,
         Err(StartError::Cancelled) => return ExitCode::SUCCESS,
-        Err(error) => return super::fail(format_args!("{error}")),
+        Err(error) => return fail(error),
     };
-    while !collector.sink_ended(LOOK) {
+    while !collector.sink_ended(CHECK_INTERVAL) {
         if let Some(signal) = signals.pending().next() {
-            tracing::info!(signal, "stopping; a second signal ends at once");
+            tracing::info!(
+                signal,
+                "signal received, the collector is stopping; a second signal ends it at once"
+            );
             break;
         }
     }
@@ -123,6 +114,6 @@ pub fn run(config: Config) -> ExitCode {
     if report.lost_messages == 0 {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(super::FAILED)
+        ExitCode::from(FAILED)
     }
 }

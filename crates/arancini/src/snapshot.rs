@@ -1,4 +1,4 @@
-//! `arancini snapshot`: looks at snapshots, also while a collector runs.
+//! `arancini snapshot`: lists, verifies and exports snapshots. Safe to run beside a running collector.
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -9,16 +9,18 @@ use arancini_rib::{CurationMode, RouteKey};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{FAILED, flag, list_flag};
 use arancini_collector::config::{Config, FlagValue};
 use arancini_collector::snapshots::restore::load;
 use arancini_collector::snapshots::store::{self, Listed, ManifestFile, Store};
 
-/// Look at the snapshots from which a restarted collector goes on.
+use crate::exit::{FAILED, fail};
+use crate::flags::flag;
+
+/// List, verify or export the snapshots that a restarted collector restores.
 ///
-/// Changes nothing, and may run beside a collector. A generation is one file for each worker and a manifest; the newest
-/// whole one is what a start loads, together with what was published since. They are where the configuration keeps them: in
-/// a directory, or in NATS under the collector's name.
+/// Changes nothing, and can run beside a running collector. A snapshot (a generation) consists of one file per worker and a
+/// manifest. When the collector starts, it restores the newest whole generation and reads what was published since. The
+/// snapshots are read from where the configuration stores them: a directory, or NATS under the collector's name.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini snapshot list\n  arancini snapshot verify --data-dir /var/lib/arancini/data\n  \
@@ -26,41 +28,41 @@ use arancini_collector::snapshots::store::{self, Listed, ManifestFile, Store};
     arancini snapshot export | jq 'select(.prefix == \"203.0.113.0/24\")'"
 )]
 pub struct SnapshotArgs {
-    /// Directory of the collector's files; the snapshots are in `snapshots` there.
+    /// Data directory of the collector; the snapshots are in its subdirectory `snapshots`.
     #[arg(long, value_name = "DIR", global = true)]
     pub data_dir: Option<String>,
-    /// URL of a NATS server that keeps the snapshots; may be repeated. Makes `nats` the store.
+    /// URL of a NATS server that stores the snapshots; may be repeated. Selects the store `nats`.
     #[arg(long, global = true, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
-    /// Name of the collector whose snapshots in NATS are meant.
+    /// Name of the collector whose snapshots are read from NATS.
     #[arg(long, global = true, value_name = "NAME")]
     pub collector: Option<String>,
-    /// What to do.
+    /// The action.
     #[command(subcommand)]
     pub action: Action,
 }
 
-/// What can be done with snapshots. What an action is for stands above it.
+/// The actions on snapshots.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Which generations there are, the newest first.
+    /// List the generations, the newest first.
     List,
-    /// Reads every file of every generation and checks all of it; exit code 1 if one is not whole.
+    /// Read and check every file of every generation. Exit code 1 if a file is damaged or missing.
     Verify,
-    /// Prints the routes of the newest generation as JSON Lines.
+    /// Print the routes of the newest generation, one line of JSON per route.
     Export,
 }
 
 impl SnapshotArgs {
-    /// The flags as settings.
+    /// Returns the settings that the given flags set.
     #[must_use]
     pub fn flags(&self) -> Vec<FlagValue> {
         let store = (!self.nats.is_empty()).then(|| "nats".to_owned());
         [
-            flag("file", "data_dir", "--data-dir", self.data_dir.clone()),
-            flag("snapshots", "store", "--nats", store),
-            list_flag("nats", "urls", "--nats", &self.nats),
-            flag("", "collector_name", "--collector", self.collector.clone()),
+            flag("file", "data_dir", "--data-dir").value(self.data_dir.clone()),
+            flag("snapshots", "store", "--nats").value(store),
+            flag("nats", "urls", "--nats").list(&self.nats),
+            flag("", "collector_name", "--collector").value(self.collector.clone()),
         ]
         .into_iter()
         .flatten()
@@ -68,15 +70,16 @@ impl SnapshotArgs {
     }
 }
 
-/// Does it.
+/// Runs the action.
 #[must_use]
 pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
     let store = store::to_read(config);
     let generations = match store.generations() {
         Ok(generations) => generations,
         Err(error) => {
-            return super::fail(format_args!(
-                "{}: {error}; name the collector's directory with --data-dir, or its servers with --nats",
+            return fail(format_args!(
+                "can't read the snapshots in {}: {error}; give the data directory of the collector with --data-dir, or its \
+                 NATS servers with --nats",
                 store.place()
             ));
         }
@@ -94,20 +97,20 @@ fn list(generations: &[Listed]) -> ExitCode {
             Ok(manifest) => {
                 let sum = |of: fn(&ManifestFile) -> u64| -> u64 { manifest.files.iter().map(of).sum() };
                 println!(
-                    "generation {number}: {} routers, {} routes, {} bytes in {} files, of {}, completed at {} (Unix seconds)",
-                    sum(|file| file.routers),
-                    sum(|file| file.routes),
+                    "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {} (Unix seconds)",
+                    counted(sum(|file| file.routers), "router"),
+                    counted(sum(|file| file.routes), "route"),
                     sum(|file| file.bytes),
-                    manifest.files.len(),
+                    counted(manifest.files.len() as u64, "file"),
                     manifest.collector,
                     manifest.completed_unix_ns / 1_000_000_000,
                 );
             }
-            Err(why) => println!("generation {number}: its manifest can't be read: {why}"),
+            Err(why) => println!("generation {number}: can't read the manifest: {why}"),
         }
     }
     if generations.is_empty() {
-        println!("no snapshot yet");
+        println!("there is no snapshot yet");
     }
     ExitCode::SUCCESS
 }
@@ -118,7 +121,7 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
         let files = match manifest {
             Ok(manifest) => &manifest.files[..],
             Err(why) => {
-                println!("generation {number}: its manifest can't be read: {why}");
+                println!("generation {number}: can't read the manifest: {why}");
                 damaged += 1;
                 &[]
             }
@@ -131,8 +134,10 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
             match read {
                 Ok((Head { position, .. }, End { routers, routes, .. })) => {
                     println!(
-                        "{}: whole, {routers} routers, {routes} routes, at {position:?}",
-                        file.name
+                        "{}: whole, {}, {}, at {position:?}",
+                        file.name,
+                        counted(routers, "router"),
+                        counted(routes, "route"),
                     );
                 }
                 Err(why) => {
@@ -151,7 +156,7 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
 
 fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
     let Some((_, manifest)) = generations.into_iter().next() else {
-        return super::fail("there is no snapshot yet");
+        return fail("there is no snapshot yet");
     };
     let loaded = manifest.and_then(|manifest| {
         let loaded = load(store, &manifest, CurationMode::Attributes);
@@ -159,7 +164,7 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
     });
     let restore = match loaded {
         Ok(loaded) => loaded.restore,
-        Err(why) => return super::fail(why),
+        Err(why) => return fail(why),
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut written = Ok(());
@@ -183,12 +188,19 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
     }
     match written.and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader has seen enough.
+        // The reader of the pipe has closed it, as `| head` does. This is not an error.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => super::fail(format_args!("the output can't be written: {error}")),
+        Err(error) => fail(format_args!("can't write to standard output: {error}")),
     }
 }
 
+/// Returns a count with its noun, like "1 router" or "2 routers".
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// Returns one route as a JSON object.
 fn line(router: &str, peer: &str, table: &PeerTable, key: &RouteKey<'_>, fingerprint: u64) -> Value {
     let mut line = json!({
         "router": router,

@@ -1,4 +1,4 @@
-//! `arancini stream`: the JetStream stream with the right settings.
+//! `arancini stream`: creates, checks and shows the JetStream stream.
 
 use std::process::ExitCode;
 
@@ -7,17 +7,23 @@ use clap::{Args, Subcommand};
 use arancini_publish::nats::stream::{self, Deviation, StreamReport};
 use arancini_publish::{NatsSettings, Trouble};
 
-use super::{FAILED, flag, list_flag};
 use arancini_collector::config::{Config, FlagValue};
 
+use crate::exit::{FAILED, fail};
+use crate::flags::flag;
+use crate::runtime::block_on;
+
 /// Create, check or show the JetStream stream that the collector publishes to.
+///
+/// The stream needs certain settings, such as limits retention and a duplicate window, so that nothing is lost or
+/// published twice. `create` makes a stream with these settings, `check` compares an existing stream with them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini stream create --nats nats://192.0.2.1:4222\n  \
     arancini --config /etc/arancini.toml stream check"
 )]
 pub struct StreamArgs {
-    /// What to do.
+    /// The action.
     #[command(subcommand)]
     pub command: StreamCommand,
     /// URL of a NATS server; may be repeated.
@@ -28,28 +34,29 @@ pub struct StreamArgs {
     pub stream: Option<String>,
 }
 
-/// What can be done with the stream.
+/// The actions on the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum StreamCommand {
-    /// Create the stream; one that is there is left as it is and checked.
+    /// Create the stream. An existing stream is not changed, only checked.
     #[command(after_help = "Example:\n  arancini stream create --nats nats://192.0.2.1:4222")]
     Create,
-    /// List each setting that is not as it should be, and how to mend it. Exit code 1 if there is one.
+    /// Report each setting that differs from what the collector needs, with the command that fixes it. Exit code 1 if any
+    /// differs.
     #[command(after_help = "Example:\n  arancini --config /etc/arancini.toml stream check")]
     Check,
-    /// Print the settings and state of the stream.
+    /// Print the settings and the state of the stream.
     #[command(after_help = "Example:\n  arancini stream show --nats nats://192.0.2.1:4222 --stream ARANCINI")]
     Show,
 }
 
 impl StreamArgs {
-    /// The flags as settings.
+    /// Returns the settings that the given flags set.
     #[must_use]
     pub fn flags(&self) -> Vec<FlagValue> {
         [
-            flag("publish", "sink", "arancini stream", Some("nats".to_owned())),
-            list_flag("nats", "urls", "--nats", &self.nats),
-            flag("nats", "stream", "--stream", self.stream.clone()),
+            flag("publish", "sink", "arancini stream").value(Some("nats".to_owned())),
+            flag("nats", "urls", "--nats").list(&self.nats),
+            flag("nats", "stream", "--stream").value(self.stream.clone()),
         ]
         .into_iter()
         .flatten()
@@ -57,16 +64,10 @@ impl StreamArgs {
     }
 }
 
-/// Does it.
+/// Runs the action.
 #[must_use]
 pub fn run(config: &Config, args: &StreamArgs) -> ExitCode {
-    match super::block_on(execute(&config.nats_settings(), args.command)) {
-        Ok(code) => code,
-        Err(trouble) => {
-            eprintln!("{trouble}");
-            ExitCode::from(FAILED)
-        }
-    }
+    block_on(execute(&config.nats_settings(), args.command)).unwrap_or_else(fail)
 }
 
 async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<ExitCode, Trouble> {
@@ -74,7 +75,7 @@ async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<Exit
         StreamCommand::Create => {
             let report = stream::create(settings).await?;
             let deviations = stream::check(settings).await?;
-            println!("{}: there", report.name);
+            println!("{}: the stream exists", report.name);
             Ok(list(&deviations))
         }
         StreamCommand::Check => {
@@ -91,7 +92,7 @@ async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<Exit
     }
 }
 
-/// Prints what deviates; a failure if anything does.
+/// Prints each deviation. Returns a failure if there is any.
 fn list(deviations: &[Deviation]) -> ExitCode {
     for deviation in deviations {
         let Deviation {
@@ -101,8 +102,8 @@ fn list(deviations: &[Deviation]) -> ExitCode {
             serious,
             remedy,
         } = deviation;
-        let weight = if *serious { "fail" } else { "warn" };
-        println!("{weight}: {setting} is {found}, should be {wanted}; {remedy}");
+        let severity = if *serious { "fail" } else { "warn" };
+        println!("{severity}: {setting} is {found}, but should be {wanted}; {remedy}");
     }
     if deviations.is_empty() {
         ExitCode::SUCCESS

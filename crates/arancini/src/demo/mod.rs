@@ -1,20 +1,23 @@
-//! `arancini demo`: what a user would see, in a minute, with no set-up.
+//! `arancini demo`: shows what the collector does, within a minute and without any set-up.
 
-mod ledger;
 mod story;
+mod ledger;
 
 use std::process::ExitCode;
 
 use clap::Args;
 
-/// Show in a minute what Arancini does.
+use crate::exit::fail;
+use story::Narration;
+
+/// Show within a minute what Arancini does.
 ///
-/// Starts a collector on free ports with its embedded sink, replays a real router's recording and some churn through TCP,
-/// and prints what came in and what was passed on.
+/// Starts a collector on free ports that writes to a temporary directory, sends it the recording of a real router and some
+/// churn over TCP, and prints what the routers sent and what the collector published. Needs no set-up.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  arancini demo\n  arancini demo --json")]
 pub struct DemoArgs {
-    /// Print the summary as one JSON object and nothing else.
+    /// Print only the summary, as one JSON object.
     #[arg(long)]
     pub json: bool,
 }
@@ -22,7 +25,12 @@ pub struct DemoArgs {
 /// Runs the demo.
 #[must_use]
 pub fn run(args: &DemoArgs) -> ExitCode {
-    match story::tell(!args.json) {
+    let narration = if args.json {
+        Narration::Silent
+    } else {
+        Narration::Printed
+    };
+    match story::tell(narration) {
         Ok(summary) if args.json => {
             println!("{}", summary.to_json());
             ExitCode::SUCCESS
@@ -31,6 +39,6 @@ pub fn run(args: &DemoArgs) -> ExitCode {
             println!("{summary}");
             ExitCode::SUCCESS
         }
-        Err(error) => super::fail(format_args!("the demo could not be told to its end: {error}")),
+        Err(error) => fail(format_args!("the demo failed: {error}")),
     }
 }

@@ -1,4 +1,4 @@
-//! The demo's story: a real router dumps its tables and comes back; a small one shows each rule on one prefix.
+//! The story of the demo: a real router dumps its tables and reconnects, then a small router shows each rule on one prefix.
 
 use std::fmt;
 use std::io::Write;
@@ -18,17 +18,18 @@ use arancini_generate::{
     Attributes, Open, Peer, PeerDown, Prefix, Update, initiation, peer_down, peer_up, route_monitoring,
 };
 
-/// A cut of a recording from FRR 10.3 with GoBGP peers (see `testdata/README.md`).
+/// Part of a recording from FRR 10.3 with GoBGP peers (see `testdata/README.md`).
 const RECORDING: &[u8] = include_bytes!("../../../../testdata/frr-10.3-prepost-locrib-vpn-c0.bmp.zst");
-/// Addresses that imitate the two routers; all of 127.0.0.0/8 is this host.
+/// Source address of the recorded router. Every address in 127.0.0.0/8 belongs to this host.
 const REAL_ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// Source address of the small router.
 const SMALL_ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
-/// Prefixes of the small router beside the one that is watched.
+/// Number of prefixes of the small router besides the watched prefix.
 const OTHER_PREFIXES: u8 = 200;
-/// How long any step may take before the demo gives up.
+/// How long a step may take before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The figures at the end.
+/// The figures at the end of the demo.
 pub(super) struct Summary {
     received: u64,
     emitted: u64,
@@ -42,17 +43,27 @@ pub(super) struct Summary {
 
 type StoryError = Box<dyn std::error::Error>;
 
-/// Tells the story, aloud or not.
-pub(super) fn tell(aloud: bool) -> Result<Summary, StoryError> {
+/// Whether the demo prints its story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Narration {
+    /// The demo prints each step.
+    Printed,
+    /// The demo prints nothing.
+    Silent,
+}
+
+/// Runs the demo and returns its summary.
+pub(super) fn tell(narration: Narration) -> Result<Summary, StoryError> {
     let directory = std::env::temp_dir().join(format!("arancini-demo-{}", std::process::id()));
-    let told = Story::begin(aloud, &directory).and_then(Story::tell);
-    // Best effort: it is in the temporary directory anyway.
+    let told = Story::begin(narration, &directory).and_then(Story::tell);
+    // An error does not matter: the directory is temporary.
     let _ = std::fs::remove_dir_all(&directory);
     told
 }
 
+/// The running demo.
 struct Story {
-    aloud: bool,
+    narration: Narration,
     begin: Instant,
     collector: Collector,
     address: SocketAddr,
@@ -61,7 +72,7 @@ struct Story {
 }
 
 impl Story {
-    fn begin(aloud: bool, directory: &std::path::Path) -> Result<Self, StoryError> {
+    fn begin(narration: Narration, directory: &std::path::Path) -> Result<Self, StoryError> {
         let mut config = Config::default();
         config.listen.address = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         config.control.address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -71,7 +82,7 @@ impl Story {
         let collector = Collector::start(&config)?;
         let address = collector.addresses()[0];
         let story = Self {
-            aloud,
+            narration,
             begin: Instant::now(),
             collector,
             address,
@@ -79,11 +90,11 @@ impl Story {
             bytes_sent: 0,
         };
         story.say(format_args!(
-            "A collector listens on {address} and writes segment files (the embedded sink)."
+            "A collector listens on {address} and writes segment files."
         ));
         if let Some(control) = story.collector.control_address() {
             story.say(format_args!(
-                "Its figures are at http://{control}/metrics while this runs.\n"
+                "Its metrics are at http://{control}/metrics while the demo runs.\n"
             ));
         }
         Ok(story)
@@ -122,7 +133,7 @@ impl Story {
         }
         let updates = self.ledger.new_updates()?;
         self.say(format_args!(
-            "  … {} updates, the first and the last of them:",
+            "  … {} updates, of which these are the first two and the last:",
             updates.len()
         ));
         for update in updates.iter().take(2).chain(updates.last()) {
@@ -132,21 +143,21 @@ impl Story {
     }
 
     fn come_back(&mut self, first: TcpStream, dump: &[u8]) -> Result<TcpStream, StoryError> {
-        self.chapter(2, "Its session breaks; it comes back and dumps again");
+        self.chapter(2, "The session breaks; the router reconnects and dumps again");
         drop(first);
         let (suppressed, emitted) = (self.suppressed(), self.emitted());
         let mut router = connect(self.address, Some(REAL_ROUTER))?;
-        // The recording began while the peers were down, and FRR says so. By now they are up.
+        // The recording starts while the peers are down, so it contains their Peer Down messages. In this dump they are up.
         let again = without_peer_downs(dump);
         self.send(&mut router, &again)?;
         let updates = self.ledger.new_updates()?;
         let suppressed = self.suppressed() - suppressed;
         let emitted = self.emitted() - emitted;
         self.say(format_args!(
-            "  {suppressed} routes came again unchanged: suppressed."
+            "  {suppressed} announces were unchanged, so the collector suppressed them."
         ));
         self.say(format_args!(
-            "  {emitted} updates: what changed in the course of the recording changes once more, as in these two:"
+            "  {emitted} updates were published, because routes that changed during the recording change again. Two of them:"
         ));
         for update in updates.iter().take(2) {
             self.say(format_args!("  {}", Line(update)));
@@ -155,7 +166,7 @@ impl Story {
     }
 
     fn live_on(&mut self, mut router: TcpStream, rest: &[u8]) -> Result<(), StoryError> {
-        self.chapter(3, "It goes on: peers go down and come up again, routes change");
+        self.chapter(3, "The recording goes on: peers go down and up, routes change");
         let synthetic = self.synthetic();
         self.send(&mut router, rest)?;
         let updates = self.ledger.new_updates()?;
@@ -168,14 +179,14 @@ impl Story {
             updates.len()
         ));
         self.say(format_args!(
-            "  {} withdraws are synthetic: the router only said that the peer was down.",
+            "  {} withdraws are synthetic: the router only sent a Peer Down, and the collector withdrew the routes.",
             self.synthetic() - synthetic
         ));
         Ok(())
     }
 
     fn one_prefix(&mut self) -> Result<(), StoryError> {
-        self.chapter(4, "The rules, on one prefix of a small router");
+        self.chapter(4, "Each rule of curation, shown on one prefix of a small router");
         let peer = Peer::new(IpAddr::from([192, 0, 2, 1]), 64_500, Ipv4Addr::new(192, 0, 2, 1));
         let local = Ipv4Addr::new(192, 0, 2, 254);
         let watched = Prefix::new(IpAddr::from([203, 0, 113, 0]), 24);
@@ -204,7 +215,7 @@ impl Story {
         )?;
         self.step(
             &mut router,
-            "another AS path",
+            "announced with another AS path",
             &announce(path(&[64_500, 64_666, 64_501])),
         )?;
         let withdraw = route_monitoring(&peer, &Update::withdraw([watched]).to_bytes());
@@ -214,17 +225,19 @@ impl Story {
         self.step(&mut router, "the peer goes down", &down)
     }
 
-    /// Sends one message of the small router and shows what became of it.
+    /// Sends one message of the small router and prints what the collector published for it.
     fn step(&mut self, router: &mut TcpStream, what: &str, message: &[u8]) -> Result<(), StoryError> {
         self.send(router, message)?;
         let updates = self.ledger.new_updates()?;
         self.say(format_args!("  {what}:"));
         match updates.as_slice() {
-            [] => self.say(format_args!("      nothing: consumers know it already")),
+            [] => self.say(format_args!(
+                "      nothing is published, because consumers already know it"
+            )),
             [update] => self.say(format_args!("      {}", Line(update))),
             [first, .., last] => {
                 self.say(format_args!(
-                    "      {} updates, the first and the last of them:",
+                    "      {} updates, of which these are the first and the last:",
                     updates.len()
                 ));
                 self.say(format_args!("      {}", Line(first)));
@@ -253,22 +266,22 @@ impl Story {
         Ok(summary)
     }
 
-    /// Sends bytes and waits until all that comes of them is stored.
+    /// Sends bytes and waits until everything that the collector publishes for them is stored.
     fn send(&mut self, router: &mut TcpStream, bytes: &[u8]) -> Result<(), StoryError> {
         router.write_all(bytes)?;
         self.bytes_sent += bytes.len() as u64;
         let begin = Instant::now();
         while !self.is_settled() {
             if begin.elapsed() > PATIENCE {
-                return Err("the collector did not take what was sent; see its log above".into());
+                return Err("the collector did not process the sent messages within 30 s; its log above may name the reason".into());
             }
-            // Polling, since the demo looks at the collector from outside, as a user would.
+            // The demo polls because it looks at the collector from outside, as a user would.
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(())
     }
 
-    /// Whether everything sent was received, curated, swept and stored.
+    /// Returns whether everything sent was received, curated, swept and stored.
     fn is_settled(&self) -> bool {
         let telemetry = self.collector.telemetry();
         let received = telemetry.core(|core| core.received_bytes.get());
@@ -298,13 +311,13 @@ impl Story {
     }
 
     fn say(&self, line: fmt::Arguments<'_>) {
-        if self.aloud {
+        if self.narration == Narration::Printed {
             println!("{line}");
         }
     }
 }
 
-/// The same messages, less the Peer Downs.
+/// Returns the messages without the Peer Down messages.
 fn without_peer_downs(bytes: &[u8]) -> Vec<u8> {
     let recording = Recording::from_bytes("", bytes.to_vec());
     let kept = recording
@@ -313,7 +326,7 @@ fn without_peer_downs(bytes: &[u8]) -> Vec<u8> {
     kept.flat_map(|message| message.bytes).copied().collect()
 }
 
-/// The recording up to the first Peer Down behind routes, and the rest.
+/// Splits the recording before the first Peer Down that follows routes.
 fn split_at_peer_down(recording: &Recording) -> (&[u8], &[u8]) {
     let mut offset = 0;
     let mut routes = false;
@@ -328,7 +341,7 @@ fn split_at_peer_down(recording: &Recording) -> (&[u8], &[u8]) {
 }
 
 impl Summary {
-    /// Whether the figures fit together and the stream, replayed, is true.
+    /// Checks that the figures add up, and that the stored updates contradict neither each other nor the figures.
     fn check(&self, lost: u64) -> Result<(), StoryError> {
         if lost > 0 {
             return Err(format!("{lost} messages were not stored").into());
@@ -337,11 +350,11 @@ impl Summary {
             return Err(format!("{} updates were emitted but {} stored", self.emitted, self.stored).into());
         }
         if self.emitted - self.synthetic + self.suppressed != self.received {
-            return Err("what was received is not what was emitted and suppressed".into());
+            return Err("the counts do not add up: received is not emitted + suppressed - synthetic".into());
         }
         if self.contradictions > 0 {
             return Err(format!(
-                "{} updates contradict the stream before them",
+                "{} updates contradict earlier updates in the stream",
                 self.contradictions
             )
             .into());
@@ -370,11 +383,15 @@ impl fmt::Display for Summary {
                 self.received,
                 "announces and withdraws from the routers",
             ),
-            ("suppressed", self.suppressed, "consumers knew them already"),
+            (
+                "suppressed",
+                self.suppressed,
+                "not published, because consumers already knew them",
+            ),
             (
                 "synthetic",
                 self.synthetic,
-                "withdraws that no router sent, but that are true",
+                "withdraws that no router sent, after a Peer Down or a lost session",
             ),
             ("emitted", self.emitted, "= received - suppressed + synthetic"),
             (
@@ -385,7 +402,7 @@ impl fmt::Display for Summary {
             (
                 "routes",
                 self.routes as u64,
-                "that a consumer of these files holds now",
+                "held by a consumer that read these files",
             ),
         ];
         writeln!(f, "\nSummary, after {:.1} s", self.seconds)?;
@@ -394,8 +411,8 @@ impl fmt::Display for Summary {
         }
         write!(
             f,
-            "\nEvery stored update was replayed: no withdraw of an unknown route, nothing announced twice.\n\
-            Next: point a router at `arancini run`, or `arancini replay` a recording of yours."
+            "\nEvery stored update was read back: no withdraw of an unknown route, no announce without a change.\n\
+            Next: point a router at `arancini run`, or send your own recording with `arancini replay`."
         )
     }
 }

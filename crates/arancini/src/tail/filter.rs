@@ -1,14 +1,31 @@
-//! Which messages are printed. Judged by the JSON form, so that what is filtered is what is shown.
+//! Filters the messages to print. A filter looks at the JSON form of a message, so it sees exactly what is printed.
 
 use std::net::IpAddr;
 
 use arancini_schema::subject::router_token;
 use serde_json::Value;
 
-use super::TailArgs;
 use arancini_collector::config::IpPrefix;
 
-/// All conditions of a command line; what is `None` lets everything pass.
+use super::arguments::TailArgs;
+
+/// The kinds of messages to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kinds {
+    /// Only updates.
+    Updates,
+    /// Also events of peers and routers, statistics and malformed messages.
+    All,
+}
+
+impl Kinds {
+    /// Returns the kinds that a command line selects.
+    pub(super) const fn of(args: &TailArgs) -> Self {
+        if args.all { Self::All } else { Self::Updates }
+    }
+}
+
+/// The conditions of a command line. A condition that is `None` lets every message pass.
 pub(super) struct Filter {
     router: Option<IpAddr>,
     peer: Option<IpAddr>,
@@ -20,6 +37,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Returns the conditions of this command line.
     pub(super) fn new(args: &TailArgs) -> Self {
         Self {
             router: args.router.map(|address| address.to_canonical()),
@@ -32,14 +50,14 @@ impl Filter {
         }
     }
 
-    /// The NATS subjects under which something can pass, so that the server leaves out the rest.
-    pub(super) fn subjects(&self, base: &str, all_kinds: bool) -> Vec<String> {
+    /// Returns the NATS subjects on which a message can pass, so that the server does not send the others.
+    pub(super) fn subjects(&self, base: &str, kinds: Kinds) -> Vec<String> {
         let router = self.router.map_or_else(|| "*".to_owned(), router_token);
         let family = self
             .family
             .map_or_else(|| "*".to_owned(), |(afi, safi)| format!("{afi}_{safi}"));
         let mut subjects = vec![format!("{base}.updates.{router}.*.{family}")];
-        if all_kinds {
+        if kinds == Kinds::All {
             for (kind, peer) in [
                 ("peers", ".*"),
                 ("routers", ""),
@@ -52,7 +70,7 @@ impl Filter {
         subjects
     }
 
-    /// Whether a message passes. Conditions on routes let no other messages pass.
+    /// Returns whether a message passes. With a condition on routes, only updates pass.
     pub(super) fn passes(&self, message: &Value) -> bool {
         let address = |name: &str| {
             message
@@ -90,19 +108,6 @@ impl Filter {
                 .origin_as
                 .is_none_or(|wanted| origin() == Some(u64::from(wanted)))
     }
-}
-
-/// A family of the command line, as `1/1` or `1_1`.
-pub(super) fn family(text: &str) -> Result<(u16, u8), String> {
-    text.split_once(['/', '_'])
-        .and_then(|(afi, safi)| Some((afi.parse().ok()?, safi.parse().ok()?)))
-        .ok_or_else(|| "write AFI/SAFI, like 1/1 for IPv4 unicast".to_owned())
-}
-
-/// A prefix of the command line.
-pub(super) fn prefix(text: &str) -> Result<IpPrefix, String> {
-    text.parse()
-        .map_err(|()| "write a prefix, like 192.0.2.0/24 or 2001:db8::/32".to_owned())
 }
 
 #[cfg(test)]
@@ -156,9 +161,9 @@ mod tests {
     fn the_server_filters_by_router_and_family() {
         let filter = filter(&["--router", "192.0.2.1", "--family", "2/1"]);
         assert_eq!(
-            filter.subjects("arancini", false),
+            filter.subjects("arancini", Kinds::Updates),
             ["arancini.updates.v4_192_0_2_1.*.2_1"]
         );
-        assert_eq!(filter.subjects("a.b", true).len(), 5);
+        assert_eq!(filter.subjects("a.b", Kinds::All).len(), 5);
     }
 }

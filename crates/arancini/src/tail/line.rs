@@ -1,13 +1,13 @@
-//! A message as one line of text for people.
+//! Formats a message as one line of text for people.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// The line of a message in its JSON form.
+/// The line of text for a message given in its JSON form.
 pub(crate) struct Line<'a>(pub(crate) &'a Value);
 
-/// What an update's line shows in its own way, so that it is not repeated at its end.
+/// Members that every line shows at its start, so that they are not repeated at its end.
 const SHOWN: [&str; 8] = [
     "type",
     "announced",
@@ -94,7 +94,7 @@ impl fmt::Display for Line<'_> {
 }
 
 impl Line<'_> {
-    /// All members but these, as `name=value`.
+    /// Writes all members except these, as `name=value`.
     fn rest(&self, f: &mut fmt::Formatter<'_>, without: &[&str]) -> fmt::Result {
         for (name, value) in self.0.as_object().into_iter().flatten() {
             if !without.contains(&name.as_str()) {
@@ -105,7 +105,7 @@ impl Line<'_> {
     }
 }
 
-/// Nanoseconds since the Unix epoch as RFC 3339 in UTC, to the millisecond.
+/// A time in nanoseconds since the Unix epoch, shown as RFC 3339 in UTC with milliseconds.
 struct UnixTime(u64);
 
 impl fmt::Display for UnixTime {
@@ -113,7 +113,7 @@ impl fmt::Display for UnixTime {
         let milliseconds = self.0 / 1_000_000;
         let seconds = milliseconds / 1000;
         let (days, second) = (seconds / 86_400, seconds % 86_400);
-        // The civil calendar counted from 1 March 0000, so that the leap day ends a year; an era is 400 years.
+        // Count days from 1 March 0000, so that the leap day is the last day of a year. An era is 400 years.
         let days = days + 719_468;
         let (era, day_of_era) = (days / 146_097, days % 146_097);
         let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -1,0 +1,145 @@
+//! Reads published messages from a stream or from segment files, and prints them.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use arancini_collector::config::{Config, SinkKind};
+use arancini_core::BatchKind;
+use arancini_publish::tail::{SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
+use arancini_schema::decode::Messages;
+use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::subject::Subject;
+
+use super::arguments::TailArgs;
+use super::filter::{Filter, Kinds};
+use super::line::Line;
+use crate::exit::fail;
+use crate::runtime::block_on;
+
+/// Prints messages until the end, until Ctrl-C, or until nobody reads the output any more.
+#[must_use]
+pub fn run(config: &Config, args: &TailArgs) -> ExitCode {
+    let mut printer = Printer {
+        filter: Filter::new(args),
+        json: args.json,
+        kinds: Kinds::of(args),
+        line: Vec::new(),
+    };
+    let outcome = match config.sink() {
+        SinkKind::Nats => block_on(follow_stream(config, args, &mut printer)),
+        SinkKind::File => block_on(follow_segments(config, args, &mut printer)),
+        SinkKind::Stdout | SinkKind::Null => Err(
+            "the configured sink stores no messages to follow; give --nats URL or --data-dir DIR".to_owned(),
+        ),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => fail(problem),
+    }
+}
+
+async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<(), String> {
+    let base = &config.publish.subject_base;
+    let options = StreamTailOptions {
+        filters: printer.filter.subjects(base, printer.kinds),
+        begin: args.begin(),
+        follow: !args.no_follow,
+    };
+    let mut tail = StreamTail::open(config.nats_settings(), options)
+        .await
+        .map_err(|trouble| trouble.to_string())?;
+    loop {
+        let message = match tail.next().await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(()),
+            Err(error @ StreamTailError::Message { .. }) => {
+                eprintln!("{error}");
+                continue;
+            }
+            Err(StreamTailError::Stream(trouble)) => return Err(trouble.to_string()),
+        };
+        let Some(subject) = Subject::parse(base, &message.subject) else {
+            continue;
+        };
+        let place = || format!("{} at sequence {}", message.subject, message.stream_sequence);
+        match printer.print(subject.message_kind(), &message.payload) {
+            Ok(Output::Read) => {}
+            Ok(Output::Closed) => return Ok(()),
+            Err(problem) => eprintln!("{}: {problem}", place()),
+        }
+    }
+}
+
+async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<(), String> {
+    let directory = config.file_settings().directory;
+    let failed = |error: io::Error| {
+        format!(
+            "can't read {}: {error}; is this the data directory of a collector?",
+            directory.display()
+        )
+    };
+    if !directory.is_dir() {
+        return Err(failed(io::ErrorKind::NotFound.into()));
+    }
+    let mut tail = SegmentTail::open(&directory, args.begin(), !args.no_follow).map_err(failed)?;
+    while let Some(message) = tail.next().await.map_err(failed)? {
+        let kind = match message.kind {
+            BatchKind::Updates => MessageKind::Update,
+            BatchKind::Peers => MessageKind::Peer,
+            BatchKind::Routers => MessageKind::Router,
+            BatchKind::Statistics => MessageKind::Statistics,
+            BatchKind::Malformed => MessageKind::Malformed,
+        };
+        match printer.print(kind, &message.bytes) {
+            Ok(Output::Read) => {}
+            Ok(Output::Closed) => return Ok(()),
+            Err(problem) => eprintln!("{}: {problem}", directory.display()),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the output is still read.
+enum Output {
+    Read,
+    Closed,
+}
+
+/// Prints the messages that pass the filter.
+struct Printer {
+    filter: Filter,
+    json: bool,
+    kinds: Kinds,
+    /// The buffer for the line of one message.
+    line: Vec<u8>,
+}
+
+impl Printer {
+    /// Prints the messages of a payload that pass the filter.
+    fn print(&mut self, kind: MessageKind, payload: &[u8]) -> Result<Output, String> {
+        if kind != MessageKind::Update && self.kinds != Kinds::All {
+            return Ok(Output::Read);
+        }
+        let mut out = io::stdout().lock();
+        for message in Messages::new(payload) {
+            let message = message.map_err(|error| error.to_string())?;
+            self.line.clear();
+            write_message(kind, &message, &mut self.line).map_err(|error| error.to_string())?;
+            let object = serde_json::from_slice(&self.line).map_err(|error| error.to_string())?;
+            if !self.filter.passes(&object) {
+                continue;
+            }
+            let printed = if self.json {
+                out.write_all(&self.line)
+            } else {
+                writeln!(out, "{}", Line(&object))
+            };
+            match printed.and_then(|()| out.flush()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Output::Closed),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(Output::Read)
+    }
+}
