@@ -10,24 +10,27 @@ use arancini_wire::iana::AfiSafi;
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, SubjectId};
 use crate::peer::{Peer, PeerIndex};
-use crate::shard::SessionId;
+use crate::session::SessionId;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
 
 /// Bytes of the per-peer header that name peer and view: all but the timestamp.
 const HEADER_IDENTITY_BYTES: usize = 34;
 
-/// Whether the router is there.
+/// Where a router is in the life of its session; [`crate::life`] has the transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouterLife {
     /// A session is open.
-    Up,
-    /// Its session ended; its routes are kept until the hold time is over.
+    Up {
+        /// The session.
+        session: SessionId,
+    },
+    /// The session ended. The routes are kept until the hold time is over.
     Lost {
-        /// When the session ended, monotonic.
+        /// When the session ended, in monotonic nanoseconds.
         since_ns: u64,
     },
-    /// It did not come back: its routes are being withdrawn.
+    /// The router did not come back. Its routes are being withdrawn.
     Leaving,
 }
 
@@ -51,7 +54,6 @@ pub struct Router {
     pub malformed: u64,
     /// The id in 16 bytes.
     pub(crate) address: [u8; 16],
-    pub(crate) session: Option<SessionId>,
     /// Last sequence number given out. Begins at the wall clock in nanoseconds, so that a restart of the collector
     /// goes on above it without having to remember anything.
     pub(crate) sequence: u64,
@@ -75,7 +77,7 @@ pub(crate) struct TablePlace {
     pub table: TableIndex,
 }
 
-/// A resync that is due or under way (SPEC §5).
+/// A resync that is due or under way (`docs/operating.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Resync {
     /// Most routes it held since it began, and since when it held no more: the dump is over when that is long enough.
@@ -116,6 +118,7 @@ impl SubjectKey {
 }
 
 impl Router {
+    /// A router without a session.
     pub(crate) fn new(id: IpAddr, sequence: u64) -> Self {
         let address = match id {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
@@ -123,7 +126,7 @@ impl Router {
         };
         Self {
             id,
-            life: RouterLife::Up,
+            life: RouterLife::Lost { since_ns: 0 },
             sys_name: String::new(),
             sys_descr: String::new(),
             port: 0,
@@ -131,7 +134,6 @@ impl Router {
             messages: 0,
             malformed: 0,
             address,
-            session: None,
             sequence,
             lookup: HashMap::new(),
             last_header: [0; HEADER_IDENTITY_BYTES],
@@ -140,6 +142,15 @@ impl Router {
             resync: None,
             repeated: 0,
             repeated_ns: 0,
+        }
+    }
+
+    /// Its open session, if there is one.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match self.life {
+            RouterLife::Up { session } => Some(session),
+            RouterLife::Lost { .. } | RouterLife::Leaving => None,
         }
     }
 

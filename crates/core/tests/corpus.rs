@@ -40,16 +40,16 @@ fn run(stream: &[u8], curation: CurationMode, replay: bool) -> Outcome {
         if replay {
             harness.collect();
         } else {
-            while let Some(batch) = harness.shard.pop_batch() {
-                harness.shard.recycle(batch.payload);
+            while let Some(batch) = harness.shard.poll_batch() {
+                harness.shard.handle_recycled(batch.payload);
             }
         }
-        harness.shard.sweep(1000, harness.now);
+        harness.shard.handle_sweep(1000, harness.now);
     }
     if replay {
         harness.published();
     } else {
-        harness.shard.flush(harness.now);
+        harness.shard.handle_flush(harness.now);
     }
     Outcome { harness, error }
 }

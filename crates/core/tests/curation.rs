@@ -110,7 +110,7 @@ impl World {
             Step::Idle(seconds) => harness.idle(seconds * SECOND),
             Step::Wait(seconds) => harness.wait(seconds * SECOND),
             Step::Sweep(budget) => {
-                harness.shard.sweep(*budget, harness.now);
+                harness.shard.handle_sweep(*budget, harness.now);
             }
             Step::Collect => harness.collect(),
             Step::Drop => harness.drop_batches(),
@@ -340,7 +340,7 @@ fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
             world.take(0, step);
         }
         while world.harness.shard.router(router(1)).is_some() {
-            world.harness.shard.sweep(1, world.harness.now);
+            world.harness.shard.handle_sweep(1, world.harness.now);
         }
         world.take(0, &Step::Connect(true));
         world.settle();
@@ -419,7 +419,7 @@ fn a_dump_that_nobody_reads_for_want_of_room_is_not_over() {
     world.take(0, &Step::Lose);
     world.take(0, &Step::Connect(false));
     for _ in 0..200 {
-        world.harness.shard.not_listening(world.harness.now);
+        world.harness.shard.handle_receive_paused(world.harness.now);
         world.take(0, &Step::Wait(1));
     }
     world.take(0, &Step::Deliver(usize::MAX));

@@ -55,11 +55,11 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
     let slot: Vec<u8> = (0..6).flat_map(message).collect();
     let (mut rest, mut pieces, mut updates) = (&slot[..], 0, 0);
     while !rest.is_empty() {
-        let taken = harness.shard.receive_some(session, rest, harness.now).unwrap();
+        let taken = harness.shard.handle_bytes(session, rest, harness.now).unwrap();
         rest = &rest[taken..];
         pieces += 1;
         let (mut bytes, mut largest) = (0, 0);
-        while let Some(batch) = harness.shard.pop_batch() {
+        while let Some(batch) = harness.shard.poll_batch() {
             bytes += batch.payload.len();
             largest = largest.max(batch.payload.len() / batch.messages as usize);
             updates += batch.messages as usize;
@@ -67,8 +67,8 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
         assert!(bytes <= most + PER_MESSAGE * largest, "{bytes}");
     }
     assert!(pieces > 3, "{pieces}");
-    harness.shard.flush(harness.now);
-    updates += std::iter::from_fn(|| harness.shard.pop_batch())
+    harness.shard.handle_flush(harness.now);
+    updates += std::iter::from_fn(|| harness.shard.poll_batch())
         .map(|batch| batch.messages as usize)
         .sum::<usize>();
     // Beside them: session opened, initiation, Peer Up.

@@ -28,10 +28,10 @@ fn head() -> Head {
 fn snapshot(harness: &mut Harness, budget: usize, mut between: impl FnMut(&mut Harness)) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     let mut walk = Walk::begin(&head(), &mut bytes);
-    while harness.shard.snapshot(&mut walk, budget, &mut bytes) {
+    while harness.shard.poll_snapshot(&mut walk, budget, &mut bytes) {
         between(harness);
     }
-    let last = harness.shard.seal();
+    let last = harness.shard.handle_seal();
     let end = walk.finish(last, &mut bytes);
     (bytes, end)
 }
@@ -48,7 +48,7 @@ fn restart(harness: &mut Harness, restore: Restore) {
     let settings = arancini_core::Settings::default();
     let mut shard = Shard::new(1, settings, harness.counters.clone());
     for router in restore.into_routers() {
-        shard.adopt(router, "the collector was restarted", harness.now);
+        shard.handle_adopt(router, "the collector was restarted", harness.now);
     }
     let consumer = std::mem::replace(
         &mut harness.consumer,
@@ -189,13 +189,13 @@ fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_chan
             }
             router.deliver_all(harness);
         }
-        harness.shard.sweep(40, harness.now);
-        while let Some(batch) = harness.shard.pop_batch() {
+        harness.shard.handle_sweep(40, harness.now);
+        while let Some(batch) = harness.shard.poll_batch() {
             tail.push(batch);
         }
     });
     assert!(step > 20, "the snapshot took {step} slices");
-    while let Some(batch) = harness.shard.pop_batch() {
+    while let Some(batch) = harness.shard.poll_batch() {
         tail.push(batch);
     }
     assert_eq!(tail.last().unwrap().number, end.last_batch);
@@ -206,7 +206,7 @@ fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_chan
     let after = held(&harness.shard);
     let mut shard = Shard::new(1, arancini_core::Settings::default(), harness.counters.clone());
     for router in restore.into_routers() {
-        shard.adopt(router, "", harness.now);
+        shard.handle_adopt(router, "", harness.now);
     }
     assert_eq!(held(&shard), after);
 }
@@ -255,7 +255,7 @@ fn a_tail_with_a_gap_becomes_a_resync() {
     restore.forget_routes();
     assert_eq!(restore.routes(), 0);
     restart(&mut harness, restore);
-    harness.shard.resync_strangers();
+    harness.shard.handle_resync_strangers();
     // Consumers do what the schema says: what is not announced between begin and end is gone.
     harness.consumer.tables.clear();
     routers.push(Router::new(3));
@@ -315,9 +315,9 @@ fn a_published_payload_that_is_damaged_is_an_error_and_no_panic() {
         1,
     );
     one.deliver_all(&mut harness);
-    harness.shard.flush(harness.now);
+    harness.shard.handle_flush(harness.now);
     let mut refused = 0;
-    while let Some(batch) = harness.shard.pop_batch() {
+    while let Some(batch) = harness.shard.poll_batch() {
         for at in 0..batch.payload.len() {
             let mut damaged = batch.payload.clone();
             damaged[at] ^= 0x81;
@@ -351,7 +351,7 @@ fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequen
     let (bytes, end) = snapshot(&mut harness, 100, |_| {});
     harness.now.unix_ns -= 3000 * SECOND;
     restart(&mut harness, load(&bytes).unwrap());
-    harness.shard.raise_sequence_floor(end.sequence_floor);
+    harness.shard.handle_sequence_floor(end.sequence_floor);
     routers[0].connect(&mut harness, true);
     routers[0].deliver_all(&mut harness);
     let events = harness.published();
@@ -365,7 +365,7 @@ fn that_strangers_are_to_be_resynced_outlives_a_restart() {
     let (mut harness, _) = world();
     let (_, end) = snapshot(&mut harness, 100, |_| {});
     assert!(!end.resync_strangers);
-    harness.shard.resync_strangers();
+    harness.shard.handle_resync_strangers();
     let (_, end) = snapshot(&mut harness, 100, |_| {});
     assert!(end.resync_strangers);
 }
@@ -376,7 +376,7 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
     for ended in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1)));
         routers[0].withdraw(&some_routes(0, 20));
         routers[0].connect(&mut harness, true);
         routers[0].deliver_all(&mut harness);
@@ -384,8 +384,8 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
             harness.wait(40 * SECOND);
         }
         let mut restore = load(&bytes).unwrap();
-        harness.shard.flush(harness.now);
-        while let Some(batch) = harness.shard.pop_batch() {
+        harness.shard.handle_flush(harness.now);
+        while let Some(batch) = harness.shard.poll_batch() {
             restore.apply(batch.kind, &batch.payload).unwrap();
         }
         let before = held(&harness.shard);
@@ -407,8 +407,8 @@ fn what_a_snapshot_covers_is_passed_over_in_the_tail() {
     let mut late = Vec::new();
     routers[0].announce(&some_routes(500, 7), 1);
     routers[0].deliver_all(&mut harness);
-    harness.shard.flush(harness.now);
-    while let Some(batch) = harness.shard.pop_batch() {
+    harness.shard.handle_flush(harness.now);
+    while let Some(batch) = harness.shard.poll_batch() {
         late.push(batch);
     }
     routers[0].withdraw(&some_routes(500, 7));
@@ -432,12 +432,12 @@ fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
         let mut tail = Vec::new();
         routers[0].announce(&some_routes(500, 7), 1);
         routers[0].deliver_all(&mut harness);
-        harness.shard.flush(harness.now);
-        tail.extend(std::iter::from_fn(|| harness.shard.pop_batch()));
+        harness.shard.handle_flush(harness.now);
+        tail.extend(std::iter::from_fn(|| harness.shard.poll_batch()));
         routers[0].withdraw(&some_routes(500, 7));
         routers[0].deliver_all(&mut harness);
-        harness.shard.flush(harness.now);
-        tail.extend(std::iter::from_fn(|| harness.shard.pop_batch()));
+        harness.shard.handle_flush(harness.now);
+        tail.extend(std::iter::from_fn(|| harness.shard.poll_batch()));
         assert_eq!(tail.len(), 2);
         if swapped {
             tail.swap(0, 1);
@@ -465,12 +465,12 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     for late in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1)));
         routers[0].connect(&mut harness, true);
         routers[0].deliver_all(&mut harness);
         harness.wait(40 * SECOND);
-        harness.shard.seal();
-        let mut tail: Vec<Batch> = std::iter::from_fn(|| harness.shard.pop_batch()).collect();
+        harness.shard.handle_seal();
+        let mut tail: Vec<Batch> = std::iter::from_fn(|| harness.shard.poll_batch()).collect();
         if late {
             let first = |kind| tail.iter().position(|batch| batch.kind == kind).unwrap();
             let (update, event) = (first(BatchKind::Updates), first(BatchKind::Routers));
@@ -506,8 +506,8 @@ fn what_is_applied_again_changes_nothing() {
         routers[0].withdraw(&routes);
         routers[0].announce(&routes, version);
         routers[0].deliver_all(&mut harness);
-        harness.shard.seal();
-        while let Some(batch) = harness.shard.pop_batch() {
+        harness.shard.handle_seal();
+        while let Some(batch) = harness.shard.poll_batch() {
             batches.push(batch);
         }
     }
@@ -520,7 +520,7 @@ fn what_is_applied_again_changes_nothing() {
     }
     let mut shard = Shard::new(1, arancini_core::Settings::default(), harness.counters.clone());
     for router in restore.into_routers() {
-        shard.adopt(router, "", harness.now);
+        shard.handle_adopt(router, "", harness.now);
     }
     assert_eq!(held(&shard), held(&harness.shard));
 }

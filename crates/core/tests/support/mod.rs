@@ -56,7 +56,7 @@ impl Harness {
     }
 
     pub fn open(&mut self, router: IpAddr) -> SessionId {
-        self.shard.open_session(router, 50_000, self.now)
+        self.shard.handle_connect(router, 50_000, self.now)
     }
 
     /// A session of [`router`]`(1)`.
@@ -69,30 +69,31 @@ impl Harness {
     }
 
     pub fn try_send(&mut self, session: SessionId, bytes: &[u8]) -> Result<(), SessionError> {
-        self.shard.receive(session, bytes, self.now)
+        self.shard.handle_all_bytes(session, bytes, self.now)
     }
 
     pub fn close(&mut self, session: SessionId) {
-        self.shard.close_session(session, "connection reset", self.now);
+        self.shard
+            .handle_disconnect(session, "connection reset", self.now);
     }
 
     /// Time goes by; the shard is woken whenever it asks to be, as the shell does it.
     pub fn wait(&mut self, ns: u64) {
         let until = self.now.monotonic_ns + ns;
-        while let Some(deadline) = self.shard.deadline_ns().filter(|&at| at <= until) {
+        while let Some(deadline) = self.shard.poll_timeout().filter(|&at| at <= until) {
             self.turn_clock(deadline.max(self.now.monotonic_ns));
             self.shard.handle_timeout(self.now);
-            while self.shard.sweep(1000, self.now) {}
+            while self.shard.handle_sweep(1000, self.now) {}
         }
         self.turn_clock(until);
         self.shard.handle_timeout(self.now);
-        while self.shard.sweep(1000, self.now) {}
+        while self.shard.handle_sweep(1000, self.now) {}
     }
 
     /// As [`Self::wait`], but nothing is swept.
     pub fn idle(&mut self, ns: u64) {
         let until = self.now.monotonic_ns + ns;
-        while let Some(deadline) = self.shard.deadline_ns().filter(|&at| at <= until) {
+        while let Some(deadline) = self.shard.poll_timeout().filter(|&at| at <= until) {
             self.turn_clock(deadline.max(self.now.monotonic_ns));
             self.shard.handle_timeout(self.now);
         }
@@ -106,7 +107,7 @@ impl Harness {
 
     /// Takes the batches that are closed, checks them and replays them when they are complete.
     pub fn collect(&mut self) {
-        while let Some(batch) = self.shard.pop_batch() {
+        while let Some(batch) = self.shard.poll_batch() {
             self.take(batch);
         }
     }
@@ -114,10 +115,10 @@ impl Harness {
     /// As [`Self::collect`] with a bridge that is full: what may be thrown away is.
     pub fn drop_batches(&mut self) {
         self.consumer.lossy = true;
-        while let Some(batch) = self.shard.pop_batch() {
-            if self.shard.dropped(&batch) {
+        while let Some(batch) = self.shard.poll_batch() {
+            if self.shard.handle_dropped(&batch) {
                 self.check.batch(&batch);
-                self.shard.recycle(batch.payload);
+                self.shard.handle_recycled(batch.payload);
             } else {
                 self.take(batch);
             }
@@ -127,12 +128,12 @@ impl Harness {
     fn take(&mut self, batch: Batch) {
         let events = self.check.batch(&batch);
         self.events.extend(events);
-        self.shard.recycle(batch.payload);
+        self.shard.handle_recycled(batch.payload);
     }
 
     /// Flushes, and returns what was published since the last time, in the order of the routers' sequences.
     pub fn published(&mut self) -> Vec<Event> {
-        self.shard.flush(self.now);
+        self.shard.handle_flush(self.now);
         self.collect();
         let mut events = std::mem::take(&mut self.events);
         events.sort_by_key(|event| (event.router(), event.sequence()));
