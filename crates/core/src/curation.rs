@@ -12,7 +12,7 @@ use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
 use crate::route::{announce_each, fields_of, withdraw_each};
 use crate::router::TablePlace;
-use crate::sections::Section;
+use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
 use crate::sweep::reason_of;
 
@@ -105,9 +105,8 @@ pub(crate) fn withdraw(
     section: &Section<'_>,
 ) {
     let RouterContext { router, shared, .. } = context;
-    let Section {
-        carrier, announces, ..
-    } = *section;
+    let Section { carrier, kind, .. } = *section;
+    let announced = kind == FieldKind::Announced;
     let Shared {
         batcher,
         encoder,
@@ -124,7 +123,7 @@ pub(crate) fn withdraw(
     let mut laid_out = false;
     let (mut withdraws, mut suppressed) = (0, 0);
     // A field that is treated as withdrawn came in MP_REACH_NLRI. Its withdraws name no MP_UNREACH_NLRI.
-    let carrier = if announces { Carrier::UpdateField } else { carrier };
+    let carrier = if announced { Carrier::UpdateField } else { carrier };
     withdraw_each(rib, section, |key, curation| {
         if curation == Curation::Suppress {
             suppressed += 1;
@@ -142,7 +141,7 @@ pub(crate) fn withdraw(
     });
     counters.emitted_withdraws.of(view).add(withdraws);
     counters.suppressed.of(view).add(suppressed);
-    if announces {
+    if announced {
         counters.treated_as_withdraw.add(withdraws + suppressed);
     }
 }

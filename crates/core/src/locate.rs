@@ -8,7 +8,7 @@ use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::peer::PeerIndex;
 use crate::router::{SubjectKey, TablePlace};
-use crate::sections::Section;
+use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
@@ -17,8 +17,8 @@ use crate::table_key::TableKey;
 /// memory.
 const MAX_TABLES_PER_PEER: usize = 256;
 
-/// Finds the table of a field and counts its routes. Its NLRI carries path identifiers as negotiated, unless the bytes prove
-/// otherwise.
+/// Finds the table of a field, whether its NLRI carries path identifiers, and how many routes it has. Path identifiers are as
+/// negotiated, unless the bytes prove otherwise.
 ///
 /// # Errors
 /// The NLRI cannot be read, or the peer has as many tables as it may have.
@@ -77,7 +77,7 @@ pub(crate) fn count_received(context: &mut RouterContext<'_>, place: TablePlace,
     let table = &mut router.peers[place.peer].tables[place.table];
     let routes = section.routes as u64;
     shared.work += routes;
-    if section.announces {
+    if section.kind == FieldKind::Announced {
         table.received_announces += routes;
         shared.counters.received_announces.of(table.key.view).add(routes);
     } else {

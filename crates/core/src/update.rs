@@ -19,7 +19,7 @@ use crate::handling::attribute_handling;
 use crate::locate::{count_received, locate};
 use crate::peer::PeerIndex;
 use crate::router::TablePlace;
-use crate::sections::Sections;
+use crate::sections::{FieldKind, Sections};
 
 /// Takes one UPDATE of a peer. `body` is the UPDATE without its header; it starts at `body_offset` of the BMP message.
 ///
@@ -52,7 +52,7 @@ pub(crate) fn update(
         update.nlri()
     };
     context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain);
-    // Read in place: the struct is large enough for a move of it to show.
+    // Read in place, because the struct is large: moving it would cost time.
     let mut attributes = PathAttributes::unread(update.attributes(), as_width);
     attributes.read();
     let handling = attribute_handling(&attributes, &update, view, &context.shared.counters)
@@ -64,7 +64,7 @@ pub(crate) fn update(
     if let Some(mp) = &attributes.mp_reach {
         context.router.peers[peer].prefetch(view, mp.family, mp.nlri);
     }
-    // In place, for the same reason.
+    // Filled in place, because moving it would cost time too.
     let mut sections = Sections::default();
     sections.add(&update, &attributes);
     for section in sections.iter_mut() {
@@ -84,10 +84,11 @@ pub(crate) fn update(
             table: section.table,
         };
         count_received(context, place, section);
-        if section.announces && handling == Some(Handling::TreatAsWithdraw) {
+        let announced = section.kind == FieldKind::Announced;
+        if announced && handling == Some(Handling::TreatAsWithdraw) {
             work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
             withdraw(context, place, &work, section);
-        } else if section.announces {
+        } else if announced {
             announce(context, place, &work, section);
         } else {
             withdraw(context, place, &work, section);

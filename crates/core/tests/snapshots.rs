@@ -1,4 +1,5 @@
-//! What a shard holds, as bytes and back; and what follows when the router comes again (SPEC §7, §8).
+//! Snapshots: what a shard holds is written and read back, and the router's next dump is compared with it
+//! (`docs/adr/0050-snapshots.md`).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -24,7 +25,7 @@ fn head() -> Head {
     }
 }
 
-/// A snapshot taken in slices of this many routes, with `between` done after each.
+/// Takes a snapshot in slices of this many routes, and calls `between` after each slice.
 fn snapshot(harness: &mut Harness, budget: usize, mut between: impl FnMut(&mut Harness)) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     let mut walk = Walk::begin(&head(), &mut bytes);
@@ -43,7 +44,7 @@ fn load(bytes: &[u8]) -> Result<Restore, ReadError> {
     Ok(restore)
 }
 
-/// The collector dies and comes again, with what the snapshot and the tail of the stream say.
+/// Restarts the collector with the routers that a snapshot and the tail of the stream have restored.
 fn restart(harness: &mut Harness, restore: Restore) {
     let settings = arancini_core::Settings::default();
     let mut shard = Shard::new(1, settings, harness.counters.clone());
@@ -59,7 +60,7 @@ fn restart(harness: &mut Harness, restore: Restore) {
     (harness.shard, harness.now, harness.consumer, harness.counters) = (shard, now, consumer, counters);
 }
 
-/// Two routers with routes of every kind, all read.
+/// Two routers with routes of every kind. Everything they published has been read.
 fn world() -> (Harness, Vec<Router>) {
     let mut harness = Harness::new();
     let mut routers: Vec<Router> = (1..=2).map(Router::new).collect();
@@ -137,7 +138,7 @@ fn what_changed_while_the_collector_was_down_is_published() {
         start,
         count,
     };
-    // Not connected, the router says none of this.
+    // The router changes these routes while it is not connected.
     routers[0].session = None;
     routers[0].withdraw(&routes(0, 20));
     routers[0].announce(&routes(20, 5), 3);
@@ -163,7 +164,7 @@ fn a_router_that_does_not_come_back_is_withdrawn_after_the_hold() {
     assert_eq!(harness.consumer.routes(), 0);
 }
 
-/// The walk is of no single moment: what the stream says since its begin makes it good.
+/// Routes change while the walk lasts. The stream since the walk's begin corrects the snapshot.
 #[test]
 fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_changed() {
     let (mut harness, mut routers) = world();
@@ -256,7 +257,7 @@ fn a_tail_with_a_gap_becomes_a_resync() {
     assert_eq!(restore.routes(), 0);
     restart(&mut harness, restore);
     harness.shard.handle_resync_strangers();
-    // Consumers do what the schema says: what is not announced between begin and end is gone.
+    // Consumers do what docs/schema.md says: routes that are not announced between begin and end are gone.
     harness.consumer.tables.clear();
     routers.push(Router::new(3));
     for router in [0, 2] {
@@ -338,7 +339,7 @@ fn some_routes(start: u16, count: u16) -> Routes {
     }
 }
 
-/// No snapshot and no tail names it: found by the simulator, with the wall clock set back.
+/// Neither the snapshot nor the tail names the router (found by the simulator, with the wall clock set back).
 #[test]
 fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequence() {
     let (mut harness, mut routers) = world();
@@ -359,7 +360,7 @@ fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequen
     assert!(of_router.map(Event::sequence).min().unwrap() > last);
 }
 
-/// Found by the simulator: a second restart took a router for new of which consumers held what nobody knew.
+/// After a second restart a router counted as new, although consumers held unknown routes of it (found by the simulator).
 #[test]
 fn that_strangers_are_to_be_resynced_outlives_a_restart() {
     let (mut harness, _) = world();
@@ -370,7 +371,7 @@ fn that_strangers_are_to_be_resynced_outlives_a_restart() {
     assert!(end.resync_strangers);
 }
 
-/// Found by the simulator: half a dump was restored, and that it was a resync forgotten with the process.
+/// A restart restored half a dump and forgot that the dump was a resync (found by the simulator).
 #[test]
 fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that_ended_is_not() {
     for ended in [false, true] {
@@ -393,14 +394,14 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
         assert_eq!(held(&harness.shard), before);
         routers[0].connect(&mut harness, true);
         routers[0].deliver_all(&mut harness);
-        // Consumers do what the schema says; the harness' one does not know of resyncs.
+        // Consumers drop their tables at a resync (docs/schema.md). The harness's consumer does not know resyncs.
         harness.consumer.tables.clear();
         let begun = |event: &Event| event.router_kind() == Some(RouterEventKind::ResyncBegin);
         assert_eq!(harness.published().iter().any(begun), !ended);
     }
 }
 
-/// The broker refused a message and took it later: it comes in the tail of a snapshot that knows better.
+/// The broker refused a message and stored it later, behind the position of a snapshot that already holds a later state.
 #[test]
 fn what_a_snapshot_covers_is_passed_over_in_the_tail() {
     let (mut harness, mut routers) = world();
@@ -423,7 +424,7 @@ fn what_a_snapshot_covers_is_passed_over_in_the_tail() {
     assert_eq!(held(&harness.shard), before);
 }
 
-/// The broker refused a message, took the next one, and then the first: found by the simulator.
+/// The broker refused a message, stored the next one, and then the first (found by the simulator).
 #[test]
 fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
     for swapped in [false, true] {
@@ -458,8 +459,8 @@ fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
     }
 }
 
-/// The broker refused a resync-begin and took updates behind it first: found by the simulator (seed 2703612). The restart
-/// forgot the updates with the begin, and consumers, who order by sequence, did not.
+/// The broker refused a resync-begin and stored updates behind it first (found by the simulator, seed 2703612). The restart
+/// dropped those updates at the begin; consumers, who order by sequence number, kept them.
 #[test]
 fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     for late in [false, true] {
@@ -489,7 +490,7 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     }
 }
 
-/// What a spool holds may have reached the stream before the collector died.
+/// Batches in the spool may have reached the stream before the collector died.
 #[test]
 fn what_is_applied_again_changes_nothing() {
     let (mut harness, mut routers) = world();

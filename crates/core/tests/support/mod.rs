@@ -1,5 +1,5 @@
-//! What the tests of the core share: a shard with a clock to turn, the stream it publishes read back, a consumer that
-//! replays it, and BMP made by hand where the generator has no words for it.
+//! Shared by the tests of the core: a shard with a clock that the test turns, a reader of the published stream, a consumer that
+//! replays it, and BMP messages that the generator cannot make.
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
 pub mod consumer;
@@ -24,7 +24,7 @@ pub fn router(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
 }
 
-/// A shard, the time it is told, and all it has published so far.
+/// A shard, its clock, and everything that it has published so far.
 pub struct Harness {
     pub shard: Shard,
     pub counters: Arc<Counters>,
@@ -77,7 +77,7 @@ impl Harness {
             .handle_disconnect(session, "connection reset", self.now);
     }
 
-    /// Time goes by; the shard is woken whenever it asks to be, as the shell does it.
+    /// Lets time pass. The shard is woken at each of its deadlines, as the shell does it.
     pub fn wait(&mut self, ns: u64) {
         let until = self.now.monotonic_ns + ns;
         while let Some(deadline) = self.shard.poll_timeout().filter(|&at| at <= until) {
@@ -90,7 +90,7 @@ impl Harness {
         while self.shard.handle_sweep(1000, self.now) {}
     }
 
-    /// As [`Self::wait`], but nothing is swept.
+    /// Lets time pass as [`Self::wait`] does, without sweeping.
     pub fn idle(&mut self, ns: u64) {
         let until = self.now.monotonic_ns + ns;
         while let Some(deadline) = self.shard.poll_timeout().filter(|&at| at <= until) {
@@ -105,14 +105,14 @@ impl Harness {
         self.now.monotonic_ns = monotonic_ns;
     }
 
-    /// Takes the batches that are closed, checks them and replays them when they are complete.
+    /// Takes the closed batches, checks them and keeps their events.
     pub fn collect(&mut self) {
         while let Some(batch) = self.shard.poll_batch() {
             self.take(batch);
         }
     }
 
-    /// As [`Self::collect`] with a bridge that is full: what may be thrown away is.
+    /// Takes the closed batches with a full bridge: every batch that may be thrown away is.
     pub fn drop_batches(&mut self) {
         self.consumer.lossy = true;
         while let Some(batch) = self.shard.poll_batch() {
@@ -131,7 +131,7 @@ impl Harness {
         self.shard.handle_recycled(batch.payload);
     }
 
-    /// Flushes, and returns what was published since the last time, in the order of the routers' sequences.
+    /// Flushes, and returns everything published since the last call, in the order of the routers' sequence numbers.
     pub fn published(&mut self) -> Vec<Event> {
         self.shard.handle_flush(self.now);
         self.collect();
@@ -143,7 +143,7 @@ impl Harness {
         events
     }
 
-    /// As [`Self::published`], only the route updates.
+    /// Flushes as [`Self::published`] does, and returns only the route updates.
     pub fn updates(&mut self) -> Vec<stream::Update> {
         let updates = self.published().into_iter().filter_map(Event::into_update);
         updates.collect()
