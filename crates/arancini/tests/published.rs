@@ -28,18 +28,18 @@ fn publish(scenario: &Scenario, sink: SinkSettings) {
         monotonic_ns: 1,
         unix_ns: 1_767_225_600_000_000_000,
     };
-    let session = shard.open_session(ROUTER, 30_000, now);
+    let session = shard.handle_connect(ROUTER, 30_000, now);
     for chunk in scenario.stream() {
-        shard.receive(session, &chunk, now).unwrap();
+        shard.handle_all_bytes(session, &chunk, now).unwrap();
         while shard.needs_sweep() {
-            shard.sweep(1000, now);
+            shard.handle_sweep(1000, now);
         }
-        while let Some(batch) = shard.pop_batch() {
+        while let Some(batch) = shard.poll_batch() {
             bridge.send(batch).unwrap();
         }
     }
-    shard.flush(now);
-    while let Some(batch) = shard.pop_batch() {
+    shard.handle_flush(now);
+    while let Some(batch) = shard.poll_batch() {
         bridge.send(batch).unwrap();
     }
     drop(bridge);

@@ -100,7 +100,7 @@ pub fn run_stages(
     prefixes.encode = core(load, |shard, batch| {
         published.bytes += batch.payload.len() as u64;
         published.batches += 1;
-        shard.recycle(batch.payload);
+        shard.handle_recycled(batch.payload);
     });
     prefixes.bridge = with_bridge(load);
     let run = throughput::run(load, start)?;
@@ -325,7 +325,7 @@ fn core(load: &Load, mut published: impl FnMut(&mut Shard, Batch)) -> f64 {
         .zip(&load.streams)
         .map(|(number, _)| {
             let router = IpAddr::from(number.to_be_bytes());
-            shard.open_session(router, 4000, Now::default())
+            shard.handle_connect(router, 4000, Now::default())
         })
         .collect();
     let mut session = sessions.iter();
@@ -339,18 +339,18 @@ fn core(load: &Load, mut published: impl FnMut(&mut Shard, Batch)) -> f64 {
             while !rest.is_empty()
                 && let Some(&session) = current
             {
-                let Ok(taken) = shard.receive_some(session, rest, Now::default()) else {
+                let Ok(taken) = shard.handle_bytes(session, rest, Now::default()) else {
                     // Can't be: a generated stream can be framed.
                     return;
                 };
                 rest = rest.split_at(taken).1;
-                while let Some(batch) = shard.pop_batch() {
+                while let Some(batch) = shard.poll_batch() {
                     published(&mut shard, batch);
                 }
             }
         }
-        shard.flush(Now::default());
-        while let Some(batch) = shard.pop_batch() {
+        shard.handle_flush(Now::default());
+        while let Some(batch) = shard.poll_batch() {
             published(&mut shard, batch);
         }
     })
@@ -370,7 +370,7 @@ fn with_bridge(load: &Load) -> f64 {
         // Fails only when the thread is gone.
         let _ = bridge.send(batch);
         if let Ok(Some(buffer)) = used.try_recv() {
-            shard.recycle(buffer);
+            shard.handle_recycled(buffer);
         }
     });
     drop(bridge);

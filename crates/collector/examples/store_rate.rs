@@ -96,12 +96,12 @@ fn fill(millions: usize) -> Outcome<Shard> {
         ..Scenario::default()
     };
     let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
-    let session = shard.open_session(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
+    let session = shard.handle_connect(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
     for chunk in scenario.stream() {
-        let received = shard.receive(session, &chunk, Now::default());
+        let received = shard.handle_all_bytes(session, &chunk, Now::default());
         received.map_err(|_| "the generated stream can't be read")?;
-        while let Some(batch) = shard.pop_batch() {
-            shard.recycle(batch.payload);
+        while let Some(batch) = shard.poll_batch() {
+            shard.handle_recycled(batch.payload);
         }
     }
     Ok(shard)
@@ -118,7 +118,7 @@ fn write(store: &dyn Store, shard: &Shard) -> Outcome<Manifest> {
     };
     let mut bytes = Vec::with_capacity(2 * PART_BYTES);
     let mut walk = Walk::begin(&head, &mut bytes);
-    while shard.snapshot(&mut walk, SLICE_ROUTES, &mut bytes) {
+    while shard.poll_snapshot(&mut walk, SLICE_ROUTES, &mut bytes) {
         if bytes.len() >= PART_BYTES {
             draft.write(&bytes)?;
             bytes.clear();

@@ -63,13 +63,13 @@ impl Decoder {
         // Recordings have no receive time, so sequences start at 1.
         let now = Now::default();
         self.streams += 1;
-        let session = self.shard.open_session(router, 0, now);
+        let session = self.shard.handle_connect(router, 0, now);
         let mut reason = None;
         for chunk in recording.bytes.chunks(CHUNK_BYTES) {
-            let taken = self.shard.receive(session, chunk, now);
-            while let Some(batch) = self.shard.pop_batch() {
+            let taken = self.shard.handle_all_bytes(session, chunk, now);
+            while let Some(batch) = self.shard.poll_batch() {
                 out(&batch)?;
-                self.shard.recycle(batch.payload);
+                self.shard.handle_recycled(batch.payload);
             }
             if let Err(error) = taken {
                 reason = Some(match error {
@@ -89,8 +89,8 @@ impl Decoder {
             self.ended
                 .push(json!({"stream": recording.name, "reason": reason}));
         }
-        self.shard.flush(now);
-        while let Some(batch) = self.shard.pop_batch() {
+        self.shard.handle_flush(now);
+        while let Some(batch) = self.shard.poll_batch() {
             out(&batch)?;
         }
         Ok(reason)

@@ -61,18 +61,18 @@ fn first_pass(shard: &mut Shard, stream: &[u8], elements: u64) -> f64 {
 #[inline(never)]
 fn pass(shard: &mut Shard, stream: &[u8], elements: u64) -> f64 {
     let begin = cpu_time();
-    let session = shard.open_session(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
+    let session = shard.handle_connect(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
     for slot in stream.chunks(SLOT_BYTES) {
-        if shard.receive(session, slot, Now::default()).is_err() {
+        if shard.handle_all_bytes(session, slot, Now::default()).is_err() {
             return f64::NAN;
         }
-        while let Some(batch) = shard.pop_batch() {
-            shard.recycle(batch.payload);
+        while let Some(batch) = shard.poll_batch() {
+            shard.handle_recycled(batch.payload);
         }
     }
-    shard.flush(Now::default());
-    while let Some(batch) = shard.pop_batch() {
-        shard.recycle(batch.payload);
+    shard.handle_flush(Now::default());
+    while let Some(batch) = shard.poll_batch() {
+        shard.handle_recycled(batch.payload);
     }
     (cpu_time() - begin).as_nanos() as f64 / elements as f64
 }

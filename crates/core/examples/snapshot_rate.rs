@@ -33,13 +33,13 @@ fn main() {
         ..Scenario::default()
     };
     let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
-    let session = shard.open_session(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
+    let session = shard.handle_connect(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
     for chunk in scenario.stream() {
-        if shard.receive(session, &chunk, Now::default()).is_err() {
+        if shard.handle_all_bytes(session, &chunk, Now::default()).is_err() {
             return println!("the generated stream can't be read");
         }
-        while let Some(batch) = shard.pop_batch() {
-            shard.recycle(batch.payload);
+        while let Some(batch) = shard.poll_batch() {
+            shard.handle_recycled(batch.payload);
         }
     }
     let routes: usize = shard.routers().map(|router| router.routes()).sum();
@@ -56,10 +56,10 @@ fn main() {
         let mut more = true;
         while more {
             let begin = cpu_time();
-            more = shard.snapshot(&mut walk, slice, &mut bytes);
+            more = shard.poll_snapshot(&mut walk, slice, &mut bytes);
             slices.push((cpu_time() - begin).as_secs_f64() * 1e6);
         }
-        let last = shard.seal();
+        let last = shard.handle_seal();
         let _ = walk.finish(last, &mut bytes);
         slices.sort_by(f64::total_cmp);
         let at = |part: f64| slices[((slices.len() - 1) as f64 * part) as usize];

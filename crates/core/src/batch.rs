@@ -1,9 +1,9 @@
-//! A batch: what crosses the bridge, and what becomes one NATS message.
+//! A batch: it crosses the bridge, and becomes one NATS message.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What a batch carries; every batch holds messages of one kind and one subject.
+/// The kind of a batch's messages. Every batch holds messages of one kind and one subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BatchKind {
     /// `Update` messages (subject `updates.…`).
@@ -18,17 +18,17 @@ pub enum BatchKind {
     Malformed,
 }
 
-/// Whole Cap'n Proto messages back to back, all of one subject, ready to be published.
+/// Whole Cap'n Proto messages of one subject, back to back, ready to be published.
 ///
 /// Invariants: `payload` holds exactly `messages` messages, at least one; `first_sequence <= last_sequence`;
 /// batches of one worker carry rising `number`s, and those of one router rising sequences per subject.
 #[derive(Debug)]
 pub struct Batch {
-    /// What the messages are.
+    /// The kind of the messages.
     pub kind: BatchKind,
     /// Full subject, base included.
     pub subject: Arc<str>,
-    /// The router this is about.
+    /// The router that the messages are about.
     pub router: IpAddr,
     /// Cap'n Proto messages, standard unpacked stream framing.
     pub payload: Vec<u8>,

@@ -1,9 +1,9 @@
-//! Open batches, one for each subject, and the closed ones that wait for the bridge.
+//! Open batches, one for each subject, and closed batches that wait for the bridge.
 //!
-//! Messages are encoded straight into the open batch of their subject. A batch closes on size, on count, when its
-//! linger time is over, or when an event of its router has to come after it (a barrier). Invariants: a batch that is
-//! open holds at least one message; closed batches leave in the order in which they closed; the bytes in open
-//! batches never exceed `max_open_bytes` by more than one message.
+//! Messages are encoded straight into the open batch of their subject. A batch closes on size, on count, when its linger time
+//! is over, or when an event of its router has to come after it (a barrier). Invariants: an open batch holds at least one
+//! message; closed batches leave in the order in which they closed; open batches never exceed `max_open_bytes` by more than
+//! one message.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, BatchKind};
 
-/// Capacity of a batch buffer that is not taken from the pool; it grows with its content.
+/// First capacity of a batch buffer that does not come from the pool. It grows with its content.
 const FIRST_CAPACITY_BYTES: usize = 2048;
 /// Buffers kept for reuse.
 const POOL_BUFFERS: usize = 256;
@@ -21,14 +21,14 @@ const POOL_BUFFERS: usize = 256;
 pub struct BatchSettings {
     /// Most messages of a batch.
     pub max_messages: u32,
-    /// A batch closes once it holds this many bytes; one message may go beyond.
+    /// Bytes at which a batch closes; its last message may go beyond.
     pub max_bytes: usize,
-    /// How long the first message of a batch may wait for others, in nanoseconds.
+    /// Longest time that the first message of a batch waits for others, in nanoseconds.
     pub linger_ns: u64,
-    /// All open batches together hold at most this many bytes.
+    /// Most bytes of all open batches together.
     pub max_open_bytes: usize,
-    /// Nothing more is read of what a session brought while closed batches that nobody has taken hold this many bytes; what
-    /// becomes of one message may go beyond.
+    /// Bytes in closed batches that nobody has taken, at which the shard stops to take bytes of a session. The batches of one
+    /// message may go beyond.
     pub max_closed_bytes: usize,
 }
 
@@ -44,12 +44,12 @@ impl Default for BatchSettings {
     }
 }
 
-/// Names a subject of the batcher.
+/// The name of a subject within its batcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubjectId(u32);
 
 impl SubjectId {
-    /// No subject: of a table that belongs to no shard yet.
+    /// No subject, for a table that belongs to no shard yet.
     pub const NONE: Self = Self(u32::MAX);
 }
 
@@ -61,7 +61,7 @@ struct Subject {
     messages: u32,
     first_sequence: u64,
     last_sequence: u64,
-    /// Counts the batches opened, so that the linger queue can tell a batch from its successor.
+    /// Number of batches opened so far, so that the linger queue can tell a batch from its successor.
     opening: u32,
 }
 
@@ -72,7 +72,7 @@ pub struct Batcher {
     last_number: u64,
     subjects: Vec<Subject>,
     unused: Vec<SubjectId>,
-    /// Deadlines in the order of opening, which is their own order since all linger equally long.
+    /// Deadlines in the order of opening, which is the order of time, since all batches linger equally long.
     linger: VecDeque<(u64, SubjectId, u32)>,
     closed: VecDeque<Batch>,
     pool: Vec<Vec<u8>>,
@@ -81,7 +81,7 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// No open batch yet.
+    /// A batcher without subjects.
     #[must_use]
     pub fn new(worker: u16, settings: BatchSettings) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Batcher {
         }
     }
 
-    /// Makes a subject known.
+    /// Registers a subject.
     pub fn register(&mut self, kind: BatchKind, name: Arc<str>, router: IpAddr) -> SubjectId {
         let subject = Subject {
             kind,
@@ -118,15 +118,15 @@ impl Batcher {
         SubjectId((self.subjects.len() - 1) as u32)
     }
 
-    /// Forgets a subject, after closing its batch.
+    /// Closes the batch of a subject and forgets the subject.
     pub fn release(&mut self, id: SubjectId) {
         self.close(id);
-        // The next user of this place must not be taken for this one by the linger queue.
+        // The linger queue must not take the next user of this place for this subject.
         self.linger.retain(|&(_, queued, _)| queued != id);
         self.unused.push(id);
     }
 
-    /// Adds one message, which `write` appends to the buffer.
+    /// Appends one message, which `write` writes, to the open batch of a subject.
     #[inline]
     pub fn append(&mut self, id: SubjectId, sequence: u64, now_ns: u64, write: impl FnOnce(&mut Vec<u8>)) {
         if self.subjects[id.0 as usize].messages == 0 {
@@ -178,7 +178,7 @@ impl Batcher {
             worker: self.worker,
             number: self.last_number,
         });
-        // Batches that close by size leave their deadline behind; drop those at the front.
+        // A batch that closes by size leaves its deadline behind. Drop such deadlines at the front.
         while let Some(&(_, id, opening)) = self.linger.front() {
             let subject = &self.subjects[id.0 as usize];
             if subject.messages > 0 && subject.opening == opening {
@@ -195,7 +195,7 @@ impl Batcher {
         }
     }
 
-    /// Closes the batches whose linger time is over.
+    /// Closes every batch whose linger time is over.
     pub fn close_expired(&mut self, now_ns: u64) {
         while let Some(&(deadline, id, opening)) = self.linger.front() {
             if deadline > now_ns {
@@ -208,13 +208,13 @@ impl Batcher {
         }
     }
 
-    /// When [`Self::close_expired`] has something to do next.
+    /// When [`Self::close_expired`] has work next.
     #[must_use]
     pub fn deadline_ns(&self) -> Option<u64> {
         self.linger.front().map(|&(deadline, _, _)| deadline)
     }
 
-    /// The next closed batch.
+    /// Takes the next closed batch.
     pub fn pop(&mut self) -> Option<Batch> {
         let batch = self.closed.pop_front()?;
         self.closed_bytes -= batch.payload.len();
@@ -227,13 +227,13 @@ impl Batcher {
         self.closed_bytes
     }
 
-    /// Whether closed batches should be taken before more is made.
+    /// Whether closed batches should be taken before more batches are made.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.closed_bytes >= self.settings.max_closed_bytes
     }
 
-    /// Number of the last batch that was closed; 0 if there was none.
+    /// Number of the last batch that closed; 0 if there was none.
     #[must_use]
     pub const fn last_number(&self) -> u64 {
         self.last_number
@@ -251,7 +251,7 @@ impl Batcher {
         self.open_bytes
     }
 
-    /// Gives a buffer back for reuse.
+    /// Takes a buffer back for reuse.
     pub fn recycle(&mut self, mut buffer: Vec<u8>) {
         if self.pool.len() < POOL_BUFFERS && buffer.capacity() <= 4 * self.settings.max_bytes {
             buffer.clear();

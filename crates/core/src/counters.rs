@@ -1,35 +1,35 @@
-//! What a worker counts. One writer, many readers: the worker adds without a locked instruction, a scrape reads.
+//! Counters of a worker. The worker is the only writer and adds without a locked instruction; a scrape reads.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arancini_wire::bmp::RibView;
 
-/// A counter that only its worker adds to.
+/// A counter or gauge that only its worker changes.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds `n`. Only the owning worker may call this: two writers would lose counts.
+    /// Adds `n`. Only the owning worker may call this, because two writers would lose counts.
     #[inline]
     pub fn add(&self, n: u64) {
         self.0
             .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// Sets a gauge.
+    /// Sets the value of a gauge.
     #[inline]
     pub fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    /// The value now.
+    /// The present value.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Things real senders do against the RFCs, each handled by name (`docs/interop.md`).
+/// What real senders do against the RFCs, each with a name (`docs/interop.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
 pub enum Quirk {
@@ -37,17 +37,17 @@ pub enum Quirk {
     PathIdsAbsent,
     /// The NLRI carries path identifiers that were not negotiated.
     PathIdsNotNegotiated,
-    /// AS_PATH has another AS number width than the A flag of the per-peer header says.
+    /// The AS numbers of AS_PATH have another width than the A flag of the per-peer header says.
     AsWidth,
-    /// Routes or statistics of a peer without a Peer Up: a provisional peer is made.
+    /// Routes of a peer without a Peer Up. The peer becomes provisional.
     NoPeerUp,
-    /// A Peer Down for a peer that was never up in this session.
+    /// A Peer Down for a peer that was not up in this session.
     PeerDownWithoutUp,
-    /// A second Peer Up without a Peer Down between.
+    /// A second Peer Up without a Peer Down between them.
     PeerUpTwice,
     /// A Loc-RIB message with flags that RFC 9069 does not define.
     LocRibFlags,
-    /// A statistics report whose count is not the number of its statistics.
+    /// A Statistics Report whose count is not the number of its statistics.
     StatisticsCount,
     /// A BGP message other than UPDATE in a Route Monitoring message.
     NotAnUpdate,
@@ -102,14 +102,14 @@ impl ViewCounters {
         &self.0[view as usize]
     }
 
-    /// All views together.
+    /// The sum of all views.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().map(Counter::get).sum()
     }
 }
 
-/// Everything one worker counts. Handles are fields: nothing is looked up by name while messages flow.
+/// All counters of one worker. Each is a field, so that no counter is looked up by name while messages flow.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Bytes received from routers.
@@ -122,31 +122,31 @@ pub struct Counters {
     pub received_withdraws: ViewCounters,
     /// Announces published.
     pub emitted_announces: ViewCounters,
-    /// Withdraws published, synthetic ones included.
+    /// Withdraws published, synthetic withdraws included.
     pub emitted_withdraws: ViewCounters,
-    /// Announces and withdraws that consumers knew already.
+    /// Announces and withdraws that were not published, because they changed nothing.
     pub suppressed: ViewCounters,
-    /// Withdraws that no router sent: peer down, session lost, not re-announced.
+    /// Withdraws published that no router sent: peer down, session lost, not announced again.
     pub synthetic_withdraws: Counter,
     /// Routes withdrawn for malformed attributes (RFC 7606).
     pub treated_as_withdraw: Counter,
-    /// Attributes discarded for being malformed (RFC 7606).
+    /// Malformed attributes discarded (RFC 7606).
     pub discarded_attributes: Counter,
-    /// Fingerprints made of the attributes that the routes of a field of an UPDATE share: once per field.
+    /// Fingerprints of shared attributes: one for each field of routes in an UPDATE.
     pub attribute_fingerprints: Counter,
-    /// Layouts that the updates of a field of an UPDATE share, made if there are any: once per field.
+    /// Layouts of shared fields: one for each field of routes in an UPDATE of which something is published.
     pub layouts: Counter,
-    /// Messages skipped because they could not be read; each is published raw.
+    /// Messages skipped because they could not be read. Each is published as it came.
     pub malformed: Counter,
-    /// End-of-RIB markers.
+    /// End-of-RIB markers received.
     pub end_of_ribs: Counter,
-    /// Peer Ups.
+    /// Peer Ups received.
     pub peers_up: Counter,
-    /// Peer Downs.
+    /// Peer Downs received.
     pub peers_down: Counter,
-    /// Messages of peers above the limit of peers of a router, skipped.
+    /// Messages skipped because their router has as many peers as it may have.
     pub peer_limit_exceeded: Counter,
-    /// Senders' quirks, by [`Quirk`].
+    /// Quirks of senders, by [`Quirk`].
     pub quirks: [Counter; Quirk::COUNT],
     /// Events published on the peers, routers, stats and malformed subjects.
     pub events: Counter,
@@ -154,12 +154,12 @@ pub struct Counters {
     pub batches: Counter,
     /// Payload bytes of those batches.
     pub batch_bytes: Counter,
-    /// Gauge: routers known, stale ones included.
+    /// Gauge: routers known, those without a session included.
     pub routers: Counter,
     /// Gauge: sessions open.
     pub sessions: Counter,
     /// Gauge: routes held.
     pub routes: Counter,
-    /// Gauge: tables with routes that wait to be withdrawn in slices.
+    /// Gauge: tables with doomed routes that wait for the sweep.
     pub doomed_tables: Counter,
 }

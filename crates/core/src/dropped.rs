@@ -1,9 +1,9 @@
-//! What becomes of routes whose updates the shell throws away (`publish.on_full = "drop"`).
+//! Batches that the shell throws away (`publish.on_full = "drop"`; `docs/adr/0041-dropped-routes-are-in-doubt.md`).
 //!
-//! Consumers did not hear what the table believes they heard. Each route of the lost batch is put in doubt
-//! ([`arancini_rib::CuratedTable::doubt`]), so that the next dump of the router repairs the stream. That needs a router and a
-//! peer that will dump again: of others, whose routes are just being withdrawn, nothing may be thrown away. This is the
-//! rare path: it decodes what was encoded a moment ago.
+//! Consumers did not get updates that the tables count as published. Each route of the lost batch is put in doubt
+//! ([`arancini_rib::CuratedTable::doubt`]), so that the router's next dump repairs the stream. The router and the peer must be
+//! there for a next dump: no batch of a router that is leaving, or of a peer that is down, may be thrown away. Dropping is rare,
+//! so the routes are decoded from the batch that encoded them a moment ago.
 
 use arancini_schema::decode::Messages;
 use arancini_schema::update_capnp::update;
@@ -15,10 +15,11 @@ use crate::router::{Router, RouterLife};
 use crate::table::key_shape;
 use crate::table_key::TableKey;
 
-/// Puts every route of the batch in doubt; `false`, and nothing is touched, if no dump would repair what is lost with it.
+/// Puts every route of the batch in doubt. Returns `false`, and changes nothing, if no dump would repair the loss of the
+/// batch.
 pub(crate) fn put_in_doubt(router: Option<&mut Router>, batch: &Batch) -> bool {
     match batch.kind {
-        // The next report says it again, and what can't be read says nothing of any route.
+        // The next report repeats the statistics, and a malformed message says nothing about any route.
         BatchKind::Statistics | BatchKind::Malformed => return true,
         BatchKind::Peers | BatchKind::Routers => return false,
         BatchKind::Updates => {}

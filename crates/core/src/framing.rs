@@ -6,7 +6,7 @@
 use arancini_wire::WireError;
 use arancini_wire::bmp::frame_length;
 
-/// A spill buffer above this size is given back once its message is done: only single huge messages need it.
+/// A larger spill buffer is given back once its message is done: only single huge messages need it.
 const SPILL_KEPT_BYTES: usize = 64 * 1024;
 
 /// Finds the messages of one session.
@@ -28,12 +28,12 @@ impl Framer {
         }
     }
 
-    /// Takes the next bytes of the stream and hands each whole message to `frame`, until that returns `false`. Returns how
-    /// many bytes were taken: the others have to come again, before any later ones.
+    /// Takes the next bytes of the stream and hands each whole message to `frame`, until `frame` returns `false`. Returns how many
+    /// bytes were taken. The others have to come again, before any later ones.
     ///
     /// # Errors
-    /// The stream is not BMP version 3, or a length is out of bounds; the offset counts from the session's first
-    /// byte. Nothing after that place can be trusted: the session has to end.
+    /// The stream is not BMP version 3, or a length is out of bounds. The offset counts from the session's first byte. Nothing
+    /// after that place can be trusted, so the session has to end.
     pub fn feed(&mut self, bytes: &[u8], mut frame: impl FnMut(&[u8]) -> bool) -> Result<usize, WireError> {
         let mut input = bytes;
         while !self.spill.is_empty() {
@@ -70,7 +70,7 @@ impl Framer {
         Ok(bytes.len())
     }
 
-    /// Bytes of a message whose end has not come yet.
+    /// Bytes of the message whose end has not come yet.
     #[must_use]
     pub const fn pending_bytes(&self) -> usize {
         self.spill.len()
@@ -116,7 +116,7 @@ mod tests {
             let mut rest = &stream[..];
             for cut in cuts.iter().cycle() {
                 let (head, tail) = rest.split_at((*cut).min(rest.len()));
-                // Stops behind every other message.
+                // Stop behind every other message.
                 let mut given = head;
                 while !given.is_empty() {
                     let taken = framer.feed(given, |frame| { seen.push(frame.to_vec()); seen.len() % 2 == 0 }).unwrap();

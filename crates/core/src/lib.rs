@@ -1,36 +1,66 @@
 //! The collector without a machine.
 //!
 //! Framing, sessions, curation, batching and the publish window as synchronous state machines: time, bytes and
-//! acknowledgements are arguments, effects are return values. The collector, `arancini decode`, fuzzers and the
-//! simulator all run this same code.
+//! acknowledgements are arguments, effects are return values. The collector, `arancini decode`, the fuzzers and the
+//! simulator all run this code.
 //!
-//! The modules in the order a message meets them.
+//! The modules stand in the order in which a message meets them.
 #![forbid(unsafe_code)]
 
-pub mod batch;
-pub mod batcher;
-mod doomed;
-mod dropped;
-mod emitter;
-mod framing;
-mod message;
-mod outgoing;
-mod peer;
-mod published_route;
-mod route;
-mod route_monitoring;
-mod router;
-mod sections;
+// A worker's shard: bytes of sessions come in, and become BMP messages.
 mod shard;
+mod session;
+mod life;
+mod framing;
+
+// One BMP message, by its type.
+mod dispatch;
+mod context;
+mod initiation;
+mod information;
+mod peer_up;
+mod peer_down;
+mod statistics;
+mod termination;
+mod malformed;
+
+// The routes of a Route Monitoring message.
+mod route_monitoring;
+mod provisional;
+mod update;
+mod handling;
+mod sections;
+mod locate;
+mod end_of_rib;
+mod curation;
+mod route;
+
+// Everything that is known of a router.
+mod router;
+mod peer;
 mod table;
 mod table_key;
-pub mod snapshot;
-pub mod window;
+mod doomed;
 
+// The way out, into batches.
+mod emission;
+mod events;
+mod sweep;
+pub mod batcher;
+pub mod batch;
+
+// What crosses the bridge, and what becomes of it.
+mod dropped;
+mod published_route;
+pub mod window;
+pub mod snapshot;
+
+// Used everywhere.
+mod shared;
+mod settings;
 pub mod counters;
 pub mod notice;
 pub mod position;
-mod settings;
 pub mod time;
 
 pub use batch::{Batch, BatchKind};
@@ -41,8 +71,9 @@ pub use notice::{Notice, NoticeKind};
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
 pub use router::{Router, RouterLife};
+pub use session::{SessionError, SessionId};
 pub use settings::Settings;
-pub use shard::{SessionError, SessionId, Shard};
+pub use shard::Shard;
 pub use table::{PeerTable, TableIndex};
 pub use table_key::{TableKey, UnreadableUpdate};
 pub use time::Now;

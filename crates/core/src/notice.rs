@@ -1,19 +1,19 @@
-//! What the core wants an operator to read. The shell turns notices into log lines, rate-limited per router.
+//! Notices: what an operator should read. The shell turns them into log lines, rate-limited per router.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::counters::Quirk;
 
-/// Notices kept between two visits of the shell; more are only counted.
+/// Most notices kept between two visits of the shell. Further ones are only counted.
 const CAPACITY: usize = 256;
 
-/// Something worth a log line.
+/// Something that is worth a log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The router it is about.
+    /// The router that the notice is about.
     pub router: IpAddr,
-    /// The peer it is about, if any.
+    /// The peer that the notice is about, if any.
     pub peer: Option<IpAddr>,
     /// What happened.
     pub what: NoticeKind,
@@ -22,17 +22,17 @@ pub struct Notice {
 /// The kinds of [`Notice`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// A message could not be read; it was skipped and published raw.
+    /// A message could not be read, for this reason. It was skipped and published as it came.
     Malformed(String),
-    /// A peer does this for the first time.
+    /// A peer shows this quirk for the first time.
     Quirk(Quirk),
-    /// Messages of further peers are skipped: the router has as many as a router may have.
+    /// The router has as many peers as it may have. Messages of further peers are skipped.
     PeerLimit,
-    /// The router went without a word or with one.
+    /// The session ended, for this reason.
     SessionEnded(String),
-    /// The router is back within its hold time and dumps again.
+    /// The router came back within its hold time and dumps its tables again.
     Back,
-    /// The router did not come back in time: its routes are withdrawn.
+    /// The router did not come back in time. Its routes are withdrawn.
     HoldExpired,
     /// A peer came up.
     PeerUp,
@@ -56,12 +56,12 @@ impl Notices {
         }
     }
 
-    /// The next notice.
+    /// Takes the next notice.
     pub fn pop(&mut self) -> Option<Notice> {
         self.queue.pop_front()
     }
 
-    /// How many were dropped since this was last asked.
+    /// How many notices were dropped since the last call.
     pub fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }

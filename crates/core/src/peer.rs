@@ -1,4 +1,4 @@
-//! A peer of a router, and the tables the router shows of it.
+//! A peer of a router, the names of its tables, and what its Peer Up negotiated.
 
 use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
@@ -32,41 +32,41 @@ impl IndexMut<PeerIndex> for Vec<Peer> {
     }
 }
 
-/// Whether the router says that the peer is up (RFC 7854 §4.10, §4.9).
+/// Whether the peer is up, as far as the router said so in this session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerState {
-    /// Not up in this session.
+    /// The router sent a Peer Down (RFC 7854 §4.9), or nothing about the peer yet.
     Down,
-    /// The router sent a Peer Up.
+    /// The router sent a Peer Up (RFC 7854 §4.10).
     Up,
-    /// The router sent routes or statistics but no Peer Up.
+    /// The router sent routes but no Peer Up (`docs/adr/0014-provisional-peers.md`).
     Provisional,
 }
 
-/// A peer, as it is told apart by RFC 7854: type, distinguisher, address and BGP identifier.
+/// A peer of a router. RFC 7854 §4.2 tells peers apart by type, distinguisher, address and BGP identifier.
 pub struct Peer {
-    /// Who it is.
+    /// What tells it from the router's other peers.
     pub identity: PeerIdentity,
     /// Its AS number.
     pub asn: u32,
     /// Whether it is up.
     pub state: PeerState,
-    /// What its OPENs agreed on; nothing for a provisional peer.
+    /// What its OPENs agreed on; `None` for a provisional peer.
     pub negotiated: Option<Negotiated>,
     /// VRF / table names from its Peer Ups; see [`Peer::table_name`].
     pub(crate) names: Vec<TableName>,
     /// Its tables.
     pub tables: Vec<PeerTable>,
-    /// How often it showed each quirk.
+    /// How often the peer showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
-    /// Ports and OPENs of its last Peer Up: another BGP session has others.
+    /// Ports and OPENs of its last Peer Up. Another BGP session has others.
     session: Vec<u8>,
 }
 
-/// Most names of a peer: one for each family that a router may show of its Loc-RIB.
+/// Most names of a peer: one for each family of a Loc-RIB that a router may show.
 const MOST_NAMES: usize = 16;
 
-/// The VRF / table name of a peer, and the families of which its Peer Up speaks.
+/// A VRF / table name of a peer, and the families that the Peer Up of this name lists.
 pub(crate) struct TableName {
     name: String,
     families: Vec<AfiSafi>,
@@ -104,8 +104,8 @@ impl Peer {
         self.tables.iter().map(PeerTable::routes).sum()
     }
 
-    /// VRF / table name of a family, empty where there is none: that of the Peer Up that lists the family, else of the
-    /// last one. Junos names the Loc-RIB of each family in a Peer Up of its own.
+    /// The VRF / table name of a family; empty if there is none. It is that of the Peer Up that lists the family, else that of
+    /// the last Peer Up. Junos names the Loc-RIB of each family in a Peer Up of its own.
     #[must_use]
     pub fn table_name(&self, family: AfiSafi) -> &str {
         self.names
@@ -113,17 +113,17 @@ impl Peer {
             .map_or("", |named| &named.name)
     }
 
-    /// The name in its last Peer Up; empty where there was none.
+    /// The name in its last Peer Up; empty if there was none.
     pub(crate) fn last_name(&self) -> &str {
         self.names.last().map_or("", |named| &named.name)
     }
 
-    /// All its names with the families they are for.
+    /// All names, each with the families it is for.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &[AfiSafi])> {
         self.names.iter().map(|named| (&*named.name, &*named.families))
     }
 
-    /// Gives it these names, as they were.
+    /// Restores the names of a peer.
     pub(crate) fn set_names(&mut self, names: impl Iterator<Item = (String, Vec<AfiSafi>)>) {
         let names = names.take(MOST_NAMES);
         self.names = names
@@ -132,7 +132,7 @@ impl Peer {
         self.name_tables();
     }
 
-    /// Its routes of this family were published under this name last.
+    /// Restores the name of a family: its routes were last published under this name.
     pub(crate) fn name_family(&mut self, family: AfiSafi, name: &str) {
         if self.table_name(family) == name || self.names.len() >= MOST_NAMES {
             return;
@@ -156,7 +156,7 @@ impl Peer {
         listed.unwrap_or(self.names.len().saturating_sub(1))
     }
 
-    /// Takes the name that a Peer Up gives its families; with a new session the names of the one before are void.
+    /// Takes the name that a Peer Up gives to its families. A new BGP session voids the names of the one before.
     pub(crate) fn set_table_name(&mut self, name: String, message: &PeerUp<'_>) {
         if self.state != PeerState::Up || !self.is_repeated(message) || self.names.len() >= MOST_NAMES {
             self.names.clear();
@@ -173,20 +173,19 @@ impl Peer {
         self.name_tables();
     }
 
-    /// Whether this Peer Up tells of the session that is up already. Some routers send one for each view or family
-    /// (Huawei, Junos): what was announced before stays true. A Loc-RIB has no sessions (RFC 9069 §5.2).
+    /// Whether this Peer Up is about the BGP session that is up already. Some routers send a Peer Up for each view or family
+    /// (Huawei, Junos): the routes announced before stay true. A Loc-RIB has no BGP sessions (RFC 9069 §5.2).
     pub(crate) fn is_repeated(&self, message: &PeerUp<'_>) -> bool {
         message.peer().is_loc_rib() || self.session == session_of(message)
     }
 
-    /// Keeps what tells this session from the peer's next one.
+    /// Remembers what tells this BGP session from the peer's next one.
     pub(crate) fn remember_session(&mut self, message: &PeerUp<'_>) {
         self.session = session_of(message);
     }
 
-    /// What its OPENs agreed on, for all its tables.
-    ///
-    /// A Loc-RIB that is up already may have a Peer Up for each family: they hold together.
+    /// Sets what its OPENs agreed on, for all its tables. A Loc-RIB that is up already may have a Peer Up for each family: the
+    /// agreements of all of them hold.
     pub(crate) fn set_negotiated(&mut self, mut negotiated: Option<Negotiated>) {
         if self.state == PeerState::Up
             && let (Some(new), Some(before)) = (&mut negotiated, &self.negotiated)
@@ -232,8 +231,7 @@ impl Peer {
         TableIndex(self.tables.len() - 1)
     }
 
-    /// Has the memory of the place fetched that the first route of a field has in its table. While what else is in the
-    /// message is read, it comes.
+    /// Prefetches the memory that a look-up of the field's first route reads. It arrives while the rest of the message is read.
     #[inline]
     pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) {
         if !field.is_empty()
@@ -246,7 +244,7 @@ impl Peer {
     }
 }
 
-/// Ports and OPENs of a Peer Up.
+/// Ports and OPENs of a Peer Up, which tell one BGP session from another.
 fn session_of(message: &PeerUp<'_>) -> Vec<u8> {
     let ports = [message.local_port(), message.remote_port()].map(u16::to_be_bytes);
     let opens = [message.sent_open().as_bytes(), message.received_open().as_bytes()];

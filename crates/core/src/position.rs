@@ -1,8 +1,8 @@
-//! How far a sink is: a place behind which everything lies that is published later.
+//! The position of a sink: everything that is published later lies behind it.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in what a sink keeps. Written into snapshots, so names and types stay.
+/// A place in the stream that a sink keeps. Snapshots contain it, so names and types stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
@@ -10,12 +10,12 @@ pub enum Position {
     Stream {
         /// The stream's name.
         stream: String,
-        /// When the stream was made, Unix nanoseconds: another one of this name counts anew.
+        /// When the stream was created, Unix nanoseconds. Another stream of this name counts anew.
         created_unix_ns: i128,
-        /// Everything up to this stream sequence was stored before.
+        /// Last stream sequence that was stored before.
         sequence: u64,
     },
-    /// In a directory of segments: for each series the last segment and how much of it was written.
+    /// In a directory of segments: the end of each series.
     Segments(Vec<SegmentEnd>),
 }
 
@@ -24,8 +24,8 @@ pub enum Position {
 pub struct SegmentEnd {
     /// The series' name.
     pub series: String,
-    /// Number of its last segment; 0 if there is none yet.
+    /// Number of its last segment; 0 if the series has none yet.
     pub number: u64,
-    /// Bytes of that segment.
+    /// Bytes written of that segment.
     pub bytes: u64,
 }

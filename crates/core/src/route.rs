@@ -1,4 +1,4 @@
-//! A route as the table and as the schema want it.
+//! One route: from its NLRI to the key of its table, and from that key to the fields of the schema.
 
 use arancini_rib::{CuratedTable, Curation, RouteKey};
 use arancini_schema::encode::RouteFields;
@@ -8,9 +8,11 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::sections::Section;
 
-/// Announces each route of a field that [`nlri::decide_add_path`] has accepted with this `add_path`, and hands out its key, its
-/// labels, its fingerprint (labels mixed in), and what is to be done. The families nearly all routes are of go through the
-/// table together: their memory is fetched ahead.
+/// Announces each route of a field to its table. Hands out the route's key, its labels, its fingerprint with the labels mixed
+/// in, and what consumers have to hear.
+///
+/// [`nlri::decide_add_path`] has accepted the field with this `add_path`. Unicast routes go through the table together, so
+/// that their memory is fetched ahead.
 #[inline]
 pub(crate) fn announce_each(
     rib: &mut CuratedTable,
@@ -24,7 +26,7 @@ pub(crate) fn announce_each(
         let curation = rib.announce(&key, fingerprint);
         route(key, labels, fingerprint, curation);
     };
-    // One route alone is quicker by itself: nothing is to be looked ahead at.
+    // For a single route there is nothing to fetch ahead: the direct way is faster.
     match (section.family, section.routes) {
         (AfiSafi::IPV4_UNICAST, 1) => ipv4_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV6_UNICAST, 1) => ipv6_keys(field, add_path).for_each(|key| one(rib, key, &[])),
@@ -47,7 +49,8 @@ pub(crate) fn announce_each(
     }
 }
 
-/// The same for routes that are withdrawn. Their labels say nothing (RFC 8277 §2.4).
+/// Withdraws each route of a field from its table, as [`announce_each`] announces. Labels of withdrawn routes mean nothing
+/// (RFC 8277 §2.4).
 #[inline]
 pub(crate) fn withdraw_each(
     rib: &mut CuratedTable,
@@ -68,8 +71,7 @@ pub(crate) fn withdraw_each(
     }
 }
 
-/// Has the memory of the route's place in a table fetched that comes first in a field. The field need not have been
-/// checked.
+/// Prefetches the memory that a look-up of the field's first route reads. The field need not have been checked.
 #[inline]
 pub(crate) fn prefetch(rib: &CuratedTable, family: AfiSafi, field: &[u8], add_path: bool) {
     let first = match family {
@@ -100,7 +102,7 @@ fn ipv6_keys(field: &[u8], add_path: bool) -> impl Iterator<Item = RouteKey<'sta
     })
 }
 
-/// The key of a route, and its labels: those are value, not key.
+/// The key of a route, and its labels, which belong to the value of the route.
 fn key_of<'a>(nlri: &Nlri<'a>) -> (RouteKey<'a>, &'a [u8]) {
     let path_id = nlri.path_id;
     match nlri.route {
@@ -140,7 +142,7 @@ fn key_of<'a>(nlri: &Nlri<'a>) -> (RouteKey<'a>, &'a [u8]) {
     }
 }
 
-/// A route as the schema wants it, from its key alone.
+/// The schema's fields of a route, as far as its key gives them.
 #[inline]
 pub(crate) fn fields_of<'a>(key: &RouteKey<'a>) -> RouteFields<'a> {
     let mut fields = RouteFields {
@@ -200,10 +202,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sections::FieldKind;
     use crate::table::TableIndex;
 
     proptest! {
-        /// However many routes a field has, each is announced and withdrawn once, in order, as one by one.
+        /// Routes that go through the table together have the same outcome as routes that go one by one.
         #[test]
         fn each_route_is_told_as_one_by_one(
             known in 0..60_usize,
@@ -223,7 +226,7 @@ mod tests {
                 field: &field,
                 offset: 0,
                 carrier: Carrier::UpdateField,
-                announces: true,
+                kind: FieldKind::Announced,
                 table: TableIndex(0),
                 add_path,
                 routes: routes.len(),

@@ -1,4 +1,4 @@
-//! A router: its session, its peers, and where its messages go.
+//! A router: its peers, its sequence numbers, and the subjects of its messages.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -10,80 +10,84 @@ use arancini_wire::iana::AfiSafi;
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, SubjectId};
 use crate::peer::{Peer, PeerIndex};
-use crate::shard::SessionId;
+use crate::session::SessionId;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
 
-/// Bytes of the per-peer header that name peer and view: all but the timestamp.
+/// Bytes of the per-peer header that name peer and view: everything before the timestamp.
 const HEADER_IDENTITY_BYTES: usize = 34;
 
-/// Whether the router is there.
+/// Where a router is in the life of its session; [`crate::life`] has the transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouterLife {
     /// A session is open.
-    Up,
-    /// Its session ended; its routes are kept until the hold time is over.
+    Up {
+        /// The session.
+        session: SessionId,
+    },
+    /// The session ended. The routes are kept until the hold time is over.
     Lost {
-        /// When the session ended, monotonic.
+        /// When the session ended, in monotonic nanoseconds.
         since_ns: u64,
     },
-    /// It did not come back: its routes are being withdrawn.
+    /// The router did not come back. Its routes are being withdrawn.
     Leaving,
 }
 
-/// A router and all that is known of it. Belongs to one worker.
+/// A router and everything that is known of it. One worker owns it.
 pub struct Router {
-    /// Who it is.
+    /// Its address, which identifies it.
     pub id: IpAddr,
-    /// Whether it is there.
+    /// Whether it has a session.
     pub life: RouterLife,
-    /// Its sysName; empty while unknown.
+    /// Its sysName (RFC 7854 §4.4); empty while unknown.
     pub sys_name: String,
-    /// Its sysDescr; empty while unknown.
+    /// Its sysDescr (RFC 7854 §4.4); empty while unknown.
     pub sys_descr: String,
-    /// Port it connected from last.
+    /// The port that it last connected from.
     pub port: u16,
-    /// Its peers. Never removed while the router is known: indices stay valid.
+    /// Its peers. None is removed while the router is known, so a [`PeerIndex`] stays valid.
     pub peers: Vec<Peer>,
-    /// BMP messages received from it.
+    /// BMP messages received from the router.
     pub messages: u64,
-    /// Messages of it that could not be read.
+    /// Messages of the router that could not be read.
     pub malformed: u64,
-    /// The id in 16 bytes.
+    /// The address in 16 bytes, IPv4 mapped.
     pub(crate) address: [u8; 16],
-    pub(crate) session: Option<SessionId>,
-    /// Last sequence number given out. Begins at the wall clock in nanoseconds, so that a restart of the collector
-    /// goes on above it without having to remember anything.
+    /// Last sequence number given out. It begins at the wall clock in nanoseconds, so that a restarted collector goes on above
+    /// it without having to remember anything (`docs/adr/0009-sequence-from-the-wall-clock.md`).
     pub(crate) sequence: u64,
+    /// Every identity that a peer has or had.
     lookup: HashMap<PeerIdentity, PeerIndex>,
-    /// The peer of the last per-peer header, whose first bytes these are.
+    /// First bytes of the last per-peer header, and its peer below.
     last_header: [u8; HEADER_IDENTITY_BYTES],
     last_peer: Option<PeerIndex>,
-    /// In an order of their own, for batches that close together.
+    /// Sorted, so that batches that close together do so in the same order on every run.
     subjects: BTreeMap<SubjectKey, SubjectId>,
-    /// What consumers hold of it is not known: its dump is to stand between resync-begin and resync-end.
+    /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
-    /// Stale routes it had announced again when that was last looked at, and when they last became more.
+    /// How many stale routes the router had announced again at the last check, and when that number last rose.
     repeated: u64,
     repeated_ns: u64,
 }
 
-/// A table of a router: which of the peers, and which of the peer's tables.
+/// The place of a table within its router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TablePlace {
     pub peer: PeerIndex,
     pub table: TableIndex,
 }
 
-/// A resync that is due or under way (SPEC §5).
+/// A resync that is due or under way (`docs/operating.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Resync {
-    /// Most routes it held since it began, and since when it held no more: the dump is over when that is long enough.
+    /// Most routes that the router held since the resync began, and since when it did not hold more. The dump is over when that
+    /// was long enough ago.
     most_routes: usize,
     most_since_ns: u64,
 }
 
-/// What a subject of a router depends on.
+/// What tells a subject from the others of its router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SubjectKey {
     Updates(u32, AfiSafi),
@@ -116,6 +120,7 @@ impl SubjectKey {
 }
 
 impl Router {
+    /// A router without a session.
     pub(crate) fn new(id: IpAddr, sequence: u64) -> Self {
         let address = match id {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
@@ -123,7 +128,7 @@ impl Router {
         };
         Self {
             id,
-            life: RouterLife::Up,
+            life: RouterLife::Lost { since_ns: 0 },
             sys_name: String::new(),
             sys_descr: String::new(),
             port: 0,
@@ -131,7 +136,6 @@ impl Router {
             messages: 0,
             malformed: 0,
             address,
-            session: None,
             sequence,
             lookup: HashMap::new(),
             last_header: [0; HEADER_IDENTITY_BYTES],
@@ -143,19 +147,28 @@ impl Router {
         }
     }
 
+    /// Its open session, if there is one.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match self.life {
+            RouterLife::Up { session } => Some(session),
+            RouterLife::Lost { .. } | RouterLife::Leaving => None,
+        }
+    }
+
     /// Routes held of all its peers.
     #[must_use]
     pub fn routes(&self) -> usize {
         self.peers.iter().map(Peer::routes).sum()
     }
 
-    /// The last sequence number it was given.
+    /// The last sequence number that the router was given.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// When it last announced a stale route again, as far as can be told from when this is asked.
+    /// When the router last announced a stale route again, in monotonic nanoseconds. The precision is that of the calls.
     pub(crate) fn last_repeated_ns(&mut self, now_ns: u64) -> u64 {
         let tables = self.peers.iter().flat_map(|peer| &peer.tables);
         let repeated = tables.map(PeerTable::refreshed).sum();
@@ -166,19 +179,19 @@ impl Router {
         self.repeated_ns
     }
 
-    /// What consumers hold of it can't be known any more.
+    /// Notes that it is not known what consumers hold of the router: its next dump is a resync.
     pub(crate) fn need_resync(&mut self) {
         self.resync = Some(Resync::default());
     }
 
-    /// Forgets its routes without a word; the next dump is a resync.
+    /// Forgets all routes without publishing withdraws; the next dump is a resync.
     pub(crate) fn forget_routes(&mut self) {
         let tables = self.peers.iter_mut().flat_map(|peer| &mut peer.tables);
         tables.for_each(PeerTable::forget_routes);
         self.need_resync();
     }
 
-    /// The dump of a resync begins.
+    /// Begins the dump of a resync.
     pub(crate) fn begin_resync(&mut self, now_ns: u64) {
         self.resync = Some(Resync {
             most_routes: 0,
@@ -186,8 +199,8 @@ impl Router {
         });
     }
 
-    /// Whether a resync is over: the router holds no more routes than `quiet_ns` ago, and was listened to since.
-    pub(crate) fn resync_is_over(&mut self, now_ns: u64, quiet_ns: u64, deaf_ns: u64) -> bool {
+    /// Whether a resync is over: the router was received from for `quiet_ns`, and has not come to hold more routes since.
+    pub(crate) fn resync_is_over(&mut self, now_ns: u64, quiet_ns: u64, paused_ns: u64) -> bool {
         let routes = self.routes();
         let Some(resync) = &mut self.resync else {
             return false;
@@ -198,7 +211,7 @@ impl Router {
                 most_since_ns: now_ns,
             };
         }
-        now_ns.saturating_sub(resync.most_since_ns.max(deaf_ns)) >= quiet_ns
+        now_ns.saturating_sub(resync.most_since_ns.max(paused_ns)) >= quiet_ns
     }
 
     #[inline]
@@ -207,7 +220,7 @@ impl Router {
         self.sequence
     }
 
-    /// The subject, made known to the batcher the first time.
+    /// The subject of this key, registered with the batcher at its first use.
     pub(crate) fn subject(&mut self, key: SubjectKey, base: &str, batcher: &mut Batcher) -> SubjectId {
         let id = self.id;
         *self
@@ -216,7 +229,7 @@ impl Router {
             .or_insert_with(|| batcher.register(key.kind(), key.name(base, id).into(), id))
     }
 
-    /// Closes all open batches, so that what is appended next comes after them.
+    /// Closes all open batches of the router, so that the next message comes after them.
     pub(crate) fn close_batches(&self, batcher: &mut Batcher) {
         for &subject in self.subjects.values() {
             batcher.close(subject);
@@ -230,8 +243,8 @@ impl Router {
         }
     }
 
-    /// The peer a header names, if it is known. Messages of one peer come in long runs: the last one is remembered
-    /// by the bytes of its header.
+    /// The peer that a header names, if it is known. Messages of one peer come in long runs, so the last peer is remembered by
+    /// the bytes of its header.
     #[inline]
     pub(crate) fn find_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
         let bytes = &header.as_bytes()[..HEADER_IDENTITY_BYTES];
@@ -250,8 +263,8 @@ impl Router {
         if let Some(&index) = self.lookup.get(identity) {
             return Some(index);
         }
-        // Some messages come with a BGP identifier of zero, or were preceded by one of zero: it tells peers apart
-        // only where two differ in it.
+        // Some messages come with a BGP identifier of zero, before or after messages with the true one. A zero stands for the
+        // only peer that agrees in everything else.
         let mut candidates = self.peers.iter().enumerate().filter(|(_, peer)| {
             let known = &peer.identity;
             (known.bgp_id == 0 || identity.bgp_id == 0)
@@ -276,6 +289,7 @@ impl Router {
         Some(TablePlace { peer, table })
     }
 
+    /// Adds a peer.
     pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         self.peers.push(Peer::new(identity, asn));
         let index = PeerIndex(self.peers.len() - 1);
@@ -284,7 +298,7 @@ impl Router {
         index
     }
 
-    /// The peer of this identity, added if it is not there.
+    /// The peer of exactly this identity, added if it is not there.
     pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         match self.lookup.get(&identity) {
             Some(&index) => index,
@@ -292,7 +306,7 @@ impl Router {
         }
     }
 
-    /// Gives every table its subject: the router comes to a shard.
+    /// Registers the subject of every table with the batcher of a new shard.
     pub(crate) fn register_tables(&mut self, base: &str, batcher: &mut Batcher) {
         for peer in 0..self.peers.len() {
             for table in 0..self.peers[peer].tables.len() {
@@ -303,7 +317,7 @@ impl Router {
         }
     }
 
-    /// From now on this is who the peer is; it is still found as who it was.
+    /// Gives a peer this identity. The peer is still found by its earlier ones.
     pub(crate) fn identify_peer(&mut self, index: PeerIndex, identity: PeerIdentity) {
         self.peers[index].identity = identity;
         self.lookup.insert(identity, index);

@@ -1,4 +1,4 @@
-//! Where the routes of an UPDATE stand: up to four fields (RFC 4271 §4.3, RFC 4760 §3, §4).
+//! The fields of an UPDATE that carry routes: up to four (RFC 4271 §4.3, RFC 4760 §3, §4).
 
 use arancini_schema::encode::Carrier;
 use arancini_wire::bgp::Update;
@@ -7,7 +7,14 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::table::TableIndex;
 
-/// Routes of one field.
+/// What an UPDATE says about the routes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldKind {
+    Announced,
+    Withdrawn,
+}
+
+/// One field of routes.
 #[derive(Clone, Copy)]
 pub(crate) struct Section<'a> {
     pub family: AfiSafi,
@@ -15,16 +22,16 @@ pub(crate) struct Section<'a> {
     /// Where the field starts in the UPDATE's body.
     pub offset: usize,
     pub carrier: Carrier,
-    pub announces: bool,
-    /// Which of the peer's tables they are of; known once the section is located.
+    pub kind: FieldKind,
+    /// The peer's table that holds the routes; known once the section is located.
     pub table: TableIndex,
     /// Whether path identifiers stand before the routes; known once the section is located.
     pub add_path: bool,
-    /// How many routes there are; known once the section is located.
+    /// Number of routes; known once the section is located.
     pub routes: usize,
 }
 
-/// The fields of an UPDATE that are not empty: nearly always one.
+/// The fields of routes of one UPDATE that are not empty: nearly always one.
 #[derive(Default)]
 pub(crate) struct Sections<'a> {
     fields: [Option<Section<'a>>; 4],
@@ -32,25 +39,50 @@ pub(crate) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// Takes in those of an UPDATE. Withdrawn ones come first, so that a prefix in both ends announced (RFC 4271 §4.3).
+    /// Adds the fields of an UPDATE. Withdrawn routes come first, so that a prefix in both fields ends announced
+    /// (RFC 4271 §4.3).
     #[inline]
     pub fn add(&mut self, update: &Update<'a>, attributes: &PathAttributes<'a>) {
         let v4 = AfiSafi::IPV4_UNICAST;
         let plain = Carrier::UpdateField;
-        self.push(v4, update.withdrawn(), update.withdrawn_offset(), plain, false);
+        self.push(
+            v4,
+            update.withdrawn(),
+            update.withdrawn_offset(),
+            plain,
+            FieldKind::Withdrawn,
+        );
         if let Some(mp) = &attributes.mp_unreach {
             let offset = update.attributes_offset() + mp.offset;
-            self.push(mp.family, mp.nlri, offset, Carrier::MultiProtocol, false);
+            self.push(
+                mp.family,
+                mp.nlri,
+                offset,
+                Carrier::MultiProtocol,
+                FieldKind::Withdrawn,
+            );
         }
-        self.push(v4, update.nlri(), update.nlri_offset(), plain, true);
+        self.push(
+            v4,
+            update.nlri(),
+            update.nlri_offset(),
+            plain,
+            FieldKind::Announced,
+        );
         if let Some(mp) = &attributes.mp_reach {
             let offset = update.attributes_offset() + mp.offset;
-            self.push(mp.family, mp.nlri, offset, Carrier::MultiProtocol, true);
+            self.push(
+                mp.family,
+                mp.nlri,
+                offset,
+                Carrier::MultiProtocol,
+                FieldKind::Announced,
+            );
         }
     }
 
     #[inline]
-    fn push(&mut self, family: AfiSafi, field: &'a [u8], offset: usize, carrier: Carrier, announces: bool) {
+    fn push(&mut self, family: AfiSafi, field: &'a [u8], offset: usize, carrier: Carrier, kind: FieldKind) {
         if !field.is_empty()
             && let Some(place) = self.fields.get_mut(self.count)
         {
@@ -59,7 +91,7 @@ impl<'a> Sections<'a> {
                 field,
                 offset,
                 carrier,
-                announces,
+                kind,
                 table: TableIndex(0),
                 add_path: false,
                 routes: 0,
@@ -68,7 +100,7 @@ impl<'a> Sections<'a> {
         }
     }
 
-    /// One after the other.
+    /// The fields, in the order in which they take effect.
     #[inline]
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Section<'a>> {
         self.fields.iter_mut().map_while(Option::as_mut)

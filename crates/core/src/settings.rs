@@ -1,4 +1,4 @@
-//! What the core has to be told.
+//! Settings of the core.
 
 use arancini_rib::CurationMode;
 
@@ -9,12 +9,11 @@ use crate::batcher::BatchSettings;
 pub struct Settings {
     /// First token of every subject.
     pub subject_base: String,
-    /// How much of a route is compared.
+    /// How much of a route curation compares.
     pub curation: CurationMode,
-    /// How long a lost router's routes are kept for its return, in nanoseconds.
+    /// How long the routes of a lost router are kept, in case it comes back, in nanoseconds.
     pub session_hold_ns: u64,
-    /// A table that is dumped anew without an End-of-RIB counts as complete when no stale route was announced again
-    /// for this long, in nanoseconds.
+    /// How long no stale route has to be announced again until a dump without End-of-RIB counts as complete, in nanoseconds.
     pub quiet_period_ns: u64,
     /// Longest BMP message.
     pub max_message_bytes: usize,

@@ -71,7 +71,7 @@ impl PeerTable {
         }
     }
 
-    /// Routes that consumers believe to be there.
+    /// Routes that consumers hold, as far as is known.
     #[must_use]
     pub const fn routes(&self) -> usize {
         self.plain.len() + self.paths.len()
@@ -93,7 +93,7 @@ impl PeerTable {
         }
     }
 
-    /// Visits every route. O(size of the table): for look-ups, tests and snapshots, not for the hot path.
+    /// Visits every route with its fingerprint. O(size of the table): for tests and commands, not for the hot path.
     pub fn for_each(&self, mut visit: impl FnMut(RouteKey<'_>, u64)) {
         for table in [&self.plain, &self.paths] {
             let mut cursor = Some(0);
@@ -103,19 +103,19 @@ impl PeerTable {
         }
     }
 
-    /// The table for routes with or without path identifier, to look at.
+    /// The routes with a path identifier, or those without, to read.
     pub(crate) const fn with_path_ids(&self, with_path_ids: bool) -> &CuratedTable {
         if with_path_ids { &self.paths } else { &self.plain }
     }
 
-    /// Forgets every route, without a word.
+    /// Forgets every route without publishing withdraws.
     pub(crate) fn forget_routes(&mut self) {
         self.settling_since_ns = None;
         self.plain.clear();
         self.paths.clear();
     }
 
-    /// The table for routes with or without path identifier.
+    /// The routes with a path identifier, or those without, to change.
     #[inline]
     pub(crate) const fn of(&mut self, with_path_ids: bool) -> &mut CuratedTable {
         if with_path_ids {
@@ -125,7 +125,7 @@ impl PeerTable {
         }
     }
 
-    /// The session is lost, or the peer came up anew: every route has to be announced again.
+    /// Marks every route as stale, because the session is lost or the peer came up anew: the router has to announce it again.
     pub(crate) fn mark_stale(&mut self, now_ns: u64) {
         if self.routes() == 0 {
             self.settling_since_ns = None;
@@ -136,20 +136,20 @@ impl PeerTable {
         self.settling_since_ns = Some(now_ns);
     }
 
-    /// The dump of a new session begins now.
+    /// Starts the quiet period anew, because a new session begins to dump the table.
     pub(crate) fn restart_quiet_period(&mut self, now_ns: u64) {
         if let Some(since_ns) = &mut self.settling_since_ns {
             *since_ns = now_ns;
         }
     }
 
-    /// Since when the table is being dumped anew, if it is.
+    /// Since when the router dumps the table anew; `None` if it does not.
     pub(crate) const fn settling_since_ns(&self) -> Option<u64> {
         self.settling_since_ns
     }
 
-    /// The dump is complete: what was not in it is gone. Returns whether the table has to be queued for the sweep: it
-    /// stays there, once, until it is swept.
+    /// Dooms every route that is still stale, because the dump is complete. Returns whether the table has to be queued for the
+    /// sweep: a table is queued once, until it is swept.
     #[must_use]
     pub(crate) fn settle(&mut self) -> bool {
         let queued = self.needs_sweep();
@@ -160,7 +160,7 @@ impl PeerTable {
         !queued && self.needs_sweep()
     }
 
-    /// Every route is gone. Returns whether the table has to be queued for the sweep, as [`Self::settle`] does.
+    /// Dooms every route. Returns whether the table has to be queued for the sweep, as [`Self::settle`] does.
     #[must_use]
     pub(crate) fn doom_all(&mut self, doom: Doom) -> bool {
         let queued = self.needs_sweep();
@@ -175,7 +175,7 @@ impl PeerTable {
         self.plain.needs_sweep() || self.paths.needs_sweep()
     }
 
-    /// Whether the next slice withdraws nothing and gives memory back instead.
+    /// Whether the next slice of the sweep withdraws nothing and gives memory back instead.
     pub(crate) const fn gives_memory_back(&self) -> bool {
         if self.plain.needs_sweep() {
             self.plain.is_empty()
@@ -184,7 +184,7 @@ impl PeerTable {
         }
     }
 
-    /// Hands out a slice of the doomed routes with the reason.
+    /// Removes a slice of the doomed routes, and hands out each with the reason.
     pub(crate) fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
         let table = if self.plain.needs_sweep() {
             &mut self.plain
@@ -195,13 +195,13 @@ impl PeerTable {
         table.sweep(|key| gone(key, doom));
     }
 
-    /// Stale routes that were announced again, ever.
+    /// How many stale routes the router has ever announced again.
     pub(crate) const fn refreshed(&self) -> u64 {
         self.plain.refreshed() + self.paths.refreshed()
     }
 }
 
-/// The shape of a family's keys.
+/// The shape of the keys of a family's routes.
 pub(crate) fn key_shape(family: AfiSafi) -> KeyShape {
     match shape(family) {
         NlriShape::Prefix {

@@ -1,4 +1,4 @@
-//! Time as an argument.
+//! Time, which the core gets as an argument.
 
 /// One reading of both clocks. The core never reads a clock itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

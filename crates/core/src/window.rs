@@ -1,39 +1,39 @@
-//! The publish window: what was handed to the broker and is not acknowledged yet, in order, bounded.
+//! The publish window: messages that were handed to the broker and are not acknowledged yet, in order, bounded.
 //!
-//! It promises that a message leaves the window only when the broker has it, that messages are handed out in the
-//! order in which they were offered, also after a disconnect, and that memory stays bounded. It does no I/O: the
-//! sidecar asks [`Window::next_to_publish`], reports what happened, and connects anew whenever [`Window::verdict`]
-//! says so.
+//! A message leaves the window only when the broker has it. Messages go out in the order in which they were offered, also
+//! after a disconnect. Memory stays bounded. The window does no I/O: the sidecar publishes what
+//! [`Window::next_to_publish`] shows, reports what happened, and reconnects whenever [`Window::reconnect_reason`] gives a
+//! reason.
 //!
 //! ```text
 //!            offer            published           acknowledged, at the front
 //!  bridge ─────────▶ Unsent ───────────▶ Sent ────────────────────────────────▶ take_acknowledged
 //!                      ▲                  │ refused
 //!                      │ reopen           ▼
-//!                      └── Sent, Refused (after the stream was asked what it has)
+//!                      └── Sent, Refused (after the stream was asked which messages it has)
 //! ```
 
 use std::collections::VecDeque;
 
-/// What the window needs to know of a message.
-pub trait Outgoing {
-    /// Bytes it holds in memory.
+/// A message that the window can hold.
+pub trait WindowItem {
+    /// Bytes that the message holds in memory.
     fn bytes(&self) -> usize;
 }
 
-/// Names one message of the window. Never used twice, so a late acknowledgement of an earlier client can't hit the
-/// wrong message.
+/// The name of a message in the window. A name is never used twice, so that a late acknowledgement of an earlier client cannot
+/// hit the wrong message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
 
 /// Bounds of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Payload bytes not acknowledged. One message larger than this still passes, alone.
+    /// Most payload bytes that are not acknowledged. A larger message still passes, alone.
     pub max_bytes: usize,
-    /// Messages not acknowledged.
+    /// Most messages that are not acknowledged.
     pub max_messages: usize,
-    /// No progress at the front for this long, with something outstanding, is taken for a lost connection.
+    /// Time without progress at the front, with something outstanding, after which the connection counts as lost.
     pub ack_timeout_ns: u64,
 }
 
@@ -50,31 +50,29 @@ impl Default for Limits {
 /// Whether messages may be handed to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// No client. Nothing goes out until [`Window::reopen`].
+    /// There is no client. Nothing goes out until [`Window::reopen`].
     Closed,
     /// Messages go out in order.
     Open,
-    /// The broker refused a message. Nothing more goes out until the fate of what is outstanding is known.
+    /// The broker refused a message. Nothing more goes out until every outstanding message has its answer.
     Settling,
 }
 
-/// What the shell has to do, beyond publishing.
+/// Why the shell has to drop its client and reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Carry on.
-    Fine,
-    /// Every outstanding message has its answer and some were refused: connect anew, after a pause.
+pub enum ReconnectReason {
+    /// Every outstanding message has its answer, and some were refused. The shell reconnects after a pause.
     Refused,
-    /// The broker doesn't answer: drop the client, connect anew.
+    /// The broker does not answer.
     Overdue,
 }
 
-/// A message that the broker may have or not.
+/// A message that the broker may or may not have.
 #[derive(Debug)]
 pub struct Doubt<'a, T> {
-    /// Its present id.
+    /// The present id of the message.
     pub id: MessageId,
-    /// When it first went out: what counts against the broker's memory for message ids.
+    /// When the message first went out. The broker's memory for message ids counts from then.
     pub first_sent_ns: u64,
     /// The message.
     pub item: &'a T,
@@ -92,37 +90,36 @@ enum Fate {
 struct Entry<T> {
     item: T,
     fate: Fate,
-    /// When it first went out, as long as the broker may have it from then.
+    /// When the message first went out, as long as the broker may have it from then.
     first_sent_ns: Option<u64>,
-    /// It went out more than once: the broker may come upon an earlier copy whatever it says of the last one.
+    /// The message went out more than once. The broker may store an earlier copy, whatever it answers to the last one.
     resent: bool,
-    /// The present client heard that it was refused.
+    /// The broker refused the message of the present client.
     refused: bool,
-    /// It was told that a later one is stored before it.
+    /// The message was counted as overtaken: the stream holds a later one and not this one.
     overtaken: bool,
 }
 
-/// See the module's documentation.
+/// The publish window.
 ///
-/// Invariants: `bytes` is the sum over `entries`; entries before `next` are not `Unsent`, those from `next` on are
-/// `Unsent` while the window is not closed; the front is never `Acknowledged` after [`Window::take_acknowledged`]
-/// said `None`.
+/// Invariants: `bytes` is the sum over `entries`. Entries before `next` are not `Unsent`; while the window is not closed,
+/// entries from `next` on are `Unsent`. The front is never `Acknowledged` after [`Window::take_acknowledged`] returned `None`.
 #[derive(Debug)]
 pub struct Window<T> {
     entries: VecDeque<Entry<T>>,
-    /// Id of `entries[0]`.
+    /// The id of `entries[0]`.
     front_id: u64,
-    /// Index of the first message that was not handed out to the present client.
+    /// Index of the first message that the present client has not taken.
     next: usize,
     bytes: usize,
     outstanding: usize,
     limits: Limits,
     phase: Phase,
-    /// When a message last left at the front, or the window was opened.
+    /// When the front message was last acknowledged, or the window was opened.
     progress_ns: u64,
 }
 
-impl<T: Outgoing> Window<T> {
+impl<T: WindowItem> Window<T> {
     /// An empty, closed window.
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -143,8 +140,8 @@ impl<T: Outgoing> Window<T> {
             || (self.entries.len() < self.limits.max_messages && self.bytes < self.limits.max_bytes)
     }
 
-    /// Appends a message. The caller asks [`Window::has_room`] first; a message is never refused here, because it
-    /// was taken from the bridge and there is no place to put it back.
+    /// Appends a message. The caller asks [`Window::has_room`] first. The window never refuses a message, because the message was
+    /// taken from the bridge and cannot be put back.
     pub fn offer(&mut self, item: T) {
         self.bytes = self.bytes.saturating_add(item.bytes());
         self.entries.push_back(Entry {
@@ -157,7 +154,7 @@ impl<T: Outgoing> Window<T> {
         });
     }
 
-    /// Appends a message that the stream has already, as was found before it got here: it only keeps its place.
+    /// Appends a message that the stream has already. It only keeps its place in the order.
     pub fn offer_stored(&mut self, item: T) {
         self.offer(item);
         if let Some(entry) = self.entries.back_mut() {
@@ -166,7 +163,7 @@ impl<T: Outgoing> Window<T> {
         self.pass_over_stored();
     }
 
-    /// The message whose turn it is, if any may go out. Say [`Window::published`] when the client took it.
+    /// The message that goes out next, if any may go out. The caller calls [`Window::published`] once the client has taken it.
     pub fn next_to_publish(&self) -> Option<(MessageId, &T)> {
         if self.phase != Phase::Open {
             return None;
@@ -175,7 +172,7 @@ impl<T: Outgoing> Window<T> {
         Some((self.id_at(self.next), &entry.item))
     }
 
-    /// The client took the message that [`Window::next_to_publish`] showed. Says whether it was a resend.
+    /// Notes that the client took the message that [`Window::next_to_publish`] showed. Returns whether it was a resend.
     pub fn published(&mut self, id: MessageId, now_ns: u64) -> bool {
         if self.index_of(id) != Some(self.next) {
             return false;
@@ -193,7 +190,7 @@ impl<T: Outgoing> Window<T> {
         resent
     }
 
-    /// The broker has it. An unknown id is the late echo of an earlier client and is ignored.
+    /// Notes that the broker has a message. An unknown id is a late answer to an earlier client and is ignored.
     pub fn acknowledged(&mut self, id: MessageId, now_ns: u64) {
         let Some(entry) = self.index_of(id).and_then(|index| self.entries.get_mut(index)) else {
             return;
@@ -211,7 +208,7 @@ impl<T: Outgoing> Window<T> {
         }
     }
 
-    /// The broker answered that it did not take it.
+    /// Notes that the broker refused a message.
     pub fn refused(&mut self, id: MessageId) {
         let Some(entry) = self.index_of(id).and_then(|index| self.entries.get_mut(index)) else {
             return;
@@ -226,7 +223,7 @@ impl<T: Outgoing> Window<T> {
         }
     }
 
-    /// The next message that is done with, in the order of the offers, with the time its acknowledgement took.
+    /// Takes the message at the front if it is acknowledged, with the time that its acknowledgement took.
     pub fn take_acknowledged(&mut self) -> Option<(T, Option<u64>)> {
         let Fate::Acknowledged { latency_ns } = self.entries.front()?.fate else {
             return None;
@@ -238,23 +235,23 @@ impl<T: Outgoing> Window<T> {
         Some((entry.item, latency_ns))
     }
 
-    /// What the shell has to do now.
-    pub fn verdict(&self, now_ns: u64) -> Verdict {
+    /// Why the shell has to reconnect now; `None` if it does not have to.
+    pub fn reconnect_reason(&self, now_ns: u64) -> Option<ReconnectReason> {
         match self.phase {
-            Phase::Closed => Verdict::Fine,
-            Phase::Settling if self.outstanding == 0 => Verdict::Refused,
-            _ if self.overdue(now_ns) => Verdict::Overdue,
-            _ => Verdict::Fine,
+            Phase::Closed => None,
+            Phase::Settling if self.outstanding == 0 => Some(ReconnectReason::Refused),
+            _ if self.overdue(now_ns) => Some(ReconnectReason::Overdue),
+            _ => None,
         }
     }
 
-    /// The client is gone: nothing goes out until [`Window::reopen`]. What was sent stays in doubt.
+    /// Notes that the client is gone. Nothing goes out until [`Window::reopen`], and sent messages stay in doubt.
     pub fn close(&mut self) {
         self.phase = Phase::Closed;
     }
 
-    /// While closed: messages that were sent, now or by an earlier client, and were neither acknowledged nor, in every
-    /// copy, refused. The stream may have them or not.
+    /// While closed: messages that were sent, by the last client or an earlier one, and were neither acknowledged nor refused in
+    /// every copy. The stream may or may not have them.
     pub fn in_doubt(&self) -> impl Iterator<Item = Doubt<'_, T>> {
         self.entries
             .iter()
@@ -274,7 +271,7 @@ impl<T: Outgoing> Window<T> {
             })
     }
 
-    /// While closed: the stream was asked and has this one.
+    /// While closed: notes that the stream was asked and has this message.
     pub fn found_stored(&mut self, id: MessageId) {
         let Some(entry) = self.index_of(id).and_then(|index| self.entries.get_mut(index)) else {
             return;
@@ -285,8 +282,8 @@ impl<T: Outgoing> Window<T> {
         entry.fate = Fate::Acknowledged { latency_ns: None };
     }
 
-    /// Cuts messages that the broker at hand would not take. `cut` gives the pieces, in order, or the message itself
-    /// if it fits. Only while closed, since ids change.
+    /// While closed: cuts messages that the present broker would not take. `cut` returns the pieces in order, or the message itself
+    /// if it fits. Ids change.
     pub fn cut(&mut self, mut cut: impl FnMut(T) -> Vec<T>) {
         debug_assert_eq!(self.phase, Phase::Closed);
         let old = std::mem::take(&mut self.entries);
@@ -320,14 +317,14 @@ impl<T: Outgoing> Window<T> {
             .count();
     }
 
-    /// A fresh client is there: all that is not acknowledged goes out again, in order, under new ids.
+    /// Opens the window for a new client: every message that is not acknowledged goes out again, in order, under a new id.
     pub fn reopen(&mut self, now_ns: u64) {
         self.front_id += self.entries.len() as u64;
         for entry in &mut self.entries {
             entry.refused = false;
             match entry.fate {
                 Fate::Sent { .. } => entry.fate = Fate::Unsent,
-                // The broker said that it does not have the only copy that ever went out: no doubt remains.
+                // The broker refused the only copy that ever went out, so no doubt remains.
                 Fate::Refused if !entry.resent => {
                     entry.fate = Fate::Unsent;
                     entry.first_sent_ns = None;
@@ -343,9 +340,9 @@ impl<T: Outgoing> Window<T> {
         self.pass_over_stored();
     }
 
-    /// While closed, once the stream was asked: messages that it does not have though it has a later one of the same
-    /// order, which `order_of` names. The broker refused them, or never got them. Nothing can undo it, but it must be
-    /// told; each message counts once.
+    /// While closed, once the stream was asked: counts the messages that the stream does not have although it has a later one of
+    /// the same order, which `order_of` names. The broker refused them or never got them. This cannot be undone, so the shell
+    /// has to report it. Each message counts once.
     pub fn overtaken<K: Eq + std::hash::Hash>(&mut self, order_of: impl Fn(&T) -> K) -> usize {
         let mut stored = std::collections::HashSet::new();
         let mut count = 0;
@@ -353,7 +350,7 @@ impl<T: Outgoing> Window<T> {
             let order = order_of(&entry.item);
             let late = match entry.fate {
                 Fate::Refused | Fate::Sent { .. } => true,
-                // An earlier copy of it may have come after all, behind what was stored in between.
+                // An earlier copy may have been stored after all, behind later messages.
                 Fate::Acknowledged { .. } => entry.refused,
                 Fate::Unsent => false,
             };
@@ -378,7 +375,7 @@ impl<T: Outgoing> Window<T> {
         self.entries.len()
     }
 
-    /// Whether all that was offered is acknowledged and taken.
+    /// Whether every offered message is acknowledged and taken.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -393,8 +390,8 @@ impl<T: Outgoing> Window<T> {
         self.entries.iter().map(|entry| &entry.item)
     }
 
-    /// Counts from the last progress at the front, not from each message's own publishing: a slow broker that works
-    /// through a full window is slow, not gone, and resending would only add to its load.
+    /// Whether the front has made no progress for too long. A message's own age does not count: a broker that works through a
+    /// full window is slow, not gone, and resending would only add to its load.
     fn overdue(&self, now_ns: u64) -> bool {
         match self.entries.front().map(|entry| entry.fate) {
             Some(Fate::Sent { at_ns }) => {

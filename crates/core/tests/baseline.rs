@@ -1,4 +1,4 @@
-//! What an earlier collector of the same plan got wrong, each as one test: the probes that found it, asked of us.
+//! Faults of an earlier collector, each as one test: the inputs that showed them, and what must come out.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -32,7 +32,7 @@ fn one(peer: &Peer, to: &Destination, asns: &[u32]) -> Vec<u8> {
     announce(peer, &path(asns), &[(to, None)], 100)
 }
 
-/// A session of router 1 with this peer up, and nothing left to read.
+/// A session of router 1 with this peer up. Everything it published has been read.
 fn with_peer(peer: &Peer) -> (Harness, arancini_core::SessionId) {
     let mut harness = Harness::new();
     let session = harness.session();
@@ -128,7 +128,7 @@ fn peer_down_of_an_ipv6_peer_withdraws_its_routes() {
     peer_down_withdraws_everything(&peer_v6(1));
 }
 
-/// The peer is back before its routes were withdrawn: that they had gone is not kept quiet.
+/// The peer is back before the sweep has withdrawn its routes: consumers still hear that the routes were gone.
 #[test]
 fn a_route_that_was_gone_for_a_moment_is_withdrawn_and_announced() {
     let peer = peer(1);
@@ -148,7 +148,7 @@ fn a_route_that_was_gone_for_a_moment_is_withdrawn_and_announced() {
 }
 
 /// The BGP identifier is part of a route's key (docs/schema.md). Some messages come with an identifier of zero, before the
-/// Peer Up has told the true one.
+/// Peer Up tells the true one.
 #[test]
 fn a_route_is_withdrawn_under_the_identifier_it_was_announced_under() {
     let nameless = Peer {
@@ -160,7 +160,7 @@ fn a_route_is_withdrawn_under_the_identifier_it_was_announced_under() {
     harness.send(session, &one(&nameless, &TEN, &[64_501]));
     harness.send(session, &up(&peer(1)));
     harness.send(session, &one(&peer(1), &ELEVEN, &[64_501]));
-    // The consumer refuses the withdraw of what it does not hold.
+    // The consumer of these tests panics at the withdraw of a route that it does not hold.
     harness.updates();
     assert_eq!(harness.consumer.routes(), 1, "what was of identifier 0 is gone");
     harness.send(session, &peer_down(&peer(1), &PeerDown::RemoteSilent));
@@ -230,7 +230,7 @@ fn every_family_is_kept_in_a_table_of_its_own() {
     for (family, nlri) in [
         (AfiSafi::BGP_LS, &bgp_ls),
         (AfiSafi::IPV4_MULTICAST, &multicast),
-        // No one has said yet how the NLRI of this one look.
+        // No RFC defines the NLRI of this family yet.
         (AfiSafi::new(1, 240), &vec![1, 2, 3]),
     ] {
         let attributes = [path(&[64_501]), wire::mp_reach(family, nlri)].concat();
@@ -334,7 +334,7 @@ fn a_router_that_returns_is_compared_with_what_it_had() {
     );
 }
 
-/// Huawei sends a Peer Up for each view, Junos one for each family of a Loc-RIB: what was said before stays true.
+/// Huawei sends a Peer Up for each view, Junos one for each family of a Loc-RIB: routes announced before stay true.
 #[test]
 fn a_repeated_peer_up_takes_nothing_back() {
     for view in [RibView::AdjRibInPre, RibView::LocRib] {
@@ -376,7 +376,7 @@ fn a_loc_rib_keeps_the_table_name_of_each_family() {
         .iter()
         .map(|update| (&*update.route.prefix, &*update.table_name))
         .collect();
-    // The family of which no Peer Up has spoken yet goes by the name there is.
+    // A family that no Peer Up has listed yet has the name of the last Peer Up.
     let expected = [
         ("10.0.0.0/8", "inet.0"),
         ("2001:db8::/32", "inet.0"),
@@ -394,7 +394,8 @@ fn a_loc_rib_keeps_the_table_name_of_each_family() {
     assert_eq!(names.iter().filter(|(_, name)| *name == "inet.0").count(), 2);
 }
 
-/// The same without a Peer Down between, but of another BGP session: what it does not announce again is gone.
+/// A second Peer Up, of another BGP session and without a Peer Down between: routes that the new session does not announce
+/// are gone.
 #[test]
 fn a_peer_up_of_another_session_begins_anew() {
     let peer = peer(1);
@@ -447,7 +448,7 @@ fn a_router_by_its_mapped_address_is_the_same_router() {
     assert_eq!(harness.shard.router(router(1)).unwrap().routes(), 1);
 }
 
-/// The route is there; then it is announced with attributes that RFC 7606 calls so malformed that it is gone.
+/// Announces a route, and then again with attributes for which RFC 7606 asks to treat the announce as a withdraw.
 fn treated_as_withdraw(attributes: &[u8]) {
     let peer = peer(1);
     let (mut harness, session) = with_peer(&peer);
@@ -488,8 +489,8 @@ fn missing_mandatory_attributes_are_a_withdraw() {
     treated_as_withdraw(&[origin(0), as_path(&[64_501])].concat());
 }
 
-/// Where the router writes the UPDATE itself, of a route that it holds, an attribute it leaves out does not unmake the
-/// route (`docs/rfc7606.md`).
+/// In views where the router itself makes the UPDATE, for a route that it holds, the route stands even if an attribute is
+/// missing (`docs/rfc7606.md`).
 #[test]
 fn a_route_the_router_holds_stands_without_attributes_it_left_out() {
     for view in [RibView::AdjRibInPost, RibView::AdjRibOutPost, RibView::LocRib] {
@@ -504,7 +505,7 @@ fn a_route_the_router_holds_stands_without_attributes_it_left_out() {
     }
 }
 
-/// The message is skipped and published raw, nothing of it is taken, the session goes on.
+/// A malformed message is skipped as a whole and published as it came, and the session goes on.
 fn malformed(message: &[u8]) {
     let peer = peer(1);
     let (mut harness, session) = with_peer(&peer);

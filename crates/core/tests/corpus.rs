@@ -1,5 +1,5 @@
-//! Recorded streams through the core, curated and not: what came of the cuts in `testdata/` is kept as golden files
-//! (`UPDATE_GOLDEN=1` renews them); the full streams are held against an independent reader's counts.
+//! Recorded streams through the core, with curation and without. The outcome of the cuts in `testdata/` is kept as golden files
+//! (`UPDATE_GOLDEN=1` renews them). The full streams are compared with the counts of an independent reader.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -24,7 +24,7 @@ struct Outcome {
     error: Option<SessionError>,
 }
 
-/// The stream as one session, which is still open at the end. Reads back what is published if `replay`.
+/// Runs the stream as one session, which is still open at the end. With `replay`, everything published is read back.
 fn run(stream: &[u8], curation: CurationMode, replay: bool) -> Outcome {
     let mut harness = Harness::with(Settings {
         curation,
@@ -40,16 +40,16 @@ fn run(stream: &[u8], curation: CurationMode, replay: bool) -> Outcome {
         if replay {
             harness.collect();
         } else {
-            while let Some(batch) = harness.shard.pop_batch() {
-                harness.shard.recycle(batch.payload);
+            while let Some(batch) = harness.shard.poll_batch() {
+                harness.shard.handle_recycled(batch.payload);
             }
         }
-        harness.shard.sweep(1000, harness.now);
+        harness.shard.handle_sweep(1000, harness.now);
     }
     if replay {
         harness.published();
     } else {
-        harness.shard.flush(harness.now);
+        harness.shard.handle_flush(harness.now);
     }
     Outcome { harness, error }
 }
@@ -89,7 +89,7 @@ impl Outcome {
         counted.into_iter().filter(|&(_, count)| count > 0).collect()
     }
 
-    /// What this run made of the routes.
+    /// How many routes this run announced, withdrew and suppressed.
     fn emitted(&self) -> Value {
         let counters = &self.harness.counters;
         json!({
@@ -100,7 +100,7 @@ impl Outcome {
         })
     }
 
-    /// Every route that came in is accounted for.
+    /// Checks that every received route is published or suppressed.
     fn balances(&self, name: &str) {
         let counters = &self.harness.counters;
         let received = counters.received_announces.total() + counters.received_withdraws.total();
@@ -110,7 +110,7 @@ impl Outcome {
     }
 }
 
-/// What a golden file holds.
+/// The content of a golden file.
 fn summary(off: &Outcome, on: &Outcome) -> Value {
     let counters = &on.harness.counters;
     json!({
@@ -128,7 +128,7 @@ fn summary(off: &Outcome, on: &Outcome) -> Value {
     })
 }
 
-/// Both runs of a stream, with all that must hold for any stream.
+/// Runs a stream with curation and without, and checks what must hold for any stream.
 fn both(name: &str, stream: &[u8]) -> (Outcome, Outcome) {
     let off = run(stream, CurationMode::Off, true);
     let on = run(stream, CurationMode::Attributes, true);
@@ -162,7 +162,7 @@ fn the_cuts_come_out_as_they_did() {
     assert!(seen >= 10, "the cuts are gone");
 }
 
-/// After the hold time of a lost session nothing is left, and everything was said once.
+/// After the hold time of a lost session nothing is left, and each route was withdrawn once.
 #[test]
 fn a_recorded_router_that_stays_away_is_withdrawn_whole() {
     for (name, stream) in streams(&root().join("testdata")) {
@@ -178,7 +178,7 @@ fn a_recorded_router_that_stays_away_is_withdrawn_whole() {
     }
 }
 
-/// A recorded router that comes back and says the same again has nothing new to say.
+/// A router that comes back and repeats its recorded stream causes no update.
 #[test]
 fn a_recorded_router_that_returns_brings_nothing_new() {
     for (name, stream) in streams(&root().join("testdata")) {
@@ -195,7 +195,7 @@ fn a_recorded_router_that_returns_brings_nothing_new() {
     }
 }
 
-/// Where we differ from the oracle: stream, count, theirs, ours, and who is right.
+/// Differences from the independent reader: stream, count, its value, ours, and which of them is right.
 const DIFFERENCES: &[(&str, &str, u64, u64, &str)] = &[];
 
 #[test]
@@ -228,7 +228,7 @@ fn the_full_streams_have_the_counts_of_an_independent_reader() {
     assert_eq!(differences, accepted, "the reader says / we say");
 }
 
-/// The oracle's counts in our words; it knows Adj-RIBs of VRFs apart.
+/// The counts of the independent reader in our terms. It counts Adj-RIBs of VRFs separately.
 fn oracle_counts(oracle: &Value) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for (view, values) in oracle["views"].as_object().into_iter().flatten() {

@@ -1,5 +1,5 @@
-//! Whatever routers do, however their bytes are cut and whenever slices are swept: the stream, replayed, is what the
-//! routers hold (SPEC §5).
+//! The replayed stream is what the routers hold, whatever the routers do, however their bytes are cut, and whenever the sweep
+//! runs (`ARCHITECTURE.md`, invariant 1).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -22,18 +22,18 @@ enum Step {
     Withdraw(Routes),
     PeerDown(usize),
     PeerUp(usize),
-    /// A second Peer Up; with End-of-RIB behind the dump or not.
+    /// A second Peer Up and a dump, with End-of-RIB behind it or without.
     PeerReset(usize, bool),
     Lose,
     Connect(bool),
     Deliver(usize),
-    /// Time goes by; the shell finds no time to sweep.
+    /// Time passes, and the shell does not sweep.
     Idle(u64),
     Wait(u64),
     Sweep(u64),
     /// Batches cross the bridge.
     Collect,
-    /// They find it full and are thrown away.
+    /// Batches find the bridge full and are thrown away.
     Drop,
 }
 
@@ -110,21 +110,21 @@ impl World {
             Step::Idle(seconds) => harness.idle(seconds * SECOND),
             Step::Wait(seconds) => harness.wait(seconds * SECOND),
             Step::Sweep(budget) => {
-                harness.shard.sweep(*budget, harness.now);
+                harness.shard.handle_sweep(*budget, harness.now);
             }
             Step::Collect => harness.collect(),
             Step::Drop => harness.drop_batches(),
         }
     }
 
-    /// Everything is read and every wait is over: what consumers hold is what the routers hold, and what the shard
-    /// believes they hold.
+    /// Reads everything, lets every wait end, and checks that consumers hold what the routers hold and what the shard's tables
+    /// say.
     fn settle(&mut self) {
         self.come_to_rest();
         self.compare(true);
     }
 
-    /// Each router loses its session and comes back: it dumps what it holds.
+    /// Each router loses its session, comes back and dumps what it holds.
     fn dump_again(&mut self, end_of_rib: bool) {
         for router in 0..ROUTERS {
             self.take(router, &Step::Lose);
@@ -167,7 +167,7 @@ impl World {
     }
 }
 
-/// What the shard keeps, as a list that can be compared.
+/// All fingerprints that the shard keeps, sorted.
 fn fingerprints(shard: &Shard) -> Vec<u64> {
     let mut all = Vec::new();
     for table in shard
@@ -210,7 +210,7 @@ proptest! {
         world.settle();
     }
 
-    /// With a bridge that is full every now and then: the next dump of each router repairs the stream.
+    /// The bridge is full now and then: the next dump of each router repairs the stream.
     #[test]
     fn what_was_dropped_is_repaired_by_the_next_dump(
         steps in prop::collection::vec((0..ROUTERS, prop_oneof![6 => step(), 1 => Just(Step::Drop)]), 1..80),
@@ -245,7 +245,8 @@ fn small_batches(presence: bool) -> Settings {
     }
 }
 
-/// An announce, a change and a withdraw are lost; of each peer and family, with either way to end the dump.
+/// An announce, a change and a withdraw are dropped, for each peer and family. The next dump repairs them, whether or not it
+/// ends with End-of-RIB.
 #[test]
 fn a_dropped_announce_change_and_withdraw_are_said_by_the_next_dump() {
     for (presence, end_of_rib) in [(false, true), (false, false), (true, true), (true, false)] {
@@ -296,7 +297,7 @@ fn a_dropped_announce_change_and_withdraw_are_said_by_the_next_dump() {
     }
 }
 
-/// A router that did not come back, and a peer that is down, dump nothing: what withdraws their routes is kept.
+/// A router that did not come back, and a peer that is down, will not dump again: withdraws of their routes are kept.
 #[test]
 fn withdraws_that_no_dump_would_repair_are_not_dropped() {
     for gone in [Step::Lose, Step::PeerDown(0)] {
@@ -320,8 +321,8 @@ fn withdraws_that_no_dump_would_repair_are_not_dropped() {
     }
 }
 
-/// A router is forgotten while tables of it still wait in the queue of the sweep, and then comes back. They wait because
-/// they were doomed twice, or because the router withdrew the last of their routes itself.
+/// A router is forgotten while some of its tables still wait for the sweep, and then comes back. Tables still wait because they
+/// were doomed twice, or because the router withdrew the last of their routes itself.
 #[test]
 fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
     let routes = Routes {
@@ -340,14 +341,15 @@ fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
             world.take(0, step);
         }
         while world.harness.shard.router(router(1)).is_some() {
-            world.harness.shard.sweep(1, world.harness.now);
+            world.harness.shard.handle_sweep(1, world.harness.now);
         }
         world.take(0, &Step::Connect(true));
         world.settle();
     }
 }
 
-/// Its sequence goes on where it was, whatever the wall clock says by then (found by the simulator, seed 41).
+/// The sequence numbers of a router go on where they were, whatever the wall clock says by then (found by the simulator, seed
+/// 41).
 #[test]
 fn a_router_that_returns_after_the_wall_clock_was_set_back_goes_on_above_its_last_sequence() {
     let routes = Routes {
@@ -369,8 +371,8 @@ fn a_router_that_returns_after_the_wall_clock_was_set_back_goes_on_above_its_las
     world.settle();
 }
 
-/// Of each peer and family, plain and with path identifiers: what is not there again is withdrawn, by End-of-RIB or
-/// after a quiet period.
+/// Routes that a router does not announce again are withdrawn, at End-of-RIB or after a quiet period; for each peer and family,
+/// with path identifiers and without.
 #[test]
 fn what_a_router_does_not_bring_back_is_withdrawn() {
     for end_of_rib in [true, false] {
@@ -401,8 +403,8 @@ fn what_a_router_does_not_bring_back_is_withdrawn() {
     }
 }
 
-/// With the broker away the bridge is full and nothing is received: the dump that waits to be read is not over (found by
-/// the simulator, seed 15).
+/// While the broker is away the bridge is full and nothing is received. The dump that waits to be read is not over (found by the
+/// simulator, seed 15).
 #[test]
 fn a_dump_that_nobody_reads_for_want_of_room_is_not_over() {
     let routes = Routes {
@@ -419,7 +421,7 @@ fn a_dump_that_nobody_reads_for_want_of_room_is_not_over() {
     world.take(0, &Step::Lose);
     world.take(0, &Step::Connect(false));
     for _ in 0..200 {
-        world.harness.shard.not_listening(world.harness.now);
+        world.harness.shard.handle_receive_paused(world.harness.now);
         world.take(0, &Step::Wait(1));
     }
     world.take(0, &Step::Deliver(usize::MAX));
@@ -428,7 +430,7 @@ fn a_dump_that_nobody_reads_for_want_of_room_is_not_over() {
     world.settle();
 }
 
-/// A dump of many tables takes longer than the quiet period; a table whose turn has not come is not given up.
+/// A dump of many tables takes longer than the quiet period. A table whose turn has not come yet does not settle.
 #[test]
 fn a_table_waits_for_its_turn_in_a_long_dump() {
     let mut world = World::new();

@@ -34,8 +34,9 @@ fn held(harness: &Harness) -> Vec<(String, u32)> {
     routes.collect()
 }
 
-/// A router speaks of a peer before the peer's Peer Up, and the Peer Up names the peer by another BGP identifier. From
-/// then on the peer has two tables of one view and family, and a batch that is thrown away tells which of the two it was of.
+/// A router speaks of a peer before the peer's Peer Up, and the Peer Up names the peer by another BGP identifier. The
+/// peer then has two tables of one view and family. The routes of a dropped batch belong to one of the two, and only that
+/// table may be put in doubt.
 #[test]
 fn what_was_dropped_of_a_provisional_peer_is_put_in_doubt_in_the_right_table() {
     let nameless = |peer: Peer| Peer {

@@ -1,4 +1,4 @@
-//! What a sender can cost is bounded.
+//! Limits: no sender can make the core use unbounded memory or time.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -34,7 +34,7 @@ fn a_sender_that_makes_families_up_gets_no_tables_for_them() {
     assert_eq!(updates, 256);
 }
 
-/// Measured first with 64 KB UPDATEs: one slot of them held 2 GB of updates before the bridge was asked.
+/// Without the limit, one receive slot of 64 KB UPDATEs made 2 GB of updates before the bridge took any.
 #[test]
 fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
     const PER_MESSAGE: usize = 500;
@@ -44,7 +44,7 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
     let session = harness.session();
     harness.send(session, &initiation("r1", "test"));
     harness.send(session, &up(&peer));
-    // 8 kB of communities, some 9 kB an update.
+    // 8 kB of communities: about 9 kB for each update.
     let communities: Vec<u8> = (0..2000_u32).flat_map(u32::to_be_bytes).collect();
     let attributes = [mandatory(&[64_500]), attribute(0xc0, 8, &communities)].concat();
     let nlri = |number: u8, index: usize| [24, 10 + number, (index >> 8) as u8, index as u8];
@@ -55,11 +55,11 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
     let slot: Vec<u8> = (0..6).flat_map(message).collect();
     let (mut rest, mut pieces, mut updates) = (&slot[..], 0, 0);
     while !rest.is_empty() {
-        let taken = harness.shard.receive_some(session, rest, harness.now).unwrap();
+        let taken = harness.shard.handle_bytes(session, rest, harness.now).unwrap();
         rest = &rest[taken..];
         pieces += 1;
         let (mut bytes, mut largest) = (0, 0);
-        while let Some(batch) = harness.shard.pop_batch() {
+        while let Some(batch) = harness.shard.poll_batch() {
             bytes += batch.payload.len();
             largest = largest.max(batch.payload.len() / batch.messages as usize);
             updates += batch.messages as usize;
@@ -67,11 +67,11 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
         assert!(bytes <= most + PER_MESSAGE * largest, "{bytes}");
     }
     assert!(pieces > 3, "{pieces}");
-    harness.shard.flush(harness.now);
-    updates += std::iter::from_fn(|| harness.shard.pop_batch())
+    harness.shard.handle_flush(harness.now);
+    updates += std::iter::from_fn(|| harness.shard.poll_batch())
         .map(|batch| batch.messages as usize)
         .sum::<usize>();
-    // Beside them: session opened, initiation, Peer Up.
+    // The others are: session opened, Initiation, Peer Up.
     assert_eq!(updates, 6 * PER_MESSAGE + 3);
     assert_eq!(harness.counters.received_bytes.get() as usize, {
         let before = [initiation("r1", "test"), up(&peer)].concat();

@@ -77,8 +77,8 @@ fn session_with(peer: &Peer) -> (Harness, SessionId) {
 
 /// As the worker's shell does it: batches leave, their buffers come back.
 fn carry(harness: &mut Harness) {
-    while let Some(batch) = harness.shard.pop_batch() {
-        harness.shard.recycle(batch.payload);
+    while let Some(batch) = harness.shard.poll_batch() {
+        harness.shard.handle_recycled(batch.payload);
     }
 }
 
@@ -125,11 +125,20 @@ fn nothing_is_allocated_per_message_in_steady_state() {
                 for (message, gone) in versions[version].iter().zip(&withdrawn) {
                     // An EVPN route that comes anew brings its NLRI, which has to be kept somewhere.
                     if number == 3 && kind != Kind::Evpn {
-                        harness.shard.receive(session, gone, harness.now).unwrap();
+                        harness
+                            .shard
+                            .handle_all_bytes(session, gone, harness.now)
+                            .unwrap();
                     }
                     let (head, tail) = message.split_at(message.len() / 3);
-                    harness.shard.receive(session, head, harness.now).unwrap();
-                    harness.shard.receive(session, tail, harness.now).unwrap();
+                    harness
+                        .shard
+                        .handle_all_bytes(session, head, harness.now)
+                        .unwrap();
+                    harness
+                        .shard
+                        .handle_all_bytes(session, tail, harness.now)
+                        .unwrap();
                     carry(harness);
                 }
                 harness.now.monotonic_ns += SECOND;
@@ -190,7 +199,12 @@ fn growth_moves_a_bounded_number_of_routes() {
                 Destination::V4([10 + a, b, c, d], 32)
             };
             let message = announce(&peer, &shared, &[(&to, None)], 0);
-            let (_, bytes) = allocated(|| harness.shard.receive(session, &message, harness.now).unwrap());
+            let (_, bytes) = allocated(|| {
+                harness
+                    .shard
+                    .handle_all_bytes(session, &message, harness.now)
+                    .unwrap()
+            });
             worst = worst.max(bytes);
             carry(&mut harness);
         }
@@ -218,7 +232,7 @@ fn a_peer_down_is_swept_in_slices() {
     let mut slices = 0;
     while harness.shard.needs_sweep() {
         let before = withdrawn(&harness);
-        harness.shard.sweep(1000, harness.now);
+        harness.shard.handle_sweep(1000, harness.now);
         let slice = withdrawn(&harness) - before;
         assert!(slice <= 1000 + LARGEST_SEGMENT, "{slice} at once");
         slices += 1;
@@ -245,7 +259,10 @@ fn many_small_tables_are_swept_in_one_slice() {
         harness.send(session, &peer_down(peer, &PeerDown::RemoteSilent));
     }
     assert!(harness.shard.needs_sweep());
-    assert!(!harness.shard.sweep(500, harness.now), "200 routes, 20 tables");
+    assert!(
+        !harness.shard.handle_sweep(500, harness.now),
+        "200 routes, 20 tables"
+    );
     harness.published();
     assert_eq!(harness.consumer.routes(), 0);
 }
@@ -274,12 +291,12 @@ fn the_source_of_the_hot_path_has_none_of_these() {
     ];
     const BESIDE_THE_WAY: &[(&str, &str, &str)] = &[
         (
-            "core/src/message.rs",
+            "core/src/malformed.rs",
             "let reason = error.to_string();",
             "a message that can't be read",
         ),
         (
-            "core/src/message.rs",
+            "core/src/information.rs",
             "LossyText(bytes).to_string()",
             "names in Initiation and Peer Up",
         ),

@@ -1,4 +1,5 @@
-//! What a shard holds, as bytes and back; and what follows when the router comes again (SPEC §7, §8).
+//! Snapshots: what a shard holds is written and read back, and the router's next dump is compared with it
+//! (`docs/adr/0050-snapshots.md`).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod support;
@@ -24,14 +25,14 @@ fn head() -> Head {
     }
 }
 
-/// A snapshot taken in slices of this many routes, with `between` done after each.
+/// Takes a snapshot in slices of this many routes, and calls `between` after each slice.
 fn snapshot(harness: &mut Harness, budget: usize, mut between: impl FnMut(&mut Harness)) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     let mut walk = Walk::begin(&head(), &mut bytes);
-    while harness.shard.snapshot(&mut walk, budget, &mut bytes) {
+    while harness.shard.poll_snapshot(&mut walk, budget, &mut bytes) {
         between(harness);
     }
-    let last = harness.shard.seal();
+    let last = harness.shard.handle_seal();
     let end = walk.finish(last, &mut bytes);
     (bytes, end)
 }
@@ -43,12 +44,12 @@ fn load(bytes: &[u8]) -> Result<Restore, ReadError> {
     Ok(restore)
 }
 
-/// The collector dies and comes again, with what the snapshot and the tail of the stream say.
+/// Restarts the collector with the routers that a snapshot and the tail of the stream have restored.
 fn restart(harness: &mut Harness, restore: Restore) {
     let settings = arancini_core::Settings::default();
     let mut shard = Shard::new(1, settings, harness.counters.clone());
     for router in restore.into_routers() {
-        shard.adopt(router, "the collector was restarted", harness.now);
+        shard.handle_adopt(router, "the collector was restarted", harness.now);
     }
     let consumer = std::mem::replace(
         &mut harness.consumer,
@@ -59,7 +60,7 @@ fn restart(harness: &mut Harness, restore: Restore) {
     (harness.shard, harness.now, harness.consumer, harness.counters) = (shard, now, consumer, counters);
 }
 
-/// Two routers with routes of every kind, all read.
+/// Two routers with routes of every kind. Everything they published has been read.
 fn world() -> (Harness, Vec<Router>) {
     let mut harness = Harness::new();
     let mut routers: Vec<Router> = (1..=2).map(Router::new).collect();
@@ -137,7 +138,7 @@ fn what_changed_while_the_collector_was_down_is_published() {
         start,
         count,
     };
-    // Not connected, the router says none of this.
+    // The router changes these routes while it is not connected.
     routers[0].session = None;
     routers[0].withdraw(&routes(0, 20));
     routers[0].announce(&routes(20, 5), 3);
@@ -163,7 +164,7 @@ fn a_router_that_does_not_come_back_is_withdrawn_after_the_hold() {
     assert_eq!(harness.consumer.routes(), 0);
 }
 
-/// The walk is of no single moment: what the stream says since its begin makes it good.
+/// Routes change while the walk lasts. The stream since the walk's begin corrects the snapshot.
 #[test]
 fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_changed() {
     let (mut harness, mut routers) = world();
@@ -189,13 +190,13 @@ fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_chan
             }
             router.deliver_all(harness);
         }
-        harness.shard.sweep(40, harness.now);
-        while let Some(batch) = harness.shard.pop_batch() {
+        harness.shard.handle_sweep(40, harness.now);
+        while let Some(batch) = harness.shard.poll_batch() {
             tail.push(batch);
         }
     });
     assert!(step > 20, "the snapshot took {step} slices");
-    while let Some(batch) = harness.shard.pop_batch() {
+    while let Some(batch) = harness.shard.poll_batch() {
         tail.push(batch);
     }
     assert_eq!(tail.last().unwrap().number, end.last_batch);
@@ -206,7 +207,7 @@ fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_chan
     let after = held(&harness.shard);
     let mut shard = Shard::new(1, arancini_core::Settings::default(), harness.counters.clone());
     for router in restore.into_routers() {
-        shard.adopt(router, "", harness.now);
+        shard.handle_adopt(router, "", harness.now);
     }
     assert_eq!(held(&shard), after);
 }
@@ -255,8 +256,8 @@ fn a_tail_with_a_gap_becomes_a_resync() {
     restore.forget_routes();
     assert_eq!(restore.routes(), 0);
     restart(&mut harness, restore);
-    harness.shard.resync_strangers();
-    // Consumers do what the schema says: what is not announced between begin and end is gone.
+    harness.shard.handle_resync_strangers();
+    // Consumers do what docs/schema.md says: routes that are not announced between begin and end are gone.
     harness.consumer.tables.clear();
     routers.push(Router::new(3));
     for router in [0, 2] {
@@ -315,9 +316,9 @@ fn a_published_payload_that_is_damaged_is_an_error_and_no_panic() {
         1,
     );
     one.deliver_all(&mut harness);
-    harness.shard.flush(harness.now);
+    harness.shard.handle_flush(harness.now);
     let mut refused = 0;
-    while let Some(batch) = harness.shard.pop_batch() {
+    while let Some(batch) = harness.shard.poll_batch() {
         for at in 0..batch.payload.len() {
             let mut damaged = batch.payload.clone();
             damaged[at] ^= 0x81;
@@ -338,7 +339,7 @@ fn some_routes(start: u16, count: u16) -> Routes {
     }
 }
 
-/// No snapshot and no tail names it: found by the simulator, with the wall clock set back.
+/// Neither the snapshot nor the tail names the router (found by the simulator, with the wall clock set back).
 #[test]
 fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequence() {
     let (mut harness, mut routers) = world();
@@ -351,7 +352,7 @@ fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequen
     let (bytes, end) = snapshot(&mut harness, 100, |_| {});
     harness.now.unix_ns -= 3000 * SECOND;
     restart(&mut harness, load(&bytes).unwrap());
-    harness.shard.raise_sequence_floor(end.sequence_floor);
+    harness.shard.handle_sequence_floor(end.sequence_floor);
     routers[0].connect(&mut harness, true);
     routers[0].deliver_all(&mut harness);
     let events = harness.published();
@@ -359,24 +360,24 @@ fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequen
     assert!(of_router.map(Event::sequence).min().unwrap() > last);
 }
 
-/// Found by the simulator: a second restart took a router for new of which consumers held what nobody knew.
+/// After a second restart a router counted as new, although consumers held unknown routes of it (found by the simulator).
 #[test]
 fn that_strangers_are_to_be_resynced_outlives_a_restart() {
     let (mut harness, _) = world();
     let (_, end) = snapshot(&mut harness, 100, |_| {});
     assert!(!end.resync_strangers);
-    harness.shard.resync_strangers();
+    harness.shard.handle_resync_strangers();
     let (_, end) = snapshot(&mut harness, 100, |_| {});
     assert!(end.resync_strangers);
 }
 
-/// Found by the simulator: half a dump was restored, and that it was a resync forgotten with the process.
+/// A restart restored half a dump and forgot that the dump was a resync (found by the simulator).
 #[test]
 fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that_ended_is_not() {
     for ended in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1)));
         routers[0].withdraw(&some_routes(0, 20));
         routers[0].connect(&mut harness, true);
         routers[0].deliver_all(&mut harness);
@@ -384,8 +385,8 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
             harness.wait(40 * SECOND);
         }
         let mut restore = load(&bytes).unwrap();
-        harness.shard.flush(harness.now);
-        while let Some(batch) = harness.shard.pop_batch() {
+        harness.shard.handle_flush(harness.now);
+        while let Some(batch) = harness.shard.poll_batch() {
             restore.apply(batch.kind, &batch.payload).unwrap();
         }
         let before = held(&harness.shard);
@@ -393,22 +394,22 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
         assert_eq!(held(&harness.shard), before);
         routers[0].connect(&mut harness, true);
         routers[0].deliver_all(&mut harness);
-        // Consumers do what the schema says; the harness' one does not know of resyncs.
+        // Consumers drop their tables at a resync (docs/schema.md). The harness's consumer does not know resyncs.
         harness.consumer.tables.clear();
         let begun = |event: &Event| event.router_kind() == Some(RouterEventKind::ResyncBegin);
         assert_eq!(harness.published().iter().any(begun), !ended);
     }
 }
 
-/// The broker refused a message and took it later: it comes in the tail of a snapshot that knows better.
+/// The broker refused a message and stored it later, behind the position of a snapshot that already holds a later state.
 #[test]
 fn what_a_snapshot_covers_is_passed_over_in_the_tail() {
     let (mut harness, mut routers) = world();
     let mut late = Vec::new();
     routers[0].announce(&some_routes(500, 7), 1);
     routers[0].deliver_all(&mut harness);
-    harness.shard.flush(harness.now);
-    while let Some(batch) = harness.shard.pop_batch() {
+    harness.shard.handle_flush(harness.now);
+    while let Some(batch) = harness.shard.poll_batch() {
         late.push(batch);
     }
     routers[0].withdraw(&some_routes(500, 7));
@@ -423,7 +424,7 @@ fn what_a_snapshot_covers_is_passed_over_in_the_tail() {
     assert_eq!(held(&harness.shard), before);
 }
 
-/// The broker refused a message, took the next one, and then the first: found by the simulator.
+/// The broker refused a message, stored the next one, and then the first (found by the simulator).
 #[test]
 fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
     for swapped in [false, true] {
@@ -432,12 +433,12 @@ fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
         let mut tail = Vec::new();
         routers[0].announce(&some_routes(500, 7), 1);
         routers[0].deliver_all(&mut harness);
-        harness.shard.flush(harness.now);
-        tail.extend(std::iter::from_fn(|| harness.shard.pop_batch()));
+        harness.shard.handle_flush(harness.now);
+        tail.extend(std::iter::from_fn(|| harness.shard.poll_batch()));
         routers[0].withdraw(&some_routes(500, 7));
         routers[0].deliver_all(&mut harness);
-        harness.shard.flush(harness.now);
-        tail.extend(std::iter::from_fn(|| harness.shard.pop_batch()));
+        harness.shard.handle_flush(harness.now);
+        tail.extend(std::iter::from_fn(|| harness.shard.poll_batch()));
         assert_eq!(tail.len(), 2);
         if swapped {
             tail.swap(0, 1);
@@ -458,19 +459,19 @@ fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
     }
 }
 
-/// The broker refused a resync-begin and took updates behind it first: found by the simulator (seed 2703612). The restart
-/// forgot the updates with the begin, and consumers, who order by sequence, did not.
+/// The broker refused a resync-begin and stored updates behind it first (found by the simulator, seed 2703612). The restart
+/// dropped those updates at the begin; consumers, who order by sequence number, kept them.
 #[test]
 fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     for late in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1)));
         routers[0].connect(&mut harness, true);
         routers[0].deliver_all(&mut harness);
         harness.wait(40 * SECOND);
-        harness.shard.seal();
-        let mut tail: Vec<Batch> = std::iter::from_fn(|| harness.shard.pop_batch()).collect();
+        harness.shard.handle_seal();
+        let mut tail: Vec<Batch> = std::iter::from_fn(|| harness.shard.poll_batch()).collect();
         if late {
             let first = |kind| tail.iter().position(|batch| batch.kind == kind).unwrap();
             let (update, event) = (first(BatchKind::Updates), first(BatchKind::Routers));
@@ -489,7 +490,7 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     }
 }
 
-/// What a spool holds may have reached the stream before the collector died.
+/// Batches in the spool may have reached the stream before the collector died.
 #[test]
 fn what_is_applied_again_changes_nothing() {
     let (mut harness, mut routers) = world();
@@ -506,8 +507,8 @@ fn what_is_applied_again_changes_nothing() {
         routers[0].withdraw(&routes);
         routers[0].announce(&routes, version);
         routers[0].deliver_all(&mut harness);
-        harness.shard.seal();
-        while let Some(batch) = harness.shard.pop_batch() {
+        harness.shard.handle_seal();
+        while let Some(batch) = harness.shard.poll_batch() {
             batches.push(batch);
         }
     }
@@ -520,7 +521,7 @@ fn what_is_applied_again_changes_nothing() {
     }
     let mut shard = Shard::new(1, arancini_core::Settings::default(), harness.counters.clone());
     for router in restore.into_routers() {
-        shard.adopt(router, "", harness.now);
+        shard.handle_adopt(router, "", harness.now);
     }
     assert_eq!(held(&shard), held(&harness.shard));
 }

@@ -132,10 +132,10 @@ impl<'a> World<'a> {
             8 => self.wait(u64::from(argument) * MILLISECOND_NS),
             9 => self.wait(u64::from(argument) * SECOND_NS),
             10 => {
-                self.shard.sweep(u64::from(argument), self.now);
+                self.shard.handle_sweep(u64::from(argument), self.now);
             }
-            11 => self.shard.not_listening(self.now),
-            12 => self.shard.flush(self.now),
+            11 => self.shard.handle_receive_paused(self.now),
+            12 => self.shard.handle_flush(self.now),
             13 => self.pop(usize::from(argument)),
             14 => self.open(session),
             _ => self.shard.handle_timeout(self.now),
@@ -145,10 +145,10 @@ impl<'a> World<'a> {
     /// What holds between any two calls.
     fn check(&mut self) {
         assert!(self.shard.open_batch_bytes() <= self.max_open_bytes);
-        if let Some(deadline) = self.shard.deadline_ns() {
+        if let Some(deadline) = self.shard.poll_timeout() {
             assert!(deadline >= 17 * SECOND_NS);
         }
-        let notices = self.shard.notices();
+        let notices = self.shard.poll_notices();
         while notices.pop().is_some() {}
         self.shard.set_gauges();
     }
@@ -173,7 +173,7 @@ impl<'a> World<'a> {
             IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
             IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0202)),
         ];
-        self.sessions[session] = Some(self.shard.open_session(routers[session], 50_000, self.now));
+        self.sessions[session] = Some(self.shard.handle_connect(routers[session], 50_000, self.now));
     }
 
     fn receive(&mut self, session: usize, octets: usize) {
@@ -197,7 +197,7 @@ impl<'a> World<'a> {
             };
             let (piece, rest) = bytes.split_at(at.min(bytes.len()));
             bytes = rest;
-            if let Err(error) = self.shard.receive(id, piece, self.now) {
+            if let Err(error) = self.shard.handle_all_bytes(id, piece, self.now) {
                 self.close(session, &error.to_string());
                 return;
             }
@@ -207,7 +207,7 @@ impl<'a> World<'a> {
 
     fn close(&mut self, session: usize, reason: &str) {
         if let Some(id) = self.sessions[session].take() {
-            self.shard.close_session(id, reason, self.now);
+            self.shard.handle_disconnect(id, reason, self.now);
         }
     }
 
@@ -219,7 +219,7 @@ impl<'a> World<'a> {
 
     fn pop(&mut self, most: usize) {
         for _ in 0..most {
-            let Some(batch) = self.shard.pop_batch() else {
+            let Some(batch) = self.shard.poll_batch() else {
                 return;
             };
             self.keep(batch);
@@ -229,7 +229,8 @@ impl<'a> World<'a> {
     /// The buffer goes back, as after publishing; what was in it is kept.
     fn keep(&mut self, mut batch: Batch) {
         let copy = batch.payload.clone();
-        self.shard.recycle(std::mem::replace(&mut batch.payload, copy));
+        self.shard
+            .handle_recycled(std::mem::replace(&mut batch.payload, copy));
         self.batches.push(batch);
     }
 
@@ -239,10 +240,10 @@ impl<'a> World<'a> {
             self.close(session, "connection reset");
         }
         self.wait(settings.session_hold_ns + SECOND_NS);
-        self.shard.flush(self.now);
+        self.shard.handle_flush(self.now);
         // What was replaced is known to be gone at the next look.
         self.wait(settings.session_hold_ns + settings.quiet_period_ns + 3 * SECOND_NS);
-        self.shard.flush(self.now);
+        self.shard.handle_flush(self.now);
         assert!(!self.shard.needs_sweep());
         assert_eq!(self.shard.open_batch_bytes(), 0);
         assert_eq!(self.shard.routers().count(), 0, "no router is kept for ever");

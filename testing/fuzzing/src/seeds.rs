@@ -97,12 +97,12 @@ fn snapshots(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
     let generated = ("generated".to_owned(), generated());
     for (_, stream) in streams.iter().chain([&generated]) {
         let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
-        let session = shard.open_session(IpAddr::from([192, 0, 2, 1]), 1, Now::default());
+        let session = shard.handle_connect(IpAddr::from([192, 0, 2, 1]), 1, Now::default());
         for (number, frame) in frames(stream).into_iter().take(60).enumerate() {
-            if shard.receive(session, frame, Now::default()).is_err() {
+            if shard.handle_all_bytes(session, frame, Now::default()).is_err() {
                 break;
             }
-            while shard.pop_batch().is_some() {}
+            while shard.poll_batch().is_some() {}
             if number % 6 == 5 {
                 let bytes = snapshot_of(&mut shard);
                 seeds.insert(blocks_of(&bytes));
@@ -248,14 +248,14 @@ fn segments(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
             monotonic_ns: 1,
             unix_ns: 1,
         };
-        let session = shard.open_session([192, 0, 2, 1].into(), 1, now);
+        let session = shard.handle_connect([192, 0, 2, 1].into(), 1, now);
         for frame in frames(stream).into_iter().take(2000) {
-            if shard.receive(session, frame, now).is_err() {
+            if shard.handle_all_bytes(session, frame, now).is_err() {
                 break;
             }
         }
-        shard.flush(now);
-        while let Some(batch) = shard.pop_batch() {
+        shard.handle_flush(now);
+        while let Some(batch) = shard.poll_batch() {
             seeds.insert(batch.payload);
         }
     }

@@ -41,7 +41,7 @@ pub fn run(input: &[u8]) {
     let routes = restore.routes();
     let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
     for router in restore.into_routers() {
-        shard.adopt(router, "fuzzed", Now::default());
+        shard.handle_adopt(router, "fuzzed", Now::default());
     }
     let again = reread(&snapshot_of(&mut shard));
     assert_eq!(
@@ -49,7 +49,7 @@ pub fn run(input: &[u8]) {
         routes,
         "what a snapshot holds is what was restored"
     );
-    while shard.sweep(u64::MAX, Now::default()) {}
+    while shard.handle_sweep(u64::MAX, Now::default()) {}
 }
 
 /// A whole snapshot of a shard.
@@ -62,8 +62,8 @@ pub(crate) fn snapshot_of(shard: &mut Shard) -> Vec<u8> {
     };
     let mut bytes = Vec::new();
     let mut walk = Walk::begin(&head, &mut bytes);
-    while shard.snapshot(&mut walk, 100, &mut bytes) {}
-    let last = shard.seal();
+    while shard.poll_snapshot(&mut walk, 100, &mut bytes) {}
+    let last = shard.handle_seal();
     let _ = walk.finish(last, &mut bytes);
     bytes
 }

@@ -98,17 +98,17 @@ impl Connections {
             return 0;
         };
         let Some(session) = connection.session else {
-            connection.session = Some(shard.open_session(address, connection.port, now));
+            connection.session = Some(shard.handle_connect(address, connection.port, now));
             return 1;
         };
         let count = most.min(connection.unread.len());
         let segment: Vec<u8> = connection.unread.drain(..count).collect();
-        let refused = shard.receive(session, &segment, now).err();
+        let refused = shard.handle_all_bytes(session, &segment, now).err();
         if let Some(error) = refused {
-            shard.close_session(session, &error.to_string(), now);
+            shard.handle_disconnect(session, &error.to_string(), now);
             self.all.remove(index);
         } else if connection.ended && connection.unread.is_empty() {
-            shard.close_session(session, "connection reset", now);
+            shard.handle_disconnect(session, "connection reset", now);
             self.all.remove(index);
         }
         count.max(1)

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arancini_core::window::{Limits, MessageId, Outgoing, Verdict, Window};
+use arancini_core::window::{Limits, MessageId, Window, WindowItem};
 use arancini_core::{Batch, BatchKind};
 use arancini_generate::Random;
 use arancini_schema::decode::message_length;
@@ -68,7 +68,7 @@ impl Message {
 #[derive(Debug)]
 struct Held(Rc<Message>);
 
-impl Outgoing for Held {
+impl WindowItem for Held {
     fn bytes(&self) -> usize {
         self.0.payload.len()
     }
@@ -281,7 +281,7 @@ impl Publisher {
             broker.publish(link, token, message, now_ns);
         }
         self.release(now_ns);
-        if self.window.verdict(now_ns) != Verdict::Fine {
+        if self.window.reconnect_reason(now_ns).is_some() {
             self.lost(broker, link, now_ns, random);
         }
     }

@@ -238,12 +238,12 @@ impl Stored {
         };
         let mut stored = Self::default();
         let mut shard = Shard::new(0, Settings::default(), Arc::default());
-        let session = shard.open_session(router_address(router), 1, now);
+        let session = shard.handle_connect(router_address(router), 1, now);
         for chunk in bytes {
-            shard.receive(session, &chunk, now).unwrap();
+            shard.handle_all_bytes(session, &chunk, now).unwrap();
         }
-        shard.flush(now);
-        while let Some(batch) = shard.pop_batch() {
+        shard.handle_flush(now);
+        while let Some(batch) = shard.poll_batch() {
             stored.take(batch.kind, &batch.payload);
         }
         stored

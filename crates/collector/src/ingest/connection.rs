@@ -201,7 +201,7 @@ impl Connection {
         let now = worker.clock.now();
         self.last_received_ns.set(now.monotonic_ns);
         let mut shard = worker.shard.borrow_mut();
-        let taken = shard.receive_some(self.session, bytes, now);
+        let taken = shard.handle_bytes(self.session, bytes, now);
         let much = shard.closed_batch_bytes() >= HANDED_OVER_BYTES;
         drop(shard);
         if much || taken.as_ref().map_or(true, |taken| *taken == bytes.len()) {

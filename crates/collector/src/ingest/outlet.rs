@@ -203,9 +203,9 @@ mod tests {
             unix_ns: 1,
         };
         for router in 0..count {
-            shard.open_session([192, 0, 2, router].into(), 1, now);
+            shard.handle_connect([192, 0, 2, router].into(), 1, now);
         }
-        let batches: Vec<_> = std::iter::from_fn(|| shard.pop_batch()).collect();
+        let batches: Vec<_> = std::iter::from_fn(|| shard.poll_batch()).collect();
         assert!(
             batches
                 .iter()

@@ -30,12 +30,12 @@ impl Worker {
     pub(super) fn inherit(&self, inheritance: Inheritance) {
         let now = self.clock.now();
         let mut shard = self.shard.borrow_mut();
-        shard.raise_sequence_floor(inheritance.sequence_floor);
+        shard.handle_sequence_floor(inheritance.sequence_floor);
         if inheritance.resync {
-            shard.resync_strangers();
+            shard.handle_resync_strangers();
         }
         for router in inheritance.routers {
-            shard.adopt(router, "the collector was restarted", now);
+            shard.handle_adopt(router, "the collector was restarted", now);
         }
         drop(shard);
         self.deliver();
@@ -51,7 +51,7 @@ impl Worker {
             let more = self
                 .shard
                 .borrow()
-                .snapshot(&mut walk, SNAPSHOT_SLICE_ROUTES, &mut bytes);
+                .poll_snapshot(&mut walk, SNAPSHOT_SLICE_ROUTES, &mut bytes);
             if !more {
                 break;
             }
@@ -64,7 +64,7 @@ impl Worker {
             }
             self.turnstile.pass().await;
         }
-        let last_batch = self.shard.borrow_mut().seal();
+        let last_batch = self.shard.borrow_mut().handle_seal();
         self.deliver();
         if self.load.dropped.get() != dropped {
             // With `publish.on_full = "drop"`: the walk may hold as published what was thrown away since.

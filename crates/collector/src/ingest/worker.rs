@@ -363,7 +363,7 @@ impl Worker {
             before.end(EndReason::Replaced);
         }
         let now = self.clock.now();
-        let session = self.shard.borrow_mut().open_session(router, remote.port(), now);
+        let session = self.shard.borrow_mut().handle_connect(router, remote.port(), now);
         self.deliver();
         let connection = match Connection::new(accepted, session, now.monotonic_ns) {
             Ok(connection) => Rc::new(connection),
@@ -371,7 +371,7 @@ impl Worker {
                 warn!(%router, %remote, %error, "a connection can't be watched; it is closed");
                 self.shard
                     .borrow_mut()
-                    .close_session(session, "connection failed", now);
+                    .handle_disconnect(session, "connection failed", now);
                 return;
             }
         };
@@ -403,7 +403,7 @@ impl Worker {
         }
         self.shard
             .borrow_mut()
-            .close_session(connection.session, words, self.clock.now());
+            .handle_disconnect(connection.session, words, self.clock.now());
         let mut connections = self.connections.borrow_mut();
         if connections
             .get(&connection.router)
@@ -418,7 +418,7 @@ impl Worker {
 
     /// Between resync-begin and resync-end of each router comes all it has: ended sessions make them dump.
     fn resync(&self) {
-        self.shard.borrow_mut().forget_all_routes();
+        self.shard.borrow_mut().handle_forget_all_routes();
         for connection in self.connections.borrow().values() {
             connection.end(EndReason::Resync);
         }
@@ -438,16 +438,16 @@ impl Worker {
     #[inline]
     fn hand_over(&self, may_drop: bool) {
         let mut shard = self.shard.borrow_mut();
-        while let Some(batch) = shard.pop_batch() {
+        while let Some(batch) = shard.poll_batch() {
             if let Some(batch) = self.outlet.offer(batch) {
                 self.refused(&mut shard, batch, may_drop);
             }
             if let Some(buffer) = self.outlet.used_buffer() {
-                shard.recycle(buffer);
+                shard.handle_recycled(buffer);
             }
         }
         let earlier = shard
-            .deadline_ns()
+            .poll_timeout()
             .is_some_and(|deadline| deadline < self.keeper_wakes_ns.get());
         if earlier || shard.needs_sweep() {
             self.keeper.notify();
@@ -457,13 +457,13 @@ impl Worker {
     /// There is no room for this batch.
     #[cold]
     fn refused(&self, shard: &mut Shard, batch: Batch, may_drop: bool) {
-        if !may_drop || !shard.dropped(&batch) {
+        if !may_drop || !shard.handle_dropped(&batch) {
             return self.outlet.keep(batch);
         }
         let messages = u64::from(batch.messages);
         self.load.dropped.add(messages);
         self.losses.borrow_mut().add(batch.router, messages);
-        shard.recycle(batch.payload);
+        shard.handle_recycled(batch.payload);
     }
 
     /// Closes batches that lingered, settles tables, and withdraws what is doomed, slice by slice.
@@ -471,7 +471,7 @@ impl Worker {
         loop {
             let now = self.clock.now();
             if !self.outlet.has_room() {
-                self.shard.borrow_mut().not_listening(now);
+                self.shard.borrow_mut().handle_receive_paused(now);
             }
             self.shard.borrow_mut().handle_timeout(now);
             self.deliver();
@@ -480,23 +480,23 @@ impl Worker {
                     let listens = self.outlet.has_room();
                     self.outlet.clear().await;
                     if !listens {
-                        self.shard.borrow_mut().not_listening(self.clock.now());
+                        self.shard.borrow_mut().handle_receive_paused(self.clock.now());
                     }
                 }
                 self.shard
                     .borrow_mut()
-                    .sweep(SWEEP_SLICE_ROUTES, self.clock.now());
+                    .handle_sweep(SWEEP_SLICE_ROUTES, self.clock.now());
                 // Withdraws of ours can wait without holding up a router, so none is thrown away.
                 self.hand_over(false);
                 self.turnstile.pass().await;
                 continue;
             }
-            let deadline = self.shard.borrow().deadline_ns().unwrap_or(u64::MAX);
+            let deadline = self.shard.borrow().poll_timeout().unwrap_or(u64::MAX);
             self.keeper_wakes_ns.set(deadline);
             let rest = Duration::from_nanos(deadline.saturating_sub(now.monotonic_ns)).min(HOUSEKEEPING);
             let woken = self.keeper.until(|| {
                 let shard = self.shard.borrow();
-                shard.needs_sweep() || shard.deadline_ns().is_some_and(|next| next < deadline)
+                shard.needs_sweep() || shard.poll_timeout().is_some_and(|next| next < deadline)
             });
             let _ = monoio::time::timeout(rest, woken).await;
         }
@@ -512,7 +512,7 @@ impl Worker {
             self.load.rate.set(received - received_before);
             received_before = received;
             self.load.bridge_full.set(self.outlet.times_blocked());
-            let forgotten = self.shard.borrow_mut().take_forgotten();
+            let forgotten = self.shard.borrow_mut().poll_forgotten();
             for router in forgotten {
                 self.context.owners.forget(router);
             }
@@ -544,7 +544,7 @@ impl Worker {
         self.losses.borrow_mut().log(now_ns);
         self.notices
             .borrow_mut()
-            .log(self.shard.borrow_mut().notices(), now_ns);
+            .log(self.shard.borrow_mut().poll_notices(), now_ns);
     }
 
     /// Hands over everything that was decoded, as far as the bridge takes it before the deadline.
@@ -555,9 +555,9 @@ impl Worker {
             let now = self.clock.now();
             let more = {
                 let mut shard = self.shard.borrow_mut();
-                let more = shard.sweep(SWEEP_SLICE_ROUTES, now);
+                let more = shard.handle_sweep(SWEEP_SLICE_ROUTES, now);
                 if !more {
-                    shard.flush(now);
+                    shard.handle_flush(now);
                 }
                 more
             };

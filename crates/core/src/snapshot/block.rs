@@ -1,4 +1,4 @@
-//! Blocks: `kind (1) ‖ length (4, little endian) ‖ checksum (8, little endian) ‖ payload`.
+//! Blocks of a snapshot: `kind (1) ‖ length (4, little endian) ‖ checksum (8, little endian) ‖ payload`.
 //!
 //! The checksum is XXH3-64 of the payload with the kind as seed.
 
@@ -10,11 +10,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The first bytes of a snapshot.
 pub const MAGIC: [u8; 8] = *b"ARANSNAP";
-/// The version of the format, behind [`MAGIC`] as four bytes, little endian. Rises when an older reader would misread.
+/// The version of the format, behind [`MAGIC`] as four bytes, little endian. It rises when an older reader would misread.
 pub const VERSION: u32 = 1;
 /// Bytes before a block's payload.
 pub const HEADER_BYTES: usize = 13;
-/// A walk's blocks are far smaller; what claims to be larger is damaged.
+/// Largest payload of a block. A walk's blocks are far smaller; a larger length is damage.
 const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 
 /// What a block holds.
@@ -37,16 +37,16 @@ impl BlockKind {
     const ALL: [Self; 5] = [Self::Head, Self::Router, Self::Peer, Self::Routes, Self::End];
 }
 
-/// Why bytes are no snapshot.
+/// Why bytes are not a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SnapshotError {
     /// The file does not begin like a snapshot.
     Foreign,
     /// The file was written by a later version.
     Version(u32),
-    /// It ends before its last block.
+    /// The file ends before its last block.
     Truncated,
-    /// A block's bytes are not those that were written.
+    /// The bytes of a block are not those that were written.
     Checksum,
     /// A block makes no sense.
     Content(String),
@@ -59,7 +59,7 @@ impl fmt::Display for SnapshotError {
             Self::Version(version) => {
                 write!(
                     f,
-                    "written in format {version}, which is later than {VERSION}, the last one known here"
+                    "written in format {version}; this version of Arancini reads formats up to {VERSION}"
                 )
             }
             Self::Truncated => f.write_str("cut off: its last block is missing"),
@@ -74,7 +74,7 @@ impl std::error::Error for SnapshotError {}
 /// Checks the first 12 bytes of a snapshot.
 ///
 /// # Errors
-/// It is none, or one of a later version.
+/// The bytes are not the start of a snapshot, or it was written by a later version.
 pub fn check_start(start: &[u8]) -> Result<(), SnapshotError> {
     let (magic, version) = start.split_first_chunk::<8>().ok_or(SnapshotError::Foreign)?;
     let version = version.first_chunk::<4>().ok_or(SnapshotError::Foreign)?;
@@ -87,18 +87,18 @@ pub fn check_start(start: &[u8]) -> Result<(), SnapshotError> {
     }
 }
 
-/// What stands before a block's payload.
+/// The header of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockHeader {
     /// What the block holds.
     pub kind: BlockKind,
-    /// Bytes of its payload.
+    /// Bytes of the payload.
     pub length: usize,
     checksum: u64,
 }
 
 impl BlockHeader {
-    /// Reads it.
+    /// Reads a header.
     ///
     /// # Errors
     /// No block begins here.
@@ -119,10 +119,10 @@ impl BlockHeader {
         })
     }
 
-    /// Whether this is the payload that was written.
+    /// Checks that a payload is the one that was written.
     ///
     /// # Errors
-    /// It is not.
+    /// Length or checksum differ.
     pub fn check(&self, payload: &[u8]) -> Result<(), SnapshotError> {
         if payload.len() == self.length && checksum(self.kind, payload) == self.checksum {
             Ok(())
@@ -147,7 +147,7 @@ pub fn append_block(kind: BlockKind, out: &mut Vec<u8>, write: impl FnOnce(&mut 
     header[5..].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// Appends a value as JSON. What is written here has only strings as keys and can't fail.
+/// Appends a value as JSON. Writing cannot fail, since all keys are strings.
 pub(super) fn append_json(value: &impl Serialize, out: &mut Vec<u8>) {
     let written = serde_json::to_writer(&mut *out, value);
     debug_assert!(written.is_ok());

@@ -28,11 +28,11 @@ pub struct End {
     /// every batch up to this one.
     pub last_batch: u64,
     /// No forgotten router had a sequence number above this one. A restart passes it to
-    /// [`crate::Shard::raise_sequence_floor`]: a forgotten router is named nowhere else.
+    /// [`crate::Shard::handle_sequence_floor`]: a forgotten router is named nowhere else.
     #[serde(default)]
     pub sequence_floor: u64,
     /// Whether the first dump of an unknown router is a resync. A restart then calls
-    /// [`crate::Shard::resync_strangers`].
+    /// [`crate::Shard::handle_resync_strangers`].
     #[serde(default)]
     pub resync_strangers: bool,
 }

@@ -1,14 +1,14 @@
-//! A snapshot read from its first byte to its last, block by block, checked.
+//! Reading a snapshot from its first byte to its last, block by block, each checked.
 
 use std::io::{self, Read};
 
 use super::block::{BlockHeader, BlockKind, HEADER_BYTES, SnapshotError, check_start, read_json};
 use super::ends::{End, Head};
 
-/// Why a snapshot can't be read.
+/// Why a snapshot cannot be read.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The bytes can't be had; they may be had later.
+    /// Reading the bytes failed. It may succeed later.
     Io(io::Error),
     /// The bytes are not a whole snapshot.
     Snapshot(SnapshotError),
@@ -40,11 +40,11 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Hands each block to `block` once its checksum was found right. `Ok` only if the snapshot is whole: what `block` made
-/// of a snapshot that is not must be thrown away.
+/// Hands each block whose checksum is right to `block`. Returns `Ok` only if the snapshot is whole; after an error the caller
+/// throws away everything that `block` has made.
 ///
 /// # Errors
-/// The snapshot can't be read, is not whole, or `block` refused.
+/// The snapshot cannot be read, is not whole, or `block` refused.
 pub fn read_snapshot(
     mut from: impl Read,
     mut block: impl FnMut(BlockKind, &[u8]) -> Result<(), SnapshotError>,
@@ -62,7 +62,7 @@ pub fn read_snapshot(
         from.read_exact(&mut header)?;
         let header = BlockHeader::read(&header)?;
         payload.clear();
-        // Grows with what is really there: a damaged length costs no memory.
+        // The buffer grows with the bytes that are really there, so a damaged length costs no memory.
         from.by_ref()
             .take(header.length as u64)
             .read_to_end(&mut payload)?;

@@ -187,7 +187,7 @@ impl Restore {
         self.routers.values().map(Router::routes).sum()
     }
 
-    /// The routers, for [`crate::Shard::adopt`].
+    /// The routers, for [`crate::Shard::handle_adopt`].
     #[must_use]
     pub fn into_routers(mut self) -> Vec<Router> {
         for router in self.order.disordered() {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item(u64, usize);
 
-impl Outgoing for Item {
+impl WindowItem for Item {
     fn bytes(&self) -> usize {
         self.1
     }
@@ -128,10 +128,10 @@ fn a_refusal_stops_and_settles_before_anything_goes_again() {
     window.refused(sent[0].0);
     window.offer(Item(4, 10));
     assert!(window.next_to_publish().is_none());
-    assert_eq!(window.verdict(1), Verdict::Fine);
+    assert_eq!(window.reconnect_reason(1), None);
     window.acknowledged(sent[1].0, 1);
     window.refused(sent[2].0);
-    assert_eq!(window.verdict(1), Verdict::Refused);
+    assert_eq!(window.reconnect_reason(1), Some(ReconnectReason::Refused));
     window.close();
     assert_eq!(
         window.overtaken(|item| item.0),
@@ -188,13 +188,13 @@ fn a_message_stays_in_doubt_though_its_second_copy_was_refused() {
 fn overdue_counts_from_the_last_progress() {
     let mut window = open(3);
     let sent = send_all(&mut window, 0);
-    assert_eq!(window.verdict(1000), Verdict::Fine);
+    assert_eq!(window.reconnect_reason(1000), None);
     window.acknowledged(sent[0].0, 900);
     release(&mut window);
-    assert_eq!(window.verdict(1800), Verdict::Fine, "slow is not gone");
-    assert_eq!(window.verdict(1901), Verdict::Overdue);
+    assert_eq!(window.reconnect_reason(1800), None, "slow is not gone");
+    assert_eq!(window.reconnect_reason(1901), Some(ReconnectReason::Overdue));
     window.close();
-    assert_eq!(window.verdict(9999), Verdict::Fine);
+    assert_eq!(window.reconnect_reason(9999), None);
 }
 
 #[test]
@@ -203,15 +203,15 @@ fn an_acknowledgement_lost_in_the_middle_is_noticed() {
     let sent = send_all(&mut window, 0);
     window.acknowledged(sent[1].0, 10);
     window.acknowledged(sent[2].0, 990);
-    assert_eq!(window.verdict(1001), Verdict::Overdue);
+    assert_eq!(window.reconnect_reason(1001), Some(ReconnectReason::Overdue));
 }
 
 #[test]
 fn an_idle_window_is_never_overdue() {
     let mut window = open(0);
-    assert_eq!(window.verdict(u64::MAX), Verdict::Fine);
+    assert_eq!(window.reconnect_reason(u64::MAX), None);
     window.offer(Item(1, 1));
-    assert_eq!(window.verdict(u64::MAX), Verdict::Fine);
+    assert_eq!(window.reconnect_reason(u64::MAX), None);
 }
 
 #[test]
@@ -328,7 +328,7 @@ proptest! {
                     }
                     window.reopen(now);
                 }
-                Step::Settle => if window.verdict(now) == Verdict::Refused {
+                Step::Settle => if window.reconnect_reason(now) == Some(ReconnectReason::Refused) {
                     window.close();
                     window.reopen(now);
                 },
@@ -336,7 +336,7 @@ proptest! {
             }
             prop_assert!(window.bytes() < LIMITS.max_bytes + 40);
             prop_assert!(window.len() <= LIMITS.max_messages);
-            prop_assert_eq!(window.bytes(), window.iter().map(Outgoing::bytes).sum::<usize>());
+            prop_assert_eq!(window.bytes(), window.iter().map(WindowItem::bytes).sum::<usize>());
         }
         // The broker recovers and answers everything.
         while !window.is_empty() {

@@ -1,4 +1,4 @@
-//! A consumer that believes every word: it replays the stream and keeps the tables.
+//! A consumer that replays the stream and keeps the tables.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ pub struct Consumer {
     pub announces: u64,
     pub withdraws: u64,
     mode: CurationMode,
-    /// Batches are thrown away before they get here.
+    /// Some batches are thrown away before they reach the consumer.
     pub lossy: bool,
     /// Last sequence of each router.
     sequences: BTreeMap<IpAddr, u64>,
@@ -32,7 +32,7 @@ impl Consumer {
         }
     }
 
-    /// Takes what comes next, in the order of the routers' sequences.
+    /// Takes the next event, in the order of the routers' sequence numbers.
     pub fn take(&mut self, event: &Event) {
         let last = self.sequences.entry(event.router()).or_default();
         assert!(event.sequence() > *last, "a sequence twice: {event:?}");
@@ -42,7 +42,7 @@ impl Consumer {
         }
     }
 
-    /// With curation, no route is withdrawn that was not there, and none is announced as it was.
+    /// Takes an update. With curation, only routes that are there are withdrawn, and every announce changes something.
     fn update(&mut self, update: &Update) {
         let table = self.tables.entry(update.table).or_default();
         let curated = self.mode != CurationMode::Off && !self.lossy;

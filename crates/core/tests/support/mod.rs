@@ -1,5 +1,5 @@
-//! What the tests of the core share: a shard with a clock to turn, the stream it publishes read back, a consumer that
-//! replays it, and BMP made by hand where the generator has no words for it.
+//! Shared by the tests of the core: a shard with a clock that the test turns, a reader of the published stream, a consumer that
+//! replays it, and BMP messages that the generator cannot make.
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
 pub mod consumer;
@@ -24,7 +24,7 @@ pub fn router(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
 }
 
-/// A shard, the time it is told, and all it has published so far.
+/// A shard, its clock, and everything that it has published so far.
 pub struct Harness {
     pub shard: Shard,
     pub counters: Arc<Counters>,
@@ -56,7 +56,7 @@ impl Harness {
     }
 
     pub fn open(&mut self, router: IpAddr) -> SessionId {
-        self.shard.open_session(router, 50_000, self.now)
+        self.shard.handle_connect(router, 50_000, self.now)
     }
 
     /// A session of [`router`]`(1)`.
@@ -69,30 +69,31 @@ impl Harness {
     }
 
     pub fn try_send(&mut self, session: SessionId, bytes: &[u8]) -> Result<(), SessionError> {
-        self.shard.receive(session, bytes, self.now)
+        self.shard.handle_all_bytes(session, bytes, self.now)
     }
 
     pub fn close(&mut self, session: SessionId) {
-        self.shard.close_session(session, "connection reset", self.now);
+        self.shard
+            .handle_disconnect(session, "connection reset", self.now);
     }
 
-    /// Time goes by; the shard is woken whenever it asks to be, as the shell does it.
+    /// Lets time pass. The shard is woken at each of its deadlines, as the shell does it.
     pub fn wait(&mut self, ns: u64) {
         let until = self.now.monotonic_ns + ns;
-        while let Some(deadline) = self.shard.deadline_ns().filter(|&at| at <= until) {
+        while let Some(deadline) = self.shard.poll_timeout().filter(|&at| at <= until) {
             self.turn_clock(deadline.max(self.now.monotonic_ns));
             self.shard.handle_timeout(self.now);
-            while self.shard.sweep(1000, self.now) {}
+            while self.shard.handle_sweep(1000, self.now) {}
         }
         self.turn_clock(until);
         self.shard.handle_timeout(self.now);
-        while self.shard.sweep(1000, self.now) {}
+        while self.shard.handle_sweep(1000, self.now) {}
     }
 
-    /// As [`Self::wait`], but nothing is swept.
+    /// Lets time pass as [`Self::wait`] does, without sweeping.
     pub fn idle(&mut self, ns: u64) {
         let until = self.now.monotonic_ns + ns;
-        while let Some(deadline) = self.shard.deadline_ns().filter(|&at| at <= until) {
+        while let Some(deadline) = self.shard.poll_timeout().filter(|&at| at <= until) {
             self.turn_clock(deadline.max(self.now.monotonic_ns));
             self.shard.handle_timeout(self.now);
         }
@@ -104,20 +105,20 @@ impl Harness {
         self.now.monotonic_ns = monotonic_ns;
     }
 
-    /// Takes the batches that are closed, checks them and replays them when they are complete.
+    /// Takes the closed batches, checks them and keeps their events.
     pub fn collect(&mut self) {
-        while let Some(batch) = self.shard.pop_batch() {
+        while let Some(batch) = self.shard.poll_batch() {
             self.take(batch);
         }
     }
 
-    /// As [`Self::collect`] with a bridge that is full: what may be thrown away is.
+    /// Takes the closed batches with a full bridge: every batch that may be thrown away is.
     pub fn drop_batches(&mut self) {
         self.consumer.lossy = true;
-        while let Some(batch) = self.shard.pop_batch() {
-            if self.shard.dropped(&batch) {
+        while let Some(batch) = self.shard.poll_batch() {
+            if self.shard.handle_dropped(&batch) {
                 self.check.batch(&batch);
-                self.shard.recycle(batch.payload);
+                self.shard.handle_recycled(batch.payload);
             } else {
                 self.take(batch);
             }
@@ -127,12 +128,12 @@ impl Harness {
     fn take(&mut self, batch: Batch) {
         let events = self.check.batch(&batch);
         self.events.extend(events);
-        self.shard.recycle(batch.payload);
+        self.shard.handle_recycled(batch.payload);
     }
 
-    /// Flushes, and returns what was published since the last time, in the order of the routers' sequences.
+    /// Flushes, and returns everything published since the last call, in the order of the routers' sequence numbers.
     pub fn published(&mut self) -> Vec<Event> {
-        self.shard.flush(self.now);
+        self.shard.handle_flush(self.now);
         self.collect();
         let mut events = std::mem::take(&mut self.events);
         events.sort_by_key(|event| (event.router(), event.sequence()));
@@ -142,7 +143,7 @@ impl Harness {
         events
     }
 
-    /// As [`Self::published`], only the route updates.
+    /// Flushes as [`Self::published`] does, and returns only the route updates.
     pub fn updates(&mut self) -> Vec<stream::Update> {
         let updates = self.published().into_iter().filter_map(Event::into_update);
         updates.collect()

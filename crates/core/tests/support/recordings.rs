@@ -1,4 +1,4 @@
-//! Recorded streams: the cuts in `testdata/`, and the full corpus where it is there.
+//! Recorded streams: the cuts in `testdata/`, and the full corpus where it exists.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub fn corpus() -> Option<PathBuf> {
     path.join("oracle").is_dir().then_some(path)
 }
 
-/// Name and bytes of each stream in a directory, by name.
+/// The name and bytes of each stream in a directory, sorted by name.
 pub fn streams(directory: &Path) -> impl Iterator<Item = (String, Vec<u8>)> + use<> {
     let mut paths: Vec<_> = std::fs::read_dir(directory)
         .unwrap()

@@ -1,4 +1,4 @@
-//! The published stream read back, batch by batch, and the promises every batch has to keep.
+//! Reads the published stream back, batch by batch, and checks the promises that every batch has to keep.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -17,7 +17,7 @@ pub struct Table {
     pub key: TableKey,
 }
 
-/// Of which route in it.
+/// The route that an update is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RouteKey {
     pub prefix: String,
@@ -26,7 +26,7 @@ pub struct RouteKey {
     pub raw: Vec<u8>,
 }
 
-/// What it says of the route.
+/// The attributes that an update announces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Attributes {
     pub fingerprint: u64,
@@ -133,18 +133,18 @@ impl Event {
     }
 }
 
-/// What must hold from batch to batch.
+/// Checks what must hold from batch to batch.
 #[derive(Default)]
 pub struct StreamCheck {
     last_number: u64,
     /// Last sequence of each subject.
     subjects: HashMap<String, u64>,
-    /// Per router: the highest sequence of all, and that of the last barrier.
+    /// For each router the highest sequence number, and that of the last barrier.
     routers: HashMap<IpAddr, (u64, u64)>,
 }
 
 impl StreamCheck {
-    /// Reads a batch and holds it against the promises of [`Batch`] and SPEC §7: events are barriers.
+    /// Reads a batch and checks the promises of [`Batch`], and that events are barriers (`ARCHITECTURE.md`).
     pub fn batch(&mut self, batch: &Batch) -> Vec<Event> {
         assert_eq!(
             batch.number,
@@ -182,7 +182,7 @@ impl StreamCheck {
     }
 }
 
-/// Every message of a batch is of the batch's subject.
+/// Checks that a message belongs to the subject of its batch.
 fn assert_belongs(event: &Event, subject: Subject) {
     let router = event.router();
     match event {
@@ -320,7 +320,7 @@ fn read_attributes(update: update::Reader<'_>) -> Attributes {
     }
 }
 
-/// Sixteen bytes; IPv4 mapped is IPv4.
+/// An address of 16 bytes; an IPv4-mapped address is IPv4.
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let octets: [u8; 16] = bytes.try_into().ok()?;
     Some(IpAddr::from(Ipv6Addr::from(octets)).to_canonical())

@@ -1,4 +1,4 @@
-//! BGP by hand: families and damage for which the generator has no words.
+//! BGP messages made by hand: families and damage that the generator cannot make.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -48,7 +48,7 @@ pub fn update(withdrawn: &[u8], attributes: &[u8], nlri: &[u8]) -> Vec<u8> {
     message
 }
 
-/// The same in a Route Monitoring message.
+/// A whole UPDATE in a Route Monitoring message.
 pub fn monitoring(peer: &Peer, withdrawn: &[u8], attributes: &[u8], nlri: &[u8]) -> Vec<u8> {
     route_monitoring(peer, &update(withdrawn, attributes, nlri))
 }
@@ -100,7 +100,7 @@ pub fn mp_unreach(family: AfiSafi, nlri: &[u8]) -> Vec<u8> {
     attribute(0x80, 15, &[&[high, low, family.safi], nlri].concat())
 }
 
-/// What a route leads to, in the families used here.
+/// The destination of a route, in the families used here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Destination {
     V4([u8; 4], u8),
@@ -160,7 +160,7 @@ impl Destination {
         out
     }
 
-    /// How a consumer names the route.
+    /// The key under which a consumer keeps the route.
     pub fn key(&self, path_id: Option<u32>) -> super::stream::RouteKey {
         let prefix_v4 = |address: [u8; 4], length| format!("{}/{length}", Ipv4Addr::from(address));
         let prefix_v6 = |address: u128, length| format!("{}/{length}", Ipv6Addr::from_bits(address));
@@ -214,7 +214,7 @@ pub fn withdraw(peer: &Peer, routes: &[(&Destination, Option<u32>)]) -> Vec<u8> 
     let Some((first, _)) = routes.first() else {
         return Vec::new();
     };
-    // 0x800000 stands where the label would (RFC 8277 §2.4).
+    // 0x800000 stands in place of the label (RFC 8277 §2.4).
     let nlri: Vec<u8> = routes.iter().flat_map(|(to, id)| to.nlri(*id, 0x80000)).collect();
     if first.family() == AfiSafi::IPV4_UNICAST {
         return monitoring(peer, &nlri, &[], &[]);

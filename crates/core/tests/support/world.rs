@@ -1,4 +1,4 @@
-//! Routers that live their lives: sessions, peers, tables, and the bytes they have sent but nobody has read yet.
+//! Routers of a test: their sessions, peers and tables, and the bytes that they have sent and nobody has read yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -15,7 +15,7 @@ use super::wire::{self, Destination, announce, as_path, origin, peer, peer_v6, w
 use super::{Harness, router};
 
 pub const PEERS: usize = 5;
-/// The Loc-RIB, of which this router never sends a Peer Up.
+/// The Loc-RIB. This router never sends a Peer Up for it.
 const LOC_RIB: usize = 4;
 /// The peer that sends several paths for a prefix.
 const ADD_PATH: usize = 1;
@@ -59,7 +59,7 @@ impl Kind {
 
 type RouteId = (Destination, Option<u32>);
 
-/// Which table of a router, and which routes of it.
+/// Some routes of one table of a router.
 #[derive(Debug, Clone)]
 pub struct Routes {
     pub peer: usize,
@@ -96,10 +96,10 @@ pub struct Router {
     number: u8,
     pub session: Option<SessionId>,
     up: BTreeSet<usize>,
-    /// What it really holds: of each route the version of its attributes.
+    /// What the router really holds: the version of each route's attributes.
     tables: BTreeMap<(usize, RibView, Kind), BTreeMap<RouteId, u32>>,
     unread: Vec<u8>,
-    /// Peer Ups sent: each tells of another BGP session.
+    /// Number of Peer Ups sent. Each is about another BGP session.
     sessions: u16,
 }
 
@@ -177,7 +177,7 @@ impl Router {
         self.say(message);
     }
 
-    /// A Peer Up without a Peer Down before it, and the peer's tables anew; some routes are not in them any more.
+    /// Sends a Peer Up without a Peer Down before it, and dumps the peer's tables, which have lost some routes.
     pub fn peer_reset(&mut self, peer: usize, end_of_rib: bool) {
         if peer != LOC_RIB && self.up.contains(&peer) {
             for ((owner, _, _), table) in &mut self.tables {
@@ -191,7 +191,7 @@ impl Router {
         }
     }
 
-    /// The connection is gone, with all that was not read.
+    /// Loses the connection, with everything that was not read.
     pub fn lose(&mut self, harness: &mut Harness) {
         self.unread.clear();
         if let Some(session) = self.session.take() {
@@ -233,7 +233,7 @@ impl Router {
         }
     }
 
-    /// The collector reads this many bytes.
+    /// Lets the collector read this many bytes.
     pub fn deliver(&mut self, harness: &mut Harness, bytes: usize) {
         if let Some(session) = self.session {
             let rest = self.unread.split_off(bytes.min(self.unread.len()));
@@ -246,7 +246,7 @@ impl Router {
         self.deliver(harness, usize::MAX);
     }
 
-    /// What a consumer must hold of this router: of each route the AS path and the label.
+    /// What a consumer must hold of this router: the AS path and the label of each route.
     pub fn expected(&self) -> BTreeMap<(Table, RouteKey), (Vec<u32>, Vec<u32>)> {
         let mut expected = BTreeMap::new();
         for (&(peer, view, kind), table) in &self.tables {
@@ -278,7 +278,7 @@ fn header(index: usize) -> Peer {
         0 => peer(1),
         ADD_PATH => peer(2),
         2 => peer_v6(3),
-        // The address of peer 0, in a VRF.
+        // The address of peer 0 again, in a VRF.
         3 => Peer {
             peer_type: 1,
             distinguisher: 0x0000_fde8_0000_0007,

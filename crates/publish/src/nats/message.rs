@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_core::window::Outgoing;
+use arancini_core::window::WindowItem;
 use arancini_core::{Batch, BatchKind};
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -98,7 +98,7 @@ impl From<Batch> for Message {
     }
 }
 
-impl Outgoing for Message {
+impl WindowItem for Message {
     fn bytes(&self) -> usize {
         self.payload.len()
     }

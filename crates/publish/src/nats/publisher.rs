@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use arancini_core::window::{MessageId, Verdict, Window};
+use arancini_core::window::{MessageId, ReconnectReason, Window};
 use arancini_core::{Batch, Position};
 use async_nats::{StatusCode, Subject, Subscriber, jetstream};
 use bytes::Bytes;
@@ -214,10 +214,10 @@ impl Publisher {
             if !input.open && self.is_done() {
                 return Ok(());
             }
-            match self.window.verdict(self.now_ns()) {
-                Verdict::Fine => {}
-                Verdict::Refused => return Err(refusal.unwrap_or_else(lost)),
-                Verdict::Overdue => return Err(refusal.unwrap_or_else(|| self.overdue())),
+            match self.window.reconnect_reason(self.now_ns()) {
+                None => {}
+                Some(ReconnectReason::Refused) => return Err(refusal.unwrap_or_else(lost)),
+                Some(ReconnectReason::Overdue) => return Err(refusal.unwrap_or_else(|| self.overdue())),
             }
         }
     }

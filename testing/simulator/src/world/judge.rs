@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arancini_core::RouterLife;
 use arancini_generate::Random;
 
 use super::{DRAIN_ROUNDS, MILLISECOND, Report, SECOND, World};
@@ -143,7 +142,7 @@ impl World {
         let mut core: Vec<u64> = Vec::new();
         let mut gone = 0;
         for router in self.collector.shard.routers() {
-            gone += usize::from(router.life != RouterLife::Up);
+            gone += usize::from(router.session().is_none());
             for table in router.peers.iter().flat_map(|peer| &peer.tables) {
                 table.for_each(|_, fingerprint| core.push(fingerprint));
             }

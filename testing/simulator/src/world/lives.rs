@@ -95,10 +95,10 @@ impl World {
                 }
             }
             Snapshot::Walking(mut walk) => {
-                if shard.snapshot(&mut walk, self.setup.slice_routes, bytes) {
+                if shard.poll_snapshot(&mut walk, self.setup.slice_routes, bytes) {
                     *snapshot = Snapshot::Walking(walk);
                 } else {
-                    let end = walk.finish(shard.seal(), bytes);
+                    let end = walk.finish(shard.handle_seal(), bytes);
                     *snapshot = Snapshot::Waiting(end);
                     if self.fault == Some(Fault::LatePosition) {
                         replace_head(&head, bytes);
@@ -165,7 +165,7 @@ impl World {
         self.collector.listens = false;
         self.collector.snapshot = Snapshot::None;
         for _ in 0..STOP_ROUNDS {
-            self.collector.shard.flush(self.now);
+            self.collector.shard.handle_flush(self.now);
             self.hand_over()?;
             if self.collector.is_drained() {
                 break;
@@ -188,8 +188,8 @@ impl World {
         let mut bytes = Vec::new();
         let mut walk = Walk::begin(&self.head(), &mut bytes);
         let shard = &mut self.collector.shard;
-        while shard.snapshot(&mut walk, self.setup.slice_routes, &mut bytes) {}
-        let _ = walk.finish(shard.seal(), &mut bytes);
+        while shard.poll_snapshot(&mut walk, self.setup.slice_routes, &mut bytes) {}
+        let _ = walk.finish(shard.handle_seal(), &mut bytes);
         // A walk that was under way has left the beginning of another file.
         self.disk.discard();
         self.disk.write(&bytes);
@@ -289,7 +289,7 @@ impl World {
         }
         self.begin_life(restore, gap, highest);
         if end.resync_strangers && self.fault != Some(Fault::Strangers) {
-            self.collector.shard.resync_strangers();
+            self.collector.shard.handle_resync_strangers();
         }
         self.hand_over()
     }
@@ -300,7 +300,7 @@ impl World {
         let routers = restore.into_routers();
         if gap {
             if self.fault != Some(Fault::Strangers) {
-                self.collector.shard.resync_strangers();
+                self.collector.shard.handle_resync_strangers();
             }
             let known = |address| routers.iter().any(|router| router.id == address);
             let of_routers = self.broker.stream.iter().map(|stored| &stored.message);
@@ -310,13 +310,13 @@ impl World {
             }
         }
         if self.fault != Some(Fault::SequenceFloor) {
-            self.collector.shard.raise_sequence_floor(highest);
+            self.collector.shard.handle_sequence_floor(highest);
         }
         let count = routers.len();
         for router in routers {
             self.collector
                 .shard
-                .adopt(router, "the collector was restarted", self.now);
+                .handle_adopt(router, "the collector was restarted", self.now);
         }
         self.tell(|| format!("life {life} begins with {count} routers, the stream has a gap: {gap}"));
     }

@@ -147,7 +147,7 @@ impl World {
             82..86 => {
                 let budget = u64::from(1 + self.random.below(40));
                 if self.collector.runs && self.collector.backlog.is_empty() {
-                    self.collector.shard.sweep(budget, self.now);
+                    self.collector.shard.handle_sweep(budget, self.now);
                 }
             }
             _ => self.trouble(),
@@ -246,7 +246,7 @@ impl World {
                 let takes = !bridge.is_empty() && publisher.has_room();
                 [
                     (sweeps || takes).then_some(self.now.monotonic_ns),
-                    shard.deadline_ns(),
+                    shard.poll_timeout(),
                     publisher.due_ns(),
                     self.broker.due_ns(),
                 ]

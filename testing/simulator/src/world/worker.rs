@@ -41,7 +41,7 @@ impl World {
     /// Closed batches go to the bridge, or wait for room on it.
     pub(super) fn hand_over(&mut self) -> Result<(), Violation> {
         let most = self.setup.settings.batch.max_bytes + LARGEST_MESSAGE;
-        while let Some(batch) = self.collector.shard.pop_batch() {
+        while let Some(batch) = self.collector.shard.poll_batch() {
             self.collector.last_number += 1;
             if batch.number != self.collector.last_number {
                 return Err(Violation::OutOfOrder {
@@ -103,32 +103,32 @@ impl World {
         if self
             .collector
             .shard
-            .deadline_ns()
+            .poll_timeout()
             .is_some_and(|at| at <= self.now.monotonic_ns)
         {
             return Err(Violation::Restless);
         }
         self.hand_over()?;
         if self.collector.backlog.is_empty() && self.collector.shard.needs_sweep() {
-            self.collector.shard.sweep(self.sweep_budget, self.now);
+            self.collector.shard.handle_sweep(self.sweep_budget, self.now);
             self.hand_over()?;
         }
-        self.collector.shard.take_forgotten();
-        while self.collector.shard.notices().pop().is_some() {}
+        self.collector.shard.poll_forgotten();
+        while self.collector.shard.poll_notices().pop().is_some() {}
         Ok(())
     }
 
     /// While nothing is received nobody can know that a router has nothing more to say.
     fn keep_deadlines(&mut self) -> Result<(), Violation> {
-        while self.collector.shard.notices().pop().is_some() {}
+        while self.collector.shard.poll_notices().pop().is_some() {}
         let heard = self.collector.backlog.is_empty() && self.collector.listens;
         if !heard && self.fault != Some(Fault::QuietPeriod) {
-            self.collector.shard.not_listening(self.now);
+            self.collector.shard.handle_receive_paused(self.now);
         }
         let before = self.collector.shard.needs_sweep();
         self.collector.shard.handle_timeout(self.now);
         let mut expired = false;
-        while let Some(notice) = self.collector.shard.notices().pop() {
+        while let Some(notice) = self.collector.shard.poll_notices().pop() {
             expired |= notice.what == NoticeKind::HoldExpired;
         }
         if !heard && !expired && !before && self.collector.shard.needs_sweep() {

@@ -1,5 +1,5 @@
-//! One table's routes on their way out, taken apart from their router so that table, layout and batch can be worked on
-//! together.
+//! The routes of one table on their way out. The parts are taken out of their router, so that table, layout and batch can be
+//! worked on together.
 
 use arancini_schema::encode::{RouteFields, RouteSource, UpdateEncoder};
 
@@ -9,19 +9,35 @@ use crate::router::{Router, TablePlace};
 use crate::table::PeerTable;
 use crate::time::Now;
 
-/// A table and the way its routes take.
-pub(crate) struct Outgoing<'s> {
-    /// The table itself.
+/// When a message was received, and when the router says that it was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageTimes {
+    pub received: Now,
+    /// Timestamp of the per-peer header, Unix nanoseconds; 0 where there is none.
+    pub bmp_header_ns: u64,
+}
+
+impl MessageTimes {
+    /// The times of routes that are published without a message of the router.
+    pub const fn without_message(now: Now) -> Self {
+        Self {
+            received: now,
+            bmp_header_ns: 0,
+        }
+    }
+}
+
+/// A table, and what it takes to publish its routes.
+pub(crate) struct Emission<'s> {
     pub table: &'s mut PeerTable,
-    /// What all its routes of one message have in common.
+    /// What all routes of the table have in common within one message.
     pub source: RouteSource<'s>,
-    /// Where they go.
-    pub writer: Writer<'s>,
+    pub writer: RouteWriter<'s>,
 }
 
 /// Appends routes to the open batch of their subject, each with the router's next sequence number.
-pub(crate) struct Writer<'s> {
-    /// Holds what is laid out.
+pub(crate) struct RouteWriter<'s> {
+    /// Holds the layout of the routes.
     pub encoder: &'s mut UpdateEncoder,
     batcher: &'s mut Batcher,
     sequence: &'s mut u64,
@@ -29,15 +45,15 @@ pub(crate) struct Writer<'s> {
     now_ns: u64,
 }
 
-impl<'s> Outgoing<'s> {
-    /// The way out of one table of a peer, for a message with this timestamp (0: for none).
+impl<'s> Emission<'s> {
+    /// Takes one table of a router and everything that publishing its routes needs.
     #[inline]
     pub fn of(
         router: &'s mut Router,
         TablePlace { peer, table }: TablePlace,
-        (batcher, encoder): (&'s mut Batcher, &'s mut UpdateEncoder),
-        now: Now,
-        time_bmp_header_ns: u64,
+        batcher: &'s mut Batcher,
+        encoder: &'s mut UpdateEncoder,
+        times: MessageTimes,
     ) -> Self {
         let Router {
             peers,
@@ -54,8 +70,8 @@ impl<'s> Outgoing<'s> {
         } = &mut peers[peer];
         let table = &mut tables[table];
         let source = RouteSource {
-            time_received_ns: now.unix_ns,
-            time_bmp_header_ns,
+            time_received_ns: times.received.unix_ns,
+            time_bmp_header_ns: times.bmp_header_ns,
             router_address: *address,
             router_port: *port,
             peer_address: identity.address,
@@ -67,12 +83,12 @@ impl<'s> Outgoing<'s> {
             table_name: name_of(names, table),
             family: table.key.family,
         };
-        let writer = Writer {
+        let writer = RouteWriter {
             encoder,
             batcher,
             sequence,
             subject: table.subject,
-            now_ns: now.monotonic_ns,
+            now_ns: times.received.monotonic_ns,
         };
         Self {
             table,
@@ -82,8 +98,8 @@ impl<'s> Outgoing<'s> {
     }
 }
 
-impl Writer<'_> {
-    /// Appends one route as it is laid out.
+impl RouteWriter<'_> {
+    /// Appends one route in the present layout.
     #[inline]
     pub fn put(&mut self, fields: &mut RouteFields<'_>) {
         let Self {

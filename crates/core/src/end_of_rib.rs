@@ -1,0 +1,20 @@
+//! End-of-RIB (RFC 7854 §5, RFC 4724 §2): the dump of one view and family is complete.
+
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
+
+use crate::context::RouterContext;
+use crate::peer::PeerIndex;
+use crate::router::TablePlace;
+
+/// Settles the table: routes that the dump did not announce again are gone.
+pub(crate) fn end_of_rib(context: &mut RouterContext<'_>, peer: PeerIndex, view: RibView, family: AfiSafi) {
+    let RouterContext { router, shared, .. } = context;
+    shared.counters.end_of_ribs.add(1);
+    let known = &mut router.peers[peer];
+    if let Some(table) = known.find_table(&known.table_key(view, family))
+        && known.tables[table].settle()
+    {
+        shared.doomed.push(router.id, TablePlace { peer, table });
+    }
+}

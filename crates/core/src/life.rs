@@ -1,0 +1,236 @@
+//! The life of a session, and what it means for the routes of its router.
+//!
+//! ```text
+//!           connect                    disconnect
+//!   (none) ────────▶ Up ──────────────────────────────────▶ Lost ── session_hold_ms over ──▶ Leaving ── swept ──▶ (none)
+//!                    ▲                                       │ ▲                             all routes doomed
+//!                    └──────────── connect ──────────────────┘ └── adopt: a restart, another worker
+//!                         its tables are stale until they settle
+//! ```
+//!
+//! Each entry of a table carries the epoch in which the router last announced it:
+//!
+//! * **Stale**: the session was lost, or a Peer Up told of another BGP session. Consumers still hold the routes, but the
+//!   router has to announce them again. An announce that changes nothing is not published.
+//! * **Settled**: End-of-RIB came for the table, or the router repeated no stale route for `quiet_period_ms`. Routes that
+//!   are still stale are doomed.
+//! * **Doomed**: the routes are gone, and the sweep withdraws them in slices ([`crate::sweep`]).
+//!
+//! A router has one session at a time: a second one replaces the first. When the collector stops, no session is lost: the
+//! routers are still there. Peers have lives of their own within a session: [`crate::peer_up`], [`crate::peer_down`],
+//! [`crate::provisional`].
+
+use arancini_rib::Doom;
+use arancini_schema::events::RouterEventKind;
+
+use crate::context::RouterContext;
+use crate::events::router_event;
+use crate::notice::NoticeKind;
+use crate::peer::{PeerIndex, PeerState};
+use crate::router::{Router, RouterLife, TablePlace};
+use crate::session::SessionId;
+use crate::settings::Settings;
+use crate::table::TableIndex;
+use crate::time::Now;
+
+/// Least time between two checks of the routers and tables that wait for time to pass.
+const CHECK_INTERVAL_NS: u64 = 1_000_000_000;
+
+/// Reason of a resync, for people who read the event.
+const RESYNC_REASON: &str = "it is not known which routes of this router consumers hold";
+
+/// When the routers and tables that wait for time to pass are checked next.
+#[derive(Debug, Default)]
+pub(crate) struct LifeCheck {
+    deadline_ns: Option<u64>,
+    /// When the shell last said that it does not receive. A router is not quiet while nobody listens to it.
+    paused_ns: u64,
+}
+
+impl LifeCheck {
+    /// When the next check is due.
+    pub const fn deadline_ns(&self) -> Option<u64> {
+        self.deadline_ns
+    }
+
+    /// Notes that nothing is received at present.
+    pub const fn pause(&mut self, now: Now) {
+        self.paused_ns = now.monotonic_ns;
+    }
+
+    /// Brings the next check forward, because something began to wait.
+    pub fn soon(&mut self, settings: &Settings, now: Now) {
+        let interval = CHECK_INTERVAL_NS
+            .min(settings.session_hold_ns / 4)
+            .min(settings.quiet_period_ns / 4)
+            .max(1);
+        let deadline = now.monotonic_ns + interval;
+        self.deadline_ns = Some(self.deadline_ns.map_or(deadline, |before| before.min(deadline)));
+    }
+
+    /// Whether the check is due; if so, the caller makes it now.
+    pub fn take_due(&mut self, now: Now) -> bool {
+        let due = self
+            .deadline_ns
+            .is_some_and(|deadline| deadline <= now.monotonic_ns);
+        if due {
+            self.deadline_ns = None;
+        }
+        due
+    }
+}
+
+/// (none), Lost or Leaving → Up. "Once the session is up, the router begins to send BMP messages" (RFC 7854 §3.3): first
+/// an Initiation, then a Peer Up and a dump for each peer.
+pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port: u16, known: bool) {
+    let RouterContext { router, now, .. } = context;
+    router.life = RouterLife::Up { session };
+    router.port = port;
+    for table in router.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
+        table.restart_quiet_period(now.monotonic_ns);
+    }
+    router_event(context, RouterEventKind::SessionOpened, "", &[]);
+    if known {
+        router_event(context, RouterEventKind::Back, "", &[]);
+        let router = context.router.id;
+        context.shared.notices.push(router, None, NoticeKind::Back);
+        context.shared.life_check_wanted = true;
+    }
+    if context.router.resync.is_some() {
+        begin_resync(context);
+    }
+}
+
+/// Up → Lost. "A BMP session ends when the TCP session that carries it is closed for any reason" (RFC 7854 §3.3), and "a
+/// monitoring station must always be prepared for the session to terminate with no message" (§4.5). The routes stay for
+/// `session_hold_ms`, in case the router comes back.
+pub(crate) fn disconnect(context: &mut RouterContext<'_>, reason: &str) {
+    lose(context.router, context.now);
+    router_event(context, RouterEventKind::Lost, reason, &[]);
+    if context.router.routes() > 0 {
+        router_event(context, RouterEventKind::Stale, reason, &[]);
+    }
+    let what = NoticeKind::SessionEnded(reason.to_owned());
+    context.shared.notices.push(context.router.id, None, what);
+    context.shared.life_check_wanted = true;
+}
+
+/// Marks a router as lost: its peers are down and its routes stale.
+pub(crate) fn lose(router: &mut Router, now: Now) {
+    router.life = RouterLife::Lost {
+        since_ns: now.monotonic_ns,
+    };
+    for peer in &mut router.peers {
+        peer.state = PeerState::Down;
+        for table in &mut peer.tables {
+            table.mark_stale(now.monotonic_ns);
+        }
+    }
+}
+
+/// Whether a router still has to be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    /// It waits for time to pass.
+    Waits,
+    /// It waits for nothing.
+    Rests,
+    /// Nothing of it is left: it is forgotten.
+    Gone,
+}
+
+/// Checks what the passing of time means for a router: quiet tables settle, a quiet resync ends, and a router whose hold is
+/// over leaves.
+pub(crate) fn check(context: &mut RouterContext<'_>, life_check: &LifeCheck) -> Outlook {
+    let Settings {
+        session_hold_ns,
+        quiet_period_ns,
+        ..
+    } = context.shared.settings;
+    let now_ns = context.now.monotonic_ns;
+    match context.router.life {
+        RouterLife::Up { .. } => {
+            let settling = settle_quiet_tables(context, life_check.paused_ns);
+            let router = &mut context.router;
+            if router.resync_is_over(now_ns, quiet_period_ns, life_check.paused_ns) {
+                end_resync(context);
+            }
+            if settling || context.router.resync.is_some() {
+                Outlook::Waits
+            } else {
+                Outlook::Rests
+            }
+        }
+        RouterLife::Lost { since_ns } if now_ns - since_ns < session_hold_ns => Outlook::Waits,
+        RouterLife::Lost { .. } => {
+            leave(context);
+            if context.router.routes() == 0 {
+                Outlook::Gone
+            } else {
+                Outlook::Rests
+            }
+        }
+        RouterLife::Leaving => Outlook::Rests,
+    }
+}
+
+/// Lost → Leaving: the hold is over, and the sweep withdraws all routes. The RFC leaves the time to the monitoring station.
+fn leave(context: &mut RouterContext<'_>) {
+    context.router.life = RouterLife::Leaving;
+    let router = context.router.id;
+    context.shared.notices.push(router, None, NoticeKind::HoldExpired);
+    if context.router.resync.is_some() {
+        context.router.forget_routes();
+        // Nothing is announced between begin and end: consumers drop everything that they hold of the router.
+        router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON, &[]);
+        end_resync(context);
+    } else {
+        for peer in 0..context.router.peers.len() {
+            context.doom_peer(PeerIndex(peer), Doom::SessionLost);
+        }
+    }
+}
+
+/// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
+///
+/// "Once it has sent all the routes for a given peer, it MUST send an End-of-RIB message" (RFC 7854 §3.3): this is for
+/// routers that do not. A router dumps one table after the other. As long as it repeats stale routes of any table, the turn
+/// of the others may still come.
+fn settle_quiet_tables(context: &mut RouterContext<'_>, paused_ns: u64) -> bool {
+    let RouterContext { router, shared, now } = context;
+    let quiet_period_ns = shared.settings.quiet_period_ns;
+    let heard_ns = router.last_repeated_ns(now.monotonic_ns).max(paused_ns);
+    let mut waiting = false;
+    for (peer_index, peer) in router.peers.iter_mut().enumerate() {
+        for (table_index, table) in peer.tables.iter_mut().enumerate() {
+            let Some(since_ns) = table.settling_since_ns() else {
+                continue;
+            };
+            if now.monotonic_ns.saturating_sub(since_ns.max(heard_ns)) < quiet_period_ns {
+                waiting = true;
+            } else if table.settle() {
+                let place = TablePlace {
+                    peer: PeerIndex(peer_index),
+                    table: TableIndex(table_index),
+                };
+                shared.doomed.push(router.id, place);
+            }
+        }
+    }
+    waiting
+}
+
+/// Begins a resync: consumers drop every route that is not announced before the resync ends.
+fn begin_resync(context: &mut RouterContext<'_>) {
+    // Routes that an earlier attempt announced have to be announced again within this one.
+    context.router.forget_routes();
+    context.router.begin_resync(context.now.monotonic_ns);
+    router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON, &[]);
+    context.shared.life_check_wanted = true;
+}
+
+/// Ends a resync: consumers hold again what the router holds.
+fn end_resync(context: &mut RouterContext<'_>) {
+    context.router.resync = None;
+    router_event(context, RouterEventKind::ResyncEnd, "", &[]);
+}

@@ -1,0 +1,104 @@
+//! From a field of an UPDATE to the table of its routes.
+
+use arancini_wire::WireError;
+use arancini_wire::bgp::nlri;
+use arancini_wire::bmp::RibView;
+
+use crate::context::RouterContext;
+use crate::counters::Quirk;
+use crate::peer::PeerIndex;
+use crate::router::{SubjectKey, TablePlace};
+use crate::sections::{FieldKind, Section};
+use crate::shared::Shared;
+use crate::table::{PeerTable, TableIndex};
+use crate::table_key::TableKey;
+
+/// Most tables of a peer: five views of some fifty families. The limit keeps a sender that makes families up from using up
+/// memory.
+const MAX_TABLES_PER_PEER: usize = 256;
+
+/// Finds the table of a field, whether its NLRI carries path identifiers, and how many routes it has. Path identifiers are as
+/// negotiated, unless the bytes prove otherwise.
+///
+/// # Errors
+/// The NLRI cannot be read, or the peer has as many tables as it may have.
+#[inline]
+pub(crate) fn locate(
+    context: &mut RouterContext<'_>,
+    peer_index: PeerIndex,
+    view: RibView,
+    section: &mut Section<'_>,
+) -> Result<(), WireError> {
+    let router = &mut *context.router;
+    let key = router.peers[peer_index].table_key(view, section.family);
+    let table_index = match router.peers[peer_index].find_table(&key) {
+        Some(index) => index,
+        None if router.peers[peer_index].tables.len() < MAX_TABLES_PER_PEER => {
+            add_table(context, peer_index, key)
+        }
+        None => {
+            let family = u64::from(section.family.afi) << 8 | u64::from(section.family.safi);
+            return Err(WireError::invalid(
+                0,
+                "AFI and SAFI, of one table more than a peer may have,",
+                family,
+            ));
+        }
+    };
+    let table = &mut context.router.peers[peer_index].tables[table_index];
+    let decision = nlri::decide_add_path(
+        section.family,
+        section.field,
+        table.add_path,
+        table.path_ids_absent,
+    )?;
+    if table.add_path {
+        // A field that can only be read with path identifiers shows that the peer sends them after all.
+        table.path_ids_absent = !decision.add_path;
+    }
+    if decision.contradiction {
+        let which = if table.add_path {
+            Quirk::PathIdsAbsent
+        } else {
+            Quirk::PathIdsNotNegotiated
+        };
+        context.count_quirk(peer_index, which);
+    }
+    section.table = table_index;
+    section.add_path = decision.add_path;
+    section.routes = decision.routes;
+    Ok(())
+}
+
+/// Counts the routes of a field as received, before curation.
+#[inline]
+pub(crate) fn count_received(context: &mut RouterContext<'_>, place: TablePlace, section: &Section<'_>) {
+    let RouterContext { router, shared, .. } = context;
+    let table = &mut router.peers[place.peer].tables[place.table];
+    let routes = section.routes as u64;
+    shared.work += routes;
+    if section.kind == FieldKind::Announced {
+        table.received_announces += routes;
+        shared.counters.received_announces.of(table.key.view).add(routes);
+    } else {
+        table.received_withdraws += routes;
+        shared.counters.received_withdraws.of(table.key.view).add(routes);
+    }
+}
+
+/// Adds the table with this key to a peer.
+#[cold]
+fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableKey) -> TableIndex {
+    let RouterContext { router, shared, .. } = context;
+    let Shared {
+        settings, batcher, ..
+    } = &mut **shared;
+    let subject = router.subject(
+        SubjectKey::Updates(key.peer_asn, key.family),
+        &settings.subject_base,
+        batcher,
+    );
+    let peer = &mut router.peers[peer_index];
+    let add_path = peer.negotiated_add_path(key.view, key.family);
+    peer.add_table(PeerTable::new(key, subject, add_path, settings.curation))
+}

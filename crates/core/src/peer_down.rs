@@ -1,0 +1,41 @@
+//! Peer Down (RFC 7854 §4.9).
+
+use arancini_rib::Doom;
+use arancini_schema::events::{PeerEvent, PeerEventKind};
+use arancini_wire::bmp::PeerDown;
+
+use crate::context::RouterContext;
+use crate::counters::Quirk;
+use crate::events::{bare_peer_event, event_peer, peer_event};
+use crate::notice::NoticeKind;
+use crate::peer::PeerState;
+
+/// Takes a Peer Down: "implicitly withdraws all routes that were associated with the peer in question".
+///
+/// The event is published first, and the sweep then withdraws the routes in slices.
+pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>) {
+    let header = message.peer();
+    context.shared.counters.peers_down.add(1);
+    let Some(index) = context.find_or_add_peer(&header) else {
+        return;
+    };
+    let peer = &mut context.router.peers[index];
+    let was_up = peer.state != PeerState::Down;
+    peer.state = PeerState::Down;
+    let (address, table_name) = (peer.address(), peer.last_name().to_owned());
+    let event = PeerEvent {
+        time_bmp_header_ns: header.timestamp_ns(),
+        table_name: &table_name,
+        down_reason: message.reason().code(),
+        down_data: message.raw_data(),
+        ..bare_peer_event(PeerEventKind::Down, event_peer(peer, header.view()))
+    };
+    peer_event(context, &event);
+    context.doom_peer(index, Doom::PeerDown);
+    if !was_up {
+        context.count_quirk(index, Quirk::PeerDownWithoutUp);
+    }
+    let router = context.router.id;
+    let what = NoticeKind::PeerDown(message.reason().code());
+    context.shared.notices.push(router, Some(address), what);
+}

@@ -1,0 +1,75 @@
+//! Peer Up (RFC 7854 §4.10): the capabilities of its two OPENs say how the peer's UPDATEs are read.
+
+use arancini_rib::Doom;
+use arancini_schema::events::{PeerEvent, PeerEventKind};
+use arancini_wire::bmp::PeerUp;
+use arancini_wire::iana::AfiSafi;
+
+use crate::context::RouterContext;
+use crate::counters::Quirk;
+use crate::events::{bare_peer_event, event_peer, peer_event};
+use crate::information::{information, text};
+use crate::notice::NoticeKind;
+use crate::peer::{PeerIndex, PeerState};
+
+/// Takes a Peer Up: "a peering session has come up (i.e., has transitioned into the Established state)".
+pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
+    let header = message.peer();
+    context.shared.counters.peers_up.add(1);
+    let Some(index) = context.find_or_add_peer(&header) else {
+        return;
+    };
+    question_routes(context, index, message);
+    if context.router.peers[index].state == PeerState::Up {
+        context.count_quirk(index, Quirk::PeerUpTwice);
+    }
+    let negotiated = message.negotiated();
+    context.router.identify_peer(index, header.identity());
+    let peer = &mut context.router.peers[index];
+    peer.asn = header.asn();
+    peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
+    peer.set_negotiated(Some(negotiated));
+    peer.state = PeerState::Up;
+    peer.remember_session(message);
+
+    let add_path: Vec<AfiSafi> = negotiated.context(header.view()).add_path.iter().collect();
+    let information = information(message.tlvs());
+    let (address, table_name) = (peer.address(), peer.last_name().to_owned());
+    let event = PeerEvent {
+        time_bmp_header_ns: header.timestamp_ns(),
+        table_name: &table_name,
+        local_address: message.local_address(),
+        local_port: message.local_port(),
+        remote_port: message.remote_port(),
+        sent_open: message.sent_open().as_bytes(),
+        received_open: message.received_open().as_bytes(),
+        four_octet_asn: negotiated.four_octet_as,
+        add_path: &add_path,
+        information: &information,
+        ..bare_peer_event(PeerEventKind::Up, event_peer(peer, header.view()))
+    };
+    peer_event(context, &event);
+    let router = context.router.id;
+    context
+        .shared
+        .notices
+        .push(router, Some(address), NoticeKind::PeerUp);
+}
+
+/// Decides what a Peer Up means for the routes that are known of its peer.
+fn question_routes(context: &mut RouterContext<'_>, index: PeerIndex, message: &PeerUp<'_>) {
+    let header = message.peer();
+    let peer = &mut context.router.peers[index];
+    if peer.asn != header.asn() || peer.identity.bgp_id != header.bgp_id() {
+        // From now on the peer's routes are published under another key: the routes under the earlier key are gone.
+        context.doom_peer(index, Doom::PeerDown);
+    } else if peer.state == PeerState::Provisional
+        || peer.state == PeerState::Up && !peer.is_repeated(message)
+    {
+        // Another BGP session of the peer: its dump has to announce every route again.
+        for table in &mut peer.tables {
+            table.mark_stale(context.now.monotonic_ns);
+        }
+        context.shared.life_check_wanted = true;
+    }
+}

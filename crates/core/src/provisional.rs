@@ -1,0 +1,39 @@
+//! Provisional peers: the router sends routes of a peer without a Peer Up (`docs/adr/0014-provisional-peers.md`).
+
+use arancini_schema::events::{PeerEvent, PeerEventKind};
+use arancini_wire::bmp::PerPeerHeader;
+
+use crate::context::RouterContext;
+use crate::counters::Quirk;
+use crate::events::{bare_peer_event, event_peer, peer_event};
+use crate::peer::{PeerIndex, PeerState};
+
+/// The peer whose routes a message carries. A peer that is not up becomes provisional. `None` if the router has as many
+/// peers as it may have.
+#[inline]
+pub(crate) fn peer_with_routes(
+    context: &mut RouterContext<'_>,
+    header: &PerPeerHeader<'_>,
+) -> Option<PeerIndex> {
+    match context.router.find_peer(header) {
+        Some(index) if context.router.peers[index].state != PeerState::Down => Some(index),
+        _ => make_provisional(context, header),
+    }
+}
+
+/// Takes a peer as up, though the router never said so, and publishes that. As far as is known nothing was negotiated.
+#[cold]
+fn make_provisional(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
+    let index = context.find_or_add_peer(header)?;
+    let peer = &mut context.router.peers[index];
+    peer.state = PeerState::Provisional;
+    peer.set_negotiated(None);
+    let event = PeerEvent {
+        time_bmp_header_ns: header.timestamp_ns(),
+        provisional: true,
+        ..bare_peer_event(PeerEventKind::Up, event_peer(peer, header.view()))
+    };
+    peer_event(context, &event);
+    context.count_quirk(index, Quirk::NoPeerUp);
+    Some(index)
+}

@@ -1,0 +1,37 @@
+//! A BMP session as the shell sees it: its name, and why it has to end.
+
+use std::net::IpAddr;
+
+use arancini_wire::WireError;
+
+use crate::framing::Framer;
+
+/// The name of a session within its shard. A name is never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub(crate) u64);
+
+/// Why a session has to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionError {
+    /// The stream can't be framed any more; the offset counts from the session's first byte.
+    Framing(WireError),
+    /// The session has ended before, or a newer one replaced it.
+    Unknown,
+}
+
+impl std::fmt::Display for SessionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Framing(error) => write!(f, "not a BMP version 3 message: {error}"),
+            Self::Unknown => f.write_str("the session was replaced by a newer one of the same router"),
+        }
+    }
+}
+
+impl std::error::Error for SessionError {}
+
+/// An open session: whose bytes they are, and where the stream stands.
+pub(crate) struct BmpSession {
+    pub router: IpAddr,
+    pub framer: Framer,
+}

@@ -1,0 +1,48 @@
+//! What all routers of a worker share while their messages are taken.
+
+use std::sync::Arc;
+
+use arancini_schema::encode::UpdateEncoder;
+use arancini_schema::fingerprint;
+
+use crate::batcher::Batcher;
+use crate::counters::Counters;
+use crate::doomed::DoomedTables;
+use crate::notice::Notices;
+use crate::settings::Settings;
+
+/// The shared state of a worker's routers. It stands beside the routers, so that one router can be borrowed together with it.
+pub(crate) struct Shared {
+    pub settings: Settings,
+    pub counters: Arc<Counters>,
+    /// Open and closed batches.
+    pub batcher: Batcher,
+    /// Holds the layout of the message that is being encoded.
+    pub encoder: UpdateEncoder,
+    /// Memory for making fingerprints.
+    pub scratch: fingerprint::Scratch,
+    pub notices: Notices,
+    /// Tables with doomed routes.
+    pub doomed: DoomedTables,
+    /// A router or table began to wait for time to pass: it has to be checked later.
+    pub life_check_wanted: bool,
+    /// Work done since the shell handed bytes over, counted in routes.
+    pub work: u64,
+}
+
+impl Shared {
+    pub fn new(worker: u16, settings: Settings, counters: Arc<Counters>) -> Self {
+        let batcher = Batcher::new(worker, settings.batch);
+        Self {
+            settings,
+            counters,
+            batcher,
+            encoder: UpdateEncoder::new(),
+            scratch: fingerprint::Scratch::new(),
+            notices: Notices::default(),
+            doomed: DoomedTables::default(),
+            life_check_wanted: false,
+            work: 0,
+        }
+    }
+}

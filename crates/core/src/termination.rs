@@ -1,0 +1,15 @@
+//! Termination (RFC 7854 §4.5): the router says why it is going to close the session.
+
+use arancini_schema::events::RouterEventKind;
+use arancini_wire::bmp::Termination;
+
+use crate::context::RouterContext;
+use crate::events::router_event;
+use crate::information::information;
+
+/// Takes a Termination: publishes the reason. The session is lost when the connection closes ([`crate::life`]).
+pub(crate) fn termination(context: &mut RouterContext<'_>, message: &Termination<'_>) {
+    let reason = message.reason().map_or("no reason given", |reason| reason.name());
+    let information = information(message.tlvs());
+    router_event(context, RouterEventKind::Terminated, reason, &information);
+}
