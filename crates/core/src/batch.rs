@@ -3,20 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What a batch carries; every batch holds messages of one kind and one subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BatchKind {
-    /// `Update` messages (subject `updates.…`).
-    Updates,
-    /// `PeerEvent` messages (subject `peers.…`).
-    Peers,
-    /// `RouterEvent` messages (subject `routers.…`).
-    Routers,
-    /// `StatisticsEvent` messages (subject `stats.…`).
-    Statistics,
-    /// `MalformedMessage` messages (subject `malformed.…`).
-    Malformed,
-}
+/// The kind of a batch's messages.
+pub use arancini_schema::MessageKind as BatchKind;
 
 /// Whole Cap'n Proto messages back to back, all of one subject, ready to be published.
 ///
