@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use arancini_client::Trouble;
+use arancini_publish::NatsSettings;
 use arancini_publish::nats::stream::{self, Deviation, StreamReport};
-use arancini_publish::{NatsSettings, Trouble};
 
 use arancini_collector::config::{Config, FlagValue};
 

@@ -328,7 +328,7 @@ fn every_command_says_what_it_is_for_with_an_example() {
 
 #[test]
 fn compression_reaches_the_publisher() {
-    use arancini_publish::Compression;
+    use arancini_client::Compression;
     for (word, compression) in [
         ("none", Compression::None),
         ("lz4", Compression::Lz4),

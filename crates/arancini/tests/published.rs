@@ -12,8 +12,9 @@ use std::time::Duration;
 use arancini_bed::NatsServer;
 use arancini_core::{Counters, Now, Settings, Shard};
 use arancini_generate::{Ending, Expected, Scenario};
-use arancini_publish::sidecar::Hooks;
-use arancini_publish::{FileSettings, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use arancini_publish::{
+    FileSettings, Hooks, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus,
+};
 use serde_json::Value;
 
 const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

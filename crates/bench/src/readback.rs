@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arancini_publish::tail::{
-    Acknowledgements, PublishedMessage, StreamTail, StreamTailError, StreamTailOptions,
-};
+use arancini_client::Acknowledgements;
+use arancini_client::tail::{PublishedMessage, StreamTail, StreamTailError, StreamTailOptions};
 
 use crate::broker::Broker;
 use crate::error::BenchError;
@@ -22,7 +21,7 @@ pub(crate) fn read_back(
 ) -> Result<(), BenchError> {
     let wrong = |error: &dyn std::fmt::Display| BenchError::Stream(error.to_string());
     runtime()?.block_on(async {
-        let tail = StreamTail::open(broker.settings(), StreamTailOptions::default()).await;
+        let tail = StreamTail::open(broker.settings().source(), StreamTailOptions::default()).await;
         let mut tail = tail.map_err(|trouble| wrong(&trouble))?;
         while let Some(message) = tail
             .next()
@@ -47,7 +46,7 @@ impl Overheard {
         let runtime = runtime()?;
         let settings = broker.settings();
         let mut acknowledgements = runtime
-            .block_on(Acknowledgements::listen(&settings))
+            .block_on(Acknowledgements::listen(&settings.server))
             .map_err(|trouble| BenchError::Stream(trouble.to_string()))?;
         let over = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&over);

@@ -11,8 +11,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use arancini_publish::nats::message::{HEADER_FIRST_SEQUENCE, HEADER_LAST_SEQUENCE};
-use arancini_publish::tail::PublishedMessage;
+use arancini_client::headers::{HEADER_FIRST_SEQUENCE, HEADER_LAST_SEQUENCE};
+use arancini_client::tail::PublishedMessage;
 use arancini_schema::decode::Messages;
 use serde_json::{Value, json};
 

@@ -10,8 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use arancini_core::{Batch, BatchSettings, Settings};
-use arancini_publish::sidecar::Hooks;
-use arancini_publish::{Sidecar, SinkStatus};
+use arancini_publish::{Hooks, Sidecar, SinkStatus};
 use arancini_rib::CurationMode;
 use tracing::{info, warn};
 

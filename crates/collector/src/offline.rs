@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use arancini_core::counters::Counters;
 use arancini_core::{Batch, BatchSettings, Now, PeerTable, Quirk, SessionError, Settings, Shard};
-use arancini_publish::sink::stdout::json_kind;
 use arancini_rib::CurationMode;
 use arancini_schema::decode::Messages;
 use arancini_schema::json::write_message;
@@ -184,7 +183,7 @@ fn nonzero<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> Map<String, Valu
 /// # Errors
 /// Returns the errors of `out`, and an error of kind `InvalidData` for a message that can't be read.
 pub fn write_json(batch: &Batch, out: &mut impl io::Write) -> io::Result<()> {
-    let kind = json_kind(batch.kind);
+    let kind = batch.kind;
     for message in Messages::new(&batch.payload) {
         let message =
             message.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;

@@ -4,19 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The kind of a batch's messages. Every batch holds messages of one kind and one subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BatchKind {
-    /// `Update` messages (subject `updates.…`).
-    Updates,
-    /// `PeerEvent` messages (subject `peers.…`).
-    Peers,
-    /// `RouterEvent` messages (subject `routers.…`).
-    Routers,
-    /// `StatisticsEvent` messages (subject `stats.…`).
-    Statistics,
-    /// `MalformedMessage` messages (subject `malformed.…`).
-    Malformed,
-}
+pub use arancini_schema::MessageKind as BatchKind;
 
 /// Whole Cap'n Proto messages of one subject, back to back, ready to be published.
 ///

@@ -2,7 +2,7 @@
 //! by compression.
 //!
 //! `cargo run --release -p arancini-publish --features testing --example publish_rate [runs] [updates] [segment]`
-//! starts a nats-server with file storage (see `arancini_publish::testing`) for each measurement, publishes that many
+//! starts a nats-server with file storage (see `arancini_bed`) for each measurement, publishes that many
 //! updates on 20 subjects and prints medians with the least and the most of all runs, which take turns. The updates are
 //! made up, or those of a segment file of the sink `file`. The figures of `docs/nats.md` come from here.
 
@@ -14,10 +14,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use arancini_bed::NatsServer;
+use arancini_client::Compression;
+use arancini_client::records::Records;
 use arancini_core::{Batch, BatchKind};
-use arancini_publish::framing::Frames;
-use arancini_publish::sidecar::Hooks;
-use arancini_publish::{Compression, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use arancini_publish::{Hooks, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder};
 use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::PathAttributes;
@@ -194,7 +194,7 @@ fn server_cpu(pid: u32) -> Result<f64, Failure> {
 /// The messages of a segment file, in runs of neighbours.
 fn recorded(segment: &Path) -> Result<Vec<Vec<Vec<u8>>>, Failure> {
     let bytes = std::fs::read(segment)?;
-    let messages: Vec<Vec<u8>> = Frames::new(&bytes)
+    let messages: Vec<Vec<u8>> = Records::new(&bytes)
         .map_while(Result::ok)
         .take((SUBJECTS * UPDATES_PER_SUBJECT) as usize)
         .map(<[u8]>::to_vec)

@@ -1,28 +1,28 @@
-//! The Tokio side: takes whole batches from the bridge and makes them durable in a sink.
+//! The publisher: takes whole batches from the bridge and makes them durable in a sink.
 //!
-//! [`Sidecar`] is one thread with its own runtime. It moves batches from the bridge to one [`sink`](SinkSettings) and
-//! tells through [`SinkStatus`] how that goes. Nothing is thrown away: a sink that can't go on lets the bridge fill,
-//! and the full bridge stops the workers.
+//! [`Sidecar`] is one thread with its own Tokio runtime. It moves batches from the bridge to one [sink](SinkSettings) and
+//! reports through [`SinkStatus`] how that goes. Nothing is discarded: while the sink takes no batches the bridge fills,
+//! and the full bridge stops the workers. Readers of what is published need only the crate `arancini-client`.
 #![forbid(unsafe_code)]
 
-pub mod compression;
-mod directory_lock;
-pub mod framing;
-mod input;
 pub mod settings;
+mod hooks;
+pub mod status;
+mod input;
 pub mod sidecar;
 pub mod sink;
+mod message;
+mod compressor;
+mod directory_lock;
 pub mod spool;
-pub mod status;
-
 pub mod nats;
-pub mod tail;
 
 pub use directory_lock::lock_directory;
+pub use hooks::{Acked, EXIT_FENCED, EXIT_SIDECAR_DIED, Hooks};
 pub use settings::{
-    Compression, FileSettings, Fsync, NatsSettings, OnFull, Retention, Secret, SidecarSettings, SinkSettings,
+    FileSettings, Fsync, NatsSettings, OnFull, Retention, SidecarSettings, SinkSettings, SpoolSettings,
     StreamSettings,
 };
 pub use sidecar::{DrainReport, Sidecar, SidecarError};
-pub use spool::{SpoolSettings, SpooledBatch};
-pub use status::{Reason, SinkStatus, Trouble};
+pub use spool::SpooledBatch;
+pub use status::SinkStatus;

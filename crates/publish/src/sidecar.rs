@@ -9,71 +9,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arancini_client::Compression;
 use arancini_core::Batch;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
-use crate::settings::{Compression, OnFull, SidecarSettings, SinkSettings};
+use crate::hooks::{EXIT_SIDECAR_DIED, Hooks};
+use crate::settings::{OnFull, SidecarSettings, SinkSettings};
 use crate::status::SinkStatus;
 use crate::{nats, sink, spool};
-
-/// Exit code when the sidecar died (EX_SOFTWARE).
-pub const EXIT_SIDECAR_DIED: i32 = 70;
-
-/// Exit code when another collector of the same name has taken over the stream (EX_CONFIG).
-pub const EXIT_FENCED: i32 = 78;
-
-/// A batch that is durable. Those of one worker come in the order of their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acked {
-    /// The worker that closed the batch.
-    pub worker: u16,
-    /// Its number within the worker.
-    pub number: u64,
-}
-
-/// What the sidecar gives back to the rest of the collector.
-#[derive(Default, Clone)]
-pub struct Hooks {
-    /// Gets each payload buffer back once its batch is durable or compressed.
-    pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
-    /// Hears of each durable batch, on the sink's way: must not wait for anything.
-    pub acked: Option<Arc<dyn Fn(Acked) + Send + Sync>>,
-    /// The stream was made anew or purged: what was published is gone, and whoever reads it now knows nothing of it.
-    pub stream_is_emptied: Option<Arc<dyn Fn() + Send + Sync>>,
-    /// Called once if the sink can't go on for ever (the reader of standard output went away): time to shut down. The
-    /// bridge is emptied meanwhile, so that no worker waits in vain. Without it the process exits with code 0.
-    pub ended: Option<Arc<dyn Fn() + Send + Sync>>,
-}
-
-impl Hooks {
-    pub(crate) fn recycle(&self, buffer: Vec<u8>) {
-        if let Some(recycle) = &self.recycle {
-            recycle(buffer);
-        }
-    }
-
-    pub(crate) fn acked(&self, worker: u16, number: u64) {
-        if let Some(acked) = &self.acked {
-            acked(Acked { worker, number });
-        }
-    }
-
-    pub(crate) fn stream_is_emptied(&self) {
-        if let Some(stream_is_emptied) = &self.stream_is_emptied {
-            stream_is_emptied();
-        }
-    }
-
-    pub(crate) fn ended(&self) {
-        match &self.ended {
-            Some(ended) => ended(),
-            None => std::process::exit(0),
-        }
-    }
-}
 
 /// Why the sidecar could not start.
 #[derive(Debug, Error)]
@@ -207,10 +153,10 @@ fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
         )));
     }
     if settings.on_full == OnFull::Spool {
-        spool::check(&settings.spool, &settings.sink).map_err(SidecarError::Setting)?;
+        spool::check::check(&settings.spool, &settings.sink).map_err(SidecarError::Setting)?;
     }
     match &settings.sink {
-        SinkSettings::Nats(nats) => nats::check(nats).map_err(SidecarError::Setting),
+        SinkSettings::Nats(nats) => nats::check::check(nats).map_err(SidecarError::Setting),
         // Files are read by tools that know nothing of headers.
         _ if settings.compression != Compression::None => Err(SidecarError::Setting(
             "compression is for the sink nats only; set publish.compression to \"none\"".to_owned(),
@@ -254,7 +200,9 @@ async fn run_sink(
     hooks: Hooks,
 ) {
     let blocking = match settings.sink.clone() {
-        SinkSettings::Nats(nats) => return nats::run(*nats, settings, bridge, status, hooks).await,
+        SinkSettings::Nats(nats) => {
+            return nats::publisher::run(*nats, settings, bridge, status, hooks).await;
+        }
         // These block on disk or pipe, so they get a thread of their own beside the runtime's.
         SinkSettings::File(file) => {
             tokio::task::spawn_blocking(move || sink::file::run(&file, &bridge, &status, &hooks))

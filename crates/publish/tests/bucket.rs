@@ -5,19 +5,19 @@
 use std::collections::BTreeSet;
 
 use arancini_bed::NatsServer;
-use arancini_publish::nats::bucket::{BucketError, ObjectId, SnapshotBucket};
-use arancini_publish::settings::Authentication;
-use arancini_publish::{NatsSettings, Secret};
+use arancini_client::{Authentication, Secret};
+use arancini_publish::NatsSettings;
+use arancini_publish::nats::bucket::{BucketError, Download, IfMissing, ObjectId, SnapshotBucket, Upload};
 
 async fn open(server: &NatsServer, collector: &str) -> SnapshotBucket {
     let settings = NatsSettings::new(vec![server.url()]);
-    SnapshotBucket::open(&settings, "snapshots", collector, true)
+    SnapshotBucket::open(&settings, "snapshots", collector, IfMissing::Create)
         .await
         .unwrap()
 }
 
 async fn read(bucket: &SnapshotBucket, object: ObjectId) -> Result<Vec<u8>, BucketError> {
-    let mut download = bucket.download(object).await?;
+    let mut download = Download::begin(bucket, object).await?;
     let mut read = Vec::new();
     while let Some(bytes) = download.next(bucket).await? {
         read.extend_from_slice(&bytes);
@@ -42,16 +42,16 @@ async fn an_object_reads_back_however_it_was_cut() {
     let bytes: Vec<u8> = (0..1_000_003_u32).map(|number| (number % 251) as u8).collect();
     for piece in [1_000, 70_001, bytes.len()] {
         let generation = piece as u64;
-        let mut upload = bucket.upload(object(generation));
+        let mut upload = Upload::begin(&bucket, object(generation));
         for piece in bytes.chunks(piece) {
             upload.write(&bucket, piece).await.unwrap();
         }
-        let missing = bucket.download(object(generation)).await;
+        let missing = Download::begin(&bucket, object(generation)).await;
         assert!(matches!(missing, Err(BucketError::Damaged(_))), "not there yet");
         assert_eq!(upload.finish(&bucket).await.unwrap(), bytes.len() as u64);
         assert!(read(&bucket, object(generation)).await.unwrap() == bytes);
     }
-    let empty = bucket.upload(object(1));
+    let empty = Upload::begin(&bucket, object(1));
     assert_eq!(empty.finish(&bucket).await.unwrap(), 0);
     assert_eq!(read(&bucket, object(1)).await.unwrap(), b"");
 }
@@ -62,7 +62,7 @@ async fn only_what_is_ones_own_old_and_not_kept_is_removed() {
     let (one, other) = (open(&server, "one").await, open(&server, "other").await);
     for generation in 1..=4 {
         for bucket in [&one, &other] {
-            let mut upload = bucket.upload(object(generation));
+            let mut upload = Upload::begin(&bucket, object(generation));
             upload.write(bucket, b"abc").await.unwrap();
             upload.finish(bucket).await.unwrap();
         }
@@ -99,7 +99,7 @@ async fn an_index_is_replaced_only_at_the_revision_that_was_read() {
 async fn a_bucket_that_is_missing_is_not_made_where_that_is_not_wanted() {
     let Some(server) = NatsServer::start() else { return };
     let settings = NatsSettings::new(vec![server.url()]);
-    let opened = SnapshotBucket::open(&settings, "snapshots", "one", false).await;
+    let opened = SnapshotBucket::open(&settings, "snapshots", "one", IfMissing::Fail).await;
     let trouble = opened.err().unwrap();
     assert!(trouble.remedy.contains("nats.create_stream"), "{trouble}");
 }
@@ -117,15 +117,15 @@ async fn the_documented_permissions_are_enough() {
         return;
     };
     let mut settings = NatsSettings::new(vec![server.url()]);
-    settings.authentication = Authentication::UserPassword {
+    settings.server.authentication = Authentication::UserPassword {
         user: "least".to_owned(),
         password: Secret::Value("x".to_owned()),
     };
-    let bucket = SnapshotBucket::open(&settings, "arancini-snapshots", "one", true)
+    let bucket = SnapshotBucket::open(&settings, "arancini-snapshots", "one", IfMissing::Create)
         .await
         .unwrap();
     for generation in [1, 2] {
-        let mut upload = bucket.upload(object(generation));
+        let mut upload = Upload::begin(&bucket, object(generation));
         upload.write(&bucket, b"abc").await.unwrap();
         upload.finish(&bucket).await.unwrap();
     }

@@ -9,11 +9,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arancini_bed::NatsServer;
-use arancini_publish::nats::message::{HEADER_CONTENT_ENCODING, HEADER_MESSAGES};
-use arancini_publish::tail::{StreamTail, StreamTailError, StreamTailOptions};
-use arancini_publish::{
-    Compression, FileSettings, NatsSettings, Reason, Sidecar, SidecarSettings, SinkSettings,
-};
+use arancini_client::headers::{HEADER_CONTENT_ENCODING, HEADER_MESSAGES};
+use arancini_client::tail::{StreamTail, StreamTailError, StreamTailOptions};
+use arancini_client::{Compression, Reason};
+use arancini_publish::{FileSettings, NatsSettings, Sidecar, SidecarSettings, SinkSettings};
 use support::{Rig, Worker, assert_whole, read_all, sequences};
 
 const BOTH: [Compression; 2] = [Compression::Lz4, Compression::Zstd];
@@ -231,7 +230,7 @@ fn a_message_that_cannot_be_read_is_told_and_passed() {
     rig.until_acknowledged(2);
     runtime.block_on(async {
         let options = StreamTailOptions::default();
-        let mut tail = StreamTail::open(settings, options).await.unwrap();
+        let mut tail = StreamTail::open(settings.source(), options).await.unwrap();
         // The first message is the fence, which a tail passes over.
         assert_eq!(tail.next().await.unwrap().unwrap().stream_sequence, 2);
         let unknown = tail.next().await.unwrap_err();

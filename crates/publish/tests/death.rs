@@ -6,8 +6,7 @@ mod support;
 use std::process::Command;
 use std::sync::Arc;
 
-use arancini_publish::sidecar::{EXIT_SIDECAR_DIED, Hooks};
-use arancini_publish::{Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use arancini_publish::{EXIT_SIDECAR_DIED, Hooks, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 use support::Worker;
 
 const CHILD: &str = "ARANCINI_TEST_DYING_CHILD";

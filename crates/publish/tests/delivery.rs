@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arancini_bed::{Cable, NatsServer};
-use arancini_publish::{NatsSettings, Reason};
+use arancini_client::Reason;
+use arancini_publish::NatsSettings;
 use support::{Rig, Worker, assert_whole, read_all, sequences};
 
 fn settings(server: &NatsServer) -> NatsSettings {
@@ -121,7 +122,7 @@ fn connection_cut_in_mid_publish_loses_doubles_and_reorders_nothing() {
     };
     let cable = Cable::to(server.port()).unwrap();
     let mut settings = settings(&server);
-    settings.urls = vec![cable.url()];
+    settings.server.urls = vec![cable.url()];
     let rig = through(&mut server, settings, 8, |_| cable.cut());
     assert!(rig.status.resent.load(Relaxed) > 0);
 }
@@ -133,7 +134,7 @@ fn outage_beyond_the_duplicate_window_asks_the_stream_what_it_has() {
     };
     let cable = Cable::to(server.port()).unwrap();
     let mut settings = settings(&server);
-    settings.urls = vec![cable.url()];
+    settings.server.urls = vec![cable.url()];
     settings.stream.duplicate_window = Duration::from_millis(500);
     let rig = through(&mut server, settings, 2, |_| {
         cable.unplug();
@@ -156,7 +157,7 @@ fn broker_that_stops_answering_is_noticed_by_its_missing_acks() {
     };
     let mut settings = settings(&server);
     settings.window.ack_timeout_ns = 300_000_000;
-    settings.connect_timeout = Duration::from_millis(500);
+    settings.server.connect_timeout = Duration::from_millis(500);
     let rig = through(&mut server, settings, 1, |server| {
         server.stop();
         std::thread::sleep(Duration::from_millis(1200));

@@ -7,11 +7,10 @@ use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arancini_bed::NatsServer;
+use arancini_client::Reason;
+use arancini_client::headers::{HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_SUBJECT, HEADER_MESSAGE_ID};
 use arancini_core::Position;
-use arancini_publish::nats::fence::{HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_SUBJECT};
-use arancini_publish::nats::message::HEADER_MESSAGE_ID;
-use arancini_publish::sidecar::EXIT_FENCED;
-use arancini_publish::{NatsSettings, Reason};
+use arancini_publish::{EXIT_FENCED, NatsSettings};
 use support::{Rig, Worker, assert_whole, read_all, until};
 
 /// Says where the server is, to the child that gets fenced off.

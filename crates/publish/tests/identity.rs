@@ -9,14 +9,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arancini_bed::{Cable, NatsServer};
-use arancini_publish::settings::Authentication;
-use arancini_publish::{NatsSettings, Reason, Secret, Trouble};
+use arancini_client::{Authentication, ClientCertificate, Reason, Secret, Trouble};
+use arancini_publish::NatsSettings;
 use support::{Rig, Worker, assert_whole};
 
 fn settings(server: &NatsServer) -> NatsSettings {
     let mut settings = NatsSettings::new(vec![server.url()]);
     settings.max_backoff = Duration::from_millis(200);
-    settings.connect_timeout = Duration::from_secs(3);
+    settings.server.connect_timeout = Duration::from_secs(3);
     settings
 }
 
@@ -57,7 +57,7 @@ fn user_and_password_from_value_file_and_url() {
     std::fs::write(&file, "pa:ss\n").unwrap();
     for password in [Secret::Value("pa:ss".to_owned()), Secret::File(file)] {
         let mut right = settings(&server);
-        right.authentication = Authentication::UserPassword {
+        right.server.authentication = Authentication::UserPassword {
             user: "bmp".to_owned(),
             password,
         };
@@ -66,7 +66,7 @@ fn user_and_password_from_value_file_and_url() {
     }
     let mut wrong = settings(&server);
     let secret = "w0rds3cr3t";
-    wrong.authentication = Authentication::UserPassword {
+    wrong.server.authentication = Authentication::UserPassword {
         user: "bmp".to_owned(),
         password: Secret::Value(secret.to_owned()),
     };
@@ -74,7 +74,7 @@ fn user_and_password_from_value_file_and_url() {
     assert!(trouble.cause.contains("refuses the credentials"), "{trouble}");
     assert!(!format!("{trouble} {wrong:?}").contains(secret));
     let mut in_url = settings(&server);
-    in_url.urls = vec![format!("nats://bmp:{secret}@127.0.0.1:{}", server.port())];
+    in_url.server.urls = vec![format!("nats://bmp:{secret}@127.0.0.1:{}", server.port())];
     let trouble = refused(in_url, Reason::Authentication);
     assert!(!trouble.to_string().contains(secret), "{trouble}");
     let anonymous = refused(settings(&server), Reason::Authentication);
@@ -89,7 +89,7 @@ fn delete_stream(settings: &NatsSettings) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let connection = arancini_publish::nats::connect::connect(&settings, "test")
+        let connection = arancini_client::connect::connect(&settings.server, "test")
             .await
             .unwrap();
         async_nats::jetstream::new(connection.client)
@@ -107,7 +107,7 @@ fn token_from_a_file() {
     let file = server.directory().join("token");
     std::fs::write(&file, "t0k3n\n").unwrap();
     let mut right = settings(&server);
-    right.authentication = Authentication::Token(Secret::File(file.clone()));
+    right.server.authentication = Authentication::Token(Secret::File(file.clone()));
     accepted(right.clone());
     std::fs::write(&file, "other\n").unwrap();
     refused(right.clone(), Reason::Authentication);
@@ -124,11 +124,11 @@ fn nkey_seed() {
         return;
     };
     let mut settings = settings(&server);
-    settings.authentication = Authentication::NkeySeed(Secret::Value(key.seed().unwrap()));
+    settings.server.authentication = Authentication::NkeySeed(Secret::Value(key.seed().unwrap()));
     accepted(settings.clone());
-    settings.authentication = Authentication::NkeySeed(Secret::Value(stranger.seed().unwrap()));
+    settings.server.authentication = Authentication::NkeySeed(Secret::Value(stranger.seed().unwrap()));
     refused(settings.clone(), Reason::Authentication);
-    settings.authentication = Authentication::NkeySeed(Secret::Value("SUnonsense".to_owned()));
+    settings.server.authentication = Authentication::NkeySeed(Secret::Value("SUnonsense".to_owned()));
     let trouble = refused(settings, Reason::Authentication);
     assert!(trouble.cause.contains("the NKey seed is damaged"), "{trouble}");
 }
@@ -212,7 +212,7 @@ fn credentials_file() {
         std::fs::write(&file, content).unwrap();
     };
     let mut settings = settings(&server);
-    settings.authentication = Authentication::Credentials(file.clone());
+    settings.server.authentication = Authentication::Credentials(file.clone());
     write(&user.seed().unwrap());
     accepted(settings.clone());
     write(&nkeys::KeyPair::new_user().seed().unwrap());
@@ -236,8 +236,8 @@ fn the_documented_permissions_are_enough() {
     };
     let cable = Cable::to(server.port()).unwrap();
     let mut settings = settings(&server);
-    settings.urls = vec![cable.url()];
-    settings.authentication = Authentication::UserPassword {
+    settings.server.urls = vec![cable.url()];
+    settings.server.authentication = Authentication::UserPassword {
         user: "least".to_owned(),
         password: Secret::Value("x".to_owned()),
     };
@@ -272,8 +272,8 @@ fn missing_permissions_are_named() {
     };
     let user = |name: &str| {
         let mut settings = settings(&server);
-        settings.connect_timeout = Duration::from_millis(500);
-        settings.authentication = Authentication::UserPassword {
+        settings.server.connect_timeout = Duration::from_millis(500);
+        settings.server.authentication = Authentication::UserPassword {
             user: name.to_owned(),
             password: Secret::Value("x".to_owned()),
         };
@@ -349,17 +349,17 @@ fn tls_mtls_and_tls_first() {
         return;
     };
     let mut plain_tls = settings(&server);
-    plain_tls.tls.ca_file = Some(at("ca.pem"));
+    plain_tls.server.tls.ca_file = Some(at("ca.pem"));
     accepted(plain_tls.clone());
     let mut unknown = plain_tls.clone();
-    unknown.tls.ca_file = Some(at("stranger.pem"));
+    unknown.server.tls.ca_file = Some(at("stranger.pem"));
     let trouble = refused(unknown, Reason::Tls);
     assert!(
         trouble.cause.contains("not trusted") && trouble.remedy.contains("tls_ca_file"),
         "{trouble}"
     );
     let mut absent = plain_tls.clone();
-    absent.tls.ca_file = Some(at("nowhere.pem"));
+    absent.server.tls.ca_file = Some(at("nowhere.pem"));
     let trouble = refused(absent, Reason::Authentication);
     assert!(trouble.cause.contains("nowhere.pem"), "{trouble}");
     drop(server);
@@ -368,10 +368,13 @@ fn tls_mtls_and_tls_first() {
         return;
     };
     let mut mutual = settings(&server);
-    mutual.tls.ca_file = Some(at("ca.pem"));
+    mutual.server.tls.ca_file = Some(at("ca.pem"));
     let trouble = refused(mutual.clone(), Reason::Tls);
     assert!(trouble.cause.contains("client certificate"), "{trouble}");
-    mutual.tls.client_certificate = Some((at("client.pem"), at("client.key")));
+    mutual.server.tls.client_certificate = Some(ClientCertificate {
+        certificate: at("client.pem"),
+        key: at("client.key"),
+    });
     accepted(mutual);
     drop(server);
 
@@ -379,16 +382,16 @@ fn tls_mtls_and_tls_first() {
         return;
     };
     let mut first = settings(&server);
-    first.connect_timeout = Duration::from_secs(1);
-    first.tls.ca_file = Some(at("ca.pem"));
+    first.server.connect_timeout = Duration::from_secs(1);
+    first.server.tls.ca_file = Some(at("ca.pem"));
     let trouble = refused(first.clone(), Reason::Tls);
     assert!(trouble.remedy.contains("nats.tls_first"), "{trouble}");
-    first.tls.first = true;
+    first.server.tls.first = true;
     accepted(first.clone());
     drop(server);
 
     let Some(server) = NatsServer::start() else { return };
-    first.urls = vec![server.url()];
+    first.server.urls = vec![server.url()];
     let trouble = refused(first, Reason::Tls);
     assert!(trouble.cause.contains("does not begin with TLS"), "{trouble}");
 }

@@ -7,10 +7,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use arancini_client::Reason;
+use arancini_client::segments::{list, segment_path};
+use arancini_client::tail::{AtEnd, Begin, SegmentTail};
 use arancini_core::BatchKind;
-use arancini_publish::sink::segment::{list, segment_path};
-use arancini_publish::tail::{Begin, SegmentTail};
-use arancini_publish::{FileSettings, Fsync, Reason, Retention, SinkSettings};
+use arancini_publish::{FileSettings, Fsync, Retention, SinkSettings};
 use support::{Rig, Worker, message, sequences, until};
 
 fn settings(directory: &Path) -> FileSettings {
@@ -33,7 +34,7 @@ fn publish(settings: &FileSettings, worker: &mut Worker, batches: u64) {
 }
 
 fn read(directory: &Path) -> Vec<(BatchKind, u64)> {
-    let mut tail = SegmentTail::open(directory, Begin::Beginning, false).unwrap();
+    let mut tail = SegmentTail::open(directory, Begin::Beginning, AtEnd::Stop).unwrap();
     let mut all = Vec::new();
     while let Some(message) = tail.next_present().unwrap() {
         all.push((message.kind, sequences(&message.bytes)[0]));
@@ -171,8 +172,8 @@ fn a_follower_keeps_up_over_rotation() {
     settings.segment_bytes = 4096;
     let mut worker = Worker::new(1, 1);
     publish(&settings, &mut worker, 10);
-    let mut old = SegmentTail::open(&settings.directory, Begin::Beginning, true).unwrap();
-    let mut new = SegmentTail::open(&settings.directory, Begin::New, true).unwrap();
+    let mut old = SegmentTail::open(&settings.directory, Begin::Beginning, AtEnd::Follow).unwrap();
+    let mut new = SegmentTail::open(&settings.directory, Begin::New, AtEnd::Follow).unwrap();
     let directory = settings.clone();
     let writer = std::thread::spawn(move || publish(&directory, &mut worker, 400));
     let runtime = tokio::runtime::Builder::new_current_thread()

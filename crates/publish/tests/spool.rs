@@ -9,10 +9,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arancini_bed::{Cable, NatsServer};
+use arancini_client::Compression;
 use arancini_publish::spool::read_all;
-use arancini_publish::{
-    Compression, NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings, lock_directory,
-};
+use arancini_publish::{NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings, lock_directory};
 use support::{Rig, Worker, assert_whole, read_all as read_stream, until};
 
 /// Room for a few batches.
@@ -118,7 +117,7 @@ fn with_a_broker_that_comes_and_goes_order_and_content_stay() {
     let cable = Cable::to(server.port()).unwrap();
     let direct = settings(&server);
     let mut nats = direct.clone();
-    nats.urls = vec![cable.url()];
+    nats.server.urls = vec![cable.url()];
     let rig = start(&nats, directory.path(), 1 << 30, Compression::None);
     let mut workers = workers();
     for round in 1..=6 {

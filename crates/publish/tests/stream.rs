@@ -7,9 +7,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use arancini_bed::{Cable, NatsServer};
+use arancini_client::Reason;
+use arancini_client::tail::{AtEnd, Begin, StreamTail, StreamTailOptions};
+use arancini_publish::NatsSettings;
 use arancini_publish::nats::stream::{check, create, show};
-use arancini_publish::tail::{Begin, StreamTail, StreamTailOptions};
-use arancini_publish::{NatsSettings, Reason};
 use async_nats::jetstream::stream::{Config, StorageType};
 use support::{PATIENCE, Rig, Worker, sequences};
 
@@ -135,13 +136,13 @@ fn the_tail_filters_begins_anywhere_and_survives_a_cut() {
     publish(20);
     rig.until_acknowledged(40);
     let mut through_cable = settings.clone();
-    through_cable.urls = vec![cable.url()];
-    let open = |options: StreamTailOptions| StreamTail::open(through_cable.clone(), options);
+    through_cable.server.urls = vec![cable.url()];
+    let open = |options: StreamTailOptions| StreamTail::open(through_cable.source(), options);
     run(async {
         let filter = "arancini.updates.v4_192_0_2_2.>".to_owned();
         let options = StreamTailOptions {
             filters: vec![filter],
-            follow: true,
+            at_end: AtEnd::Follow,
             ..StreamTailOptions::default()
         };
         let mut one_router = open(options).await.unwrap();

@@ -19,5 +19,7 @@ pub mod json;
 #[rustfmt::skip]
 pub mod update_capnp;
 
+pub use message_kind::MessageKind;
+
 /// Version of the schema. Every published batch has it in a header.
 pub const SCHEMA_VERSION: u16 = update_capnp::SCHEMA_VERSION;

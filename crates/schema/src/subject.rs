@@ -67,9 +67,9 @@ impl Subject {
     #[must_use]
     pub const fn message_kind(&self) -> MessageKind {
         match self {
-            Self::Updates { .. } => MessageKind::Update,
-            Self::Peers { .. } => MessageKind::Peer,
-            Self::Routers { .. } => MessageKind::Router,
+            Self::Updates { .. } => MessageKind::Updates,
+            Self::Peers { .. } => MessageKind::Peers,
+            Self::Routers { .. } => MessageKind::Routers,
             Self::Statistics { .. } => MessageKind::Statistics,
             Self::Malformed { .. } => MessageKind::Malformed,
         }

@@ -4,13 +4,14 @@
 use std::path::Path;
 use std::{env, fs};
 
+use arancini_schema::MessageKind;
 use arancini_schema::decode::Messages;
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder, WithdrawReason};
 use arancini_schema::events::{
     EventOrigin, MalformedMessage, Peer, PeerEvent, PeerEventKind, RouterEvent, RouterEventKind,
     StatisticsCounter, write_malformed_message, write_peer_event, write_router_event, write_statistics_event,
 };
-use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::json::write_message;
 use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bmp::RibView;
@@ -235,9 +236,9 @@ fn malformed() -> Vec<u8> {
 #[test]
 fn every_kind_of_message_has_its_json() {
     let payloads = [
-        (MessageKind::Update, updates(), 4),
-        (MessageKind::Peer, peers(), 2),
-        (MessageKind::Router, routers(), 2),
+        (MessageKind::Updates, updates(), 4),
+        (MessageKind::Peers, peers(), 2),
+        (MessageKind::Routers, routers(), 2),
         (MessageKind::Statistics, statistics(), 1),
         (MessageKind::Malformed, malformed(), 2),
     ];

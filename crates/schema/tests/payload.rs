@@ -1,9 +1,10 @@
 //! Reading a payload never panics, and an error has the offset of the damaged message.
 #![allow(clippy::unwrap_used)]
 
+use arancini_schema::MessageKind;
 use arancini_schema::decode::{DecodeErrorKind, Messages};
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder, WithdrawReason};
-use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::json::write_message;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 use proptest::prelude::*;
@@ -94,9 +95,9 @@ fn a_payload_is_read_where_it_lies() {
 
 fn read_all(payload: &[u8]) {
     let kinds = [
-        MessageKind::Update,
-        MessageKind::Peer,
-        MessageKind::Router,
+        MessageKind::Updates,
+        MessageKind::Peers,
+        MessageKind::Routers,
         MessageKind::Statistics,
         MessageKind::Malformed,
     ];

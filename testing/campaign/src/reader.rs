@@ -5,9 +5,9 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
+use arancini_client::StreamSource;
+use arancini_client::tail::{AtEnd, Begin, SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_core::BatchKind;
-use arancini_publish::NatsSettings;
-use arancini_publish::tail::{Begin, SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_schema::decode::{Message, Messages};
 use arancini_schema::update_capnp::{RouterEventKind, peer_identity, router_event, update};
 use arancini_wire::iana::AfiSafi;
@@ -52,7 +52,7 @@ impl Reader {
             },
             Sink::File => {
                 let folder = collector.data_dir().join("segments");
-                let open = |folder: &Path| SegmentTail::open(folder, Begin::Beginning, false);
+                let open = |folder: &Path| SegmentTail::open(folder, Begin::Beginning, AtEnd::Stop);
                 Source::Segments(Box::new(Segments {
                     events: open(&folder)?,
                     rest: open(&folder)?,
@@ -79,7 +79,7 @@ async fn read_stream(urls: &[String], next: &mut u64, replay: &mut Replay) -> io
     };
     let failed =
         |trouble: &dyn std::fmt::Display| io::Error::other(format!("the stream can't be read: {trouble}"));
-    let settings = NatsSettings::new(urls.to_vec());
+    let settings = StreamSource::new(urls.to_vec());
     let mut tail = StreamTail::open(settings, options)
         .await
         .map_err(|trouble| failed(&trouble))?;

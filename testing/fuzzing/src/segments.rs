@@ -1,19 +1,12 @@
 //! Target `segments`: bytes of a segment file, or of a payload from a broker: framing, mending, decoding.
 
-use arancini_publish::framing::{Frames, FramingError};
-use arancini_publish::sink::segment;
+use arancini_client::records::{RecordError, Records};
+use arancini_publish::sink;
+use arancini_schema::MessageKind;
 use arancini_schema::decode::{DecodeErrorKind, Messages};
-use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::json::write_message;
 
 use crate::scratch::Scratch;
-
-const KINDS: [MessageKind; 5] = [
-    MessageKind::Update,
-    MessageKind::Peer,
-    MessageKind::Router,
-    MessageKind::Statistics,
-    MessageKind::Malformed,
-];
 
 /// Reads the bytes as a payload, and mends the file that holds them.
 pub fn run(input: &[u8]) {
@@ -24,7 +17,7 @@ pub fn run(input: &[u8]) {
 
 /// Walks the frames; returns where the last whole one ends.
 fn frames(input: &[u8]) -> usize {
-    let mut frames = Frames::new(input);
+    let mut frames = Records::new(input);
     let mut end = 0;
     while let Some(frame) = frames.next() {
         match frame {
@@ -34,7 +27,7 @@ fn frames(input: &[u8]) -> usize {
                 end += frame.len();
                 assert_eq!(frames.position(), end);
             }
-            Err(FramingError::Torn { at } | FramingError::Foreign { at, .. }) => {
+            Err(RecordError::Torn { at } | RecordError::Foreign { at, .. }) => {
                 assert_eq!((at as usize, frames.position()), (end, end));
                 return end;
             }
@@ -55,7 +48,7 @@ fn messages(input: &[u8], kept: usize) {
                 assert_eq!(message.offset(), end);
                 end += message.bytes().len();
                 assert_eq!(messages.offset(), end);
-                for kind in KINDS {
+                for kind in MessageKind::ALL {
                     out.clear();
                     if write_message(kind, &message, &mut out).is_ok() {
                         assert!(out.starts_with(b"{") && out.ends_with(b"}\n"));
@@ -78,11 +71,11 @@ fn messages(input: &[u8], kept: usize) {
 /// What stays of the file is the whole messages at its start; to mend it again changes nothing.
 fn mend(input: &[u8], kept: usize) {
     let file = Scratch::new("segment", input);
-    let torn = segment::mend(file.path()).expect("the file is there");
+    let torn = sink::mend(file.path()).expect("the file is there");
     match torn {
         Some(torn) => assert_eq!((torn.kept, torn.cut), (kept as u64, (input.len() - kept) as u64)),
         None => assert_eq!(kept, input.len()),
     }
     assert_eq!(file.content(), input[..kept]);
-    assert_eq!(segment::mend(file.path()).expect("the file is there"), None);
+    assert_eq!(sink::mend(file.path()).expect("the file is there"), None);
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use arancini_core::{Batch, BatchKind};
 use arancini_rib::CurationMode;
 use arancini_schema::decode::{Message, Messages};
-use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::json::write_message;
 use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::{WithdrawReason, update};
 
@@ -48,7 +48,7 @@ impl Stream {
             let message = message.expect("what was encoded reads back");
             messages += 1;
             self.text.clear();
-            write_message(kind(batch.kind), &message, &mut self.text).expect("every field reads back");
+            write_message(batch.kind, &message, &mut self.text).expect("every field reads back");
             let sequence = sequence(batch.kind, &message);
             assert!(sequence > *last, "sequences rise within {}", batch.subject);
             assert_eq!(messages == 1, sequence == batch.first_sequence);
@@ -107,16 +107,6 @@ impl Stream {
             }
         }
         table.len()
-    }
-}
-
-const fn kind(kind: BatchKind) -> MessageKind {
-    match kind {
-        BatchKind::Updates => MessageKind::Update,
-        BatchKind::Peers => MessageKind::Peer,
-        BatchKind::Routers => MessageKind::Router,
-        BatchKind::Statistics => MessageKind::Statistics,
-        BatchKind::Malformed => MessageKind::Malformed,
     }
 }
 

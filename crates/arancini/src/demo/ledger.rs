@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arancini_client::segments;
 use arancini_core::BatchKind;
-use arancini_publish::sink::segment;
-use arancini_publish::sink::stdout::json_kind;
 use arancini_schema::decode::Messages;
 use arancini_schema::json::write_message;
 use serde_json::Value;
@@ -85,13 +84,13 @@ impl Ledger {
 fn read(directory: &Path, kind: BatchKind) -> io::Result<Vec<Value>> {
     let mut values = Vec::new();
     let mut line = Vec::new();
-    for segment in segment::list(directory, kind)? {
-        let bytes = std::fs::read(segment::segment_path(directory, kind, segment.number))?;
+    for segment in segments::list(directory, kind)? {
+        let bytes = std::fs::read(segments::segment_path(directory, kind, segment.number))?;
         for message in Messages::new(&bytes) {
             // A message that is being written is read the next time.
             let Ok(message) = message else { break };
             line.clear();
-            write_message(json_kind(kind), &message, &mut line)?;
+            write_message(kind, &message, &mut line)?;
             values.push(serde_json::from_slice(&line)?);
         }
     }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use arancini_client::tail::{AtEnd, Begin};
 use arancini_collector::config::{FlagValue, IpPrefix};
-use arancini_publish::tail::Begin;
 use clap::Args;
 
 use crate::flags::flag;
@@ -83,6 +83,15 @@ impl TailArgs {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// Returns what to do at the end.
+    pub(super) const fn at_end(&self) -> AtEnd {
+        if self.no_follow {
+            AtEnd::Stop
+        } else {
+            AtEnd::Follow
+        }
     }
 
     /// Returns where the output starts.

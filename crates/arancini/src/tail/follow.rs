@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use arancini_client::tail::{SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_collector::config::{Config, SinkKind};
-use arancini_core::BatchKind;
-use arancini_publish::tail::{SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
+use arancini_schema::MessageKind;
 use arancini_schema::decode::Messages;
-use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::json::write_message;
 use arancini_schema::subject::Subject;
 
 use super::arguments::TailArgs;
@@ -43,9 +43,9 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
     let options = StreamTailOptions {
         filters: printer.filter.subjects(base, printer.kinds),
         begin: args.begin(),
-        follow: !args.no_follow,
+        at_end: args.at_end(),
     };
-    let mut tail = StreamTail::open(config.nats_settings(), options)
+    let mut tail = StreamTail::open(config.nats_settings().source(), options)
         .await
         .map_err(|trouble| trouble.to_string())?;
     loop {
@@ -81,16 +81,9 @@ async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer
     if !directory.is_dir() {
         return Err(failed(io::ErrorKind::NotFound.into()));
     }
-    let mut tail = SegmentTail::open(&directory, args.begin(), !args.no_follow).map_err(failed)?;
+    let mut tail = SegmentTail::open(&directory, args.begin(), args.at_end()).map_err(failed)?;
     while let Some(message) = tail.next().await.map_err(failed)? {
-        let kind = match message.kind {
-            BatchKind::Updates => MessageKind::Update,
-            BatchKind::Peers => MessageKind::Peer,
-            BatchKind::Routers => MessageKind::Router,
-            BatchKind::Statistics => MessageKind::Statistics,
-            BatchKind::Malformed => MessageKind::Malformed,
-        };
-        match printer.print(kind, &message.bytes) {
+        match printer.print(message.kind, &message.bytes) {
             Ok(Output::Read) => {}
             Ok(Output::Closed) => return Ok(()),
             Err(problem) => eprintln!("{}: {problem}", directory.display()),
@@ -117,7 +110,7 @@ struct Printer {
 impl Printer {
     /// Prints the messages of a payload that pass the filter.
     fn print(&mut self, kind: MessageKind, payload: &[u8]) -> Result<Output, String> {
-        if kind != MessageKind::Update && self.kinds != Kinds::All {
+        if kind != MessageKind::Updates && self.kinds != Kinds::All {
             return Ok(Output::Read);
         }
         let mut out = io::stdout().lock();

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use arancini_bed::control::Metrics;
 pub use arancini_bed::router::{Router, router_address};
+use arancini_client::StreamSource;
+use arancini_client::tail::{AtEnd, Begin, SegmentTail, StreamTail, StreamTailOptions};
 use arancini_collector::config::{BackendKind, Config, DriverKind, SinkKind};
 use arancini_collector::ingest::backend::Backend;
 use arancini_collector::ingest::backend::Driver;
 use arancini_collector::{Collector, StopReport, Telemetry};
 use arancini_core::{BatchKind, Now, Settings, Shard};
 use arancini_generate::{Peer, Prefix, Scenario};
-use arancini_publish::NatsSettings;
-use arancini_publish::tail::{Begin, SegmentTail, StreamTail, StreamTailOptions};
 use arancini_schema::decode::Messages;
 use arancini_schema::update_capnp::{RouterEventKind, WithdrawReason};
 use tempfile::TempDir;
@@ -198,7 +198,7 @@ fn address(bytes: &[u8]) -> IpAddr {
 impl Stored {
     pub fn from_segments(data_dir: &Path) -> Self {
         let mut stored = Self::default();
-        let mut tail = SegmentTail::open(&data_dir.join("segments"), Begin::Beginning, false).unwrap();
+        let mut tail = SegmentTail::open(&data_dir.join("segments"), Begin::Beginning, AtEnd::Stop).unwrap();
         while let Some(message) = tail.next_present().unwrap() {
             stored.take(message.kind, &message.bytes);
         }
@@ -212,8 +212,8 @@ impl Stored {
             .unwrap();
         runtime.block_on(async {
             let mut stored = Self::default();
-            let settings = NatsSettings::new(vec![url.to_owned()]);
-            let mut tail = StreamTail::open(settings, StreamTailOptions::default())
+            let source = StreamSource::new(vec![url.to_owned()]);
+            let mut tail = StreamTail::open(source, StreamTailOptions::default())
                 .await
                 .unwrap();
             while let Some(message) = tail.next().await.unwrap() {

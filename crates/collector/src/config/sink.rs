@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use arancini_client::{
+    Authentication, ClientCertificate, Compression, Secret as ClientSecret, ServerSettings, TlsSettings,
+};
 use arancini_core::window::Limits;
-use arancini_publish::settings::{Authentication, TlsSettings};
 use arancini_publish::{
-    FileSettings, Fsync, NatsSettings, Retention, Secret as SinkSecret, SidecarSettings, SinkSettings,
-    SpoolSettings, StreamSettings,
+    FileSettings, Fsync, NatsSettings, Retention, SidecarSettings, SinkSettings, SpoolSettings,
+    StreamSettings,
 };
 
 use super::settings::Config;
@@ -35,9 +37,9 @@ impl Config {
             max_bytes: self.publish.spool_bytes,
         };
         settings.compression = match self.publish.compression {
-            CompressionKind::None => arancini_publish::Compression::None,
-            CompressionKind::Lz4 => arancini_publish::Compression::Lz4,
-            CompressionKind::Zstd => arancini_publish::Compression::Zstd,
+            CompressionKind::None => Compression::None,
+            CompressionKind::Lz4 => Compression::Lz4,
+            CompressionKind::Zstd => Compression::Zstd,
         };
         settings
     }
@@ -72,13 +74,7 @@ impl Config {
     pub fn nats_settings(&self) -> NatsSettings {
         let nats = &self.nats;
         let mut settings = NatsSettings::new(nats.urls.clone());
-        settings.authentication = self.authentication();
-        settings.tls = TlsSettings {
-            required: nats.require_tls,
-            first: nats.tls_first,
-            ca_file: nats.tls_ca_file.clone(),
-            client_certificate: nats.tls_cert_file.clone().zip(nats.tls_key_file.clone()),
-        };
+        settings.server = self.server_settings();
         settings.stream = StreamSettings {
             name: nats.stream.clone(),
             base: self.publish.subject_base.clone(),
@@ -88,8 +84,6 @@ impl Config {
             duplicate_window: Duration::from_secs(nats.duplicate_window_s),
         };
         settings.create_stream = nats.create_stream;
-        settings.inbox_prefix = nats.inbox_prefix.clone();
-        settings.connect_timeout = Duration::from_millis(nats.connect_timeout_ms);
         settings.window = Limits {
             max_bytes: self.publish.window_bytes,
             max_messages: self.publish.window_batches,
@@ -98,14 +92,33 @@ impl Config {
         settings
     }
 
+    /// Returns how to reach the NATS server and log in.
+    fn server_settings(&self) -> ServerSettings {
+        let nats = &self.nats;
+        let certificate = nats.tls_cert_file.clone().zip(nats.tls_key_file.clone());
+        ServerSettings {
+            urls: nats.urls.clone(),
+            authentication: self.authentication(),
+            tls: TlsSettings {
+                required: nats.require_tls,
+                first: nats.tls_first,
+                ca_file: nats.tls_ca_file.clone(),
+                client_certificate: certificate
+                    .map(|(certificate, key)| ClientCertificate { certificate, key }),
+            },
+            inbox_prefix: nats.inbox_prefix.clone(),
+            connect_timeout: Duration::from_millis(nats.connect_timeout_ms),
+        }
+    }
+
     /// Returns the configured authentication. The validation has checked that at most one kind is configured.
     fn authentication(&self) -> Authentication {
         let nats = &self.nats;
         let secret = |value: &Option<Secret>, file: &Option<PathBuf>| {
             let value = value
                 .as_ref()
-                .map(|value| SinkSecret::Value(value.reveal().to_owned()));
-            value.or_else(|| file.clone().map(SinkSecret::File))
+                .map(|value| ClientSecret::Value(value.reveal().to_owned()));
+            value.or_else(|| file.clone().map(ClientSecret::File))
         };
         if let (Some(user), Some(password)) = (&nats.user, secret(&nats.password, &nats.password_file)) {
             Authentication::UserPassword {
@@ -115,7 +128,7 @@ impl Config {
         } else if let Some(token) = secret(&nats.token, &nats.token_file) {
             Authentication::Token(token)
         } else if let Some(seed) = &nats.nkey_seed_file {
-            Authentication::NkeySeed(SinkSecret::File(seed.clone()))
+            Authentication::NkeySeed(ClientSecret::File(seed.clone()))
         } else if let Some(credentials) = &nats.credentials_file {
             Authentication::Credentials(credentials.clone())
         } else {

@@ -17,8 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arancini_core::snapshot::{End, Head};
-use arancini_publish::SinkStatus;
-use arancini_publish::sidecar::Acked;
+use arancini_publish::{Acked, SinkStatus};
 use tracing::{info, warn};
 
 use crate::ingest::Mail;

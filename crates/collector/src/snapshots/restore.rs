@@ -3,13 +3,17 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use arancini_client::segments::{SeriesPosition, series_name};
+use arancini_client::tail::since::{
+    LateWrites, Published, StreamPosition, Wholeness, segments_since, stream_since,
+};
 use arancini_core::position::SegmentEnd;
 use arancini_core::snapshot::{ReadError, Restore, read_snapshot};
 use arancini_core::{Position, Router};
 use arancini_publish::SinkStatus;
 use arancini_publish::spool::SpooledBatch;
-use arancini_publish::tail::{Published, Wholeness, segments_since, stream_since};
 use arancini_rib::CurationMode;
+use arancini_schema::MessageKind;
 use tracing::{error, info, warn};
 
 use super::store::{Manifest, Store, may_pass, read_may_pass};
@@ -172,13 +176,13 @@ fn replay(config: &Config, sink: &SinkStatus, mut loaded: Loaded, name: &str) ->
     let take = |published: Published<'_>| {
         if published.collector.is_some_and(|collector| collector != name) {
             foreign += 1;
-            if let Some((router, _)) = published.router {
-                restore.disown(router);
+            if let Some(published) = published.sequence {
+                restore.disown(published.router);
             }
             return;
         }
-        if let Some((router, sequence)) = published.router {
-            restore.sequence_seen(router, sequence);
+        if let Some(published) = published.sequence {
+            restore.sequence_seen(published.router, published.last);
         }
         if let Err(error) = restore.apply(published.kind, published.payload) {
             broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
@@ -246,18 +250,65 @@ fn tail(
                 .enable_all()
                 .build()
                 .map_err(|error| error.to_string())?;
+            let position = position.map(stream_position).transpose();
+            let position = match position {
+                Ok(position) => position,
+                Err(gap) => return Ok(gap),
+            };
+            let late = if sink.is_fenced() {
+                LateWrites::Fenced
+            } else {
+                LateWrites::Possible
+            };
             let read = runtime.block_on(stream_since(
-                &config.nats_settings(),
+                &config.nats_settings().source(),
                 position,
-                sink.is_fenced(),
+                late,
                 take,
             ));
             read.map_err(|trouble| trouble.to_string())
         }
-        SinkKind::File => segments_since(&config.file_settings().directory, position, take)
-            .map_err(|error| format!("the segments can't be read: {error}")),
+        SinkKind::File => {
+            let positions = position.map(series_positions);
+            segments_since(&config.file_settings().directory, positions.as_deref(), take)
+                .map_err(|error| format!("the segments can't be read: {error}"))
+        }
         SinkKind::Stdout | SinkKind::Null => Ok(Wholeness::Whole),
     }
+}
+
+/// The position in a stream; a gap for a position of the other sink.
+fn stream_position(position: &Position) -> Result<StreamPosition, Wholeness> {
+    match position {
+        Position::Stream {
+            created_unix_ns,
+            sequence,
+            ..
+        } => Ok(StreamPosition {
+            created_unix_ns: *created_unix_ns,
+            sequence: *sequence,
+        }),
+        Position::Segments(_) => Err(Wholeness::Gap("the snapshot is not of a stream".to_owned())),
+    }
+}
+
+/// The positions in the series of segments; none of a stream's position.
+fn series_positions(position: &Position) -> Vec<SeriesPosition> {
+    let ends: &[SegmentEnd] = match position {
+        Position::Segments(ends) => ends,
+        Position::Stream { .. } => &[],
+    };
+    let of_series = |end: &SegmentEnd| {
+        let kind = MessageKind::ALL
+            .into_iter()
+            .find(|kind| series_name(*kind) == end.series)?;
+        Some(SeriesPosition {
+            kind,
+            number: end.number,
+            bytes: end.bytes,
+        })
+    };
+    ends.iter().filter_map(of_series).collect()
 }
 
 /// What snapshots say, before the tail.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use arancini_publish::Reason;
+use arancini_client::Reason;
 use arancini_publish::status::LATENCY_BOUNDS_SECONDS;
 
 use super::figures::Telemetry;

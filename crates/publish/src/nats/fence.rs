@@ -1,46 +1,51 @@
-//! The fence: what keeps the late writes of a dead connection, and a second collector of the same name, out of the stream.
+//! The fence: keeps late writes of a dead connection, and a second collector of the same name, out of the stream.
 //!
-//! Each session publishes one message to `<base>.fence.<collector>`; its place in the stream is the fence. Every message of
-//! the session says that this place must still be the last of that subject, so once a later session has raised the fence,
-//! the server refuses whatever earlier ones had left on its way. A session raises it only from where it found it: of two
-//! collectors that take turns, the earlier one learns that it is fenced off and ends.
+//! Each connection publishes one message to `<base>.fence.<collector>`; the place of that message in the stream is the
+//! fence. Every message of the connection carries a header that says: this place must still be the last one of that
+//! subject. Once a later connection has raised the fence, the server refuses whatever earlier connections still had on
+//! the way. A connection raises the fence only from the place where it found it. If two collectors take turns, the earlier
+//! one notices that it is fenced off and ends.
 //!
-//! A server before 2.11 does not know the header, and a stream with replicas takes one such message at a time: without the
-//! check of each message there, a second collector is found when it connects, and late writes are waited for at a restart.
+//! A server before 2.11 does not know the header, and a stream with replicas takes one such message at a time. Without the
+//! check of each message, a second collector is noticed only when it connects, and a restart waits for late writes.
 
+use arancini_client::headers::{
+    HEADER_COLLECTOR, HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_STREAM, HEADER_INCARNATION,
+};
+use arancini_client::{Reason, Trouble};
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::{Client, HeaderMap};
 
-use super::message::{HEADER_COLLECTOR, HEADER_EXPECTED_STREAM};
+use super::labels::FenceLabel;
 use super::reply::{Ack, explain_refusal, lost};
 use crate::settings::NatsSettings;
-use crate::status::{Reason, Trouble};
 
-/// The start of the collector that raised the fence, in Unix nanoseconds.
-pub const HEADER_INCARNATION: &str = "Arancini-Incarnation";
-/// Which place of a subject must be its last one.
-pub const HEADER_EXPECTED_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
-/// The subject that is meant, where it is not the message's own.
-pub const HEADER_EXPECTED_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
-
-/// Somebody else may raise the fence between a look and the attempt, but hardly for ever.
+/// Attempts to raise the fence. Another connection may raise it between the look and the attempt, but hardly each time.
 const ATTEMPTS: usize = 5;
 
-/// What one life of a collector knows of its fence.
+/// The fence, as one life of a collector knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct Fence {
     subject: String,
     collector: String,
     incarnation: u64,
     stream: String,
-    /// Where this life raised it last.
+    /// The place where this life raised it last.
     raised: Option<u64>,
-    /// There was none when it was raised, though the stream was not a new one.
+    /// There was no fence when this life raised it, though the stream was not new.
     was_gone: bool,
 }
 
+/// Where the fence was found, and which life raised it.
+struct Found {
+    /// Its place in the stream; 0 if there is none.
+    place: u64,
+    /// Start of the collector that raised it, if that is known.
+    owner: Option<u64>,
+}
+
 impl Fence {
-    /// Not raised yet.
+    /// Creates a fence that is not raised yet.
     pub(crate) fn new(settings: &NatsSettings, collector: &str, incarnation: u64) -> Self {
         Self {
             subject: subject(&settings.stream.base, collector),
@@ -52,30 +57,28 @@ impl Fence {
         }
     }
 
-    /// Its subject.
-    pub(crate) fn subject(&self) -> &str {
-        &self.subject
+    /// Returns the fence as each message names it.
+    pub(crate) fn label(&self) -> FenceLabel {
+        FenceLabel {
+            subject: self.subject.clone(),
+            place: self.raised.unwrap_or_default(),
+        }
     }
 
-    /// Where it was raised last; 0 if it was not.
-    pub(crate) fn place(&self) -> u64 {
-        self.raised.unwrap_or_default()
-    }
-
-    /// Whether there was none in a stream that had been written to. If one had been raised before, by this life or another,
-    /// somebody removed what the stream held, unless it aged out.
+    /// Returns whether the stream had messages but no fence. If this or another life had raised one before, somebody has
+    /// removed what the stream held, or it aged out.
     pub(crate) const fn was_gone(&self) -> bool {
         self.was_gone
     }
 
-    /// Raises it for a new session.
+    /// Raises the fence for a new connection.
     ///
     /// # Errors
-    /// [`Reason::Fenced`]: another collector of this name has raised it since this one did. Otherwise the stream can't be
-    /// read or written now.
+    /// [`Reason::Fenced`]: another collector of this name has raised the fence since this one did. Any other reason: the
+    /// stream cannot be read or written now.
     pub(crate) async fn raise(mut self, client: &Client, stream: &Stream) -> Result<Self, Trouble> {
         for _ in 0..ATTEMPTS {
-            let (last, owner) = self.look(stream).await?;
+            let Found { place: last, owner } = self.look(stream).await?;
             self.was_gone = last == 0 && stream.cached_info().state.last_sequence > 0;
             if let Some(raised) = self.raised
                 && last > raised
@@ -90,31 +93,37 @@ impl Fence {
         }
         Err(Trouble::new(
             Reason::Other,
-            format!("others raise the fence {} all the time", self.subject),
+            format!("other collectors keep raising the fence {}", self.subject),
             "give each collector a name of its own (collector_name)",
         ))
     }
 
-    /// Where the fence is, 0 for nowhere, and who raised it.
-    async fn look(&self, stream: &Stream) -> Result<(u64, Option<u64>), Trouble> {
+    /// Looks where the fence is.
+    async fn look(&self, stream: &Stream) -> Result<Found, Trouble> {
         match stream.get_last_raw_message_by_subject(&self.subject).await {
             Ok(last) => {
                 let owner = last.headers.get(HEADER_INCARNATION);
-                Ok((last.sequence, owner.and_then(|owner| owner.as_str().parse().ok())))
+                Ok(Found {
+                    place: last.sequence,
+                    owner: owner.and_then(|owner| owner.as_str().parse().ok()),
+                })
             }
             Err(error) => match error.kind() {
-                LastRawMessageErrorKind::NoMessageFound => Ok((0, None)),
+                LastRawMessageErrorKind::NoMessageFound => Ok(Found {
+                    place: 0,
+                    owner: None,
+                }),
                 LastRawMessageErrorKind::JetStream(refusal) => Err(Trouble::new(
                     Reason::Other,
-                    format!("the last message of {} can't be had: {refusal}", self.subject),
-                    "see the server's log",
+                    format!("can't read the last message of {}: {refusal}", self.subject),
+                    "look at the server's log",
                 )),
                 _ => Err(lost()),
             },
         }
     }
 
-    /// Raises it if it is still at `last`; returns where it is then.
+    /// Raises the fence if it is still at `last`. Returns its new place, or `None` if another connection was faster.
     async fn try_from(&self, last: u64, client: &Client) -> Result<Option<u64>, Trouble> {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER_EXPECTED_STREAM, self.stream.as_str());
@@ -139,25 +148,17 @@ impl Fence {
                 "another collector named {}{started} publishes to stream {}",
                 self.collector, self.stream
             ),
-            "stop one of the two, or give each a name of its own (collector_name)",
+            "stop one of the two, or give each collector a name of its own (collector_name)",
         )
     }
 }
 
-/// Whether this is a collector's fence, which says nothing to consumers.
-pub(crate) fn is_fence(base: &str, subject: &str) -> bool {
-    let below = subject
-        .strip_prefix(base)
-        .and_then(|rest| rest.strip_prefix(".fence."));
-    below.is_some()
-}
-
-/// The subject of a collector's fence.
+/// Returns the subject of a collector's fence.
 fn subject(base: &str, collector: &str) -> String {
     format!("{base}.fence.{collector}")
 }
 
-/// Whether server and stream check the fence of each message.
+/// Returns whether server and stream check the fence of each message.
 pub(crate) fn is_checked(client: &Client, stream: &Stream) -> bool {
     client.is_server_compatible(2, 11, 0) && stream.cached_info().config.num_replicas == 1
 }

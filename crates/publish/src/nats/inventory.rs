@@ -7,13 +7,13 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arancini_client::headers::HEADER_MESSAGE_ID;
+use arancini_client::{Reason, Trouble};
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream;
 use futures_util::StreamExt;
 
-use super::message::HEADER_MESSAGE_ID;
 use crate::spool::FileHead;
-use crate::status::{Reason, Trouble};
 
 /// With more subjects than this the whole base is read: long lists of filters are slow on the server.
 const MOST_FILTERS: usize = 64;

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
+use arancini_client::Compression;
 use arancini_core::Batch;
 use bytes::Bytes;
 
-use super::message::Message;
-use crate::compression::Compressor;
-use crate::settings::Compression;
-use crate::sidecar::Hooks;
+use crate::compressor::Compressor;
+use crate::hooks::Hooks;
+use crate::message::Message;
 use crate::status::SinkStatus;
 
 /// Makes the messages; owns a compression context.
@@ -115,10 +115,10 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::Ordering::Relaxed;
 
+    use arancini_client::records::Records;
     use arancini_core::BatchKind;
 
     use super::*;
-    use crate::framing::Frames;
 
     const ALL: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 
@@ -170,7 +170,7 @@ mod tests {
         for (index, message) in messages.iter().enumerate() {
             let one = plain(std::slice::from_ref(message));
             assert_eq!(
-                Frames::new(&one).count(),
+                Records::new(&one).count(),
                 message.messages as usize,
                 "whole messages"
             );

@@ -1,47 +1,48 @@
-//! What the server says back: acknowledgements, refusals, events; each turned into what it means.
+//! Replies of the server: acknowledgements, refusals and events, each turned into what it means.
 
+use arancini_client::connect::Connection;
+use arancini_client::streams::missing_stream;
+use arancini_client::{Reason, Trouble};
 use async_nats::{Event, ServerError};
 use serde::Deserialize;
 
-use super::connect::Connection;
-use super::stream;
-use crate::status::{Reason, Trouble};
-
-/// What the server reported meanwhile (a permission violation, the end of the connection) explains a failure better
-/// than the failure itself.
+/// Replaces a failure by what the server has reported meanwhile, if anything: a permission violation or the end of the
+/// connection explains the failure better than the failure itself.
 pub(crate) fn explained(failure: Trouble, connection: &mut Connection) -> Trouble {
     let events = std::iter::from_fn(|| connection.events.try_recv().ok());
-    let (said, rest): (Vec<_>, Vec<_>) = events.partition(|event| matches!(event, Event::ServerError(_)));
-    said.into_iter().chain(rest).find_map(judge).unwrap_or(failure)
+    let (errors, rest): (Vec<_>, Vec<_>) = events.partition(|event| matches!(event, Event::ServerError(_)));
+    let mut troubles = errors.into_iter().chain(rest).filter_map(trouble_of);
+    troubles.next().unwrap_or(failure)
 }
 
-/// What an event means for the session.
-pub(crate) fn judge(event: Event) -> Option<Trouble> {
+/// Returns the trouble that an event stands for; `None` if the connection can be used on.
+pub(crate) fn trouble_of(event: Event) -> Option<Trouble> {
     match event {
         Event::Disconnected | Event::Closed => Some(lost()),
         Event::ServerError(ServerError::AuthorizationViolation) => Some(Trouble::new(
             Reason::Authentication,
-            "the server withdrew the authorization",
-            "check user and account on the server",
+            "the server has withdrawn the authorization",
+            "check the user and its account on the server",
         )),
         Event::ServerError(ServerError::Other(text))
             if text.to_ascii_lowercase().contains("permissions violation") =>
         {
             Some(Trouble::new(
                 Reason::Permission,
-                format!("the server denies: {text}"),
-                "let the user publish the base subject and $JS.API.>, and subscribe its inbox",
+                format!("the server denies a permission: {text}"),
+                "allow the user to publish the base subject and $JS.API.>, and to subscribe to its inbox",
             ))
         }
         Event::ServerError(ServerError::Other(text)) => Some(Trouble::new(
             Reason::Other,
-            format!("the server says: {text}"),
-            "see the server's log",
+            format!("the server reports: {text}"),
+            "look at the server's log",
         )),
         _ => None,
     }
 }
 
+/// The trouble of a lost connection.
 pub(crate) fn lost() -> Trouble {
     Trouble::new(
         Reason::Unreachable,
@@ -53,13 +54,13 @@ pub(crate) fn lost() -> Trouble {
 /// A publish acknowledgement of JetStream.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Ack {
-    /// Where the stream has it.
+    /// Stream sequence of the message.
     #[serde(default)]
     pub(crate) seq: u64,
-    /// The stream had it before.
+    /// The stream had the message before.
     #[serde(default)]
     pub(crate) duplicate: bool,
-    /// The stream does not take it.
+    /// Why the stream does not take the message.
     pub(crate) error: Option<Refusal>,
 }
 
@@ -75,13 +76,13 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// The place that was expected to be the last of a subject is not.
+    /// Returns whether the expected last place of a subject is not its last.
     pub(crate) const fn is_wrong_sequence(&self) -> bool {
         matches!(self.err_code, 10071 | 10164)
     }
 }
 
-/// Error codes as nats-server's `errors.json` numbers them.
+/// Turns a refusal into a trouble. The error codes are those of nats-server's `errors.json`.
 pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble {
     let Some(Refusal {
         code,
@@ -91,8 +92,8 @@ pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble
     else {
         return Trouble::new(
             Reason::Other,
-            "an acknowledgement could not be read",
-            "see the server's log",
+            "can't read an acknowledgement of the server",
+            "look at the server's log",
         );
     };
     let said = format!("stream {stream} refuses: {description} ({code}/{err_code})");
@@ -100,20 +101,20 @@ pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble
         10077 | 10023 | 10047 | 10002 | 10028 => Trouble::new(
             Reason::StreamFull,
             said,
-            "raise the limits of stream or account, free disk, or let the stream discard old messages",
+            "raise the limits of the stream or the account, free disk space, or let the stream discard old messages",
         ),
         10054 => Trouble::new(Reason::TooLarge, said, "raise max_msg_size of the stream"),
         10060 => Trouble::new(
             Reason::StreamMismatch,
             said,
-            "another stream has these subjects; correct nats.stream",
+            "set nats.stream to the stream that has these subjects",
         ),
-        10059 => stream::missing(stream),
+        10059 => missing_stream(stream),
         10071 | 10164 => Trouble::new(
             Reason::Fenced,
             said,
-            "none if the fence has aged out, it is raised anew; otherwise another collector has this one's name",
+            "if the fence has aged out, the collector raises it again and nothing is to be done; otherwise another collector uses this name: give each a name of its own (collector_name)",
         ),
-        _ => Trouble::new(Reason::Other, said, "see the server's log"),
+        _ => Trouble::new(Reason::Other, said, "look at the server's log"),
     }
 }

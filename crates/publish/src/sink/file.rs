@@ -10,17 +10,19 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use arancini_client::segments::{list, segment_path, series_name};
+use arancini_client::{Reason, Trouble};
 use arancini_core::position::SegmentEnd;
 use arancini_core::{Batch, BatchKind, Position};
 use tracing::{info, warn};
 
-use super::segment::{SERIES, list, mend, segment_path, series_name};
-use super::{Receipt, taken};
+use super::mend::mend;
+use super::receipt::{Receipt, taken};
 use crate::directory_lock::lock_directory;
+use crate::hooks::Hooks;
 use crate::input::{BlockingInput, Given};
 use crate::settings::{FileSettings, Fsync, Retention};
-use crate::sidecar::Hooks;
-use crate::status::{Reason, SinkStatus, Trouble};
+use crate::status::SinkStatus;
 
 /// A series' buffer is written when it holds this much, or when the bridge is empty.
 const WRITE_AT_BYTES: usize = 1 << 20;
@@ -102,7 +104,7 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
 
 struct Writer {
     settings: FileSettings,
-    series: [Series; SERIES.len()],
+    series: [Series; BatchKind::ALL.len()],
     /// Batches that are appended and not acknowledged.
     receipts: Vec<Receipt>,
     /// When the oldest unsynced append happened.
@@ -112,7 +114,7 @@ struct Writer {
 
 impl Writer {
     fn open(settings: &FileSettings) -> io::Result<Self> {
-        let mut series = SERIES.map(Series::new);
+        let mut series = BatchKind::ALL.map(Series::new);
         for series in &mut series {
             if let Some(last) = list(&settings.directory, series.kind)?.last() {
                 series.next_number = last.number + 1;
@@ -207,7 +209,7 @@ impl Writer {
     fn retain_if_due(&mut self) {
         if self.retained_at.elapsed() >= RETENTION_EVERY {
             self.retained_at = Instant::now();
-            SERIES
+            BatchKind::ALL
                 .iter()
                 .for_each(|kind| retain(&self.settings.directory, *kind, self.settings.retention));
         }

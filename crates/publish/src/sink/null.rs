@@ -1,13 +1,13 @@
-//! The sink that counts and forgets.
+//! The sink `null`: batches are counted and discarded.
 
 use arancini_core::Batch;
 
-use super::{Receipt, taken};
-use crate::sidecar::Hooks;
+use super::receipt::{Receipt, taken};
+use crate::hooks::Hooks;
 use crate::status::SinkStatus;
 
-/// On the runtime's own thread: nothing here blocks, and `kanal`'s blocking receive would yield the processor many times
-/// before it sleeps, which cost a fourteenth of all CPU time in a measurement of the workers.
+/// Runs on the runtime's own thread, since nothing here blocks. `kanal`'s blocking receive would yield the processor many
+/// times before it sleeps; in a measurement of the workers this cost a fourteenth of all CPU time.
 pub(crate) async fn run(bridge: kanal::Receiver<Batch>, status: &SinkStatus, hooks: &Hooks) {
     status.set_ready("null");
     let mut batches = Vec::new();
@@ -19,7 +19,7 @@ pub(crate) async fn run(bridge: kanal::Receiver<Batch>, status: &SinkStatus, hoo
             Receipt::of(&batch).acknowledge(status, hooks);
             hooks.recycle(batch.payload);
         }
-        // The control server lives on this thread too.
+        // The control server runs on this thread too.
         tokio::task::yield_now().await;
     }
 }

@@ -1,17 +1,18 @@
-//! The `stdout` sink: JSON Lines. When the reader goes away the collector ends politely.
+//! The sink `stdout`: JSON Lines. When the reader of standard output is gone, the collector shuts down.
 
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
 
-use arancini_core::{Batch, BatchKind};
+use arancini_client::{Reason, Trouble};
+use arancini_core::Batch;
 use arancini_schema::decode::Messages;
-use arancini_schema::json::{MessageKind, write_message};
+use arancini_schema::json::write_message;
 use tracing::{error, info};
 
-use super::{Receipt, taken};
+use super::receipt::{Receipt, taken};
+use crate::hooks::Hooks;
 use crate::input::{BlockingInput, Given};
-use crate::sidecar::Hooks;
-use crate::status::{Reason, SinkStatus, Trouble};
+use crate::status::SinkStatus;
 
 pub(crate) fn run(bridge: &kanal::Receiver<Batch>, status: &SinkStatus, hooks: &Hooks) {
     status.set_ready("stdout");
@@ -80,33 +81,23 @@ fn copy(
     Ok(())
 }
 
-/// A message that can't be read would be a bug of the encoder: told, and passed over, since the others are good.
+/// Writes each message as a line. A message that cannot be read would be a bug of the encoder: it is logged and skipped,
+/// since the others are good.
 fn write_batch(batch: &Batch, line: &mut Vec<u8>, out: &mut impl Write) -> io::Result<()> {
     for message in Messages::new(&batch.payload) {
         line.clear();
         let written = match message {
-            Ok(message) => write_message(json_kind(batch.kind), &message, line),
+            Ok(message) => write_message(batch.kind, &message, line),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         };
         match written {
             Ok(()) => out.write_all(line)?,
             Err(error) => {
-                error!(subject = %batch.subject, %error, "message can't be shown as JSON: please report it")
+                error!(subject = %batch.subject, %error, "skipped a message that can't be written as JSON: this is a bug, please report it")
             }
         }
     }
     Ok(())
-}
-
-/// What the schema calls the messages of a batch.
-pub fn json_kind(kind: BatchKind) -> MessageKind {
-    match kind {
-        BatchKind::Updates => MessageKind::Update,
-        BatchKind::Peers => MessageKind::Peer,
-        BatchKind::Routers => MessageKind::Router,
-        BatchKind::Statistics => MessageKind::Statistics,
-        BatchKind::Malformed => MessageKind::Malformed,
-    }
 }
 
 #[cfg(test)]
@@ -116,6 +107,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+    use arancini_core::BatchKind;
     use arancini_schema::events::{EventOrigin, RouterEvent, RouterEventKind, write_router_event};
 
     /// A pipe whose reader has gone.

@@ -20,7 +20,7 @@ use tracing::{error, warn};
 use super::record::{FILE_HEAD, FileHead, encode};
 use super::segment::{Reader, Unreadable, list, path_of, scan, set_aside, sync_directory};
 use crate::directory_lock::lock_directory;
-use crate::nats::message::{Life, Message};
+use crate::message::{Life, Message};
 
 /// A file is closed at this size, or at an eighth of what the spool may hold.
 const FILE_BYTES: u64 = 64 << 20;

@@ -6,16 +6,16 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use arancini_client::{Compression, Reason, Trouble};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{error, info, warn};
 
-use super::SpoolSettings;
 use super::files::{Next, Spool};
 use super::record::FileHead;
-use crate::nats::message::{Life, Message};
-use crate::settings::Compression;
-use crate::sidecar::Hooks;
-use crate::status::{Reason, SinkStatus, Trouble};
+use crate::hooks::Hooks;
+use crate::message::{Life, Message};
+use crate::settings::SpoolSettings;
+use crate::status::SinkStatus;
 
 /// What a crash of the machine may cost, at most, of what is in the spool.
 const SYNC_EVERY: Duration = Duration::from_millis(200);

@@ -14,13 +14,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
+use arancini_client::Compression;
 use arancini_core::BatchKind;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::nats::message::{Life, Message};
-use crate::settings::Compression;
-use crate::sink::segment::SERIES;
+use crate::message::{Life, Message};
 
 pub(crate) const FILE_HEAD: usize = 32;
 pub(crate) const RECORD_HEAD: usize = 12;
@@ -86,7 +85,9 @@ pub(crate) fn encode(message: &Message, own: &Life, at: u64, out: &mut Vec<u8>) 
     out.extend(message.part.to_le_bytes());
     out.extend(message.worker.to_le_bytes());
     let place = |found: Option<usize>| found.unwrap_or_default() as u8;
-    out.push(place(SERIES.iter().position(|kind| *kind == message.kind)));
+    out.push(place(
+        BatchKind::ALL.iter().position(|kind| *kind == message.kind),
+    ));
     out.push(place(
         COMPRESSIONS.iter().position(|one| *one == message.compression),
     ));
@@ -126,7 +127,7 @@ pub(crate) fn decode(body: &[u8], checksum: u64, at: u64) -> Option<Message> {
     let collector = fields.text(collector)?.to_owned();
     let subject = fields.text(subject)?.into();
     Some(Message {
-        kind: *SERIES.get(usize::from(kind))?,
+        kind: *BatchKind::ALL.get(usize::from(kind))?,
         subject,
         router,
         payload: Bytes::copy_from_slice(fields.0),

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::record::{FILE_HEAD, FileHead, RECORD_HEAD, decode, decode_head};
-use crate::nats::message::Message;
+use crate::message::Message;
 
 /// Path of the file with this number.
 pub(crate) fn path_of(directory: &Path, number: u64) -> PathBuf {

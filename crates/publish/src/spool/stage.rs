@@ -11,11 +11,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tracing::error;
 
-use super::SpoolSettings;
 use super::keeper::{Answer, Ask, Keeper};
 use super::record::FileHead;
-use crate::nats::message::{Life, Message};
-use crate::sidecar::{EXIT_SIDECAR_DIED, Hooks};
+use crate::hooks::{EXIT_SIDECAR_DIED, Hooks};
+use crate::message::{Life, Message};
+use crate::settings::SpoolSettings;
 use crate::status::SinkStatus;
 
 /// Payload bytes that may be on their way to the disk.

@@ -2,16 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 
+use arancini_client::Compression;
 use arancini_core::BatchKind;
 use proptest::prelude::*;
 
 use super::files::{Next, Spool};
 use super::segment::{list, path_of};
 use super::*;
-use crate::nats::message::{Life, Message};
-use crate::settings::Compression;
+use crate::message::{Life, Message};
 
 fn life(incarnation: u64) -> Life {
     Life {

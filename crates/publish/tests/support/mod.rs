@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use arancini_client::Compression;
+use arancini_client::records::Records;
+use arancini_client::tail::{PublishedMessage, StreamTail, StreamTailOptions};
 use arancini_core::{Batch, BatchKind};
-use arancini_publish::framing::Frames;
-use arancini_publish::sidecar::Hooks;
-use arancini_publish::tail::{PublishedMessage, StreamTail, StreamTailOptions};
-use arancini_publish::{Compression, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use arancini_publish::{Acked, Hooks, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 
 /// Long enough for the slowest machine; a test that waits this long fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub fn message(sequence: u64, words: u32) -> Vec<u8> {
 
 /// The sequences in a payload.
 pub fn sequences(payload: &[u8]) -> Vec<u64> {
-    Frames::new(payload)
+    Records::new(payload)
         .map(|frame| u64::from_le_bytes(frame.unwrap()[8..16].try_into().unwrap()))
         .collect()
 }
@@ -82,7 +82,7 @@ pub struct Rig {
     pub sidecar: Sidecar,
     pub bridge: kanal::Sender<Batch>,
     pub status: Arc<SinkStatus>,
-    pub acked: kanal::Receiver<arancini_publish::sidecar::Acked>,
+    pub acked: kanal::Receiver<Acked>,
     pub recycled: kanal::Receiver<Vec<u8>>,
 }
 
@@ -160,7 +160,7 @@ pub fn read_all(settings: &NatsSettings) -> Vec<PublishedMessage> {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut tail = StreamTail::open(settings.clone(), StreamTailOptions::default())
+        let mut tail = StreamTail::open(settings.source(), StreamTailOptions::default())
             .await
             .unwrap();
         let mut all = Vec::new();

@@ -14,9 +14,9 @@ use crate::message_kind::MessageKind;
 /// Those of `out`, and `InvalidData` if the content of the message is damaged.
 pub fn write_message(kind: MessageKind, message: &Message<'_>, out: &mut impl io::Write) -> io::Result<()> {
     match kind {
-        MessageKind::Update => update::write(message.update().map_err(damaged)?, out)?,
-        MessageKind::Peer => event::write_peer(message.peer_event().map_err(damaged)?, out)?,
-        MessageKind::Router => event::write_router(message.router_event().map_err(damaged)?, out)?,
+        MessageKind::Updates => update::write(message.update().map_err(damaged)?, out)?,
+        MessageKind::Peers => event::write_peer(message.peer_event().map_err(damaged)?, out)?,
+        MessageKind::Routers => event::write_router(message.router_event().map_err(damaged)?, out)?,
         MessageKind::Statistics => {
             event::write_statistics(message.statistics_event().map_err(damaged)?, out)?;
         }

@@ -12,5 +12,4 @@ mod object;
 mod text;
 mod damaged;
 
-pub use crate::message_kind::MessageKind;
 pub use line::write_message;

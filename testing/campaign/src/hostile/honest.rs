@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arancini_bed::router::{connect_from, router_address};
-use arancini_publish::NatsSettings;
-use arancini_publish::tail::{StreamTail, StreamTailOptions};
+use arancini_client::StreamSource;
+use arancini_client::tail::{AtEnd, StreamTail, StreamTailOptions};
 use arancini_schema::decode::Messages;
 use arancini_schema::subject::router_token;
 
@@ -199,10 +199,10 @@ fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Res
         let mut tail = loop {
             let options = StreamTailOptions {
                 filters: vec![filter.clone()],
-                follow: true,
+                at_end: AtEnd::Follow,
                 ..StreamTailOptions::default()
             };
-            match StreamTail::open(NatsSettings::new(vec![broker.clone()]), options).await {
+            match StreamTail::open(StreamSource::new(vec![broker.clone()]), options).await {
                 Ok(tail) => break tail,
                 // The collector may not have made the stream yet.
                 Err(_) if !stop.load(Relaxed) => tokio::time::sleep(LOOK_EVERY).await,

@@ -10,9 +10,9 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use arancini_client::{Reason, Trouble};
 use arancini_publish::NatsSettings;
 use arancini_publish::nats::bucket::{BucketError, Download, IndexValue, ObjectId, SnapshotBucket, Upload};
-use arancini_publish::{Reason, Trouble};
 use bytes::{Buf, Bytes};
 use tokio::sync::watch;
 use tracing::{error, warn};
@@ -214,7 +214,7 @@ impl Store for NatsStore {
         let (session, _) = self.session()?;
         let object = ObjectId { generation, worker };
         Ok(Box::new(Draft {
-            upload: session.bucket.upload(object),
+            upload: Upload::begin(&session.bucket, object),
             name: name_of(object),
             session,
         }))
@@ -223,7 +223,7 @@ impl Store for NatsStore {
     fn open(&self, file: &ManifestFile) -> io::Result<Box<dyn Read>> {
         let object = object_of(&file.name)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "this names no object"))?;
-        let download = self.ask(async |bucket| bucket.download(object).await)?;
+        let download = self.ask(async |bucket| Download::begin(bucket, object).await)?;
         let (session, _) = self.session()?;
         Ok(Box::new(Reader {
             session,

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Instant;
 
 use arancini_publish::NatsSettings;
-use arancini_publish::nats::bucket::{BucketError, SnapshotBucket};
+use arancini_publish::nats::bucket::{BucketError, IfMissing, SnapshotBucket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
@@ -63,7 +63,8 @@ impl Session {
     ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let opened = async {
-            let open = SnapshotBucket::open(settings, bucket, collector, make);
+            let if_missing = if make { IfMissing::Create } else { IfMissing::Fail };
+            let open = SnapshotBucket::open(settings, bucket, collector, if_missing);
             open.await.map_err(BucketError::from)
         };
         let bucket = match runtime.block_on(before(end.clone(), opened)) {

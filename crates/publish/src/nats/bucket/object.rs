@@ -1,10 +1,11 @@
-//! One object: written chunk by chunk with a few chunks on their way, read back a few chunks at a time.
+//! One object: written chunk by chunk with a few chunks in flight, read back a few chunks at a time.
 //!
-//! An object exists once its description is stored, which comes last.
+//! The description of an object is stored last. The object exists from then on.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use arancini_client::Trouble;
 use async_nats::HeaderMap;
 use async_nats::header::NATS_ROLLUP;
 use async_nats::jetstream::consumer::{AckPolicy, Consumer, DeliverPolicy, pull};
@@ -15,16 +16,16 @@ use base64::engine::general_purpose::URL_SAFE;
 use bytes::{Bytes, BytesMut};
 use ring::digest::{Context, SHA256};
 
-use super::{BucketError, ObjectId, SnapshotBucket};
-use crate::status::Trouble;
+use super::failure::BucketError;
+use super::snapshot_bucket::{ObjectId, SnapshotBucket};
 
-/// Chunks on their way, either way: 4 MiB at most.
-const CHUNKS_ON_THE_WAY: usize = 32;
-/// After so long without a question the server forgets a reader.
+/// Chunks in flight, when writing and when reading: 4 MiB at most.
+const CHUNKS_IN_FLIGHT: usize = 32;
+/// Time without a request after which the server forgets a reader.
 const READER_FORGOTTEN: Duration = Duration::from_secs(60);
 
-/// An object that is being written. One that is dropped leaves its chunks for
-/// [`SnapshotBucket::remove_except`].
+/// An object that is being written. If it is dropped, its chunks stay until [`SnapshotBucket::remove_except`] removes
+/// them.
 pub struct Upload {
     object: ObjectId,
     chunk: BytesMut,
@@ -35,21 +36,23 @@ pub struct Upload {
 }
 
 impl Upload {
-    pub(super) fn begin(bucket: &SnapshotBucket, object: ObjectId) -> Self {
+    /// Begins an object.
+    #[must_use]
+    pub fn begin(bucket: &SnapshotBucket, object: ObjectId) -> Self {
         Self {
             object,
             chunk: BytesMut::with_capacity(bucket.chunk_bytes),
-            unacknowledged: VecDeque::with_capacity(CHUNKS_ON_THE_WAY),
+            unacknowledged: VecDeque::with_capacity(CHUNKS_IN_FLIGHT),
             digest: Context::new(&SHA256),
             bytes: 0,
             chunks: 0,
         }
     }
 
-    /// Appends; waits as long as too much is on its way.
+    /// Appends bytes. Waits while too many chunks are in flight.
     ///
     /// # Errors
-    /// The broker can't be reached or refuses: the object can't be finished.
+    /// The server cannot be reached or refuses: the object cannot be finished.
     pub async fn write(&mut self, bucket: &SnapshotBucket, mut bytes: &[u8]) -> Result<(), Trouble> {
         self.bytes += bytes.len();
         self.digest.update(bytes);
@@ -66,7 +69,7 @@ impl Upload {
     }
 
     async fn send(&mut self, bucket: &SnapshotBucket) -> Result<(), Trouble> {
-        while self.unacknowledged.len() >= CHUNKS_ON_THE_WAY {
+        while self.unacknowledged.len() >= CHUNKS_IN_FLIGHT {
             self.acknowledged(bucket).await?;
         }
         let next = BytesMut::with_capacity(bucket.chunk_bytes);
@@ -76,7 +79,7 @@ impl Upload {
         self.unacknowledged
             .push_back(bucket.answer("a chunk", publish).await?);
         self.chunks += 1;
-        // The connection's own task shares this thread: without a turn it would send nothing before the next wait.
+        // The connection's own task shares this thread. Without this turn it would send nothing before the next wait.
         tokio::task::yield_now().await;
         Ok(())
     }
@@ -91,10 +94,10 @@ impl Upload {
         }
     }
 
-    /// Waits until all of it is stored, and makes the object exist. Returns its size.
+    /// Waits until all chunks are stored, and stores the description. Returns the object's size.
     ///
     /// # Errors
-    /// The broker can't be reached or refuses: the object may exist or not.
+    /// The server cannot be reached or refuses: the object may exist or not.
     pub async fn finish(mut self, bucket: &SnapshotBucket) -> Result<u64, Trouble> {
         if !self.chunk.is_empty() {
             self.send(bucket).await?;
@@ -134,7 +137,7 @@ impl Upload {
         Ok(self.bytes as u64)
     }
 
-    /// The part of the chunks' subject that is this object's own.
+    /// Returns the part of the chunks' subject that belongs to this object alone.
     fn chunk_name(&self, bucket: &SnapshotBucket) -> String {
         let ObjectId { generation, worker } = self.object;
         format!("{}.{generation:020}.{worker}", bucket.collector)
@@ -150,19 +153,23 @@ pub struct Download {
 }
 
 impl Download {
-    pub(super) async fn begin(bucket: &SnapshotBucket, object: ObjectId) -> Result<Self, BucketError> {
+    /// Opens an object.
+    ///
+    /// # Errors
+    /// The server does not answer, or the object is not complete.
+    pub async fn begin(bucket: &SnapshotBucket, object: ObjectId) -> Result<Self, BucketError> {
         let name = bucket.object_name(object);
         let damaged = |what: &str| BucketError::Damaged(format!("the object {name} {what}"));
         let subject = bucket.description(object);
         let description = bucket.last(&bucket.objects, "a description", &subject).await?;
-        let description = description.ok_or_else(|| damaged("is not there"))?;
+        let description = description.ok_or_else(|| damaged("does not exist"))?;
         let info: ObjectInfo = serde_json::from_slice(&description.payload)
-            .map_err(|error| damaged(&format!("is not described: {error}")))?;
+            .map_err(|error| damaged(&format!("has a description that can't be read: {error}")))?;
         if info.deleted {
             return Err(damaged("was deleted"));
         }
         let subject = format!("{}.{}", bucket.chunks(), info.nuid);
-        // Counted first: a chunk that is not there would be waited for.
+        // The chunks are counted first, since the reader would wait for a missing one.
         let fetch = bucket.objects.info_builder().subjects(&subject).fetch();
         let mut counted = bucket.answer("an object's chunks", fetch).await?;
         let counted = bucket.next("an object's chunks", &mut counted).await?;
@@ -189,13 +196,13 @@ impl Download {
         })
     }
 
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes; `None` at the end.
     ///
     /// # Errors
-    /// The broker can't be reached, or hands out no more of it.
+    /// The server cannot be reached, or hands out no more chunks.
     pub async fn next(&mut self, bucket: &SnapshotBucket) -> Result<Option<Bytes>, BucketError> {
         if self.fetched.is_empty() && self.chunks_left > 0 {
-            let some = self.chunks_left.min(CHUNKS_ON_THE_WAY);
+            let some = self.chunks_left.min(CHUNKS_IN_FLIGHT);
             let fetch = self.reader.batch().max_messages(some);
             let fetch = fetch.expires(bucket.within).messages();
             let mut messages = bucket.answer("an object", fetch).await?;
@@ -205,9 +212,9 @@ impl Download {
                 self.fetched.push_back(message.message.payload);
             }
             if self.fetched.is_empty() {
-                // They were counted, so they are somewhere.
+                // All chunks were counted at the beginning, so the rest must exist.
                 let what = format!("the rest of the object {}", self.name);
-                return Err(bucket.refused(&what, &"no chunk came").into());
+                return Err(bucket.refused(&what, &"no chunk arrived").into());
             }
         }
         let next = self.fetched.pop_front();

@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Doubts, Floor, Publisher};
-use crate::nats::message::{Life, Message};
+use arancini_client::{Reason, Trouble};
+
+use super::state::{Publisher, SINK};
+use crate::hooks::Hooks;
+use crate::message::{Life, Message};
+use crate::nats::inventory::{Doubts, Floor};
 use crate::settings::{OnFull, SidecarSettings};
-use crate::sidecar::Hooks;
 use crate::spool::Stage;
-use crate::status::{Reason, SinkStatus, Trouble};
+use crate::status::SinkStatus;
 
 /// Starts the spool, where one is wanted, however long that takes.
 pub(super) async fn start(
@@ -29,7 +32,7 @@ pub(super) async fn start(
         match Stage::start(spool, own, Arc::clone(status), hooks.clone()).await {
             Ok(stage) => return Some(stage),
             Err(error) => status.set_trouble(
-                super::SINK,
+                SINK,
                 Trouble::new(
                     Reason::Io,
                     format!("the spool's thread can't be started: {error}"),

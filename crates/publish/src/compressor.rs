@@ -1,99 +1,16 @@
-//! Compression of a batch in the publisher, undone by its readers.
-//!
-//! Each NATS message is compressed by itself: an LZ4 frame or a Zstandard frame, named by the `Content-Encoding` header.
-//! What does not get smaller goes out as it is, without the header: the header says what a payload is, not the setting.
+//! Compressing payloads.
 
-use std::io::{self, Read, Write};
+use std::io::Write;
 
+use arancini_client::Compression;
 use bytes::Bytes;
-use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
-use thiserror::Error;
+use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 use tracing::warn;
 
-use crate::settings::Compression;
-
-/// Fastest of the regular levels; higher ones cost several times as much for a few percent of size.
+/// Fastest of the regular levels. Higher levels cost several times as much for a few percent of size.
 const ZSTD_LEVEL: i32 = 1;
-/// More than any batch of ours has. A reader stops here instead of filling its memory.
-const MOST_PLAIN_BYTES: u64 = 256 << 20;
 
-/// Why a payload can't be decompressed.
-#[derive(Debug, Error)]
-pub enum DecompressError {
-    /// Not one of the encodings that we write.
-    #[error("unknown Content-Encoding {0:?}")]
-    UnknownEncoding(String),
-    /// The payload is not what the header says.
-    #[error("damaged {encoding} payload: {source}")]
-    Damaged {
-        /// The encoding.
-        encoding: &'static str,
-        /// What its decoder says.
-        source: io::Error,
-    },
-    /// The payload grows beyond all batches.
-    #[error("the payload is larger than {MOST_PLAIN_BYTES} bytes when decompressed")]
-    TooLarge,
-}
-
-impl Compression {
-    /// The value of the `Content-Encoding` header; none for what is not compressed.
-    pub fn content_encoding(self) -> Option<&'static str> {
-        match self {
-            Self::None => None,
-            Self::Lz4 => Some("lz4"),
-            Self::Zstd => Some("zstd"),
-        }
-    }
-
-    /// What a `Content-Encoding` header says; no header says no compression.
-    pub fn from_content_encoding(value: Option<&str>) -> Result<Self, DecompressError> {
-        match value {
-            None => Ok(Self::None),
-            Some("lz4") => Ok(Self::Lz4),
-            Some("zstd") => Ok(Self::Zstd),
-            Some(other) => Err(DecompressError::UnknownEncoding(other.to_owned())),
-        }
-    }
-
-    /// The payload as it was before it was compressed.
-    pub fn decompress(self, payload: Bytes) -> Result<Bytes, DecompressError> {
-        let read = match self {
-            Self::None => return Ok(payload),
-            Self::Lz4 => read_bounded(FrameDecoder::new(Endless(&payload))),
-            Self::Zstd => zstd::Decoder::new(&*payload).and_then(read_bounded),
-        };
-        let plain = read.map_err(|source| DecompressError::Damaged {
-            encoding: self.content_encoding().unwrap_or_default(),
-            source,
-        })?;
-        if plain.len() as u64 > MOST_PLAIN_BYTES {
-            return Err(DecompressError::TooLarge);
-        }
-        Ok(plain.into())
-    }
-}
-
-/// Bytes that must not end before their frame does: the LZ4 decoder takes the end of its input between two blocks for
-/// the end of the frame.
-struct Endless<'a>(&'a [u8]);
-
-impl Read for Endless<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.0.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is cut short"));
-        }
-        self.0.read(buffer)
-    }
-}
-
-fn read_bounded(decoder: impl Read) -> io::Result<Vec<u8>> {
-    let mut plain = Vec::new();
-    decoder.take(MOST_PLAIN_BYTES + 1).read_to_end(&mut plain)?;
-    Ok(plain)
-}
-
-/// Compresses one payload after the other with one context, which is kept: making one costs more than a batch does.
+/// Compresses one payload after the other. It keeps its context, since creating one costs more than compressing a batch.
 pub(crate) struct Compressor {
     codec: Codec,
 }
@@ -107,8 +24,8 @@ enum Codec {
 }
 
 impl Compressor {
-    /// `None` where nothing is to be compressed, or where memory does not reach for a context: then batches go out as
-    /// they are, as their headers say.
+    /// Creates a compressor; `None` without compression, or when there is no memory for a context. Batches are then
+    /// published plain, and their headers say so.
     pub(crate) fn new(compression: Compression) -> Option<Self> {
         let codec = match compression {
             Compression::None => return None,
@@ -124,7 +41,7 @@ impl Compressor {
                     scratch: Vec::new(),
                 },
                 Err(error) => {
-                    warn!(%error, "no zstd context can be made; batches are published uncompressed");
+                    warn!(%error, "no memory for a zstd context; batches are published uncompressed");
                     return None;
                 }
             },
@@ -132,7 +49,7 @@ impl Compressor {
         Some(Self { codec })
     }
 
-    /// What it compresses to.
+    /// Returns the compression that it applies.
     pub(crate) fn compression(&self) -> Compression {
         match &self.codec {
             Codec::Lz4(_) => Compression::Lz4,
@@ -140,8 +57,8 @@ impl Compressor {
         }
     }
 
-    /// The compressed payload, in memory of just its size, since it may wait in the window for long; `None` if it is
-    /// not smaller.
+    /// Compresses a payload; `None` if the result is not smaller. The result takes no more memory than its size, since it
+    /// may wait in the window for a long time.
     pub(crate) fn compress(&mut self, plain: &[u8]) -> Option<Bytes> {
         if plain.is_empty() {
             return None;
@@ -168,6 +85,7 @@ impl Compressor {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use arancini_client::compression::{DecompressError, MAX_PLAIN_BYTES};
 
     const BOTH: [Compression; 2] = [Compression::Lz4, Compression::Zstd];
 
@@ -244,7 +162,7 @@ mod tests {
     fn a_payload_that_grows_without_end_is_stopped() {
         let mut compressor = Compressor::new(Compression::Zstd).unwrap();
         let bomb = compressor
-            .compress(&vec![0; MOST_PLAIN_BYTES as usize + 1])
+            .compress(&vec![0; MAX_PLAIN_BYTES as usize + 1])
             .unwrap();
         let outcome = Compression::Zstd.decompress(bomb);
         assert!(matches!(outcome, Err(DecompressError::TooLarge)));

@@ -1,7 +1,6 @@
-//! The messages of a segment directory, in order within each series, across rotation.
+//! Following a segment directory: the records of each series in order, from one segment to the next.
 //!
-//! Series are read one after the other in turns; the order over series is that of the per-router sequence numbers
-//! inside the messages.
+//! The series take turns. Between series only the per-router sequence numbers inside the messages give an order.
 
 use std::fs::File;
 use std::io;
@@ -9,38 +8,41 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use arancini_core::BatchKind;
+use arancini_schema::MessageKind;
 
-use super::Begin;
-use crate::framing::{Frames, FramingError};
-use crate::sink::segment::{SERIES, list};
+use super::options::{AtEnd, Begin};
+use crate::records::{RecordError, Records};
+use crate::segments::list;
 
 const CHUNK: usize = 1 << 20;
 const POLL: Duration = Duration::from_millis(100);
 
-/// One Cap'n Proto message.
+/// One message of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentMessage {
-    /// What it is.
-    pub kind: BatchKind,
-    /// The message with its stream framing.
+    /// Its kind.
+    pub kind: MessageKind,
+    /// The record.
     pub bytes: Vec<u8>,
 }
 
-/// Follows a segment directory. A segment that retention removes before it was read is passed over.
+/// Reads a segment directory. A segment that retention removes before it is read is skipped.
 pub struct SegmentTail {
     directory: PathBuf,
-    follow: bool,
+    at_end: AtEnd,
     cursors: Vec<Cursor>,
     /// The cursor whose turn it is.
     turn: usize,
 }
 
 impl SegmentTail {
-    /// Over all series of the directory.
-    pub fn open(directory: &Path, begin: Begin, follow: bool) -> io::Result<Self> {
+    /// Opens all series of the directory.
+    ///
+    /// # Errors
+    /// The directory or a segment cannot be read.
+    pub fn open(directory: &Path, begin: Begin, at_end: AtEnd) -> io::Result<Self> {
         let mut cursors = Vec::new();
-        for kind in SERIES {
+        for kind in MessageKind::ALL {
             let mut cursor = Cursor::new(kind);
             if let (Begin::New, Some(last)) = (begin, list(directory, kind)?.last()) {
                 cursor.start(last.number, File::open(&last.path)?);
@@ -50,26 +52,32 @@ impl SegmentTail {
         }
         Ok(Self {
             directory: directory.to_owned(),
-            follow,
+            at_end,
             cursors,
             turn: 0,
         })
     }
 
-    /// The next message; `None` at the end if the directory is not followed.
+    /// Returns the next message; `None` at the end with [`AtEnd::Stop`].
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds foreign bytes.
     pub async fn next(&mut self) -> io::Result<Option<SegmentMessage>> {
         loop {
             if let Some(message) = self.next_present()? {
                 return Ok(Some(message));
             }
-            if !self.follow {
+            if self.at_end == AtEnd::Stop {
                 return Ok(None);
             }
             tokio::time::sleep(POLL).await;
         }
     }
 
-    /// The next message that is there already.
+    /// Returns the next message that has been written already.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds foreign bytes.
     pub fn next_present(&mut self) -> io::Result<Option<SegmentMessage>> {
         for _ in 0..self.cursors.len() {
             let Some(cursor) = self.cursors.get_mut(self.turn) else {
@@ -87,20 +95,21 @@ impl SegmentTail {
     }
 }
 
+/// Reads one series.
 struct Cursor {
-    kind: BatchKind,
-    /// Number of the open segment, or of the last one that was.
+    kind: MessageKind,
+    /// Number of the segment that is open, or was open last.
     number: u64,
     file: Option<File>,
-    /// File offset behind `buffer`.
+    /// Place in the file behind the end of `buffer`.
     offset: u64,
     buffer: Vec<u8>,
-    /// Bytes of `buffer` that were handed out.
+    /// Bytes of `buffer` that have been handed out.
     used: usize,
 }
 
 impl Cursor {
-    fn new(kind: BatchKind) -> Self {
+    fn new(kind: MessageKind) -> Self {
         Self {
             kind,
             number: 0,
@@ -119,7 +128,7 @@ impl Cursor {
         self.used = 0;
     }
 
-    /// The next message of the series, going over to the next segment where one ends.
+    /// Returns the next record of the series, from the next segment where one ends.
     fn advance(&mut self, directory: &Path) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(message) = self.next()? {
@@ -131,7 +140,7 @@ impl Cursor {
             else {
                 return Ok(None);
             };
-            // The writer ends a segment before it makes the next one: what is read now is all there is.
+            // The writer ends a segment before it creates the next one, so this read sees all of it.
             if let Some(message) = self.next()? {
                 return Ok(Some(message));
             }
@@ -143,22 +152,25 @@ impl Cursor {
         }
     }
 
-    /// The next whole message of the open segment. A torn tail may grow, or the writer cuts it: either way it is
-    /// asked for again.
+    /// Returns the next whole record of the open segment. A record that is cut short may still grow, or the writer cuts
+    /// it off after a crash: in both cases the next call reads it again.
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
-            match Frames::new(self.buffer.get(self.used..).unwrap_or_default()).next() {
-                Some(Ok(frame)) => {
-                    let message = frame.to_vec();
+            match Records::new(self.buffer.get(self.used..).unwrap_or_default()).next() {
+                Some(Ok(record)) => {
+                    let message = record.to_vec();
                     self.used += message.len();
                     return Ok(Some(message));
                 }
-                Some(Err(FramingError::Foreign { what, .. })) => {
+                Some(Err(RecordError::Foreign { what, .. })) => {
                     let at = self.offset - (self.buffer.len() - self.used) as u64;
-                    let text = format!("segment {}: no message at byte {at}: {what}", self.number);
+                    let text = format!(
+                        "segment {}: no Cap'n Proto message at byte {at}: impossible {what}",
+                        self.number
+                    );
                     return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                 }
-                Some(Err(FramingError::Torn { .. })) | None => {
+                Some(Err(RecordError::Torn { .. })) | None => {
                     if !self.fill()? {
                         return Ok(None);
                     }
@@ -167,7 +179,7 @@ impl Cursor {
         }
     }
 
-    /// Reads on; `false` at the end of the file.
+    /// Reads more of the file; returns `false` at its end.
     fn fill(&mut self) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
         self.buffer.drain(..self.used);

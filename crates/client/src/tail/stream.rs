@@ -1,60 +1,66 @@
-//! The messages of the stream in order, over reconnects.
+//! Following a stream: its messages in order, over reconnects.
 
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
-use async_nats::{Event, HeaderMap, HeaderValue, jetstream};
+use async_nats::{Event, HeaderMap, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use thiserror::Error;
 
-use super::Begin;
+use super::options::{AtEnd, Begin};
 use crate::compression::DecompressError;
-use crate::nats::connect::{Connection, connect};
-use crate::nats::fence::is_fence;
-use crate::nats::message::HEADER_CONTENT_ENCODING;
-use crate::nats::stream::missing;
-use crate::settings::{Compression, NatsSettings};
-use crate::status::{Reason, Trouble};
+use crate::connect::{Connection, connect};
+use crate::headers::{BatchHeaders, is_fence};
+use crate::settings::StreamSource;
+use crate::streams::{find_stream, missing_stream};
+use crate::trouble::{Reason, Trouble};
 
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-/// What to follow.
+/// What to read of a stream.
 #[derive(Debug, Clone, Default)]
 pub struct StreamTailOptions {
-    /// Subject filters as NATS writes them (`arancini.updates.v4_192_0_2_1.>`); none for all.
+    /// Subject filters as NATS writes them (`arancini.updates.v4_192_0_2_1.>`). An empty list means all subjects.
     pub filters: Vec<String>,
     /// Where to begin.
     pub begin: Begin,
-    /// Wait for more at the end of the stream.
-    pub follow: bool,
+    /// What to do at the end of the stream.
+    pub at_end: AtEnd,
 }
 
-/// One message of the stream.
+/// One message of the stream: a batch, or a part of one.
 #[derive(Debug, Clone)]
 pub struct PublishedMessage {
     /// Full subject.
     pub subject: String,
-    /// Headers, see [`crate::nats::message`].
+    /// The headers as they were published.
     pub headers: HeaderMap,
-    /// Cap'n Proto messages back to back, decompressed.
+    /// Records back to back, decompressed.
     pub payload: Bytes,
-    /// Its sequence in the stream.
+    /// Sequence of the message in the stream.
     pub stream_sequence: u64,
-    /// When the server stored it, in Unix nanoseconds.
+    /// When the server stored the message, in Unix nanoseconds.
     pub stored_unix_ns: u64,
+}
+
+impl PublishedMessage {
+    /// Returns the headers, read.
+    pub fn batch_headers(&self) -> BatchHeaders<'_> {
+        BatchHeaders::new(&self.headers)
+    }
 }
 
 /// Why there is no next message.
 #[derive(Debug, Error)]
 pub enum StreamTailError {
-    /// The stream can't be read; to be asked again after a while, or given up.
+    /// The stream cannot be read now. The caller may ask again after a while.
     #[error("{0}")]
     Stream(Trouble),
-    /// This one message can't be read. The next call goes on behind it.
-    #[error("message {sequence} of the stream, on {subject}, can't be read: {cause}; it is passed over")]
+    /// One message cannot be read. The next call goes on behind it.
+    #[error("message {sequence} of the stream, on {subject}, can't be read: {cause}; it is skipped")]
     Message {
-        /// Its sequence in the stream.
+        /// Sequence of the message in the stream.
         sequence: u64,
         /// Its subject.
         subject: String,
@@ -63,29 +69,33 @@ pub enum StreamTailError {
     },
 }
 
-/// Follows a stream.
+/// Reads a stream in order.
 pub struct StreamTail {
-    settings: NatsSettings,
+    source: StreamSource,
     options: StreamTailOptions,
-    source: Option<Source>,
-    /// The last sequence that was handed out.
+    subscription: Option<Subscription>,
+    /// The last stream sequence that was handed out.
     last: Option<u64>,
-    /// Messages behind the last one handed out, as the server counted.
+    /// Messages that the stream holds behind the last one, as the server counted them.
     pending: u64,
 }
 
-struct Source {
+/// One connection, and the messages that arrive on it.
+struct Subscription {
     connection: Connection,
     messages: pull::Ordered,
 }
 
 impl StreamTail {
-    /// Connects. A stream that can't be reached or does not exist is an error here; later it is waited for.
-    pub async fn open(settings: NatsSettings, options: StreamTailOptions) -> Result<Self, Trouble> {
+    /// Connects and begins to read. Once this has succeeded, a lost connection is made again by [`StreamTail::next`].
+    ///
+    /// # Errors
+    /// The server cannot be reached, or the stream does not exist.
+    pub async fn open(source: StreamSource, options: StreamTailOptions) -> Result<Self, Trouble> {
         let mut tail = Self {
-            settings,
+            source,
             options,
-            source: None,
+            subscription: None,
             last: None,
             pending: 0,
         };
@@ -93,30 +103,34 @@ impl StreamTail {
         Ok(tail)
     }
 
-    /// The next message; `None` at the end of the stream if it is not followed.
+    /// Returns the next message; `None` at the end of the stream with [`AtEnd::Stop`].
+    ///
+    /// # Errors
+    /// The stream cannot be read now (only with [`AtEnd::Stop`]), or the next message is damaged.
     pub async fn next(&mut self) -> Result<Option<PublishedMessage>, StreamTailError> {
+        let follows = self.options.at_end == AtEnd::Follow;
         loop {
-            if self.pending == 0 && !self.options.follow {
+            if self.pending == 0 && !follows {
                 return Ok(None);
             }
-            let Some(source) = &mut self.source else {
+            let Some(subscription) = &mut self.subscription else {
                 match self.connect().await {
-                    Ok(()) => continue,
-                    Err(trouble) if !self.options.follow => return Err(StreamTailError::Stream(trouble)),
+                    Ok(()) => {}
+                    Err(trouble) if !follows => return Err(StreamTailError::Stream(trouble)),
                     Err(_) => tokio::time::sleep(RECONNECT_PAUSE).await,
                 }
                 continue;
             };
             let message = tokio::select! {
-                message = source.messages.next() => message,
-                event = source.connection.events.recv() => match event {
+                message = subscription.messages.next() => message,
+                event = subscription.connection.events.recv() => match event {
                     Some(Event::Disconnected | Event::Closed) | None => None,
                     Some(_) => continue,
                 },
             };
             let Some(Ok(message)) = message else {
-                // A fresh client goes on behind the last one handed out.
-                self.source = None;
+                // A new client goes on behind the last message that was handed out.
+                self.subscription = None;
                 continue;
             };
             let Ok(info) = message.info() else { continue };
@@ -125,12 +139,12 @@ impl StreamTail {
             self.pending = info.pending;
             self.last = Some(stream_sequence);
             let message = message.message;
-            if is_fence(&self.settings.stream.base, &message.subject) {
+            if is_fence(&self.source.base, &message.subject) {
                 continue;
             }
             let headers = message.headers.unwrap_or_default();
-            let encoding = headers.get(HEADER_CONTENT_ENCODING).map(HeaderValue::as_str);
-            let payload = Compression::from_content_encoding(encoding)
+            let payload = BatchHeaders::new(&headers)
+                .compression()
                 .and_then(|compression| compression.decompress(message.payload))
                 .map_err(|cause| StreamTailError::Message {
                     sequence: stream_sequence,
@@ -148,17 +162,12 @@ impl StreamTail {
     }
 
     async fn connect(&mut self) -> Result<(), Trouble> {
-        let connection = connect(&self.settings, "arancini tail").await?;
+        let connection = connect(&self.source.server, "arancini tail").await?;
         let context = jetstream::new(connection.client.clone());
-        let name = &self.settings.stream.name;
-        let stream = context.get_stream(name).await.map_err(|error| {
-            let absent = missing(name);
-            Trouble::new(
-                absent.reason,
-                format!("{} ({error})", absent.cause),
-                absent.remedy,
-            )
-        })?;
+        let name = &self.source.stream;
+        let stream = find_stream(&context, name)
+            .await?
+            .ok_or_else(|| missing_stream(name))?;
         let deliver_policy = match (self.last, self.options.begin) {
             (Some(last), _) => DeliverPolicy::ByStartSequence {
                 start_sequence: last + 1,
@@ -176,7 +185,7 @@ impl StreamTail {
             Trouble::new(
                 Reason::Other,
                 format!("stream {name} can't be read: {error}"),
-                "let the user create consumers on it ($JS.API.CONSUMER.>) and subscribe its inbox",
+                "allow the user to create consumers on the stream ($JS.API.CONSUMER.>) and to subscribe to its inbox",
             )
         };
         let consumer = stream
@@ -185,7 +194,7 @@ impl StreamTail {
             .map_err(|error| refused(&error))?;
         self.pending = consumer.cached_info().num_pending;
         let messages = consumer.messages().await.map_err(|error| refused(&error))?;
-        self.source = Some(Source { connection, messages });
+        self.subscription = Some(Subscription { connection, messages });
         Ok(())
     }
 }

@@ -1,0 +1,23 @@
+//! The client: what a program needs that reads what a collector has published.
+//!
+//! In the order in which a batch reaches a reader: the [`settings`] say where the stream is, [`connect`](mod@connect)
+//! logs in, [`streams`] finds the stream, the [`headers`] say what a batch is, its payload is [decompressed](compression)
+//! and consists of [`records`], which also fill the [`segments`] of the file sink. A [tail](tail) follows either.
+//! Whatever cannot be done is a [`Trouble`] with cause and remedy.
+#![forbid(unsafe_code)]
+
+pub mod settings;
+mod trouble;
+pub mod connect;
+pub mod streams;
+pub mod headers;
+pub mod compression;
+pub mod records;
+pub mod segments;
+pub mod tail;
+mod acknowledgements;
+
+pub use acknowledgements::Acknowledgements;
+pub use compression::Compression;
+pub use settings::{Authentication, ClientCertificate, Secret, ServerSettings, StreamSource, TlsSettings};
+pub use trouble::{Reason, Trouble};

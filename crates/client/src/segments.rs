@@ -1,0 +1,90 @@
+//! Segment files: `<series>-<number>.capnp`, whole records of one kind back to back.
+//!
+//! Each kind of message is a series of its own, since ClickHouse and `capnp decode` read files of one struct type. The
+//! numbers of a series rise and are never used twice. Between series only the per-router sequence numbers inside the
+//! messages give an order.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use arancini_schema::MessageKind;
+
+/// Name of a series in its file names.
+pub fn series_name(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Updates => "updates",
+        MessageKind::Peers => "peers",
+        MessageKind::Routers => "routers",
+        MessageKind::Statistics => "stats",
+        MessageKind::Malformed => "malformed",
+    }
+}
+
+/// A place in a series: everything before it has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesPosition {
+    /// The series.
+    pub kind: MessageKind,
+    /// Number of a segment.
+    pub number: u64,
+    /// Bytes of that segment that lie before the place.
+    pub bytes: u64,
+}
+
+/// Returns the path of a segment.
+pub fn segment_path(directory: &Path, kind: MessageKind, number: u64) -> PathBuf {
+    directory.join(format!("{}-{number:020}.capnp", series_name(kind)))
+}
+
+/// One existing segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// The kind of its messages.
+    pub kind: MessageKind,
+    /// Its number.
+    pub number: u64,
+    /// Its path.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// Time of its last write.
+    pub modified: SystemTime,
+}
+
+/// Lists the segments of a series by rising number. Other files are ignored.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(directory: &Path, kind: MessageKind) -> io::Result<Vec<Segment>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| {
+                name.strip_prefix(series_name(kind))?
+                    .strip_prefix('-')?
+                    .strip_suffix(".capnp")
+            })
+            .filter(|digits| digits.len() == 20)
+            .and_then(|digits| digits.parse().ok());
+        let Some(number) = number else { continue };
+        let data = match entry.metadata() {
+            Ok(data) => data,
+            // Retention has removed the file meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        found.push(Segment {
+            kind,
+            number,
+            path: entry.path(),
+            bytes: data.len(),
+            modified: data.modified()?,
+        });
+    }
+    found.sort_by_key(|segment| segment.number);
+    Ok(found)
+}

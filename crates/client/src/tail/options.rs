@@ -1,0 +1,23 @@
+//! Where a tail begins, and what it does at the end.
+
+/// Where a tail begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Begin {
+    /// With the oldest message that is kept.
+    #[default]
+    Beginning,
+    /// With the first message that is published from now on.
+    New,
+    /// With this stream sequence. Segment files have no such sequence; there it means the beginning.
+    Sequence(u64),
+}
+
+/// What a tail does at the end of what has been published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AtEnd {
+    /// Stops.
+    #[default]
+    Stop,
+    /// Waits for more.
+    Follow,
+}

@@ -1,0 +1,36 @@
+//! What is handed out, and whether it is all.
+
+use std::net::IpAddr;
+
+use arancini_schema::MessageKind;
+
+/// The last sequence number that a router got in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedSequence {
+    /// The router.
+    pub router: IpAddr,
+    /// Its last sequence number in the batch.
+    pub last: u64,
+}
+
+/// Messages that were published together: one batch of a stream, or some records of a segment.
+#[derive(Debug, Clone, Copy)]
+pub struct Published<'a> {
+    /// Kind of the messages.
+    pub kind: MessageKind,
+    /// Records back to back, decompressed.
+    pub payload: &'a [u8],
+    /// Name of the collector that published them, where it is known.
+    pub collector: Option<&'a str>,
+    /// The router that they are about and its last sequence number, where they are known.
+    pub sequence: Option<PublishedSequence>,
+}
+
+/// Whether everything that was published behind a place was handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wholeness {
+    /// Everything was handed out.
+    Whole,
+    /// Some of it is gone, for this reason.
+    Gap(String),
+}

@@ -1,0 +1,94 @@
+//! What the publisher keeps over connections.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arancini_core::window::Window;
+
+use crate::hooks::Hooks;
+use crate::message::Message;
+use crate::nats::fence::Fence;
+use crate::nats::inventory::Floors;
+use crate::nats::labels::{HEADER_ALLOWANCE, Labels};
+use crate::nats::packer::Packer;
+use crate::settings::{NatsSettings, SidecarSettings};
+use crate::spool::{FileHead, Stage};
+use crate::status::SinkStatus;
+
+/// Name of the sink in logs.
+pub(super) const SINK: &str = "nats";
+
+/// What nats-server takes unless configured otherwise. Used until a server has said what it takes.
+const ASSUMED_MAX_PAYLOAD: usize = 1 << 20;
+/// The client's inbox holds all acknowledgements of a window, and as many again.
+const _: () = assert!(NatsSettings::MAX_WINDOW_MESSAGES <= 65_536 / 2);
+
+/// The publisher: what outlives connections.
+pub(super) struct Publisher {
+    pub(super) packer: Packer,
+    pub(super) window: Window<Message>,
+    pub(super) labels: Labels,
+    pub(super) settings: NatsSettings,
+    pub(super) status: Arc<SinkStatus>,
+    pub(super) hooks: Hooks,
+    pub(super) started: Instant,
+    pub(super) floors: Floors,
+    /// When the stream was created, as the last connection found it.
+    pub(super) created_unix_ns: Option<i128>,
+    /// The fence, as raised for the last connection.
+    pub(super) fence: Fence,
+    /// Highest stream sequence that was acknowledged.
+    pub(super) stream_sequence: u64,
+    /// The spool, if there is one.
+    pub(super) stage: Option<Stage>,
+    /// Head of the spool's first file, while it holds batches of a former life and the stream was not asked about them.
+    pub(super) former: Option<FileHead>,
+    /// Ids of messages of a former life that the stream has.
+    pub(super) former_stored: HashSet<String>,
+    /// Largest payload that the last server takes.
+    pub(super) max_payload: usize,
+    /// Failures since the last acknowledgement.
+    pub(super) failures: u32,
+}
+
+impl Publisher {
+    /// Creates the publisher of one life.
+    pub(super) fn new(
+        nats: NatsSettings,
+        settings: &SidecarSettings,
+        stage: Option<Stage>,
+        status: Arc<SinkStatus>,
+        hooks: Hooks,
+    ) -> Self {
+        let labels = Labels::new(
+            &settings.collector,
+            settings.incarnation,
+            &nats.stream.name,
+            u32::from(arancini_schema::SCHEMA_VERSION),
+        );
+        Self {
+            fence: Fence::new(&nats, &settings.collector, settings.incarnation),
+            packer: Packer::new(settings.compression, Arc::clone(&status), hooks.clone()),
+            window: Window::new(nats.window),
+            labels,
+            settings: nats,
+            status,
+            hooks,
+            started: Instant::now(),
+            floors: Floors::default(),
+            stream_sequence: 0,
+            created_unix_ns: None,
+            former: stage.as_ref().and_then(Stage::former),
+            former_stored: HashSet::new(),
+            stage,
+            max_payload: ASSUMED_MAX_PAYLOAD - HEADER_ALLOWANCE,
+            failures: 0,
+        }
+    }
+
+    /// Returns the nanoseconds since the publisher was created.
+    pub(super) fn now_ns(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}

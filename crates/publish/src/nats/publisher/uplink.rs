@@ -1,0 +1,92 @@
+//! The uplink: one connection to NATS, ready to publish.
+
+use std::collections::HashSet;
+
+use arancini_client::Trouble;
+use arancini_client::connect::{Connection, connect};
+use async_nats::{Subscriber, jetstream};
+
+use crate::nats::fence::{self, Fence};
+use crate::nats::inventory::{Doubts, stored_ids};
+use crate::nats::labels::HEADER_ALLOWANCE;
+use crate::nats::reply::{explained, lost};
+use crate::nats::stream::ensure::ensure;
+use crate::settings::NatsSettings;
+
+/// One connection, with what was learnt while it was made.
+pub(super) struct Uplink {
+    pub(super) connection: Connection,
+    /// Acknowledgements that arrive.
+    pub(super) acks: Subscriber,
+    /// First words of the subjects on which acknowledgements arrive.
+    pub(super) inbox: String,
+    /// Largest payload that server and stream take.
+    pub(super) max_payload: usize,
+    /// Ids of the messages in doubt that the stream has.
+    pub(super) stored: HashSet<String>,
+    /// Last sequence of the stream when the connection was made.
+    pub(super) stream_sequence: u64,
+    /// When the stream was created, in Unix nanoseconds.
+    pub(super) created_unix_ns: i128,
+    /// The fence, raised for this connection.
+    pub(super) fence: Fence,
+    /// The stream has no limits: it removes nothing by itself.
+    pub(super) keeps_all: bool,
+    /// Server and stream check each message against the fence.
+    pub(super) is_checked: bool,
+}
+
+/// Connects, makes sure that the stream fits, subscribes to the acknowledgements, raises the fence, and asks which messages
+/// in doubt the stream has.
+pub(super) async fn establish(
+    settings: &NatsSettings,
+    fence: Fence,
+    doubts: Option<Doubts>,
+) -> Result<Uplink, Trouble> {
+    let mut connection = connect(&settings.server, "arancini").await?;
+    let context = jetstream::new(connection.client.clone());
+    let stream = ensure(&context, settings)
+        .await
+        .map_err(|trouble| explained(trouble, &mut connection))?;
+    let inbox = connection.client.new_inbox();
+    let acks = connection
+        .client
+        .subscribe(format!("{inbox}.*"))
+        .await
+        .map_err(|_| lost())?;
+    let fence = fence
+        .raise(&connection.client, &stream)
+        .await
+        .map_err(|trouble| explained(trouble, &mut connection))?;
+    // The fence is raised: what earlier connections had on the way is stored by now, or never will be.
+    let stored = match doubts {
+        Some(doubts) => {
+            let base = settings.stream.subjects();
+            stored_ids(&stream, base, doubts, settings.server.connect_timeout)
+                .await
+                .map_err(|trouble| explained(trouble, &mut connection))?
+        }
+        None => HashSet::new(),
+    };
+    let config = &stream.cached_info().config;
+    let server = connection.client.max_payload();
+    let by_stream = usize::try_from(config.max_message_size).unwrap_or(usize::MAX);
+    let largest = if by_stream == 0 {
+        server
+    } else {
+        server.min(by_stream)
+    };
+    let bounded = config.max_bytes > 0 || config.max_messages > 0 || config.max_messages_per_subject > 0;
+    Ok(Uplink {
+        keeps_all: !bounded && config.max_age.is_zero(),
+        acks,
+        inbox,
+        max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
+        stored,
+        stream_sequence: stream.cached_info().state.last_sequence,
+        created_unix_ns: stream.cached_info().created.unix_timestamp_nanos(),
+        is_checked: fence::is_checked(&connection.client, &stream),
+        fence,
+        connection,
+    })
+}

@@ -1,0 +1,10 @@
+//! The JetStream stream: created, checked and shown with the settings that delivery relies on.
+
+mod configuration;
+mod deviations;
+mod report;
+pub(crate) mod ensure;
+
+pub use deviations::{Deviation, deviations};
+pub use ensure::{check, create, show};
+pub use report::StreamReport;
