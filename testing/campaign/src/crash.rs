@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use arancini_generate::Random;
 
 use crate::fault::{Fault, Step, inflict, plan};
-use crate::judge::Outcome;
+use crate::outcome::Outcome;
 use crate::rig::{Rig, Setup, tail};
 
 /// What to run.

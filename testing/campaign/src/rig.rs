@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use arancini_bed::NatsServer;
+use arancini_judge::Judge;
 
+use crate::book::NumberedBook;
 use crate::client::{Client, Conduct};
 use crate::collector::{Collector, Sink};
 use crate::interrupt;
-use crate::judge::{Outcome, compare};
 use crate::network::Places;
+use crate::outcome::{Difference, Outcome};
 use crate::reader::Reader;
-use crate::replay::Replay;
 use crate::router::Router;
 
 /// All is said and worked off within this, or never.
@@ -99,9 +100,9 @@ pub struct Rig {
     pub clients: Vec<Client>,
     /// What it came to so far.
     pub outcome: Outcome,
-    /// The consumer.
-    pub replay: Replay,
-    /// Where the consumer goes on; anew from the beginning where absent.
+    /// The judge of what is published.
+    pub judge: Judge<NumberedBook>,
+    /// Where the judge reads on; `None` begins at the beginning of the stream.
     pub reader: Option<Reader>,
     /// Batches that the collector counts and threw away.
     pub batches_thrown_away: u64,
@@ -126,6 +127,7 @@ impl Rig {
             Sink::Nats(brokers.iter().map(NatsServer::url).collect())
         };
         let folder = setup.folder.join("collector");
+        let rules = Reader::rules(&sink);
         let settings = setup.all_settings();
         let mut collector = Collector::new_at(places.collector, &setup.collector, &folder, sink, &settings)?;
         collector.up()?;
@@ -138,7 +140,7 @@ impl Rig {
             batches_thrown_away: 0,
             routers_namespace: places.routers.clone(),
             reader: None,
-            replay: Replay::new(addresses, setup.routes),
+            judge: Judge::new(NumberedBook::new(addresses, setup.routes), rules),
             outcome: Outcome {
                 seed: setup.seed,
                 sink: if setup.brokers > 0 { "nats" } else { "file" },
@@ -240,21 +242,22 @@ impl Rig {
             Some(reader) => reader,
             None => Reader::new(&self.collector)?,
         };
-        reader.read(&mut self.replay)?;
+        reader.read(&mut self.judge)?;
         // The end of a resync comes when a table has been quiet.
         let resyncs_since = Instant::now();
-        while self.replay.open_resyncs() > 0 && resyncs_since.elapsed() < self.resync_within {
+        while self.judge.open_resyncs() > 0 && resyncs_since.elapsed() < self.resync_within {
             std::thread::sleep(LOOK_EVERY);
-            reader.read(&mut self.replay)?;
+            reader.read(&mut self.judge)?;
         }
         self.reader = Some(reader);
-        let difference = compare(&mut self.replay, &self.clients);
+        let mut examples = self.judge.findings.examples();
+        let difference = Difference::between(&self.judge.book, &self.clients, &mut examples);
         self.outcome.checks += 1;
-        self.outcome.updates = self.replay.updates;
-        self.outcome.resyncs = self.replay.resyncs;
+        self.outcome.updates = self.judge.updates();
+        self.outcome.resyncs = self.judge.resyncs;
         self.outcome.difference = difference;
-        self.outcome.broken = self.replay.broken;
-        self.outcome.examples.clone_from(&self.replay.examples);
+        self.outcome.findings = self.judge.findings.counts;
+        self.outcome.examples = examples;
         if let Err(what) = settled {
             // Where consumers have it right all the same, the collector's own figures are wrong.
             self.outcome.failures.push(what);
@@ -268,8 +271,8 @@ impl Rig {
             difference.lost,
             difference.ghosts,
             self.outcome.doubled(),
-            self.outcome.broken.out_of_order,
-            self.outcome.broken.foreign,
+            self.outcome.out_of_order(),
+            self.outcome.foreign(),
         ));
         self.hold(false);
         Ok(())

@@ -3,10 +3,10 @@
 //! A route is a number in its table and what it carries is a number too, its version: so a table is a vector,
 //! and what a consumer reads turns back into both. Writing and reading share no code with the collector.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arancini_generate::{Peer, route_monitoring};
+use arancini_judge::Name;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
@@ -93,31 +93,6 @@ pub fn peer(index: usize) -> Peer {
     }
 }
 
-/// A route as an update names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name {
-    /// The prefix's address, in 16 bytes.
-    pub address: u128,
-    /// Its length.
-    pub length: u8,
-    /// Its path identifier.
-    pub path_id: Option<u32>,
-    /// Its route distinguisher.
-    pub distinguisher: Option<u64>,
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = IpAddr::V6(Ipv6Addr::from(self.address)).to_canonical();
-        write!(f, "{address}/{}", self.length)?;
-        if let Some(path_id) = self.path_id {
-            write!(f, " path {path_id}")?;
-        }
-        self.distinguisher
-            .map_or(Ok(()), |distinguisher| write!(f, " rd {distinguisher:x}"))
-    }
-}
-
 impl Table {
     const fn has_paths(self) -> bool {
         self.peer == ADD_PATH
@@ -147,6 +122,7 @@ impl Table {
             length,
             path_id,
             distinguisher: (self.kind == Kind::Vpn4).then(|| distinguisher(place)),
+            raw: Vec::new(),
         }
     }
 
@@ -243,20 +219,29 @@ impl Table {
     }
 }
 
-/// The version that an announcement carries: its last AS number, MULTI_EXIT_DISC, last community and label
-/// must say the same.
-#[must_use]
-pub fn version(
-    kind: Kind,
-    origin_as: u32,
-    med: u32,
-    community: u16,
-    first_label: Option<u32>,
-) -> Option<u32> {
-    let version = origin_as.checked_sub(ORIGIN_AS)?;
-    let labelled = (kind == Kind::Vpn4).then(|| label(version));
-    (version < VERSIONS && med == version && u32::from(community) == version && first_label == labelled)
-        .then_some(version)
+/// The fields of an announce by which its route's version is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Carried {
+    /// The last AS number of the path.
+    pub origin_as: u32,
+    /// MULTI_EXIT_DISC.
+    pub med: u32,
+    /// The value of the last community.
+    pub community: u16,
+    /// The first label, where the family has labels.
+    pub first_label: Option<u32>,
+}
+
+impl Carried {
+    /// The version, if all fields say the same.
+    #[must_use]
+    pub fn version(self, kind: Kind) -> Option<u32> {
+        let version = self.origin_as.checked_sub(ORIGIN_AS)?;
+        let labelled = (kind == Kind::Vpn4).then(|| label(version));
+        let agrees =
+            self.med == version && u32::from(self.community) == version && self.first_label == labelled;
+        (version < VERSIONS && agrees).then_some(version)
+    }
 }
 
 /// Two versions share a label.

@@ -7,7 +7,6 @@
 pub mod broker;
 pub mod campaign;
 mod collector;
-pub mod consumer;
 mod disk;
 pub mod fault;
 mod network;
@@ -15,6 +14,7 @@ pub mod plan;
 pub mod publisher;
 pub mod router;
 pub mod routes;
+pub mod stream;
 pub mod violation;
 mod world;
 

@@ -11,11 +11,11 @@ use arancini_generate::{
     AddPathMode, Open, Peer, PeerDown, Statistic, end_of_rib, initiation, peer_down, peer_up,
     route_monitoring, statistics_report,
 };
+use arancini_judge::{Family, Route, Table};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use crate::consumer::TableKey;
-use crate::routes::{self, Kind, Number, RouteKey, Value, Version};
+use crate::routes::{self, Kind, Number, Value, Version};
 
 /// Peers of a router.
 pub const PEERS: usize = 5;
@@ -185,23 +185,24 @@ impl Router {
     }
 
     /// What a consumer must hold of this router.
-    pub fn expected(&self) -> impl Iterator<Item = ((TableKey, RouteKey), Value)> + '_ {
-        self.tables.iter().flat_map(move |(&table, held)| {
-            let header = table.header();
-            let key = TableKey {
+    pub fn expected(&self) -> impl Iterator<Item = (Route, Value)> + '_ {
+        self.tables.iter().flat_map(move |(&id, held)| {
+            let header = id.header();
+            let AfiSafi { afi, safi } = id.kind.family();
+            let table = Table {
                 router: self.address,
-                peer: if table.peer == LOC_RIB {
+                peer: if id.peer == LOC_RIB {
                     IpAddr::V6(Ipv6Addr::UNSPECIFIED)
                 } else {
                     header.address
                 },
                 distinguisher: header.distinguisher,
-                view: table.view() as u16,
-                family: table.kind.family(),
+                view: id.view() as u16,
+                family: Family::new(afi, safi),
             };
             held.iter().map(move |(&number, &version)| {
-                let route = routes::key(table.kind, table.has_paths(), number);
-                ((key.clone(), route), routes::value(table.kind, version))
+                let name = routes::name(id.kind, id.has_paths(), number);
+                (Route { table, name }, routes::value(id.kind, version))
             })
         })
     }

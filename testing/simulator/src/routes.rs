@@ -3,7 +3,11 @@
 //! A route is a small number in its family: neighbours in number are neighbours in the address space. What a route
 //! carries is a small number as well, its version; two versions share a label.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use arancini_generate::{Peer, route_monitoring};
+use arancini_judge::Name;
+use arancini_judge::update_capnp::update;
 use arancini_wire::iana::AfiSafi;
 
 /// A family, with a way to number its routes.
@@ -47,21 +51,6 @@ pub type Number = u8;
 /// What a route carries.
 pub type Version = u8;
 
-/// How a consumer names a route within its table.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RouteKey {
-    /// The prefix's address in 16 bytes; zero for an opaque NLRI.
-    pub address: [u8; 16],
-    /// Its length.
-    pub length: u8,
-    /// Its route distinguisher.
-    pub route_distinguisher: Option<u64>,
-    /// Its path identifier.
-    pub path_id: Option<u32>,
-    /// The opaque NLRI; empty for prefixes.
-    pub raw: Vec<u8>,
-}
-
 /// What a consumer must find of a route: the last AS of its path and its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value {
@@ -80,31 +69,39 @@ pub fn value(kind: Kind, version: Version) -> Value {
     }
 }
 
-/// The name of a route.
+impl arancini_judge::Value for Value {
+    fn read(update: update::Reader<'_>) -> capnp::Result<Self> {
+        Ok(Self {
+            origin_as: update.get_as_path()?.iter().last().unwrap_or_default(),
+            label: update.get_labels()?.iter().next().unwrap_or_default(),
+        })
+    }
+}
+
+/// The name by which a consumer knows a route in its table.
 #[must_use]
-pub fn key(kind: Kind, paths: bool, number: Number) -> RouteKey {
+pub fn name(kind: Kind, paths: bool, number: Number) -> Name {
     let (prefix, path_id) = place(paths, number);
-    let mut key = RouteKey {
-        address: [0; 16],
+    let mut name = Name {
+        address: 0,
         length: 0,
-        route_distinguisher: None,
+        distinguisher: None,
         path_id,
         raw: Vec::new(),
     };
     match kind {
         Kind::V4 | Kind::Labelled4 | Kind::Vpn4 => {
-            key.address[10..12].fill(0xff);
-            key.address[12..].copy_from_slice(&[10, 0, prefix, 0]);
-            key.length = 24;
-            key.route_distinguisher = (kind == Kind::Vpn4).then(|| distinguisher(prefix));
+            name.address = Ipv4Addr::new(10, 0, prefix, 0).to_ipv6_mapped().to_bits();
+            name.length = 24;
+            name.distinguisher = (kind == Kind::Vpn4).then(|| distinguisher(prefix));
         }
         Kind::V6 => {
-            key.address[..8].copy_from_slice(&[0x20, 1, 0xd, 0xb8, 0, prefix, 0, 0]);
-            key.length = 64;
+            name.address = Ipv6Addr::new(0x2001, 0xdb8, u16::from(prefix), 0, 0, 0, 0, 0).to_bits();
+            name.length = 64;
         }
-        Kind::Evpn => write_evpn(prefix, &mut key.raw),
+        Kind::Evpn => write_evpn(prefix, &mut name.raw),
     }
-    key
+    name
 }
 
 /// A Route Monitoring message that announces these routes in this version; `damaged` gives it an ORIGIN of two octets,

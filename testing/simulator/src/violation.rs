@@ -1,121 +1,84 @@
-//! What must never be: the promises of the product, as a run can break them.
+//! Violations: promises of the product that a run breaks.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use crate::consumer::TableKey;
-use crate::routes::RouteKey;
-
-/// A route and its table.
-pub type Route = Box<(TableKey, RouteKey)>;
+use arancini_judge::{Finding, Route};
 
 /// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Violation {
-    /// A router holds a route, consumers do not, or not as it is now.
-    Missing(Route),
+    /// A router holds a route that consumers do not hold, or that they hold with other attributes.
+    Missing(Box<Route>),
     /// Consumers hold a route that no router holds.
-    Ghost(Route),
-    /// A route was withdrawn that was not there.
-    WithdrawnTwice {
-        /// Which.
-        route: Route,
-        /// By this message of its router.
-        sequence: u64,
-    },
-    /// A route was announced with the attributes it had.
-    AnnouncedAsItWas {
-        /// Which.
-        route: Route,
-        /// By this message of its router.
-        sequence: u64,
-    },
-    /// The stream holds a message twice.
-    Doubled {
-        /// Of this router.
-        router: IpAddr,
-        /// Its sequence.
-        sequence: u64,
-    },
-    /// Sequences do not rise within a subject.
-    OutOfOrder {
-        /// Which subject.
+    Ghost(Box<Route>),
+    /// The stream by itself breaks a promise: the judge found it.
+    Stream(Finding),
+    /// Batches do not leave the worker in the order of their numbers.
+    BatchOutOfOrder {
+        /// The subject of the batch.
         subject: String,
-        /// The sequence that comes too late.
-        sequence: u64,
-        /// The one before it.
+        /// The batch's number.
+        number: u64,
+        /// The number of the batch before it.
         after: u64,
     },
-    /// An event overtook what its router said before, or was overtaken by what it said later.
-    BarrierBroken {
-        /// Which subject.
-        subject: String,
-        /// The sequence that comes too late.
-        sequence: u64,
-        /// The one before it.
-        after: u64,
-    },
-    /// A stored message does not read as what it is.
+    /// A stored message can't be read, or is not what its batch says.
     Unreadable {
-        /// Which subject.
+        /// The message's subject.
         subject: String,
-        /// What is wrong.
+        /// What is wrong with it.
         what: String,
     },
-    /// The core keeps for consumers what they do not hold: it would suppress updates that they need.
+    /// The core takes consumers to hold other routes than they hold, so it would suppress updates that they need.
     Disagreement {
-        /// Routes that the core keeps.
+        /// Routes that the core takes consumers to hold.
         core: usize,
         /// Routes that consumers hold.
         consumers: usize,
     },
-    /// A bound on memory was passed.
+    /// Something grew beyond its bound on memory.
     Unbounded {
-        /// Which bound.
+        /// What grew.
         what: &'static str,
-        /// What was held.
+        /// Its size.
         held: usize,
-        /// What may be held.
+        /// Its bound.
         limit: usize,
     },
-    /// All is quiet and something is left.
+    /// Something is left to do after everything came to rest.
     LeftOver {
-        /// What.
+        /// What is left.
         what: &'static str,
-        /// How much of it.
+        /// How much is left.
         count: usize,
     },
-    /// Routes count as not announced again, while nothing was received for want of room on the bridge.
+    /// The core gave up routes as not announced again while it received nothing, because the bridge had no room.
     GivenUpUnheard,
-    /// The core wants to be woken at a time that has passed, for ever.
+    /// The core asks again and again to be woken at a time that has passed.
     Restless,
-    /// A snapshot once counted and a restart found none.
+    /// A restart found no snapshot, although one had been current.
     SnapshotLost,
-    /// A file that was cut off was taken for a snapshot.
+    /// The core took a file that was cut off for a snapshot.
     TornAccepted {
-        /// Bytes that were there.
+        /// Size of the file in bytes.
         bytes: usize,
     },
-    /// The collector was stopped and started, the routers said what they had said before, and that was
-    /// published.
+    /// After a stop and a start the collector published again what the routers had said before.
     SaidAgain {
-        /// How many updates.
+        /// How many updates it published.
         updates: u64,
     },
 }
 
 impl Violation {
-    /// Its kind, in one word.
+    /// The kind of the violation in one word.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Missing(_) => "missing",
             Self::Ghost(_) => "ghost",
-            Self::WithdrawnTwice { .. } => "withdrawn-twice",
-            Self::AnnouncedAsItWas { .. } => "announced-as-it-was",
-            Self::Doubled { .. } => "doubled",
-            Self::OutOfOrder { .. } => "out-of-order",
-            Self::BarrierBroken { .. } => "barrier-broken",
+            Self::Stream(finding) => finding.kind().name(),
+            Self::BatchOutOfOrder { .. } => "batch-out-of-order",
             Self::Unreadable { .. } => "unreadable",
             Self::Disagreement { .. } => "disagreement",
             Self::Unbounded { .. } => "unbounded",

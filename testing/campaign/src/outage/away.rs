@@ -7,12 +7,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use arancini_bed::NatsServer;
+use arancini_judge::FindingKind;
 
 use super::{
     BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, load_meanwhile, note, note_memory,
 };
 use crate::client::Client;
-use crate::judge::Outcome;
+use crate::outcome::Outcome;
 use crate::rig::Rig;
 
 /// A dump during which updates are thrown away repairs nothing: it is asked for again, so often.
@@ -136,10 +137,16 @@ fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
         dropped = now;
     }
     rig.check(say)?;
-    let repaired = rig.outcome.broken;
+    let repaired = rig.outcome.findings;
     rig.outcome.figures.extend([
-        ("known_withdrawn_by_repair", repaired.withdrawn_unheld),
-        ("known_announced_by_repair", repaired.announced_as_held),
+        (
+            "known_withdrawn_by_repair",
+            repaired.of(FindingKind::WithdrawnUnheld),
+        ),
+        (
+            "known_announced_by_repair",
+            repaired.of(FindingKind::AnnouncedAsHeld),
+        ),
     ]);
     // From here on all is as if nothing had been lost, unless more is thrown away.
     rig.load(BEFORE_AND_AFTER)?;
@@ -150,8 +157,8 @@ fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
         .insert("dropped_after_repair", after - dropped);
     if after == dropped {
         rig.check(say)?;
-        if rig.outcome.broken != repaired {
-            let failure = format!("{:?} after the repair, {repaired:?} before", rig.outcome.broken);
+        if rig.outcome.findings != repaired {
+            let failure = format!("{:?} after the repair, {repaired:?} before", rig.outcome.findings);
             rig.outcome.failures.push(failure);
         }
     }

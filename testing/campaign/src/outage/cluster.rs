@@ -9,7 +9,7 @@ use arancini_generate::Random;
 use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, note, note_memory};
 use crate::admin::Admin;
 use crate::collector::Sink;
-use crate::judge::Outcome;
+use crate::outcome::Outcome;
 use crate::rig::Rig;
 
 const SERVERS: usize = 3;

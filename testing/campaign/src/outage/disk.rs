@@ -12,7 +12,7 @@ use super::{
     BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, load_meanwhile, note, note_memory,
     until_ready, until_told,
 };
-use crate::judge::Outcome;
+use crate::outcome::Outcome;
 use crate::rig::Rig;
 use crate::tmpfs::Tmpfs;
 

@@ -9,8 +9,8 @@ use std::io;
 use std::time::Duration;
 
 use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, expect_left_out, load_meanwhile, note, note_memory};
-use crate::judge::Outcome;
 use crate::network::{Cable, Cut, Network};
+use crate::outcome::Outcome;
 use crate::rig::Rig;
 
 /// The shortest cut: nobody gives up.

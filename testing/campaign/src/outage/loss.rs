@@ -5,11 +5,15 @@
 
 use std::io;
 
+use arancini_judge::Judge;
+
 use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, note, note_memory};
 use crate::admin::Admin;
+use crate::book::NumberedBook;
 use crate::collector::Sink;
-use crate::judge::Outcome;
-use crate::replay::Replay;
+use crate::outcome::Outcome;
+
+use crate::reader::Reader;
 use crate::rig::Rig;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +125,9 @@ fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
         .iter()
         .map(|client| client.router().address())
         .collect();
-    let known = std::mem::replace(&mut rig.replay, Replay::new(addresses, plan.setup.routes));
+    let book = NumberedBook::new(addresses, plan.setup.routes);
+    let newcomer = Judge::new(book, Reader::rules(rig.collector.sink()));
+    let known = std::mem::replace(&mut rig.judge, newcomer);
     let reader = rig.reader.take();
     let (updates, resyncs) = (rig.outcome.updates, rig.outcome.resyncs);
     say("     a newcomer:");
@@ -132,7 +138,7 @@ fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
         .extend([("newcomer_updates", newcomer.0), ("newcomer_resyncs", newcomer.1)]);
     (rig.outcome.updates, rig.outcome.resyncs) = (updates, resyncs);
     if rig.outcome.is_clean() {
-        (rig.replay, rig.reader) = (known, reader);
+        (rig.judge, rig.reader) = (known, reader);
     }
     Ok(())
 }

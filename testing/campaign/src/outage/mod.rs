@@ -14,7 +14,7 @@ use std::time::Duration;
 use arancini_bed::process::Process;
 
 use crate::collector::Collector;
-use crate::judge::Outcome;
+use crate::outcome::Outcome;
 use crate::rig::{Rig, Setup};
 
 /// Load before something happens, and after it is over.
@@ -121,7 +121,7 @@ fn note(
 
 /// A life of the collector that lost nothing leaves no sequence out.
 fn expect_left_out(rig: &mut Rig, wanted: u64) {
-    let left_out = rig.replay.sequences_left_out();
+    let left_out = rig.judge.sequences_left_out();
     rig.outcome.figures.insert("sequences_left_out", left_out);
     if left_out != wanted {
         let failure = format!("{left_out} sequences are in no message, not {wanted}");

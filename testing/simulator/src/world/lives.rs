@@ -9,8 +9,8 @@ use arancini_core::snapshot::{End, Head, Restore, Walk, read_snapshot};
 
 use super::{MILLISECOND, SECOND, World};
 use crate::collector::{Collector, Snapshot};
-use crate::consumer::Consumer;
 use crate::fault::Fault;
+use crate::stream::Consumers;
 use crate::violation::Violation;
 
 /// The stream's name, in positions.
@@ -371,11 +371,11 @@ impl World {
     }
 
     /// Routers that nobody can know of any more, since no resync of them has begun.
-    pub(super) fn is_unknowable(&self, router: IpAddr, consumer: &Consumer) -> bool {
+    pub(super) fn is_unknowable(&self, router: IpAddr, consumers: &Consumers) -> bool {
         let connected = (0..self.routers.len())
             .any(|index| self.routers[index].address == router && self.network.is_connected(index));
         let since = self.lives.unknown.get(&router);
-        !connected && since.is_some_and(|since| consumer.resynced.get(&router).is_none_or(|at| at <= since))
+        !connected && since.is_some_and(|since| consumers.resynced(router).is_none_or(|at| at <= *since))
     }
 }
 

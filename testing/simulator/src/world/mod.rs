@@ -4,7 +4,7 @@
 //! what it does: that is what makes a failing run shrink. After the last step everything is healed and waited for, and
 //! the stream is held against the routers' tables.
 
-mod judge;
+mod settle;
 mod lives;
 mod worker;
 

@@ -44,9 +44,9 @@ impl World {
         while let Some(batch) = self.collector.shard.poll_batch() {
             self.collector.last_number += 1;
             if batch.number != self.collector.last_number {
-                return Err(Violation::OutOfOrder {
+                return Err(Violation::BatchOutOfOrder {
                     subject: batch.subject.to_string(),
-                    sequence: batch.number,
+                    number: batch.number,
                     after: self.collector.last_number,
                 });
             }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use arancini_generate::Random;
+use arancini_judge::{Route, Rule, Rules};
 
 use super::{DRAIN_ROUNDS, MILLISECOND, Report, SECOND, World};
-use crate::consumer::Consumer;
+use crate::stream::{self, Consumers};
 use crate::violation::Violation;
 
 impl World {
@@ -29,12 +30,12 @@ impl World {
         }
         self.come_to_rest()?;
         self.tell(|| "settled".to_owned());
-        let report = self.judge()?;
+        let report = self.examine()?;
         if self.random.percent(70) {
             return Ok(report);
         }
         self.say_all_again()?;
-        let again = self.judge()?;
+        let again = self.examine()?;
         if again.updates != report.updates {
             let updates = again.updates - report.updates;
             return Err(Violation::SaidAgain { updates });
@@ -82,7 +83,7 @@ impl World {
         Ok(())
     }
 
-    fn judge(&self) -> Result<Report, Violation> {
+    fn examine(&self) -> Result<Report, Violation> {
         for (what, count) in [
             ("batches in the backlog", self.collector.backlog.len()),
             ("batches on the bridge", self.collector.bridge.len()),
@@ -99,17 +100,24 @@ impl World {
         let unknowable = self.broker.refusals_unheard + self.broker.stored_late > 0;
         let overtaken = self.lives.overtaken + self.collector.publisher.overtaken;
         let ordered = self.broker.refusals == 0 || overtaken == 0 && !unknowable;
-        let lenient = self.broker.refusals > 0 && self.lives.crashes > 0;
-        let consumer = Consumer::replay(&self.broker.stream, ordered, lenient)?;
-        self.judge_tables(&consumer)?;
-        self.judge_core(&consumer)?;
+        // Where the collector died before it could send a refused message again, the stream has a hole.
+        let has_hole = self.broker.refusals > 0 && self.lives.crashes > 0;
+        let rule = |unknown| if unknown { Rule::Unknown } else { Rule::Holds };
+        let rules = Rules {
+            order: rule(!ordered),
+            barriers: rule(!ordered),
+            truth: rule(has_hole),
+        };
+        let consumers = stream::judge(&self.broker.stream, rules)?;
+        self.compare_tables(&consumers)?;
+        self.compare_core(&consumers)?;
         Ok(Report {
-            updates: consumer.updates,
+            updates: consumers.updates(),
             messages: self.broker.stream.len() as u64,
             resent: self.lives.resent + self.collector.publisher.resent,
             doubles: self.broker.doubles,
             refusals: self.broker.refusals,
-            routes: consumer.routes.len() as u64,
+            routes: consumers.book.routes.len() as u64,
             snapshots: self.lives.snapshots,
             crashes: self.lives.crashes,
             stops: self.lives.stops,
@@ -119,26 +127,29 @@ impl World {
     }
 
     /// What consumers hold is what the routers hold.
-    fn judge_tables(&self, consumer: &Consumer) -> Result<(), Violation> {
+    fn compare_tables(&self, consumers: &Consumers) -> Result<(), Violation> {
         let connected = (0..self.routers.len()).filter(|&index| self.network.is_connected(index));
         let mut expected = BTreeMap::new();
         for index in connected {
             expected.extend(self.routers[index].expected());
         }
         for (key, value) in &expected {
-            if consumer.routes.get(key).is_none_or(|held| held.value != *value) {
+            let held = consumers.book.routes.get(key);
+            if held.is_none_or(|held| held.value != *value) {
                 return Err(Violation::Missing(Box::new(key.clone())));
             }
         }
-        let ghost = |key: &&_| !expected.contains_key(key) && !self.is_unknowable(key.0.router, consumer);
-        match consumer.routes.keys().find(ghost) {
+        let ghost = |route: &&Route| {
+            !expected.contains_key(route) && !self.is_unknowable(route.table.router, consumers)
+        };
+        match consumers.book.routes.keys().find(ghost) {
             Some(ghost) => Err(Violation::Ghost(Box::new(ghost.clone()))),
             None => Ok(()),
         }
     }
 
     /// What the core keeps is what consumers hold, and routers that are gone are forgotten.
-    fn judge_core(&self, consumer: &Consumer) -> Result<(), Violation> {
+    fn compare_core(&self, consumers: &Consumers) -> Result<(), Violation> {
         let mut core: Vec<u64> = Vec::new();
         let mut gone = 0;
         for router in self.collector.shard.routers() {
@@ -153,15 +164,15 @@ impl World {
                 count: gone,
             });
         }
-        let held = consumer.routes.iter();
-        let held = held.filter(|((table, _), _)| !self.is_unknowable(table.router, consumer));
-        let mut consumers: Vec<u64> = held.map(|(_, held)| held.fingerprint).collect();
+        let held = consumers.book.routes.iter();
+        let held = held.filter(|(route, _)| !self.is_unknowable(route.table.router, consumers));
+        let mut held: Vec<u64> = held.map(|(_, held)| held.fingerprint).collect();
         core.sort_unstable();
-        consumers.sort_unstable();
-        if core != consumers {
+        held.sort_unstable();
+        if core != held {
             return Err(Violation::Disagreement {
                 core: core.len(),
-                consumers: consumers.len(),
+                consumers: held.len(),
             });
         }
         Ok(())

@@ -1,0 +1,8 @@
+//! Where a judge reads a stream from: NATS, or segment files. Both go on where they stopped.
+
+mod compression;
+mod segments;
+mod stream;
+
+pub use segments::SegmentSource;
+pub use stream::StreamSource;

@@ -1,0 +1,94 @@
+//! The stream that the broker stored, read as the independent judge reads it.
+
+use arancini_core::BatchKind;
+use arancini_judge::message::Messages;
+use arancini_judge::order::Place;
+use arancini_judge::{Judge, Kind, MapBook, Rules, Said};
+
+use crate::broker::Stored;
+use crate::publisher::Message;
+use crate::routes::Value;
+use crate::violation::Violation;
+
+/// What consumers hold after the whole stream, and how many updates they needed for it.
+pub type Consumers = Judge<MapBook<Value>>;
+
+/// Judges the stream: its messages in the order in which they are stored, what they say in the order of their routers'
+/// sequences. Updates of one router under several subjects overtake each other by the linger.
+///
+/// # Errors
+/// The first promise that the stream breaks.
+pub fn judge(stream: &[Stored], rules: Rules) -> Result<Consumers, Violation> {
+    let mut judge = Judge::new(MapBook::default(), rules);
+    let mut said = Vec::new();
+    for Stored { message } in stream {
+        let place = read(message, &mut said)?;
+        judge.batch(&place);
+        if judge.findings.counts.sum() > 0 {
+            break;
+        }
+    }
+    said.sort_by_key(|one| (one.subject.router, one.sequence));
+    for one in &said {
+        if judge.findings.counts.sum() > 0 {
+            break;
+        }
+        judge.is_new(one);
+        judge.take(one);
+    }
+    match std::mem::take(&mut judge.findings).into_first() {
+        Some(finding) => Err(Violation::Stream(finding)),
+        None => Ok(judge),
+    }
+}
+
+/// Reads a message of the broker and holds it against what its batch says. Returns its place in the order.
+fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violation> {
+    let unreadable = |what: String| Violation::Unreadable {
+        subject: message.subject.to_string(),
+        what,
+    };
+    let before = said.len();
+    for each in Messages::new(kind(message.kind), &message.payload) {
+        said.push(each.map_err(|error| unreadable(error.to_string()))?);
+    }
+    let said = said.get(before..).unwrap_or_default();
+    let (Some(first), Some(last)) = (said.first(), said.last()) else {
+        return Err(unreadable("the payload is empty".to_owned()));
+    };
+    let place = Place {
+        subject: first.subject,
+        first: first.sequence,
+        last: last.sequence,
+    };
+    let whole = (place.first, place.last) == (message.first_sequence, message.last_sequence);
+    let within = place.first >= message.first_sequence && place.last <= message.last_sequence;
+    let is_part = message.id.2 > 0;
+    let rises = said
+        .iter()
+        .zip(said.iter().skip(1))
+        .all(|(one, two)| one.sequence < two.sequence);
+    let of_subject = said.iter().all(|one| one.subject == place.subject);
+    let of_router = place.subject.router == message.router;
+    let counted = said.len() == message.messages as usize;
+    if !counted || !(whole || is_part && within) || !rises || !of_subject || !of_router {
+        return Err(unreadable(format!(
+            "{} messages from {} to {} of {} are not what the batch says",
+            said.len(),
+            place.first,
+            place.last,
+            message.router
+        )));
+    }
+    Ok(place)
+}
+
+const fn kind(kind: BatchKind) -> Kind {
+    match kind {
+        BatchKind::Updates => Kind::Updates,
+        BatchKind::Peers => Kind::Peers,
+        BatchKind::Routers => Kind::Routers,
+        BatchKind::Statistics => Kind::Statistics,
+        BatchKind::Malformed => Kind::Malformed,
+    }
+}
