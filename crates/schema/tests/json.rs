@@ -233,6 +233,19 @@ fn malformed() -> Vec<u8> {
     out
 }
 
+/// Largest number up to which every reader of JSON is exact.
+const MOST_EXACT: u64 = 1 << 53;
+
+/// Checks that a reader that keeps numbers as 64-bit floating point numbers reads this value exactly.
+fn assert_exact(value: &serde_json::Value) {
+    match value {
+        serde_json::Value::Number(number) => assert!(number.as_u64().unwrap() <= MOST_EXACT, "{number}"),
+        serde_json::Value::Array(values) => values.iter().for_each(assert_exact),
+        serde_json::Value::Object(members) => members.values().for_each(assert_exact),
+        _ => {}
+    }
+}
+
 #[test]
 fn every_kind_of_message_has_its_json() {
     let payloads = [
@@ -254,6 +267,7 @@ fn every_kind_of_message_has_its_json() {
     for line in json.lines() {
         let parsed: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(parsed.is_object());
+        assert_exact(&parsed);
     }
     let json = json.replace(&"07".repeat(20_000), "07 × 20000");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/messages.jsonl");

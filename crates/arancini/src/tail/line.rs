@@ -27,7 +27,7 @@ impl fmt::Display for Line<'_> {
         write!(
             f,
             "{} {} ",
-            UnixTime(number("timeReceivedNs")),
+            UnixTime(text("timeReceivedNs").parse().unwrap_or_default()),
             text("routerAddr")
         )?;
         if text("type") != "update" {
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn an_update_is_one_line() {
         let update = json!({
-            "type": "update", "announced": true, "timeReceivedNs": 1_500_000_000_u64, "routerAddr": "10.0.0.1",
+            "type": "update", "announced": true, "timeReceivedNs": "1500000000", "routerAddr": "10.0.0.1",
             "peerAddr": "10.0.0.2", "peerAsn": 64512, "ribView": "adj-rib-in-pre", "prefix": "192.0.2.0/24",
             "nextHop": "10.0.0.2", "asPath": [64512, 64513], "origin": "IGP", "multiExitDisc": 5,
             "communities": ["64512:1", "64512:2"],

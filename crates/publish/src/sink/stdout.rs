@@ -175,7 +175,7 @@ mod tests {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         assert_eq!(lines.len(), 2);
-        assert_eq!(lines[1]["sequence"], 2);
+        assert_eq!(lines[1]["sequence"], "2");
         assert_eq!(
             status
                 .messages_acknowledged

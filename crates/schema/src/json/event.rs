@@ -16,9 +16,9 @@ pub(super) fn write_peer(event: peer_event::Reader<'_>, out: &mut impl Write) ->
     let mut object = Members::object(out)?;
     object.safe_text("type", "peer")?;
     object.safe_text("kind", Name(event.get_kind()))?;
-    object.plain("timeReceivedNs", event.get_time_received_ns())?;
-    object.nonzero("timeBmpHeaderNs", event.get_time_bmp_header_ns())?;
-    object.plain("sequence", event.get_sequence())?;
+    object.safe_text("timeReceivedNs", event.get_time_received_ns())?;
+    object.nonzero_text("timeBmpHeaderNs", event.get_time_bmp_header_ns())?;
+    object.safe_text("sequence", event.get_sequence())?;
     let router = event.get_router_addr().map_err(damaged)?;
     write_router_address(&mut object, router, event.get_router_port())?;
     write_identity(&mut object, event.get_peer().map_err(damaged)?)?;
@@ -61,8 +61,8 @@ pub(super) fn write_router(event: router_event::Reader<'_>, out: &mut impl Write
     let mut object = Members::object(out)?;
     object.safe_text("type", "router")?;
     object.safe_text("kind", Name(event.get_kind()))?;
-    object.plain("timeReceivedNs", event.get_time_received_ns())?;
-    object.plain("sequence", event.get_sequence())?;
+    object.safe_text("timeReceivedNs", event.get_time_received_ns())?;
+    object.safe_text("sequence", event.get_sequence())?;
     let router = event.get_router_addr().map_err(damaged)?;
     write_router_address(&mut object, router, event.get_router_port())?;
     object.text("sysName", event.get_sys_name().map_err(damaged)?)?;
@@ -83,9 +83,9 @@ pub(super) fn write_router(event: router_event::Reader<'_>, out: &mut impl Write
 pub(super) fn write_statistics(event: statistics_event::Reader<'_>, out: &mut impl Write) -> io::Result<()> {
     let mut object = Members::object(out)?;
     object.safe_text("type", "statistics")?;
-    object.plain("timeReceivedNs", event.get_time_received_ns())?;
-    object.nonzero("timeBmpHeaderNs", event.get_time_bmp_header_ns())?;
-    object.plain("sequence", event.get_sequence())?;
+    object.safe_text("timeReceivedNs", event.get_time_received_ns())?;
+    object.nonzero_text("timeBmpHeaderNs", event.get_time_bmp_header_ns())?;
+    object.safe_text("sequence", event.get_sequence())?;
     let router = event.get_router_addr().map_err(damaged)?;
     write_router_address(&mut object, router, event.get_router_port())?;
     write_identity(&mut object, event.get_peer().map_err(damaged)?)?;
@@ -94,7 +94,7 @@ pub(super) fn write_statistics(event: statistics_event::Reader<'_>, out: &mut im
         let mut element = array.element()?;
         element.plain("type", counter.get_type())?;
         element.text("name", counter.get_name().map_err(damaged)?)?;
-        element.plain("value", counter.get_value())?;
+        element.safe_text("value", counter.get_value())?;
         if counter.get_has_family() {
             element.plain("afi", counter.get_afi())?;
             element.plain("safi", counter.get_safi())?;
@@ -109,9 +109,9 @@ pub(super) fn write_statistics(event: statistics_event::Reader<'_>, out: &mut im
 pub(super) fn write_malformed(event: malformed_message::Reader<'_>, out: &mut impl Write) -> io::Result<()> {
     let mut object = Members::object(out)?;
     object.safe_text("type", "malformed")?;
-    object.plain("timeReceivedNs", event.get_time_received_ns())?;
-    object.nonzero("timeBmpHeaderNs", event.get_time_bmp_header_ns())?;
-    object.plain("sequence", event.get_sequence())?;
+    object.safe_text("timeReceivedNs", event.get_time_received_ns())?;
+    object.nonzero_text("timeBmpHeaderNs", event.get_time_bmp_header_ns())?;
+    object.safe_text("sequence", event.get_sequence())?;
     let router = event.get_router_addr().map_err(damaged)?;
     write_router_address(&mut object, router, event.get_router_port())?;
     if event.has_peer() {

@@ -1,8 +1,9 @@
 //! Messages as JSON Lines: one object and a newline per message.
 //!
 //! Field names are the names of the schema. An absent value has no field: without MULTI_EXIT_DISC there is no field, not a 0.
-//! Addresses and identifiers are text. Names of enumerations are lower case with hyphens. Bytes are hexadecimal. 64-bit values
-//! that are no quantity (fingerprint, distinguishers) are text. The field `type` says which kind of message it is.
+//! Addresses and identifiers are text. Names of enumerations are lower case with hyphens. Bytes are hexadecimal. All 64-bit
+//! values (sequence, times, counters, fingerprint, distinguishers) are text, because many readers of JSON round numbers above
+//! 2^53. The field `type` says which kind of message it is.
 //! `docs/schema.md` has the table.
 
 mod line;

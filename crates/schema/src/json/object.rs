@@ -51,6 +51,16 @@ impl<'w, W: Write> Members<'w, W> {
         self.plain(name, value)
     }
 
+    /// Writes a 64-bit number as text; no member if it is 0.
+    ///
+    /// JavaScript and DuckDB read JSON numbers as 64-bit floating point numbers, which are exact only up to 2^53.
+    pub(super) fn nonzero_text(&mut self, name: &str, value: u64) -> io::Result<()> {
+        if value == 0 {
+            return Ok(());
+        }
+        self.safe_text(name, value)
+    }
+
     /// Writes text that needs no escaping: addresses, names, hexadecimal digits.
     pub(super) fn safe_text(&mut self, name: &str, value: impl Display) -> io::Result<()> {
         self.name(name)?;

@@ -23,9 +23,9 @@ pub(super) fn write(update: update::Reader<'_>, out: &mut impl Write) -> io::Res
 }
 
 fn write_source<W: Write>(object: &mut Members<'_, W>, update: update::Reader<'_>) -> io::Result<()> {
-    object.plain("timeReceivedNs", update.get_time_received_ns())?;
-    object.nonzero("timeBmpHeaderNs", update.get_time_bmp_header_ns())?;
-    object.plain("sequence", update.get_sequence())?;
+    object.safe_text("timeReceivedNs", update.get_time_received_ns())?;
+    object.nonzero_text("timeBmpHeaderNs", update.get_time_bmp_header_ns())?;
+    object.safe_text("sequence", update.get_sequence())?;
     if let Some(router) = address(update.get_router_addr().map_err(damaged)?) {
         object.safe_text("routerAddr", router)?;
     }
