@@ -17,10 +17,11 @@ use tracing::{info, warn};
 
 use crate::config::{Config, CurationKind, Listen};
 use crate::control::{BindError, ControlServer};
-use crate::ingest::admission::Admission;
 use crate::ingest::backend::{Backend, Driver};
-use crate::ingest::owners::Owners;
-use crate::ingest::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
+use crate::ingest::{
+    Admission, Inheritance, LocalOwners, Mail, StopOrder, WorkerContext, WorkerCounters, WorkerIndex,
+    WorkerStart, WorkerThread, listen,
+};
 use crate::snapshots::restore::{Restored, open_spool, restore};
 use crate::snapshots::{SnapshotFigures, Snapshots, Snapshotter, Watermarks, store};
 use crate::telemetry::Telemetry;
@@ -120,7 +121,7 @@ impl Collector {
         let backend = Backend::choose(&config.ingest, driver, workers).map_err(StartError::Backend)?;
         // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
         for &address in &config.listen.address {
-            sockets::is_free(address)?;
+            listen::is_free(address)?;
         }
         let store = store::claim(config)
             .map_err(|error| StartError::Snapshots(config.snapshots_directory(), error))?;
@@ -141,8 +142,10 @@ impl Collector {
             backend,
             driver,
             admission: Admission::new(&config.limits),
-            owners: Owners::new(workers),
-            loads: (0..workers).map(|_| Arc::new(WorkerLoad::default())).collect(),
+            owners: LocalOwners::new(workers),
+            counters: (0..workers)
+                .map(|_| Arc::new(WorkerCounters::default()))
+                .collect(),
             mailboxes,
             used_buffers,
         });
@@ -171,7 +174,7 @@ impl Collector {
         // Before any worker listens: a session of a restored router has to find the worker that holds its routes.
         for (worker, inheritance) in inheritances.iter().enumerate() {
             for router in &inheritance.routers {
-                context.owners.assign(router.id, worker);
+                context.owners.assign(router.id, WorkerIndex::new(worker));
             }
         }
 
@@ -244,7 +247,10 @@ impl Collector {
         let mut requests = requests.into_iter().flatten();
         for mailbox in &self.context.mailboxes {
             let request = requests.next().flatten().map(Box::new);
-            let _ = mailbox.send(Mail::Stop(until, request));
+            let _ = mailbox.send(Mail::Stop(StopOrder {
+                deadline: until,
+                last_snapshot: request,
+            }));
         }
         let mut report = StopReport::default();
         for worker in self.workers {
@@ -333,9 +339,15 @@ fn start_workers(
     let threads = parts
         .enumerate()
         .map(|(index, ((listeners, mail), inheritance))| {
-            let (context, bridge) = (Arc::clone(context), bridge.clone());
-            let started = started.clone();
-            Worker::spawn(index, context, bridge, listeners, mail, inheritance, started)
+            let start = WorkerStart {
+                index: WorkerIndex::new(index),
+                bridge: bridge.clone(),
+                listeners,
+                mail,
+                inheritance,
+                started: started.clone(),
+            };
+            start.spawn(Arc::clone(context))
         })
         .collect::<io::Result<Vec<_>>>()?;
     for _ in &threads {
@@ -358,11 +370,14 @@ fn inheritances(restored: Restored, workers: usize) -> Vec<Inheritance> {
 }
 
 /// Each worker's listeners, one on every address, and the addresses with the ports they got.
-fn bind_all(listen: &Listen, workers: usize) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), BindError> {
+fn bind_all(
+    settings: &Listen,
+    workers: usize,
+) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), BindError> {
     let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     let mut addresses = Vec::new();
-    for &address in &listen.address {
-        let bound = sockets::bind(listen, address, workers)?;
+    for &address in &settings.address {
+        let bound = listen::bind(settings, address, workers)?;
         if let Some(Ok(address)) = bound.first().map(TcpListener::local_addr) {
             addresses.push(address);
         }

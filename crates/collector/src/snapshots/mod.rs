@@ -21,30 +21,13 @@ use arancini_publish::SinkStatus;
 use arancini_publish::sidecar::Acked;
 use tracing::{info, warn};
 
-use crate::ingest::Mail;
+use crate::ingest::{Mail, Part, SnapshotRequest};
 use store::{Draft, Manifest, ManifestFile, Store};
 
 /// Slices on their way from a worker to the disk.
 const SLICES_ON_THE_WAY: usize = 4;
 /// How often it is looked whether what a generation holds is acknowledged.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// What a worker hands over of its walk.
-#[derive(Debug)]
-pub enum Part {
-    /// The next bytes of the snapshot.
-    Bytes(Vec<u8>),
-    /// That was all.
-    End(End),
-}
-
-/// Asks a worker for a walk.
-pub struct SnapshotRequest {
-    /// What stands first in the snapshot.
-    pub head: Head,
-    /// Where the walk goes.
-    pub out: kanal::Sender<Part>,
-}
 
 /// The last batch of each worker that is durable in the sink.
 #[derive(Debug, Default)]
