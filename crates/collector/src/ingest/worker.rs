@@ -30,6 +30,9 @@ use super::walk::write_snapshot;
 use super::worker_died::DeathWatch;
 use crate::config::OnFull;
 
+/// Where a worker reports whether it has started.
+pub type Started = mpsc::Sender<std::io::Result<()>>;
+
 /// The thread of a worker.
 pub type WorkerThread = JoinHandle<LeftBehind>;
 
@@ -45,16 +48,14 @@ pub struct WorkerStart {
     pub mail: kanal::Receiver<Mail>,
     /// What it takes over from a former life.
     pub inheritance: Inheritance,
-    /// Hears whether the runtime and everything on it could be made.
-    pub started: mpsc::Sender<std::io::Result<()>>,
 }
 
 impl WorkerStart {
-    /// Starts the thread of the worker.
+    /// Starts the thread of the worker. `started` hears whether the runtime and everything on it could be made.
     ///
     /// # Errors
     /// The thread can't be made.
-    pub fn spawn(self, context: Arc<WorkerContext>) -> std::io::Result<WorkerThread> {
+    pub fn spawn(self, context: Arc<WorkerContext>, started: Started) -> std::io::Result<WorkerThread> {
         std::thread::Builder::new()
             .name(format!("arancini-worker-{}", self.index.get()))
             .spawn(move || {
@@ -62,17 +63,17 @@ impl WorkerStart {
                 if context.config.listen.pin_workers {
                     pin(self.index);
                 }
-                let started = self.started.clone();
                 // Each driver is a type of its own.
                 let result = match context.driver {
                     Driver::IoUring => {
                         let build = || RuntimeBuilder::<IoUringDriver>::new().enable_timer().build();
-                        ring::patiently(build).map(|mut runtime| runtime.block_on(live(self, context)))
+                        ring::patiently(build)
+                            .map(|mut runtime| runtime.block_on(live(self, context, &started)))
                     }
                     Driver::Epoll => RuntimeBuilder::<LegacyDriver>::new()
                         .enable_timer()
                         .build()
-                        .map(|mut runtime| runtime.block_on(live(self, context))),
+                        .map(|mut runtime| runtime.block_on(live(self, context, &started))),
                 };
                 result.unwrap_or_else(|error| {
                     let _ = started.send(Err(error));
@@ -83,16 +84,16 @@ impl WorkerStart {
 }
 
 /// The life of a worker on its runtime.
-async fn live(start: WorkerStart, context: Arc<WorkerContext>) -> LeftBehind {
+async fn live(start: WorkerStart, context: Arc<WorkerContext>, started: &Started) -> LeftBehind {
     let worker = match Worker::new(start.index, context, start.bridge) {
         Ok(worker) => worker,
         Err(error) => {
-            let _ = start.started.send(Err(error));
+            let _ = started.send(Err(error));
             return LeftBehind::default();
         }
     };
     inherit(&worker.lane, start.inheritance);
-    let _ = start.started.send(Ok(()));
+    let _ = started.send(Ok(()));
     worker.run(start.listeners, start.mail).await
 }
 

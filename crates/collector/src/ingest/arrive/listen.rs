@@ -23,8 +23,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Accepted;
 
-/// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over
-/// them. With port 0 the first one chooses the port.
+/// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over them.
+/// With port 0, all of them share the port that the first one gets.
 ///
 /// # Errors
 /// The address can't be listened on.
