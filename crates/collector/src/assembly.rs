@@ -1,34 +1,32 @@
-//! The whole collector put together, taken down again, and asked how it is.
+//! The start and the stop of the whole collector.
 //!
-//! Threads: one per worker, one sidecar (sink and control port), and whoever called [`Collector::start`].
+//! Threads: one per worker, one sidecar (sink and control port), one for snapshots, and the one that calls
+//! [`Collector::start`].
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use arancini_core::{Batch, BatchSettings, Settings};
 use arancini_publish::{Hooks, Sidecar, SinkStatus};
-use arancini_rib::CurationMode;
 use tracing::{info, warn};
 
-use crate::config::{Config, CurationKind, Listen};
+use crate::config::{Config, Listen};
 use crate::control::{BindError, ControlServer};
-use crate::ingest::admission::Admission;
+use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
-use crate::ingest::owners::Owners;
-use crate::ingest::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
+use crate::ingest::{
+    Admission, Inheritance, LocalOwners, Mail, StopOrder, WorkerContext, WorkerIndex, WorkerStart,
+    WorkerThread, listen,
+};
 use crate::snapshots::restore::{Restored, open_spool, restore};
 use crate::snapshots::{SinkOutcome, SnapshotFigures, Snapshots, Snapshotter, Watermarks, configured};
+use crate::start_error::StartError;
 use crate::telemetry::Telemetry;
 
-/// Open batches of one worker hold at most this many bytes together, however many subjects there are.
-const MAX_OPEN_BATCH_BYTES: usize = 16 << 20;
-/// Buffers on their way back from the sidecar.
+/// Used buffers that wait on their way back from the sidecar.
 const USED_BUFFERS: usize = 256;
-const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A running collector.
 pub struct Collector {
@@ -42,60 +40,14 @@ pub struct Collector {
     ended: mpsc::Receiver<()>,
 }
 
-/// Why the collector could not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// A port could not be listened on.
-    Bind(BindError),
-    /// The sink could not be set up.
-    Sink(String),
-    /// The receive path that is asked for is not to be had on this host.
-    Backend(io::Error),
-    /// A worker's thread or runtime could not be made.
-    Worker(io::Error),
-    /// The directory of the snapshots can't be used.
-    Snapshots(std::path::PathBuf, io::Error),
-    /// It was told to stop before it had started.
-    Cancelled,
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind(error) => error.fmt(f),
-            Self::Sink(error) => f.write_str(error),
-            Self::Backend(error) => write!(
-                f,
-                "ingest.backend = \"registered\" is not to be had here: {error}; it needs io_uring of Linux 6.12 or later, not refused by a sandbox or by kernel.io_uring_disabled: set ingest.backend = \"auto\""
-            ),
-            Self::Snapshots(directory, error) => {
-                write!(f, "snapshots can't be kept in {}: {error}", directory.display())
-            }
-            Self::Cancelled => f.write_str("stopped before it had started"),
-            Self::Worker(error) => write!(
-                f,
-                "a worker can't start: {error}; if io_uring is refused here, set ingest.driver = \"epoll\""
-            ),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<BindError> for StartError {
-    fn from(error: BindError) -> Self {
-        Self::Bind(error)
-    }
-}
-
-/// What a stop achieved.
+/// The outcome of a stop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StopReport {
-    /// Messages that are durable in the sink, since the start.
+    /// Messages that became durable in the sink, since the start.
     pub acknowledged_messages: u64,
-    /// Batches that are not: in the workers, on the bridge or without an answer from the broker.
+    /// Batches that did not become durable: they were in the workers, on the bridge, or without an answer from the broker.
     pub lost_batches: u64,
-    /// Messages in those.
+    /// Messages in the lost batches.
     pub lost_messages: u64,
 }
 
@@ -108,18 +60,21 @@ impl Collector {
         Self::start_unless(config, &|| false)
     }
 
-    /// As [`Self::start`]; gives up as soon as `cancelled`. A start can last: before routers may connect, the tables of a
-    /// former life are restored, and for that the broker has to be there.
+    /// Starts everything, and gives up as soon as `cancelled`. A start can last: before routers may connect, the tables of a
+    /// former life are restored, which needs the broker.
+    ///
+    /// The order of the steps matters. Ports are checked before anything is touched. The sidecar runs before the restore,
+    /// which waits for the sink. Owners are known before any worker listens, and workers run before snapshots are taken.
     ///
     /// # Errors
-    /// As [`Self::start`]; or it was cancelled.
+    /// The errors of [`Self::start`]; or the start was cancelled.
     pub fn start_unless(config: &Config, cancelled: &dyn Fn() -> bool) -> Result<Self, StartError> {
         let workers = config.workers();
         let driver = Driver::choose(config.ingest.driver, workers);
         let backend = Backend::choose(&config.ingest, driver, workers).map_err(StartError::Backend)?;
-        // Ports first: a port that is taken is the commonest reason not to start, and nothing has been touched yet.
+        // Ports come first: a taken port is the most frequent reason not to start, and nothing has been touched yet.
         for &address in &config.listen.address {
-            sockets::is_free(address)?;
+            listen::is_free(address)?;
         }
         let store = configured::claim(config)
             .map_err(|error| StartError::Snapshots(config.snapshots_directory(), error))?;
@@ -140,8 +95,8 @@ impl Collector {
             backend,
             driver,
             admission: Admission::new(&config.limits),
-            owners: Owners::new(workers),
-            loads: (0..workers).map(|_| Arc::new(WorkerLoad::default())).collect(),
+            owners: LocalOwners::new(workers),
+            counters: (0..workers).map(|_| Arc::default()).collect(),
             mailboxes,
             used_buffers,
         });
@@ -167,36 +122,37 @@ impl Collector {
         figures.restored(&restored);
         let inheritances = inheritances(restored, workers);
 
-        // Before any worker listens: a session of a restored router has to find the worker that holds its routes.
-        for (worker, inheritance) in inheritances.iter().enumerate() {
-            for router in &inheritance.routers {
-                context.owners.assign(router.id, worker);
-            }
-        }
+        assign_owners(&context, &inheritances);
 
-        let (listeners, addresses) = bind_all(&config.listen, workers)?;
-        let parts = listeners.into_iter().zip(mails).zip(inheritances);
-        let threads = start_workers(&context, bridge, parts).map_err(StartError::Worker)?;
-        let snapshotter = store
-            .map(|store| {
-                let snapshots = Snapshots {
-                    store,
-                    collector: config.collector_name(),
-                    sink: Arc::clone(&status),
-                    watermarks,
-                    mailboxes: context.mailboxes.clone(),
-                    figures,
-                };
-                let interval = Duration::from_millis(config.snapshots.interval_ms.max(1));
-                Snapshotter::spawn(snapshots, interval).map_err(StartError::Worker)
-            })
-            .transpose()?;
+        let bound = Bound::on_all_addresses(&config.listen, workers)?;
+        let per_worker = bound.listeners.into_iter().zip(mails).zip(inheritances);
+        let starts = per_worker.enumerate();
+        let starts = starts.map(|(worker, ((listeners, mail), inheritance))| WorkerStart {
+            index: WorkerIndex::new(worker),
+            bridge: bridge.clone(),
+            listeners,
+            mail,
+            inheritance,
+        });
+        let threads = start_workers(&context, starts).map_err(StartError::Worker)?;
+        // The workers hold the senders of the bridge: when the last of them is gone, the sidecar drains.
+        drop(bridge);
+        let snapshots = store.map(|store| Snapshots {
+            store,
+            collector: config.collector_name(),
+            sink: Arc::clone(&status),
+            watermarks,
+            mailboxes: context.mailboxes.clone(),
+            figures,
+        });
+        let interval = Duration::from_millis(config.snapshots.interval_ms.max(1));
+        let snapshotter = snapshots
+            .map(|snapshots| Snapshotter::spawn(snapshots, interval))
+            .transpose()
+            .map_err(StartError::Worker)?;
         telemetry.set_listening();
-        let listening = addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ");
+        let listening: Vec<_> = bound.addresses.iter().map(ToString::to_string).collect();
+        let listening = listening.join(", ");
         info!(listen = %listening, workers, driver = driver.name(), backend = backend.name(), sink = ?config.sink(), "collector started");
         Ok(Self {
             context,
@@ -205,37 +161,37 @@ impl Collector {
             snapshotter,
             control,
             telemetry,
-            addresses,
+            addresses: bound.addresses,
             ended,
         })
     }
 
-    /// Where routers can connect.
+    /// The addresses that routers can connect to.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Where the control port is.
+    /// The address of the control port, if it is open.
     #[must_use]
     pub fn control_address(&self) -> Option<SocketAddr> {
         self.control.as_ref().map(ControlServer::address)
     }
 
-    /// All figures of it.
+    /// The figures of the collector.
     #[must_use]
     pub fn telemetry(&self) -> &Arc<Telemetry> {
         &self.telemetry
     }
 
-    /// Waits until the sink ends by itself (the reader of standard output went away), for this long at most; whether
-    /// it did.
+    /// Waits at most this long for the sink to end by itself, as it does when the reader of standard output goes away. Returns
+    /// whether it has ended.
     #[must_use]
     pub fn sink_ended(&self, wait: Duration) -> bool {
         self.ended.recv_timeout(wait).is_ok()
     }
 
-    /// Stops receiving, publishes what was decoded, waits for acknowledgements until the deadline.
+    /// Stops receiving, publishes everything that was decoded, and waits for acknowledgements until the deadline.
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
@@ -245,7 +201,10 @@ impl Collector {
         let mut requests = requests.into_iter().flatten();
         for mailbox in &self.context.mailboxes {
             let request = requests.next().flatten().map(Box::new);
-            let _ = mailbox.send(Mail::Stop(until, request));
+            let _ = mailbox.send(Mail::Stop(StopOrder {
+                deadline: until,
+                last_snapshot: request,
+            }));
         }
         let mut report = StopReport::default();
         for worker in self.workers {
@@ -287,7 +246,7 @@ impl Collector {
     }
 }
 
-/// What the sidecar calls when something comes back from it.
+/// What the sidecar calls when something comes back from the sink.
 fn hooks(
     return_buffer: kanal::Sender<Vec<u8>>,
     watermarks: Arc<Watermarks>,
@@ -295,7 +254,7 @@ fn hooks(
     end: mpsc::Sender<()>,
 ) -> Hooks {
     Hooks {
-        // A full channel means that there are buffers enough.
+        // A full channel means that there are enough buffers.
         recycle: Some(Arc::new(move |buffer| {
             let _ = return_buffer.try_send(buffer);
         })),
@@ -311,7 +270,7 @@ fn hooks(
     }
 }
 
-/// The control port, if there is to be one.
+/// Opens the control port, if it is enabled.
 fn open_control_port(
     config: &Config,
     sidecar: &Sidecar,
@@ -327,24 +286,27 @@ fn open_control_port(
     Ok(Some(control))
 }
 
-/// Starts a worker for each of `parts`; all of them listen when this returns. They hold the senders of the bridge then: when
-/// the last of them is gone, the sidecar drains.
+/// Makes each worker the owner of the routers that it inherits. This comes before any worker listens: a session of a restored
+/// router has to find the worker that holds its routes.
+fn assign_owners(context: &WorkerContext, inheritances: &[Inheritance]) {
+    for (worker, inheritance) in inheritances.iter().enumerate() {
+        for router in &inheritance.routers {
+            context.owners.assign(router.id, WorkerIndex::new(worker));
+        }
+    }
+}
+
+/// Starts the workers. All of them listen when this returns.
 fn start_workers(
     context: &Arc<WorkerContext>,
-    bridge: kanal::Sender<Batch>,
-    parts: impl Iterator<Item = ((Vec<TcpListener>, kanal::Receiver<Mail>), Inheritance)>,
+    starts: impl Iterator<Item = WorkerStart>,
 ) -> io::Result<Vec<WorkerThread>> {
-    let (started, starts) = mpsc::channel();
-    let threads = parts
-        .enumerate()
-        .map(|(index, ((listeners, mail), inheritance))| {
-            let (context, bridge) = (Arc::clone(context), bridge.clone());
-            let started = started.clone();
-            Worker::spawn(index, context, bridge, listeners, mail, inheritance, started)
-        })
+    let (started, outcomes) = mpsc::channel();
+    let threads = starts
+        .map(|start| start.spawn(Arc::clone(context), started.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     for _ in &threads {
-        starts.recv().unwrap_or(Ok(()))?;
+        outcomes.recv().unwrap_or(Ok(()))?;
     }
     Ok(threads)
 }
@@ -362,42 +324,27 @@ fn inheritances(restored: Restored, workers: usize) -> Vec<Inheritance> {
         .collect()
 }
 
-/// Each worker's listeners, one on every address, and the addresses with the ports they got.
-fn bind_all(listen: &Listen, workers: usize) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), BindError> {
-    let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    let mut addresses = Vec::new();
-    for &address in &listen.address {
-        let bound = sockets::bind(listen, address, workers)?;
-        if let Some(Ok(address)) = bound.first().map(TcpListener::local_addr) {
-            addresses.push(address);
-        }
-        for (own, listener) in listeners.iter_mut().zip(bound) {
-            own.push(listener);
-        }
-    }
-    Ok((listeners, addresses))
+/// The sockets that the collector listens on.
+struct Bound {
+    /// The listeners of each worker, one on every address.
+    listeners: Vec<Vec<TcpListener>>,
+    /// The addresses, with the ports that the listeners got.
+    addresses: Vec<SocketAddr>,
 }
 
-/// The configuration as the core needs it.
-#[must_use]
-pub fn core_settings(config: &Config) -> Settings {
-    Settings {
-        subject_base: config.publish.subject_base.clone(),
-        curation: match config.curation.mode {
-            CurationKind::Attributes => CurationMode::Attributes,
-            CurationKind::Presence => CurationMode::Presence,
-            CurationKind::Off => CurationMode::Off,
-        },
-        session_hold_ns: config.routers.session_hold_ms.saturating_mul(NANOS_PER_MILLI),
-        quiet_period_ns: config.routers.quiet_period_ms.saturating_mul(NANOS_PER_MILLI),
-        max_message_bytes: config.limits.max_message_bytes,
-        max_peers_per_router: config.limits.max_peers_per_router,
-        batch: BatchSettings {
-            max_messages: config.publish.max_updates,
-            max_bytes: config.publish.max_batch_bytes,
-            linger_ns: config.publish.linger_ms.saturating_mul(NANOS_PER_MILLI),
-            max_open_bytes: MAX_OPEN_BATCH_BYTES,
-            ..arancini_core::BatchSettings::default()
-        },
+impl Bound {
+    fn on_all_addresses(settings: &Listen, workers: usize) -> Result<Self, BindError> {
+        let mut listeners: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        for &address in &settings.address {
+            let bound = listen::bind(settings, address, workers)?;
+            if let Some(Ok(address)) = bound.first().map(TcpListener::local_addr) {
+                addresses.push(address);
+            }
+            for (own, listener) in listeners.iter_mut().zip(bound) {
+                own.push(listener);
+            }
+        }
+        Ok(Self { listeners, addresses })
     }
 }

@@ -6,6 +6,8 @@
 
 pub mod config;
 pub mod doctor;
+mod core_settings;
+mod start_error;
 mod assembly;
 pub mod ingest;
 pub mod snapshots;
@@ -14,5 +16,7 @@ pub mod control;
 pub mod replay;
 pub mod offline;
 
-pub use assembly::{Collector, StartError, StopReport, core_settings};
+pub use assembly::{Collector, StopReport};
+pub use core_settings::core_settings;
+pub use start_error::StartError;
 pub use telemetry::Telemetry;

@@ -1,4 +1,5 @@
-//! A sink that takes nothing: what waits is bounded, the routers are slowed by TCP, and nothing is lost (SPEC §7, `block`).
+//! A sink that takes nothing, with `publish.on_full = "block"`: the waiting batches are bounded, TCP slows the routers, and
+//! nothing is lost.
 
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};

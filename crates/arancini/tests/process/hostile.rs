@@ -1,4 +1,4 @@
-//! Clients that are no routers, or should not be here: closed and counted, and nobody else notices (SPEC §3, "Bad input").
+//! Clients that are not routers, or that may not connect: their connections are closed and counted, and no router notices.
 
 use std::io::Write;
 

@@ -14,7 +14,6 @@ mod idle;
 mod overload;
 mod place;
 mod restart;
-mod rules;
 mod sessions;
 mod stopping;
 mod support;

@@ -1,4 +1,4 @@
-//! A collector that ends and comes again goes on where it was (SPEC §7): with both sinks and both stores of snapshots,
+//! A collector that is restarted continues where it was (`docs/operating.md`, "Restarts"): with both sinks and both stores of snapshots,
 //! stopped or killed, and with what routers changed meanwhile.
 
 use arancini_bed::NatsServer;

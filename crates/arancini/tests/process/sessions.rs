@@ -1,4 +1,5 @@
-//! What a router's sessions make of its state: never split, never doubled, kept for a while, then withdrawn (SPEC §3, §5).
+//! The state of a router over its sessions: it is never split and never doubled, it is kept for the hold time, and then its
+//! routes are withdrawn (`ARCHITECTURE.md`, "The life of a session, and epochs").
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,4 @@
-//! Which way bytes take from the sockets to the core (SPEC §3), decided once at start.
+//! The choice of the receive path and of the kernel interface under it, made once at start.
 
 use std::io;
 
@@ -18,7 +18,7 @@ pub enum Driver {
 }
 
 impl Driver {
-    /// Its name in metrics and in the log.
+    /// The name of the driver in metrics and in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,10 +27,10 @@ impl Driver {
         }
     }
 
-    /// The interface that this setting gives on this host for so many workers.
+    /// Chooses the driver by the setting `ingest.driver`, on this host and for this number of workers.
     ///
-    /// `auto` takes io_uring only if every worker can have its ring at once: rings may count as locked memory, and
-    /// then there can be enough for the first worker and not for the last.
+    /// `auto` takes io_uring only if every worker can have its ring at the same time. Rings may count as locked memory, and then
+    /// there can be enough of it for the first worker and not for the last.
     #[must_use]
     pub fn choose(kind: DriverKind, workers: usize) -> Self {
         match kind {
@@ -44,7 +44,7 @@ impl Driver {
                 match rings {
                     Ok(_) => Self::IoUring,
                     Err(error) => {
-                        warn!(%error, workers, "not every worker can have an io_uring, so epoll it is; `arancini doctor` says why");
+                        warn!(%error, workers, "using the epoll driver: this host can't give every worker an io_uring (run `arancini doctor` for the reason)");
                         Self::Epoll
                     }
                 }
@@ -56,17 +56,17 @@ impl Driver {
 /// A receive path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
-    /// Multishot receives into slots that the kernel knows: `registered`.
+    /// `registered`: multishot receives into slots that are registered with the kernel.
     Registered,
-    /// Wait until readable, then receive into one hot slot: `readiness`.
+    /// `readiness`: wait until a socket is readable, then receive into one hot slot.
     Readiness,
 }
 
 impl Backend {
-    /// All of them.
+    /// Both receive paths.
     pub const ALL: [Self; 2] = [Self::Registered, Self::Readiness];
 
-    /// Its name in the configuration, in metrics and in the log.
+    /// The name of the receive path in the configuration, in metrics and in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,37 +75,37 @@ impl Backend {
         }
     }
 
-    /// The receive path that this setting gives on this host, for so many workers above this driver.
+    /// Chooses the receive path by the setting `ingest.backend`, on this host and for this number of workers with this driver.
     ///
-    /// `auto` takes `registered` if the workers wait on io_uring, the kernel has all it needs, and every worker can have both
-    /// its rings at once ([`Driver::choose`] says why).
+    /// `auto` takes `registered` if the workers wait on io_uring, the kernel has everything that `registered` needs, and every
+    /// worker can have both its rings at the same time ([`Driver::choose`] tells why that matters).
     ///
     /// # Errors
-    /// `registered` is wanted, and the kernel lacks or refuses what it needs.
+    /// The setting is `registered`, and the kernel lacks or refuses what it needs.
     pub fn choose(ingest: &Ingest, driver: Driver, workers: usize) -> io::Result<Self> {
         match ingest.backend {
             BackendKind::Readiness => Ok(Self::Readiness),
             BackendKind::Registered => ring::probe().map(|()| Self::Registered),
             BackendKind::Auto if driver == Driver::Epoll => Ok(Self::Readiness),
-            // By measurement: docs/adr/0019-receive-backends.md.
+            // The order is by measurement: docs/adr/0019-receive-backends.md.
             BackendKind::Auto => match ring::probe().and_then(|()| rings_for_all(ingest, workers)) {
                 Ok(()) => Ok(Self::Registered),
                 Err(error) => {
-                    info!(%error, workers, "the backend `registered` is not to be had, so `readiness` it is; `arancini doctor` says more");
+                    info!(%error, workers, "using the `readiness` receive backend: this host does not support `registered` (run `arancini doctor` for the reason)");
                     Ok(Self::Readiness)
                 }
             },
         }
     }
 
-    /// Why the backend `registered` can't be had on this host; nothing where it can.
+    /// Why this host does not support the backend `registered`; nothing if it does.
     #[must_use]
     pub fn registered_refused() -> Option<String> {
         ring::probe().err().map(|error| error.to_string())
     }
 }
 
-/// Whether every worker can have its runtime's ring and its companion ring, all at once.
+/// Tests whether every worker can have the ring of its runtime and its companion ring, all at the same time.
 fn rings_for_all(ingest: &Ingest, workers: usize) -> io::Result<()> {
     let rings: io::Result<Vec<_>> = (0..workers)
         .map(|_| {

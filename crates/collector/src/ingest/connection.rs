@@ -1,121 +1,64 @@
-//! One router's connection on the worker that owns the router.
+//! The connection of one router, on the worker that owns the router.
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
-use std::rc::Rc;
+use std::net::{IpAddr, SocketAddr};
 
 use arancini_core::{SessionError, SessionId};
 use monoio::net::TcpStream;
-use rustix::net::{RecvFlags, Shutdown};
+use rustix::net::Shutdown;
 
-use super::admission::Permit;
+use super::arrive::admit::Permit;
+use super::arrive::arriving::Arriving;
+use super::arrive::claim::Claimed;
+use super::arrive::owners::Claim;
 use super::descriptor;
-use super::owners::Claim;
-use super::worker::Worker;
+use super::end::{End, EndReason};
+use super::lane::Lane;
 
-/// While a slot is taken piece by piece, so many bytes of batches are handed over at once: each time wakes the sidecar.
-const HANDED_OVER_BYTES: usize = 256 * 1024;
+/// Bytes of closed batches that are handed to the bridge at once while a slot is taken piece by piece: each time wakes the
+/// sidecar.
+const DELIVERED_BYTES: usize = 256 * 1024;
 
-/// A connection that was let in, on its way to the owner of its router.
-#[derive(Debug)]
-pub struct Accepted {
-    pub stream: StdStream,
-    pub remote: SocketAddr,
-    pub router: IpAddr,
-    pub permit: Permit,
-    pub claim: Claim,
-}
-
-/// A connection that is served.
+/// A connection with an open session.
 pub struct Connection {
     pub stream: TcpStream,
     pub remote: SocketAddr,
     pub router: IpAddr,
     pub session: SessionId,
-    /// Monotonic times.
+    /// Monotonic time at which the session was opened.
     pub opened_ns: u64,
+    /// Monotonic time at which bytes came last.
     pub last_received_ns: Cell<u64>,
-    /// Why this side ended it, if it did.
+    /// Why this side ended the connection, if it did.
     ended: Cell<Option<EndReason>>,
     rest: RefCell<Rest>,
     _permit: Permit,
     _claim: Claim,
 }
 
-/// What was received and not taken yet: no more than a slot.
+/// Bytes that were received and not taken by the core yet: at most one slot.
 #[derive(Debug, Default)]
 struct Rest {
     bytes: Vec<u8>,
-    /// So many of them were.
+    /// How many of these bytes the core has taken.
     taken: usize,
 }
 
-/// Why a connection ended, as counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub enum EndReason {
-    /// The router closed it.
-    Closed,
-    /// It was reset, or the network failed.
-    Failed,
-    /// What came was not BMP version 3, or a length was out of bounds.
-    Framing,
-    /// A newer session of the same router took its place.
-    Replaced,
-    /// No whole message came in time.
-    Handshake,
-    /// Nothing came for too long.
-    Idle,
-    /// Consumers have lost what was published of the router: it has to dump anew.
-    Resync,
-    /// The collector stops.
-    Stopping,
-}
-
-impl EndReason {
-    /// All reasons.
-    pub const ALL: [Self; 8] = [
-        Self::Closed,
-        Self::Failed,
-        Self::Framing,
-        Self::Replaced,
-        Self::Handshake,
-        Self::Idle,
-        Self::Resync,
-        Self::Stopping,
-    ];
-
-    /// The label in metrics.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Failed => "failed",
-            Self::Framing => "framing",
-            Self::Replaced => "replaced",
-            Self::Handshake => "handshake_timeout",
-            Self::Idle => "idle_timeout",
-            Self::Resync => "resync",
-            Self::Stopping => "stopping",
-        }
-    }
-}
-
-/// Why a connection ended, for the counter and in words.
-pub type End = (EndReason, String);
-
 impl Connection {
-    pub fn new(accepted: Accepted, session: SessionId, now_ns: u64) -> io::Result<Self> {
-        let Accepted {
-            stream,
-            remote,
-            router,
+    /// Registers the socket with the worker's runtime.
+    ///
+    /// # Errors
+    /// The runtime can't watch the socket.
+    pub fn new(arriving: Arriving<Claimed>, session: SessionId, now_ns: u64) -> io::Result<Self> {
+        let Claimed {
             permit,
+            router,
             claim,
-        } = accepted;
+        } = arriving.known;
         Ok(Self {
-            stream: TcpStream::from_std(stream)?,
-            remote,
+            stream: TcpStream::from_std(arriving.stream)?,
+            remote: arriving.remote,
             router,
             session,
             opened_ns: now_ns,
@@ -127,69 +70,24 @@ impl Connection {
         })
     }
 
-    /// Ends the connection from this side; its task wakes up and finds the reason.
+    /// Ends the connection from this side. Its receive then finds the reason; the first reason given stays.
     pub fn end(&self, reason: EndReason) {
         self.ended.set(Some(self.ended.get().unwrap_or(reason)));
-        // Fails only if the other side was quicker.
+        // Fails only if the router closed the connection before.
         let _ = rustix::net::shutdown(descriptor::borrow(&self.stream), Shutdown::Both);
     }
 
-    /// The `readiness` backend: waits until there is something, then receives it into the worker's slot, until the
-    /// connection ends.
-    pub async fn receive(&self, worker: &Rc<Worker>) -> End {
-        loop {
-            while self.has_rest() {
-                worker.outlet.room().await;
-                if worker.is_stopping() {
-                    return (EndReason::Stopping, "the collector stops".to_owned());
-                }
-                if let Err(end) = self.take_rest(worker) {
-                    return end;
-                }
-                worker.turnstile.pass().await;
-            }
-            if let Err(error) = self.stream.readable(false).await {
-                return self.failed(&error);
-            }
-            worker.outlet.room().await;
-            if worker.is_stopping() {
-                return (EndReason::Stopping, "the collector stops".to_owned());
-            }
-            if let Err(end) = self.receive_slot(worker) {
-                return end;
-            }
-            if worker.readiness_is_immediate || self.has_rest() {
-                // A router that never pauses would be the only one served.
-                worker.turnstile.pass().await;
-            }
-        }
-    }
-
-    /// Fills the worker's slot once.
-    fn receive_slot(&self, worker: &Worker) -> Result<(), End> {
-        let mut slot = worker.slot.borrow_mut();
-        let received = match rustix::net::recv(
-            descriptor::borrow(&self.stream),
-            &mut slot[..],
-            RecvFlags::DONTWAIT,
-        ) {
-            Ok((0, _)) => return Err(self.closed()),
-            Ok((received, _)) => received,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(()),
-            Err(error) => return Err(self.failed(&error.into())),
-        };
-        worker.load.receive_calls.add(1);
-        self.take(worker, &slot[..received])
-    }
-
-    /// Hands what came to the core, and what became of it to the bridge: one synchronous call from slot to batch. What
-    /// would hold the worker for too long, or has no room (a few bytes can become a great many updates), waits for
+    /// Passes received bytes to the core and the batches that they close to the bridge, in one synchronous call. A few bytes
+    /// can become a great many updates: bytes that would hold the worker for too long, or that find no room, wait for
     /// [`Self::take_rest`].
+    ///
+    /// # Errors
+    /// The session has to end.
     #[inline]
-    pub fn take(&self, worker: &Worker, bytes: &[u8]) -> Result<(), End> {
-        let taken = self.take_some(worker, bytes)?;
+    pub fn take(&self, lane: &Lane, bytes: &[u8]) -> Result<(), End> {
+        let taken = self.take_some(lane, bytes)?;
         if taken < bytes.len() {
-            let mut waiting = worker.spare.take();
+            let mut waiting = lane.spare.take();
             waiting.extend_from_slice(bytes.split_at(taken).1);
             self.rest.borrow_mut().bytes = waiting;
         }
@@ -197,33 +95,35 @@ impl Connection {
     }
 
     #[inline]
-    fn take_some(&self, worker: &Worker, bytes: &[u8]) -> Result<usize, End> {
-        let now = worker.clock.now();
+    fn take_some(&self, lane: &Lane, bytes: &[u8]) -> Result<usize, End> {
+        let now = lane.clock.now();
         self.last_received_ns.set(now.monotonic_ns);
-        let mut shard = worker.shard.borrow_mut();
+        let mut shard = lane.shard.borrow_mut();
         let taken = shard.handle_bytes(self.session, bytes, now);
-        let much = shard.closed_batch_bytes() >= HANDED_OVER_BYTES;
+        let much = shard.closed_batch_bytes() >= DELIVERED_BYTES;
         drop(shard);
         if much || taken.as_ref().map_or(true, |taken| *taken == bytes.len()) {
-            worker.deliver();
+            lane.deliver();
         }
         taken.map_err(|error| self.broken(&error))
     }
 
-    /// Whether received bytes wait.
+    /// Whether received bytes wait for [`Self::take_rest`].
     pub fn has_rest(&self) -> bool {
         !self.rest.borrow().bytes.is_empty()
     }
 
-    /// [`Self::take`] for what waited.
-    pub fn take_rest(&self, worker: &Worker) -> Result<(), End> {
+    /// Does what [`Self::take`] does, for bytes that had to wait.
+    ///
+    /// # Errors
+    /// The session has to end.
+    pub fn take_rest(&self, lane: &Lane) -> Result<(), End> {
         let mut rest = self.rest.borrow_mut();
-        rest.taken += self.take_some(worker, rest.bytes.split_at(rest.taken).1)?;
+        rest.taken += self.take_some(lane, rest.bytes.split_at(rest.taken).1)?;
         if rest.taken == rest.bytes.len() {
-            // Kept by the worker, once: there may be thousands of connections.
             let Rest { mut bytes, .. } = std::mem::take(&mut *rest);
             bytes.clear();
-            worker.spare.replace(bytes);
+            lane.spare.set(bytes);
         }
         Ok(())
     }
@@ -231,36 +131,21 @@ impl Connection {
     #[cold]
     fn broken(&self, error: &SessionError) -> End {
         match self.ended.get() {
-            Some(reason) => (reason, self.in_words(reason)),
-            None => (EndReason::Framing, error.to_string()),
+            Some(reason) => reason.into(),
+            None => End::with_details(EndReason::Framing, error),
         }
     }
 
-    /// The stream has ended.
+    /// The end of a connection whose stream has ended.
     pub fn closed(&self) -> End {
-        let reason = self.ended.get().unwrap_or(EndReason::Closed);
-        (reason, self.in_words(reason))
+        self.ended.get().unwrap_or(EndReason::Closed).into()
     }
 
-    /// The stream was cut.
+    /// The end of a connection whose socket failed.
     pub fn failed(&self, error: &io::Error) -> End {
         match self.ended.get() {
-            Some(reason) => (reason, self.in_words(reason)),
-            None => (EndReason::Failed, error.to_string()),
+            Some(reason) => reason.into(),
+            None => End::with_details(EndReason::Failed, error),
         }
-    }
-
-    fn in_words(&self, reason: EndReason) -> String {
-        match reason {
-            EndReason::Closed => "closed by the router",
-            EndReason::Failed => "connection failed",
-            EndReason::Framing => "not BMP",
-            EndReason::Replaced => "replaced by a newer session of the same router",
-            EndReason::Handshake => "no whole BMP message within limits.handshake_timeout_ms",
-            EndReason::Idle => "silent for longer than limits.idle_timeout_ms",
-            EndReason::Resync => "the router has to dump anew: what was published is gone",
-            EndReason::Stopping => "the collector stops",
-        }
-        .to_owned()
     }
 }

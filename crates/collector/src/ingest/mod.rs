@@ -1,31 +1,65 @@
 //! From the socket to the core and from the core to the bridge: the workers.
 //!
-//! A worker is a thread pinned to its core with a monoio runtime of its own. It owns its listeners, its receive slot
-//! and a [`Shard`](arancini_core::Shard) with the routers that belong to it. Everything from the received bytes to the
-//! closed batch is one synchronous call; the only wait on the way is for room on the bridge.
+//! A worker is a thread pinned to its core with a monoio runtime of its own. It owns its listeners, its receive slots and a
+//! [`Shard`](arancini_core::Shard) with the routers that belong to it. Everything from the received bytes to the closed batch
+//! is one synchronous call; the only wait on the way is for room on the bridge.
 //!
-//! In the order a connection meets them: [`sockets`] binds, [`admission`] lets in, [`owners`] says whose router it is,
-//! `connection` receives, or `registered` from the slots of the companion `ring` ([`backend`] says which), `outlet`
-//! hands batches to the bridge; `worker` holds it together, and [`turns`] says how long each of its tasks holds it.
+//! The modules are in the order in which a connection, and then its messages, meet them:
+//!
+//! - `worker` starts the thread and its tasks; `mail` brings orders from other threads;
+//! - `arrive` turns a socket into one of the `sessions`;
+//! - `receiver` receives, with one of two backends ([`backend`] chooses): `readiness`, or `reaper` and `registered` from the
+//!   slots of the companion `ring`; both pass bytes to their `connection`;
+//! - `lane` is what all tasks of a worker share, with the `outlet` to the bridge at its end;
+//! - `deadlines`, `housekeeping`, `walk` (for snapshots) and `stop` are the other tasks.
 
-pub mod admission;
-pub mod backend;
-mod clock;
-mod connection;
-mod descriptor;
-mod losses;
-mod notices;
-mod outlet;
-pub mod owners;
+mod index;
+mod context;
+mod worker;
+mod worker_died;
 mod pinning;
+mod inheritance;
+mod mail;
+mod task;
+mod arrive;
+mod sessions;
+pub mod backend;
+mod receiver;
+mod readiness;
+mod reaper;
 mod registered;
 mod ring;
-mod signal;
-mod snapshot;
-pub mod sockets;
+mod descriptor;
+mod connection;
+mod end;
+mod lane;
+mod outlet;
+mod clock;
+mod counters;
 pub mod turns;
-mod worker;
+mod signal;
+mod alarm;
+mod losses;
+mod notices;
+mod deadlines;
+mod housekeeping;
+mod snapshot_request;
+mod walk;
+mod stop;
 
+pub use arrive::admit::{Admission, Refusal};
+pub use arrive::listen;
+pub use arrive::local_owners::LocalOwners;
+pub use arrive::owners::Owners;
 pub use clock::thread_cpu_time;
-pub use snapshot::Inheritance;
-pub use worker::{Mail, Worker, WorkerContext, WorkerLoad, WorkerThread};
+pub use context::WorkerContext;
+pub use counters::WorkerCounters;
+pub use index::WorkerIndex;
+pub use inheritance::Inheritance;
+pub use mail::{Mail, StopOrder};
+pub use outlet::LeftBehind;
+pub use snapshot_request::{Part, SnapshotRequest};
+pub use worker::{WorkerStart, WorkerThread};
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Notices of the core as log lines, rate-limited per router.
+//! Notices of the core as log lines, with a limit per router.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,14 +7,14 @@ use arancini_core::notice::Notices;
 use arancini_core::{Notice, NoticeKind};
 use tracing::{info, warn};
 
-/// Lines a router may cause within one period.
+/// Log lines that one router may cause within one period.
 const LINES_PER_PERIOD: u32 = 20;
 /// Length of a period.
 const PERIOD_NS: u64 = 10_000_000_000;
-/// Routers kept apart; beyond, the table starts anew.
+/// Routers whose lines are counted separately. When there are more, counting starts again for all of them.
 const MAX_ROUTERS: usize = 10_000;
 
-/// Writes notices to the log.
+/// Writes notices of the core to the log.
 #[derive(Default)]
 pub struct NoticeLog {
     routers: HashMap<IpAddr, Budget>,
@@ -27,7 +27,7 @@ struct Budget {
 }
 
 impl NoticeLog {
-    /// Logs what is there.
+    /// Logs the notices so far.
     pub fn log(&mut self, notices: &mut Notices, now_ns: u64) {
         while let Some(notice) = notices.pop() {
             if self.may_log(notice.router, now_ns) {
@@ -38,7 +38,7 @@ impl NoticeLog {
         if dropped > 0 {
             warn!(
                 dropped,
-                "more happened than could be logged; the counters have it all"
+                "notices dropped: more happened than could be logged; the metrics count every event"
             );
         }
     }
@@ -54,7 +54,7 @@ impl NoticeLog {
         });
         if now_ns.saturating_sub(budget.period_start_ns) >= PERIOD_NS {
             if budget.suppressed > 0 {
-                info!(%router, suppressed = budget.suppressed, "log lines of this router were left out");
+                info!(%router, suppressed = budget.suppressed, "log lines suppressed: this router caused too many; the metrics count every event");
             }
             *budget = Budget {
                 period_start_ns: now_ns,
@@ -76,19 +76,19 @@ fn write(notice: &Notice) {
         .map_or_else(|| "-".to_owned(), |peer| peer.to_string());
     match &notice.what {
         NoticeKind::Malformed(reason) => {
-            warn!(%router, %peer, %reason, "message skipped: it can't be read; it is published raw on the malformed subject");
+            warn!(%router, %peer, %reason, "message skipped: it can't be parsed; its bytes are published on the malformed subject");
         }
         NoticeKind::Quirk(quirk) => {
-            info!(%router, %peer, quirk = quirk.name(), "the router does this against the RFC; it is handled, see docs/interop.md");
+            info!(%router, %peer, quirk = quirk.name(), "router deviates from the RFC; the collector handles it, see docs/interop.md");
         }
         NoticeKind::PeerLimit => {
-            warn!(%router, "messages of further peers are skipped; raise limits.max_peers_per_router");
+            warn!(%router, "peer limit reached: messages of further peers are skipped; raise limits.max_peers_per_router");
         }
         NoticeKind::SessionEnded(reason) => {
             info!(%router, %reason, "session ended; its routes are kept for routers.session_hold_ms")
         }
         NoticeKind::Back => {
-            info!(%router, "router is back; what it announces again unchanged is not published again")
+            info!(%router, "router is back; routes that it announces again unchanged are not published again")
         }
         NoticeKind::HoldExpired => {
             warn!(%router, "router did not come back in time; its routes are withdrawn")

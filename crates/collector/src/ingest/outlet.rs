@@ -1,10 +1,10 @@
 //! A worker's end of the bridge.
 //!
-//! Whole batches cross to the sidecar over a bounded channel. A batch that finds it full waits in the worker's
-//! backlog, and so do all after it, in order; as long as there is a backlog the worker receives nothing more, so TCP
-//! slows the routers. With `publish.on_full = "drop"` the worker throws away what it may instead of waiting; only what
-//! has to be kept (events, withdraws that nothing would repair) gets into the backlog, and the worker goes on receiving
-//! until that is [`MOST_KEPT`] batches long. Invariant: batches leave in the order in which they were pushed.
+//! Whole batches cross to the sidecar over a bounded channel. A batch that finds the channel full waits in the worker's
+//! backlog, and so do all batches after it, in order. As long as there is a backlog the worker receives nothing more, so TCP
+//! slows the routers. With `publish.on_full = "drop"` the worker drops batches instead of waiting. Only batches that have to
+//! be kept (events, withdraws that nothing would repair) get into the backlog, and the worker goes on receiving until the
+//! backlog is [`MOST_KEPT`] batches long. Invariant: batches leave in the order in which they were offered.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,8 +16,18 @@ use arancini_core::Batch;
 
 use super::signal::Signal;
 
-/// With `drop`, the worker waits after all when so many batches that must not be lost wait for room: memory is bounded.
+/// With `publish.on_full = "drop"`, the length of the backlog at which the worker receives nothing more after all. It bounds
+/// the memory that batches use which must not be dropped.
 const MOST_KEPT: usize = 1024;
+
+/// What happens to a batch that finds the bridge full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It waits in the backlog.
+    Wait,
+    /// It is dropped, if the router's next dump repairs the stream.
+    Drop,
+}
 
 /// What a worker could not hand to the bridge before its deadline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,10 +38,11 @@ pub struct LeftBehind {
     pub messages: u64,
 }
 
+/// The end of the bridge that belongs to one worker, with the backlog before it.
 pub struct Outlet {
     /// `None` once the worker has handed over its last batch: the sidecar drains when all senders are gone.
     bridge: RefCell<Option<kanal::Sender<Batch>>>,
-    /// Buffers of published batches on their way back, for any worker.
+    /// Buffers of published batches on their way back. All workers share them.
     used_buffers: kanal::Receiver<Vec<u8>>,
     backlog: RefCell<VecDeque<Batch>>,
     /// Messages of the batch that [`Outlet::carry`] took out of the backlog and that the bridge has not taken.
@@ -41,12 +52,16 @@ pub struct Outlet {
     blocked: Cell<bool>,
     changed: Signal,
     times_blocked: Cell<u64>,
-    /// What finds the bridge full may be thrown away.
-    drops: bool,
+    when_full: WhenFull,
 }
 
 impl Outlet {
-    pub fn new(bridge: kanal::Sender<Batch>, used_buffers: kanal::Receiver<Vec<u8>>, drops: bool) -> Self {
+    /// The end of this bridge.
+    pub fn new(
+        bridge: kanal::Sender<Batch>,
+        used_buffers: kanal::Receiver<Vec<u8>>,
+        when_full: WhenFull,
+    ) -> Self {
         Self {
             bridge: RefCell::new(Some(bridge)),
             used_buffers,
@@ -57,24 +72,25 @@ impl Outlet {
             blocked: Cell::new(false),
             changed: Signal::default(),
             times_blocked: Cell::new(0),
-            drops,
+            when_full,
         }
     }
 
-    /// Hands a batch to the bridge; gives it back where there is no room: then it is to be kept, or thrown away.
+    /// Hands a batch to the bridge. Returns the batch if there is no room; then the caller keeps or drops it.
+    #[inline]
     #[must_use]
     pub fn offer(&self, batch: Batch) -> Option<Batch> {
         let mut batch = Some(batch);
         if !self.blocked.get()
             && let Some(bridge) = &*self.bridge.borrow()
         {
-            // An error means that the sidecar is gone, which ends the process; the backlog keeps the batch countable.
+            // An error means that the sidecar is gone, which ends the process; in the backlog the batch is still counted.
             let _ = bridge.try_send_option(&mut batch);
         }
         batch
     }
 
-    /// Lets a batch that [`Self::offer`] gave back wait in the backlog.
+    /// Puts a batch that [`Self::offer`] returned into the backlog.
     pub fn keep(&self, batch: Batch) {
         self.backlog.borrow_mut().push_back(batch);
         if !self.blocked.replace(true) {
@@ -83,17 +99,17 @@ impl Outlet {
         }
     }
 
-    /// Whether what [`Self::offer`] gives back may be thrown away.
-    pub fn drops(&self) -> bool {
-        self.drops
+    /// What happens to a batch that [`Self::offer`] returns, by the setting `publish.on_full`.
+    pub fn when_full(&self) -> WhenFull {
+        self.when_full
     }
 
-    /// A buffer to use again.
+    /// Takes a buffer of a published batch, to use it again.
     pub fn used_buffer(&self) -> Option<Vec<u8>> {
         self.used_buffers.try_recv().ok().flatten()
     }
 
-    /// Whether everything handed over so far is on the bridge.
+    /// Whether every batch so far is on the bridge.
     pub fn is_clear(&self) -> bool {
         !self.blocked.get()
     }
@@ -105,15 +121,15 @@ impl Outlet {
 
     /// Whether the worker may receive more.
     pub fn has_room(&self) -> bool {
-        self.is_clear() || (self.drops && self.backlog.borrow().len() < MOST_KEPT)
+        self.is_clear() || (self.when_full == WhenFull::Drop && self.backlog.borrow().len() < MOST_KEPT)
     }
 
-    /// Waits until [`Self::has_room`]: the one wait between ring and bridge.
+    /// Waits until [`Self::has_room`]. This is the only wait between socket and bridge.
     pub async fn room(&self) {
         self.changed.until(|| self.has_room()).await;
     }
 
-    /// How often the bridge was found full.
+    /// Number of times that the bridge was found full.
     pub fn times_blocked(&self) -> u64 {
         self.times_blocked.get()
     }
@@ -147,7 +163,7 @@ impl Outlet {
                     return;
                 }
                 self.carried_messages.set(None);
-                if self.drops {
+                if self.when_full == WhenFull::Drop {
                     self.changed.notify();
                 }
             }
@@ -218,7 +234,7 @@ mod tests {
     fn giving_up_counts_the_backlog_and_the_batch_in_the_carriers_hands_once() {
         let (bridge, bridge_out) = kanal::bounded(1);
         let (_return_buffer, used_buffers) = kanal::bounded(1);
-        let outlet = Outlet::new(bridge, used_buffers, false);
+        let outlet = Outlet::new(bridge, used_buffers, WhenFull::Wait);
         for batch in batches(4) {
             if let Some(batch) = outlet.offer(batch) {
                 outlet.keep(batch);

@@ -4,15 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
-/// Wakes the tasks of this thread that wait for a condition. No wake-up can be missed: the condition is looked at
-/// whenever a waiting task is polled, and nothing else runs meanwhile.
+/// Wakes the tasks of this thread that wait for a condition. No wake-up can be missed: a waiting task checks its condition
+/// whenever it is polled, and nothing else runs meanwhile.
 #[derive(Default)]
 pub struct Signal {
     wakers: RefCell<Vec<Waker>>,
 }
 
 impl Signal {
-    /// Something changed: every waiting task looks at its condition again.
+    /// Makes every waiting task check its condition again, because something has changed.
     pub fn notify(&self) {
         for waker in self.wakers.take() {
             waker.wake();
@@ -32,22 +32,22 @@ impl Signal {
     }
 }
 
-/// Lets tasks that could go on for ever step back behind the others.
+/// Lets a task that could go on for ever step back behind the other tasks.
 ///
-/// A task of monoio that wakes itself while it runs goes to the *front* of the queue: the others, and what the kernel
-/// has for them, would wait until it is done. So it is woken by another task, the one in [`Turnstile::turn`].
+/// A task of monoio that wakes itself while it runs goes to the *front* of the queue: the other tasks, and everything that the
+/// kernel has for them, would wait until it is done. So another task wakes it, the one in [`Turnstile::turn`].
 #[derive(Default)]
 pub struct Turnstile {
-    /// Somebody came.
+    /// A task came to the turnstile.
     arrived: Signal,
-    /// It turned.
+    /// The turnstile has turned.
     turned: Signal,
     waiting: Cell<bool>,
     turns: Cell<u64>,
 }
 
 impl Turnstile {
-    /// Goes on after every task that could run had its turn. The runtime asks the kernel for news in between.
+    /// Waits until every task that could run has had its turn. The runtime asks the kernel for news in between.
     pub async fn pass(&self) {
         let before = self.turns.get();
         self.waiting.set(true);
@@ -55,7 +55,7 @@ impl Turnstile {
         self.turned.until(|| self.turns.get() != before).await;
     }
 
-    /// Lets those pass who wait. Runs as a task for the worker's whole life.
+    /// Lets waiting tasks pass. Runs as a task for the worker's whole life.
     pub async fn turn(&self) {
         loop {
             self.arrived.until(|| self.waiting.get()).await;

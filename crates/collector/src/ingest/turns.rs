@@ -1,21 +1,18 @@
-//! How long tasks hold their worker: from where one goes on to where it waits again. Nobody else of the worker's gets a
-//! turn meanwhile.
+//! Lengths of the turns of a worker's tasks. A turn lasts from where a task goes on to where it waits again; no other task of
+//! the worker runs meanwhile.
 //!
-//! Each turn costs two readings of the clock. CPU time, which other load on the machine does not lengthen, is a system
-//! call and is asked only behind a long turn. What passed since it was last asked is no less than what the turn used,
-//! and the turn used no more than it lasted: the smaller of the two is taken.
+//! Each turn costs two readings of the clock. CPU time, which other load on the machine does not lengthen, costs a system
+//! call, so it is read only after a long turn. The CPU time since the last reading is at least what the turn used, and a turn
+//! uses at most the time that it lasted: the smaller of the two counts.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arancini_core::counters::Counter;
 
 use super::clock::thread_cpu_time;
-use super::worker::Worker;
 
-/// A turn of this length is long: asking for its CPU time costs less than a hundredth of it.
+/// A turn of this length is long: reading its CPU time costs less than a hundredth of it.
 const LONG: Duration = Duration::from_micros(100);
 
 /// Upper bounds of the buckets, in microseconds; one more bucket holds the rest. Fine around the millisecond that no
@@ -25,7 +22,7 @@ const BOUNDS_US: [u64; 21] = [
     100_000, 1_000_000,
 ];
 
-/// Turns of one worker, by length.
+/// The turns of one worker, counted by length.
 #[derive(Debug, Default)]
 pub struct TurnHistogram {
     buckets: [Counter; BOUNDS_US.len() + 1],
@@ -44,14 +41,14 @@ impl TurnHistogram {
         }
     }
 
-    /// The longest one.
+    /// Length of the longest turn.
     #[must_use]
     pub fn longest(&self) -> Duration {
         Duration::from_nanos(self.longest_ns.get())
     }
 
-    /// Several workers' turns together: upper bounds in seconds with the number of turns of that bucket alone, and the
-    /// sum in seconds.
+    /// The turns of several workers together: the upper bound of each bucket in seconds with the number of turns in that bucket
+    /// alone, and the sum of all turns in seconds.
     pub fn sum_of<'h>(histograms: impl Iterator<Item = &'h Self>) -> (Vec<(f64, u64)>, f64) {
         let bounds = BOUNDS_US.iter().map(|&us| us as f64 / 1e6);
         let mut buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).map(|bound| (bound, 0)).collect();
@@ -66,52 +63,33 @@ impl TurnHistogram {
     }
 }
 
-/// Turns of one worker. One writer.
+/// The turns of one worker. Only that worker writes them.
 #[derive(Debug, Default)]
 pub struct Turns {
-    /// By the clock on the wall.
+    /// Lengths by the wall clock.
     pub wall: TurnHistogram,
-    /// By CPU time; what is short by the wall clock counts with that.
+    /// Lengths in CPU time; turns that are short by the wall clock count with their length by that clock.
     pub cpu: TurnHistogram,
 }
 
-/// What the worker's own thread remembers between turns.
+/// The clock for turns of one thread.
 #[derive(Default)]
 pub struct TurnClock {
     cpu_when_last_asked: Cell<Duration>,
 }
 
 impl TurnClock {
-    /// A turn that has lasted so long is over.
-    fn over(&self, turns: &Turns, wall: Duration) {
+    /// Counts a turn that has lasted this long.
+    pub fn over(&self, turns: &Turns, wall: Duration) {
         turns.wall.observe(wall);
         let cpu = if wall < LONG { wall } else { wall.min(self.used()) };
         turns.cpu.observe(cpu);
     }
 
-    /// CPU time of this thread since this was last asked.
+    /// CPU time of this thread since the last call.
     fn used(&self) -> Duration {
         let now = thread_cpu_time();
         now.saturating_sub(self.cpu_when_last_asked.replace(now))
-    }
-}
-
-impl Worker {
-    /// A task of this worker, with its turns measured.
-    pub(super) fn timed<F: Future>(self: &Rc<Self>, task: F) -> impl Future<Output = F::Output> + use<F> {
-        let worker = Rc::clone(self);
-        let mut task = Box::pin(task);
-        poll_fn(move |context| {
-            let begin = Instant::now();
-            let polled = task.as_mut().poll(context);
-            worker.turn_clock.over(&worker.load.turns, begin.elapsed());
-            polled
-        })
-    }
-
-    /// Starts a task, with its turns measured.
-    pub(super) fn spawn_timed(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) {
-        monoio::spawn(self.timed(task));
     }
 }
 
@@ -137,10 +115,10 @@ mod tests {
     fn a_turn_used_no_more_cpu_time_than_it_lasted() {
         let (turns, clock) = (Turns::default(), TurnClock::default());
         clock.over(&turns, Duration::from_micros(5));
-        // This thread has run for longer than this, but never asked: the wall clock's word counts.
+        // This thread has used more CPU time than this since it began: the length by the wall clock counts.
         clock.over(&turns, LONG);
         assert_eq!(turns.cpu.longest(), LONG.min(turns.cpu.longest()));
-        // Hardly anything was used since.
+        // The thread has used hardly any CPU time since.
         clock.over(&turns, Duration::from_secs(100));
         assert!(turns.cpu.longest() < Duration::from_secs(1));
         assert_eq!(turns.wall.longest(), Duration::from_secs(100));

@@ -13,10 +13,10 @@ use tracing::warn;
 
 use super::clock::unix_ns;
 use super::figures::SnapshotFigures;
-use super::request::{Part, SnapshotRequest};
 use super::store::{Draft, Manifest, ManifestFile, Store};
 use super::watermarks::Watermarks;
 use crate::ingest::Mail;
+use crate::ingest::{Part, SnapshotRequest};
 
 /// How many parts of a walk may wait between a worker and the store.
 const PARTS_IN_FLIGHT: usize = 4;

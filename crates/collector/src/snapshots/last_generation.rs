@@ -10,8 +10,8 @@ use arancini_core::snapshot::End;
 use tracing::info;
 
 use super::generation::{GivenUp, Snapshots, write};
-use super::request::{Part, SnapshotRequest};
 use super::store::{ManifestFile, Store};
+use crate::ingest::{Part, SnapshotRequest};
 
 /// The last generation of a run, which is taken while the workers stop. Each worker has a thread that writes its file.
 pub struct LastGeneration {

@@ -6,7 +6,6 @@
 //! messages of routers. A generation becomes current when the sink has acknowledged every batch that the workers had closed
 //! by the end of their walks. [`restore`] loads the newest generation when the collector starts.
 
-mod request;
 mod watermarks;
 mod generation;
 mod snapshotter;
@@ -22,6 +21,5 @@ mod clock;
 pub use figures::SnapshotFigures;
 pub use generation::Snapshots;
 pub use last_generation::{LastGeneration, SinkOutcome};
-pub use request::{Part, SnapshotRequest};
 pub use snapshotter::Snapshotter;
 pub use watermarks::Watermarks;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use arancini_core::Counters;
 use arancini_publish::SinkStatus;
 
-use crate::ingest::{WorkerContext, WorkerLoad};
+use crate::ingest::{WorkerContext, WorkerCounters};
 use crate::snapshots::SnapshotFigures;
 
 /// Reads one figure of a worker.
@@ -50,12 +50,12 @@ impl Telemetry {
     /// Returns one figure of the core, summed over the workers.
     #[must_use]
     pub fn core(&self, read: impl Fn(&Counters) -> u64) -> u64 {
-        self.context.loads.iter().map(|load| read(&load.core)).sum()
+        self.context.counters.iter().map(|load| read(&load.core)).sum()
     }
 
     /// Returns one figure of the receive path, summed over the workers.
-    pub(super) fn worker(&self, read: impl Fn(&WorkerLoad) -> u64) -> u64 {
-        self.context.loads.iter().map(|load| read(load)).sum()
+    pub(super) fn worker(&self, read: impl Fn(&WorkerCounters) -> u64) -> u64 {
+        self.context.counters.iter().map(|load| read(load)).sum()
     }
 
     /// Returns the status of the sink.

@@ -6,7 +6,7 @@ use arancini_wire::bmp::MessageType;
 
 use super::figures::{Read, Telemetry};
 use crate::control::Metrics;
-use crate::ingest::admission::Refusal;
+use crate::ingest::Refusal;
 use crate::ingest::turns::TurnHistogram;
 
 impl Telemetry {
@@ -50,7 +50,7 @@ impl Telemetry {
         ];
         for (name, help, read) in gauges {
             let mut gauge = metrics.gauge(name, help)?;
-            for (worker, load) in self.context.loads.iter().enumerate() {
+            for (worker, load) in self.context.counters.iter().enumerate() {
                 gauge.sample(&[("worker", &worker.to_string())], read(&load.core))?;
             }
         }
@@ -59,7 +59,7 @@ impl Telemetry {
 
     /// Writes how long tasks held their workers.
     fn turn_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
-        let turns = || self.context.loads.iter().map(|load| &load.turns);
+        let turns = || self.context.counters.iter().map(|load| &load.turns);
         let (buckets, sum) = TurnHistogram::sum_of(turns().map(|turns| &turns.wall));
         metrics.histogram(
             "worker_turn_seconds",
@@ -97,7 +97,7 @@ impl Telemetry {
         }
         let mut ended = metrics.counter("connections_ended", "Ended connections, by reason.")?;
         let mut by_reason: Vec<(&str, u64)> = Vec::new();
-        for load in &self.context.loads {
+        for load in &self.context.counters {
             for (place, (label, count)) in load.ended_by_reason().enumerate() {
                 match by_reason.get_mut(place) {
                     Some((_, sum)) => *sum += count,
@@ -129,7 +129,7 @@ impl Telemetry {
         let mut messages = metrics.counter("bmp_messages", "Received BMP messages, by type.")?;
         let types = self
             .context
-            .loads
+            .counters
             .first()
             .map_or(0, |load| load.core.messages.len());
         for number in 0..types {

@@ -60,7 +60,7 @@ impl Telemetry {
             "dropped_updates",
             "Messages dropped because the window and the bridge to the sink were full (publish.on_full = drop).",
         )?;
-        for (worker, load) in self.context.loads.iter().enumerate() {
+        for (worker, load) in self.context.counters.iter().enumerate() {
             dropped.sample(&[("worker", &worker.to_string())], load.dropped.get())?;
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! One worker's io_uring instance for receiving: arm, reap, give back.
+//! The io_uring instance of one worker for receiving: arm, reap, give slots back.
 //!
-//! Only the thread that made it may use it (`SINGLE_ISSUER`), and the kernel does its part of the work only when asked
-//! (`DEFER_TASKRUN`): nothing is written to a slot but during a call of [`Ring::submit`] or [`Ring::submit_and_wait`].
+//! Only the thread that made the ring may use it (`SINGLE_ISSUER`), and the kernel does its part of the work only when asked
+//! (`DEFER_TASKRUN`): the kernel writes to slots only during a call of [`Ring::submit`] or [`Ring::submit_and_wait`].
 #![allow(unsafe_code)]
 
 use std::io;
@@ -16,13 +16,13 @@ use rustix::io::Errno;
 
 use super::slots::{BUFFER_GROUP, SlotPool};
 
-/// Requests that go to the kernel with one call; more of them take more calls.
+/// Requests that go to the kernel with one call; more requests take more calls.
 const SUBMISSIONS: u32 = 256;
-/// Completions that may wait to be reaped; the kernel keeps more of them aside, at a price.
+/// Completions that may wait to be reaped; the kernel stores further ones aside, which costs more.
 const COMPLETIONS: u32 = 2048;
-/// The token of cancellations: nobody waits for their outcome.
+/// The token of cancellations. Nobody waits for their outcome.
 const CANCELLATION: u64 = u64::MAX;
-/// Calls after which a kernel that does not end cancelled receives is given up; one is the rule.
+/// Calls after which [`Ring`] no longer waits for the kernel to end cancelled receives; usually one call is enough.
 const MOST_DRAIN_CALLS: u32 = 1000;
 
 /// A companion ring with its slots.
@@ -30,26 +30,26 @@ pub struct Ring {
     uring: IoUring,
     slots: ManuallyDrop<SlotPool>,
     wake: OwnedFd,
-    /// Multishot receives that the kernel has or is about to get.
+    /// Multishot receives that the kernel has, or gets with the next call.
     armed: usize,
 }
 
-/// A completion, as [`Ring::take`] hands it out.
-pub struct Arrival<'a> {
-    /// What the receive was armed with.
+/// A completion of a receive, as [`Ring::take`] hands it out.
+pub struct Completion<'a> {
+    /// The token that the receive was armed with.
     pub token: u64,
-    /// What came.
+    /// What the receive brought.
     pub what: What<'a>,
-    /// Whether the receive goes on. If not, this is its last completion.
+    /// Whether the receive goes on. If it does not, this is its last completion.
     pub armed: bool,
 }
 
-/// What came with a completion.
+/// What a completion brought.
 #[derive(Debug, PartialEq, Eq)]
 pub enum What<'a> {
     /// Bytes, in their slot.
     Bytes(&'a [u8]),
-    /// Nothing was received: all slots are in use, or the receive has to be armed again for a reason of the kernel's.
+    /// Nothing was received: all slots are in use, or the kernel wants the receive to be armed again.
     NoSlot,
     /// The stream has ended.
     End,
@@ -58,7 +58,7 @@ pub enum What<'a> {
 }
 
 impl Ring {
-    /// A ring with so many slots of so many bytes.
+    /// A ring with this number of slots, each of this size.
     ///
     /// # Errors
     /// The kernel lacks something or refuses it.
@@ -78,7 +78,7 @@ impl Ring {
             wake,
             armed: 0,
         };
-        // SAFETY: the pool is freed in `drop` alone, after the last receive has ended or not at all.
+        // SAFETY: the pool is freed only in `drop`, after the last receive has ended, or not at all.
         unsafe { ring.slots.register(&ring.uring.submitter())? };
         Ok(ring)
     }
@@ -88,29 +88,29 @@ impl Ring {
         self.wake.as_fd()
     }
 
-    /// No signals until [`Self::listen`]: the caller is reaping anyway.
+    /// Turns the eventfd off until [`Self::listen`]: the caller is reaping anyway.
     pub fn hush(&mut self) {
         self.uring.completion().disable_eventfd();
         // Fails only if there is nothing to clear.
         let _ = rustix::io::read(&self.wake, &mut [0; 8]);
     }
 
-    /// Signals again; whether something came meanwhile, so that the caller must not wait for a signal.
+    /// Turns the eventfd on. Returns whether something came meanwhile: then the caller must not wait for a signal.
     pub fn listen(&mut self) -> bool {
         self.uring.completion().enable_eventfd();
-        // What comes after this is signalled, what came before is seen below.
+        // A completion after this fence is signalled; one before it is seen below.
         fence(Ordering::SeqCst);
         self.needs_a_call() || !self.is_reaped()
     }
 
-    /// Whether there are requests for the kernel, or it has something to do or to tell.
+    /// Whether there are requests for the kernel, or the kernel has work or completions that need a call.
     fn needs_a_call(&mut self) -> bool {
         let submissions = self.uring.submission();
         !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow()
     }
 
-    /// Begins to receive from a socket until [`Arrival::armed`] says that it is over. Takes effect with the next
-    /// submit; the socket must stay open until then.
+    /// Begins to receive from a socket, until [`Completion::armed`] says that the receive is over. It takes effect with the
+    /// next submit; the socket must stay open until then.
     ///
     /// # Errors
     /// The kernel does not take requests.
@@ -124,7 +124,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Ends a receive; its last completion still comes.
+    /// Cancels a receive. Its last completion still comes.
     ///
     /// # Errors
     /// The kernel does not take requests.
@@ -146,7 +146,8 @@ impl Ring {
         unsafe { self.uring.submission().push(entry) }.map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))
     }
 
-    /// Hands requests to the kernel and lets it do its work, if there is any of either; whether that took a call.
+    /// Hands requests to the kernel and lets it do its work. Returns whether that took a call; without requests and work there
+    /// is none.
     ///
     /// # Errors
     /// The kernel does not take requests.
@@ -158,12 +159,12 @@ impl Ring {
         Ok(needed)
     }
 
-    /// Whether every completion that is there has been taken.
+    /// Whether every completion so far has been taken.
     pub fn is_reaped(&mut self) -> bool {
         self.uring.completion().is_empty()
     }
 
-    /// Like [`Self::submit`], but waits for at least one completion.
+    /// Hands requests to the kernel and waits for at least one completion.
     ///
     /// # Errors
     /// The kernel does not take requests.
@@ -173,7 +174,7 @@ impl Ring {
 
     fn call(&mut self, wait_for: usize) -> io::Result<()> {
         match self.uring.submit_and_wait(wait_for) {
-            // Interrupted, or more completions than it likes: it goes on with the next call.
+            // Interrupted, or too many completions wait: the kernel goes on with the next call.
             Err(error)
                 if !matches!(
                     Errno::from_io_error(&error),
@@ -187,7 +188,7 @@ impl Ring {
     }
 
     /// Takes the next completion, if there is one.
-    pub fn take<R>(&mut self, with: impl FnOnce(Arrival<'_>) -> R) -> Option<R> {
+    pub fn take<R>(&mut self, with: impl FnOnce(Completion<'_>) -> R) -> Option<R> {
         let completion = loop {
             let completion = self.uring.completion().next()?;
             if completion.user_data() != CANCELLATION {
@@ -207,7 +208,7 @@ impl Ring {
                 Some(unsafe {
                     self.slots.piece(slot, length, done, |bytes| {
                         let what = What::Bytes(bytes);
-                        with(Arrival { token, what, armed })
+                        with(Completion { token, what, armed })
                     })
                 })
             }
@@ -223,19 +224,19 @@ impl Ring {
                         error => What::Failed(error),
                     },
                 };
-                Some(with(Arrival { token, what, armed }))
+                Some(with(Completion { token, what, armed }))
             }
         }
     }
 
-    /// Ends every receive and waits for the last completion of each; whether that worked.
+    /// Ends every receive and waits for the last completion of each. Returns whether all of them came.
     fn drain(&mut self) -> bool {
         for _ in 0..MOST_DRAIN_CALLS {
             while self.take(|_| ()).is_some() {}
             if self.armed == 0 {
                 return true;
             }
-            // The cancellation itself completes too, so this call returns.
+            // The cancellation completes too, so this call returns.
             if self.push_cancel(CancelBuilder::any()).is_err() || self.call(1).is_err() {
                 return false;
             }
@@ -247,10 +248,10 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         let drained = self.drain();
-        // SAFETY: taken here alone, and not used after.
+        // SAFETY: the slots are taken only here, and not used afterwards.
         let slots = unsafe { ManuallyDrop::take(&mut self.slots) };
         if !drained {
-            // The kernel may still write to them.
+            // The kernel may still write to the slots.
             slots.leak();
         }
     }

@@ -7,7 +7,7 @@
 //! - [`companion`]: one multishot receive per socket, completions handed out in place, slots given back;
 //! - an eventfd that monoio waits on: it is signalled when there is something to reap.
 //!
-//! This folder is safe to use from outside: all of the ingest's `unsafe` for the ring is in here.
+//! The interface of this folder is safe; all `unsafe` code for the ring is in here.
 
 mod companion;
 mod slots;
@@ -20,11 +20,11 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// Makes what has a ring. Tries again for a second while memory is lacking: the kernel gives the locked memory of closed rings,
-/// like those of the tests at start, back a little late.
+/// Makes something that has a ring, and tries again for a second while memory is lacking: the kernel frees the locked memory
+/// of closed rings, such as the test rings at start, a little late.
 ///
 /// # Errors
-/// That of the last try.
+/// The error of the last try.
 pub fn patiently<T>(mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     const FOR: Duration = Duration::from_secs(1);
     const BETWEEN: Duration = Duration::from_millis(10);
@@ -39,14 +39,13 @@ pub fn patiently<T>(mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// Whether the kernel has all that the ring needs, found by receiving through one: three slots' worth of bytes
-/// through two slots, byte for byte.
+/// Tests whether the kernel has everything that the ring needs, by receiving three slots' worth of bytes through two slots.
 ///
 /// # Errors
-/// What the kernel refused.
+/// The kernel lacks or refuses something, or the bytes are not received as they were sent.
 pub fn probe() -> io::Result<()> {
     const SLOT_BYTES: usize = 4096;
-    /// Two or three are needed.
+    /// Two or three calls are needed.
     const MOST_CALLS: usize = 100;
     let sent: Vec<u8> = (0..3 * SLOT_BYTES).map(|at| (at / 7) as u8).collect();
     let mut ring = Ring::new(2, SLOT_BYTES)?;
@@ -58,8 +57,8 @@ pub fn probe() -> io::Result<()> {
     for _ in 0..MOST_CALLS {
         ring.submit_and_wait()?;
         let mut rearm = false;
-        while let Some((ended, armed)) = ring.take(|arrival| {
-            let ended = match arrival.what {
+        while let Some((ended, armed)) = ring.take(|completion| {
+            let ended = match completion.what {
                 What::Bytes(bytes) => {
                     received.extend_from_slice(bytes);
                     Ok(false)
@@ -68,7 +67,7 @@ pub fn probe() -> io::Result<()> {
                 What::End => Ok(true),
                 What::Failed(error) => Err(io::Error::from(error)),
             };
-            (ended, arrival.armed)
+            (ended, completion.armed)
         }) {
             if ended? {
                 return if received == sent {

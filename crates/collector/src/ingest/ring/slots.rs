@@ -11,7 +11,7 @@ use io_uring::types::BufRingEntry;
 
 /// The provided-buffer ring must begin on a page; slots do too.
 const PAGE_BYTES: usize = 4096;
-/// A slot is consumed piece by piece (`IOU_PBUF_RING_INC` of linux/io_uring.h, Linux 6.12).
+/// The flag that makes the kernel fill a slot piece by piece (`IOU_PBUF_RING_INC` of linux/io_uring.h, Linux 6.12).
 const INCREMENTAL: u16 = 2;
 /// The only buffer group of the ring.
 pub const BUFFER_GROUP: u16 = 0;
@@ -32,7 +32,7 @@ struct FixedSizeSlot {
     filled: usize,
 }
 
-/// All slots of a worker, allocated once.
+/// The slots of a worker, allocated once.
 pub struct SlotPool {
     slots: Vec<FixedSizeSlot>,
     slot_bytes: u32,
@@ -69,7 +69,7 @@ impl Drop for Pages {
 }
 
 impl SlotPool {
-    /// Allocates the slots; the kernel has none of them yet.
+    /// Allocates the slots. The kernel has none of them yet.
     ///
     /// # Errors
     /// The sizes are out of bounds.
@@ -100,13 +100,13 @@ impl SlotPool {
         })
     }
 
-    /// Makes the ring known to the kernel and lends it every slot.
+    /// Registers the provided-buffer ring with the kernel and lends the kernel every slot.
     ///
     /// # Safety
     /// The pool must outlive every request of this io_uring that receives into [`BUFFER_GROUP`].
     ///
     /// # Errors
-    /// The kernel refuses: older than 6.12, or out of memory.
+    /// The kernel is older than 6.12, or out of memory.
     pub unsafe fn register(&mut self, submitter: &Submitter<'_>) -> io::Result<()> {
         let address = self.entries.start.as_ptr() as u64;
         // SAFETY: `entries` begins on a page, holds `mask + 1` entries, and outlives the requests (the caller's duty).
@@ -119,7 +119,7 @@ impl SlotPool {
         Ok(())
     }
 
-    /// Lends a slot to the kernel, empty.
+    /// Lends an empty slot to the kernel.
     fn lend(&mut self, id: usize) {
         let slot = &mut self.slots[id];
         slot.filled = 0;
@@ -142,11 +142,11 @@ impl SlotPool {
         }
     }
 
-    /// Hands out a piece that the kernel reported, in place; then the slot goes back to the kernel if it is `done`
-    /// with it.
+    /// Hands out a piece that the kernel reported, in place. If the kernel is `done` with the slot, it is lent to the kernel
+    /// again afterwards.
     ///
     /// # Safety
-    /// The kernel must have reported just this: so many bytes in this slot, after all pieces handed out before.
+    /// The kernel must have reported exactly this piece: `length` bytes in this slot, after all pieces handed out before.
     pub unsafe fn piece<R>(
         &mut self,
         id: u16,
@@ -171,7 +171,7 @@ impl SlotPool {
         result
     }
 
-    /// Keeps the memory allocated for ever, for a kernel that may still write to it.
+    /// Leaks the memory, because the kernel may still write to it.
     pub fn leak(self) {
         std::mem::forget(self.memory);
         std::mem::forget(self.entries);

@@ -34,15 +34,15 @@ fn reap(ring: &mut Ring) -> (Vec<Came>, Vec<u64>) {
     let mut came = Vec::new();
     let mut ended = Vec::new();
     ring.submit().unwrap();
-    while let Some(one) = ring.take(|arrival| {
-        let token = arrival.token;
-        let what = match arrival.what {
+    while let Some(one) = ring.take(|completion| {
+        let token = completion.token;
+        let what = match completion.what {
             What::Bytes(bytes) => Came::Bytes(token, bytes.to_vec()),
             What::NoSlot => Came::NoSlot(token),
             What::End => Came::End(token),
             What::Failed(error) => Came::Failed(token, error),
         };
-        (what, (!arrival.armed).then_some(token))
+        (what, (!completion.armed).then_some(token))
     }) {
         came.push(one.0);
         ended.extend(one.1);

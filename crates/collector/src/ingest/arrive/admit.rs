@@ -1,20 +1,29 @@
-//! Who may connect, and how often: the allow-list and the limits on sessions (SPEC §3).
+//! Stage: who may connect, by the allow-list and the limits on sessions.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::arriving::Arriving;
+use super::listen::Accepted;
 use crate::config::{IpPrefix, Limits};
+
+/// A connection that was let in.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The right to be open.
+    pub permit: Permit,
+}
 
 /// Why a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The source is not on the allow-list.
     NotAllowed,
-    /// There are as many sessions as there may be.
+    /// `limits.max_sessions` sessions are open.
     TooManySessions,
-    /// The source has as many sessions as one may have.
+    /// `limits.max_sessions_per_source` sessions of this source are open.
     TooManyFromSource,
 }
 
@@ -22,7 +31,7 @@ impl Refusal {
     /// All reasons.
     pub const ALL: [Self; 3] = [Self::NotAllowed, Self::TooManySessions, Self::TooManyFromSource];
 
-    /// The label in metrics.
+    /// The value of the label `reason` in metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -43,7 +52,7 @@ impl Refusal {
     }
 }
 
-/// Lets connections in. Shared by all workers; touched only when a connection opens or closes.
+/// Decides who may connect. Shared by all workers; touched only when a connection opens or closes.
 #[derive(Debug)]
 pub struct Admission {
     allow: Vec<IpPrefix>,
@@ -60,7 +69,7 @@ struct Open {
     by_source: HashMap<IpAddr, usize>,
 }
 
-/// The right to have one connection open; given back when dropped.
+/// The right to have one connection open. Dropping it gives the right back.
 #[derive(Debug)]
 pub struct Permit {
     admission: Arc<Admission>,
@@ -68,7 +77,7 @@ pub struct Permit {
 }
 
 impl Admission {
-    /// Admission by these limits.
+    /// An admission with these limits and without connections.
     #[must_use]
     pub fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
@@ -81,11 +90,17 @@ impl Admission {
         })
     }
 
-    /// Lets a connection from this source in, or says why not.
+    /// Lets a connection in, or says why not.
     ///
     /// # Errors
-    /// The source may not connect, or not now.
-    pub fn admit(self: &Arc<Self>, source: IpAddr) -> Result<Permit, Refusal> {
+    /// The source may not connect, or has to wait until other sessions have ended.
+    pub fn admit(self: &Arc<Self>, arriving: Arriving<Accepted>) -> Result<Arriving<Admitted>, Refusal> {
+        let permit = self.permit(arriving.remote.ip())?;
+        Ok(arriving.with(|Accepted| Admitted { permit }))
+    }
+
+    /// Permits one more connection from this source, or says why not.
+    fn permit(self: &Arc<Self>, source: IpAddr) -> Result<Permit, Refusal> {
         let source = source.to_canonical();
         let admitted = self.check(source);
         match admitted {
@@ -115,12 +130,12 @@ impl Admission {
         Ok(())
     }
 
-    /// Connections let in so far.
+    /// Number of connections let in since the start.
     pub fn accepted(&self) -> u64 {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// Connections refused so far for this reason.
+    /// Number of connections refused for this reason since the start.
     pub fn refused(&self, refusal: Refusal) -> u64 {
         self.refused[refusal as usize].load(Ordering::Relaxed)
     }
@@ -154,18 +169,18 @@ mod tests {
         };
         let admission = Admission::new(&limits);
         let [a, b] = [IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2])];
-        let first = admission.admit(a).unwrap();
-        let _second = admission.admit(a).unwrap();
-        assert_eq!(admission.admit(a).unwrap_err(), Refusal::TooManyFromSource);
-        let _third = admission.admit(b).unwrap();
-        assert_eq!(admission.admit(b).unwrap_err(), Refusal::TooManySessions);
+        let first = admission.permit(a).unwrap();
+        let _second = admission.permit(a).unwrap();
+        assert_eq!(admission.permit(a).unwrap_err(), Refusal::TooManyFromSource);
+        let _third = admission.permit(b).unwrap();
+        assert_eq!(admission.permit(b).unwrap_err(), Refusal::TooManySessions);
         assert_eq!(
-            admission.admit([198, 51, 100, 1].into()).unwrap_err(),
+            admission.permit([198, 51, 100, 1].into()).unwrap_err(),
             Refusal::NotAllowed
         );
         drop(first);
         // IPv4-mapped addresses are IPv4.
-        let mapped = admission.admit("::ffff:192.0.2.1".parse().unwrap());
+        let mapped = admission.permit("::ffff:192.0.2.1".parse().unwrap());
         assert!(mapped.is_ok());
         assert_eq!(admission.accepted(), 4);
         assert!(

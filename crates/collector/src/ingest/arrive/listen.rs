@@ -1,20 +1,30 @@
-//! Listening sockets and what is set on them and on accepted connections (SPEC §3).
+//! Stage: the listening sockets, and the connections that they accept.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tracing::{error, warn};
+
+use super::arriving::Arriving;
+use crate::ingest::lane::Lane;
 
 use crate::config::Listen;
 use crate::control::BindError;
 
-/// How long a listener may outlive its process: the kernel takes an io_uring down after the process is gone, and
-/// what the ring waited for with it. A collector that is started again at once must not fail for that.
+/// How long a listener may outlive its process. The kernel takes an io_uring down, with the sockets that it waits for, after
+/// the process is gone. A collector that is started again at once must not fail because of that.
 const LINGERING_RING: Duration = Duration::from_secs(2);
+/// How long a listener rests that can't accept (for example because the process has no file descriptor left).
+const ACCEPT_REST: Duration = Duration::from_millis(100);
 
-/// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over
-/// them. With port 0 the first one chooses the port.
+/// A connection that a listener has accepted: nothing more is known of it than where it comes from.
+#[derive(Debug)]
+pub struct Accepted;
+
+/// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over them.
+/// With port 0, all of them share the port that the first one gets.
 ///
 /// # Errors
 /// The address can't be listened on.
@@ -38,8 +48,8 @@ pub fn bind(listen: &Listen, address: SocketAddr, workers: usize) -> Result<Vec<
     Ok(listeners)
 }
 
-/// Fails if anybody listens on the address. With `SO_REUSEPORT` a second collector of the same user would get the port
-/// too, and half of the routers.
+/// Checks that nobody listens on the address. Because of `SO_REUSEPORT`, a second collector of the same user could listen on
+/// the same port, and would get half of the routers.
 ///
 /// # Errors
 /// The address can't be listened on.
@@ -63,13 +73,13 @@ pub fn is_free(address: SocketAddr) -> Result<(), BindError> {
     })
 }
 
-/// Fails if anybody has the port, then lets go of it.
+/// Binds the port as its only user, and closes it again.
 fn bind_alone(address: SocketAddr) -> io::Result<()> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // Connections of a former life in TIME_WAIT are no hindrance.
+    // Connections of a former life that are in TIME_WAIT do not matter.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())
 }
@@ -77,13 +87,13 @@ fn bind_alone(address: SocketAddr) -> io::Result<()> {
 fn bind_one(listen: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // `[::]` takes IPv4 too; such addresses are turned back into IPv4 when a router is identified.
+        // `[::]` accepts IPv4 too; such addresses are turned back into IPv4 when a router is identified.
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     if listen.receive_buffer_bytes > 0 {
-        // Before listen(): the window scale of accepted connections is fixed by it.
+        // Before listen(), because it fixes the window scale of accepted connections.
         socket.set_recv_buffer_size(listen.receive_buffer_bytes as usize)?;
     }
     socket.set_nonblocking(true)?;
@@ -92,10 +102,40 @@ fn bind_one(listen: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Sets what a router's connection needs.
+/// Accepts connections until the worker stops, and passes each to `arrived`. It only waits until the listener is readable, so
+/// no request of the listener is with the kernel when the runtime is dropped.
+pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arriving<Accepted>)) {
+    let worker = lane.worker.get();
+    let readiness = match listener.try_clone().and_then(monoio::net::TcpListener::from_std) {
+        Ok(readiness) => readiness,
+        Err(error) => {
+            error!(worker, %error, "listener can't be watched; connections to it will hang");
+            return;
+        }
+    };
+    while readiness.readable(false).await.is_ok() && !lane.is_stopping() {
+        loop {
+            match listener.accept() {
+                Ok((stream, remote)) => arrived(Arriving {
+                    stream,
+                    remote,
+                    known: Accepted,
+                }),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    warn!(worker, %error, "connection not accepted; if file descriptors ran out, raise the limit on open files");
+                    monoio::time::sleep(ACCEPT_REST).await;
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Sets the socket options of a router's connection.
 ///
 /// # Errors
-/// The connection is gone already.
+/// The connection has ended already.
 pub fn prepare(stream: &TcpStream, listen: &Listen) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;

@@ -1,0 +1,34 @@
+//! The configuration as the core needs it.
+
+use arancini_core::{BatchSettings, Settings};
+use arancini_rib::CurationMode;
+
+use crate::config::{Config, CurationKind};
+
+/// Most bytes that the open batches of one worker hold together, however many subjects there are.
+const MAX_OPEN_BATCH_BYTES: usize = 16 << 20;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// Translates the configuration into the settings of the core.
+#[must_use]
+pub fn core_settings(config: &Config) -> Settings {
+    Settings {
+        subject_base: config.publish.subject_base.clone(),
+        curation: match config.curation.mode {
+            CurationKind::Attributes => CurationMode::Attributes,
+            CurationKind::Presence => CurationMode::Presence,
+            CurationKind::Off => CurationMode::Off,
+        },
+        session_hold_ns: config.routers.session_hold_ms.saturating_mul(NANOS_PER_MILLI),
+        quiet_period_ns: config.routers.quiet_period_ms.saturating_mul(NANOS_PER_MILLI),
+        max_message_bytes: config.limits.max_message_bytes,
+        max_peers_per_router: config.limits.max_peers_per_router,
+        batch: BatchSettings {
+            max_messages: config.publish.max_updates,
+            max_bytes: config.publish.max_batch_bytes,
+            linger_ns: config.publish.linger_ms.saturating_mul(NANOS_PER_MILLI),
+            max_open_bytes: MAX_OPEN_BATCH_BYTES,
+            ..BatchSettings::default()
+        },
+    }
+}

@@ -1,0 +1,26 @@
+//! The one place where a socket turns into a session.
+//!
+//! A connection on its way is an [`arriving::Arriving`]. It passes one stage after the other, and each stage adds what it has
+//! found out:
+//!
+//! | stage | adds |
+//! |---|---|
+//! | [`listen`] | the socket and the address it comes from |
+//! | [`admit`] | the permit to be open, by allow-list and limits |
+//! | [`identify`] | the router it belongs to |
+//! | [`claim`] | the worker that owns the router, as [`owners`] say ([`local_owners`] keeps the table) |
+//! | [`hand_over`] | nothing: it moves the connection to the owner |
+//! | [`open`] | the session, and with it the receive |
+//!
+//! [`entrance`] is the sequence. Another way for a router to prove who it is, or another way to connect, is one more stage.
+
+pub mod entrance;
+pub mod arriving;
+pub mod listen;
+pub mod admit;
+pub mod identify;
+pub mod claim;
+pub mod owners;
+pub mod local_owners;
+pub mod hand_over;
+pub mod open;

@@ -1,0 +1,95 @@
+//! Why a connection ended.
+
+use std::borrow::Cow;
+
+/// Why a connection ended, as the metric `connections_ended` counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum EndReason {
+    /// The router closed the connection.
+    Closed,
+    /// The connection was reset, or the network failed.
+    Failed,
+    /// The router sent something that is not BMP version 3, or a message with a length out of bounds.
+    Framing,
+    /// The same router opened a newer session.
+    Replaced,
+    /// No whole BMP message came within `limits.handshake_timeout_ms`.
+    Handshake,
+    /// Nothing came for longer than `limits.idle_timeout_ms`.
+    Idle,
+    /// The published stream was lost, so the router has to dump its tables again.
+    Resync,
+    /// The collector stops.
+    Stopping,
+}
+
+impl EndReason {
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
+        Self::Closed,
+        Self::Failed,
+        Self::Framing,
+        Self::Replaced,
+        Self::Handshake,
+        Self::Idle,
+        Self::Resync,
+        Self::Stopping,
+    ];
+
+    /// The value of the label `reason` in metrics.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Failed => "failed",
+            Self::Framing => "framing",
+            Self::Replaced => "replaced",
+            Self::Handshake => "handshake_timeout",
+            Self::Idle => "idle_timeout",
+            Self::Resync => "resync",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// The reason as consumers and the log read it.
+    const fn in_words(self) -> &'static str {
+        match self {
+            Self::Closed => "closed by the router",
+            Self::Failed => "connection failed",
+            Self::Framing => "not BMP",
+            Self::Replaced => "replaced by a newer session of the same router",
+            Self::Handshake => "no whole BMP message within limits.handshake_timeout_ms",
+            Self::Idle => "silent for longer than limits.idle_timeout_ms",
+            Self::Resync => "the router has to dump anew: what was published is gone",
+            Self::Stopping => "the collector stops",
+        }
+    }
+}
+
+/// The end of a connection: its reason for the counter, and in words for the log and for consumers.
+#[derive(Debug)]
+pub struct End {
+    /// The reason as it is counted.
+    pub reason: EndReason,
+    /// The reason in words.
+    pub words: Cow<'static, str>,
+}
+
+impl End {
+    /// An end with the details of an error in its words.
+    pub fn with_details(reason: EndReason, details: &dyn std::fmt::Display) -> Self {
+        Self {
+            reason,
+            words: Cow::Owned(details.to_string()),
+        }
+    }
+}
+
+impl From<EndReason> for End {
+    fn from(reason: EndReason) -> Self {
+        Self {
+            reason,
+            words: Cow::Borrowed(reason.in_words()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The open sessions of one worker: at most one connection per router.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use tracing::{info, warn};
+
+use super::arrive::arriving::Arriving;
+use super::arrive::claim::Claimed;
+use super::connection::Connection;
+use super::end::{End, EndReason};
+use super::lane::Lane;
+use crate::config::Limits;
+
+/// The connections that a worker serves, by router.
+pub struct OpenSessions {
+    pub lane: Rc<Lane>,
+    connections: RefCell<HashMap<IpAddr, Rc<Connection>>>,
+}
+
+impl OpenSessions {
+    /// A worker without sessions.
+    pub fn new(lane: Rc<Lane>) -> Self {
+        Self {
+            lane,
+            connections: RefCell::default(),
+        }
+    }
+
+    /// Opens the session of a router that this worker owns. An older session of the same router ends. Returns nothing if
+    /// the connection can't be used.
+    pub fn open(&self, claimed: Arriving<Claimed>) -> Option<Rc<Connection>> {
+        let (router, remote) = (claimed.known.router, claimed.remote);
+        let before = self.connections.borrow_mut().remove(&router);
+        if let Some(before) = before {
+            info!(%router, old = %before.remote, new = %remote, "session replaced: the router opened a newer one");
+            before.end(EndReason::Replaced);
+        }
+        let now = self.lane.clock.now();
+        let session = self
+            .lane
+            .shard
+            .borrow_mut()
+            .handle_connect(router, remote.port(), now);
+        self.lane.deliver();
+        let connection = match Connection::new(claimed, session, now.monotonic_ns) {
+            Ok(connection) => Rc::new(connection),
+            Err(error) => {
+                warn!(%router, %remote, %error, "connection closed: its socket can't be watched");
+                self.lane
+                    .shard
+                    .borrow_mut()
+                    .handle_disconnect(session, "connection failed", now);
+                return None;
+            }
+        };
+        info!(%router, %remote, worker = self.lane.worker.get(), "session opened");
+        self.connections
+            .borrow_mut()
+            .insert(router, Rc::clone(&connection));
+        Some(connection)
+    }
+
+    /// Closes the session of a connection that has ended.
+    pub fn ended(&self, connection: &Rc<Connection>, end: &End) {
+        self.lane.counters.count_end(end.reason);
+        if self.lane.is_stopping() {
+            // The router is still there and the collector goes, so nothing is published about the router.
+            return;
+        }
+        if end.reason == EndReason::Framing {
+            warn!(router = %connection.router, remote = %connection.remote, reason = %end.words, "session closed; is this port meant for BMP?");
+        }
+        let now = self.lane.clock.now();
+        self.lane
+            .shard
+            .borrow_mut()
+            .handle_disconnect(connection.session, &end.words, now);
+        let mut connections = self.connections.borrow_mut();
+        if connections
+            .get(&connection.router)
+            .is_some_and(|current| Rc::ptr_eq(current, connection))
+        {
+            connections.remove(&connection.router);
+        }
+        drop(connections);
+        self.lane.log_notices();
+        self.lane.deliver();
+    }
+
+    /// Ends every session because the published stream was lost: the routers connect again and dump their tables, and
+    /// everything they have is published between resync-begin and resync-end.
+    pub fn resync(&self) {
+        self.lane.shard.borrow_mut().handle_forget_all_routes();
+        for connection in self.connections.borrow().values() {
+            connection.end(EndReason::Resync);
+        }
+    }
+
+    /// Ends the connections that brought no whole message, or nothing at all, for longer than the limits allow.
+    pub fn end_overdue(&self, limits: &Limits) {
+        let now_ns = self.lane.clock.now().monotonic_ns;
+        let overdue = |since_ns: u64, limit_ms: u64| {
+            limit_ms > 0 && now_ns.saturating_sub(since_ns) > limit_ms.saturating_mul(1_000_000)
+        };
+        for connection in self.connections.borrow().values() {
+            let progress = self.lane.shard.borrow().progress(connection.session);
+            if progress.is_some_and(|(whole_bytes, _)| whole_bytes == 0)
+                && overdue(connection.opened_ns, limits.handshake_timeout_ms)
+            {
+                connection.end(EndReason::Handshake);
+            } else if overdue(connection.last_received_ns.get(), limits.idle_timeout_ms) {
+                connection.end(EndReason::Idle);
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The rules of the hot path as far as a worker keeps them (`docs/rules.md`), counted on real sockets.
+#![allow(clippy::unwrap_used)]
+
+use std::future::{Future, poll_fn};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use arancini_core::{Batch, BatchSettings, Settings, Shard};
+use arancini_generate::Scenario;
+use monoio::{LegacyDriver, RuntimeBuilder};
+use socket2::SockRef;
+
+use super::arrive::admit::Admission;
+use super::arrive::arriving::Arriving;
+use super::arrive::claim::claim;
+use super::arrive::identify::identify;
+use super::arrive::listen::Accepted;
+use super::arrive::local_owners::LocalOwners;
+use super::arrive::owners::Owners;
+use super::backend::{Backend, Driver};
+use super::connection::Connection;
+use super::counters::WorkerCounters;
+use super::end::EndReason;
+use super::index::WorkerIndex;
+use super::lane::Lane;
+use super::outlet::{Outlet, WhenFull};
+use super::readiness::Readiness;
+use super::registered::{Registered, Turn};
+use super::sessions::OpenSessions;
+use crate::config::Limits;
+
+/// Small enough that the core takes a whole slot at once.
+const SLOT_BYTES: usize = 4096;
+
+/// A worker without its thread and its tasks: what lies between a socket and the bridge.
+struct Way {
+    sessions: Rc<OpenSessions>,
+    bridge_out: kanal::Receiver<Batch>,
+    _used_buffers: kanal::Sender<Vec<u8>>,
+    /// Batches that came over the bridge.
+    delivered: u64,
+}
+
+/// Counters of a way at one moment.
+#[derive(Debug, PartialEq, Eq)]
+struct Counted {
+    receive_calls: u64,
+    received_bytes: u64,
+}
+
+impl Way {
+    fn new(bridge_batches: usize) -> Self {
+        let settings = Settings {
+            batch: BatchSettings {
+                max_messages: 20,
+                ..BatchSettings::default()
+            },
+            ..Settings::default()
+        };
+        let counters = Arc::new(WorkerCounters::default());
+        let shard = Shard::new(0, settings, Arc::clone(&counters.core));
+        let (bridge, bridge_out) = kanal::bounded(bridge_batches);
+        let (return_buffer, used_buffers) = kanal::bounded(1);
+        let outlet = Outlet::new(bridge, used_buffers, WhenFull::Wait);
+        let lane = Rc::new(Lane::new(WorkerIndex::new(0), counters, shard, outlet));
+        Self {
+            sessions: Rc::new(OpenSessions::new(lane)),
+            bridge_out,
+            _used_buffers: return_buffer,
+            delivered: 0,
+        }
+    }
+
+    fn lane(&self) -> &Rc<Lane> {
+        &self.sessions.lane
+    }
+
+    /// A router's socket with its connection on this worker. All routers have one address, so `router` makes them several.
+    fn connect(&self, router: u8) -> (TcpStream, Rc<Connection>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        SockRef::from(&listener).set_recv_buffer_size(1 << 20).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        SockRef::from(&client).set_send_buffer_size(1 << 20).unwrap();
+        let (stream, remote) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let accepted = Arriving {
+            stream,
+            remote,
+            known: Accepted,
+        };
+        let admitted = Admission::new(&Limits::default()).admit(accepted).unwrap();
+        let identity = [(remote.ip(), [192, 0, 2, router].into())].into();
+        let owners: Arc<dyn Owners> = LocalOwners::new(1);
+        let counters = [Arc::clone(&self.lane().counters)];
+        let claimed = claim(identify(admitted, &identity), &owners, &counters);
+        (client, self.sessions.open(claimed).unwrap())
+    }
+
+    fn counted(&self) -> Counted {
+        let counters = &self.lane().counters;
+        Counted {
+            receive_calls: counters.receive_calls.get(),
+            received_bytes: counters.core.received_bytes.get(),
+        }
+    }
+
+    /// Checks that every batch closed so far is on the bridge, and takes the batches from there.
+    fn everything_is_on_the_bridge(&mut self) {
+        assert_eq!(self.lane().shard.borrow().closed_batch_bytes(), 0);
+        while let Ok(Some(_)) = self.bridge_out.try_recv() {
+            self.delivered += 1;
+        }
+        assert_eq!(self.delivered, self.lane().counters.core.batches.get());
+    }
+}
+
+/// A stream of updates, many slots long.
+fn stream(seed: u64) -> Vec<u8> {
+    let scenario = Scenario {
+        peers: 1,
+        prefixes_per_peer: 8000,
+        prefixes_per_update: 4,
+        seed,
+        ..Scenario::default()
+    };
+    scenario.to_bytes()
+}
+
+fn on_a_runtime<R>(test: impl Future<Output = R>) -> R {
+    let mut runtime = RuntimeBuilder::<LegacyDriver>::new()
+        .enable_timer()
+        .build()
+        .unwrap();
+    runtime.block_on(test)
+}
+
+fn has_registered_ring() -> bool {
+    let refused = Backend::registered_refused();
+    if let Some(reason) = &refused {
+        println!("skipped: no registered ring: {reason}");
+    }
+    refused.is_none()
+}
+
+/// Rule 1, backend `readiness`. Each poll of a receiving task that receives a slot ends with the slot taken by the core and
+/// with all closed batches on the bridge: nothing waits in between. Around it the task waits for bytes and for its turn, which
+/// is at most two polls for each slot.
+#[test]
+fn nothing_waits_between_the_socket_and_the_bridge() {
+    on_a_runtime(async {
+        let mut way = Way::new(10_000);
+        let (mut router, connection) = way.connect(1);
+        way.everything_is_on_the_bridge();
+        let lane = Rc::clone(way.lane());
+        let doorman = Rc::clone(&lane);
+        monoio::spawn(async move { doorman.turnstile.turn().await });
+        let sent = stream(1);
+        let length = sent.len();
+        let sender = std::thread::spawn(move || router.write_all(&sent).unwrap());
+
+        let readiness = Readiness::new(SLOT_BYTES, Driver::Epoll);
+        let mut receive = pin!(readiness.receive(&lane, &connection));
+        let mut polls = 0;
+        let end = poll_fn(|context| {
+            let before = way.counted();
+            let polled = receive.as_mut().poll(context);
+            let after = way.counted();
+            polls += 1;
+            let calls = after.receive_calls - before.receive_calls;
+            assert!(calls <= 1, "{calls} slots in one turn");
+            assert_eq!(calls == 1, after.received_bytes > before.received_bytes);
+            way.everything_is_on_the_bridge();
+            polled
+        })
+        .await;
+        sender.join().unwrap();
+        assert_eq!(end.reason, EndReason::Closed);
+        let counted = way.counted();
+        assert_eq!(counted.received_bytes, length as u64);
+        assert!(way.delivered > 50, "{} batches", way.delivered);
+        assert!(counted.receive_calls as usize >= length / SLOT_BYTES);
+        let most = 2 * counted.receive_calls + 10;
+        assert!(polls <= most, "{polls} polls for {} slots", counted.receive_calls);
+    });
+}
+
+/// Rule 1. A full bridge is the one thing that a receiving task waits for while bytes are there.
+#[test]
+fn a_full_bridge_stops_the_receive_and_nothing_else_does() {
+    on_a_runtime(async {
+        let way = Way::new(10);
+        let (mut router, connection) = way.connect(1);
+        let lane = Rc::clone(way.lane());
+        let doorman = Rc::clone(&lane);
+        monoio::spawn(async move { doorman.turnstile.turn().await });
+        router.write_all(&stream(1)[..32 * SLOT_BYTES]).unwrap();
+        let readiness = Readiness::new(SLOT_BYTES, Driver::Epoll);
+        let mut receive = pin!(readiness.receive(&lane, &connection));
+        let mut polls_when_full = 0;
+        for _ in 0..10_000 {
+            let (before, had_room) = (way.counted(), lane.outlet.has_room());
+            poll_fn(|context| {
+                assert!(receive.as_mut().poll(context).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            if !had_room {
+                assert_eq!(way.counted(), before);
+                polls_when_full += 1;
+            }
+            if polls_when_full == 10 {
+                break;
+            }
+            // Lets the runtime ask the kernel for news.
+            lane.turnstile.pass().await;
+        }
+        assert_eq!(polls_when_full, 10);
+        assert!(way.bridge_out.is_full());
+        assert!(way.counted().received_bytes < 32 * SLOT_BYTES as u64);
+    });
+}
+
+/// Rule 1, backend `registered`. A turn is one synchronous call; what it reaps is with the core, and all closed batches are on
+/// the bridge, when it returns.
+#[test]
+fn nothing_waits_between_the_ring_and_the_bridge() {
+    if !has_registered_ring() {
+        return;
+    }
+    on_a_runtime(async {
+        let mut way = Way::new(10_000);
+        let (mut router, connection) = way.connect(1);
+        let mut registered = Registered::new(8, SLOT_BYTES).unwrap();
+        registered.join(connection).unwrap();
+        let sent = stream(1);
+        let length = sent.len() as u64;
+        let sender = std::thread::spawn(move || {
+            router.write_all(&sent).unwrap();
+            router
+        });
+        while way.counted().received_bytes < length {
+            let before = way.counted();
+            let turn = registered.turn(&way.sessions).unwrap();
+            assert_ne!(turn, Turn::Blocked);
+            way.everything_is_on_the_bridge();
+            if way.counted() == before {
+                std::thread::yield_now();
+            }
+        }
+        drop(sender.join().unwrap());
+        assert!(way.delivered > 50, "{} batches", way.delivered);
+    });
+}
+
+/// A call while unreaped bytes hold the slots receives next to nothing. Measured over a whole run, such calls made 4.2 calls
+/// for each MB instead of 2.0 (`docs/adr/0019-receive-backends.md`).
+#[test]
+fn the_ring_is_entered_when_all_is_reaped() {
+    const SLOTS: u16 = 32;
+    const ROUTERS: u8 = 8;
+    if !has_registered_ring() {
+        return;
+    }
+    on_a_runtime(async {
+        let mut way = Way::new(10_000);
+        let mut registered = Registered::new(SLOTS, SLOT_BYTES).unwrap();
+        let mut routers = Vec::new();
+        let mut sent = 0;
+        for number in 0..ROUTERS {
+            let (mut router, connection) = way.connect(number);
+            let stream = stream(number.into());
+            // So much fits into the sockets' buffers.
+            let bytes = &stream[..128 * 1024];
+            router.write_all(bytes).unwrap();
+            sent += bytes.len();
+            routers.push((router, connection));
+        }
+        for (_, connection) in &routers {
+            registered.join(Rc::clone(connection)).unwrap();
+        }
+        while way.counted().received_bytes < sent as u64 {
+            registered.turn(&way.sessions).unwrap();
+            way.everything_is_on_the_bridge();
+        }
+        let calls = way.counted().receive_calls;
+        println!("{calls} calls for {sent} bytes");
+        // One call when each session begins; then each call fills all slots.
+        let fills = sent.div_ceil(usize::from(SLOTS) * SLOT_BYTES) as u64;
+        assert!(
+            calls <= u64::from(ROUTERS) + fills,
+            "{calls} calls for {sent} bytes"
+        );
+    });
+}
+
+/// The files that a message passes between its socket and the bridge, without their imports and comments.
+fn sources_of_the_way() -> impl Iterator<Item = (&'static str, String)> {
+    let sources = [
+        ("readiness.rs", include_str!("readiness.rs")),
+        ("registered.rs", include_str!("registered.rs")),
+        ("ring/companion.rs", include_str!("ring/companion.rs")),
+        ("ring/slots.rs", include_str!("ring/slots.rs")),
+        ("connection.rs", include_str!("connection.rs")),
+        ("lane.rs", include_str!("lane.rs")),
+        ("outlet.rs", include_str!("outlet.rs")),
+        ("alarm.rs", include_str!("alarm.rs")),
+        ("signal.rs", include_str!("signal.rs")),
+    ];
+    sources.into_iter().map(|(name, source)| {
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().map(str::trim_start);
+        let lines = lines.filter(|line| !line.starts_with("//") && !line.starts_with("use "));
+        (name, lines.collect::<Vec<_>>().join("\n"))
+    })
+}
+
+/// Rule 1. The files on the way name no lock, and none of what workers share behind one.
+#[test]
+fn no_lock_is_taken_between_the_socket_and_the_bridge() {
+    let banned = [
+        "Mutex",
+        "RwLock",
+        ".lock()",
+        ".read()",
+        ".write()",
+        "OnceLock",
+        "Condvar",
+        "Admission",
+        "Owners",
+        "mailboxes",
+        "WorkerContext",
+    ];
+    for (name, source) in sources_of_the_way() {
+        for word in banned {
+            assert!(!source.contains(word), "{word} in {name}");
+        }
+    }
+}
+
+/// Rule 4. Counters are fields of the worker; nothing on the way is looked up by a string.
+#[test]
+fn no_metric_is_looked_up_on_the_way() {
+    let banned = [
+        "metrics",
+        "prometheus",
+        "label",
+        "BTreeMap",
+        "format!",
+        "get(\"",
+        "&str",
+    ];
+    for (name, source) in sources_of_the_way() {
+        for word in banned {
+            assert!(!source.contains(word), "{word} in {name}");
+        }
+    }
+}
