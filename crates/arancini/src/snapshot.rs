@@ -10,8 +10,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use arancini_collector::config::{Config, FlagValue};
+use arancini_collector::snapshots::configured;
 use arancini_collector::snapshots::restore::load;
-use arancini_collector::snapshots::store::{self, Listed, ManifestFile, Store};
+use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
@@ -73,7 +74,7 @@ impl SnapshotArgs {
 /// Runs the action.
 #[must_use]
 pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
-    let store = store::to_read(config);
+    let store = configured::to_read(config);
     let generations = match store.generations() {
         Ok(generations) => generations,
         Err(error) => {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use arancini_bed::NatsServer;
 use arancini_collector::snapshots::directory::Directory;
-use arancini_collector::snapshots::nats::NatsStore;
+use arancini_collector::snapshots::nats::{Access, NatsStore};
 use arancini_collector::snapshots::store::{Manifest, Store};
 use arancini_core::position::Position;
 use arancini_core::snapshot::{Head, Restore, Walk, read_snapshot};
@@ -42,7 +42,12 @@ fn main() -> Outcome<()> {
     let server = NatsServer::start().ok_or("no nats-server")?;
     let place = tempfile::tempdir()?;
     let settings = NatsSettings::new(vec![server.url()]);
-    let nats = NatsStore::new(settings, "measured".to_owned(), "measured".to_owned());
+    let nats = NatsStore::new(
+        settings,
+        "measured".to_owned(),
+        "measured".to_owned(),
+        Access::Write,
+    );
     let stores: [(&str, Box<dyn Store>); 2] = [
         ("local", Box::new(Directory::claim(place.path())?)),
         ("nats", Box::new(nats)),

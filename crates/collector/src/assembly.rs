@@ -21,7 +21,7 @@ use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::owners::Owners;
 use crate::ingest::{Inheritance, Mail, Worker, WorkerContext, WorkerLoad, WorkerThread, sockets};
 use crate::snapshots::restore::{Restored, open_spool, restore};
-use crate::snapshots::{SnapshotFigures, Snapshots, Snapshotter, Watermarks, store};
+use crate::snapshots::{SinkOutcome, SnapshotFigures, Snapshots, Snapshotter, Watermarks, configured};
 use crate::telemetry::Telemetry;
 
 /// Open batches of one worker hold at most this many bytes together, however many subjects there are.
@@ -121,7 +121,7 @@ impl Collector {
         for &address in &config.listen.address {
             sockets::is_free(address)?;
         }
-        let store = store::claim(config)
+        let store = configured::claim(config)
             .map_err(|error| StartError::Snapshots(config.snapshots_directory(), error))?;
         let (bridge, bridge_out) = kanal::bounded(config.publish.bridge_batches.max(1));
         let (return_buffer, used_buffers) = kanal::bounded::<Vec<u8>>(USED_BUFFERS);
@@ -239,7 +239,9 @@ impl Collector {
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
-        let (last_words, requests) = snapshots.map(|snapshots| snapshots.last_words(until)).unzip();
+        let (last_generation, requests) = snapshots
+            .map(|snapshots| snapshots.last_generation(until))
+            .unzip();
         let mut requests = requests.into_iter().flatten();
         for mailbox in &self.context.mailboxes {
             let request = requests.next().flatten().map(Box::new);
@@ -259,8 +261,12 @@ impl Collector {
         report.acknowledged_messages = drained.acknowledged_messages;
         report.lost_batches += drained.unacknowledged_batches;
         report.lost_messages += drained.unacknowledged_messages;
-        if let Some(last_words) = last_words {
-            last_words.finish(report.lost_batches == 0);
+        if let Some(last_generation) = last_generation {
+            last_generation.finish(if report.lost_batches == 0 {
+                SinkOutcome::AllAcknowledged
+            } else {
+                SinkOutcome::Incomplete
+            });
         }
         if report.lost_messages > 0 {
             warn!(

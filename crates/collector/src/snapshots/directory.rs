@@ -1,12 +1,12 @@
-//! Snapshots in a directory.
+//! A store of snapshots in a directory.
 //!
-//! Every file gets a temporary name first, is synced, and then renamed.
+//! Every file is written under a temporary name, synced, and then renamed.
 //!
 //! ```text
-//! 00000000000000000012-worker-0.snapshot    core's format: routers, peers, routes
+//! 00000000000000000012-worker-0.snapshot    format of the core: routers, peers, routes
 //! 00000000000000000012-worker-1.snapshot
 //! 00000000000000000012.manifest.json        names the files
-//! LOCK                                      held by the collector that writes here
+//! LOCK                                      held by the collector that writes to this directory
 //! ```
 
 use std::fs::{self, File};
@@ -26,20 +26,20 @@ const SET_ASIDE: &str = ".damaged";
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// Held as long as this collector may write here.
+    /// The lock of the directory, held as long as this collector may write to it.
     _lock: Option<File>,
 }
 
 impl Directory {
-    /// To write: makes the directory, takes its lock, and removes what a crash left half written.
+    /// Opens the directory for writing: creates it, takes its lock, and removes files that a crash left incomplete.
     ///
     /// # Errors
-    /// The directory can't be used, or another collector does.
+    /// Fails if the directory can't be used, or if another collector uses it.
     pub fn claim(path: &Path) -> io::Result<Self> {
         let lock = lock_directory(path).map_err(|error| match error.kind() {
             io::ErrorKind::ResourceBusy => io::Error::new(
                 io::ErrorKind::ResourceBusy,
-                "another collector keeps its snapshots there; stop it, or set snapshots.directory",
+                "another collector stores its snapshots in this directory; stop it, or set snapshots.directory",
             ),
             _ => error,
         })?;
@@ -55,16 +55,17 @@ impl Directory {
         Ok(directory)
     }
 
-    /// To look at only.
+    /// Opens the directory only for reading.
     #[must_use]
-    pub fn to_read(path: &Path) -> Self {
+    pub fn read_only(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             _lock: None,
         }
     }
 
-    /// Removes all files older than the kept generations. Manifests go first: no manifest without its files.
+    /// Removes all files older than the kept generations. Manifests are removed first, so that no manifest names a missing
+    /// file.
     fn prune(&self) -> io::Result<()> {
         let generations = self.generations()?;
         let Some((oldest_kept, _)) = generations.get(KEPT - 1) else {
@@ -95,7 +96,7 @@ impl Directory {
 }
 
 impl Store for Directory {
-    /// The lock was taken and the rest removed when it was claimed.
+    /// Does nothing: [`Directory::claim`] has taken the lock and removed incomplete files.
     fn prepare(&self) -> io::Result<()> {
         Ok(())
     }
@@ -121,7 +122,7 @@ impl Store for Directory {
     }
 
     fn open(&self, file: &ManifestFile) -> io::Result<Box<dyn Read>> {
-        // Names come from a file: they must not lead out of the directory.
+        // The name comes from the manifest. Only its last component is used, so that it can't point outside the directory.
         let name = Path::new(&file.name)
             .file_name()
             .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -156,7 +157,7 @@ impl Store for Directory {
         for name in self.names().unwrap_or_default() {
             let set_aside = self.path.join(format!("{name}{SET_ASIDE}"));
             if number_of(&name) == Some(generation) && !name.ends_with(SET_ASIDE) {
-                // What can't be renamed is found damaged again next time.
+                // A file that can't be renamed is found damaged again at the next start.
                 let _ = fs::rename(self.path.join(&name), set_aside);
             }
         }
@@ -175,16 +176,16 @@ impl Store for Directory {
     }
 
     fn remedy(&self) -> &'static str {
-        "free some space, or set snapshots.directory"
+        "free disk space, or set snapshots.directory"
     }
 }
 
-/// The generation that a file name belongs to.
+/// Returns the number of the generation that a file name belongs to.
 fn number_of(name: &str) -> Option<u64> {
     name.get(..20)?.parse().ok()
 }
 
-/// A file that is being written.
+/// A file of a worker that is being written.
 #[derive(Debug)]
 struct Draft {
     file: BufWriter<File>,
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(
             directory.names().unwrap().len(),
             5,
-            "two files each, and the lock"
+            "two files per generation, and the lock"
         );
     }
 
@@ -273,7 +274,7 @@ mod tests {
         assert_eq!(
             directory.next_generation().unwrap(),
             3,
-            "its number is not used again"
+            "the number of the incomplete generation is not reused"
         );
         generation(&directory, 3);
         generation(&directory, 4);

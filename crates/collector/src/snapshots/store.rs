@@ -1,124 +1,120 @@
-//! What a place for snapshots has to do, wherever it is.
+//! The interface of a store of snapshots.
 //!
-//! A *generation* is one file for each worker and a manifest, which comes last: without it the generation does not exist.
-//! The newest two are kept, so that a damaged one has a predecessor.
+//! A *generation* consists of one file per worker and a manifest. The manifest is written last; without it, the generation
+//! does not exist. The newest two generations are kept, so that a damaged generation has a predecessor.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::time::Instant;
 
 use arancini_core::snapshot::ReadError;
 use serde::{Deserialize, Serialize};
 
-use super::directory::Directory;
-use super::nats::NatsStore;
-use crate::config::{Config, StoreKind};
-
-/// Complete generations that are kept.
+/// How many complete generations are kept.
 pub const KEPT: usize = 2;
 
-/// What a generation consists of.
+/// The manifest of a generation: what the generation consists of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Its number; later ones are higher.
+    /// The number of the generation; later generations have higher numbers.
     pub generation: u64,
-    /// Name of the collector.
+    /// The name of the collector.
     pub collector: String,
-    /// When it was complete, Unix nanoseconds.
+    /// When the generation was completed, in nanoseconds since the Unix epoch.
     pub completed_unix_ns: u64,
-    /// Its files.
+    /// The files of the generation.
     pub files: Vec<ManifestFile>,
 }
 
-/// One worker's file.
+/// The file of one worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestFile {
-    /// Its name in the store.
+    /// The name of the file in the store.
     pub name: String,
-    /// Its size.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// Routers in it.
+    /// The number of routers in the file.
     pub routers: u64,
-    /// Routes in it.
+    /// The number of routes in the file.
     pub routes: u64,
 }
 
-/// A generation's number and its manifest; for one that can't be read the reason.
+/// The number of a generation with its manifest, or with the reason why the manifest can't be read.
 pub type Listed = (u64, Result<Manifest, String>);
 
-/// A place for snapshots. Errors for which [`may_pass`] holds say nothing of what is there.
+/// A store of snapshots. If [`may_pass`] holds for an error, the store could not be reached, and the error says nothing about
+/// its content.
 pub trait Store: Send + Sync {
-    /// Takes the place for this collector, as far as that was not done yet, and removes what a crash left half written.
+    /// Claims the store for this collector if that was not done yet, and removes what a crash left incomplete.
     ///
     /// # Errors
-    /// The place can't be used.
+    /// Fails if the store can't be used.
     fn prepare(&self) -> io::Result<()>;
 
-    /// The generations with a manifest, the newest first.
+    /// Lists the generations that have a manifest, the newest first.
     ///
     /// # Errors
-    /// They can't be listed.
+    /// Fails if the generations can't be listed.
     fn generations(&self) -> io::Result<Vec<Listed>>;
 
-    /// A number above that of every generation there is or was begun.
+    /// Returns a number above the number of every generation that exists or was ever started.
     ///
     /// # Errors
-    /// The place can't be used.
+    /// Fails if the store can't be used.
     fn next_generation(&self) -> io::Result<u64>;
 
-    /// Begins a worker's file of a generation.
+    /// Starts the file of a worker in a generation.
     ///
     /// # Errors
-    /// It can't be made.
+    /// Fails if the file can't be created.
     fn create(&self, generation: u64, worker: usize) -> io::Result<Box<dyn Draft>>;
 
     /// Opens a file of a generation.
     ///
     /// # Errors
-    /// It can't be opened.
+    /// Fails if the file can't be opened.
     fn open(&self, file: &ManifestFile) -> io::Result<Box<dyn Read>>;
 
-    /// Makes a generation exist, then lets go of those that are too old.
+    /// Writes the manifest, which makes the generation current, and then removes generations that are too old.
     ///
     /// # Errors
-    /// The manifest can't be written; the generations before it stay.
+    /// Fails if the manifest can't be written. The earlier generations stay.
     fn complete(&self, manifest: &Manifest) -> io::Result<()>;
 
-    /// Takes a generation out of use; its files stay for a while for whoever wants to look at them.
+    /// Takes a damaged generation out of use. Its files stay for a while, so that they can be examined.
     fn set_aside(&self, generation: u64, why: &str);
 
-    /// Removes what there is of a generation that was begun and given up.
+    /// Removes the files of a generation that was started and given up.
     fn abandon(&self, generation: u64);
 
-    /// Where it is, for people.
+    /// Describes where the store is, for log lines.
     fn place(&self) -> String;
 
-    /// What to do where it can't be written, for people.
+    /// Describes what to do if the store can't be written, for log lines.
     fn remedy(&self) -> &'static str;
 
-    /// Whatever is under way, also on other threads, fails at this time, and so does all that is asked later.
+    /// Sets a deadline. At this time every pending operation fails, also on other threads, and so does every later one.
     fn end_by(&self, _time: Instant) {}
 
-    /// It will not be asked for anything for a while.
+    /// Tells the store that it will not be used for a while, so that it can close its connection.
     fn rest(&self) {}
 }
 
-/// A file that is being written.
+/// A file that is being written to a store.
 pub trait Draft: Send {
-    /// Appends.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// The place refuses: the file can't be finished.
+    /// Fails if the store refuses the bytes. The file can't be finished then.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes the file durable.
     ///
     /// # Errors
-    /// The place refuses.
+    /// Fails if the store refuses.
     fn finish(self: Box<Self>, routers: u64, routes: u64) -> io::Result<ManifestFile>;
 }
 
-/// Whether an error is of the way to the store and not of what is there.
+/// Returns whether an error concerns the connection to the store, so that a later attempt may succeed.
 #[must_use]
 pub fn may_pass(error: &io::Error) -> bool {
     matches!(
@@ -127,36 +123,8 @@ pub fn may_pass(error: &io::Error) -> bool {
     )
 }
 
-/// The same of a snapshot that is being read.
+/// Returns whether an error while reading a snapshot concerns the connection to the store, as in [`may_pass`].
 #[must_use]
 pub fn read_may_pass(error: &ReadError) -> bool {
     matches!(error, ReadError::Io(error) if may_pass(error))
-}
-
-/// The store that is configured, to write; `None` where no snapshots are taken.
-///
-/// # Errors
-/// It can't be used, or another collector does. A broker that is away is no error yet.
-pub fn claim(config: &Config) -> io::Result<Option<Arc<dyn Store>>> {
-    if !config.takes_snapshots() {
-        return Ok(None);
-    }
-    Ok(Some(match config.snapshots.store {
-        StoreKind::Local => Arc::new(Directory::claim(&config.snapshots_directory())?),
-        StoreKind::Nats => Arc::new(nats(config)),
-    }))
-}
-
-/// The store that is configured, to look at only.
-#[must_use]
-pub fn to_read(config: &Config) -> Arc<dyn Store> {
-    match config.snapshots.store {
-        StoreKind::Local => Arc::new(Directory::to_read(&config.snapshots_directory())),
-        StoreKind::Nats => Arc::new(nats(config).to_read()),
-    }
-}
-
-fn nats(config: &Config) -> NatsStore {
-    let bucket = config.snapshots.bucket.clone();
-    NatsStore::new(config.nats_settings(), bucket, config.collector_name())
 }

@@ -1,7 +1,8 @@
-//! What a collector's key in the bucket holds: which generations are current, and who may change that.
+//! The index of a collector's snapshots in NATS: which generations are current, and which run of the collector may change
+//! the index.
 //!
-//! One value for all of it, replaced only at the revision that was read. So a generation becomes current in one step, a
-//! number is given out once, and of two collectors of one name the later one wins.
+//! The index is a single value in the key-value bucket, and is replaced only at the revision that was read. So a generation
+//! becomes current in one step, a number is given out only once, and of two collectors with the same name the later one wins.
 
 use std::collections::BTreeSet;
 
@@ -9,37 +10,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::snapshots::store::{KEPT, Manifest};
 
-/// Rises when an older reader would misread.
+/// The version of the format. It is raised when an older reader would misread the index.
 const VERSION: u32 = 1;
 
-/// The value.
+/// The index of the snapshots of one collector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
     version: u32,
-    /// The life of a collector that may change this.
+    /// Identifies the run of the collector that may change the index.
     pub life: String,
-    /// The highest number that was given out.
+    /// The highest number of a generation that was given out.
     pub begun: u64,
     /// Complete generations, the newest first.
     pub generations: Vec<Manifest>,
-    /// Generations that are out of use and not removed yet.
+    /// Damaged generations that are out of use and not removed yet.
     #[serde(default)]
     pub set_aside: Vec<SetAside>,
 }
 
-/// A generation that is out of use.
+/// A damaged generation that is out of use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetAside {
-    /// Its number.
+    /// The number of the generation.
     pub generation: u64,
-    /// Why, for people.
+    /// Why the generation was set aside, for people.
     pub why: String,
-    /// What it consisted of, where that is known.
+    /// The manifest of the generation, if it is known.
     pub manifest: Option<Manifest>,
 }
 
 impl Index {
-    /// Of a collector that has no snapshots yet.
+    /// Makes the index of a collector that has no snapshots yet.
     #[must_use]
     pub fn new(life: &str, begun: u64) -> Self {
         Self {
@@ -51,7 +52,8 @@ impl Index {
         }
     }
 
-    /// In place of one that can't be read. What is stored may be its generations, so it stays for a while.
+    /// Makes an index that replaces an unreadable one. The stored generations may belong to the unreadable index, so they
+    /// are set aside and stay for a while.
     #[must_use]
     pub fn instead(life: &str, stored: &BTreeSet<u64>, why: &str) -> Self {
         let mut index = Self::new(life, stored.last().copied().unwrap_or(0));
@@ -66,10 +68,10 @@ impl Index {
         index
     }
 
-    /// Reads it.
+    /// Parses a stored index.
     ///
     /// # Errors
-    /// It is none, or one of a later version.
+    /// Fails if the bytes are not an index, or an index in a later format.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {
@@ -79,26 +81,27 @@ impl Index {
         let Version { version } = serde_json::from_slice(bytes).map_err(damaged)?;
         if version > VERSION {
             return Err(format!(
-                "the index of the snapshots is written in format {version}, which is later than {VERSION}, the last one known here"
+                "the index of the snapshots has format {version}, which is later than {VERSION}, the latest format that this version \
+                 of arancini knows"
             ));
         }
         serde_json::from_slice(bytes).map_err(damaged)
     }
 
-    /// As it is stored.
+    /// Returns the index in its stored form.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        // Only strings are keys in it, so it can't fail.
+        // Serialization can fail only for keys that are not strings, and the index has none.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Gives out a number.
+    /// Gives out the number of a new generation.
     pub fn begin(&mut self) -> u64 {
         self.begun += 1;
         self.begun
     }
 
-    /// Makes a generation the current one, and forgets those that are too old.
+    /// Makes a generation the current one, and drops generations that are too old.
     pub fn complete(&mut self, manifest: &Manifest) {
         self.generations
             .retain(|known| known.generation < manifest.generation);
@@ -112,7 +115,7 @@ impl Index {
         }
     }
 
-    /// Takes a generation out of use.
+    /// Takes a damaged generation out of use.
     pub fn set_aside(&mut self, generation: u64, why: &str) {
         let place = self
             .generations
@@ -128,7 +131,7 @@ impl Index {
         }
     }
 
-    /// Whose objects stay.
+    /// Returns the generations whose objects must not be removed.
     #[must_use]
     pub fn kept(&self) -> BTreeSet<u64> {
         let current = self.generations.iter().map(|manifest| manifest.generation);

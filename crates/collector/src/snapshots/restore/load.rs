@@ -1,0 +1,124 @@
+//! Loads the newest usable generation of snapshots.
+
+use arancini_core::Position;
+use arancini_core::snapshot::{ReadError, Restore, read_snapshot};
+use arancini_rib::CurationMode;
+use tracing::{error, warn};
+
+use super::position::{earlier, is_of};
+use crate::config::SinkKind;
+use crate::snapshots::store::{Manifest, Store, may_pass, read_may_pass};
+
+/// The content of a generation of snapshots.
+pub struct Loaded {
+    /// The tables of the routers.
+    pub restore: Restore,
+    /// The earliest position of the sink in any of the files; `None` without a snapshot.
+    pub(super) position: Option<Position>,
+    /// The next sequence number of every router must be above this number.
+    pub(super) sequence_floor: u64,
+    /// Whether routers that are not in the snapshot still have to do a resync.
+    pub(super) resync: bool,
+}
+
+impl Loaded {
+    /// Returns empty tables, for a start without a snapshot.
+    const fn empty(mode: CurationMode) -> Self {
+        Self {
+            restore: Restore::new(mode),
+            position: None,
+            sequence_floor: 0,
+            resync: false,
+        }
+    }
+}
+
+/// Loads the newest generation that is whole and belongs to this sink. A damaged generation is set aside and logged. Fails
+/// only if the store can't be reached now.
+pub(super) fn load_newest(store: &dyn Store, sink: SinkKind, mode: CurationMode) -> Result<Loaded, String> {
+    let listed = store.prepare().and_then(|()| store.generations());
+    let generations = match listed {
+        Ok(generations) => generations,
+        Err(error) if may_pass(&error) => return Err(error.to_string()),
+        Err(error) => {
+            error!(store = store.place(), %error, "can't list the snapshots; the collector starts without them and reads the stream alone");
+            Vec::new()
+        }
+    };
+    for (number, manifest) in generations {
+        let loaded = manifest
+            .map_err(LoadError::Damaged)
+            .and_then(|manifest| load(store, &manifest, mode));
+        match loaded {
+            Ok(loaded)
+                if loaded
+                    .position
+                    .as_ref()
+                    .is_some_and(|position| is_of(position, sink)) =>
+            {
+                return Ok(loaded);
+            }
+            Ok(_) => warn!(generation = number, "a snapshot of another sink is ignored"),
+            Err(LoadError::Away(why)) => return Err(why),
+            Err(LoadError::Damaged(why)) => {
+                error!(
+                    generation = number,
+                    store = store.place(),
+                    why,
+                    "a snapshot can't be used and is set aside; the collector restores an older snapshot, or the stream alone"
+                );
+                store.set_aside(number, &why);
+            }
+        }
+    }
+    Ok(Loaded::empty(mode))
+}
+
+/// Why a generation can't be loaded.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The store can't be reached now.
+    Away(String),
+    /// The generation is damaged or incomplete.
+    Damaged(String),
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Away(why) | Self::Damaged(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// Loads all files of a generation.
+///
+/// # Errors
+/// Fails if a file can't be read or is damaged, or if the files belong to different sinks.
+pub fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, LoadError> {
+    let mut loaded = Loaded::empty(mode);
+    for file in &manifest.files {
+        let restore = &mut loaded.restore;
+        let read = store
+            .open(file)
+            .map_err(ReadError::Io)
+            .and_then(|open| read_snapshot(open, |kind, payload| restore.load(kind, payload)));
+        let (head, end) = read.map_err(|error| {
+            let why = format!("{}: {error}", file.name);
+            if read_may_pass(&error) {
+                LoadError::Away(why)
+            } else {
+                LoadError::Damaged(why)
+            }
+        })?;
+        loaded.sequence_floor = loaded.sequence_floor.max(end.sequence_floor);
+        loaded.resync |= end.resync_strangers;
+        loaded.position = Some(match loaded.position {
+            None => head.position,
+            Some(before) => earlier(before, head.position).ok_or_else(|| {
+                let why = "the file belongs to another sink than the files before it";
+                LoadError::Damaged(format!("{}: {why}", file.name))
+            })?,
+        });
+    }
+    Ok(loaded)
+}

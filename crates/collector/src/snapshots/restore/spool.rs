@@ -1,0 +1,48 @@
+//! The batches that wait in the spool of the previous run.
+
+use std::io;
+
+use arancini_core::snapshot::Restore;
+use arancini_publish::spool::SpooledBatch;
+use tracing::warn;
+
+use crate::config::{Config, OnFull, SinkKind};
+
+/// Reads the batches that wait in the spool. Call this before the sink starts, because the sink publishes and removes them.
+#[must_use]
+pub fn open_spool(config: &Config) -> Spooled {
+    if config.publish.on_full != OnFull::Spool || config.sink() != SinkKind::Nats {
+        return Box::new(std::iter::empty());
+    }
+    match arancini_publish::spool::read_all(&config.spool_dir()) {
+        Ok(batches) => Box::new(batches),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Box::new(std::iter::empty()),
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    }
+}
+
+/// The batches of a spool, in the order in which they will be published.
+pub type Spooled = Box<dyn Iterator<Item = io::Result<SpooledBatch>>>;
+
+/// Applies the batches of the spool to the tables, because they are published before anything else.
+pub(super) fn apply_spool(restore: &mut Restore, spooled: Spooled, name: &str) {
+    for batch in spooled {
+        let applied = match batch {
+            Ok(batch) if batch.collector == name => {
+                restore.sequence_seen(batch.router, batch.last_sequence);
+                restore
+                    .apply_again(batch.kind, &batch.payload)
+                    .map_err(|error| error.to_string())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = applied {
+            // The damaged part will not be published either, so tables and consumers still agree.
+            warn!(
+                why,
+                "a part of the spool can't be read; it is neither restored nor published"
+            );
+        }
+    }
+}
