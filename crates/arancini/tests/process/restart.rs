@@ -186,7 +186,7 @@ fn snapshots_can_be_listed_verified_and_exported() {
         let routes = table_of(&scenario).len();
         let (code, said) = place.snapshot("list");
         assert_eq!(code, Some(0));
-        assert!(said.contains(&format!("1 routers, {routes} routes")), "{said}");
+        assert!(said.contains(&format!("1 router, {routes} routes")), "{said}");
         let (code, said) = place.snapshot("verify");
         assert_eq!((code, said.matches("whole").count()), (Some(0), 2), "{said}");
         let (code, said) = place.snapshot("export");

@@ -1,15 +1,17 @@
-//! How many descriptors the process may have: each session of a router takes one.
+//! The row about open files, and raising the limit at the start. Each session takes one file descriptor.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{HostReader, Level, Row};
+use super::host::HostReader;
+use super::report::{Level, Row};
 use crate::config::Config;
 
-/// Descriptors of the process beside sessions: log, segment files, NATS, the control port and its clients.
+/// File descriptors that the process needs besides sessions: log, segment files, NATS, the control port and its clients.
 const PROCESS_FILES: u64 = 128;
-/// Descriptors of a worker beside its listeners: its ring or epoll, the event it is woken by, its timer.
+/// File descriptors that a worker needs besides its listeners: its ring or epoll, the event that wakes it, its timer.
 const WORKER_FILES: u64 = 8;
 
+/// Returns how many file descriptors this configuration needs.
 fn wanted(config: &Config) -> u64 {
     let workers = config.workers() as u64;
     let listeners = config.listen.address.len() as u64;
@@ -28,13 +30,13 @@ pub(super) fn open_files(host: &impl HostReader, config: &Config) -> Row {
             "hard >= {wanted} for limits.max_sessions = {}",
             config.limits.max_sessions
         ),
-        "each session takes a descriptor: with fewer, routers are refused before limits.max_sessions is reached; \
-         `run` raises the soft limit to the hard one by itself",
+        "each session takes a file descriptor; with fewer, routers are refused before limits.max_sessions is reached; \
+         `arancini run` raises the soft limit to the hard limit by itself",
     );
     if limit.hard.is_none_or(|hard| hard >= wanted) {
         row
     } else {
-        row.mend(
+        row.fix_with(
             Level::Fail,
             format!("sudo prlimit --pid $$ --nofile={wanted}:{wanted}"),
         )
@@ -45,22 +47,22 @@ fn text(limit: Option<u64>) -> String {
     limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string())
 }
 
-/// Raises this process's soft limit of descriptors to the hard one. Shells and systemd give a soft limit of 1024 for
-/// the sake of programs that use `select`; this one does not.
+/// Raises the soft limit of file descriptors to the hard limit. Shells and systemd set a soft limit of 1024 because of
+/// programs that use `select`; the collector does not use it.
 pub fn raise_open_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: maximum,
         maximum,
     };
-    // Raising up to the hard limit is always allowed; where it is not, the row `open files` has said so.
+    // A process may always raise its soft limit up to the hard limit. If that fails anyway, the row `open files` shows it.
     let _ = setrlimit(Resource::Nofile, raised);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::host::imitated::{Imitated, config};
-    use super::super::{Level, Limit};
+    use super::super::host::Limit;
+    use super::super::imitated::{Imitated, config};
     use super::*;
 
     #[test]

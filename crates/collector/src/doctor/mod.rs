@@ -1,40 +1,28 @@
-//! What the host gives the collector and what it should give (SPEC §9): rows that say ok, warn or fail, each with the
-//! value found, the value wanted, why, and the command that mends it. Examining changes nothing.
+//! Checks whether a host suits the collector (`docs/tuning.md`). Each row has the level `ok`, `warn` or `fail`, the value found,
+//! the value wanted, the reason, and the command that fixes the problem. The checks change nothing.
 //!
-//! A row *fails* where the configuration can't be kept: sessions would be refused, a size silently cut, a worker would
-//! not start. It *warns* where the collector works, only slower or less evenly.
+//! A row *fails* if the host can't run the collector as it is configured: sessions would be refused, a size would be cut
+//! silently, or a worker would not start. A row *warns* if the collector works, but slower or with load spread less evenly.
 //!
-//! Everything is judged from a [`HostReader`], so that any host can be imitated. In the order of the rows:
-//! `ring` io_uring and its memory, `limits` descriptors, `processors` cores, NUMA and huge pages, `network`
-//! queues and interrupts of the cards, [`sysctl`] the kernel's settings.
+//! All checks read the host through [`HostReader`], so tests can imitate any host. The modules are in the order of the rows.
 
-mod host;
+mod examine;
+mod io_uring;
+mod locked_memory;
 mod limits;
-mod network;
 mod processors;
-mod report;
-mod ring;
+mod network;
+mod kernel_settings;
 pub mod sysctl;
+mod cards;
+mod kernel;
+mod lists;
+mod host;
+#[cfg(test)]
+mod imitated;
+mod report;
 
+pub use examine::examine;
 pub use host::{Host, HostReader, Limit};
 pub use limits::raise_open_files;
 pub use report::{Level, Report, Row};
-
-use crate::config::Config;
-
-/// Examines a host for a collector with this configuration.
-#[must_use]
-pub fn examine(host: &impl HostReader, config: &Config) -> Report {
-    let mut rows = vec![
-        ring::io_uring(host, config),
-        ring::backend(host, config),
-        ring::locked_memory(host, config),
-        limits::open_files(host, config),
-        processors::cores(host, config),
-        processors::numa(host, config),
-        processors::huge_pages(host),
-    ];
-    rows.extend(network::rows(host, config));
-    rows.extend(sysctl::rows(host, config));
-    Report { rows }
-}

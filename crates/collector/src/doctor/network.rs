@@ -1,18 +1,19 @@
-//! The network cards: receive queues against workers, and the cores their interrupts land on.
+//! Rows about network cards: receive queues for the workers, and the cores that handle the interrupts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::processors::write_list;
-use super::{HostReader, Level, Row};
+use super::cards::{CARDS, cards};
+use super::host::HostReader;
+use super::lists::write_list;
+use super::report::{Level, Row};
 use crate::config::Config;
 
-const CARDS: &str = "/sys/class/net";
-const QUEUES_WHY: &str = "a queue is served by one core at a time: with fewer queues than workers the kernel's share \
-                          of the work piles up on a few cores";
+const QUEUES_WHY: &str = "one core at a time serves a queue; with fewer queues than workers, the network work of the kernel \
+                          falls on a few cores";
 const INTERRUPTS_WHY: &str =
-    "all packets that interrupt one core are handled on it before any worker sees them";
+    "the core that receives an interrupt also processes its packets before a worker sees them";
 
-/// The rows of all cards that are up; one that says so where none is visible.
+/// Returns the rows of all cards that are up; a single row if no card is visible.
 pub(super) fn rows(host: &impl HostReader, config: &Config) -> Vec<Row> {
     let cards = cards(host);
     if cards.is_empty() {
@@ -20,7 +21,7 @@ pub(super) fn rows(host: &impl HostReader, config: &Config) -> Vec<Row> {
         return vec![Row::new(
             "network queues",
             value,
-            "a receive queue for each worker",
+            "one receive queue per worker",
             QUEUES_WHY,
         )];
     }
@@ -31,23 +32,13 @@ pub(super) fn rows(host: &impl HostReader, config: &Config) -> Vec<Row> {
         .collect()
 }
 
-/// Interfaces with a device behind them that are not down.
-pub(super) fn cards(host: &impl HostReader) -> Vec<String> {
-    let mut cards = host.directory(CARDS);
-    cards.retain(|card| {
-        let up = host.file(&format!("{CARDS}/{card}/operstate"));
-        !host.directory(&format!("{CARDS}/{card}/device")).is_empty() && up.as_deref() != Some("down")
-    });
-    cards
-}
-
 fn queues(host: &impl HostReader, config: &Config, card: &str) -> Row {
     let queues: Vec<String> = host
         .directory(&format!("{CARDS}/{card}/queues"))
         .into_iter()
         .filter(|queue| queue.starts_with("rx-"))
         .collect();
-    // Receive packet steering: the kernel spreads the packets of a queue over these cores.
+    // With receive packet steering, the kernel distributes the packets of a queue over these cores.
     let steered = queues
         .iter()
         .filter_map(|queue| host.file(&format!("{CARDS}/{card}/queues/{queue}/rps_cpus")))
@@ -68,7 +59,7 @@ fn queues(host: &impl HostReader, config: &Config, card: &str) -> Row {
     if queues.len().max(steered) >= wanted {
         return row;
     }
-    row.mend(
+    row.fix_with(
         Level::Warn,
         format!(
             "sudo ethtool -L {card} combined {wanted} || echo {} | sudo tee {CARDS}/{card}/queues/rx-*/rps_cpus",
@@ -77,15 +68,16 @@ fn queues(host: &impl HostReader, config: &Config, card: &str) -> Row {
     )
 }
 
-/// Where the card's interrupts went until now; nothing where that is not visible or there is only one to place.
+/// Returns a row about the cores that have handled the interrupts of a card so far; `None` if the interrupts are not visible
+/// or if the card has only one.
 fn interrupts(host: &impl HostReader, card: &str) -> Option<Row> {
-    // A virtio card's interrupts belong to the PCI device above it.
+    // The interrupts of a virtio card belong to the PCI device above it.
     let own: BTreeSet<String> = ["device/msi_irqs", "device/../msi_irqs"]
         .iter()
         .flat_map(|place| host.directory(&format!("{CARDS}/{card}/{place}")))
         .collect();
     let counts = counts(&host.file("/proc/interrupts")?);
-    // The busiest core of each interrupt that ever came.
+    // The busiest core of each interrupt that has occurred at least once.
     let busy: BTreeMap<&str, usize> = own
         .iter()
         .filter_map(|interrupt| {
@@ -105,7 +97,7 @@ fn interrupts(host: &impl HostReader, card: &str) -> Option<Row> {
     let row = Row::new(
         format!("{card} interrupts"),
         format!("{} interrupts on cores {}", busy.len(), write_list(&cores)),
-        "spread over the cores",
+        "distributed over the cores",
         INTERRUPTS_WHY,
     );
     if cores.len() > 1 || allowed.len() < 2 {
@@ -116,10 +108,10 @@ fn interrupts(host: &impl HostReader, card: &str) -> Option<Row> {
         .zip(allowed.iter().cycle())
         .map(|(interrupt, core)| format!("echo {core} > /proc/irq/{interrupt}/smp_affinity_list"))
         .collect();
-    Some(row.mend(Level::Warn, format!("sudo sh -c '{}'", commands.join("; "))))
+    Some(row.fix_with(Level::Warn, format!("sudo sh -c '{}'", commands.join("; "))))
 }
 
-/// `/proc/interrupts`: by the interrupt's number, how often it came on each core.
+/// Parses `/proc/interrupts`: for each interrupt, how often it occurred on each core.
 fn counts(text: &str) -> BTreeMap<String, Vec<(usize, u64)>> {
     let mut lines = text.lines();
     let cores: Vec<usize> = lines
@@ -140,13 +132,13 @@ fn counts(text: &str) -> BTreeMap<String, Vec<(usize, u64)>> {
         .collect()
 }
 
-/// How many bits are set in a mask like `ff,00000001`.
+/// Returns how many bits are set in a mask like `ff,00000001`.
 fn cores_in_mask(mask: &str) -> usize {
     let digits = mask.chars().filter_map(|digit| digit.to_digit(16));
     digits.map(|digit| digit.count_ones() as usize).sum()
 }
 
-/// The mask of these cores, in groups of 32 bits, the highest first.
+/// Returns the mask of these cores in groups of 32 bits, the highest group first.
 fn mask_of(cores: &[usize]) -> String {
     let mut groups = vec![0_u32; cores.iter().max().map_or(1, |last| last / 32 + 1)];
     for core in cores {
@@ -167,7 +159,7 @@ fn mask_of(cores: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::host::imitated::{Imitated, config};
+    use super::super::imitated::{Imitated, config};
     use super::*;
 
     #[test]

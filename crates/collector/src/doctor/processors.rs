@@ -1,9 +1,11 @@
-//! Cores against workers, NUMA nodes, and transparent huge pages.
+//! Rows about processors: cores for the workers, NUMA nodes, and transparent huge pages.
 
 use std::collections::BTreeSet;
 
-use super::network::cards;
-use super::{HostReader, Level, Row};
+use super::cards::cards;
+use super::host::HostReader;
+use super::lists::{read_list, write_list};
+use super::report::{Level, Row};
 use crate::config::Config;
 
 const NODES: &str = "/sys/devices/system/node";
@@ -25,17 +27,17 @@ pub(super) fn cores(host: &impl HostReader, config: &Config) -> Row {
             allowed.len(),
             write_list(&allowed)
         ),
-        "a core for each worker",
-        "workers that share a core share its time, and each is pinned to one",
+        "one core per worker",
+        "each worker is pinned to a core; workers that share a core get only a part of its time",
     );
     if workers <= usable {
         row
     } else {
-        row.mend(Level::Warn, format!("arancini run --workers {usable}"))
+        row.fix_with(Level::Warn, format!("arancini run --workers {usable}"))
     }
 }
 
-/// The cores that the workers are pinned to, as `listen.pin_workers` says; all allowed ones without it.
+/// Returns the cores that the workers are pinned to; all allowed cores without `listen.pin_workers`.
 fn used_cores(host: &impl HostReader, config: &Config) -> Vec<usize> {
     let mut cores = host.allowed_cores();
     if config.listen.pin_workers {
@@ -46,9 +48,8 @@ fn used_cores(host: &impl HostReader, config: &Config) -> Vec<usize> {
 
 pub(super) fn numa(host: &impl HostReader, config: &Config) -> Row {
     const CHECK: &str = "numa";
-    const WANTED: &str = "workers and network card on one node";
-    const WHY: &str =
-        "packets, batches and tables that cross nodes cost a trip over the interconnect each time";
+    const WANTED: &str = "workers and network card on the same node";
+    const WHY: &str = "every access to packets, batches or tables on another node crosses the interconnect, which is slower";
     let nodes: Vec<(usize, BTreeSet<usize>)> = host
         .directory(NODES)
         .iter()
@@ -67,7 +68,7 @@ pub(super) fn numa(host: &impl HostReader, config: &Config) -> Row {
         .filter(|(_, of_node)| cores.iter().any(|core| of_node.contains(core)))
         .map(|(node, _)| *node)
         .collect();
-    // -1 is a card that belongs to no node.
+    // A card that belongs to no node has the number -1.
     let card_nodes: BTreeSet<usize> = cards(host)
         .iter()
         .filter_map(|card| {
@@ -89,7 +90,7 @@ pub(super) fn numa(host: &impl HostReader, config: &Config) -> Row {
         return row;
     }
     let best = card_nodes.first().or(worker_nodes.first()).copied().unwrap_or(0);
-    row.mend(
+    row.fix_with(
         Level::Warn,
         format!("numactl --cpunodebind={best} --membind={best} arancini run"),
     )
@@ -98,8 +99,8 @@ pub(super) fn numa(host: &impl HostReader, config: &Config) -> Row {
 pub(super) fn huge_pages(host: &impl HostReader) -> Row {
     const CHECK: &str = "transparent huge pages";
     const WANTED: &str = "madvise or always";
-    const WHY: &str = "tables of many millions of routes are looked up at random; `never` rules out covering them with \
-                       fewer TLB entries";
+    const WHY: &str = "look-ups in tables of millions of routes are random; with `never`, they need many more TLB entries and are \
+                       slower";
     let Some(text) = host.file(HUGE_PAGES) else {
         return Row::new(CHECK, "not visible", WANTED, WHY);
     };
@@ -111,44 +112,13 @@ pub(super) fn huge_pages(host: &impl HostReader) -> Row {
     if matches!(chosen, "always" | "madvise") {
         row
     } else {
-        row.mend(Level::Warn, format!("echo madvise | sudo tee {HUGE_PAGES}"))
+        row.fix_with(Level::Warn, format!("echo madvise | sudo tee {HUGE_PAGES}"))
     }
-}
-
-/// `0-2,5` → 0, 1, 2, 5
-fn read_list(text: &str) -> BTreeSet<usize> {
-    text.trim()
-        .split(',')
-        .filter_map(|part| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            Some(first.parse::<usize>().ok()?..=last.parse::<usize>().ok()?)
-        })
-        .flatten()
-        .collect()
-}
-
-/// 0, 1, 2, 5 → `0-2,5`; the numbers are sorted.
-pub(super) fn write_list<'a>(numbers: impl IntoIterator<Item = &'a usize>) -> String {
-    let mut ranges: Vec<(usize, usize)> = Vec::new();
-    for &number in numbers {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => ranges.push((number, number)),
-        }
-    }
-    let texts: Vec<String> = ranges
-        .iter()
-        .map(|(first, last)| match first == last {
-            true => first.to_string(),
-            false => format!("{first}-{last}"),
-        })
-        .collect();
-    texts.join(",")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::host::imitated::{Imitated, config};
+    use super::super::imitated::{Imitated, config};
     use super::*;
 
     #[test]
@@ -228,14 +198,5 @@ mod tests {
         );
         host.remove(HUGE_PAGES);
         assert_eq!(huge_pages(&host).value, "not visible");
-    }
-
-    #[test]
-    fn lists_of_cores() {
-        let list = read_list("0-2,5,8-9\n");
-        assert_eq!(list.iter().copied().collect::<Vec<_>>(), [0, 1, 2, 5, 8, 9]);
-        assert_eq!(write_list(&list), "0-2,5,8-9");
-        assert!(read_list("").is_empty());
-        assert_eq!(write_list(&[]), "");
     }
 }

@@ -1,22 +1,22 @@
-//! The rows and what can be said of them together.
+//! The report of `arancini doctor`: rows with their levels, as text and as JSON.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// How good a row is.
+/// The level of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// As wanted.
+    /// The host has what is wanted.
     Ok,
-    /// Works, only slower or less evenly.
+    /// The collector works, but slower or with load spread less evenly.
     Warn,
-    /// The configuration can't be kept on this host.
+    /// This host can't run the collector as it is configured.
     Fail,
 }
 
 impl Level {
-    /// Its name in lower case.
+    /// Returns the name of the level in lower case.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
@@ -27,25 +27,25 @@ impl Level {
     }
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What was looked at.
+    /// The name of the check.
     pub check: String,
-    /// How good it is.
+    /// The level of the result.
     pub level: Level,
-    /// What was found.
+    /// The value found on this host.
     pub value: String,
-    /// What should be there.
+    /// The wanted value.
     pub wanted: String,
-    /// Why.
+    /// Why the value is wanted.
     pub why: &'static str,
-    /// The command that mends it; nothing where it is ok.
+    /// The command that fixes the problem; `None` if there is none.
     pub command: Option<String>,
 }
 
 impl Row {
-    /// A row that is ok; [`Row::mend`] makes it another.
+    /// Makes a row with the level `ok`. [`Row::fix_with`] sets another level.
     pub(super) fn new(
         check: impl Into<String>,
         value: impl Into<String>,
@@ -62,8 +62,8 @@ impl Row {
         }
     }
 
-    /// The same row, not ok, with what mends it.
-    pub(super) fn mend(self, level: Level, command: impl Into<String>) -> Self {
+    /// Sets a level other than `ok`, and the command that fixes the problem.
+    pub(super) fn fix_with(self, level: Level, command: impl Into<String>) -> Self {
         Self {
             level,
             command: Some(command.into()),
@@ -72,26 +72,26 @@ impl Row {
     }
 }
 
-/// All rows.
+/// All rows of an examination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// In the order they are shown.
+    /// The rows in the order in which they are shown.
     pub rows: Vec<Row>,
 }
 
 impl Report {
-    /// The rows of a level.
+    /// Returns the rows of a level.
     pub fn of(&self, level: Level) -> impl Iterator<Item = &Row> {
         self.rows.iter().filter(move |row| row.level == level)
     }
 
-    /// Whether any row fails.
+    /// Returns whether any row has the level `fail`.
     #[must_use]
     pub fn fails(&self) -> bool {
         self.of(Level::Fail).next().is_some()
     }
 
-    /// As JSON: `{"ok", "warn", "fail", "rows": [{"check", "level", "value", "wanted", "why", "command"}]}`.
+    /// Returns the report as JSON: `{"ok", "warn", "fail", "rows": [{"check", "level", "value", "wanted", "why", "command"}]}`.
     #[must_use]
     pub fn json(&self) -> Value {
         let rows: Vec<Value> = self
@@ -117,7 +117,7 @@ impl Report {
     }
 }
 
-/// For people: what is ok in one line, the rest with reason and remedy.
+/// Writes the report for people: rows with the level `ok` in one line, other rows with reason and remedy.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.rows.iter().map(|row| row.check.len()).max().unwrap_or(0);
@@ -126,7 +126,7 @@ impl fmt::Display for Report {
             if let Some(command) = &row.command {
                 writeln!(f, "      wanted: {}", row.wanted)?;
                 writeln!(f, "      why:    {}", row.why)?;
-                writeln!(f, "      mend:   {command}")?;
+                writeln!(f, "      fix:    {command}")?;
             }
         }
         write!(
@@ -146,7 +146,7 @@ mod tests {
     fn report() -> Report {
         let row = Row::new("cores", "2", "4", "because");
         Report {
-            rows: vec![row.clone(), row.mend(Level::Warn, "buy two")],
+            rows: vec![row.clone(), row.fix_with(Level::Warn, "buy two")],
         }
     }
 
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(
             report().to_string(),
             "ok    cores  2\n\
-             warn  cores  2\n      wanted: 4\n      why:    because\n      mend:   buy two\n\
+             warn  cores  2\n      wanted: 4\n      why:    because\n      fix:    buy two\n\
              1 ok, 1 warn, 0 fail"
         );
     }
