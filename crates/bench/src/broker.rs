@@ -1,4 +1,5 @@
-//! A nats-server of the bench's own: file storage in a directory of its own, on a free port, gone when it is dropped.
+//! A nats-server that the bench starts on a free port, with file storage in a directory of its own. Dropping it stops the
+//! server and removes the directory.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -12,10 +13,12 @@ use arancini_publish::NatsSettings;
 use crate::error::BenchError;
 use crate::process::Usage;
 
-/// Where the path of the server may stand.
+/// The environment variable that may contain the path of the server.
 const PATH_VARIABLE: &str = "ARANCINI_NATS_SERVER";
+/// How long the server may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the bench checks whether the server listens.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A running nats-server with JetStream.
 #[derive(Debug)]
@@ -26,21 +29,22 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts `server`, or else what the environment names, or else the one on the PATH; its files are in `directory`.
+    /// Starts the program `server`, else the one that the environment names, else `nats-server` from the PATH. The server
+    /// stores its files in `directory`.
     ///
     /// # Errors
-    /// There is none, or it does not start.
+    /// Fails if the program does not exist or does not start.
     pub fn start(server: Option<&Path>, directory: &Path) -> Result<Self, BenchError> {
         let named = server
             .map(Path::to_owned)
             .or_else(|| std::env::var_os(PATH_VARIABLE).map(PathBuf::from));
         let binary = named.unwrap_or_else(|| PathBuf::from("nats-server"));
         fs::create_dir_all(directory)
-            .map_err(BenchError::io(format!("{} can't be made", directory.display())))?;
-        // Free now; nobody else is likely to take it within the moment until the server does.
+            .map_err(BenchError::io(format!("can't create {}", directory.display())))?;
+        // The port is free now. Another process is unlikely to take it before the server does.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
-            .map_err(BenchError::io("no free port"))?
+            .map_err(BenchError::io("can't find a free port"))?
             .port();
         let child = Command::new(&binary)
             .args([
@@ -57,7 +61,7 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .map_err(BenchError::io(format!(
-                "{} can't be started (say where with --nats-server or {PATH_VARIABLE})",
+                "can't start {} (name the program with --nats-server or {PATH_VARIABLE})",
                 binary.display()
             )))?;
         let broker = Self {
@@ -68,33 +72,33 @@ impl Broker {
         let begin = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if begin.elapsed() > START_TIMEOUT {
-                return Err(BenchError::Start("nats-server does not listen".to_owned()));
+                return Err(BenchError::Start(
+                    "nats-server does not listen on its port".to_owned(),
+                ));
             }
-            thread::sleep(LOOK);
+            thread::sleep(CHECK_INTERVAL);
         }
         Ok(broker)
     }
 
-    /// Where it listens.
+    /// Returns the URL of the server.
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// For a client of it, as the collector is by default.
+    /// Returns the settings of a client, with the defaults of the collector.
     pub(crate) fn settings(&self) -> NatsSettings {
         NatsSettings::new(vec![self.url()])
     }
 
-    /// How large its files are.
+    /// Returns the size of the files of the server, in bytes.
     pub(crate) fn stored_bytes(&self) -> Result<u64, BenchError> {
-        size_of_files(&self.directory).map_err(BenchError::io(format!(
-            "{} can't be looked at",
-            self.directory.display()
-        )))
+        size_of_files(&self.directory)
+            .map_err(BenchError::io(format!("can't read {}", self.directory.display())))
     }
 
-    /// What it has used.
+    /// Returns the CPU time and the memory that the server has used.
     pub(crate) fn usage(&self) -> Result<Usage, BenchError> {
         Usage::of(self.child.id())
     }

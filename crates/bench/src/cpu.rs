@@ -1,8 +1,8 @@
-//! What something costs in CPU time of the thread that does it.
+//! CPU time of the current thread.
 
 use arancini_collector::ingest::thread_cpu_time;
 
-/// Nanoseconds of this thread's CPU time that something takes.
+/// Runs the work and returns the CPU time that this thread used for it, in nanoseconds.
 pub(crate) fn cpu_ns(work: impl FnOnce()) -> f64 {
     let begin = thread_cpu_time();
     work();

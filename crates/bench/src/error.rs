@@ -1,46 +1,46 @@
-//! Why a measurement came to nothing.
+//! Errors of a measurement.
 
 use std::fmt;
 use std::io;
 
 use arancini_collector::replay::ReplayError;
 
-/// Why a measurement came to nothing.
+/// Why a measurement failed.
 #[derive(Debug)]
 pub enum BenchError {
-    /// A process that was to be measured did not start.
+    /// The process to measure did not start.
     Start(String),
     /// The load could not be sent.
     Send(ReplayError),
-    /// The collector stopped taking the load.
+    /// The collector stopped processing the load.
     Stalled {
-        /// How much it took: bytes, or what else was waited for.
+        /// How much the collector processed: bytes, or the metric that the bench waited for.
         reached: u64,
-        /// How much it was sent.
+        /// How much it should have processed.
         of: u64,
-        /// How long nothing moved.
+        /// For how long nothing changed.
         seconds: u64,
     },
-    /// The collector published something else than what curation must emit.
+    /// The collector published a wrong number of updates.
     Wrong {
-        /// Updates that it published.
+        /// Updates that the collector published.
         emitted: u64,
-        /// Updates that it had to publish.
+        /// Updates that the collector should have published.
         wanted: u64,
     },
-    /// What was published can't be read back, or is not what it must be.
+    /// The stream can't be read back, or its content is wrong.
     Stream(String),
-    /// The system refused something.
+    /// The system refused an operation.
     Io {
-        /// What was done.
+        /// The operation that failed.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl BenchError {
-    /// For `map_err`: the system refused this.
+    /// Returns a function for `map_err` that names the failed operation.
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
@@ -50,18 +50,17 @@ impl BenchError {
 impl fmt::Display for BenchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(reason) => write!(f, "the process to be measured did not start: {reason}"),
+            Self::Start(reason) => write!(f, "the process to measure did not start: {reason}"),
             Self::Send(error) => error.fmt(f),
             Self::Stalled { reached, of, seconds } => write!(
                 f,
-                "the collector stopped at {reached} of {of} and took nothing for {seconds} s; \
-                 look at its log and at /readyz"
+                "the collector processed {reached} of {of} and then nothing for {seconds} s; check its log and /readyz"
             ),
             Self::Wrong { emitted, wanted } => write!(
                 f,
-                "the collector published {emitted} updates where {wanted} are right: its figures mean nothing"
+                "the collector published {emitted} updates instead of {wanted}, so its figures are worthless"
             ),
-            Self::Stream(what) => write!(f, "the stream: {what}"),
+            Self::Stream(what) => write!(f, "the content of the stream is wrong: {what}"),
             Self::Io { what, source } => write!(f, "{what}: {source}"),
         }
     }

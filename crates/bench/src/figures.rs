@@ -1,100 +1,101 @@
-//! What was measured, and what follows from it.
+//! Measured figures, and figures computed from them.
 
 use std::time::Duration;
 
 use crate::spread::ratio;
 
-/// What a collector did with the load.
+/// What the collector did with the load, and what it used.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
-    /// Route elements that it received.
+    /// Received route elements.
     pub elements: u64,
-    /// Updates that it published.
+    /// Published updates.
     pub emitted: u64,
-    /// Bytes that it received.
+    /// Received bytes.
     pub bytes: u64,
-    /// System calls with which it received them.
+    /// System calls made to receive.
     pub receive_calls: u64,
-    /// Payload bytes that it handed to its sink.
+    /// Payload bytes handed to the sink.
     pub batch_bytes: u64,
-    /// From the first byte sent to the last update durable in the sink.
+    /// Time from sending the first byte until the sink acknowledged the last update.
     pub elapsed: Duration,
-    /// CPU time of the whole process meanwhile; zero where its process is not known.
+    /// CPU time of the whole process during this time; zero if the process is not known.
     pub cpu: Duration,
-    /// Of this, in the kernel.
+    /// The part of the CPU time spent in the kernel.
     pub system: Duration,
-    /// CPU time of each worker's thread, the busiest first.
+    /// CPU time of each worker thread, the busiest first.
     pub workers: Vec<Duration>,
-    /// How often its threads waited meanwhile.
+    /// Voluntary context switches of its threads.
     pub voluntary_switches: u64,
-    /// Its resident memory before.
+    /// Resident memory before the load.
     pub resident_before_bytes: u64,
-    /// Its resident memory after.
+    /// Resident memory after the load.
     pub resident_bytes: u64,
-    /// Routes that it held after.
+    /// Routes held after the load.
     pub routes: u64,
 }
 
-/// What a process did that only received the load.
+/// What a process used that only received the load.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Limit {
-    /// Route elements in the bytes.
+    /// Route elements in the received bytes.
     pub elements: u64,
-    /// Bytes that it received.
+    /// Received bytes.
     pub bytes: u64,
-    /// From the first byte sent to the last one read.
+    /// Time from sending the first byte until the last byte was read.
     pub elapsed: Duration,
-    /// CPU time of the process meanwhile; zero where its process is not known.
+    /// CPU time of the process during this time; zero if the process is not known.
     pub cpu: Duration,
 }
 
-/// One turn: the limit and then the collector, same bytes.
+/// One run: first the limit and then the collector, with the same bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
-    /// The load average of the last minute before it: what others did to the machine.
+    /// The load average of the minute before the run, which shows how busy the host was.
     pub load_average: f64,
-    /// The limit, where it was measured.
+    /// The limit, if it was measured.
     pub limit: Option<Limit>,
     /// The collector.
     pub collector: Figures,
-    /// The least share of the work that its busiest worker can have, since a router belongs to one worker.
+    /// The smallest possible share of the work for the busiest worker. A router belongs to one worker, so the work can't
+    /// always be divided evenly.
     pub ideal_share: f64,
 }
 
 impl Figures {
-    /// Route elements a second.
+    /// Returns route elements per second.
     #[must_use]
     pub fn elements_per_second(&self) -> f64 {
         ratio(self.elements as f64, self.elapsed.as_secs_f64())
     }
 
-    /// Route elements a second of CPU time.
+    /// Returns route elements per second of CPU time.
     #[must_use]
     pub fn elements_per_cpu_second(&self) -> f64 {
         ratio(self.elements as f64, self.cpu.as_secs_f64())
     }
 
-    /// System calls for a megabyte received.
+    /// Returns system calls per received megabyte.
     #[must_use]
     pub fn receive_calls_per_mb(&self) -> f64 {
         ratio(self.receive_calls as f64, self.bytes as f64 / 1e6)
     }
 
-    /// CPU seconds for a gigabyte received.
+    /// Returns CPU seconds per received gigabyte.
     #[must_use]
     pub fn cpu_seconds_per_gb(&self) -> f64 {
         ratio(self.cpu.as_secs_f64(), self.bytes as f64 / 1e9)
     }
 
-    /// Route elements a second of CPU time of the busiest worker: what the workers reach together where each has a
-    /// core of its own and the routers never pause.
+    /// Returns route elements per second of CPU time of the busiest worker. The workers together reach this rate if each has
+    /// a core of its own and the routers never pause.
     #[must_use]
     pub fn elements_per_busiest_second(&self) -> f64 {
         let busiest = self.workers.first().copied().unwrap_or_default();
         ratio(self.elements as f64, busiest.as_secs_f64())
     }
 
-    /// What share of the workers' CPU time was the busiest one's.
+    /// Returns the share of the busiest worker in the CPU time of all workers.
     #[must_use]
     pub fn busiest_share(&self) -> f64 {
         let busiest = self.workers.first().copied().unwrap_or_default();
@@ -102,7 +103,7 @@ impl Figures {
         ratio(busiest.as_secs_f64(), all.as_secs_f64())
     }
 
-    /// How many bytes its memory grew for a million routes.
+    /// Returns by how many bytes the memory grew per million routes.
     #[must_use]
     pub fn bytes_per_million_routes(&self) -> f64 {
         let grown = self.resident_bytes.saturating_sub(self.resident_before_bytes);
@@ -111,19 +112,19 @@ impl Figures {
 }
 
 impl Limit {
-    /// Route elements a second.
+    /// Returns route elements per second.
     #[must_use]
     pub fn elements_per_second(&self) -> f64 {
         ratio(self.elements as f64, self.elapsed.as_secs_f64())
     }
 
-    /// Route elements a second of CPU time.
+    /// Returns route elements per second of CPU time.
     #[must_use]
     pub fn elements_per_cpu_second(&self) -> f64 {
         ratio(self.elements as f64, self.cpu.as_secs_f64())
     }
 
-    /// CPU seconds for a gigabyte.
+    /// Returns CPU seconds per gigabyte.
     #[must_use]
     pub fn cpu_seconds_per_gb(&self) -> f64 {
         ratio(self.cpu.as_secs_f64(), self.bytes as f64 / 1e9)
@@ -131,7 +132,7 @@ impl Limit {
 }
 
 impl Run {
-    /// What share of the limit the collector reached, in elements a second of CPU time.
+    /// Returns the share of the limit that the collector reached, in elements per second of CPU time.
     #[must_use]
     pub fn share_of_limit(&self) -> f64 {
         let limit = self.limit.map_or(0.0, |limit| limit.elements_per_cpu_second());

@@ -1,4 +1,4 @@
-//! What the machine itself can do, measured beside what we do: the floor under a stage.
+//! The floor: how fast this host can do the simplest version of a stage.
 
 use std::hint::black_box;
 use std::thread;
@@ -6,17 +6,17 @@ use std::thread;
 use crate::cpu::cpu_ns;
 use arancini_generate::Random;
 
-/// As much as a worker has in hand at a time: it stays in the core's own cache.
+/// The size of the memory block. It matches the receive slot of a worker and fits into the cache of a core.
 const HOT_BYTES: usize = 256 << 10;
-/// How often that is gone over.
+/// How many times the block is processed.
 const PASSES: usize = 500;
-/// How often memory is accessed at random.
+/// How many random accesses are measured.
 const ACCESSES: usize = 1_000_000;
-/// How many values cross the channel.
+/// How many values pass through the channel.
 const CROSSINGS: u32 = 50_000;
 const CACHE_LINE_BYTES: usize = 64;
 
-/// Nanoseconds to copy a byte from one hot block of memory to another.
+/// Returns the nanoseconds per byte to copy one cached block of memory to another.
 pub(crate) fn copy_ns_per_byte() -> f64 {
     let from = vec![1_u8; HOT_BYTES];
     let mut to = vec![2_u8; HOT_BYTES];
@@ -29,7 +29,7 @@ pub(crate) fn copy_ns_per_byte() -> f64 {
     took / (PASSES * HOT_BYTES) as f64
 }
 
-/// Nanoseconds to read a byte of a hot block of memory, one after the other.
+/// Returns the nanoseconds per byte to read a cached block of memory from start to end.
 pub(crate) fn read_ns_per_byte() -> f64 {
     let words = vec![1_u64; HOT_BYTES / 8];
     let took = cpu_ns(|| {
@@ -41,8 +41,8 @@ pub(crate) fn read_ns_per_byte() -> f64 {
     took / (PASSES * HOT_BYTES) as f64
 }
 
-/// Nanoseconds for one access to a random cache line of a block of this size, when the next ones are known before this one
-/// is there: the processor fetches as many at a time as it can.
+/// Returns the nanoseconds per access to a random cache line in a block of this size. The next addresses are known before an
+/// access completes, so the processor fetches as many cache lines at a time as it can.
 pub(crate) fn random_access_ns(bytes: usize) -> f64 {
     let lines = (bytes / CACHE_LINE_BYTES).max(2);
     let memory = vec![[1_u64; CACHE_LINE_BYTES / 8]; lines];
@@ -59,18 +59,18 @@ pub(crate) fn random_access_ns(bytes: usize) -> f64 {
     took / ACCESSES as f64
 }
 
-/// Nanoseconds of the sender to hand one value to another thread.
+/// Returns the nanoseconds that a sender needs to pass one value to another thread.
 pub(crate) fn channel_ns() -> f64 {
     let (send, receive) = kanal::bounded::<u32>(256);
     let drain = thread::spawn(move || while receive.recv().is_ok() {});
     let took = cpu_ns(|| {
         for number in 0..CROSSINGS {
-            // Fails only when the thread is gone.
+            // This fails only if the thread has ended.
             let _ = send.send(number);
         }
     });
     drop(send);
-    // It can't panic.
+    // The thread can't panic.
     let _ = drain.join();
     took / f64::from(CROSSINGS)
 }

@@ -1,10 +1,12 @@
-//! How long an update takes from the wire to its acknowledgement, at a fixed rate.
+//! The scenario `latency`: how long an update takes from the wire to its acknowledgement, at a fixed rate.
 //!
-//! Every message carries in its BMP header when it was due to be sent, in microseconds of the wall clock; the collector
-//! passes that on in the update, beside when it read the message. Messages go out when they are due, whatever the
-//! collector does (an open loop): if the sender falls behind, that counts as latency, and how late it was stands beside.
-//! The server's acknowledgements are overheard as they go out to the collector; afterwards the stream is read back and
-//! each update is put beside the acknowledgement of the message it came in. All on one host, so all by one clock.
+//! The BMP header of every message contains the time at which the message was due to be sent, in microseconds of the wall
+//! clock. The collector publishes this time in the update, together with the time at which it received the message. Messages
+//! are sent when they are due, whatever the collector does (an open loop). If the sender falls behind, the delay counts as
+//! latency; the report also shows how late the sender was.
+//!
+//! The bench records the acknowledgements that the server sends to the collector. Afterwards it reads the stream back and
+//! matches each update with the acknowledgement of its message. Everything runs on one host, so all times are from one clock.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -16,36 +18,38 @@ use arancini_wire::bmp::frame_length;
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
+use crate::described::Described;
+use crate::digits::digits;
 use crate::error::BenchError;
-use crate::load::{Described, LoadSettings};
+use crate::load_settings::LoadSettings;
 use crate::machine::load_average;
 use crate::measure::{Watch, send_whole};
-use crate::readback::{Overheard, read_back, unix_ns};
-use crate::report::{Case, What, digits};
+use crate::readback::{RecordedAcks, read_back, unix_ns};
+use crate::report::{Case, What};
 use crate::spread::{quantile, ratio};
 use crate::subject::Subject;
 
-/// Where the seconds of the timestamp stand in a Route Monitoring message; microseconds follow (RFC 7854 §4.2).
+/// The offset of the timestamp in a Route Monitoring message: seconds, then microseconds (RFC 7854 §4.2).
 const TIMESTAMP_OFFSET: usize = 6 + 34;
-/// What the sender sleeps when nothing is due.
+/// How long the sender sleeps when no message is due.
 const SENDER_REST: Duration = Duration::from_micros(100);
-/// The first of it does not count: caches, connections and batches find their size.
+/// The first part is not counted, because caches, connections and batches are still adapting.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// How long acknowledgements may be on their way when all is acknowledged to the collector.
+/// How long to wait for the last acknowledgements, after the collector has received all of its own.
 const LAST_REPLIES: Duration = Duration::from_millis(300);
-/// How late the sender was is noted for each of so many messages.
-const NOTED: u64 = 64;
+/// The delay of the sender is recorded for one of this many messages.
+const LATENESS_SAMPLE: u64 = 64;
 
-/// A load that is sent at a fixed rate.
+/// A load sent at a fixed rate.
 #[derive(Debug, Clone)]
 pub struct PacedLoad {
-    /// Whose tables and what changes of theirs.
+    /// The routers, their tables and the changes.
     pub settings: LoadSettings,
-    /// Messages a second, of all routers together; each changes one route.
+    /// Messages per second of all routers together; each message changes one route.
     pub rate: u32,
-    /// For how long, beside the warm-up of a second.
+    /// How long the load lasts in seconds, in addition to the warm-up.
     pub seconds: u32,
-    /// How long a batch waits for more.
+    /// How long a batch waits for more updates.
     pub linger: Duration,
 }
 
@@ -72,16 +76,16 @@ impl std::fmt::Display for PacedLoad {
     }
 }
 
-/// One router's messages, to be sent again and again.
+/// The messages of one router, which are sent again and again.
 struct Wheel {
     bytes: Vec<u8>,
-    /// Where each message ends.
+    /// The end of each message in the bytes.
     ends: Vec<usize>,
     next: usize,
 }
 
 impl Wheel {
-    /// Two rounds, each of which changes every route.
+    /// Makes the messages: two rounds, each of which changes every route.
     fn of(settings: &LoadSettings, router: u16) -> Self {
         let scenario = settings.scenario(router);
         let bytes = [scenario.round(1), scenario.round(2)].concat();
@@ -95,7 +99,7 @@ impl Wheel {
     }
 
     /// Appends the next message, with this time in its header.
-    fn turn(&mut self, due_unix_us: u64, out: &mut Vec<u8>) {
+    fn append_next(&mut self, due_unix_us: u64, out: &mut Vec<u8>) {
         let begin = self
             .next
             .checked_sub(1)
@@ -114,16 +118,16 @@ impl Wheel {
     }
 }
 
-/// What the sender did.
+/// What the sender has sent.
 struct Sent {
     messages: u64,
     bytes: u64,
     took: Duration,
-    /// Seconds between when a message was due and when it was given to the kernel, of some of them.
+    /// Delays of the sender for a sample of messages: seconds from when a message was due until it was written.
     late: Vec<f64>,
 }
 
-/// Sends in turns from all routers, each message when it is due.
+/// Sends each message when it is due. The routers take turns.
 fn send_paced(connections: &[TcpStream], wheels: &mut [Wheel], load: &PacedLoad) -> std::io::Result<Sent> {
     let mut sent = Sent {
         messages: 0,
@@ -141,7 +145,7 @@ fn send_paced(connections: &[TcpStream], wheels: &mut [Wheel], load: &PacedLoad)
         while sent.messages < all && due_ns(sent.messages) <= now_ns {
             let router = (sent.messages % connections.len() as u64) as usize;
             let due_unix_us = (begin_unix_ns + due_ns(sent.messages)) / 1000;
-            wheels[router].turn(due_unix_us, &mut buffers[router]);
+            wheels[router].append_next(due_unix_us, &mut buffers[router]);
             sent.messages += 1;
         }
         if sent.messages == before {
@@ -154,7 +158,7 @@ fn send_paced(connections: &[TcpStream], wheels: &mut [Wheel], load: &PacedLoad)
             buffer.clear();
         }
         let after_ns = begin.elapsed().as_nanos() as u64;
-        let noted = (before..sent.messages).filter(|message| message % NOTED == 0);
+        let noted = (before..sent.messages).filter(|message| message % LATENESS_SAMPLE == 0);
         sent.late
             .extend(noted.map(|message| after_ns.saturating_sub(due_ns(message)) as f64 / 1e9));
     }
@@ -162,7 +166,7 @@ fn send_paced(connections: &[TcpStream], wheels: &mut [Wheel], load: &PacedLoad)
     Ok(sent)
 }
 
-/// Latencies of all updates, in seconds.
+/// The latencies of all updates, in seconds.
 #[derive(Default)]
 struct Latencies {
     read: Vec<f64>,
@@ -170,10 +174,10 @@ struct Latencies {
     acknowledged: Vec<f64>,
 }
 
-/// One run.
+/// Runs the load once and adds the latencies to the case.
 ///
 /// # Errors
-/// The collector does not take the load, or the stream does not hold what was sent.
+/// Fails if the collector does not process the load, or if the stream does not contain what was sent.
 pub fn run_latency(
     load: &PacedLoad,
     case: &mut Case,
@@ -187,15 +191,15 @@ pub fn run_latency(
         .of_each_router(|router| Wheel::of(&load.settings, router));
     let connections = send_whole(&dump, subject)?;
 
-    let overheard = Overheard::begin(broker)?;
+    let acknowledgements = RecordedAcks::begin(broker)?;
     let watch = Watch::begin(subject)?;
     let counts_from_ns = unix_ns() + WARM_UP.as_nanos() as u64;
-    let sent = send_paced(&connections, &mut wheels, load).map_err(BenchError::io("sending"))?;
+    let sent = send_paced(&connections, &mut wheels, load).map_err(BenchError::io("can't send the load"))?;
     let figures = watch.until_taken(sent.bytes, Instant::now())?;
     thread::sleep(LAST_REPLIES);
     let mut latencies = Latencies::default();
-    let found = collect(broker, &overheard.end(), counts_from_ns, &mut latencies)?;
-    // The dump and all that was sent since.
+    let found = collect(broker, &acknowledgements.end(), counts_from_ns, &mut latencies)?;
+    // The stream must hold the dump and everything sent since.
     let wanted = dump.wanted.emitted + sent.messages;
     if found != wanted {
         return Err(BenchError::Wrong {
@@ -242,7 +246,7 @@ pub fn run_latency(
     ))
 }
 
-/// Reads the stream back and puts each update beside the acknowledgement of its message. How many updates there are.
+/// Reads the stream back and matches each update with the acknowledgement of its message. Returns the number of updates.
 fn collect(
     broker: &Broker,
     acknowledged: &[(u64, u64)],
@@ -268,12 +272,13 @@ fn collect(
             if due_ns < counts_from_ns {
                 continue;
             }
-            // Differences are small, the times themselves too large for a float to tell nanoseconds apart.
+            // Subtract before the conversion: the differences are small, but the times are too large for a float with
+            // nanoseconds.
             let since = |at_ns: u64| at_ns.wrapping_sub(due_ns).cast_signed() as f64 / 1e9;
             latencies.read.push(since(update.get_time_received_ns()));
             latencies.stored.push(since(published.stored_unix_ns));
             let Some(at_ns) = acknowledged_ns else {
-                return Err(wrong(&"an acknowledgement was not overheard"));
+                return Err(wrong(&"the acknowledgement of a message was not recorded"));
             };
             latencies.acknowledged.push(since(at_ns));
         }
@@ -298,7 +303,7 @@ mod tests {
         assert_eq!(wheel.ends.len(), 6);
         let turn = |wheel: &mut Wheel, due| {
             let mut out = vec![0xff];
-            wheel.turn(due, &mut out);
+            wheel.append_next(due, &mut out);
             let frame = out.split_off(1);
             let time = frame[TIMESTAMP_OFFSET..TIMESTAMP_OFFSET + 8].to_vec();
             (frame, time)

@@ -1,37 +1,51 @@
-//! The bench: generated load over TCP, what a collector makes of it, and how near that is to just receiving the bytes.
+//! The bench: measures a collector under generated load over TCP, and compares it with a process that only receives.
 //!
-//! The collector is a process of its own, so that its CPU seconds are its own. The limit is measured beside it, in turns
-//! and with the same bytes: a process that receives and does nothing else. Each scenario has a file of its own and gives
-//! [`Case`]s of one [`Report`].
+//! The collector runs as a separate process, so that its CPU time can be measured alone. The limit is measured in turns with
+//! the collector and with the same bytes: a process that receives and does nothing else. Each scenario has a file of its own
+//! and adds [`Case`]s to one [`Report`].
+//!
+//! The modules are in this order: the scenarios; the load and how it is sent; the measured process and what is read from it;
+//! the limits of the host; the figures and the report.
 
-mod broker;
-mod cpu;
-mod error;
-mod figures;
-mod floor;
-mod latency;
-mod limit;
-mod load;
-mod machine;
-mod measure;
-mod process;
-mod readback;
-mod report;
-mod scrape;
-mod send;
-mod spread;
-mod stages;
-mod stops;
-mod subject;
-mod sustained;
 mod throughput;
+mod ideal_share;
+mod stages;
+mod walk;
+mod slots;
+mod stops;
+mod latency;
+mod sustained;
+mod rounds;
+mod content;
+mod load_settings;
+mod load;
+mod table;
+mod described;
+mod send;
+mod measure;
+mod subject;
+mod broker;
+mod process;
+mod scrape;
+mod readback;
+mod limit;
+mod floor;
+mod cpu;
+mod machine;
+mod figures;
+mod spread;
+mod digits;
+mod report;
+mod error;
 
 pub use broker::Broker;
+pub use described::Described;
 pub use error::BenchError;
 pub use figures::{Figures, Limit, Run};
 pub use latency::{PacedLoad, run_latency};
 pub use limit::receive_only;
-pub use load::{Described, Load, LoadSettings, Stream, Wanted, read_table};
+pub use load::{Load, Stream};
+pub use load_settings::{LoadSettings, Wanted};
 pub use measure::{measure, measure_limit};
 pub use report::{Case, Report, What};
 pub use spread::{Spread, quantile, ratio};
@@ -39,4 +53,5 @@ pub use stages::run_stages;
 pub use stops::run_stops;
 pub use subject::{StartSettings, Subject};
 pub use sustained::{EndlessLoad, run_sustained};
+pub use table::read_table;
 pub use throughput::{run, run_with};

@@ -1,16 +1,16 @@
-//! The limit: a process that receives and does nothing else.
+//! The limit: a process that receives bytes and does nothing else.
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-/// As much as the collector's receive slot.
+/// The size of the buffer, equal to the receive slot of the collector.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Listens, prints `listening ADDR`, and receives what comes until standard input ends.
+/// Listens, prints `listening ADDR`, and receives bytes until standard input ends.
 ///
 /// # Errors
-/// The address can't be listened on.
+/// Fails if the address can't be bound.
 pub fn receive_only(listen: SocketAddr) -> io::Result<()> {
     let listener = TcpListener::bind(listen)?;
     println!("listening {}", listener.local_addr()?);
@@ -18,14 +18,14 @@ pub fn receive_only(listen: SocketAddr) -> io::Result<()> {
         for connection in listener.incoming().flatten() {
             thread::spawn(move || {
                 receive(connection);
-                // Its CPU time is read from outside, to the nanosecond only while the thread is there.
+                // The CPU time of the thread is read from outside. It is exact only while the thread exists.
                 loop {
                     thread::park();
                 }
             });
         }
     });
-    // Whoever started this holds the other end: when he goes, so does this.
+    // The bench holds the other end of standard input. When the bench ends, this process ends too.
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }

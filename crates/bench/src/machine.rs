@@ -1,10 +1,10 @@
-//! Where a bench runs, and what else was going on there.
+//! The host of the bench and its load average.
 
 use std::fmt;
 use std::fs;
 use std::thread;
 
-/// Where the bench runs.
+/// The host of the bench.
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub cpu: String,
@@ -13,6 +13,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// Returns the host that this process runs on.
     pub(crate) fn this() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let cpu = read("/proc/cpuinfo");
@@ -33,7 +34,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The load average of the last minute: what others did to the machine.
+/// Returns the load average of the last minute, which shows how busy the host was.
 pub(crate) fn load_average() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let first = text.split(' ').next();

@@ -1,4 +1,4 @@
-//! One measurement: send the load, wait until all of it was dealt with, read what that cost.
+//! One measurement: sends the load, waits until the collector has processed all of it, and reads what the collector used.
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -12,20 +12,20 @@ use crate::scrape::Scrape;
 use crate::send::{close, connect_all, send_all};
 use crate::subject::Subject;
 
-/// How often the collector is asked how far it is. Each question costs it some 0.2 ms.
-const LOOK: Duration = Duration::from_millis(20);
-/// A collector that takes nothing for so long has stopped.
+/// How often the bench reads the progress of the collector. Each read uses about 0.2 ms of CPU time of the collector.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// A collector without progress for this long has stopped.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Gauges are set once a second; so much later they are as they should be.
+/// How long to wait for gauges, which the collector updates once per second.
 const GAUGES_SETTLE: Duration = Duration::from_millis(2500);
 
-/// How far a collector is.
+/// The progress of a collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Progress {
     bytes: u64,
     received: u64,
     emitted: u64,
-    /// What the sink has made durable; the null sink has at once.
+    /// Messages acknowledged by the sink. The sink `null` acknowledges at once.
     acknowledged: u64,
     events: u64,
 }
@@ -33,7 +33,7 @@ struct Progress {
 impl Progress {
     fn of(scrape: &Scrape) -> Self {
         Self {
-            // Counted last: whoever sees bytes counted sees all that became of them.
+            // The collector counts bytes last, so all other counters already include what these bytes caused.
             bytes: scrape.sum("received_bytes_total"),
             received: scrape.sum("received_announces_total") + scrape.sum("received_withdraws_total"),
             emitted: scrape.sum("emitted_announces_total") + scrape.sum("emitted_withdraws_total"),
@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-/// Connects, sends a load and waits until all of it was dealt with. The connections stay open.
+/// Connects, sends a load, and waits until the collector has processed all of it. The connections stay open.
 pub(crate) fn send_whole(load: &Load, subject: &Subject) -> Result<Vec<TcpStream>, BenchError> {
     let connections = connect_all(load, subject.address)?;
     let watch = Watch::begin(subject)?;
@@ -52,7 +52,7 @@ pub(crate) fn send_whole(load: &Load, subject: &Subject) -> Result<Vec<TcpStream
     Ok(connections)
 }
 
-/// A collector from a moment on: what it has done and used since.
+/// Measures what a collector does and uses from one moment on.
 pub(crate) struct Watch<'s> {
     subject: &'s Subject,
     control: SocketAddr,
@@ -61,7 +61,7 @@ pub(crate) struct Watch<'s> {
 }
 
 impl<'s> Watch<'s> {
-    /// From now on.
+    /// Starts the measurement.
     pub(crate) fn begin(subject: &'s Subject) -> Result<Self, BenchError> {
         let control = subject.control_port()?;
         Ok(Self {
@@ -72,14 +72,14 @@ impl<'s> Watch<'s> {
         })
     }
 
-    /// How much a metric has grown, and the metrics as they are now.
+    /// Returns by how much a metric has grown since the start.
     pub(crate) fn grown(&self, name: &str) -> Result<u64, BenchError> {
         Ok(Scrape::of(self.control)?
             .sum(name)
             .saturating_sub(self.scrape.sum(name)))
     }
 
-    /// Waits until a metric has grown by so much.
+    /// Waits until a metric has grown by this much.
     pub(crate) fn until(&self, name: &str, wanted: u64) -> Result<(), BenchError> {
         let mut patience = Patience::new();
         loop {
@@ -87,13 +87,13 @@ impl<'s> Watch<'s> {
             if grown >= wanted {
                 return Ok(());
             }
-            patience.look(grown, || (grown, wanted))?;
-            thread::sleep(LOOK);
+            patience.note(grown, || (grown, wanted))?;
+            thread::sleep(CHECK_INTERVAL);
         }
     }
 
-    /// Waits until so many bytes were received and all that came of them is durable in the sink. `begin` is when the
-    /// first byte was sent.
+    /// Waits until the collector has received this many bytes and the sink has acknowledged everything published for them.
+    /// `begin` is the time at which the first byte was sent.
     pub(crate) fn until_taken(&self, bytes: u64, begin: Instant) -> Result<Figures, BenchError> {
         let before = Progress::of(&self.scrape);
         let mut patience = Patience::new();
@@ -104,8 +104,8 @@ impl<'s> Watch<'s> {
             if received >= bytes && now.acknowledged >= now.emitted + now.events {
                 return self.figures(&scrape, begin.elapsed());
             }
-            patience.look(now, || (received, bytes))?;
-            thread::sleep(LOOK);
+            patience.note(now, || (received, bytes))?;
+            thread::sleep(CHECK_INTERVAL);
         }
     }
 
@@ -132,7 +132,7 @@ impl<'s> Watch<'s> {
         })
     }
 
-    /// The gauge of routes, as soon as it is what it must be or has had the time to be.
+    /// Returns the number of held routes, as soon as it is the wanted number or the gauge has had time to settle.
     fn routes_held(&self, wanted: u64) -> Result<u64, BenchError> {
         let begin = Instant::now();
         loop {
@@ -140,12 +140,12 @@ impl<'s> Watch<'s> {
             if routes == wanted || begin.elapsed() > GAUGES_SETTLE {
                 return Ok(routes);
             }
-            thread::sleep(LOOK);
+            thread::sleep(CHECK_INTERVAL);
         }
     }
 }
 
-/// Gives up when nothing moves any more.
+/// Gives up if nothing changes for a while.
 struct Patience<T> {
     last: Option<T>,
     moved: Instant,
@@ -159,8 +159,8 @@ impl<T: PartialEq> Patience<T> {
         }
     }
 
-    /// `reached` is how far it came, and of how much.
-    fn look(&mut self, now: T, reached: impl FnOnce() -> (u64, u64)) -> Result<(), BenchError> {
+    /// Notes the current state. `reached` returns the progress and the wanted progress, for the error.
+    fn note(&mut self, now: T, reached: impl FnOnce() -> (u64, u64)) -> Result<(), BenchError> {
         if self.last.as_ref() != Some(&now) {
             (self.last, self.moved) = (Some(now), Instant::now());
         } else if self.moved.elapsed() > PATIENCE {
@@ -175,10 +175,10 @@ impl<T: PartialEq> Patience<T> {
     }
 }
 
-/// Sends the load to a collector and measures it until all of it is durable in its sink.
+/// Sends the load to a collector, and measures until the sink has acknowledged everything published for it.
 ///
 /// # Errors
-/// The load can't be sent, the collector stops taking it, or its figures can't be read.
+/// Fails if the load can't be sent, if the collector stops processing it, or if the metrics can't be read.
 pub fn measure(load: &Load, subject: &Subject) -> Result<Figures, BenchError> {
     let from_the_start = Watch::begin(subject)?;
     let connections = connect_all(load, subject.address)?;
@@ -191,7 +191,7 @@ pub fn measure(load: &Load, subject: &Subject) -> Result<Figures, BenchError> {
     let measured = load.parts(|stream| stream.before..);
     let begin = send_all(&connections, &measured, subject.address)?;
     let mut figures = watch.until_taken(load.bytes(), begin)?;
-    // What others hold is none of the load's business; the memory grew for the dump too.
+    // Routes of other routers are not part of the load. The memory is compared with the time before the dump.
     let others = from_the_start.scrape.sum("routes");
     figures.routes = watch
         .routes_held(load.wanted.routes + others)?
@@ -203,14 +203,14 @@ pub fn measure(load: &Load, subject: &Subject) -> Result<Figures, BenchError> {
 /// Sends the load to a process that only receives.
 ///
 /// # Errors
-/// The load can't be sent, or the process is gone.
+/// Fails if the load can't be sent, or if the process has ended.
 pub fn measure_limit(load: &Load, subject: &Subject) -> Result<Limit, BenchError> {
     let before = subject.usage()?;
     let connections = connect_all(load, subject.address)?;
     let measured = load.parts(|stream| stream.before..);
     let begin = send_all(&connections, &measured, subject.address)?;
     close(connections).map_err(BenchError::io(
-        "the process that only receives did not read to the end",
+        "the process that only receives did not read the load to its end",
     ))?;
     let elapsed = begin.elapsed();
     Ok(Limit {

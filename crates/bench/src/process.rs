@@ -1,4 +1,4 @@
-//! What a process has used, from /proc: CPU time, memory, switches (proc(5)).
+//! CPU time, memory and context switches of a process, read from /proc (proc(5)).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,32 +7,32 @@ use std::time::Duration;
 
 use crate::error::BenchError;
 
-/// Clock ticks a second in /proc/PID/stat: `USER_HZ`, part of Linux' interface and 100 on every architecture it still has.
+/// Clock ticks per second in /proc/PID/stat: `USER_HZ`, which is 100 on every architecture that Linux still supports.
 const TICKS_PER_SECOND: u64 = 100;
-/// What a worker's thread is called, as far as the kernel keeps names: 15 bytes.
+/// The name of a worker thread, cut to the 15 bytes that the kernel keeps.
 const WORKER_NAME: &str = "arancini-worker";
 const NANOS_PER_TICK: u64 = 1_000_000_000 / TICKS_PER_SECOND;
 
-/// What a process has used since it began.
+/// The resources that a process has used since it started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// CPU time of all threads, user and system.
     pub cpu: Duration,
-    /// Of this, in the kernel; in steps of 10 ms.
+    /// The part of the CPU time spent in the kernel, in steps of 10 ms.
     pub system: Duration,
-    /// Resident memory now.
+    /// The current resident memory.
     pub resident_bytes: u64,
-    /// How often a thread gave the CPU away to wait.
+    /// How often a thread gave up the CPU to wait (voluntary context switches).
     pub voluntary_switches: u64,
-    /// CPU time of each thread that is a worker, by its number.
+    /// CPU time of each worker thread, by the id of the thread.
     workers: BTreeMap<u64, Duration>,
 }
 
 impl Usage {
-    /// What the process of this number has used.
+    /// Returns what the process with this id has used.
     pub(crate) fn of(pid: u32) -> Result<Self, BenchError> {
         Self::read(pid).map_err(BenchError::io(format!(
-            "/proc/{pid} can't be read: is the process still there?"
+            "can't read /proc/{pid} (is the process still running?)"
         )))
     }
 
@@ -57,8 +57,8 @@ impl Usage {
             }
             voluntary_switches += field(&of_thread("status"), "voluntary_ctxt_switches:");
         }
-        // The threads' own times are exact but leave out threads that have ended; the process' time has those but comes
-        // in steps of 10 ms, rounded down. So the greater of the two is the nearer one.
+        // The times of the threads are exact, but exclude threads that have ended. The time of the process includes these
+        // threads, but is rounded down to steps of 10 ms. So the larger of the two is closer to the truth.
         let cpu_ns = running_ns.max((user_ticks + system_ticks) * NANOS_PER_TICK);
         Ok(Self {
             cpu: Duration::from_nanos(cpu_ns),
@@ -69,7 +69,7 @@ impl Usage {
         })
     }
 
-    /// What each worker has used since then, the busiest first.
+    /// Returns the CPU time of each worker since an earlier reading, the busiest worker first.
     pub(crate) fn workers_since(&self, before: &Self) -> Vec<Duration> {
         let since = |(number, cpu): (&u64, &Duration)| {
             cpu.saturating_sub(before.workers.get(number).copied().unwrap_or_default())
@@ -80,14 +80,15 @@ impl Usage {
     }
 }
 
-/// The fields `utime` and `stime` of a stat line. The name in it may hold anything, so count from its closing parenthesis.
+/// Returns the fields `utime` and `stime` of a stat line. The name of the process may contain any characters, so the fields
+/// are counted from its closing parenthesis.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ').skip(11);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
-/// The number of a line in a status file; 0 where there is no such line.
+/// Returns the number in a line of a status file; 0 if the line is missing.
 fn field(status: &str, name: &str) -> u64 {
     let value = status.lines().find_map(|line| line.strip_prefix(name));
     value.map_or(0, first_number)

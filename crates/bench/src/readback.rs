@@ -1,4 +1,4 @@
-//! What a stream holds, read back from its beginning, and what came to a client meanwhile.
+//! Reads a stream back from its beginning, and records the acknowledgements that the server sends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,10 +11,10 @@ use arancini_client::tail::{PublishedMessage, StreamTail, StreamTailError, Strea
 use crate::broker::Broker;
 use crate::error::BenchError;
 
-/// How often whoever listens looks whether that is over.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often the listening thread checks whether it should stop.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Hands out every message of the stream, in order.
+/// Passes every message of the stream to `each`, in order.
 pub(crate) fn read_back(
     broker: &Broker,
     mut each: impl FnMut(&PublishedMessage) -> Result<(), BenchError>,
@@ -34,14 +34,14 @@ pub(crate) fn read_back(
     })
 }
 
-/// Overhears acknowledgements, on a thread of its own.
-pub(crate) struct Overheard {
+/// Records the acknowledgements that the server sends to the collector, on a thread of its own.
+pub(crate) struct RecordedAcks {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Vec<(u64, u64)>>,
 }
 
-impl Overheard {
-    /// From now on.
+impl RecordedAcks {
+    /// Starts recording.
     pub(crate) fn begin(broker: &Broker) -> Result<Self, BenchError> {
         let runtime = runtime()?;
         let settings = broker.settings();
@@ -54,7 +54,7 @@ impl Overheard {
             runtime.block_on(async {
                 let mut heard = Vec::new();
                 while !is_over.load(Relaxed) {
-                    match tokio::time::timeout(LOOK, acknowledgements.next()).await {
+                    match tokio::time::timeout(CHECK_INTERVAL, acknowledgements.next()).await {
                         Ok(Some(sequence)) => heard.push((sequence, unix_ns())),
                         Ok(None) => break,
                         Err(_) => {}
@@ -66,7 +66,8 @@ impl Overheard {
         Ok(Self { over, thread })
     }
 
-    /// What was heard: stream sequences, each with when its acknowledgement came, in Unix nanoseconds; sorted.
+    /// Stops recording. Returns the acknowledged stream sequences in order, each with the time at which its acknowledgement
+    /// arrived, in nanoseconds since the Unix epoch.
     pub(crate) fn end(self) -> Vec<(u64, u64)> {
         self.over.store(true, Relaxed);
         let mut heard = self
@@ -78,7 +79,7 @@ impl Overheard {
     }
 }
 
-/// The wall clock: the one that collector and server go by.
+/// Returns the wall-clock time in nanoseconds since the Unix epoch. Collector and server use the same clock.
 pub(crate) fn unix_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
@@ -88,5 +89,5 @@ fn runtime() -> Result<tokio::runtime::Runtime, BenchError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(BenchError::io("no runtime"))
+        .map_err(BenchError::io("can't start a runtime"))
 }

@@ -1,13 +1,14 @@
-//! What a bench found, as text and as JSON: the same shape whatever was measured.
+//! The report of a bench as text and as JSON. All scenarios use the same form.
 
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::digits::digits;
 use crate::machine::Machine;
 use crate::spread::{Spread, ratio};
 
-/// What a bench found.
+/// The report of a scenario.
 #[derive(Debug)]
 pub struct Report {
     scenario: &'static str,
@@ -15,18 +16,18 @@ pub struct Report {
     cases: Vec<Case>,
 }
 
-/// What was found with one load and one collector's settings.
+/// The figures of one case: one load and one way to start the collector.
 #[derive(Debug, Default)]
 pub struct Case {
-    /// In words.
+    /// The case in words.
     title: String,
-    /// The same for machines: one object.
+    /// The case as a JSON object.
     subject: Value,
     figures: Vec<Figure>,
     runs: Vec<Value>,
 }
 
-/// One figure: the same in each run.
+/// One figure with its value in each run.
 #[derive(Debug)]
 struct Figure {
     what: What,
@@ -34,19 +35,19 @@ struct Figure {
     beside: Option<(String, Option<f64>)>,
 }
 
-/// What a figure is.
+/// The description of a figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct What {
-    /// Its name in JSON.
+    /// The name of the figure in JSON.
     pub key: String,
-    /// Its name in the text.
+    /// The name of the figure in the text.
     pub name: String,
-    /// How many decimals it deserves.
+    /// How many decimals the text shows.
     pub decimals: usize,
 }
 
 impl What {
-    /// A figure.
+    /// Describes a figure.
     pub fn new(key: impl Into<String>, name: impl Into<String>, decimals: usize) -> Self {
         Self {
             key: key.into(),
@@ -57,7 +58,7 @@ impl What {
 }
 
 impl Case {
-    /// Of a subject, in words and as an object.
+    /// Starts a case, described in words and as a JSON object.
     #[must_use]
     pub fn new(title: String, subject: Value) -> Self {
         Self {
@@ -67,35 +68,35 @@ impl Case {
         }
     }
 
-    /// One more value of a figure.
+    /// Adds the value of a figure in one more run.
     pub fn add(&mut self, what: What, value: f64) {
         self.figure(what).values.push(value);
     }
 
-    /// Says what stands beside a figure: its limit or its goal, and the number of that if it was measured.
+    /// Sets what the report shows next to a figure: its limit or its goal, with the value if there is one.
     pub fn beside(&mut self, what: What, words: impl Into<String>, value: Option<f64>) {
         self.figure(what).beside = Some((words.into(), value));
     }
 
-    /// One more run, as an object.
+    /// Adds one more run as a JSON object.
     pub fn add_run(&mut self, run: Value) {
         self.runs.push(run);
     }
 
-    /// How often it was measured.
+    /// Returns the number of runs.
     fn runs(&self) -> usize {
         let most = self.figures.iter().map(|figure| figure.values.len()).max();
         most.unwrap_or(0).max(self.runs.len())
     }
 
-    /// The median of a figure; 0 where there is none.
+    /// Returns the median of a figure; 0 if there is no such figure.
     #[must_use]
     pub fn median(&self, key: &str) -> f64 {
         let figure = self.figures.iter().find(|figure| figure.what.key == key);
         figure.map_or(0.0, |figure| figure.spread().median)
     }
 
-    /// What was added last of a figure; 0 where there is none.
+    /// Returns the last value of a figure; 0 if there is none.
     #[must_use]
     pub fn last(&self, key: &str) -> f64 {
         let figure = self.figures.iter().find(|figure| figure.what.key == key);
@@ -130,7 +131,7 @@ impl Case {
         object
     }
 
-    /// `first` is what the others are compared with.
+    /// Writes the case as text. `first` is the case that this one is compared with.
     fn write(&self, f: &mut fmt::Formatter<'_>, first: Option<&Self>) -> fmt::Result {
         writeln!(f, "\n{}\nruns     {}\n", self.title, self.runs())?;
         let against = if first.is_some() { "× first" } else { "" };
@@ -181,7 +182,7 @@ impl Figure {
 }
 
 impl Report {
-    /// Of a scenario of which these cases were measured.
+    /// Makes the report of a scenario from its cases.
     #[must_use]
     pub fn new(scenario: &'static str, cases: Vec<Case>) -> Self {
         Self {
@@ -191,7 +192,7 @@ impl Report {
         }
     }
 
-    /// One object with everything: where, what was sent, each run, and the spread of each figure.
+    /// Returns the report as one JSON object: the host, the load, each run, and the spread of each figure.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
@@ -205,7 +206,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "measured {}", self.scenario)?;
+        writeln!(f, "scenario {}", self.scenario)?;
         writeln!(f, "machine  {}", self.machine)?;
         for (place, case) in self.cases.iter().enumerate() {
             case.write(f, self.cases.first().filter(|_| place > 0))?;
@@ -214,39 +215,9 @@ impl fmt::Display for Report {
     }
 }
 
-/// A number with so many decimals and its thousands set apart.
-pub(crate) fn digits(number: f64, decimals: usize) -> String {
-    let text = format!("{number:.decimals$}");
-    let (sign, text) = text.split_at(usize::from(text.starts_with('-')));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut grouped = sign.to_owned();
-    for (place, digit) in whole.char_indices() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    if !fraction.is_empty() {
-        grouped.push('.');
-        grouped.push_str(fraction);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_their_thousands_apart() {
-        assert_eq!(digits(0.0, 0), "0");
-        assert_eq!(digits(999.4, 0), "999");
-        assert_eq!(digits(1000.0, 0), "1,000");
-        assert_eq!(digits(-123.25, 1), "-123.2");
-        assert_eq!(digits(-1234.0, 0), "-1,234");
-        assert_eq!(digits(1_234_567.25, 2), "1,234,567.25");
-        assert_eq!(digits(0.1875, 3), "0.188");
-    }
 
     #[test]
     fn a_figure_is_the_same_in_all_runs_and_cases_are_compared_with_the_first() {

@@ -1,4 +1,4 @@
-//! One look at a collector's /metrics.
+//! Reads the metrics of a collector.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,15 +9,15 @@ use crate::spread::rank;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The text of /metrics.
+/// The text of `/metrics` at one moment.
 pub(crate) struct Scrape {
     text: String,
 }
 
 impl Scrape {
-    /// Asks the control port at this address.
+    /// Reads the metrics from the control port at this address.
     pub(crate) fn of(control: SocketAddr) -> Result<Self, BenchError> {
-        Self::read(control).map_err(BenchError::io(format!("http://{control}/metrics can't be read")))
+        Self::read(control).map_err(BenchError::io(format!("can't read http://{control}/metrics")))
     }
 
     fn read(control: SocketAddr) -> io::Result<Self> {
@@ -31,17 +31,19 @@ impl Scrape {
             Some((head, text)) if head.starts_with("HTTP/1.1 200") => Ok(Self {
                 text: text.to_owned(),
             }),
-            _ => Err(io::Error::other("the answer is not that of a control port")),
+            _ => Err(io::Error::other(
+                "the answer is not from a control port of arancini",
+            )),
         }
     }
 
-    /// A gauge that is no whole number; 0 where it is not there.
+    /// Returns a gauge with a fraction; 0 if it is missing.
     pub(crate) fn seconds(&self, name: &str) -> f64 {
         let value = self.samples(name).next();
         value.and_then(|(_, value)| value.parse().ok()).unwrap_or(0.0)
     }
 
-    /// A histogram without labels: upper bounds, each with the number of values up to it.
+    /// Returns a histogram without labels.
     pub(crate) fn histogram(&self, name: &str) -> Histogram {
         let bucket = |(labels, value): (&str, &str)| {
             let bound = labels.strip_prefix("{le=\"")?.strip_suffix("\"}")?;
@@ -51,13 +53,13 @@ impl Scrape {
         Histogram(self.samples(&name).filter_map(bucket).collect())
     }
 
-    /// A metric, summed over its labels; 0 where it is not there. The name is without `arancini_`.
+    /// Returns a metric, summed over its labels; 0 if it is missing. The name is given without `arancini_`.
     pub(crate) fn sum(&self, name: &str) -> u64 {
         let values = self.samples(name);
         values.filter_map(|(_, value)| value.parse::<u64>().ok()).sum()
     }
 
-    /// Labels and value of each sample of a metric.
+    /// Returns the labels and the value of each sample of a metric.
     fn samples(&self, name: &str) -> impl Iterator<Item = (&str, &str)> {
         self.text
             .lines()
@@ -67,30 +69,30 @@ impl Scrape {
     }
 }
 
-/// Upper bounds of buckets, each with the number of values up to it.
+/// A histogram: the upper bounds of its buckets, each with the number of values up to this bound.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Histogram(pub Vec<(f64, u64)>);
 
 impl Histogram {
-    /// What came since.
+    /// Returns the values added since an earlier reading.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let grown =
             |((bound, now), (_, before)): (&(f64, u64), &(f64, u64))| (*bound, now.saturating_sub(*before));
         Self(self.0.iter().zip(&before.0).map(grown).collect())
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(crate) fn count(&self) -> u64 {
         self.0.last().map_or(0, |(_, count)| *count)
     }
 
-    /// How many are greater than one of its bounds.
+    /// Returns how many values are greater than one of the bounds.
     pub(crate) fn above(&self, bound: f64) -> u64 {
         let up_to = self.0.iter().rfind(|(known, _)| *known <= bound);
         self.count() - up_to.map_or(0, |(_, count)| *count)
     }
 
-    /// The upper bound of the bucket that holds the quantile: the quantile itself is not greater. 0 without values.
+    /// Returns the upper bound of the bucket that contains the quantile; the quantile itself is not greater. 0 without values.
     pub(crate) fn quantile(&self, quantile: f64) -> f64 {
         let rank = rank(self.count(), quantile);
         let bucket = self.0.iter().find(|(_, count)| *count >= rank && rank > 0);

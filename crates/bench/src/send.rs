@@ -1,4 +1,4 @@
-//! Sending the load: a thread and a connection a router, all beginning together.
+//! Sends the load: each router has a thread and a connection, and all start together.
 
 use std::borrow::Borrow;
 use std::io::Write;
@@ -11,9 +11,9 @@ use crate::error::BenchError;
 use crate::load::{Load, Stream};
 use arancini_collector::replay::{ReplayError, connect};
 
-/// How much is given to the kernel at once.
+/// How many bytes one write passes to the kernel.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// How long the other side may take to close.
+/// How long the other side may take to close a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens the connection of each router.
@@ -22,7 +22,7 @@ pub(crate) fn connect_all(load: &Load, to: SocketAddr) -> Result<Vec<TcpStream>,
     load.streams.iter().map(open).collect()
 }
 
-/// Sends each router's bytes at full speed, all at the same time. When the first byte went out.
+/// Sends the bytes of all routers at the same time, at full speed. Returns when the first byte was sent.
 pub(crate) fn send_all(
     connections: &[impl Borrow<TcpStream> + Sync],
     parts: &[&[u8]],
@@ -52,7 +52,7 @@ pub(crate) fn send_all(
     })
 }
 
-/// Sends a part of one router's stream.
+/// Sends a part of the stream of one router.
 pub(crate) fn send_one(mut connection: &TcpStream, stream: &[u8], to: SocketAddr) -> Result<(), BenchError> {
     let mut after_bytes = 0;
     for chunk in stream.chunks(CHUNK_BYTES) {
@@ -68,14 +68,14 @@ pub(crate) fn send_one(mut connection: &TcpStream, stream: &[u8], to: SocketAddr
     Ok(())
 }
 
-/// Ends all streams and waits until the other side has read them to their end.
+/// Ends all streams and waits until the other side has read them completely.
 pub(crate) fn close(open: Vec<TcpStream>) -> std::io::Result<()> {
     for connection in &open {
         connection.shutdown(Shutdown::Write)?;
     }
     for mut connection in open {
         connection.set_read_timeout(Some(CLOSE_TIMEOUT))?;
-        // No read of our own: with a time limit a signal may end it early.
+        // `copy` repeats a read that a signal interrupts; a single read with a time limit would end early.
         std::io::copy(&mut connection, &mut std::io::sink())?;
     }
     Ok(())

@@ -1,18 +1,18 @@
-//! Arithmetic of measurements: medians, quantiles, shares.
+//! Statistics of measurements: medians, quantiles, ratios.
 
-/// The middle of several runs, and how far they lie apart.
+/// The median of several runs, with the smallest and the largest value.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Spread {
-    /// The middle one; of an even number, the mean of the middle two.
+    /// The middle value; for an even number of values, the mean of the middle two.
     pub median: f64,
-    /// The least.
+    /// The smallest value.
     pub min: f64,
-    /// The greatest.
+    /// The largest value.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of these values; zeros of none.
+    /// Returns the spread of these values; all zeros without values.
     #[must_use]
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
@@ -31,20 +31,20 @@ impl Spread {
     }
 }
 
-/// 0 where there is nothing to divide by: the figure was not measured.
+/// Divides two figures. Returns 0 if the divisor is 0, because it was not measured.
 #[must_use]
 pub fn ratio(of: f64, to: f64) -> f64 {
     if to > 0.0 { of / to } else { 0.0 }
 }
 
-/// How many of `count` values, sorted, lie at or below the quantile: its rank, from 1 (nearest rank, so always one
-/// of the values themselves).
+/// Returns the rank of a quantile among `count` sorted values, counted from 1. The nearest rank is used, so the quantile is
+/// always one of the values.
 #[must_use]
 pub fn rank(count: u64, quantile: f64) -> u64 {
     ((count as f64 * quantile).ceil() as u64).clamp(u64::from(count > 0), count)
 }
 
-/// A quantile of sorted values; 0 of none.
+/// Returns a quantile of sorted values; 0 without values.
 #[must_use]
 pub fn quantile(sorted: &[f64], quantile: f64) -> f64 {
     let place = rank(sorted.len() as u64, quantile).saturating_sub(1);

@@ -1,15 +1,16 @@
-//! How long a worker's tasks hold it while its tables grow, while a large peer goes down, and during a stale sweep.
+//! The scenario `stops`: how long a task holds its worker while tables grow, while a large peer goes down, and during a stale
+//! sweep.
 //!
-//! A turn is what a task does from where it goes on to where it waits again: nothing else of its worker runs meanwhile.
-//! The collector counts its turns itself (`arancini_worker_turn_cpu_seconds`), so quantiles are upper bounds of its
-//! buckets. CPU time is what the goal is about; the wall clock stands beside it and has in it what others did to the
-//! machine.
+//! A turn is the time from when a task runs until it waits again. Nothing else on the same worker runs during a turn. The
+//! collector measures its turns itself (`arancini_worker_turn_cpu_seconds`), so quantiles are upper bounds of its buckets.
+//! The goal is about CPU time. The wall-clock time is shown too, and includes the effect of other load on the host.
 
 use std::net::TcpStream;
 use std::sync::Arc;
 
 use crate::error::BenchError;
-use crate::load::{Load, LoadSettings, Stream, Wanted, source_address};
+use crate::load::{Load, Stream};
+use crate::load_settings::{LoadSettings, Wanted, source_address};
 use crate::machine::load_average;
 use crate::measure::{Watch, send_whole};
 use crate::report::{Case, What};
@@ -18,10 +19,10 @@ use crate::send::{connect_all, send_all};
 use crate::subject::Subject;
 use arancini_generate::{PeerDown, Scenario, peer_down};
 
-/// No turn may be longer.
+/// The goal: no turn is longer than this.
 const MOST_SECONDS: f64 = 0.001;
 
-/// Turns so far, and the longest of them.
+/// The turns so far, and the longest of them.
 struct Turns {
     cpu: Histogram,
     wall: Histogram,
@@ -38,7 +39,8 @@ impl Turns {
         })
     }
 
-    /// What came since, and the longest of that: exact where it is the longest of all, else the bound of its bucket.
+    /// Returns the turns since an earlier reading. The longest turn is exact if it is the longest since the start; otherwise it
+    /// is the upper bound of its bucket.
     fn since(&self, before: &Self) -> Self {
         let cpu = self.cpu.since(&before.cpu);
         Self {
@@ -75,10 +77,11 @@ impl Turns {
     }
 }
 
-/// One run: the tables grow, the first peer of the first router goes down, every router comes back with empty tables.
+/// Runs the three phases: the tables grow, the first peer of the first router goes down, and every router reconnects with
+/// empty tables.
 ///
 /// # Errors
-/// The collector does not take what it is sent.
+/// Fails if the collector does not process what it is sent.
 pub fn run_stops(load: &Load, case: &mut Case, subject: &Subject) -> Result<String, BenchError> {
     let load_average = load_average();
     let mut before = Turns::of(subject)?;
@@ -109,7 +112,7 @@ pub fn run_stops(load: &Load, case: &mut Case, subject: &Subject) -> Result<Stri
     phase(case, "stale sweep")?;
     case.add(What::new("load_average", "load average before", 2), load_average);
     Ok(format!(
-        "load average {load_average:.2}: turns above 1 ms of CPU time: {} while tables grew, {} in the peer down, {} in the \
+        "load average {load_average:.2}: turns above 1 ms of CPU time: {} while tables grew, {} during the Peer Down, {} during the \
          stale sweep",
         case.last("growing_tables_cpu_above_1_ms"),
         case.last("peer_down_cpu_above_1_ms"),
@@ -118,7 +121,8 @@ pub fn run_stops(load: &Load, case: &mut Case, subject: &Subject) -> Result<Stri
 }
 
 impl LoadSettings {
-    /// The same routers with the same peers and nothing in their tables: what they send after all was lost.
+    /// Returns a load with the same routers and peers but with empty tables, as routers send it after they have lost
+    /// everything.
     fn empty(&self) -> Load {
         let streams = self.of_each_router(|router| Stream {
             from: source_address(router),

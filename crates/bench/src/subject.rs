@@ -1,4 +1,4 @@
-//! What is measured: a process started here, or a collector that runs already.
+//! The measured process: one that the bench starts, or a running collector.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,34 +17,34 @@ use crate::process::Usage;
 /// How long a process may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a process may take to end; then it is killed.
+/// How long a process may take to end before it is killed.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a collector is started for the bench.
+/// How the bench starts a collector.
 #[derive(Debug, Clone, Default)]
 pub struct StartSettings {
-    /// The configuration file, if there is one.
+    /// The configuration file, if any.
     pub config: Option<PathBuf>,
     /// Further arguments of `arancini run`.
     pub arguments: Vec<String>,
-    /// Settings, by the names that they have in the environment.
+    /// Settings as environment variables.
     pub environment: Vec<(&'static str, String)>,
 }
 
-/// The process that is measured. One that was started here ends when this is dropped.
+/// The measured process. Dropping it ends a process that the bench has started.
 #[derive(Debug)]
 pub struct Subject {
-    /// Where it takes BMP.
+    /// The address on which the process receives BMP.
     pub address: SocketAddr,
-    /// Where its figures are; a process that only receives has none.
+    /// The control port; a process that only receives has none.
     pub control: Option<SocketAddr>,
-    /// Its process, if it is one of this host.
+    /// The process id, if the process runs on this host.
     pub pid: Option<u32>,
     child: Option<Child>,
 }
 
 impl Subject {
-    /// A collector that runs already.
+    /// Makes a subject of a running collector.
     #[must_use]
     pub const fn running(address: SocketAddr, control: SocketAddr, pid: Option<u32>) -> Self {
         Self {
@@ -58,12 +58,12 @@ impl Subject {
     /// Starts a collector on free ports of this host.
     ///
     /// # Errors
-    /// It does not start; what it said is on standard error.
+    /// Fails if the collector does not start. Its warnings and errors are on standard error.
     pub fn collector(settings: &StartSettings) -> Result<Self, BenchError> {
         let mut command = own_command()?;
         match &settings.config {
             Some(config) => command.arg("--config").arg(config),
-            // What an earlier run left in the sink is none of this run's business.
+            // Without this, the collector would restore what an earlier run left in the sink.
             None => command.env("ARANCINI_SNAPSHOTS__ENABLED", "false"),
         };
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).to_string();
@@ -71,7 +71,7 @@ impl Subject {
             .args(["run", "--listen", &anywhere, "--control", &anywhere])
             .args(["--log-format", "json"])
             .args(&settings.arguments)
-            // The addresses are in the log, so it must be there whatever the configuration says.
+            // The bench reads the addresses from the log, so the log is needed whatever the configuration says.
             .env("ARANCINI_LOG__LEVEL", "info")
             .env("ARANCINI_CONTROL__ENABLED", "true")
             .envs(settings.environment.iter().map(|(name, value)| (name, value)))
@@ -83,7 +83,7 @@ impl Subject {
         if let Some(log) = subject.child.as_mut().and_then(|child| child.stderr.take()) {
             thread::spawn(move || follow_log(log, &found));
         }
-        // The control port is there first; routers can connect once what was held is restored.
+        // The control port opens first. Routers can connect after the tables are restored.
         loop {
             match addresses.recv_timeout(START_TIMEOUT) {
                 Ok(Listener::Control(address)) => subject.control = Some(address),
@@ -91,7 +91,11 @@ impl Subject {
                     subject.address = address;
                     return Ok(subject);
                 }
-                Err(_) => return Err(BenchError::Start("it did not say where it listens".to_owned())),
+                Err(_) => {
+                    return Err(BenchError::Start(
+                        "it did not report the address it listens on".to_owned(),
+                    ));
+                }
             }
         }
     }
@@ -99,7 +103,7 @@ impl Subject {
     /// Starts a process that only receives.
     ///
     /// # Errors
-    /// It does not start.
+    /// Fails if the process does not start.
     pub fn receive_only() -> Result<Self, BenchError> {
         let mut command = own_command()?;
         command
@@ -111,30 +115,30 @@ impl Subject {
         if let Some(output) = subject.child.as_mut().and_then(|child| child.stdout.take()) {
             BufReader::new(output)
                 .read_line(&mut line)
-                .map_err(BenchError::io("reading where it listens"))?;
+                .map_err(BenchError::io(
+                    "can't read the address that the process listens on",
+                ))?;
         }
         let address = line.trim().strip_prefix("listening ");
         subject.address = address
             .and_then(|address| address.parse().ok())
-            .ok_or_else(|| BenchError::Start("it did not say where it listens".to_owned()))?;
+            .ok_or_else(|| BenchError::Start("it did not report the address it listens on".to_owned()))?;
         Ok(subject)
     }
 
-    /// Where its figures are.
+    /// Returns the control port.
     pub(crate) fn control_port(&self) -> Result<SocketAddr, BenchError> {
         let missing = || BenchError::Start("it has no control port".to_owned());
         self.control.ok_or_else(missing)
     }
 
-    /// What it has used; nothing where its process is not known.
+    /// Returns what the process has used; zeros if the process is not known.
     pub(crate) fn usage(&self) -> Result<Usage, BenchError> {
         self.pid.map_or(Ok(Usage::default()), Usage::of)
     }
 
     fn spawn(mut command: Command) -> Result<Self, BenchError> {
-        let child = command
-            .spawn()
-            .map_err(BenchError::io("a process can't be started"))?;
+        let child = command.spawn().map_err(BenchError::io("can't start a process"))?;
         Ok(Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             control: None,
@@ -149,7 +153,7 @@ impl Drop for Subject {
         let Some(mut child) = self.child.take() else {
             return;
         };
-        // As an operator ends it, so that a profiler finds its figures. Nobody minds if it can't.
+        // SIGTERM lets the process end normally, so that a profiler can write its data. An error does not matter.
         let _ = kill_process(Pid::from_child(&child), Signal::TERM);
         let asked = Instant::now();
         while asked.elapsed() < END_TIMEOUT && matches!(child.try_wait(), Ok(None)) {
@@ -161,18 +165,18 @@ impl Drop for Subject {
 }
 
 fn own_command() -> Result<Command, BenchError> {
-    let own = std::env::current_exe().map_err(BenchError::io("the path of this program is unknown"))?;
+    let own = std::env::current_exe().map_err(BenchError::io("can't find the path of this program"))?;
     Ok(Command::new(own))
 }
 
-/// Reads a collector's log to its end: finds its two addresses, shows its warnings and errors.
+/// Reads the log of a collector to its end: finds the two addresses, and prints warnings and errors.
 fn follow_log(log: ChildStderr, found: &Sender<Listener>) {
     for line in BufReader::new(log).lines().map_while(Result::ok) {
         let event: Value = serde_json::from_str(&line).unwrap_or_default();
         match event.get("level").and_then(Value::as_str) {
             Some("INFO") => {
                 if let Some(address) = address_in(&event) {
-                    // Nobody asks any more when the start took too long.
+                    // Nobody receives the address any more if the start took too long.
                     let _ = found.send(address);
                 }
             }
@@ -181,13 +185,13 @@ fn follow_log(log: ChildStderr, found: &Sender<Listener>) {
     }
 }
 
-/// A listener, as a line of the log names it.
+/// A listener that a log line names.
 enum Listener {
     Control(SocketAddr),
     Routers(SocketAddr),
 }
 
-/// The listener that a line of the log names.
+/// Returns the listener that a log line names.
 fn address_in(event: &Value) -> Option<Listener> {
     let address = |field: &str| event.get(field)?.as_str()?.parse().ok();
     address("listen")

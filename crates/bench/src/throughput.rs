@@ -1,16 +1,18 @@
-//! The first scenario: how much of a load a collector takes, and what that costs, beside a process that only receives.
+//! The scenario `throughput`: how fast a collector processes a load and what it uses, compared with a process that only
+//! receives.
 
 use serde_json::{Value, json};
 
+use crate::digits::digits;
 use crate::error::BenchError;
 use crate::figures::Run;
-use crate::load::{Load, LoadSettings};
+use crate::load::Load;
 use crate::machine::load_average;
 use crate::measure::{measure, measure_limit};
-use crate::report::{Case, What, digits};
+use crate::report::{Case, What};
 use crate::subject::Subject;
 
-/// A figure of each run: its name in JSON, its name in the text, how many decimals it deserves, and how to read it.
+/// A figure of each run: its name in JSON, its name in the text, the number of decimals, and how to compute it.
 type Figure = (&'static str, &'static str, usize, fn(&Run) -> f64);
 
 const FIGURES: [Figure; 17] = [
@@ -29,7 +31,7 @@ const FIGURES: [Figure; 17] = [
     ("share_of_limit", "share of receive only", 3, Run::share_of_limit),
     ("seconds", "seconds", 3, |run| run.collector.elapsed.as_secs_f64()),
     ("cpu_seconds", "CPU s", 3, |run| run.collector.cpu.as_secs_f64()),
-    ("system_cpu_seconds", "  of it in the kernel", 2, |run| {
+    ("system_cpu_seconds", "  in the kernel, CPU s", 2, |run| {
         run.collector.system.as_secs_f64()
     }),
     ("cpu_seconds_per_gb", "CPU s/GB", 3, |run| {
@@ -53,12 +55,9 @@ const FIGURES: [Figure; 17] = [
     ("busiest_worker_share", "busiest worker's share", 3, |run| {
         run.collector.busiest_share()
     }),
-    (
-        "ideal_worker_share",
-        "  best that whole routers allow",
-        3,
-        |run| run.ideal_share,
-    ),
+    ("ideal_worker_share", "  smallest possible share", 3, |run| {
+        run.ideal_share
+    }),
     ("routes_held", "routes held", 0, |run| run.collector.routes as f64),
     ("bytes_per_million_routes", "bytes/million routes", 0, |run| {
         run.collector.bytes_per_million_routes()
@@ -66,10 +65,10 @@ const FIGURES: [Figure; 17] = [
     ("load_average", "load average before", 2, |run| run.load_average),
 ];
 
-/// One run with a new collector, its limit before it.
+/// Runs the load against a new collector, after measuring the limit.
 ///
 /// # Errors
-/// A process does not start, or it does not take the load.
+/// Fails if a process does not start or does not process the load.
 pub fn run(load: &Load, start: impl FnOnce() -> Result<Subject, BenchError>) -> Result<Run, BenchError> {
     let load_average = load_average();
     let limit = Some(measure_limit(load, &Subject::receive_only()?)?);
@@ -83,10 +82,10 @@ pub fn run(load: &Load, start: impl FnOnce() -> Result<Subject, BenchError>) -> 
     })
 }
 
-/// One run with a collector that runs already.
+/// Runs the load against a running collector.
 ///
 /// # Errors
-/// It does not take the load.
+/// Fails if the collector does not process the load.
 pub fn run_with(load: &Load, subject: &Subject) -> Result<Run, BenchError> {
     Ok(Run {
         load_average: load_average(),
@@ -96,7 +95,7 @@ pub fn run_with(load: &Load, subject: &Subject) -> Result<Run, BenchError> {
 }
 
 impl Case {
-    /// One more run of a load.
+    /// Adds the figures of one more run.
     pub fn add_throughput(&mut self, run: &Run) {
         for (key, name, decimals, read) in FIGURES {
             self.add(What::new(key, name, decimals), read(run));
@@ -106,7 +105,7 @@ impl Case {
 }
 
 impl Run {
-    /// In one line.
+    /// Describes the run in one line.
     #[must_use]
     pub fn line(&self) -> String {
         format!(
@@ -153,77 +152,5 @@ impl Run {
             object[key] = json!(read(self));
         }
         object
-    }
-}
-
-/// More routers than this can be spread in too many ways to try all.
-const MOST_TRIED: u16 = 16;
-
-impl LoadSettings {
-    /// The least share that the busiest of so many workers can have, since a router belongs to one worker.
-    #[must_use]
-    pub fn ideal_share(&self, workers: usize) -> f64 {
-        if workers < 2 {
-            return workers as f64;
-        }
-        let mut weights: Vec<u64> = (0..self.routers)
-            .map(|router| u64::from(self.weight(router)))
-            .collect();
-        weights.reverse();
-        let all: u64 = weights.iter().sum();
-        let even = all
-            .div_ceil(workers as u64)
-            .max(weights.first().copied().unwrap_or(0));
-        let busiest = if self.routers <= MOST_TRIED {
-            least_busiest(&weights, &mut vec![0; workers], all)
-        } else {
-            even
-        };
-        busiest as f64 / all.max(1) as f64
-    }
-}
-
-/// The least that the busiest has when these are spread over the workers, `best` if that is less.
-fn least_busiest(weights: &[u64], workers: &mut [u64], best: u64) -> u64 {
-    let Some((first, rest)) = weights.split_first() else {
-        return best.min(workers.iter().copied().max().unwrap_or(0));
-    };
-    let mut best = best;
-    for worker in 0..workers.len() {
-        let Some(load) = workers.get(worker).copied() else {
-            continue;
-        };
-        // Workers with the same load are alike: the first of them stands for all.
-        if load + first < best && !workers.iter().take(worker).any(|other| *other == load) {
-            workers[worker] = load + first;
-            best = least_busiest(rest, workers, best);
-            workers[worker] = load;
-        }
-    }
-    best
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ideal_share_is_that_of_the_best_spread() {
-        let share = |routers, unequal, workers| {
-            LoadSettings {
-                routers,
-                unequal,
-                ..LoadSettings::default()
-            }
-            .ideal_share(workers)
-        };
-        assert_eq!(share(8, false, 2), 0.5);
-        assert_eq!(share(8, false, 1), 1.0);
-        assert_eq!(share(1, false, 2), 1.0);
-        assert_eq!(share(3, false, 2), 2.0 / 3.0);
-        // 5 + 3 or 5 + 2 + 1 of 15.
-        assert_eq!(share(5, true, 2), 8.0 / 15.0);
-        assert_eq!(share(1000, false, 2), 0.5);
-        assert_eq!(share(8, false, 0), 0.0);
     }
 }

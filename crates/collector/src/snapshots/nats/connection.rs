@@ -75,8 +75,8 @@ impl BucketConnection {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let opened = async {
             let if_missing = match access {
-                Access::Write => IfMissing::Create,
                 Access::Read => IfMissing::Fail,
+                Access::Write => IfMissing::Create,
             };
             let open = SnapshotBucket::open(settings, bucket, collector, if_missing);
             open.await.map_err(BucketError::from)

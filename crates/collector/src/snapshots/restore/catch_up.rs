@@ -109,12 +109,7 @@ fn read_published(
             Ok(Wholeness::Gap("the stream was purged".to_owned()))
         }
         SinkKind::Nats => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| error.to_string())?;
-            let position = position.map(stream_position).transpose();
-            let position = match position {
+            let position = match position.map(stream_position).transpose() {
                 Ok(position) => position,
                 Err(gap) => return Ok(gap),
             };
@@ -123,6 +118,10 @@ fn read_published(
             } else {
                 LateWrites::Possible
             };
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| error.to_string())?;
             let read = runtime.block_on(stream_since(
                 &config.nats_settings().source(),
                 position,

@@ -1,4 +1,4 @@
-//! Compares positions of sinks, and says them in the terms of the readers.
+//! Compares positions of sinks, and translates them for the readers of the stream and of the segments.
 
 use arancini_client::segments::{SeriesPosition, series_name};
 use arancini_client::tail::since::{StreamPosition, Wholeness};
@@ -46,7 +46,7 @@ pub(super) fn earlier(one: Position, other: Position) -> Option<Position> {
     }
 }
 
-/// Returns the position in the stream, or the gap that a position of the other sink is.
+/// Returns the position in the stream. A position in segments gives a gap, because nothing can be read from it.
 pub(super) fn stream_position(position: &Position) -> Result<StreamPosition, Wholeness> {
     match position {
         Position::Stream {
@@ -61,7 +61,7 @@ pub(super) fn stream_position(position: &Position) -> Result<StreamPosition, Who
     }
 }
 
-/// Returns the positions in the series of segments; none if the position is one of a stream.
+/// Returns the positions in the series of segments; none for a position in a stream.
 pub(super) fn series_positions(position: &Position) -> Vec<SeriesPosition> {
     let ends: &[SegmentEnd] = match position {
         Position::Segments(ends) => ends,
