@@ -215,13 +215,11 @@ impl Peer {
         TableKey::new(self.identity, self.asn, view, family)
     }
 
-    /// Finds the table with this key.
+    /// Finds the table with this key, which is a key of this peer.
     #[inline]
     pub(crate) fn find_table(&self, key: &TableKey) -> Option<TableIndex> {
-        self.tables
-            .iter()
-            .position(|table| table.key == *key)
-            .map(TableIndex)
+        let same = |table: &PeerTable| table.key.is_same_within_peer(key);
+        self.tables.iter().position(same).map(TableIndex)
     }
 
     /// Adds a table.

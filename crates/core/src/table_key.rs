@@ -34,6 +34,23 @@ impl TableKey {
         }
     }
 
+    /// Whether two keys of one peer name the same table. What all tables of a peer have in common is not compared: the peer's
+    /// type, distinguisher and address.
+    #[inline]
+    pub(crate) fn is_same_within_peer(&self, other: &Self) -> bool {
+        let (mine, others) = (&self.peer, &other.peer);
+        debug_assert!(
+            mine.address == others.address
+                && mine.distinguisher == others.distinguisher
+                && mine.peer_type == others.peer_type,
+            "keys of two peers"
+        );
+        self.view == other.view
+            && self.family == other.family
+            && self.peer_asn == other.peer_asn
+            && mine.bgp_id == others.bgp_id
+    }
+
     /// Reads the key of the table that a published update is about.
     ///
     /// # Errors

@@ -168,6 +168,28 @@ fn a_route_is_withdrawn_under_the_identifier_it_was_announced_under() {
     assert_eq!(harness.consumer.routes(), 0);
 }
 
+/// The AS number of the peer tells its tables apart as well. The withdraw under the earlier number may come after the announce
+/// under the present one, so a consumer that left the number out of the key would lose the route.
+#[test]
+fn a_route_is_withdrawn_under_the_as_number_it_was_announced_under() {
+    let provisional = Peer {
+        asn: 64_999,
+        ..peer(1)
+    };
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &one(&provisional, &TEN, &[64_501]));
+    harness.send(session, &up(&peer(1)));
+    harness.send(session, &one(&peer(1), &TEN, &[64_501]));
+    let said: Vec<_> = harness
+        .updates()
+        .iter()
+        .map(|update| (update.announced.is_some(), update.table.key.peer_asn))
+        .collect();
+    assert_eq!(said, [(true, 64_999), (true, 64_501), (false, 64_999)]);
+    assert_eq!(harness.consumer.routes(), 1, "the route under the present number");
+}
+
 #[test]
 fn two_paths_of_add_path_are_two_routes() {
     let peer = peer(1);

@@ -19,18 +19,26 @@ const RECEIVE_BYTES: usize = 4099;
 
 type Counts = BTreeMap<String, BTreeMap<&'static str, u64>>;
 
+/// Whether the published stream is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Replays,
+    None,
+}
+
 struct Outcome {
     harness: Harness,
     error: Option<SessionError>,
 }
 
-/// Runs the stream as one session, which is still open at the end. With `replay`, everything published is read back.
-fn run(stream: &[u8], curation: CurationMode, replay: bool) -> Outcome {
+/// Runs the stream as one session, which is still open at the end. A reader replays what is published, or there is none.
+fn run(stream: &[u8], curation: CurationMode, reader: Reader) -> Outcome {
     let mut harness = Harness::with(Settings {
         curation,
         ..Settings::default()
     });
     let session = harness.session();
+    let replay = reader == Reader::Replays;
     let mut error = None;
     for bytes in stream.chunks(RECEIVE_BYTES) {
         if let Err(end) = harness.try_send(session, bytes) {
@@ -130,8 +138,8 @@ fn summary(off: &Outcome, on: &Outcome) -> Value {
 
 /// Runs a stream with curation and without, and checks what must hold for any stream.
 fn both(name: &str, stream: &[u8]) -> (Outcome, Outcome) {
-    let off = run(stream, CurationMode::Off, true);
-    let on = run(stream, CurationMode::Attributes, true);
+    let off = run(stream, CurationMode::Off, Reader::Replays);
+    let on = run(stream, CurationMode::Attributes, Reader::Replays);
     off.balances(name);
     on.balances(name);
     assert_eq!(off.harness.counters.suppressed.total(), 0);
@@ -166,7 +174,7 @@ fn the_cuts_come_out_as_they_did() {
 #[test]
 fn a_recorded_router_that_stays_away_is_withdrawn_whole() {
     for (name, stream) in streams(&root().join("testdata")) {
-        let mut outcome = run(&stream, CurationMode::Attributes, true);
+        let mut outcome = run(&stream, CurationMode::Attributes, Reader::Replays);
         let harness = &mut outcome.harness;
         // A second session replaces the first; it ends at once.
         let session = harness.session();
@@ -182,7 +190,7 @@ fn a_recorded_router_that_stays_away_is_withdrawn_whole() {
 #[test]
 fn a_recorded_router_that_returns_brings_nothing_new() {
     for (name, stream) in streams(&root().join("testdata")) {
-        let mut outcome = run(&stream, CurationMode::Attributes, true);
+        let mut outcome = run(&stream, CurationMode::Attributes, Reader::Replays);
         let harness = &mut outcome.harness;
         let before = harness.consumer.tables.clone();
         let session = harness.session();
@@ -206,7 +214,7 @@ fn the_full_streams_have_the_counts_of_an_independent_reader() {
     };
     let mut differences = Vec::new();
     for (name, stream) in streams(&corpus) {
-        let outcome = run(&stream, CurationMode::Attributes, false);
+        let outcome = run(&stream, CurationMode::Attributes, Reader::None);
         outcome.balances(&name);
         println!("{name}: {:?} {:?}", outcome.messages(), outcome.quirks());
         let oracle = corpus.join(format!("oracle/{name}.count.json"));

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use arancini_core::{BatchSettings, Settings, Shard};
 use arancini_rib::{CurationMode, DOUBT, RouteKey};
 
-use support::world::{Kind, PEERS, Router, Routes};
+use support::world::{DumpEnd, Kind, PEERS, Router, Routes};
 use support::{Harness, SECOND, router};
 
 const ROUTERS: usize = 2;
@@ -23,9 +23,9 @@ enum Step {
     PeerDown(usize),
     PeerUp(usize),
     /// A second Peer Up and a dump, with End-of-RIB behind it or without.
-    PeerReset(usize, bool),
+    PeerReset(usize, DumpEnd),
     Lose,
-    Connect(bool),
+    Connect(DumpEnd),
     Deliver(usize),
     /// Time passes, and the shell does not sweep.
     Idle(u64),
@@ -54,15 +54,19 @@ fn routes() -> impl Strategy<Value = Routes> {
         })
 }
 
+fn dump_end() -> impl Strategy<Value = DumpEnd> {
+    prop::sample::select(DumpEnd::ALL.to_vec())
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (routes(), 0..4_u32).prop_map(|(routes, version)| Step::Announce(routes, version)),
         3 => routes().prop_map(Step::Withdraw),
         2 => (0..PEERS).prop_map(Step::PeerDown),
         2 => (0..PEERS).prop_map(Step::PeerUp),
-        1 => (0..PEERS, any::<bool>()).prop_map(|(peer, end)| Step::PeerReset(peer, end)),
+        1 => (0..PEERS, dump_end()).prop_map(|(peer, end)| Step::PeerReset(peer, end)),
         1 => Just(Step::Lose),
-        2 => any::<bool>().prop_map(Step::Connect),
+        2 => dump_end().prop_map(Step::Connect),
         4 => (1..60_000_usize).prop_map(Step::Deliver),
         2 => Just(Step::Deliver(usize::MAX)),
         1 => (1..400_u64).prop_map(Step::Idle),
@@ -89,7 +93,7 @@ impl World {
             routers: (1..=ROUTERS as u8).map(Router::new).collect(),
         };
         for router in &mut world.routers {
-            router.connect(&mut world.harness, true);
+            router.connect(&mut world.harness, DumpEnd::EndOfRib);
             (0..PEERS).for_each(|peer| router.peer_up(peer));
         }
         world
@@ -121,14 +125,14 @@ impl World {
     /// say.
     fn settle(&mut self) {
         self.come_to_rest();
-        self.compare(true);
+        self.compare(Compared::Attributes);
     }
 
     /// Each router loses its session, comes back and dumps what it holds.
-    fn dump_again(&mut self, end_of_rib: bool) {
+    fn dump_again(&mut self, end: DumpEnd) {
         for router in 0..ROUTERS {
             self.take(router, &Step::Lose);
-            self.take(router, &Step::Connect(end_of_rib));
+            self.take(router, &Step::Connect(end));
         }
     }
 
@@ -140,7 +144,8 @@ impl World {
         self.harness.published();
     }
 
-    fn compare(&self, attributes: bool) {
+    fn compare(&self, compared: Compared) {
+        let attributes = compared == Compared::Attributes;
         let mut expected = BTreeMap::new();
         for router in self.routers.iter().filter(|router| router.session.is_some()) {
             expected.append(&mut router.expected());
@@ -214,29 +219,44 @@ proptest! {
     #[test]
     fn what_was_dropped_is_repaired_by_the_next_dump(
         steps in prop::collection::vec((0..ROUTERS, prop_oneof![6 => step(), 1 => Just(Step::Drop)]), 1..80),
-        presence in any::<bool>(),
-        end_of_rib in any::<bool>(),
+        mode in curation_mode(),
+        end in dump_end(),
     ) {
-        let mut world = World::with(small_batches(presence));
+        let mut world = World::with(small_batches(mode));
         for (router, step) in &steps {
             world.take(*router, step);
         }
         world.harness.consumer.lossy = true;
         world.come_to_rest();
-        world.dump_again(end_of_rib);
+        world.dump_again(end);
         world.come_to_rest();
-        world.compare(!presence);
+        world.compare(compared(mode));
     }
 }
 
-/// Batches that close at once, so that there is something to drop.
-fn small_batches(presence: bool) -> Settings {
+fn curation_mode() -> impl Strategy<Value = CurationMode> {
+    prop::sample::select(vec![CurationMode::Attributes, CurationMode::Presence])
+}
+
+/// How much of a route has to be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compared {
+    Presence,
+    Attributes,
+}
+
+/// As much as the mode of curation keeps of a route.
+const fn compared(mode: CurationMode) -> Compared {
+    match mode {
+        CurationMode::Presence => Compared::Presence,
+        CurationMode::Attributes | CurationMode::Off => Compared::Attributes,
+    }
+}
+
+/// Settings with batches that close soon, so that there is something to drop.
+fn small_batches(curation: CurationMode) -> Settings {
     Settings {
-        curation: if presence {
-            CurationMode::Presence
-        } else {
-            CurationMode::Attributes
-        },
+        curation,
         batch: BatchSettings {
             max_messages: 7,
             ..BatchSettings::default()
@@ -249,7 +269,11 @@ fn small_batches(presence: bool) -> Settings {
 /// ends with End-of-RIB.
 #[test]
 fn a_dropped_announce_change_and_withdraw_are_said_by_the_next_dump() {
-    for (presence, end_of_rib) in [(false, true), (false, false), (true, true), (true, false)] {
+    let modes = [CurationMode::Attributes, CurationMode::Presence];
+    for (mode, end) in modes
+        .into_iter()
+        .flat_map(|mode| DumpEnd::ALL.map(|end| (mode, end)))
+    {
         for peer in 0..PEERS {
             for kind in Kind::ALL {
                 let routes = |start| Routes {
@@ -259,7 +283,7 @@ fn a_dropped_announce_change_and_withdraw_are_said_by_the_next_dump() {
                     start,
                     count: 70,
                 };
-                let mut world = World::with(small_batches(presence));
+                let mut world = World::with(small_batches(mode));
                 world.take(0, &Step::Announce(routes(0), 0));
                 world.take(0, &Step::Deliver(usize::MAX));
                 world.harness.published();
@@ -286,12 +310,12 @@ fn a_dropped_announce_change_and_withdraw_are_said_by_the_next_dump() {
                 assert_eq!(world.harness.updates().len(), 0, "all of it is lost");
                 assert_eq!(world.harness.consumer.routes(), before);
                 let doubts = fingerprints(&world.harness.shard);
-                let changed = if presence { 0 } else { 35 };
+                let changed = if mode == CurationMode::Presence { 0 } else { 35 };
                 let doubts = doubts.iter().filter(|fingerprint| **fingerprint == DOUBT).count();
                 assert_eq!(doubts, 70 + 35 + changed);
-                world.dump_again(end_of_rib);
+                world.dump_again(end);
                 world.come_to_rest();
-                world.compare(!presence);
+                world.compare(compared(mode));
             }
         }
     }
@@ -308,7 +332,7 @@ fn withdraws_that_no_dump_would_repair_are_not_dropped() {
             start: 0,
             count: 300,
         };
-        let mut world = World::with(small_batches(false));
+        let mut world = World::with(small_batches(CurationMode::Attributes));
         world.take(0, &Step::Announce(routes, 0));
         world.take(0, &Step::Deliver(usize::MAX));
         world.harness.published();
@@ -343,7 +367,7 @@ fn a_router_that_returns_after_it_was_forgotten_is_a_new_one() {
         while world.harness.shard.router(router(1)).is_some() {
             world.harness.shard.handle_sweep(1, world.harness.now);
         }
-        world.take(0, &Step::Connect(true));
+        world.take(0, &Step::Connect(DumpEnd::EndOfRib));
         world.settle();
     }
 }
@@ -367,7 +391,7 @@ fn a_router_that_returns_after_the_wall_clock_was_set_back_goes_on_above_its_las
     world.harness.published();
     assert!(world.harness.shard.router(router(1)).is_none(), "forgotten");
     world.harness.now.unix_ns -= 3600 * SECOND;
-    world.take(0, &Step::Connect(true));
+    world.take(0, &Step::Connect(DumpEnd::EndOfRib));
     world.settle();
 }
 
@@ -375,7 +399,7 @@ fn a_router_that_returns_after_the_wall_clock_was_set_back_goes_on_above_its_las
 /// with path identifiers and without.
 #[test]
 fn what_a_router_does_not_bring_back_is_withdrawn() {
-    for end_of_rib in [true, false] {
+    for end in DumpEnd::ALL {
         for peer in 0..PEERS {
             for kind in Kind::ALL {
                 let routes = |start| Routes {
@@ -392,7 +416,7 @@ fn what_a_router_does_not_bring_back_is_withdrawn() {
                     Step::Lose,
                     Step::Announce(routes(50), 1),
                     Step::Withdraw(routes(150)),
-                    Step::Connect(end_of_rib),
+                    Step::Connect(end),
                 ] {
                     world.take(0, &step);
                 }
@@ -419,7 +443,7 @@ fn a_dump_that_nobody_reads_for_want_of_room_is_not_over() {
     world.take(0, &Step::Deliver(usize::MAX));
     world.harness.published();
     world.take(0, &Step::Lose);
-    world.take(0, &Step::Connect(false));
+    world.take(0, &Step::Connect(DumpEnd::Silence));
     for _ in 0..200 {
         world.harness.shard.handle_receive_paused(world.harness.now);
         world.take(0, &Step::Wait(1));
@@ -447,7 +471,7 @@ fn a_table_waits_for_its_turn_in_a_long_dump() {
     world.take(0, &Step::Deliver(usize::MAX));
     world.harness.published();
     world.take(0, &Step::Lose);
-    world.take(0, &Step::Connect(false));
+    world.take(0, &Step::Connect(DumpEnd::Silence));
     for _ in 0..30 {
         world.take(0, &Step::Deliver(3000));
         world.take(0, &Step::Wait(10));

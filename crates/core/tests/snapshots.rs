@@ -11,7 +11,7 @@ use arancini_rib::CurationMode;
 use arancini_schema::update_capnp::RouterEventKind;
 
 use support::stream::Event;
-use support::world::{Kind, PEERS, Router, Routes};
+use support::world::{DumpEnd, Kind, PEERS, Router, Routes};
 use support::{Harness, SECOND, router};
 
 const VERSION_AT: usize = 8;
@@ -65,7 +65,7 @@ fn world() -> (Harness, Vec<Router>) {
     let mut harness = Harness::new();
     let mut routers: Vec<Router> = (1..=2).map(Router::new).collect();
     for router in &mut routers {
-        router.connect(&mut harness, true);
+        router.connect(&mut harness, DumpEnd::EndOfRib);
         (0..PEERS).for_each(|peer| router.peer_up(peer));
         for peer in 0..PEERS {
             for (number, kind) in (0..).zip(Kind::ALL) {
@@ -117,7 +117,7 @@ fn what_is_restored_is_what_was_held_and_a_router_that_changed_nothing_is_not_he
         restart(&mut harness, load(&bytes).unwrap());
         assert_eq!(held(&harness.shard), before);
         for router in &mut routers {
-            router.connect(&mut harness, true);
+            router.connect(&mut harness, DumpEnd::EndOfRib);
             router.deliver_all(&mut harness);
         }
         harness.wait(1000 * SECOND);
@@ -144,7 +144,7 @@ fn what_changed_while_the_collector_was_down_is_published() {
     routers[0].announce(&routes(20, 5), 3);
     routers[0].announce(&routes(500, 7), 1);
     for router in &mut routers {
-        router.connect(&mut harness, true);
+        router.connect(&mut harness, DumpEnd::EndOfRib);
         router.deliver_all(&mut harness);
     }
     harness.wait(1000 * SECOND);
@@ -216,7 +216,7 @@ fn the_tail_of_the_stream_makes_a_snapshot_good_that_was_taken_while_routes_chan
 fn a_snapshot_that_is_cut_off_or_damaged_anywhere_is_refused() {
     let mut harness = Harness::new();
     let mut one = Router::new(1);
-    one.connect(&mut harness, true);
+    one.connect(&mut harness, DumpEnd::EndOfRib);
     one.peer_up(0);
     one.announce(
         &Routes {
@@ -261,7 +261,7 @@ fn a_tail_with_a_gap_becomes_a_resync() {
     harness.consumer.tables.clear();
     routers.push(Router::new(3));
     for router in [0, 2] {
-        routers[router].connect(&mut harness, true);
+        routers[router].connect(&mut harness, DumpEnd::EndOfRib);
         routers[router].deliver_all(&mut harness);
     }
     harness.wait(1000 * SECOND);
@@ -303,7 +303,7 @@ fn a_tail_with_a_gap_becomes_a_resync() {
 fn a_published_payload_that_is_damaged_is_an_error_and_no_panic() {
     let mut harness = Harness::new();
     let mut one = Router::new(1);
-    one.connect(&mut harness, true);
+    one.connect(&mut harness, DumpEnd::EndOfRib);
     one.peer_up(0);
     one.announce(
         &Routes {
@@ -353,7 +353,7 @@ fn a_router_that_was_forgotten_before_the_snapshot_goes_on_above_its_last_sequen
     harness.now.unix_ns -= 3000 * SECOND;
     restart(&mut harness, load(&bytes).unwrap());
     harness.shard.handle_sequence_floor(end.sequence_floor);
-    routers[0].connect(&mut harness, true);
+    routers[0].connect(&mut harness, DumpEnd::EndOfRib);
     routers[0].deliver_all(&mut harness);
     let events = harness.published();
     let of_router = events.iter().filter(|event| event.router() == router(1));
@@ -379,7 +379,7 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
         assert!(harness.shard.handle_forget_routes(router(1)));
         routers[0].withdraw(&some_routes(0, 20));
-        routers[0].connect(&mut harness, true);
+        routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
         if ended {
             harness.wait(40 * SECOND);
@@ -392,7 +392,7 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
         let before = held(&harness.shard);
         restart(&mut harness, restore);
         assert_eq!(held(&harness.shard), before);
-        routers[0].connect(&mut harness, true);
+        routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
         // Consumers drop their tables at a resync (docs/schema.md). The harness's consumer does not know resyncs.
         harness.consumer.tables.clear();
@@ -467,7 +467,7 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
         assert!(harness.shard.handle_forget_routes(router(1)));
-        routers[0].connect(&mut harness, true);
+        routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
         harness.wait(40 * SECOND);
         harness.shard.handle_seal();

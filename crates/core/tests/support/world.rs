@@ -14,6 +14,18 @@ use super::stream::{RouteKey, Table};
 use super::wire::{self, Destination, announce, as_path, origin, peer, peer_v6, withdraw};
 use super::{Harness, router};
 
+/// How a router ends the dump of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DumpEnd {
+    EndOfRib,
+    /// It says nothing, and the quiet period has to show the end.
+    Silence,
+}
+
+impl DumpEnd {
+    pub const ALL: [Self; 2] = [Self::EndOfRib, Self::Silence];
+}
+
 pub const PEERS: usize = 5;
 /// The Loc-RIB. This router never sends a Peer Up for it.
 const LOC_RIB: usize = 4;
@@ -178,7 +190,7 @@ impl Router {
     }
 
     /// Sends a Peer Up without a Peer Down before it, and dumps the peer's tables, which have lost some routes.
-    pub fn peer_reset(&mut self, peer: usize, end_of_rib: bool) {
+    pub fn peer_reset(&mut self, peer: usize, end: DumpEnd) {
         if peer != LOC_RIB && self.up.contains(&peer) {
             for ((owner, _, _), table) in &mut self.tables {
                 let mut number = 0;
@@ -187,7 +199,7 @@ impl Router {
                     *owner != peer || number % 3 != 0
                 });
             }
-            self.dump(peer, end_of_rib);
+            self.dump(peer, end);
         }
     }
 
@@ -200,16 +212,16 @@ impl Router {
     }
 
     /// Connects, whether or not there is a connection, and dumps everything.
-    pub fn connect(&mut self, harness: &mut Harness, end_of_rib: bool) {
+    pub fn connect(&mut self, harness: &mut Harness, end: DumpEnd) {
         self.unread.clear();
         self.session = Some(harness.open(router(self.number)));
         self.say(initiation("simulated", "router"));
         for peer in self.up.clone() {
-            self.dump(peer, end_of_rib);
+            self.dump(peer, end);
         }
     }
 
-    fn dump(&mut self, peer: usize, with_end: bool) {
+    fn dump(&mut self, peer: usize, end: DumpEnd) {
         if peer != LOC_RIB {
             self.say_peer_up(peer);
         }
@@ -225,7 +237,7 @@ impl Router {
                 for (id, version) in table {
                     self.say(announcement(&header, &[id], version));
                 }
-                if with_end {
+                if end == DumpEnd::EndOfRib {
                     let family = kind.destination(0).family();
                     self.say(route_monitoring(&header, &end_of_rib(family)));
                 }
