@@ -1,8 +1,8 @@
-//! How fast the core alone is: frames, parses, curates, encodes and batches a stream that lies in memory.
+//! Measures the speed of the core alone: it frames, parses, curates, encodes and batches a stream that is in memory.
 //!
 //! `cargo run --release -p arancini-core --example core_rate [prefixes-per-peer] [rounds] [U]`
 //!
-//! Prints nanoseconds of CPU time per element, median of the rounds with minimum and maximum, and bytes per route held.
+//! Prints nanoseconds of CPU time for each element (median of the rounds, minimum and maximum) and bytes for each route held.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use arancini_core::{Counters, Now, Settings, Shard};
 use arancini_generate::Scenario;
 
-/// What a worker receives at once.
+/// Bytes that a worker receives at once.
 const SLOT_BYTES: usize = 256 * 1024;
 
 fn main() {
@@ -36,7 +36,7 @@ fn main() {
         let mut memory = 0.0;
         for _ in 0..rounds {
             let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
-            // A table that grows from nothing, then the same dump again over the warm table.
+            // First a table that grows from nothing, then the dump again over the warm table.
             dumps.push(first_pass(&mut shard, &stream, elements));
             again.push(pass(&mut shard, &stream, elements));
             memory = bytes_per_route(&shard);
@@ -50,14 +50,15 @@ fn main() {
     }
 }
 
-/// The pass over an empty table. A function of its own, so that a profiler can be told to look at nothing else
+/// The pass over an empty table. It is a function of its own, so that a profiler can be told to look at nothing else
 /// (`--toggle-collect='core_rate::first_pass*'`).
 #[inline(never)]
 fn first_pass(shard: &mut Shard, stream: &[u8], elements: u64) -> f64 {
     pass(shard, stream, elements)
 }
 
-/// One session that sends the whole stream; nanoseconds per element. A function of its own for the same reason.
+/// Runs one session that sends the whole stream; returns nanoseconds for each element. It is a function of its own, so that a
+/// profiler shows it.
 #[inline(never)]
 fn pass(shard: &mut Shard, stream: &[u8], elements: u64) -> f64 {
     let begin = cpu_time();
@@ -77,8 +78,8 @@ fn pass(shard: &mut Shard, stream: &[u8], elements: u64) -> f64 {
     (cpu_time() - begin).as_nanos() as f64 / elements as f64
 }
 
-/// CPU time of this thread: other load on the machine does not count. `UNTIMED=1` is for valgrind, which has no vDSO
-/// to ask.
+/// CPU time of this thread, so that other load on the machine does not count. Set `UNTIMED=1` under valgrind, which has no
+/// vDSO.
 fn cpu_time() -> Duration {
     if std::env::var_os("UNTIMED").is_some() {
         return Duration::ZERO;

@@ -1,9 +1,9 @@
-//! What snapshots cost: the longest slice of a walk, the size, and how fast they are loaded.
+//! Measures snapshots: the longest slice of a walk, their size, and how fast they are loaded.
 //!
 //! `cargo run --release -p arancini-core --example snapshot_rate [million routes] [routes a slice] [rounds]`
 //!
-//! One router with ten peers, IPv4 and IPv6 as in the other measurements. Slices in CPU time of the thread, so that other
-//! load on the machine does not count; loading in seconds of the clock.
+//! One router has ten peers, with IPv4 and IPv6 as in the other measurements. Slices are measured in CPU time of the thread, so that
+//! other load on the machine does not count; loading is measured in seconds of the clock.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn main() {
     let session = shard.handle_connect(IpAddr::from([192, 0, 2, 1]), 4000, Now::default());
     for chunk in scenario.stream() {
         if shard.handle_all_bytes(session, &chunk, Now::default()).is_err() {
-            return println!("the generated stream can't be read");
+            return println!("the generated stream cannot be read");
         }
         while let Some(batch) = shard.poll_batch() {
             shard.handle_recycled(batch.payload);

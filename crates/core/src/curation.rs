@@ -3,14 +3,16 @@
 //!
 //! What the routes share (fingerprint, layout) is made once, and the layout only if a route needs it.
 
-use arancini_rib::Curation;
+use arancini_rib::{CuratedTable, Curation, RouteKey};
 use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::PathAttributes;
+use arancini_wire::bgp::nlri;
+use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
-use crate::route::{announce_each, fields_of, withdraw_each};
+use crate::route::{fields_of, ipv4_keys, ipv6_keys, key_of};
 use crate::router::TablePlace;
 use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
@@ -143,5 +145,130 @@ pub(crate) fn withdraw(
     counters.suppressed.of(view).add(suppressed);
     if announced {
         counters.treated_as_withdraw.add(withdraws + suppressed);
+    }
+}
+
+/// Announces each route of a field to its table. Hands out the route's key, its labels, its fingerprint with the labels mixed
+/// in, and what consumers have to hear.
+///
+/// [`nlri::decide_add_path`] has accepted the field with this `add_path`. Unicast routes go through the table together, so
+/// that their memory is fetched ahead.
+#[inline]
+fn announce_each(
+    rib: &mut CuratedTable,
+    section: &Section<'_>,
+    fingerprint: u64,
+    mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Curation),
+) {
+    let Section { field, add_path, .. } = *section;
+    let mut one = |rib: &mut CuratedTable, key: RouteKey<'_>, labels: &[u8]| {
+        let fingerprint = fingerprint::with_labels(fingerprint, labels);
+        let curation = rib.announce(&key, fingerprint);
+        route(key, labels, fingerprint, curation);
+    };
+    // For a single route there is nothing to fetch ahead: the direct way is faster.
+    match (section.family, section.routes) {
+        (AfiSafi::IPV4_UNICAST, 1) => ipv4_keys(field, add_path).for_each(|key| one(rib, key, &[])),
+        (AfiSafi::IPV6_UNICAST, 1) => ipv6_keys(field, add_path).for_each(|key| one(rib, key, &[])),
+        (AfiSafi::IPV4_UNICAST, _) => {
+            rib.announce_each(ipv4_keys(field, add_path), fingerprint, |key, curation| {
+                route(key, &[], fingerprint, curation);
+            });
+        }
+        (AfiSafi::IPV6_UNICAST, _) => {
+            rib.announce_each(ipv6_keys(field, add_path), fingerprint, |key, curation| {
+                route(key, &[], fingerprint, curation);
+            });
+        }
+        (family, _) => {
+            for nlri in nlri::iter(family, field, add_path).flatten() {
+                let (key, labels) = key_of(&nlri);
+                one(rib, key, labels);
+            }
+        }
+    }
+}
+
+/// Withdraws each route of a field from its table, as [`announce_each`] announces. Labels of withdrawn routes mean nothing
+/// (RFC 8277 §2.4).
+#[inline]
+fn withdraw_each(
+    rib: &mut CuratedTable,
+    section: &Section<'_>,
+    mut route: impl FnMut(RouteKey<'_>, Curation),
+) {
+    let Section { field, add_path, .. } = *section;
+    match section.family {
+        AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path), route),
+        AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path), route),
+        family => {
+            for nlri in nlri::iter(family, field, add_path).flatten() {
+                let (key, _) = key_of(&nlri);
+                let curation = rib.withdraw(&key);
+                route(key, curation);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arancini_rib::{CurationMode, KeyShape};
+    use arancini_schema::encode::Carrier;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::route::prefetch;
+    use crate::table::TableIndex;
+
+    proptest! {
+        /// Routes that go through the table together have the same outcome as routes that go one by one.
+        #[test]
+        fn each_route_is_told_as_one_by_one(
+            known in 0..60_usize,
+            routes in prop::collection::vec((any::<u32>(), 0..=32_u8, 0..1000_u32), 0..60),
+            add_path: bool,
+        ) {
+            let mut field = Vec::new();
+            for &(address, length, path_id) in &routes {
+                if add_path {
+                    field.extend(path_id.to_be_bytes());
+                }
+                field.push(length);
+                field.extend(&address.to_be_bytes()[..usize::from(length).div_ceil(8)]);
+            }
+            let section = Section {
+                family: AfiSafi::IPV4_UNICAST,
+                field: &field,
+                offset: 0,
+                carrier: Carrier::UpdateField,
+                kind: FieldKind::Announced,
+                table: TableIndex(0),
+                add_path,
+                routes: routes.len(),
+            };
+            let new = if add_path { CuratedTable::with_path_ids } else { CuratedTable::new };
+            let new = || new(KeyShape::Ipv4, CurationMode::Attributes);
+            let (mut together, mut alone) = (new(), new());
+            let keys: Vec<_> = ipv4_keys(&field, add_path).collect();
+            prop_assert_eq!(keys.len(), routes.len());
+            for key in keys.iter().take(known) {
+                together.announce(key, 7);
+                alone.announce(key, 7);
+            }
+            prefetch(&together, AfiSafi::IPV4_UNICAST, &field, add_path);
+            let mut told = Vec::new();
+            announce_each(&mut together, &section, 7, |key, labels, fingerprint, curation| {
+                assert_eq!((labels, fingerprint), (&[][..], 7));
+                told.push((format!("{key:?}"), curation));
+            });
+            let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.announce(key, 7)));
+            prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
+            let mut told = Vec::new();
+            withdraw_each(&mut together, &section, |key, curation| told.push((format!("{key:?}"), curation)));
+            let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.withdraw(key)));
+            prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
+            prop_assert!(together.is_empty());
+        }
     }
 }

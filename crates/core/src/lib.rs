@@ -49,7 +49,7 @@ mod sweep;
 pub mod batcher;
 pub mod batch;
 
-// What crosses the bridge, and what becomes of it.
+// Published batches: dropped, read back, held until they are acknowledged, and the snapshots that go with them.
 mod dropped;
 mod published_route;
 pub mod window;

@@ -17,7 +17,7 @@ use crate::table_key::TableKey;
 /// Bytes of the per-peer header that name peer and view: everything before the timestamp.
 const HEADER_IDENTITY_BYTES: usize = 34;
 
-/// Where a router is in the life of its session; [`crate::life`] has the transitions.
+/// Where a router is in the life of its session. The module `life` has the transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouterLife {
     /// A session is open.

@@ -13,7 +13,7 @@ pub struct SessionId(pub(crate) u64);
 /// Why a session has to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionError {
-    /// The stream can't be framed any more; the offset counts from the session's first byte.
+    /// The stream cannot be framed any more. The offset counts from the session's first byte.
     Framing(WireError),
     /// The session has ended before, or a newer one replaced it.
     Unknown,

@@ -154,7 +154,7 @@ impl World {
         for (key, table) in &self.harness.consumer.tables {
             for (route, attributes) in table {
                 let value = (attributes.as_path.clone(), attributes.labels.clone());
-                held.insert((key.clone(), route.clone()), value);
+                held.insert((*key, route.clone()), value);
             }
         }
         for (key, value) in &expected {
