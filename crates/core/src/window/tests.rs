@@ -1,4 +1,4 @@
-//! The window under chosen and under random schedules.
+//! The window under chosen and random schedules.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -94,7 +94,7 @@ fn after_a_disconnect_the_rest_goes_again_in_order() {
     window.reopen(2);
     let again = send_all(&mut window, 3);
     assert_eq!(again.iter().map(|(_, item)| *item).collect::<Vec<_>>(), [2, 4]);
-    // A late echo of the first client names nobody.
+    // A late answer to the first client names no message of the window.
     window.acknowledged(sent[1].0, 4);
     assert!(release(&mut window).is_empty());
 }
@@ -155,8 +155,8 @@ fn a_refusal_stops_and_settles_before_anything_goes_again() {
     );
 }
 
-/// The connection is lost before every answer is there (found by the simulator, seed 89): the stream has a message and
-/// not the one before it.
+/// The connection is lost before every answer has come: the stream has a message but not the one before it (found by the
+/// simulator, seed 89).
 #[test]
 fn an_overtaken_message_is_told_of_though_its_refusal_was_never_heard() {
     let mut window = open(3);
@@ -166,8 +166,8 @@ fn an_overtaken_message_is_told_of_though_its_refusal_was_never_heard() {
     assert_eq!(window.overtaken(|_| ()), 1, "2 is stored, 1 is not");
 }
 
-/// Of two copies the second was refused; the first may have been with the server all the time (found by the simulator,
-/// seed 425812).
+/// The server refused the second of two copies. It may have held the first all the time (found by the simulator, seed
+/// 425812).
 #[test]
 fn a_message_stays_in_doubt_though_its_second_copy_was_refused() {
     let mut window = open(1);
@@ -239,9 +239,9 @@ enum Step {
     Answer {
         refuse: bool,
     },
-    /// Out of order.
+    /// The broker answers out of order.
     AnswerNewest,
-    /// The broker stores some of what is on the wire; no answer gets through; then a fresh client.
+    /// The broker stores some messages on the wire, no answer gets through, and a new client connects.
     Disconnect {
         stores: usize,
         asks: bool,
@@ -263,7 +263,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..400)
 }
 
-/// A broker that remembers what it stored, drops doubles, and delivers what one client sent in order.
+/// A broker that remembers what it stored, drops duplicates, and takes the messages of one client in order.
 #[derive(Default)]
 struct Broker {
     wire: VecDeque<(MessageId, u64)>,
@@ -310,7 +310,7 @@ proptest! {
                     }
                 },
                 Step::AnswerNewest => if let Some((id, _)) = broker.wire.back().copied() {
-                    // It can only answer the newest when it has stored all before.
+                    // The broker can answer the newest message only after it has stored all earlier ones.
                     let items: Vec<_> = broker.wire.iter().map(|(_, item)| *item).collect();
                     items.into_iter().for_each(|item| broker.store(item));
                     window.acknowledged(id, now);
