@@ -17,7 +17,8 @@ use crate::flags::{flag, word};
 ///
 /// Needs no configuration: without any, the collector listens on `[::]:4000` and writes segment files below
 /// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM or Ctrl-C stops the collector after it has
-/// published everything it has received. A second signal ends it at once.
+/// published everything it has received. A second signal ends it at once. A flag overrides the environment and the
+/// configuration file.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
@@ -33,7 +34,7 @@ pub struct RunArgs {
     /// Where updates are published [default: nats if a NATS server is given, else file].
     #[arg(long)]
     pub sink: Option<SinkKind>,
-    /// URL of a NATS server; may be repeated. Selects the sink `nats` unless --sink is given.
+    /// URL of a NATS server; may be repeated. Selects the sink `nats` unless another sink is set.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
     /// Directory for segment files, snapshots and spool [default: arancini-data].

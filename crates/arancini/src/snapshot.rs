@@ -47,10 +47,17 @@ pub struct SnapshotArgs {
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// List the generations, the newest first.
+    #[command(after_help = "Example:\n  arancini snapshot list --data-dir /var/lib/arancini/data")]
     List,
     /// Read and check every file of every generation. Exit code 1 if a file is damaged or missing.
+    #[command(
+        after_help = "Example:\n  arancini snapshot verify --nats nats://192.0.2.1:4222 --collector edge-1"
+    )]
     Verify,
     /// Print the routes of the newest generation, one line of JSON per route.
+    #[command(
+        after_help = "Example:\n  arancini snapshot export | jq 'select(.prefix == \"203.0.113.0/24\")'"
+    )]
     Export,
 }
 
