@@ -25,7 +25,7 @@ use crate::flags::{flag, word};
     arancini --config /etc/arancini.toml run --log-format json"
 )]
 pub struct RunArgs {
-    /// Address to listen on for routers; may be repeated [default: [::]:4000].
+    /// Address to listen on for routers; may be repeated [default: `[::]:4000`].
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<String>,
     /// Number of worker threads; 0 starts one per core [default: 0].
