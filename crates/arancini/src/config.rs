@@ -15,6 +15,9 @@ use crate::settings::with_config;
 /// Settings come from defaults, a TOML file (--config), environment variables (ARANCINI_SECTION__KEY) and flags. A later
 /// layer overrides an earlier one.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  arancini config check /etc/arancini.toml\n  arancini config schema > arancini.toml"
+)]
 pub struct ConfigArgs {
     /// The action.
     #[command(subcommand)]

@@ -35,7 +35,24 @@ fn library_directives() -> Option<Directive> {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
+
+    /// `docs/configuration.md` gives this filter as an example. A target starts with the name of its crate.
+    #[test]
+    fn the_documented_filter_covers_all_crates_of_the_collector_and_no_others() {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter("info,arancini=debug")
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            assert!(tracing::enabled!(target: "arancini::run", Level::DEBUG));
+            assert!(tracing::enabled!(target: "arancini_collector::ingest::connection", Level::DEBUG));
+            assert!(tracing::enabled!(target: "arancini_publish::status", Level::DEBUG));
+            assert!(!tracing::enabled!(target: "arancini_collector::ingest", Level::TRACE));
+            assert!(!tracing::enabled!(target: "hyper::server", Level::DEBUG));
+        });
+    }
 
     #[test]
     fn the_library_that_logs_secrets_is_silent_at_any_level() {

@@ -17,14 +17,15 @@ use crate::flags::{flag, word};
 ///
 /// Needs no configuration: without any, the collector listens on `[::]:4000` and writes segment files below
 /// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM or Ctrl-C stops the collector after it has
-/// published everything it has received. A second signal ends it at once.
+/// published everything it has received. A second signal ends it at once. A flag overrides the environment and the
+/// configuration file.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
     arancini --config /etc/arancini.toml run --log-format json"
 )]
 pub struct RunArgs {
-    /// Address to listen on for routers; may be repeated [default: [::]:4000].
+    /// Address to listen on for routers; may be repeated [default: `[::]:4000`].
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub listen: Vec<String>,
     /// Number of worker threads; 0 starts one per core [default: 0].
@@ -33,7 +34,7 @@ pub struct RunArgs {
     /// Where updates are published [default: nats if a NATS server is given, else file].
     #[arg(long)]
     pub sink: Option<SinkKind>,
-    /// URL of a NATS server; may be repeated. Selects the sink `nats` unless --sink is given.
+    /// URL of a NATS server; may be repeated. Selects the sink `nats` unless another sink is set.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
     /// Directory for segment files, snapshots and spool [default: arancini-data].

@@ -3,8 +3,8 @@
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-use arancini_core::PeerTable;
 use arancini_core::snapshot::{End, Head, read_snapshot};
+use arancini_core::{PeerTable, Position};
 use arancini_rib::{CurationMode, RouteKey};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -47,10 +47,17 @@ pub struct SnapshotArgs {
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// List the generations, the newest first.
+    #[command(after_help = "Example:\n  arancini snapshot list --data-dir /var/lib/arancini/data")]
     List,
     /// Read and check every file of every generation. Exit code 1 if a file is damaged or missing.
+    #[command(
+        after_help = "Example:\n  arancini snapshot verify --nats nats://192.0.2.1:4222 --collector edge-1"
+    )]
     Verify,
     /// Print the routes of the newest generation, one line of JSON per route.
+    #[command(
+        after_help = "Example:\n  arancini snapshot export | jq 'select(.prefix == \"203.0.113.0/24\")'"
+    )]
     Export,
 }
 
@@ -135,10 +142,11 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
             match read {
                 Ok((Head { position, .. }, End { routers, routes, .. })) => {
                     println!(
-                        "{}: whole, {}, {}, at {position:?}",
+                        "{}: whole, {}, {}, taken at {}",
                         file.name,
                         counted(routers, "router"),
                         counted(routes, "route"),
+                        place(&position),
                     );
                 }
                 Err(why) => {
@@ -192,6 +200,20 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
         // The reader of the pipe has closed it, as `| head` does. This is not an error.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => fail(format_args!("can't write to standard output: {error}")),
+    }
+}
+
+/// Describes a position in the sink.
+fn place(position: &Position) -> String {
+    match position {
+        Position::Stream { stream, sequence, .. } => format!("sequence {sequence} of the stream {stream}"),
+        Position::Segments(ends) => {
+            let ends: Vec<String> = ends
+                .iter()
+                .map(|end| format!("{} segment {} byte {}", end.series, end.number, end.bytes))
+                .collect();
+            format!("the end of the segments ({})", ends.join(", "))
+        }
     }
 }
 

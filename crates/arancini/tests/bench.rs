@@ -1,4 +1,4 @@
-//! `arancini bench` as a user runs it: what it counts must be what the load is.
+//! `arancini bench` as a user runs it: the counts in its report must match the load.
 
 #![allow(clippy::unwrap_used)]
 
@@ -45,12 +45,12 @@ fn a_self_started_collector_is_measured_and_its_work_is_judged() {
     for run in runs {
         assert_eq!(run["elements"], 7200);
         assert_eq!(run["bytes"], report["load"]["bytes"]);
-        // Of four groups that take part in churn, one is announced again unchanged.
+        // One of the four groups that take part in churn is announced again unchanged.
         assert_eq!(run["emitted"], 7200 - 300);
         assert_eq!(run["routes"], 6000 - 300);
         assert!(run["cpu_seconds"].as_f64() > Some(0.0), "{run}");
         assert!(run["elements_per_cpu_second"].as_f64() > Some(0.0), "{run}");
-        // One may bring several routers' bytes.
+        // One system call can return the bytes of several routers.
         assert!(run["receive_calls"].as_u64() >= Some(1), "{run}");
         assert!(run["resident_bytes"].as_u64() > Some(0), "{run}");
         assert!(run["limit"]["seconds"].as_f64() > Some(0.0), "{run}");
@@ -60,7 +60,7 @@ fn a_self_started_collector_is_measured_and_its_work_is_judged() {
     assert!(of("min") <= of("median") && of("median") <= of("max"), "{figure}");
 }
 
-/// A scenario with a small load: its report.
+/// Runs a scenario and returns its report.
 fn scenario(arguments: &[&str]) -> Value {
     let output = bench(arguments);
     assert!(
@@ -118,9 +118,9 @@ fn what_is_framed_only_or_held_is_measured_without_the_rest() {
     }
     let held = scenario(&[&small[..], &["--held", "--vpn=false,true"]].concat());
     for case in held["cases"].as_array().unwrap() {
-        // 4 peers, two rounds, a tenth of 500 each: of four groups, one is announced unchanged.
+        // 4 peers, two rounds, a tenth of 500 prefixes in each round.
         assert_eq!(case["runs"][0]["elements"], 4 * 2 * 50);
-        // All but what was withdrawn.
+        // All routes except the withdrawn ones.
         assert_eq!(case["runs"][0]["routes"], case["load"]["routes"]);
     }
 }
@@ -183,7 +183,7 @@ fn stops_are_counted_phase_by_phase() {
     }
 }
 
-/// A scenario that needs a server; nothing where there is none.
+/// Runs a scenario that needs a NATS server, and returns its report; `None` without a server.
 fn scenario_with_a_server(arguments: &[&str]) -> Option<Value> {
     let Some(server) = arancini_bed::programs::nats_server() else {
         println!("skipped: no nats-server");
@@ -203,7 +203,7 @@ fn latency_is_that_of_every_update_that_was_sent() {
     let figures = &report["cases"][0]["figures"];
     let median = |key: &str| figures[key]["median"].as_f64().unwrap();
     for part in ["p50", "p99", "p99.9", "max"] {
-        // A message is read before it is stored, and its acknowledgement goes out behind that.
+        // The worker receives a message before the server stores it, and the acknowledgement is sent after that.
         let of = |stage: &str| median(&format!("{stage}_{part}_ms"));
         assert!(
             0.0 < of("read") && of("read") <= of("stored"),
@@ -234,7 +234,7 @@ fn sustained_churn_is_read_back_whole() {
     assert_eq!(cases.len(), 2);
     for case in cases {
         let median = |key: &str| case["figures"][key]["median"].as_f64().unwrap();
-        // What was measured, and the dump before it.
+        // The stream holds the measured updates and the dump before them.
         assert_eq!(median("read_back"), median("updates") + 2.0 * 2.0 * 300.0);
         // Each router has two peers with two families.
         assert_eq!(median("subjects"), 8.0);
@@ -283,7 +283,7 @@ fn the_streams_can_be_written_to_files() {
     assert_eq!(load["elements"], 2 * 4 * (10 + 2));
     for name in ["127.0.1.1.bmp", "127.0.1.2.bmp"] {
         let stream = std::fs::read(directory.path().join(name)).unwrap();
-        // BMP version 3, and an Initiation first.
+        // The stream starts with an Initiation of BMP version 3.
         assert_eq!((stream[0], stream[5]), (3, 4), "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! The layers of the configuration, and what is said of a wrong one.
+//! The layers of the configuration, and the errors of a wrong configuration.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ fn variable(name: &str, text: &str) -> (String, String) {
     (name.to_owned(), text.to_owned())
 }
 
-/// The errors of a file, without its directory.
+/// Returns the errors of a configuration file, without the path of its directory.
 fn errors_of(text: &str) -> Vec<String> {
     let file = file(text);
     let directory = format!("{}/", file.path.parent().unwrap().display());
@@ -254,13 +254,13 @@ fn secrets_are_masked_wherever_the_configuration_is_shown() {
     assert!(shown.contains("nats://***@192.0.2.1:4222"), "{shown}");
     assert!(!shown.contains("hush"), "{shown}");
     assert!(!format!("{:?}", config.nats.password).contains("hush"));
-    // A wrong value of a secret is not repeated either.
+    // An error does not repeat the wrong value of a secret.
     let wrong = errors_of("[nats]\npassword = 12345\n").join("")
         + &errors_with(&[("ARANCINI_NATS__URLS", "http://u:hush@h")]).join("");
     assert!(!wrong.contains("hush") && !wrong.contains("12345"), "{wrong}");
 }
 
-/// Runs the command without any of our variables.
+/// Runs the command without any variable of arancini in the environment.
 fn arancini(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arancini"));
     for (name, _) in std::env::vars_os() {

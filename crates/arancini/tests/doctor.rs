@@ -1,4 +1,4 @@
-//! `arancini doctor` on the real host: each value is the system's own, and a row turns when the host gets worse.
+//! `arancini doctor` on the real host: each row shows the value of the system, and its level changes when the host gets worse.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,8 +10,8 @@ use arancini_collector::doctor::sysctl;
 use serde_json::Value;
 
 const ARANCINI: &str = env!("CARGO_BIN_EXE_arancini");
-/// Makes io_uring_setup (425 on every architecture) fail with EPERM, as the default profile of containers does, and
-/// becomes the command behind it.
+/// Makes io_uring_setup (425 on every architecture) fail with EPERM, as the default profile of containers does, and then
+/// executes the command in its arguments.
 const WITHOUT_IO_URING: &str = r#"
 import ctypes, os, struct, sys
 rules = struct.pack("HBBI" * 4,
@@ -45,7 +45,7 @@ fn row<'a>(report: &'a Value, check: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("no row {check}: {report}"))
 }
 
-/// What a shell command says, with single spaces; nothing where it fails.
+/// Returns the output of a shell command with single spaces; `None` if the command fails.
 fn says(command: &str) -> Option<String> {
     let output = Command::new("sh").args(["-c", command]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -55,7 +55,7 @@ fn says(command: &str) -> Option<String> {
         .then(|| text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// A shell command line with `"$@"` in it, which stands for `arancini` and its arguments.
+/// Makes a command from a shell command line, in which `"$@"` stands for `arancini` and its arguments.
 fn shell(line: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", line, "sh", ARANCINI]).args(arguments);
@@ -73,7 +73,7 @@ fn each_value_is_what_the_system_says() {
     }
     let files = says("echo soft $(ulimit -Sn), hard $(ulimit -Hn)").unwrap();
     assert_eq!(row(&report, "open files")["value"], files);
-    // dash has -l, POSIX does not.
+    // The option -l is not in POSIX, so the test uses bash.
     let locked = says("bash -c 'ulimit -Sl'").map(|kib| match kib.as_str() {
         "unlimited" => kib,
         _ => format!("{kib} KiB"),
@@ -93,7 +93,7 @@ fn each_value_is_what_the_system_says() {
     if let Some(pages) = says(pages) {
         assert_eq!(row(&report, "transparent huge pages")["value"], pages);
     }
-    // Each row that is not ok has a remedy, and the exit code goes by the rows that fail.
+    // Each row that is not ok has a remedy, and the exit code depends on the rows that fail.
     let rows = report["rows"].as_array().unwrap();
     for row in rows {
         assert_eq!(row["level"] == "ok", row["command"].is_null(), "{row}");
@@ -117,7 +117,7 @@ fn a_lowered_limit_of_files_fails_and_names_the_remedy() {
 
 #[test]
 fn little_locked_memory_fails_and_names_the_remedy() {
-    // Root is not limited unless it gives this capability away.
+    // The limit does not apply to root unless root drops this capability.
     let root = says("id -u").is_some_and(|id| id == "0");
     let line = if root {
         "ulimit -l 64; exec setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock \"$@\""
@@ -127,7 +127,7 @@ fn little_locked_memory_fails_and_names_the_remedy() {
     // Some shells can't set this limit.
     let mut command = Command::new("bash");
     command.args(["-c", line, "bash", ARANCINI, "doctor", "--json"]);
-    // Once: what the first run locked is given back late, and a second one would lack it.
+    // Run the command only once: the kernel returns the memory locked by a first run late, and a second run would lack it.
     let Ok(Output { stdout, status, .. }) = command.output() else {
         println!("skipped: no bash");
         return;
@@ -261,7 +261,7 @@ fn io_uring_refused_by_a_seccomp_filter() {
 }
 
 #[test]
-fn the_file_to_install_is_the_one_in_deploy() {
+fn the_file_to_install_is_the_one_in_packaging() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/99-arancini.conf");
     let printed = Command::new(ARANCINI)
         .args(["doctor", "--print-sysctl"])
@@ -274,9 +274,9 @@ fn the_file_to_install_is_the_one_in_deploy() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == printed,
-        "packaging/99-arancini.conf is not what doctor prints; UPDATE_GOLDEN=1 cargo test -p arancini --test doctor"
+        "packaging/99-arancini.conf differs from what doctor prints; UPDATE_GOLDEN=1 cargo test -p arancini --test doctor"
     );
-    // And it sets what doctor looks for, no more and no less.
+    // The file sets exactly the settings that doctor checks.
     let set: Vec<_> = found.lines().filter_map(|line| line.split_once(" = ")).collect();
     let wanted: Vec<_> = sysctl::WANTED
         .iter()
@@ -287,16 +287,16 @@ fn the_file_to_install_is_the_one_in_deploy() {
     for (name, value) in wanted {
         assert!(
             page.contains(&format!("\n| `{name}` | {value} |")),
-            "docs/tuning.md says something else of {name}"
+            "docs/tuning.md has another value for {name}"
         );
     }
 }
 
 #[test]
 fn systemd_takes_the_service_and_its_limits_are_those_for_logins() {
-    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging");
-    let service = std::fs::read_to_string(deploy.join("arancini.service")).unwrap();
-    let limits = std::fs::read_to_string(deploy.join("arancini.limits.conf")).unwrap();
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging");
+    let service = std::fs::read_to_string(packaging.join("arancini.service")).unwrap();
+    let limits = std::fs::read_to_string(packaging.join("arancini.limits.conf")).unwrap();
     let limit = |name: &str| -> u64 {
         let line = limits
             .lines()
@@ -305,7 +305,7 @@ fn systemd_takes_the_service_and_its_limits_are_those_for_logins() {
         line.split_whitespace().last().unwrap().parse().unwrap()
     };
     assert!(service.contains(&format!("\nLimitNOFILE={}\n", limit("nofile"))));
-    // One in MiB, the other in KiB.
+    // The service has the limit in MiB, the file for logins in KiB.
     assert!(service.contains(&format!("\nLimitMEMLOCK={}M\n", limit("memlock") / 1024)));
 
     let directory = tempfile::tempdir().unwrap();

@@ -1,10 +1,10 @@
-//! `ingest.driver = "auto"` with too little locked memory for a ring of each worker.
+//! `ingest.driver = "auto"` uses epoll if there is too little locked memory for the rings of all workers.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// Found by `arancini doctor`: the collector ended with "Cannot allocate memory" instead of taking epoll.
+/// A regression test, found by `arancini doctor`: the collector ended with "Cannot allocate memory" instead of using epoll.
 #[test]
 fn too_little_locked_memory_gives_epoll_and_not_an_error() {
     let binary = env!("CARGO_BIN_EXE_arancini");

@@ -1,4 +1,5 @@
-//! What the core makes of a router's stream, stored by a real sink, is what `arancini tail` shows: the router's table.
+//! `arancini tail` shows the table of a router: the core decodes the stream, a real sink stores the updates, and the printed
+//! updates lead to the same table.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +20,7 @@ use serde_json::Value;
 
 const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// Decodes and curates the scenario as one router's session and stores what comes out.
+/// Decodes and curates the scenario as the session of one router, and stores the updates.
 fn publish(scenario: &Scenario, sink: SinkSettings) {
     let (bridge, batches) = kanal::bounded(16);
     let status = Arc::new(SinkStatus::default());
@@ -64,7 +65,7 @@ fn arancini(arguments: &[&str]) -> Output {
     output
 }
 
-/// The JSON Lines of a command.
+/// Runs a command and returns its lines of JSON.
 fn lines(arguments: &[&str]) -> Vec<Value> {
     arancini(arguments)
         .stdout
@@ -74,10 +75,10 @@ fn lines(arguments: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-/// Peer and prefix to AS path, next hop, origin, MED and communities, all as text.
+/// A table: peer and prefix, each with AS path, next hop, origin, MED and communities, all as text.
 type Table = BTreeMap<(String, String), String>;
 
-/// Replays updates as a consumer would; a withdraw of what is not there is an error.
+/// Applies updates as a consumer does. A withdraw of an unknown route is an error.
 fn replay(updates: &[Value]) -> Table {
     let mut table = Table::new();
     for update in updates {
@@ -98,7 +99,10 @@ fn replay(updates: &[Value]) -> Table {
                 "announced twice: {key:?}"
             );
         } else {
-            assert!(table.remove(&key).is_some(), "withdrawn but not there: {key:?}");
+            assert!(
+                table.remove(&key).is_some(),
+                "withdraw of an unknown route: {key:?}"
+            );
         }
     }
     table

@@ -14,6 +14,7 @@ use crate::content::{Content, WantedOfRouter};
 use crate::described::Described;
 use crate::digits::digits;
 use crate::error::BenchError;
+use crate::figures::Figures;
 use crate::load_settings::LoadSettings;
 use crate::machine::load_average;
 use crate::measure::{Watch, send_whole};
@@ -124,6 +125,31 @@ pub fn run_sustained(
         .collect();
     content.check(&wanted, dump.wanted.routes)?;
 
+    add_figures(
+        case,
+        &figures,
+        &content,
+        &ServerUse {
+            cpu: broker_cpu,
+            stored_bytes: broker.stored_bytes()?,
+        },
+    );
+    case.add(What::new("load_average", "load average before", 2), load_average);
+    Ok(format!(
+        "load average {load_average:.2}: {} updates in {:.1} s, all read back and checked",
+        digits(figures.emitted as f64, 0),
+        figures.elapsed.as_secs_f64(),
+    ))
+}
+
+/// What the server has used for the load.
+struct ServerUse {
+    cpu: Duration,
+    stored_bytes: u64,
+}
+
+/// Adds the figures of one run to the case.
+fn add_figures(case: &mut Case, figures: &Figures, content: &Content, server: &ServerUse) {
     let millions = figures.emitted as f64 / 1e6;
     let mut add = |key: &str, name: &str, decimals, value| case.add(What::new(key, name, decimals), value);
     add(
@@ -144,7 +170,7 @@ pub fn run_sustained(
         "server_cpu_per_million",
         "server, CPU s/million",
         3,
-        ratio(broker_cpu.as_secs_f64(), millions),
+        ratio(server.cpu.as_secs_f64(), millions),
     );
     add(
         "payload_per_update",
@@ -156,7 +182,7 @@ pub fn run_sustained(
         "stored_per_update",
         "files of the server, bytes/update",
         1,
-        ratio(broker.stored_bytes()? as f64, content.updates() as f64),
+        ratio(server.stored_bytes as f64, content.updates() as f64),
     );
     add("subjects", "subjects of updates", 0, content.subjects() as f64);
     add(
@@ -165,12 +191,6 @@ pub fn run_sustained(
         0,
         content.updates() as f64,
     );
-    add("load_average", "load average before", 2, load_average);
-    Ok(format!(
-        "load average {load_average:.2}: {} updates in {:.1} s, all read back and checked",
-        digits(figures.emitted as f64, 0),
-        figures.elapsed.as_secs_f64(),
-    ))
 }
 
 /// Returns how many bytes this many rounds have.

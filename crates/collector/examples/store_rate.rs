@@ -1,10 +1,10 @@
-//! What a store of snapshots costs: a generation of many routes written, read back and compared, on each store.
+//! Measures the stores of snapshots: writes a generation of many routes to each store, reads it back and compares it.
 //!
-//! `cargo run --release -p arancini --example store_rate [million routes] [rounds]`
+//! `cargo run --release -p arancini-collector --example store_rate [million routes] [rounds]`
 //!
-//! One router with ten peers, IPv4 and IPv6 as in the other measurements, one worker. The store in NATS is a nats-server
-//! with file storage on the same machine (`$ARANCINI_NATS_SERVER`). Both are given the slices by the thread that walks.
-//! Seconds of the clock; CPU seconds are of this process.
+//! The load is one router with ten peers on one worker, with IPv4 and IPv6 as in the other measurements. The store in NATS is
+//! a nats-server with file storage on the same host (`$ARANCINI_NATS_SERVER`). The thread that walks the tables also writes
+//! the slices to the store. Seconds are wall-clock time; CPU seconds are those of this process.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -24,7 +24,7 @@ use arancini_publish::NatsSettings;
 use arancini_rib::CurationMode;
 
 const PEERS: u32 = 10;
-/// As the workers do it.
+/// The number of routes in one slice, as the workers use it.
 const SLICE_ROUTES: usize = 2000;
 const PART_BYTES: usize = 256 * 1024;
 
@@ -150,7 +150,7 @@ fn read(store: &dyn Store, manifest: &Manifest) -> Outcome<Restore> {
     Ok(restore)
 }
 
-/// A sum over all routes, whatever their order.
+/// Returns a sum over all routes that does not depend on their order.
 fn sum_of(router: &Router) -> u64 {
     let mut sum = 0_u64;
     for peer in &router.peers {

@@ -2,6 +2,7 @@
 
 mod story;
 mod ledger;
+mod summary;
 
 use std::process::ExitCode;
 

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use arancini_core::BatchKind;
 use arancini_wire::bmp::MessageType;
-use serde_json::{Value, json};
 
 use super::ledger::Ledger;
+use super::summary::{StoryError, Summary};
 use crate::tail::Line;
 use arancini_collector::Collector;
 use arancini_collector::config::{Config, SinkKind};
@@ -28,20 +28,6 @@ const SMALL_ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 const OTHER_PREFIXES: u8 = 200;
 /// How long a step may take before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The figures at the end of the demo.
-pub(super) struct Summary {
-    received: u64,
-    emitted: u64,
-    suppressed: u64,
-    synthetic: u64,
-    stored: usize,
-    routes: usize,
-    contradictions: u64,
-    seconds: f64,
-}
-
-type StoryError = Box<dyn std::error::Error>;
 
 /// Whether the demo prints its story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,81 +324,4 @@ fn split_at_peer_down(recording: &Recording) -> (&[u8], &[u8]) {
         offset += message.bytes.len();
     }
     recording.bytes.split_at(offset)
-}
-
-impl Summary {
-    /// Checks that the figures add up, and that the stored updates contradict neither each other nor the figures.
-    fn check(&self, lost: u64) -> Result<(), StoryError> {
-        if lost > 0 {
-            return Err(format!("{lost} messages were not stored").into());
-        }
-        if self.stored as u64 != self.emitted {
-            return Err(format!("{} updates were emitted but {} stored", self.emitted, self.stored).into());
-        }
-        if self.emitted - self.synthetic + self.suppressed != self.received {
-            return Err("the counts do not add up: received is not emitted + suppressed - synthetic".into());
-        }
-        if self.contradictions > 0 {
-            return Err(format!(
-                "{} updates contradict earlier updates in the stream",
-                self.contradictions
-            )
-            .into());
-        }
-        Ok(())
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        json!({
-            "received": self.received,
-            "emitted": self.emitted,
-            "suppressed": self.suppressed,
-            "synthetic": self.synthetic,
-            "stored": self.stored,
-            "routes_held": self.routes,
-            "seconds": (self.seconds * 1000.0).round() / 1000.0,
-        })
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = [
-            (
-                "received",
-                self.received,
-                "announces and withdraws from the routers",
-            ),
-            (
-                "suppressed",
-                self.suppressed,
-                "not published, because consumers already knew them",
-            ),
-            (
-                "synthetic",
-                self.synthetic,
-                "withdraws that no router sent, after a Peer Down or a lost session",
-            ),
-            ("emitted", self.emitted, "= received - suppressed + synthetic"),
-            (
-                "stored",
-                self.stored as u64,
-                "updates read back from the segment files",
-            ),
-            (
-                "routes",
-                self.routes as u64,
-                "held by a consumer that read these files",
-            ),
-        ];
-        writeln!(f, "\nSummary, after {:.1} s", self.seconds)?;
-        for (name, figure, meaning) in rows {
-            writeln!(f, "  {name:<11} {figure:>7}  {meaning}")?;
-        }
-        write!(
-            f,
-            "\nEvery stored update was read back: no withdraw of an unknown route, no announce without a change.\n\
-            Next: point a router at `arancini run`, or send your own recording with `arancini replay`."
-        )
-    }
 }

@@ -8,6 +8,8 @@ mod types;
 mod value;
 mod load;
 mod validate;
+mod validate_nats;
+mod check;
 mod error;
 mod derived;
 mod sink;

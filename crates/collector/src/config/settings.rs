@@ -190,7 +190,7 @@ settings! {
         backlog: u32 = 4096;
         /// The receive buffer of each connection (`SO_RCVBUF`), in bytes. 0 lets the kernel size it.
         receive_buffer_bytes: u32 = 0;
-        /// Seconds of silence after which TCP keepalive probes the connection. 0 turns the probes off.
+        /// Seconds of silence after which TCP keepalive probes the connection. 0 turns the probes off. With the defaults, a dead connection is found after about a minute: `keepalive_idle_s` + `keepalive_count` × `keepalive_interval_s`.
         keepalive_idle_s: u32 = 30;
         /// Seconds between two keepalive probes.
         keepalive_interval_s: u32 = 10;
@@ -210,13 +210,13 @@ settings! {
         driver: DriverKind = DriverKind::Auto;
         /// The size of one receive slot, in bytes. `readiness` has one slot per worker.
         slot_bytes: usize = 262_144;
-        /// The number of receive slots per worker with `registered`. All slots of a worker together should fit into its L2 cache.
+        /// The number of receive slots per worker with `registered`. All slots of a worker together (512 KiB by default) should fit into the L2 cache of its core.
         slots: u16 = 2;
     }
 
     /// Limits on what a single client may use.
     limits Limits {
-        /// How many sessions may be open at the same time, from all addresses together.
+        /// How many sessions may be open at the same time, from all addresses together. Each session takes one file descriptor.
         max_sessions: usize = 4096;
         /// How many sessions may be open at the same time from one source address.
         max_sessions_per_source: usize = 16;
@@ -234,7 +234,7 @@ settings! {
 
     /// How routers are identified, and what happens when a session ends.
     routers Routers {
-        /// Milliseconds for which the collector keeps the routes of a router after its session is lost. If the router does not reconnect within that time, its routes are withdrawn.
+        /// Milliseconds for which the collector keeps the routes of a router after its session is lost. If the router does not reconnect within that time, its routes are withdrawn. Should be longer than a restart of the router takes.
         session_hold_ms: u64 = 300_000;
         /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which the router repeated no route.
         quiet_period_ms: u64 = 30_000;
@@ -256,7 +256,7 @@ settings! {
         subject_base: String = "arancini".to_owned();
         /// The most updates in one batch. A batch becomes one NATS message; 1 publishes every update as a message of its own.
         max_updates: u32 = 1000;
-        /// A batch is closed when it reaches this many bytes. Must be below the NATS server's `max_payload`.
+        /// A batch is closed when it reaches this many bytes. Must be below the NATS server's `max_payload`. The default holds about 160 updates, so that the cost of each message for the server hardly matters.
         max_batch_bytes: usize = 49_152;
         /// How many milliseconds an open batch waits for more updates before it is published.
         linger_ms: u64 = 5;
@@ -274,7 +274,7 @@ settings! {
         spool_dir: Option<PathBuf> = None;
         /// The largest size of the spool on disk, in bytes. When the spool is full, the workers stop receiving, as with `block`.
         spool_bytes: u64 = 8_589_934_592;
-        /// How many milliseconds a stopping collector waits for outstanding acknowledgements. What is not acknowledged by then is counted as lost.
+        /// How many milliseconds a stopping collector waits for outstanding acknowledgements. What is not acknowledged by then is counted as lost. A service manager must allow more time for a stop; `arancini.service` allows 60 s.
         drain_deadline_ms: u64 = 30_000;
         /// How the payload of a batch is compressed; sink `nats` only. ClickHouse reads only uncompressed payloads (`none`). `lz4` and `zstd` are named in the `Content-Encoding` header.
         compression: CompressionKind = CompressionKind::None;
@@ -286,7 +286,7 @@ settings! {
         data_dir: PathBuf = PathBuf::from("arancini-data");
         /// The size in bytes at which a segment file is closed and the next one is started.
         segment_bytes: u64 = 268_435_456;
-        /// How many bytes of closed segments are kept of each kind of message. Beyond that, the oldest segments are removed. 0 keeps all.
+        /// How many bytes of closed segments are kept of each kind of message. Beyond that, the oldest segments are removed, so that the segments can't fill the disk. 0 keeps all.
         keep_bytes: u64 = 68_719_476_736;
         /// The age in seconds at which a closed segment is removed. 0 keeps all.
         keep_age_s: u64 = 0;
@@ -306,7 +306,7 @@ settings! {
         directory: Option<PathBuf> = None;
         /// The name of the key-value bucket and of the object store with `store = "nats"`. Several collectors can share one bucket. `nats.create_stream` and `nats.replicas` apply to it too.
         bucket: String = "arancini-snapshots".to_owned();
-        /// Milliseconds between two snapshots.
+        /// Milliseconds between two snapshots. After a restart, the collector reads everything published since the last snapshot, so a shorter interval makes a restart faster.
         interval_ms: u64 = 60_000;
     }
 
@@ -348,7 +348,7 @@ settings! {
         inbox_prefix: String = "_INBOX".to_owned();
         /// The number of replicas of the stream and of the buckets for snapshots. Used only when the collector creates them.
         replicas: u16 = 1;
-        /// How many seconds the stream remembers message ids to discard duplicates. Used only when the collector creates the stream.
+        /// How many seconds the stream remembers message ids to discard duplicates; 120 is also the default of NATS. Used only when the collector creates the stream.
         duplicate_window_s: u64 = 120;
         /// The size limit of the stream, in bytes; 0 is no limit. Used only when the collector creates the stream.
         max_bytes: u64 = 0;
@@ -360,7 +360,7 @@ settings! {
     control Control {
         /// Whether the HTTP port is open.
         enabled: bool = true;
-        /// The address of the HTTP port. By default it can be reached only from this host.
+        /// The address of the HTTP port. By default it can be reached only from this host, because the port has no authentication.
         address: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
     }
 

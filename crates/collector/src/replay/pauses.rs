@@ -19,25 +19,23 @@ pub enum Pace {
 
 /// Computes when the next message of a paced replay is due.
 pub(super) struct Pauses {
-    /// The speed and the longest pause; `None` sends at full speed.
-    pace: Option<(f64, Duration)>,
+    pace: Pace,
     /// The latest recorded time so far, and when its message was due.
     last: Option<(u64, Instant)>,
 }
 
 impl Pauses {
     /// Starts the pauses of one connection.
-    pub(super) fn new(pace: Pace) -> Self {
-        let pace = match pace {
-            Pace::Recorded { speed, longest_pause } if speed > 0.0 => Some((speed, longest_pause)),
-            _ => None,
-        };
+    pub(super) const fn new(pace: Pace) -> Self {
         Self { pace, last: None }
     }
 
     /// Returns how long to wait before sending a message with this recorded time; `None` sends it now.
     pub(super) fn before(&mut self, time_ns: Option<u64>) -> Option<Duration> {
-        let ((speed, longest_pause), time_ns) = (self.pace?, time_ns?);
+        let Pace::Recorded { speed, longest_pause } = self.pace else {
+            return None;
+        };
+        let time_ns = time_ns.filter(|_| speed > 0.0)?;
         let now = Instant::now();
         let (last_ns, last_due) = *self.last.get_or_insert((time_ns, now));
         let recorded = Duration::from_nanos(time_ns.saturating_sub(last_ns)).as_secs_f64() / speed;

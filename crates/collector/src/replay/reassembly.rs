@@ -18,13 +18,27 @@ pub(super) struct Flow {
     pub(super) lost_after_gap: usize,
 }
 
+/// The start of a segment: its sequence number, which wraps, and its position in the stream, which does not.
+#[derive(Clone, Copy)]
+struct Start {
+    sequence: u32,
+    place: i64,
+}
+
+/// A segment with its position in the stream and the time at which it was captured.
+struct PlacedSegment<'a> {
+    place: i64,
+    time_ns: u64,
+    payload: &'a [u8],
+}
+
 /// The segments of one direction, each with its position in the stream.
 struct Collected<'a> {
     direction: Direction,
     has_start: bool,
-    /// Sequence number and position of the last segment. Sequence numbers wrap, positions do not.
-    last: (u32, i64),
-    segments: Vec<(i64, u64, &'a [u8])>,
+    /// The start of the last segment.
+    last: Start,
+    segments: Vec<PlacedSegment<'a>>,
 }
 
 /// Returns all flows with payload, in the order of their first packets.
@@ -50,7 +64,10 @@ pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
                 all.push(Collected {
                     direction: segment.direction,
                     has_start: segment.is_syn,
-                    last: (first, 0),
+                    last: Start {
+                        sequence: first,
+                        place: 0,
+                    },
                     segments: Vec::new(),
                 });
                 let Some(flow) = all.last_mut() else { continue };
@@ -58,9 +75,16 @@ pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
             }
         };
         let place = flow.place(first);
-        flow.last = (first, place);
+        flow.last = Start {
+            sequence: first,
+            place,
+        };
         if !segment.payload.is_empty() {
-            flow.segments.push((place, packet.time_ns, segment.payload));
+            flow.segments.push(PlacedSegment {
+                place,
+                time_ns: packet.time_ns,
+                payload: segment.payload,
+            });
         }
     }
     all.into_iter()
@@ -72,21 +96,25 @@ pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
 impl Collected<'_> {
     /// Returns the position of a sequence number in the stream: the possible position nearest to the last segment.
     fn place(&self, sequence: u32) -> i64 {
-        let (last_sequence, last_place) = self.last;
-        last_place + i64::from(sequence.wrapping_sub(last_sequence).cast_signed())
+        self.last.place + i64::from(sequence.wrapping_sub(self.last.sequence).cast_signed())
     }
 
     fn assemble(mut self) -> Flow {
-        self.segments.sort_by_key(|(place, _, _)| *place);
+        self.segments.sort_by_key(|segment| segment.place);
         let start = if self.has_start {
             0
         } else {
-            self.segments.first().map_or(0, |(place, _, _)| *place)
+            self.segments.first().map_or(0, |segment| segment.place)
         };
         let mut bytes: Vec<u8> = Vec::new();
         let mut arrivals: Vec<(usize, u64)> = Vec::new();
         let mut lost_after_gap = 0;
-        for (place, time_ns, payload) in self.segments {
+        for PlacedSegment {
+            place,
+            time_ns,
+            payload,
+        } in self.segments
+        {
             let have = start + bytes.len() as i64;
             if place > have || lost_after_gap > 0 {
                 lost_after_gap += payload.len();
