@@ -2,8 +2,9 @@
 //!
 //! In the order in which a batch reaches a reader: the [`settings`] say where the stream is, [`connect`](mod@connect)
 //! logs in, [`streams`] finds the stream, the [`headers`] say what a batch is, its payload is [decompressed](compression)
-//! and consists of [`records`], which also fill the [`segments`] of the file sink. A [tail](tail) follows either.
-//! Whatever cannot be done is a [`Trouble`] with cause and remedy.
+//! and consists of [`records`], which also fill the [`segments`] of the file sink. A [tail] follows either, and the
+//! [`tables`] keep the routes that follow from it. A client says why something cannot be done by a [`Trouble`], which names
+//! cause and remedy.
 #![forbid(unsafe_code)]
 
 pub mod settings;
@@ -15,6 +16,7 @@ pub mod compression;
 pub mod records;
 pub mod segments;
 pub mod tail;
+pub mod tables;
 mod acknowledgements;
 
 pub use acknowledgements::Acknowledgements;

@@ -39,7 +39,6 @@ mod route;
 mod router;
 mod peer;
 mod table;
-mod table_key;
 mod doomed;
 
 // The way out, into batches.
@@ -63,6 +62,8 @@ pub mod notice;
 pub mod position;
 pub mod time;
 
+use arancini_schema::table_key;
+pub use arancini_schema::table_key::{TableKey, UnreadableUpdate};
 pub use batch::{Batch, BatchKind};
 pub use batcher::BatchSettings;
 pub use counters::{Counters, Quirk};
@@ -75,5 +76,4 @@ pub use session::{SessionError, SessionId};
 pub use settings::Settings;
 pub use shard::Shard;
 pub use table::{PeerTable, TableIndex};
-pub use table_key::{TableKey, UnreadableUpdate};
 pub use time::Now;

@@ -1,10 +1,10 @@
-//! How fast batches become durable in JetStream, and what that costs the publisher and the server, by size of batch and
-//! by compression.
+//! Measures how fast batches become durable in JetStream, and the CPU time of publisher and server, by size of batch and by
+//! compression.
 //!
-//! `cargo run --release -p arancini-publish --features testing --example publish_rate [runs] [updates] [segment]`
-//! starts a nats-server with file storage (see `arancini_bed`) for each measurement, publishes that many
-//! updates on 20 subjects and prints medians with the least and the most of all runs, which take turns. The updates are
-//! made up, or those of a segment file of the sink `file`. The figures of `docs/nats.md` come from here.
+//! `cargo run --release -p arancini-publish --example publish_rate [runs] [updates] [segment]` starts a nats-server with file
+//! storage (see `arancini_bed`) for each measurement, publishes this number of updates on 20 subjects, and prints the median,
+//! the lowest and the highest value of all runs, which take turns. The updates are invented, or come from a segment of the
+//! sink `file`. The figures of `docs/nats.md` come from this program.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -30,7 +30,7 @@ const BATCH_SIZES: [usize; 3] = [50, 200, 1000];
 const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 const SUBJECTS: u64 = 20;
 const UPDATES_PER_SUBJECT: u64 = 10_000;
-/// Of `/proc/PID/stat`: USER_HZ, which is 100 on every Linux.
+/// Unit of the times in `/proc/PID/stat`: USER_HZ, which is 100 on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 fn main() -> Result<(), Failure> {
@@ -81,14 +81,14 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Of one measurement.
+/// Result of one measurement.
 #[derive(Debug, Clone)]
 struct Figures {
     /// Million updates a second.
     rate: f64,
     /// Payload bytes an update.
     bytes: f64,
-    /// CPU seconds of all threads but the one that makes the batches, per million updates.
+    /// CPU seconds per million updates of all threads except the one that makes the batches.
     publisher: f64,
     /// CPU seconds of the server per million updates.
     server: f64,

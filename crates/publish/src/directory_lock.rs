@@ -1,13 +1,13 @@
-//! The lock of a directory, so that two collectors don't write the same files.
+//! Lock of a directory: keeps two collectors from writing the same files.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
-/// Makes the directory where it is missing and takes its lock, which lasts as long as the file lives.
+/// Creates the directory if it is missing and locks it. The lock lasts as long as the returned file.
 ///
 /// # Errors
-/// The directory can't be used; of kind `ResourceBusy` where another collector holds its lock.
+/// The directory cannot be used. The kind is `ResourceBusy` if another collector holds the lock.
 pub fn lock_directory(directory: &Path) -> io::Result<File> {
     std::fs::create_dir_all(directory)?;
     let lock = OpenOptions::new()

@@ -1,4 +1,4 @@
-//! The bridge, as a sink wants it: batches one by one, each wait can be given up.
+//! Input of a sink: batches from the bridge one by one, with waits that can be cancelled.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use arancini_core::Batch;
 
-/// The bridge's receiving end. A dropped kanal future can lose the batch that is on its way, so one future is kept
-/// over all turns of the loop.
+/// The receiving end of the bridge. A kanal future that is dropped can lose the batch that is being handed over, so one
+/// future is kept over all turns of the loop.
 pub(crate) struct Input<'a> {
     bridge: &'a kanal::AsyncReceiver<Batch>,
     next: Pin<Box<kanal::ReceiveFuture<'a, Batch>>>,
-    /// The bridge may still give something.
+    /// The bridge may still deliver batches.
     pub(crate) open: bool,
 }
 
 impl<'a> Input<'a> {
+    /// Creates the input of an asynchronous sink.
     pub(crate) fn new(bridge: &'a kanal::AsyncReceiver<Batch>) -> Self {
         Self {
             bridge,
@@ -26,7 +27,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The next batch; `None` once, when the bridge closes. Can be cancelled.
+    /// Waits for the next batch. Returns `None` once, when the bridge closes. Can be cancelled.
     pub(crate) async fn next(&mut self) -> Option<Batch> {
         let batch = self.next.as_mut().await.ok();
         match batch {
@@ -36,30 +37,31 @@ impl<'a> Input<'a> {
         batch
     }
 
-    /// Another one that waits already. Only right after [`Input::next`] gave one, when no future is registered.
+    /// Returns a further batch that waits already. Only allowed right after [`Input::next`] has returned a batch, when no
+    /// future is registered.
     pub(crate) fn waiting(&mut self) -> Option<Batch> {
         self.bridge.try_recv().ok().flatten()
     }
 }
 
-/// The same for a sink with a thread of its own, which sleeps while it waits: `kanal`'s blocking receives yield the
-/// processor many times before they do, and the one with a time limit never does.
+/// The receiving end of the bridge for a sink with a thread of its own, which sleeps while it waits. `kanal`'s blocking
+/// receives yield the processor many times before they sleep, and the one with a time limit never sleeps.
 pub(crate) struct BlockingInput<'a> {
     input: Input<'a>,
     waker: Waker,
 }
 
-/// What the bridge gives at the moment.
+/// What the bridge delivers at the moment.
 pub(crate) enum Given {
     /// The next batch.
     Batch(Batch),
-    /// Nothing yet: there is time for other work, then [`BlockingInput::wait`].
+    /// Nothing yet. The sink may do other work, and then calls [`BlockingInput::wait`].
     Nothing,
-    /// Nothing any more.
+    /// Nothing any more: the bridge is closed.
     End,
 }
 
-/// Wakes a thread that is parked.
+/// Waker that unparks a thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -69,7 +71,7 @@ impl Wake for Unpark {
 }
 
 impl<'a> BlockingInput<'a> {
-    /// For the calling thread.
+    /// Creates the input of the calling thread.
     pub(crate) fn new(bridge: &'a kanal::Receiver<Batch>) -> Self {
         Self {
             input: Input::new(bridge.as_async()),
@@ -77,7 +79,7 @@ impl<'a> BlockingInput<'a> {
         }
     }
 
-    /// What there is without waiting.
+    /// Returns what can be taken without waiting.
     pub(crate) fn take(&mut self) -> Given {
         match pin!(self.input.next()).poll(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(Some(batch)) => Given::Batch(batch),
@@ -86,7 +88,7 @@ impl<'a> BlockingInput<'a> {
         }
     }
 
-    /// Sleeps after [`Given::Nothing`] until there may be something, at most so long.
+    /// Sleeps after [`Given::Nothing`] until the bridge may deliver something, or until the time limit.
     pub(crate) fn wait(&self, at_most: Duration) {
         thread::park_timeout(at_most);
     }

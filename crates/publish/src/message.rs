@@ -1,4 +1,4 @@
-//! One NATS message: a batch, or a part of one that is larger than the server takes.
+//! One message to NATS: a batch, or a part of a batch that is larger than the server takes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,45 +9,45 @@ use arancini_core::window::WindowItem;
 use arancini_core::{Batch, BatchKind};
 use bytes::Bytes;
 
-/// One life of a collector, from its start on: batch numbers are unique within it.
+/// One life of a collector: the time from a start to the next. Batch numbers are unique within a life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Life {
     /// The collector's name.
     pub collector: String,
-    /// When it started, in Unix nanoseconds.
+    /// The start, in Unix nanoseconds.
     pub incarnation: u64,
 }
 
 /// A batch or a part of one, as the window holds it.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// What the messages are.
+    /// Kind of the records.
     pub kind: BatchKind,
     /// Full subject.
     pub subject: Arc<str>,
-    /// The router this is about.
+    /// The router that the records are about.
     pub router: IpAddr,
-    /// Cap'n Proto messages, compressed or not.
+    /// Records, compressed or plain.
     pub payload: Bytes,
     /// How `payload` is compressed.
     pub compression: Compression,
-    /// How many.
+    /// Number of records.
     pub messages: u32,
-    /// Sequence of the batch's first message.
+    /// Per-router sequence number of the batch's first record.
     pub first_sequence: u64,
-    /// Sequence of the batch's last message.
+    /// Per-router sequence number of the batch's last record.
     pub last_sequence: u64,
     /// The worker that closed the batch.
     pub worker: u16,
     /// The batch's number within the worker.
     pub number: u64,
-    /// Which part of the batch this is; 0 for a whole batch, 1 and up for parts.
+    /// Number of the part, from 1; 0 for a whole batch.
     pub part: u32,
-    /// The batch is complete with this.
+    /// This is the whole batch or its last part.
     pub is_last: bool,
-    /// The life that made it, if it is not the present one: it came out of the spool.
+    /// The life that made the batch, if it is not the present one: the message comes from the spool.
     pub life: Option<Arc<Life>>,
-    /// It lies in the spool, there as this part.
+    /// The number of the part under which the spool holds the message, if it does.
     pub spooled: Option<u32>,
 }
 
@@ -79,13 +79,14 @@ impl WindowItem for Message {
 }
 
 impl Message {
-    /// Whether what lies in the spool of it is done with once this is: a whole that was cut goes with its last part.
+    /// Returns whether the spool may release its record once this message is durable. The record of a whole batch that was
+    /// cut is released with the last part.
     pub fn ends_spooled(&self) -> bool {
         self.spooled.is_some_and(|part| part == self.part || self.is_last)
     }
 
-    /// Cuts between Cap'n Proto messages so that each part has at most `most` bytes. A single message larger than
-    /// that stays whole, and so does what is compressed or a part already.
+    /// Splits the message between records so that each part has at most `most` bytes. A single record that is larger stays
+    /// whole. A message that is compressed or a part already is not split.
     pub fn split(self, most: usize) -> Vec<Self> {
         let is_whole = self.part == 0 && self.compression == Compression::None;
         if self.payload.len() <= most || !is_whole {
@@ -105,7 +106,7 @@ impl Message {
             });
         };
         for record in Records::new(&self.payload) {
-            // The workers' payload is whole; should it not be, the rest goes out as it is.
+            // The workers write whole records. If a payload had anything else, its rest would be published as it is.
             let length = record.map_or(self.payload.len() - end, <[u8]>::len);
             if end > start && end + length - start > most {
                 push(start, end, count);

@@ -1,7 +1,7 @@
-//! One named thread with its own Tokio runtime that moves batches from the bridge into the sink.
+//! The sidecar: one named thread with its own Tokio runtime that moves batches from the bridge into the sink.
 //!
-//! The thread lives until [`Sidecar::drain`]. If it dies, the process ends with exit code 70: a collector that goes
-//! on curating while nobody publishes would lie to its consumers.
+//! The thread lives until [`Sidecar::drain`]. If it dies, the process ends with exit code 70: a collector that went on
+//! curating while nobody publishes would lie to its consumers.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,31 +21,31 @@ use crate::settings::{OnFull, SidecarSettings, SinkSettings};
 use crate::status::SinkStatus;
 use crate::{nats, sink, spool};
 
-/// Why the sidecar could not start.
+/// Why the sidecar cannot start.
 #[derive(Debug, Error)]
 pub enum SidecarError {
-    /// The thread or its runtime could not be made.
+    /// The thread or its runtime cannot be created.
     #[error("can't start the sidecar thread: {0}; check the limits on threads and open files")]
     Start(#[from] std::io::Error),
-    /// A setting makes no sense.
+    /// A setting is not allowed.
     #[error("{0}")]
     Setting(String),
 }
 
-/// What [`Sidecar::drain`] achieved.
+/// Result of [`Sidecar::drain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DrainReport {
-    /// Batches that became durable, since the start.
+    /// Batches that have become durable since the start.
     pub acknowledged_batches: u64,
-    /// Cap'n Proto messages that became durable, since the start.
+    /// Cap'n Proto messages that have become durable since the start.
     pub acknowledged_messages: u64,
-    /// Batches that did not become durable.
+    /// Batches that have not become durable.
     pub unacknowledged_batches: u64,
-    /// Cap'n Proto messages that did not become durable.
+    /// Cap'n Proto messages that have not become durable.
     pub unacknowledged_messages: u64,
-    /// Batches that wait in the spool for the next start; they are not among the unacknowledged.
+    /// Batches that wait in the spool for the next start. The unacknowledged batches do not include them.
     pub spooled_batches: u64,
-    /// Cap'n Proto messages in those.
+    /// Cap'n Proto messages that wait in the spool for the next start.
     pub spooled_messages: u64,
 }
 
@@ -60,7 +60,10 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// Starts the thread; it takes batches from `bridge` from now on.
+    /// Starts the thread, which takes batches from `bridge` from now on.
+    ///
+    /// # Errors
+    /// A setting is not allowed, or the thread cannot be created.
     pub fn spawn(
         settings: SidecarSettings,
         bridge: kanal::Receiver<Batch>,
@@ -81,7 +84,7 @@ impl Sidecar {
             .spawn(move || {
                 let life = AssertUnwindSafe(|| {
                     runtime.block_on(live(settings, input, counts, hooks, stopped, finish));
-                    // A blocked write to a disk or a pipe must not hold up the exit.
+                    // A write to a disk or a pipe may be blocked. It must not delay the exit.
                     runtime.shutdown_background();
                 });
                 if std::panic::catch_unwind(life).is_err() {
@@ -99,13 +102,14 @@ impl Sidecar {
         })
     }
 
-    /// The runtime, for the control server. It ends with [`Sidecar::drain`].
+    /// Returns the runtime, for the control server. It ends with [`Sidecar::drain`].
     pub fn runtime_handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Ends the sidecar. Call it when all senders of the bridge are dropped (not closed: `kanal`'s `close` throws away
-    /// what is on the bridge): what is on the bridge and in the window gets until `deadline` to become durable, the rest is counted. Blocks; not for async code.
+    /// Ends the sidecar. The batches on the bridge and in the window get until `deadline` to become durable; the rest is
+    /// counted. Call this once all senders of the bridge are dropped. They must not be closed, since `kanal`'s `close`
+    /// discards the batches on the bridge. Blocks, so it must not be called from asynchronous code.
     pub fn drain(mut self, deadline: Duration) -> DrainReport {
         self.stop.send_replace(Some(deadline));
         if let Some(finished) = self.finished.take() {
@@ -139,6 +143,7 @@ impl Sidecar {
     }
 }
 
+/// Checks the settings that do not need a server.
 fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
     let plain = |name: &str| {
         !name.is_empty()
@@ -157,15 +162,15 @@ fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
     }
     match &settings.sink {
         SinkSettings::Nats(nats) => nats::check::check(nats).map_err(SidecarError::Setting),
-        // Files are read by tools that know nothing of headers.
+        // Tools that read files know nothing of headers.
         _ if settings.compression != Compression::None => Err(SidecarError::Setting(
-            "compression is for the sink nats only; set publish.compression to \"none\"".to_owned(),
+            "only the sink nats can compress; set publish.compression to \"none\"".to_owned(),
         )),
         _ => Ok(()),
     }
 }
 
-/// The life of the thread: sink, then idle until told to end, so that the control server stays up meanwhile.
+/// Runs the sink, and then waits for the drain, so that the control server stays up meanwhile.
 async fn live(
     settings: SidecarSettings,
     bridge: kanal::Receiver<Batch>,
@@ -183,11 +188,11 @@ async fn live(
     let _ = finish.send(());
 }
 
-/// Resolves when a drain was asked for and its time is over.
+/// Resolves when a drain has been requested and its time is over.
 async fn passed(deadline: &mut watch::Receiver<Option<Duration>>) {
     let within = match deadline.wait_for(Option::is_some).await {
         Ok(within) => within.unwrap_or_default(),
-        // The handle is gone without a drain: nobody waits for anything.
+        // The handle was dropped without a drain, so nobody waits for anything.
         Err(_) => Duration::ZERO,
     };
     tokio::time::sleep(within).await;
@@ -203,7 +208,7 @@ async fn run_sink(
         SinkSettings::Nats(nats) => {
             return nats::publisher::run(*nats, settings, bridge, status, hooks).await;
         }
-        // These block on disk or pipe, so they get a thread of their own beside the runtime's.
+        // These sinks block on a disk or a pipe, so they get a thread of their own beside the runtime's.
         SinkSettings::File(file) => {
             tokio::task::spawn_blocking(move || sink::file::run(&file, &bridge, &status, &hooks))
         }

@@ -1,4 +1,4 @@
-//! How the sink is doing: for `/readyz`, for metrics, and for whoever waits for acknowledgements.
+//! Status of the sink: for `/readyz`, for metrics, and for those who wait for acknowledgements.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -20,7 +20,7 @@ pub struct LatencyHistogram {
 }
 
 impl LatencyHistogram {
-    /// One more observation.
+    /// Adds an observation.
     pub fn observe_ns(&self, ns: u64) {
         let seconds = ns as f64 / 1e9;
         let bucket = LATENCY_BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
@@ -28,7 +28,8 @@ impl LatencyHistogram {
         self.sum_ns.fetch_add(ns, Relaxed);
     }
 
-    /// Observations per bucket (not cumulative; the last is beyond all bounds) and their sum in seconds.
+    /// Returns the observations per bucket and their sum in seconds. The buckets are not cumulative; the last one holds what
+    /// lies beyond all bounds.
     pub fn read(&self) -> ([u64; LATENCY_BOUNDS_SECONDS.len() + 1], f64) {
         (
             std::array::from_fn(|bucket| self.buckets[bucket].load(Relaxed)),
@@ -37,17 +38,17 @@ impl LatencyHistogram {
     }
 }
 
-/// How the sink is doing. Shared; all counters only rise, gauges say so.
+/// Status of the sink, shared between threads. Counters only rise; the fields that are gauges say so.
 #[derive(Debug, Default)]
 pub struct SinkStatus {
     ready: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
     errors: [AtomicU64; Reason::ALL.len()],
-    /// Everything that is published from now on lies behind it.
+    /// Everything that is published from now on lies behind this place.
     position: Mutex<Option<Position>>,
-    /// The stream takes nothing any more of sessions before the present one.
+    /// The stream refuses messages of all earlier connections.
     pub(crate) fenced: AtomicBool,
-    /// The first session found no fence in a stream that lets go of nothing by itself.
+    /// The first connection found messages but no fence in a stream without limits.
     pub(crate) fence_was_gone: AtomicBool,
     /// Batches taken from the bridge.
     pub batches_taken: AtomicU64,
@@ -57,27 +58,27 @@ pub struct SinkStatus {
     pub batches_acknowledged: AtomicU64,
     /// Cap'n Proto messages that are durable in the sink.
     pub messages_acknowledged: AtomicU64,
-    /// Payload bytes that are durable in the sink, as they were sent: compressed where that is set.
+    /// Payload bytes that are durable in the sink, as they were sent: compressed if compression is set.
     pub bytes_acknowledged: AtomicU64,
-    /// Payload bytes of batches before they were compressed; counts only where that is set.
+    /// Payload bytes of batches before compression. Counts only if compression is set.
     pub bytes_before_compression: AtomicU64,
-    /// What they were compressed to.
+    /// Payload bytes of batches after compression. Counts only if compression is set.
     pub bytes_after_compression: AtomicU64,
-    /// NATS messages handed to the client, resends included.
+    /// NATS messages that were handed to the client, including resends.
     pub published: AtomicU64,
-    /// NATS messages handed to the client again.
+    /// NATS messages that were handed to the client again.
     pub resent: AtomicU64,
-    /// Acknowledgements that said the broker had the message already.
+    /// Acknowledgements of messages that the server had stored already.
     pub duplicates: AtomicU64,
-    /// Messages stored behind a later one of their router, because the broker refused them at first.
+    /// Messages stored behind a later one of the same router, because the server refused them at first.
     pub reordered: AtomicU64,
     /// Connections made.
     pub connects: AtomicU64,
     /// Connections lost.
     pub disconnects: AtomicU64,
-    /// Gauge: NATS messages not acknowledged.
+    /// Gauge: NATS messages in the window, not acknowledged.
     pub window_messages: AtomicU64,
-    /// Gauge: payload bytes not acknowledged.
+    /// Gauge: payload bytes in the window, not acknowledged.
     pub window_bytes: AtomicU64,
     /// Gauge: bytes of the spool's files.
     pub spool_bytes: AtomicU64,
@@ -85,23 +86,23 @@ pub struct SinkStatus {
     pub spool_batches: AtomicU64,
     /// Messages written to the spool.
     pub spooled: AtomicU64,
-    /// Messages lost because the spool's files were damaged, or places where a file had to be cut at the start.
+    /// Messages lost because a file of the spool was damaged, plus places where a file had to be cut at the start.
     pub spool_damaged: AtomicU64,
-    /// Gauge: batches of this life in the spool, and
+    /// Gauge: batches of this life in the spool.
     pub spool_own_batches: AtomicU64,
-    /// the Cap'n Proto messages in them.
+    /// Gauge: Cap'n Proto messages of this life in the spool.
     pub spool_own_messages: AtomicU64,
-    /// From the hand-over to the client to the acknowledgement.
+    /// Time from handing a message to the client to its acknowledgement.
     pub ack_latency: LatencyHistogram,
 }
 
 impl SinkStatus {
-    /// Whether the sink takes batches and makes them durable.
+    /// Returns whether the sink takes batches and makes them durable.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Relaxed)
     }
 
-    /// Why it is not ready.
+    /// Returns why the sink is not ready; `None` if it is ready.
     pub fn trouble(&self) -> Option<Trouble> {
         if self.is_ready() {
             return None;
@@ -120,19 +121,19 @@ impl SinkStatus {
         }))
     }
 
-    /// A place in what the sink keeps: what is handed to the bridge from now on will lie behind it. `None` before the
-    /// sink has come up, and for sinks that keep nothing.
+    /// Returns a place in what the sink stores: every batch that is handed to the bridge from now on will lie behind it.
+    /// `None` before the sink is ready for the first time, and for sinks that store nothing.
     pub fn position(&self) -> Option<Position> {
         self.lock_position().clone()
     }
 
-    /// Whether the first session found no fence in a stream that is not new and lets go of nothing by itself: a life before,
-    /// if there was one, had raised one, so somebody has removed what it published. Known once there is a position.
+    /// Returns whether the first connection found messages but no fence in a stream without limits. An earlier life would
+    /// have raised a fence, so somebody has removed what it published. Known once there is a position.
     pub fn fence_was_gone(&self) -> bool {
         self.fence_was_gone.load(Relaxed)
     }
 
-    /// Whether the stream refuses what earlier sessions and lives left on its way; known once there is a position.
+    /// Returns whether the stream refuses late messages of earlier connections and lives. Known once there is a position.
     pub fn is_fenced(&self) -> bool {
         self.fenced.load(Relaxed)
     }
@@ -141,7 +142,7 @@ impl SinkStatus {
         *self.lock_position() = Some(position);
     }
 
-    /// The stream has grown to this sequence.
+    /// Notes that the stream has grown to this sequence.
     pub(crate) fn advance_position(&self, reached: u64) {
         if let Some(Position::Stream { sequence, .. }) = &mut *self.lock_position() {
             *sequence = reached.max(*sequence);
@@ -154,12 +155,12 @@ impl SinkStatus {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Failures so far, by reason.
+    /// Returns the number of failures with this reason.
     pub fn errors(&self, reason: Reason) -> u64 {
         self.errors[reason as usize].load(Relaxed)
     }
 
-    /// All is well (again).
+    /// Notes that the sink works, and logs it if there was a trouble before.
     pub fn set_ready(&self, sink: &str) {
         let before = self
             .trouble
@@ -172,7 +173,7 @@ impl SinkStatus {
         }
     }
 
-    /// Something is wrong: counted each time, said once per cause.
+    /// Notes a trouble. It is counted each time, and logged once per cause.
     pub fn set_trouble(&self, sink: &str, trouble: Trouble) {
         self.errors[trouble.reason as usize].fetch_add(1, Relaxed);
         let mut current = self

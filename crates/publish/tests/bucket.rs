@@ -1,4 +1,4 @@
-//! The buckets for snapshots in a real nats-server.
+//! Buckets for snapshots, in a real nats-server.
 
 #![allow(clippy::unwrap_used)]
 
@@ -32,7 +32,7 @@ const fn object(generation: u64) -> ObjectId {
     }
 }
 
-/// Far more chunks than may be on their way, of a size that the server's limit decides.
+/// Writes far more chunks than may be in flight, of a size that the server's limit decides.
 #[tokio::test]
 async fn an_object_reads_back_however_it_was_cut() {
     let Some(server) = NatsServer::start_with("max_payload: 4096") else {

@@ -1,4 +1,4 @@
-//! Batches compressed by the publisher, read back from a real JetStream.
+//! Batches that the publisher compresses, read back from a real JetStream.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -27,7 +27,7 @@ fn rig(settings: &NatsSettings, compression: Compression) -> Rig {
     Rig::compressed(SinkSettings::Nats(Box::new(settings.clone())), compression)
 }
 
-/// A worker whose batches compress well.
+/// Makes a worker whose batches compress well.
 fn worker(per_batch: u32) -> Worker {
     let mut worker = Worker::new(1, 3);
     worker.per_batch = per_batch;
@@ -93,7 +93,7 @@ fn a_batch_is_cut_by_its_compressed_size_only() {
         };
         let settings = settings(&server);
         let rig = rig(&settings, compression);
-        // Beyond max_payload plain, far below it compressed.
+        // The plain batch is larger than max_payload, the compressed one far smaller.
         let mut fitting = worker(40);
         let plain = fitting.batch().payload.len();
         fitting = worker(40);
@@ -104,7 +104,7 @@ fn a_batch_is_cut_by_its_compressed_size_only() {
         rig.until_acknowledged(20);
         assert_eq!(read_all(&settings).len(), 20, "one message each");
         assert_whole(&settings, &[fitting]);
-        // Beyond it even compressed: also before the server has said what it takes.
+        // Even the compressed batch is larger, also before the server has said what it takes.
         let mut large = Worker::new(2, 2);
         large.per_batch = 3000;
         large.words = 30;
@@ -140,7 +140,7 @@ fn broker_killed_in_mid_publish_loses_doubles_and_reorders_nothing() {
         });
         for round in 1..=3 {
             rig.until_acknowledged(round * 300);
-            // What goes out to a stopped server is neither stored nor acknowledged when it is killed.
+            // Messages to a stopped server are neither stored nor acknowledged when it is killed.
             server.stop();
             rig.until("the window is full", |status| {
                 status.window_messages.load(Relaxed) == WINDOW
@@ -231,7 +231,7 @@ fn a_message_that_cannot_be_read_is_told_and_passed() {
     runtime.block_on(async {
         let options = StreamTailOptions::default();
         let mut tail = StreamTail::open(settings.source(), options).await.unwrap();
-        // The first message is the fence, which a tail passes over.
+        // The first message is the fence, which a tail skips.
         assert_eq!(tail.next().await.unwrap().unwrap().stream_sequence, 2);
         let unknown = tail.next().await.unwrap_err();
         assert!(

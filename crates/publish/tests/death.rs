@@ -1,4 +1,4 @@
-//! A sidecar that dies takes the process with it: curating on while nobody publishes would be a lie.
+//! A sidecar that dies ends the process: a collector that went on curating while nobody publishes would lie to consumers.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -26,7 +26,7 @@ fn a_dead_sidecar_ends_the_process_with_70() {
     );
 }
 
-/// Does nothing but in the child process of the other test.
+/// Runs only in the child process of the other test.
 #[test]
 fn the_child_that_dies() {
     if std::env::var_os(CHILD).is_none() {

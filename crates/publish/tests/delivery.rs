@@ -1,4 +1,4 @@
-//! Delivery into a real JetStream, through every kind of trouble: nothing lost, doubled or reordered.
+//! Delivery into a real JetStream through every kind of trouble: nothing is lost, doubled or reordered.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -138,7 +138,7 @@ fn outage_beyond_the_duplicate_window_asks_the_stream_what_it_has() {
     settings.stream.duplicate_window = Duration::from_millis(500);
     let rig = through(&mut server, settings, 2, |_| {
         cable.unplug();
-        // The broker's own clock has to pass; after it the broker would take every double.
+        // The time must pass on the server's own clock. After it the server would accept every double.
         std::thread::sleep(Duration::from_secs(1));
         cable.plug();
     });
@@ -354,7 +354,7 @@ fn window_and_bridge_bound_what_waits_and_drain_reports_it() {
     let mut worker = Worker::new(1, 2);
     let batch_bytes = worker.batch().payload.len() as u64;
     let mut sent = 0;
-    // Full when the window, the bridge and the one batch between them are.
+    // Nothing more is taken when the window, the bridge and the one batch between them are full.
     while let Ok(()) = rig.bridge.send_timeout(worker.batch(), Duration::from_secs(2)) {
         sent += 1;
         assert!(sent < 1000, "nothing bounds the window");

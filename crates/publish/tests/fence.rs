@@ -13,7 +13,7 @@ use arancini_core::Position;
 use arancini_publish::{EXIT_FENCED, NatsSettings};
 use support::{Rig, Worker, assert_whole, read_all, until};
 
-/// Says where the server is, to the child that gets fenced off.
+/// Environment variable that gives the server's URL to the child that is fenced off.
 const CHILD: &str = "ARANCINI_TEST_FENCED_CHILD";
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -48,7 +48,7 @@ fn a_late_write_of_a_former_life_is_refused() {
 
     let rig = Rig::nats(settings.clone());
     rig.until("connected", |status| status.position().is_some());
-    // What was still on its way: the next message of that life.
+    // The next message of that life, which was still on the way.
     let refused = run(async {
         let stream = jetstream(&server).await;
         let mut headers = late.headers.clone();
@@ -108,13 +108,13 @@ fn of_two_collectors_with_one_name_the_earlier_one_ends_with_78() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(EXIT_FENCED), "{said}");
-    // The later one goes on.
+    // The later collector goes on.
     later.bridge.send(Worker::new(2, 1).batch()).unwrap();
     later.until_acknowledged(1);
     assert!(matches!(later.status.position(), Some(Position::Stream { .. })));
 }
 
-/// Does nothing but in the child process of the other test.
+/// Runs only in the child process of the other test.
 #[test]
 fn the_child_that_is_fenced_off() {
     let Ok(url) = std::env::var(CHILD) else { return };

@@ -1,4 +1,4 @@
-//! Who may connect, and what an operator is told when not: users, tokens, NKeys, TLS, mTLS, TLS-first, permissions.
+//! Logins that work, and what the operator reads when one does not: users, tokens, NKeys, TLS, mTLS, TLS-first, permissions.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -20,7 +20,7 @@ fn settings(server: &NatsServer) -> NatsSettings {
     settings
 }
 
-/// Publishing works with these settings.
+/// Checks that publishing works with these settings.
 fn accepted(settings: NatsSettings) {
     let rig = Rig::nats(settings.clone());
     let mut worker = Worker::new(1, 2);
@@ -32,7 +32,7 @@ fn accepted(settings: NatsSettings) {
     assert_whole(&settings, &[worker]);
 }
 
-/// Publishing does not work; what is said of it, and that it is retried and nothing is thrown away.
+/// Checks that publishing fails with this reason, is retried, and discards nothing. Returns the trouble.
 fn refused(settings: NatsSettings, reason: Reason) -> Trouble {
     let rig = Rig::nats(settings);
     rig.bridge.send(Worker::new(1, 1).batch()).unwrap();
@@ -81,7 +81,7 @@ fn user_and_password_from_value_file_and_url() {
     assert!(anonymous.remedy.contains("check user"), "{anonymous}");
 }
 
-/// Removes the stream, so that the next publisher begins anew.
+/// Removes the stream, so that the next publisher starts with a new one.
 fn delete_stream(settings: &NatsSettings) {
     let settings = settings.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -133,7 +133,7 @@ fn nkey_seed() {
     assert!(trouble.cause.contains("the NKey seed is damaged"), "{trouble}");
 }
 
-/// A JWT as `nsc` signs it.
+/// Makes a JWT as `nsc` signs it.
 fn jwt(signer: &nkeys::KeyPair, subject: &nkeys::KeyPair, claims: serde_json::Value) -> String {
     let header = serde_json::json!({"typ": "JWT", "alg": "ed25519-nkey"});
     let mut body = serde_json::json!({"jti": "x", "iat": 1_700_000_000, "iss": signer.public_key(),
@@ -148,7 +148,7 @@ fn jwt(signer: &nkeys::KeyPair, subject: &nkeys::KeyPair, claims: serde_json::Va
     format!("{signed}.{}", base64(&signature))
 }
 
-/// URL-safe, without padding.
+/// Encodes in URL-safe base64 without padding.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digits = bytes.chunks(3).flat_map(|chunk| {
@@ -290,7 +290,7 @@ fn missing_permissions_are_named() {
     assert!(blind.cause.contains("$JS.API.STREAM.INFO.ARANCINI"), "{blind}");
 }
 
-/// A CA, a server certificate for 127.0.0.1 and a client certificate, or `None` without the openssl tool.
+/// Makes a CA, a server certificate for 127.0.0.1 and a client certificate; `None` without the openssl tool.
 fn certificates(folder: &Path) -> Option<()> {
     let run = |arguments: &str| {
         let output = Command::new("openssl")

@@ -1,4 +1,4 @@
-//! The file sink: content, rotation, retention, restart after a crash, and following it all.
+//! The sink `file`: content, rotation, retention, restart after a crash, and following the segments.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -20,7 +20,7 @@ fn settings(directory: &Path) -> FileSettings {
     settings
 }
 
-/// Publishes this many batches and ends.
+/// Publishes this number of batches and ends.
 fn publish(settings: &FileSettings, worker: &mut Worker, batches: u64) {
     let rig = Rig::new(SinkSettings::File(settings.clone()));
     for _ in 0..batches {

@@ -1,5 +1,5 @@
-//! `on_full = "spool"` before a real JetStream: what the window has no room for waits on disk, and nothing is lost, doubled or
-//! reordered, over restarts and crashes.
+//! `on_full = "spool"` with a real JetStream: batches that do not fit the window wait on disk, and nothing is lost, doubled
+//! or reordered over restarts and crashes.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -14,7 +14,7 @@ use arancini_publish::spool::read_all;
 use arancini_publish::{NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings, lock_directory};
 use support::{Rig, Worker, assert_whole, read_all as read_stream, until};
 
-/// Room for a few batches.
+/// Settings with a window for a few batches.
 const WINDOW_BYTES: usize = 20_000;
 
 fn settings(server: &NatsServer) -> NatsSettings {
@@ -61,11 +61,11 @@ fn spool_is_empty(rig: &Rig, directory: &Path) {
     assert_eq!(rig.status.spool_own_messages.load(Relaxed), 0);
 }
 
-/// What a crash at this moment leaves: the files as they are.
+/// Copies the files as they are, which is what a crash at this moment leaves.
 fn crash_image(directory: &Path) -> tempfile::TempDir {
     let image = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(directory).unwrap().flatten() {
-        // A file may go meanwhile.
+        // A file may be removed meanwhile.
         let _ = std::fs::copy(entry.path(), image.path().join(entry.file_name()));
     }
     image
@@ -81,7 +81,7 @@ fn much_more_than_the_window_waits_on_disk_and_is_published_in_order() {
         let settings = settings(&server);
         let rig = start(&settings, directory.path(), 1 << 30, compression);
         let mut workers = workers();
-        // Without the spool this would wait for ever: window and bridge are full long before.
+        // Without the spool this would wait for ever, since window and bridge are full long before.
         send(&rig, &mut workers, 2000);
         rig.until("all is taken", |status| {
             status.batches_taken.load(Relaxed) == 4000
@@ -93,7 +93,7 @@ fn much_more_than_the_window_waits_on_disk_and_is_published_in_order() {
         );
         assert!(rig.acked.is_empty());
         server.restart();
-        // New ones go behind what waits.
+        // New batches queue behind those that wait.
         send(&rig, &mut workers, 500);
         rig.until_acknowledged(5000);
         assert!(rig.status.is_ready());
@@ -153,7 +153,7 @@ fn a_full_spool_blocks_and_loses_nothing() {
         sending
     });
     rig.until("it is full", |status| status.spool_bytes.load(Relaxed) >= most);
-    // The bridge fills as well, and there it ends.
+    // The bridge fills as well, and then nothing more is taken.
     until("the bridge is full", || rig.bridge.is_full(), String::new);
     let bytes = rig.status.spool_bytes.load(Relaxed);
     assert!(bytes < most + 20_000, "bounded: {bytes}");
@@ -174,7 +174,7 @@ fn a_stop_with_the_broker_away_leaves_everything_to_the_next_start() {
     let settings = settings(&server);
     let mut workers = workers();
     let mut sent = 0;
-    // One that is drained, one whose handle is dropped.
+    // One sidecar is drained, of the other the handle is dropped.
     for drained in [true, false, true] {
         let rig = start(&settings, directory.path(), 1 << 30, Compression::None);
         send(&rig, &mut workers, 300);
@@ -190,7 +190,7 @@ fn a_stop_with_the_broker_away_leaves_everything_to_the_next_start() {
             );
         } else {
             drop(rig);
-            // Nobody waits for that life; its files are being written until it gives back its lock.
+            // Nobody waits for that life. It writes its files until it releases its lock.
             until(
                 "it has ended",
                 || lock_directory(directory.path()).is_ok(),
@@ -228,7 +228,7 @@ fn a_stop_with_the_broker_away_leaves_everything_to_the_next_start() {
     assert_whole(&settings, &workers);
 }
 
-/// Crashes with batches of the spool published, published and acknowledged, and not published.
+/// Crashes while some batches of the spool are acknowledged, some published, and some not published.
 fn crashed_in_mid_drain(duplicate_window: Duration, wait: Duration) {
     let Some(mut server) = NatsServer::prepare("") else {
         return;
@@ -238,7 +238,7 @@ fn crashed_in_mid_drain(duplicate_window: Duration, wait: Duration) {
     settings.stream.duplicate_window = duplicate_window;
     let mut workers = workers();
     let rig = start(&settings, directory.path(), 400_000, Compression::None);
-    // The window's own batches are not in the spool, so a crash before they are published loses them.
+    // The batches of the window are not in the spool, so a crash before they are published loses them.
     server.restart();
     send(&rig, &mut workers, 5);
     rig.until_acknowledged(10);
@@ -250,13 +250,13 @@ fn crashed_in_mid_drain(duplicate_window: Duration, wait: Duration) {
     });
     let spooled = rig.status.spooled.load(Relaxed);
     server.resume();
-    // The spool has begun to drain: what was in the window before it is durable.
+    // The spool has begun to drain, so the batches that were in the window before are durable.
     rig.until_acknowledged(210 - spooled + 20);
     let image = crash_image(directory.path());
     rig.until_acknowledged(210);
     rig.finish();
     let held = read_all(image.path()).unwrap().map(Result::unwrap).count();
-    // All of it is in the stream by now: nothing of it may come twice, however old it is.
+    // All of it is in the stream by now. Nothing of it may be stored twice, however old it is.
     std::thread::sleep(wait);
     let next = start(&settings, image.path(), 1 << 30, Compression::None);
     let mut later = Worker::new(3, 2);
@@ -281,7 +281,7 @@ fn after_a_crash_what_the_stream_has_is_not_published_again() {
 
 #[test]
 fn not_even_beyond_the_duplicate_window() {
-    // The broker's own clock has to pass; after it the broker would take every double.
+    // The time must pass on the server's own clock. After it the server would accept every double.
     crashed_in_mid_drain(Duration::from_millis(200), Duration::from_millis(600));
 }
 
@@ -305,7 +305,7 @@ fn after_a_crash_what_the_stream_does_not_have_is_published() {
     let first: Vec<_> = first.map(|batch| (batch.worker, batch.number)).collect();
     let in_window = rig.status.window_messages.load(Relaxed);
     assert_eq!(first.len() as u64 + in_window, 400);
-    // The window was lost in the crash: this one publishes it, so that the stream can be whole.
+    // The window was lost in the crash. This sidecar publishes it, so that the stream can be complete.
     server.resume();
     rig.until_acknowledged(10 + in_window);
     server.stop();

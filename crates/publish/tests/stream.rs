@@ -1,4 +1,4 @@
-//! The stream's settings and following it, against a real nats-server.
+//! Settings of the stream, and following it, with a real nats-server.
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -11,6 +11,7 @@ pub mod events;
 pub mod subject;
 mod message_kind;
 pub mod decode;
+pub mod table_key;
 pub mod json;
 
 /// Rust types of the schema, generated from `update.capnp`. `tests/generated.rs` checks and renews them.

@@ -1,98 +1,80 @@
-//! What a consumer of the demo's segments holds: every update replayed, and checked on the way.
+//! A consumer of the demo's segments: it keeps the tables and shows the messages as JSON.
 
-use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use arancini_client::segments;
+use arancini_client::tables::{Fingerprint, Tables};
+use arancini_client::tail::{AtEnd, Begin, SegmentMessage, SegmentTail};
 use arancini_core::BatchKind;
 use arancini_schema::decode::Messages;
 use arancini_schema::json::write_message;
 use serde_json::Value;
 
-/// Reads a segment directory again and again and remembers how far it was.
+/// Reads a segment directory and keeps what it has read.
 pub(super) struct Ledger {
-    directory: PathBuf,
-    updates_read: usize,
-    tables: HashMap<RouteName, String>,
-    /// Updates that contradict what was said before; none in a true stream.
-    pub contradictions: u64,
+    tail: SegmentTail,
+    tables: Tables<Fingerprint>,
+    /// Events and updates that have been read, as JSON.
+    read: Vec<(BatchKind, Value)>,
+    /// Updates in `read` that [`Ledger::new_updates`] has returned.
+    returned: usize,
 }
 
-/// A route of one table: router, peer, distinguisher, view, family, prefix or NLRI, route distinguisher, path id.
-type RouteName = [String; 8];
-
 impl Ledger {
-    pub fn new(directory: &Path) -> Self {
-        Self {
-            directory: directory.to_owned(),
-            updates_read: 0,
-            tables: HashMap::new(),
-            contradictions: 0,
-        }
+    /// Begins at the start of the directory.
+    pub fn new(directory: &Path) -> io::Result<Self> {
+        Ok(Self {
+            tail: SegmentTail::open(directory, Begin::Beginning, AtEnd::Stop)?,
+            tables: Tables::default(),
+            read: Vec::new(),
+            returned: 0,
+        })
     }
 
-    /// The updates stored since this was last asked, as JSON, each replayed into the tables.
+    /// Returns the updates that were stored since the last call.
     pub fn new_updates(&mut self) -> io::Result<Vec<Value>> {
-        let updates = read(&self.directory, BatchKind::Updates)?.split_off(self.updates_read);
-        self.updates_read += updates.len();
-        for update in &updates {
-            self.replay(update);
-        }
-        Ok(updates)
+        let mut updates = self.events(BatchKind::Updates)?;
+        let new = updates.split_off(self.returned);
+        self.returned += new.len();
+        Ok(new)
     }
 
-    /// How many updates are stored.
+    /// Returns the number of updates that [`Ledger::new_updates`] has returned.
     pub const fn stored(&self) -> usize {
-        self.updates_read
+        self.returned
     }
 
-    /// Routes that a consumer holds now.
+    /// Returns the number of routes that a consumer holds now.
     pub fn routes(&self) -> usize {
         self.tables.len()
     }
 
-    /// All events of a kind.
-    pub fn events(&self, kind: BatchKind) -> io::Result<Vec<Value>> {
-        read(&self.directory, kind)
+    /// Returns the number of updates that contradict earlier ones. A right stream has none.
+    pub const fn contradictions(&self) -> u64 {
+        let counts = self.tables.counts();
+        counts.unchanged + counts.unheld
     }
 
-    fn replay(&mut self, update: &Value) {
-        let text = |name: &str| update.get(name).map(ToString::to_string).unwrap_or_default();
-        let family = format!("{}/{}", text("afi"), text("safi"));
-        let route = format!("{}{}", text("prefix"), text("rawNlri"));
-        let name = [
-            text("routerAddr"),
-            text("peerAddr"),
-            text("peerDistinguisher"),
-            text("ribView"),
-            family,
-            route,
-            text("routeDistinguisher"),
-            text("pathId"),
-        ];
-        let contradicts = if update.get("announced") == Some(&Value::Bool(true)) {
-            let fingerprint = text("attributeFingerprint");
-            self.tables.insert(name, fingerprint.clone()) == Some(fingerprint)
-        } else {
-            self.tables.remove(&name).is_none()
-        };
-        self.contradictions += u64::from(contradicts);
-    }
-}
-
-fn read(directory: &Path, kind: BatchKind) -> io::Result<Vec<Value>> {
-    let mut values = Vec::new();
-    let mut line = Vec::new();
-    for segment in segments::list(directory, kind)? {
-        let bytes = std::fs::read(segments::segment_path(directory, kind, segment.number))?;
-        for message in Messages::new(&bytes) {
-            // A message that is being written is read the next time.
-            let Ok(message) = message else { break };
-            line.clear();
-            write_message(kind, &message, &mut line)?;
-            values.push(serde_json::from_slice(&line)?);
+    /// Returns all messages of a kind that are stored.
+    pub fn events(&mut self, kind: BatchKind) -> io::Result<Vec<Value>> {
+        while let Some(message) = self.tail.next_present()? {
+            self.take(&message)?;
         }
+        let of_kind = self.read.iter().filter(|(of, _)| *of == kind);
+        Ok(of_kind.map(|(_, value)| value.clone()).collect())
     }
-    Ok(values)
+
+    fn take(&mut self, message: &SegmentMessage) -> io::Result<()> {
+        let damaged =
+            |error: &dyn std::error::Error| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+        let taken = self.tables.take(message.kind, &message.bytes);
+        taken.map_err(|error| damaged(&error))?;
+        for record in Messages::new(&message.bytes) {
+            let record = record.map_err(|error| damaged(&error))?;
+            let mut line = Vec::new();
+            write_message(message.kind, &record, &mut line)?;
+            self.read.push((message.kind, serde_json::from_slice(&line)?));
+        }
+        Ok(())
+    }
 }

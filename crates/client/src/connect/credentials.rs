@@ -57,10 +57,10 @@ impl Credentials {
                 let mut blocks = decorated_blocks(&content);
                 let (Some(jwt), Some(seed)) = (blocks.next(), blocks.next()) else {
                     let cause = format!(
-                        "{} is no credentials file: it needs a JWT and a seed",
+                        "{} is no credentials file: it must have a JWT and a seed",
                         path.display()
                     );
-                    let remedy = "make one with `nsc generate creds`";
+                    let remedy = "create one with `nsc generate creds`";
                     return Err(Trouble::new(Reason::Authentication, cause, remedy));
                 };
                 Self::Jwt {
@@ -95,6 +95,7 @@ impl Credentials {
     }
 }
 
+/// Reads a secret.
 fn read(secret: &Secret, what: &str) -> Result<String, Trouble> {
     match secret {
         Secret::Value(value) => Ok(value.clone()),
@@ -104,18 +105,19 @@ fn read(secret: &Secret, what: &str) -> Result<String, Trouble> {
     }
 }
 
+/// Reads an NKey pair from its seed.
 fn key_of(seed: &str, what: &str) -> Result<nkeys::KeyPair, Trouble> {
     nkeys::KeyPair::from_seed(seed.trim()).map_err(|error| {
         let cause = format!("{what} is damaged: {error}");
         Trouble::new(
             Reason::Authentication,
             cause,
-            "a user's seed begins with SU; make one with `nk -gen user`",
+            "a user's seed begins with SU; create one with `nk -gen user`",
         )
     })
 }
 
-/// The lines between `-----BEGIN …-----` and `------END …------`.
+/// Returns the first line of each block between `-----BEGIN …-----` and `------END …------`.
 fn decorated_blocks(content: &str) -> impl Iterator<Item = &str> {
     content.split("-----BEGIN").skip(1).filter_map(|block| {
         let body = block

@@ -38,24 +38,24 @@ pub(super) fn explain(settings: &ServerSettings, url: &str, error: &ConnectError
         _ if has("unknownissuer") || has("unknown issuer") => Trouble::new(
             Reason::Tls,
             format!("the certificate of {server} is signed by a CA that is not trusted"),
-            "give the CA's certificate with nats.tls_ca_file",
+            "set nats.tls_ca_file to the CA's certificate",
         ),
         _ if has("certificaterequired") || has("certificate required") || has("certificate_required") => {
             Trouble::new(
                 Reason::Tls,
-                format!("{server} wants a client certificate"),
-                "give nats.tls_cert_file and nats.tls_key_file",
+                format!("{server} requires a client certificate"),
+                "set nats.tls_cert_file and nats.tls_key_file",
             )
         }
         _ if has("notvalidforname") || has("not valid for name") => Trouble::new(
             Reason::Tls,
             format!("the certificate of {server} is for another name: {text}"),
-            "use the name that is in the certificate",
+            "use the name in the certificate in nats.urls",
         ),
         _ if has("expired") || has("notvalidyet") => Trouble::new(
             Reason::Tls,
             format!("the certificate of {server} is not valid now: {text}"),
-            "renew it, or set the clock",
+            "renew the certificate, or correct the clock of this host",
         ),
         _ if settings.tls.first && (has("invalid message") || has("invalidmessage") || has("corrupt")) => {
             Trouble::new(
@@ -66,13 +66,13 @@ pub(super) fn explain(settings: &ServerSettings, url: &str, error: &ConnectError
         }
         ConnectErrorKind::TimedOut if uses_tls(settings, url) && !settings.tls.first => Trouble::new(
             Reason::Tls,
-            format!("{server} takes the connection and says nothing"),
-            "if the server has handshake_first, set nats.tls_first = true; else look at the server's load",
+            format!("{server} accepts the connection but sends nothing"),
+            "if the server has handshake_first, set nats.tls_first = true; otherwise check the server's load",
         ),
         ConnectErrorKind::TimedOut => Trouble::new(
             Reason::Unreachable,
             format!("{server} does not answer in time"),
-            "check that the server runs and that no firewall drops the way to it; a TLS-first server needs \
+            "check that the server runs and that no firewall drops the packets; a TLS-first server needs \
              nats.tls_first = true",
         ),
         _ if has("connection refused") => Trouble::new(

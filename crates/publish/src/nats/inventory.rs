@@ -1,7 +1,7 @@
-//! What the stream has of the messages that are in doubt after a lost connection.
+//! Inventory: which messages the stream has of those that are in doubt after a lost connection.
 //!
-//! The answer is exact, message by message, by their ids: conclusions from the last message of a subject would lose a
-//! message that the broker refused while nobody heard it. Only headers travel.
+//! The stream is asked for each message's id. A conclusion from the last message of a subject would lose a message that the
+//! server refused when nobody listened any more. Only headers are transferred.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use futures_util::StreamExt;
 
 use crate::spool::FileHead;
 
-/// With more subjects than this the whole base is read: long lists of filters are slow on the server.
+/// With more subjects than this the whole base is read, since long lists of filters are slow on the server.
 const MOST_FILTERS: usize = 64;
 
-/// What is asked.
+/// The messages that are in doubt.
 #[derive(Debug, Clone)]
 pub(crate) struct Doubts {
-    /// Subjects with messages in doubt.
+    /// Their subjects.
     pub(crate) subjects: HashSet<Arc<str>>,
-    /// Everything in doubt was stored behind this, if at all.
+    /// The stream holds them behind this place, if at all.
     pub(crate) floor: Floor,
-    /// Instead of those on `subjects`, all ids that begin so are wanted.
+    /// If present, all ids with this prefix are asked for instead of those on `subjects`.
     pub(crate) prefix: Option<String>,
 }
 
-/// From where on the stream is asked.
+/// Place from which the stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Floor {
     /// Behind this stream sequence.
@@ -38,11 +38,11 @@ pub(crate) enum Floor {
     Time(u64),
 }
 
-/// How far the broker's clock may be behind ours.
+/// How far the server's clock may be behind the collector's.
 const CLOCKS_APART_NS: u64 = 600_000_000_000;
 
 impl Floor {
-    /// Behind what a former life knew when it began the spool's first file.
+    /// Returns the place that a former life knew when it began the spool's first file.
     pub(crate) fn of_former(head: FileHead) -> Self {
         match head.floor {
             0 => Self::Time(head.created_ns.saturating_sub(CLOCKS_APART_NS)),
@@ -52,7 +52,7 @@ impl Floor {
 
     fn policy(self, last_sequence: u64) -> DeliverPolicy {
         match self {
-            // A stream that counts lower was made anew.
+            // A stream that counts lower was created again.
             Self::Sequence(sequence) if sequence > last_sequence => DeliverPolicy::All,
             Self::Sequence(sequence) => DeliverPolicy::ByStartSequence {
                 start_sequence: sequence + 1,
@@ -65,7 +65,7 @@ impl Floor {
     }
 }
 
-/// The ids of the messages on these subjects behind the floor.
+/// Reads the ids of the messages in doubt that the stream has.
 pub(crate) async fn stored_ids(
     stream: &Stream,
     base: String,
@@ -76,8 +76,8 @@ pub(crate) async fn stored_ids(
     let failed = |error: &dyn std::fmt::Display| {
         Trouble::new(
             Reason::Other,
-            format!("stream {name} does not say what it has: {error}"),
-            "let the user publish $JS.API.CONSUMER.> for the stream; else look at the server's load",
+            format!("can't ask stream {name} which messages it has: {error}"),
+            "allow the user to publish $JS.API.CONSUMER.> for the stream; if the user may, look at the server's load",
         )
     };
     let filter_subjects = match doubts.subjects.len() {
@@ -106,7 +106,7 @@ pub(crate) async fn stored_ids(
             .map_err(|late| failed(&late))?;
         let message = match next {
             Some(message) => message.map_err(|error| failed(&error))?,
-            None => return Err(failed(&"it ended too early")),
+            None => return Err(failed(&"the consumer ended early")),
         };
         pending = message.info().map_err(|error| failed(&error))?.pending;
         let id = message
@@ -124,17 +124,18 @@ pub(crate) async fn stored_ids(
     Ok(ids)
 }
 
-/// Remembers how far the stream was at what time, as finely as needed and no further back than the oldest doubt.
+/// Memory of how far the stream was at which time, no further back than the oldest message in doubt.
 #[derive(Debug, Default)]
 pub(crate) struct Floors {
-    /// Time and stream sequence, both rising.
+    /// Time and stream sequence; both rise.
     marks: VecDeque<(u64, u64)>,
 }
 
 impl Floors {
     const RESOLUTION_NS: u64 = 50_000_000;
 
-    /// The stream was at `sequence` at this time; `oldest_doubt_ns` is when the oldest unacknowledged message went out.
+    /// Notes that the stream was at `sequence` at this time. `oldest_doubt_ns` is when the oldest unacknowledged message was
+    /// sent.
     pub(crate) fn mark(&mut self, now_ns: u64, sequence: u64, oldest_doubt_ns: Option<u64>) {
         if self
             .marks
@@ -150,7 +151,7 @@ impl Floors {
         }
     }
 
-    /// A sequence that what went out at this time for the first time can only be behind of.
+    /// Returns a stream sequence behind which everything lies that was first sent at this time.
     pub(crate) fn floor_of(&self, first_sent_ns: u64) -> u64 {
         self.marks
             .iter()

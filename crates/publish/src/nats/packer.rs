@@ -1,7 +1,7 @@
-//! Makes NATS messages of batches: compressed where that is set, none larger than the broker takes.
+//! Packing batches into messages: compressed if compression is set, and none larger than the server takes.
 //!
-//! What counts against the broker's limit is the compressed size. A batch whose compressed form is too large is cut
-//! between its Cap'n Proto messages first, and each part is compressed by itself.
+//! The compressed size counts against the server's limit. If the compressed form of a batch is too large, the batch is split
+//! between its records, and each part is compressed by itself.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::hooks::Hooks;
 use crate::message::Message;
 use crate::status::SinkStatus;
 
-/// Makes the messages; owns a compression context.
+/// Makes messages of batches. Owns a compression context.
 pub(crate) struct Packer {
     compressor: Option<Compressor>,
     status: Arc<SinkStatus>,
@@ -30,8 +30,7 @@ impl Packer {
         }
     }
 
-    /// The batch in as few messages as fit, in order. A single Cap'n Proto message that is larger than `most` stays
-    /// whole.
+    /// Packs a batch into as few messages as fit, in order. A single record that is larger than `most` bytes stays whole.
     pub(crate) fn pack(&mut self, batch: Batch, most: usize) -> Vec<Message> {
         let before = batch.payload.len();
         let mut message = Message::from(batch);
@@ -50,8 +49,8 @@ impl Packer {
         messages
     }
 
-    /// Cuts a message that was packed already and does not fit, since another broker takes less. What is a part already
-    /// stays as it is: its id may be known to the broker.
+    /// Splits a message that was packed for a server which takes more. A message that is a part already stays as it is: the
+    /// server may know its id.
     pub(crate) fn fit(&mut self, message: Message, most: usize) -> Vec<Message> {
         if fits(&message, most) || message.part > 0 {
             return vec![message];
@@ -59,15 +58,16 @@ impl Packer {
         self.cut(message, None, most)
     }
 
-    /// Cuts a whole batch; `plain` is its payload before compression, where that is at hand.
+    /// Splits a whole batch. `plain` is its payload before compression, if it is still in memory.
     fn cut(&mut self, message: Message, plain: Option<Bytes>, most: usize) -> Vec<Message> {
         let packed_bytes = message.payload.len();
         let plain = match plain.map_or_else(|| message.compression.decompress(message.payload.clone()), Ok) {
             Ok(plain) => plain,
-            // Our own bytes, in our own memory: can't be. They go out as they are, and the broker says what it thinks.
+            // These are the publisher's own bytes in memory, so this cannot happen. If it did, the message would be
+            // published as it is, and the server would refuse it.
             Err(_) => return vec![message],
         };
-        // Parts that compress like the whole fit at once.
+        // Parts that compress as well as the whole fit at the first attempt.
         let mut target =
             usize::try_from(plain.len() as u128 * most as u128 / packed_bytes.max(1) as u128).unwrap_or(most);
         let whole = Message {
@@ -88,7 +88,7 @@ impl Packer {
         }
     }
 
-    /// Compresses the payload and gives the plain one back; `None` if it stays as it is.
+    /// Compresses the payload and returns the plain one; `None` if the message stays plain.
     fn compress(&mut self, message: &mut Message) -> Option<Bytes> {
         let compressor = self.compressor.as_mut()?;
         let compressed = compressor.compress(&message.payload)?;
@@ -96,7 +96,7 @@ impl Packer {
         Some(std::mem::replace(&mut message.payload, compressed))
     }
 
-    /// What is compressed goes out again from its compressed form: the plain buffer is free.
+    /// Returns a plain buffer that is no longer needed, since a resend uses the compressed form.
     fn recycle(&self, plain: Bytes) {
         if plain.is_unique() {
             self.hooks.recycle(Vec::from(plain));

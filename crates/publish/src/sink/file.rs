@@ -1,8 +1,8 @@
-//! The `file` sink: rotating segment files of the same Cap'n Proto messages that JetStream would get.
+//! The sink `file`: rotating segment files with the same records that JetStream would get.
 //!
-//! A batch is done when it is written and, with [`Fsync::Every`], synced. A full or failing disk is waited for: writes
-//! go to fixed offsets, so trying again can't double anything. A restart begins new segments and cuts what a crash
-//! left torn at the end of the last ones.
+//! A batch is durable when it is written and, with [`Fsync::Every`], synced. The sink waits for a full or failing disk.
+//! Writes go to fixed places, so that a second attempt cannot double anything. A restart begins new segments, and cuts off
+//! what a crash has left incomplete at the end of the last ones.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -24,12 +24,13 @@ use crate::input::{BlockingInput, Given};
 use crate::settings::{FileSettings, Fsync, Retention};
 use crate::status::SinkStatus;
 
-/// A series' buffer is written when it holds this much, or when the bridge is empty.
+/// Size at which the buffer of a series is written. It is also written when the bridge is empty.
 const WRITE_AT_BYTES: usize = 1 << 20;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Retention by age is looked at this often, by size at each rotation too.
+/// Interval of retention. Retention by size also happens at each rotation.
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
+/// Runs the sink until the bridge is closed and everything is written.
 pub(crate) fn run(
     settings: &FileSettings,
     bridge: &kanal::Receiver<Batch>,
@@ -65,7 +66,7 @@ pub(crate) fn run(
     writer.acknowledge(status, hooks);
 }
 
-/// Does it until it works, saying once why it does not.
+/// Tries again until it works. Reports once why it does not work.
 fn wait_for<T>(
     status: &SinkStatus,
     settings: &FileSettings,
@@ -102,12 +103,13 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
     )
 }
 
+/// Writes all series.
 struct Writer {
     settings: FileSettings,
     series: [Series; BatchKind::ALL.len()],
-    /// Batches that are appended and not acknowledged.
+    /// Batches that are appended and not acknowledged yet.
     receipts: Vec<Receipt>,
-    /// When the oldest unsynced append happened.
+    /// Time of the oldest append that is not synced.
     dirty_since: Option<Instant>,
     retained_at: Instant,
 }
@@ -123,7 +125,7 @@ impl Writer {
                         segment = %last.path.display(),
                         kept_bytes = torn.kept,
                         cut_bytes = torn.cut,
-                        "the last run ended in the middle of a message; cut after the last whole one"
+                        "cut off the message in which the last run ended; the messages before it are kept"
                     );
                 }
             }
@@ -179,7 +181,7 @@ impl Writer {
         }
     }
 
-    /// How long to wait for a batch before there is something else to do.
+    /// Returns how long to wait for a batch before other work is due.
     fn patience(&self) -> Duration {
         match (self.settings.fsync, self.dirty_since) {
             (Fsync::Every(period), Some(since)) => period.saturating_sub(since.elapsed()),
@@ -193,7 +195,7 @@ impl Writer {
         }
     }
 
-    /// What is appended from now on lies behind it.
+    /// Returns the end of all series: what is appended from now on lies behind it.
     fn position(&self) -> Position {
         Position::Segments(self.series.iter().map(Series::end).collect())
     }
@@ -216,7 +218,7 @@ impl Writer {
     }
 }
 
-/// Invariant: the first `written` bytes of the open file are whole messages; `buffer` comes after them.
+/// Writes one series. Invariant: the first `written` bytes of the open file are whole records; `buffer` comes after them.
 struct Series {
     kind: BatchKind,
     next_number: u64,
@@ -238,7 +240,7 @@ impl Series {
         }
     }
 
-    /// Where it ends: in the open segment, or before the first byte of the next one.
+    /// Returns the end of the series: in the open segment, or before the first byte of the next one.
     fn end(&self) -> SegmentEnd {
         let (number, bytes) = match self.file {
             Some(_) => (self.next_number - 1, self.written),
@@ -304,8 +306,8 @@ impl Series {
     }
 }
 
-/// Removes the oldest segments beyond the bounds; never the last one, whose number is the memory of what was used.
-/// A failure is only told: keeping too much is no reason to stop.
+/// Removes the oldest segments beyond the limits. The last segment always stays, since its number says which numbers were
+/// used. A failure is only logged: too many segments are no reason to stop.
 fn retain(directory: &Path, kind: BatchKind, retention: Retention) {
     let segments = match list(directory, kind) {
         Ok(segments) => segments,

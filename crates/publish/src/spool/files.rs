@@ -1,12 +1,12 @@
-//! The spool as a queue in files: appended at one end, read at the other, removed file by file once released.
+//! The queue of the spool in files: appended at one end, read at the other, removed file by file once released.
 //!
 //! ```text
 //!   read and released   read, not released      unread                appended next
 //!   ──── gone ────────▶ [ 7.spool ][ 8.spool ][ 9.spool ]…[ 12.spool ]◀───────────
 //! ```
 //!
-//! Synchronous and single-threaded; `keeper` runs it. A write goes to a fixed place, so that trying again after an error
-//! can't double anything. Nothing here panics on what a file holds.
+//! The queue is synchronous and single-threaded; `keeper` runs it. A write goes to a fixed place, so that a second attempt
+//! after an error cannot double anything. No content of a file makes it panic.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -18,11 +18,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::{error, warn};
 
 use super::record::{FILE_HEAD, FileHead, encode};
-use super::segment::{Reader, Unreadable, list, path_of, scan, set_aside, sync_directory};
+use super::segment::{Check, Reader, Unreadable, list, path_of, scan, set_aside, sync_directory};
 use crate::directory_lock::lock_directory;
 use crate::message::{Life, Message};
 
-/// A file is closed at this size, or at an eighth of what the spool may hold.
+/// Size at which a file is closed, unless an eighth of the spool's limit is smaller.
 const FILE_BYTES: u64 = 64 << 20;
 
 /// One file.
@@ -30,21 +30,21 @@ const FILE_BYTES: u64 = 64 << 20;
 struct Segment {
     number: u64,
     head: FileHead,
-    /// Where its last record ends.
+    /// The place where its last record ends.
     end: u64,
     records: u64,
     read: u64,
     released: u64,
 }
 
-/// What the next message is, if one could be read.
+/// The next entry of the queue.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// A message.
     Message(Message),
-    /// So many are lost: the file can't be read on.
+    /// This number of messages is lost, because the file cannot be read on.
     Lost(u64),
-    /// All was read.
+    /// Everything has been read.
     Nothing,
 }
 
@@ -54,22 +54,23 @@ pub(crate) struct Spool {
     own: Life,
     file_bytes: u64,
     segments: VecDeque<Segment>,
-    /// The file that is read, an index into `segments`, and its reader once it is begun.
+    /// Index of the file that is read, and its reader once reading has begun.
     reading: usize,
     reader: Option<Reader>,
-    /// The last file, if it is written to.
+    /// The last file, while it is written to.
     writer: Option<File>,
-    /// Something was written or made since the last [`Spool::sync`].
+    /// Something was written since the last [`Spool::sync`].
     dirty: bool,
+    /// A file was created since the last [`Spool::sync`].
     made: bool,
     buffer: Vec<u8>,
-    /// Records cut off at the start, at least.
+    /// Places where a file was cut at the start.
     cut: u64,
     _lock: File,
 }
 
 impl Spool {
-    /// Takes over the directory, made when missing, with what is in it.
+    /// Opens the directory with the files in it. Creates it if it is missing.
     pub(crate) fn open(directory: &Path, max_bytes: u64, own: Life) -> io::Result<Self> {
         let lock = lock_directory(directory)?;
         let mut spool = Self {
@@ -90,15 +91,20 @@ impl Spool {
         let last = numbers.last().copied();
         for number in numbers {
             let path = path_of(directory, number);
-            // Only the last can have an end that never got to the disk; the others are looked at when they are read.
-            let found = scan(&path, Some(number) == last)?;
+            // Only the last file can have an end that never reached the disk. The others are checked when they are read.
+            let check = if Some(number) == last {
+                Check::Bodies
+            } else {
+                Check::Heads
+            };
+            let found = scan(&path, check)?;
             if found.unreadable > 0 {
                 spool.cut += 1;
                 let aside = set_aside(&path, found.end)?;
                 warn!(
                     file = %path.display(), at = found.end, bytes = found.unreadable, aside = %aside.display(),
-                    "the spool's file is torn or damaged here, as a crash leaves it: cut; what was behind is set aside, \
-                     and what can't be read of it is lost"
+                    "cut a file of the spool that a crash left torn or damaged; the part behind the cut was put aside, and its \
+                     batches are not published"
                 );
             }
             if found.records == 0 {
@@ -117,22 +123,22 @@ impl Spool {
         Ok(spool)
     }
 
-    /// What the first file says: everything here was published behind that, if at all.
+    /// Returns the head of the first file. If the stream has messages of the spool, they lie behind the place in it.
     pub(crate) fn head(&self) -> Option<FileHead> {
         self.segments.front().map(|segment| segment.head)
     }
 
-    /// Places where something had to be cut off at the start.
+    /// Returns the number of places where a file was cut at the start.
     pub(crate) fn cut(&self) -> u64 {
         self.cut
     }
 
-    /// Bytes of all files.
+    /// Returns the bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.end).sum()
     }
 
-    /// Messages appended and not released.
+    /// Returns the number of messages that are not released.
     pub(crate) fn held(&self) -> u64 {
         self.segments
             .iter()
@@ -140,18 +146,18 @@ impl Spool {
             .sum()
     }
 
-    /// Messages appended and not read.
+    /// Returns the number of messages that are not read.
     #[cfg(test)]
     pub(crate) fn unread(&self) -> u64 {
         self.unread_of(self.segments.len())
     }
 
-    /// Whether [`Spool::sync`] has something to do.
+    /// Returns whether [`Spool::sync`] has something to do.
     pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
     }
 
-    /// Appends a message, which was published behind the stream sequence `floor`, if at all.
+    /// Appends a message. If the stream has it, it lies behind the stream sequence `floor`.
     pub(crate) fn append(&mut self, message: &Message, floor: u64) -> io::Result<()> {
         let full = |segment: &Segment| segment.records > 0 && segment.end >= self.file_bytes;
         if self.segments.back().is_some_and(full) {
@@ -175,7 +181,7 @@ impl Spool {
 
     fn begin(&mut self, floor: u64) -> io::Result<()> {
         let number = self.segments.back().map_or(0, |segment| segment.number + 1);
-        // Never a number twice, so that what was set aside keeps its name.
+        // No number is used twice, so that a part that was put aside keeps its name.
         let number = number.max(unix_ns());
         let path = path_of(&self.directory, number);
         let head = FileHead {
@@ -200,7 +206,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Makes durable what was appended.
+    /// Makes durable everything that was appended.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if let Some(file) = self.writer.as_ref().filter(|_| self.dirty) {
             file.sync_data()?;
@@ -212,7 +218,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The next message that was not read. An error is one of the disk's: it can be tried again.
+    /// Reads the next message. An error comes from the disk; the caller may try again.
     pub(crate) fn next(&mut self) -> io::Result<Next> {
         loop {
             let Some(segment) = self.segments.get_mut(self.reading) else {
@@ -241,7 +247,7 @@ impl Spool {
                     }
                     return Ok(Next::Message(message));
                 }
-                // It was counted, so it was there.
+                // The record was counted, so it must exist.
                 Ok(None) => segment.end,
                 Err(Unreadable::Torn { at } | Unreadable::Damaged { at }) => at,
                 Err(Unreadable::Io(error)) => return Err(error),
@@ -250,7 +256,8 @@ impl Spool {
         }
     }
 
-    /// The file that is read can't be read on from here: the rest of it is set aside. Returns how many are lost.
+    /// Gives up the rest of the file that is read, from this place on, and puts it aside. Returns the number of messages that
+    /// are lost.
     fn give_up(&mut self, at: u64) -> u64 {
         let Some(segment) = self.segments.get_mut(self.reading) else {
             return 0;
@@ -260,19 +267,19 @@ impl Spool {
         let aside = set_aside(&path, at);
         error!(
             file = %path.display(), at, lost, aside = ?aside,
-            "the spool's file is damaged here: the rest of it is set aside and not published"
+            "a file of the spool is damaged; the rest of it was put aside, and its batches are not published"
         );
         segment.records = segment.read;
         segment.end = at;
         if self.reading + 1 == self.segments.len() {
-            // What is appended from now on must not lie behind the damage.
+            // Messages that are appended from now on must not lie behind the damage.
             self.writer = None;
         }
         self.remove_released();
         lost
     }
 
-    /// So many messages are done with, in the order in which they were read.
+    /// Releases the next messages, in the order in which they were read.
     pub(crate) fn release(&mut self, mut messages: u64) {
         for segment in &mut self.segments {
             let here = messages.min(segment.read - segment.released);
@@ -290,7 +297,7 @@ impl Spool {
         {
             let path = path_of(&self.directory, first.number);
             if let Err(error) = std::fs::remove_file(&path) {
-                warn!(file = %path.display(), %error, "a file of the spool that is done with can't be removed");
+                warn!(file = %path.display(), %error, "can't remove a file of the spool whose batches are all published");
             }
             self.segments.pop_front();
             match self.reading {
@@ -303,12 +310,12 @@ impl Spool {
         }
     }
 
-    /// Puts these messages, which were taken from here or come before everything that is unread, into a file in front of
-    /// that; what they were read from goes. For the end of a life.
+    /// Puts these messages into a file in front of everything that is unread, and removes the files that they were read from.
+    /// They were read from the spool or come before it. For the end of a life.
     pub(crate) fn park(&mut self, mut front: Vec<Message>, floor: u64) -> io::Result<()> {
         let head = FileHead {
             floor,
-            // Where the floor is not known: nothing of this life was published before it began.
+            // Used if the place is not known: this life has published nothing before it began.
             created_ns: self.own.incarnation,
         };
         let begun = self
@@ -323,7 +330,7 @@ impl Spool {
                 Next::Nothing => break,
             }
         }
-        // Giving up on a file may have removed some.
+        // Giving up the rest of a file may have removed files.
         let begun = self
             .segments
             .iter()
@@ -368,7 +375,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Messages that are unread in the first so many files.
+    /// Returns the number of unread messages in the first `files` files.
     fn unread_of(&self, files: usize) -> u64 {
         let files = self.segments.iter().take(files);
         files.map(|segment| segment.records - segment.read).sum()

@@ -1,4 +1,4 @@
-//! The thread that waits for the disk, so that the publisher's loop never does.
+//! The keeper: the thread that waits for the disk, so that the publisher's loop never does.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use crate::message::{Life, Message};
 use crate::settings::SpoolSettings;
 use crate::status::SinkStatus;
 
-/// What a crash of the machine may cost, at most, of what is in the spool.
+/// Longest time between two syncs. A crash of the machine loses at most what was spooled in this time.
 const SYNC_EVERY: Duration = Duration::from_millis(200);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Handed back in one go.
+/// Payload bytes that are read back together.
 const READ_BYTES: usize = 1 << 20;
 const READ_MESSAGES: usize = 64;
 
-/// What the thread is asked for.
+/// A request to the thread.
 pub(super) enum Ask {
-    /// Keep this message, which was published behind that stream sequence, if at all.
+    /// Keep this message. If the stream has it, it lies behind this stream sequence.
     Append(Message, u64),
-    /// Give some of the oldest back.
+    /// Read some of the oldest messages back.
     Read,
-    /// So many of those that were given back are done with.
+    /// Release this number of the messages that were read back.
     Release(u64),
-    /// The end of this life: keep these, which come before everything that was not given back.
+    /// End: keep these messages, which come before everything that was not read back.
     Park(Vec<Message>, u64),
 }
 
-/// What it says.
+/// An answer of the thread.
 pub(super) enum Answer {
-    /// The spool is there, with so many messages, and this is the head of its first file.
+    /// The spool is open. It holds this number of messages, and this is the head of its first file.
     Opened(u64, Option<FileHead>),
-    /// A message of so many payload bytes is no longer held in memory for writing.
+    /// A message of this number of payload bytes is no longer held in memory for writing.
     Written(usize),
-    /// The oldest, and how many more are lost.
+    /// The oldest messages, and the number of messages that are lost.
     Read(Vec<Message>, u64),
     /// There may be room again.
     Released,
@@ -58,7 +58,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// The thread's life.
+    /// Runs until the end of the spool.
     pub(super) fn run(self) {
         let Some(spool) = self.open() else { return };
         let mut work = Work {
@@ -74,14 +74,14 @@ impl Keeper {
             info!(
                 batches = held,
                 bytes = work.spool.bytes(),
-                "the spool has batches of a former life: they are published first"
+                "batches of a former life are in the spool; publishing them first"
             );
         }
         work.answer(Answer::Opened(held, work.spool.head()));
         work.run();
     }
 
-    /// Waits for the directory; `None` if the end comes first.
+    /// Opens the directory, however long that takes; `None` if the end comes first.
     fn open(&self) -> Option<Spool> {
         loop {
             match Spool::open(&self.settings.directory, self.settings.max_bytes, self.own.clone()) {
@@ -93,8 +93,8 @@ impl Keeper {
                     "nats",
                     Trouble::new(
                         Reason::Io,
-                        format!("the spool in {} can't be opened: {error}", self.settings.directory.display()),
-                        "see that publish.spool_dir is a directory that this user may write, and that no other collector uses it",
+                        format!("can't open the spool in {}: {error}", self.settings.directory.display()),
+                        "set publish.spool_dir to a directory that this user may write and that no other collector uses",
                     ),
                 ),
             }
@@ -109,10 +109,10 @@ impl Keeper {
 struct Work {
     keeper: Keeper,
     spool: Spool,
-    /// The disk did not take these yet; they come after everything in the files.
+    /// Messages that are not on disk yet. They come after everything in the files.
     unwritten: VecDeque<(Message, u64)>,
     synced: Instant,
-    /// The disk's failure was told.
+    /// The failure of the disk has been logged.
     failing: bool,
 }
 
@@ -151,7 +151,7 @@ impl Work {
         }
     }
 
-    /// Writes what waits, as far as the disk takes it.
+    /// Writes the waiting messages until the disk fails.
     fn write(&mut self) {
         while let Some((message, floor)) = self.unwritten.front() {
             let written = self.spool.append(message, *floor);
@@ -169,7 +169,7 @@ impl Work {
         }
     }
 
-    /// A message is kept by the spool now.
+    /// Counts a message that the spool holds now.
     fn count(&self, message: &Message) {
         let status = &self.keeper.status;
         SinkStatus::add(&status.spooled, 1);
@@ -190,7 +190,7 @@ impl Work {
                 }
                 Ok(Next::Lost(count)) => lost += count,
                 Ok(Next::Nothing) => {
-                    // What the disk does not take can still be published.
+                    // Messages that the disk does not take can still be published.
                     let Some((message, _)) = self.unwritten.pop_front() else {
                         break;
                     };
@@ -216,7 +216,7 @@ impl Work {
             .cloned()
             .collect();
         let mut parked = Ok(());
-        // What is in the files already stays there.
+        // Messages that are in the files already stay there.
         if !new.is_empty() {
             parked = self.spool.park(front, floor);
             if parked.is_ok() {
@@ -227,30 +227,30 @@ impl Work {
         let outcome = parked.and_then(|()| self.spool.sync());
         self.show();
         if let Err(error) = outcome {
-            error!(%error, "the spool can't keep what was not acknowledged: it is lost");
+            error!(%error, "can't write the unacknowledged batches to the spool; they are lost");
         }
         let held = self.spool.held();
         if held > 0 {
             info!(
                 batches = held,
                 bytes = self.spool.bytes(),
-                "batches wait in the spool for the next start"
+                "batches stay in the spool for the next start"
             );
         }
     }
 
-    /// Says what the disk does, once; whether it did what it should.
+    /// Logs a failure of the disk, and its end, once. Returns whether the disk did its work.
     fn told(&mut self, outcome: std::io::Result<()>) -> bool {
         match outcome {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {
-                    info!("the spool's disk works again");
+                    info!("the disk of the spool works again");
                 }
                 true
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.failing, true) {
-                    warn!(%error, directory = %self.keeper.settings.directory.display(), "the spool's disk fails: batches wait in memory, and then the routers; retrying");
+                    warn!(%error, directory = %self.keeper.settings.directory.display(), "the disk of the spool fails; batches wait in memory, and routers are slowed down once it is full; retrying");
                 }
                 false
             }
@@ -259,7 +259,7 @@ impl Work {
 
     fn answer(&self, answer: Answer) {
         self.show();
-        // Nobody listens any more at the end of a life.
+        // At the end nobody listens any more.
         let _ = self.keeper.answers.send(answer);
     }
 

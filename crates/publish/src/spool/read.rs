@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use super::record::SpooledBatch;
 use super::segment::{self, Reader, Unreadable};
 
-/// What a directory holds, in the order in which it is going to be published; nothing if there is none. Nothing in it is
-/// changed. Before a collector is started on the directory this is exactly what it publishes first, but for what the
-/// stream has already.
+/// Reads the batches of a directory in the order in which they will be published; none if there is no directory. A collector
+/// that starts on the directory publishes exactly these batches first, except for those that the stream has already.
 ///
-/// An error stands where a file can't be read on: of kind `UnexpectedEof` where it is cut short, as a crash leaves the last
-/// one, of kind `InvalidData` where it is damaged. The rest of that file is passed over, as it is in publishing; the
-/// iterator goes on with the next one.
+/// The iterator returns an error where a file cannot be read on: of kind `UnexpectedEof` if the file is cut short, as a crash
+/// leaves the last one, of kind `InvalidData` if it is damaged. It skips the rest of that file, as publishing does, and goes
+/// on with the next file.
+///
+/// # Errors
+/// The directory or a file cannot be opened.
 pub fn read_all(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<SpooledBatch>> + use<>> {
-    // Opened at once: what is published and removed meanwhile can be read still.
+    // All files are opened now, so that those which are published and removed meanwhile can still be read.
     let files = segment::list(directory)?
         .into_iter()
         .map(|number| Contents::of(segment::path_of(directory, number)))
@@ -22,10 +24,10 @@ pub fn read_all(directory: &Path) -> io::Result<impl Iterator<Item = io::Result<
     Ok(files.into_iter().flatten())
 }
 
-/// The batches of one file.
+/// Iterator over the batches of one file.
 struct Contents {
     path: PathBuf,
-    /// The file and its size, as long as it can be read.
+    /// The file and its size, while it can be read.
     reader: Option<(Reader, u64)>,
     error: Option<io::Error>,
 }

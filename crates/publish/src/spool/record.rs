@@ -1,4 +1,4 @@
-//! One message as the spool's files hold it, and the head of such a file.
+//! Records of the spool's files: one message each; and the head of a file.
 //!
 //! ```text
 //! file    "ARSPOOL\x01", stream sequence, Unix ns of its making, XXH3-64 of those 24 bytes; then records
@@ -8,8 +8,8 @@
 //!         collector, subject, payload
 //! ```
 //!
-//! All numbers are little-endian. The checksum's seed is where the record begins, so that a record in the wrong place is
-//! none.
+//! All numbers are little-endian. The seed of the checksum is the place where the record begins, so that a record in a wrong
+//! place is not accepted.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -24,17 +24,17 @@ use crate::message::{Life, Message};
 pub(crate) const FILE_HEAD: usize = 32;
 pub(crate) const RECORD_HEAD: usize = 12;
 const FIXED: usize = 4 * 8 + 2 * 4 + 2 + 3 + 16 + 2 + 2;
-/// More than any batch of ours has: what claims to be longer is damaged.
+/// Longest body. No batch is as large, so a record that claims more is damaged.
 const MOST_BODY: u32 = 256 << 20;
 const MAGIC: [u8; 8] = *b"ARSPOOL\x01";
 const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 
-/// What a file says of all its records.
+/// Head of a file: what holds for all its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FileHead {
-    /// What is in the file was published behind this stream sequence, if at all; 0 where that was not known.
+    /// If the stream has messages of the file, they lie behind this stream sequence; 0 if it was not known.
     pub(crate) floor: u64,
-    /// When the file was begun.
+    /// When the file was created, in Unix nanoseconds.
     pub(crate) created_ns: u64,
 }
 
@@ -60,7 +60,7 @@ impl FileHead {
     }
 }
 
-/// Length of the body behind this head, and the body's checksum; `None` if no record of ours begins so.
+/// Returns the length of the body behind this head and its checksum; `None` if this is not the head of a record.
 pub(crate) fn decode_head(head: &[u8; RECORD_HEAD]) -> Option<(usize, u64)> {
     let mut fields = Fields(head);
     let length = fields.u32()?;
@@ -68,7 +68,7 @@ pub(crate) fn decode_head(head: &[u8; RECORD_HEAD]) -> Option<(usize, u64)> {
     (length as usize >= FIXED && length <= MOST_BODY).then_some((length as usize, checksum))
 }
 
-/// Appends the record that begins at this place of its file. `own` is whose message it is, where it does not say.
+/// Appends a record that begins at the place `at` of its file. `own` is the life of a message that does not name one.
 pub(crate) fn encode(message: &Message, own: &Life, at: u64, out: &mut Vec<u8>) {
     let life = message.life.as_deref().unwrap_or(own);
     let start = out.len();
@@ -98,7 +98,7 @@ pub(crate) fn encode(message: &Message, own: &Life, at: u64, out: &mut Vec<u8>) 
     };
     out.extend(router.octets());
     for text in [life.collector.as_str(), &*message.subject] {
-        // Names and subjects are bounded far below that; NATS takes no longer ones.
+        // Names and subjects are far shorter than 64 KiB; NATS does not take longer ones.
         out.extend((text.len() as u16).to_le_bytes());
     }
     out.extend(life.collector.as_bytes());
@@ -111,7 +111,7 @@ pub(crate) fn encode(message: &Message, own: &Life, at: u64, out: &mut Vec<u8>) 
     out[start + 4..body].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// The message in a body; `None` if it is not what was written there.
+/// Reads the message of a body; `None` if the body is not what was written.
 pub(crate) fn decode(body: &[u8], checksum: u64, at: u64) -> Option<Message> {
     if xxh3_64_with_seed(body, at) != checksum {
         return None;
@@ -147,39 +147,39 @@ pub(crate) fn decode(body: &[u8], checksum: u64, at: u64) -> Option<Message> {
     })
 }
 
-/// A batch, or a part of one, that waits in a spool: published under the id it had when it was first to be published.
+/// A batch, or a part of one, that waits in a spool. It keeps its message id until it is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpooledBatch {
-    /// Name of the collector that made it.
+    /// Name of the collector that made the batch.
     pub collector: String,
-    /// The start of that collector, Unix nanoseconds: batches of one life are numbered together.
+    /// Start of that collector in Unix nanoseconds. The batches of one life are numbered together.
     pub incarnation: u64,
     /// The worker that closed the batch.
     pub worker: u16,
     /// The batch's number within the worker.
     pub number: u64,
-    /// Which part of the batch this is; 0 for a whole batch, 1 and up for parts.
+    /// Number of the part, from 1; 0 for a whole batch.
     pub part: u32,
-    /// The batch is complete with this.
+    /// This is the whole batch or its last part.
     pub is_last: bool,
-    /// What the messages are.
+    /// Kind of the records.
     pub kind: BatchKind,
     /// Full subject.
     pub subject: Arc<str>,
-    /// The router this is about.
+    /// The router that the records are about.
     pub router: IpAddr,
-    /// Cap'n Proto messages, not compressed.
+    /// Records, decompressed.
     pub payload: Bytes,
-    /// How many.
+    /// Number of records.
     pub messages: u32,
-    /// Sequence of the batch's first message (of the whole batch, whatever the part).
+    /// Per-router sequence number of the first record of the whole batch, also in a part.
     pub first_sequence: u64,
-    /// Sequence of the batch's last message.
+    /// Per-router sequence number of the last record of the whole batch, also in a part.
     pub last_sequence: u64,
 }
 
 impl SpooledBatch {
-    /// From what [`decode`] gave; `None` if its payload does not decompress.
+    /// Makes a batch of what [`decode`] returned; `None` if its payload does not decompress.
     pub(crate) fn of(message: Message) -> Option<Self> {
         let life = message.life?;
         Some(Self {
@@ -200,7 +200,7 @@ impl SpooledBatch {
     }
 }
 
-/// What is left to read.
+/// Bytes that are left to read.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -1,4 +1,4 @@
-//! The files of a spool: `<number>.spool`, read in the order of their numbers.
+//! Files of a spool: `<number>.spool`, read in the order of their numbers.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom};
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use super::record::{FILE_HEAD, FileHead, RECORD_HEAD, decode, decode_head};
 use crate::message::Message;
 
-/// Path of the file with this number.
+/// Returns the path of the file with this number.
 pub(crate) fn path_of(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:020}.spool"))
 }
 
-/// The numbers of the files there are, rising; none where there is no directory. Other files are passed over.
+/// Lists the numbers of the files by rising number; none if there is no directory. Other files are ignored.
 pub(crate) fn list(directory: &Path) -> io::Result<Vec<u64>> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -34,19 +34,19 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Why a file can't be read on from this place.
+/// Why a file cannot be read on.
 #[derive(Debug)]
 pub(crate) enum Unreadable {
-    /// The file ends within a record: what a crash leaves behind.
+    /// The file ends within a record, as a crash leaves it.
     Torn { at: u64 },
-    /// Bytes that are not those that were written.
+    /// The bytes are not those that were written.
     Damaged { at: u64 },
-    /// The disk does not answer.
+    /// The disk returns an error.
     Io(io::Error),
 }
 
 impl Unreadable {
-    /// The same as an error of [`super::read_all`].
+    /// Turns it into an error of `read_all`.
     pub(crate) fn explained(self, path: &Path) -> io::Error {
         let path = path.display();
         match self {
@@ -86,12 +86,12 @@ impl Reader {
         Ok((reader, head))
     }
 
-    /// Where the next record begins.
+    /// Returns the place where the next record begins.
     pub(crate) fn at(&self) -> u64 {
         self.at
     }
 
-    /// The next message before `end`, which is where a record ends or the file does.
+    /// Reads the next message before `end`, which is the end of a record or of the file.
     pub(crate) fn next(&mut self, end: u64) -> Result<Option<Message>, Unreadable> {
         let at = self.at;
         let Some((length, checksum)) = self.head(end)? else {
@@ -104,7 +104,7 @@ impl Reader {
         Ok(Some(message))
     }
 
-    /// Passes over the next record without a look at its body; whether there was one.
+    /// Skips the next record without reading its body. Returns whether there was one.
     pub(crate) fn skip(&mut self, end: u64) -> Result<bool, Unreadable> {
         let at = self.at;
         let Some((length, _)) = self.head(end)? else {
@@ -140,30 +140,38 @@ fn read_at(file: &File, bytes: &mut [u8], from: u64, at: u64) -> Result<(), Unre
         })
 }
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     pub(crate) head: FileHead,
-    /// Records up to the first that can't be read.
+    /// Records before the first that cannot be read.
     pub(crate) records: u64,
-    /// Where they end.
+    /// The place where they end.
     pub(crate) end: u64,
-    /// Bytes behind them.
+    /// Bytes behind that place.
     pub(crate) unreadable: u64,
 }
 
-/// Counts the records of a file; with `verify` each is read, else only found.
-pub(crate) fn scan(path: &Path, verify: bool) -> io::Result<Scan> {
+/// How closely [`scan`] looks at records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// It reads each head.
+    Heads,
+    /// It reads each body too, and compares the checksum.
+    Bodies,
+}
+
+/// Counts the records of a file.
+pub(crate) fn scan(path: &Path, check: Check) -> io::Result<Scan> {
     let size = std::fs::metadata(path)?.len();
     let mut scan = Scan::default();
     match Reader::open(path) {
         Ok((mut reader, head)) => {
             scan.head = head;
             loop {
-                let more = if verify {
-                    reader.next(size).map(|message| message.is_some())
-                } else {
-                    reader.skip(size)
+                let more = match check {
+                    Check::Bodies => reader.next(size).map(|message| message.is_some()),
+                    Check::Heads => reader.skip(size),
                 };
                 match more {
                     Ok(true) => scan.records += 1,
@@ -180,7 +188,7 @@ pub(crate) fn scan(path: &Path, verify: bool) -> io::Result<Scan> {
     Ok(scan)
 }
 
-/// Cuts the file at `at` and puts what was behind it beside it, as `<name>.damaged-<at>`, where it stays.
+/// Cuts the file at the place `at`, and puts the rest into a file `<name>.damaged-<at>` beside it, where it stays.
 pub(crate) fn set_aside(path: &Path, at: u64) -> io::Result<PathBuf> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut aside = path.as_os_str().to_owned();
@@ -195,7 +203,7 @@ pub(crate) fn set_aside(path: &Path, at: u64) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Makes the names of files durable.
+/// Makes the names of a directory's files durable.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }

@@ -1,4 +1,4 @@
-//! The publisher's side of the spool: what waits in it, what was read back, whether there is room.
+//! The publisher's side of the spool: which messages wait in it, which were read back, whether it has room.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -18,26 +18,26 @@ use crate::message::{Life, Message};
 use crate::settings::SpoolSettings;
 use crate::status::SinkStatus;
 
-/// Payload bytes that may be on their way to the disk.
+/// Payload bytes that may be on the way to the disk.
 const MOST_UNWRITTEN: usize = 4 << 20;
-/// With fewer messages read back, more are asked for.
+/// Messages that were read back below which more are read.
 const FEW: usize = 32;
 const POLL: Duration = Duration::from_millis(1);
 
-/// The spool between bridge and window.
+/// The spool, between bridge and window.
 pub(crate) struct Stage {
     asks: mpsc::Sender<Ask>,
     answers: UnboundedReceiver<Answer>,
     thread: Option<JoinHandle<()>>,
-    /// Messages that were read back and not taken.
+    /// Messages that were read back and not taken yet.
     ready: VecDeque<Message>,
-    /// Messages that are with the thread, in its files or on the way.
+    /// Messages with the thread: in its files or on the way there.
     behind: u64,
     unwritten: usize,
     asked: bool,
     max_bytes: u64,
     status: Arc<SinkStatus>,
-    /// The head of the first file at the start, if a former life left any.
+    /// Head of the first file at the start, if a former life left one.
     former: Option<FileHead>,
 }
 
@@ -84,35 +84,35 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The head of the first file at the start, once, if a former life left any.
+    /// Returns the head of the first file at the start, if a former life left one.
     pub(crate) fn former(&self) -> Option<FileHead> {
         self.former
     }
 
-    /// Whether nothing waits here: batches may pass by.
+    /// Returns whether nothing waits here, so that batches may pass the spool by.
     pub(crate) fn is_empty(&self) -> bool {
         self.behind == 0 && self.ready.is_empty()
     }
 
-    /// Whether another message may be appended.
+    /// Returns whether another message may be appended.
     pub(crate) fn has_room(&self) -> bool {
         let bytes = self.status.spool_bytes.load(Relaxed) + self.unwritten as u64;
         bytes < self.max_bytes && self.unwritten < MOST_UNWRITTEN
     }
 
-    /// Appends a message, which was published behind the stream sequence `floor`, if at all.
+    /// Appends a message. If the stream has it, it lies behind the stream sequence `floor`.
     pub(crate) fn append(&mut self, message: Message, floor: u64) {
         self.behind += 1;
         self.unwritten += message.payload.len();
         self.ask(Ask::Append(message, floor));
     }
 
-    /// The oldest message, if it has been read back.
+    /// Returns the oldest message, if it has been read back.
     pub(crate) fn next(&mut self) -> Option<Message> {
         self.ready.pop_front()
     }
 
-    /// Has more read back, if it takes that.
+    /// Asks for more messages to be read back, if few are left.
     pub(crate) fn read_on(&mut self) {
         if !self.asked && self.behind > 0 && self.ready.len() < FEW {
             self.asked = true;
@@ -120,12 +120,12 @@ impl Stage {
         }
     }
 
-    /// So many messages, in the order in which [`Stage::next`] gave them, are done with.
+    /// Releases the next messages, in the order in which [`Stage::next`] returned them.
     pub(crate) fn release(&mut self, messages: u64) {
         self.ask(Ask::Release(messages));
     }
 
-    /// Hears what the thread has to say. Can be cancelled.
+    /// Waits for the thread's next answer. Can be cancelled.
     pub(crate) async fn heard(&mut self) {
         match self.answers.recv().await {
             Some(answer) => self.take(answer),
@@ -150,9 +150,10 @@ impl Stage {
         }
     }
 
-    /// The end: these, not acknowledged and older than everything here, go in front of it. Blocks until all is on disk.
+    /// Ends the spool: puts these messages, which are not acknowledged and older than everything in the spool, in front of
+    /// it. Blocks until everything is on disk.
     pub(crate) fn park(&mut self, mut front: Vec<Message>, floor: u64) {
-        // What is being read back belongs to the front as well. Async waits are over, so this one polls.
+        // Messages that are being read back belong to the front as well. The runtime is ending, so this loop polls.
         loop {
             match self.answers.try_recv() {
                 Ok(answer) => self.take(answer),

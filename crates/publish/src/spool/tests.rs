@@ -1,4 +1,4 @@
-//! The files against a queue in memory, and against what crashes and disks do to them.
+//! The files compared with a queue in memory, and exposed to crashes and damage.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::VecDeque;
@@ -49,7 +49,7 @@ fn open(directory: &Path, incarnation: u64) -> Spool {
     Spool::open(directory, 16_000, life(incarnation)).unwrap()
 }
 
-/// The numbers of what can be read, and how many are said to be lost.
+/// Returns the numbers of the messages that can be read, and the number of lost messages.
 fn drain(spool: &mut Spool) -> (Vec<u64>, u64) {
     let (mut numbers, mut lost) = (Vec::new(), 0);
     loop {
@@ -116,7 +116,7 @@ fn there_is_nothing_in_no_directory_and_one_owner_at_a_time() {
     open(directory.path(), 2);
 }
 
-/// A spool of several files, with `count` messages.
+/// Writes a spool of several files with `count` messages.
 fn written(directory: &Path, count: u64) {
     let mut spool = open(directory, 1);
     for number in 1..=count {
@@ -167,7 +167,7 @@ fn a_flipped_bit_anywhere_costs_the_rest_of_its_file_and_nothing_else() {
             assert_eq!(errors, 1);
             let rest = all.iter().filter(|number| read.contains(number));
             assert!(rest.eq(&read), "in order");
-            // In the file that is damaged, what comes before is there.
+            // In the damaged file, the messages before the damage can be read.
             if byte % 97 == 0 {
                 let copy = copied(origin.path());
                 let mut spool = open(copy.path(), 2);
@@ -218,7 +218,8 @@ enum Step {
     Sync,
     /// The process is killed and started again.
     Crash,
-    /// It ends in order: what was read and not released goes back in front, with so many that were never in the files.
+    /// The spool ends in order: messages that were read and not released go back in front, with this number of messages
+    /// that were never in the files.
     Park(u8),
 }
 
@@ -273,7 +274,7 @@ proptest! {
                     drop(spool);
                     incarnation += 1;
                     spool = open(directory.path(), incarnation);
-                    // What was not released comes again, and what shares a file with it.
+                    // Messages that were not released are read again, and those that share a file with them.
                     let (numbers, lost) = drain(&mut spool);
                     let known: Vec<_> = read.drain(..).map(|message| message.number).chain(unread.drain(..)).collect();
                     prop_assert!(numbers.ends_with(&known));

@@ -13,10 +13,10 @@ use arancini_client::tail::{PublishedMessage, StreamTail, StreamTailOptions};
 use arancini_core::{Batch, BatchKind};
 use arancini_publish::{Acked, Hooks, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 
-/// Long enough for the slowest machine; a test that waits this long fails.
+/// Longest wait of a test before it fails; long enough for the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A Cap'n Proto shaped message of `words` words that says its sequence.
+/// Makes a record of `words` words that begins with its sequence number.
 pub fn message(sequence: u64, words: u32) -> Vec<u8> {
     let mut bytes = vec![0, 0, 0, 0];
     bytes.extend(words.to_le_bytes());
@@ -25,10 +25,10 @@ pub fn message(sequence: u64, words: u32) -> Vec<u8> {
     bytes
 }
 
-/// The sequences in a payload.
+/// Returns the sequence numbers in a payload.
 pub fn sequences(payload: &[u8]) -> Vec<u64> {
     Records::new(payload)
-        .map(|frame| u64::from_le_bytes(frame.unwrap()[8..16].try_into().unwrap()))
+        .map(|record| u64::from_le_bytes(record.unwrap()[8..16].try_into().unwrap()))
         .collect()
 }
 

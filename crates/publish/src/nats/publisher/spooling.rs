@@ -1,4 +1,4 @@
-//! The spool's part in publishing: what goes by it, what goes through it, and what a former life left in it.
+//! The spool's part in publishing: which batches pass it by, which go through it, and what a former life left in it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::settings::{OnFull, SidecarSettings};
 use crate::spool::Stage;
 use crate::status::SinkStatus;
 
-/// Starts the spool, where one is wanted, however long that takes.
+/// Starts the spool if the settings want one, however long that takes.
 pub(super) async fn start(
     settings: &SidecarSettings,
     status: &Arc<SinkStatus>,
@@ -35,8 +35,8 @@ pub(super) async fn start(
                 SINK,
                 Trouble::new(
                     Reason::Io,
-                    format!("the spool's thread can't be started: {error}"),
-                    "check the limit on threads",
+                    format!("can't start the spool's thread: {error}"),
+                    "raise the limit on threads",
                 ),
             ),
         }
@@ -44,7 +44,7 @@ pub(super) async fn start(
     }
 }
 
-/// Hears what the spool has to say, if there is one. Can be cancelled.
+/// Waits for the spool's next answer; for ever without a spool. Can be cancelled.
 pub(super) async fn heard(stage: &mut Option<Stage>) {
     match stage {
         Some(stage) => stage.heard().await,
@@ -53,7 +53,7 @@ pub(super) async fn heard(stage: &mut Option<Stage>) {
 }
 
 impl Publisher {
-    /// Whether another batch may be taken from the bridge.
+    /// Returns whether another batch may be taken from the bridge.
     pub(super) fn has_room(&self) -> bool {
         match &self.stage {
             Some(stage) if stage.is_empty() && self.window.has_room() => true,
@@ -62,12 +62,12 @@ impl Publisher {
         }
     }
 
-    /// Whether nothing is left to publish.
+    /// Returns whether nothing is left to publish.
     pub(super) fn is_done(&self) -> bool {
         self.window.is_empty() && self.stage.as_ref().is_none_or(Stage::is_empty)
     }
 
-    /// Puts a message into the window, or behind what waits in the spool already.
+    /// Puts a message into the window, or into the spool if messages wait there or the window is full.
     pub(super) fn place(&mut self, message: Message) {
         match &mut self.stage {
             Some(stage) if !stage.is_empty() || !self.window.has_room() => {
@@ -77,8 +77,8 @@ impl Publisher {
         }
     }
 
-    /// Moves what was spooled into the window, as far as it has room. What a former life left waits until the stream was
-    /// asked what it has of it.
+    /// Moves messages from the spool into the window while it has room. Messages of a former life wait until the stream has
+    /// been asked which of them it has.
     pub(super) fn refill(&mut self) {
         let Some(stage) = &mut self.stage else { return };
         if self.former.is_some() {
@@ -111,7 +111,7 @@ impl Publisher {
         }
     }
 
-    /// This message is durable in the stream: the spool need not keep it.
+    /// Releases a durable message from the spool.
     pub(super) fn leave_spool(&mut self, message: &Message) {
         if message.spooled.is_none() {
             return;
@@ -125,8 +125,8 @@ impl Publisher {
         }
     }
 
-    /// What the stream has to be asked for a former life: only what it has published since it began the first file that it
-    /// left, which is not more than that file and a window.
+    /// Returns which messages of a former life the stream must be asked about: those published since it began the first file
+    /// that it left, which are not more than that file and a window.
     pub(super) fn former_doubts(&self) -> Option<Doubts> {
         Some(Doubts {
             subjects: HashSet::new(),
@@ -136,8 +136,8 @@ impl Publisher {
     }
 }
 
-/// However publishing ends, in time, at the deadline or with the handle dropped: what is not acknowledged waits in the
-/// spool for the next life, in order.
+/// Leaves the messages that are not acknowledged in the spool for the next life, in order. This happens however publishing
+/// ends: in time, at the deadline, or with the handle dropped.
 impl Drop for Publisher {
     fn drop(&mut self) {
         let Some(mut stage) = self.stage.take() else {

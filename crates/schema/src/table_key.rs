@@ -1,9 +1,10 @@
 //! What tells one table from all the others of its router: the session, a snapshot, a restart and a reader of the stream
 //! all mean the same table by the same [`TableKey`].
 
-use arancini_schema::update_capnp::{self, update};
 use arancini_wire::bmp::{PeerIdentity, RibView};
 use arancini_wire::iana::AfiSafi;
+
+use crate::update_capnp::{self, peer_identity, update};
 
 /// The key of a table within its router, as the messages about its routes carry it.
 ///
@@ -62,14 +63,7 @@ impl TableKey {
             address: address_of(update.get_peer_addr())?,
             bgp_id: update.get_peer_bgp_id(),
         };
-        let view = match update.get_rib_view() {
-            Ok(update_capnp::RibView::AdjRibInPre) => RibView::AdjRibInPre,
-            Ok(update_capnp::RibView::AdjRibInPost) => RibView::AdjRibInPost,
-            Ok(update_capnp::RibView::AdjRibOutPre) => RibView::AdjRibOutPre,
-            Ok(update_capnp::RibView::AdjRibOutPost) => RibView::AdjRibOutPost,
-            Ok(update_capnp::RibView::LocRib) => RibView::LocRib,
-            Err(_) => return Err(UnreadableUpdate("its RIB view belongs to a later schema")),
-        };
+        let view = view_of(update.get_rib_view())?;
         let family = AfiSafi::new(update.get_afi(), update.get_safi());
         Ok(Self::new(peer, update.get_peer_asn(), view, family))
     }
@@ -77,7 +71,7 @@ impl TableKey {
 
 /// Why a published update cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnreadableUpdate(pub(crate) &'static str);
+pub struct UnreadableUpdate(pub &'static str);
 
 impl std::fmt::Display for UnreadableUpdate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -87,8 +81,41 @@ impl std::fmt::Display for UnreadableUpdate {
 
 impl std::error::Error for UnreadableUpdate {}
 
-/// An address field of a published message: always 16 bytes, IPv4 addresses IPv4-mapped.
-pub(crate) fn address_of<E>(field: Result<&[u8], E>) -> Result<[u8; 16], UnreadableUpdate> {
+/// Reads the RIB view of a published message.
+///
+/// # Errors
+/// A later version of the schema has added the view.
+pub fn view_of(
+    field: Result<update_capnp::RibView, capnp::NotInSchema>,
+) -> Result<RibView, UnreadableUpdate> {
+    match field {
+        Ok(update_capnp::RibView::AdjRibInPre) => Ok(RibView::AdjRibInPre),
+        Ok(update_capnp::RibView::AdjRibInPost) => Ok(RibView::AdjRibInPost),
+        Ok(update_capnp::RibView::AdjRibOutPre) => Ok(RibView::AdjRibOutPre),
+        Ok(update_capnp::RibView::AdjRibOutPost) => Ok(RibView::AdjRibOutPost),
+        Ok(update_capnp::RibView::LocRib) => Ok(RibView::LocRib),
+        Err(_) => Err(UnreadableUpdate("its RIB view belongs to a later schema")),
+    }
+}
+
+/// Reads the peer that a published event names.
+///
+/// # Errors
+/// Its address does not have 16 bytes.
+pub fn identity_of(peer: peer_identity::Reader<'_>) -> Result<PeerIdentity, UnreadableUpdate> {
+    Ok(PeerIdentity {
+        peer_type: peer.get_type(),
+        distinguisher: peer.get_distinguisher().to_be_bytes(),
+        address: address_of(peer.get_address())?,
+        bgp_id: peer.get_bgp_id(),
+    })
+}
+
+/// Reads an address field of a published message: always 16 bytes, IPv4 addresses IPv4-mapped.
+///
+/// # Errors
+/// The field cannot be read, or does not have 16 bytes.
+pub fn address_of<E>(field: Result<&[u8], E>) -> Result<[u8; 16], UnreadableUpdate> {
     field
         .map_err(|_| UnreadableUpdate("one of its fields cannot be read"))?
         .try_into()
