@@ -6,7 +6,8 @@ use arancini_wire::bgp::nlri::{self, Nlri, Route};
 use arancini_wire::bgp::{AsWidth, Update};
 use arancini_wire::iana::AfiSafi;
 
-use super::{Question, fields, is_compared};
+use super::is_compared;
+use super::question::{Question, fields};
 
 /// Whether a known disagreement with bgpkit-parser can be in this UPDATE.
 #[must_use]
