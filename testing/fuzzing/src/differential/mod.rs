@@ -1,7 +1,7 @@
-//! Targets `differential_bgpkit` and `differential_netgauze`: an UPDATE read by us and by another reader. Where both
-//! accept it, routes and main attributes are the same, but for what [`adjudicated`] names.
+//! Targets `differential_bgpkit` and `differential_netgauze`: an UPDATE read by us and by another reader. If both accept
+//! it, routes and main attributes must be the same, apart from the differences that [`adjudicated`] names.
 //!
-//! Input: as of `update`: the body, families with path identifiers (1 octet), flags (1).
+//! Input, as for the target `update`: the body, families with path identifiers (1 octet), flags (1).
 
 mod question;
 mod reading;
@@ -12,7 +12,7 @@ pub mod adjudicated;
 pub use question::Question;
 pub use reading::{Reading, Routes, is_compared, read_attributes};
 
-/// Our reading beside that of bgpkit-parser.
+/// Compares our reading with that of bgpkit-parser.
 pub fn run_bgpkit(input: &[u8]) {
     let question = Question::of(input);
     if question.body.len() > 4096 - 19 {
@@ -29,7 +29,7 @@ pub fn run_bgpkit(input: &[u8]) {
     }
 }
 
-/// Our reading beside that of NetGauze.
+/// Compares our reading with that of NetGauze.
 pub fn run_netgauze(input: &[u8]) {
     let question = Question::of(input);
     if question.body.len() > usize::from(u16::MAX) - 19 {

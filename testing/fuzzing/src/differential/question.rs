@@ -1,4 +1,4 @@
-//! One UPDATE and how it is to be read: what both readers are asked.
+//! The question to both readers: an UPDATE, and how to read it.
 
 use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bgp::{AsWidth, Update, nlri};
@@ -8,14 +8,14 @@ use super::reading::{Reading, read_attributes};
 use crate::input::Input;
 use crate::update::TWO_OCTET_AS;
 
-/// One UPDATE and how it is to be read.
+/// An UPDATE and how to read it.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// The body, without the BGP header.
     pub body: &'a [u8],
     /// Width of AS numbers.
     pub as_width: AsWidth,
-    /// All fields have path identifiers, or none has.
+    /// Whether all fields have path identifiers; else none has.
     pub add_path: bool,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Question<'a> {
         [&[0xff; 16][..], &length.to_be_bytes(), &[2], self.body].concat()
     }
 
-    /// As we read it; `None` where we would not take all of it as it is.
+    /// Our reading; `None` if we do not accept the whole UPDATE as it is.
     #[must_use]
     pub fn ours(&self) -> Option<(PathAttributes<'a>, Reading)> {
         let update = Update::new_checked(self.body).ok()?;
