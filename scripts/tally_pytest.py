@@ -1,4 +1,4 @@
-"""Reads pytest's JUnit report: prints `PASSED FAILED`, writes the reason of each skip as a line.
+"""Reads pytest's JUnit report: prints `PASSED FAILED`, and writes the reason of each skip on a line.
 
 usage: tally_pytest.py REPORT.xml SKIPS.txt
 """

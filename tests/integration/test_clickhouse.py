@@ -37,7 +37,7 @@ def segments(tmp_path_factory, need):
 
 
 def test_clickhouse_reads_segments(segments, tmp_path):
-    """What ClickHouse counts and shows is what pycapnp reads from the same files."""
+    """ClickHouse counts and shows what pycapnp reads from the same files."""
     capnp = pytest.importorskip("capnp")
     reason = clickhouse.missing()
     if reason:

@@ -14,7 +14,7 @@ STREAM = ROOT / "testdata" / "gobgp-3.36-pre-allfamilies.bmp.zst"
 
 
 def published(directory: pathlib.Path, compression: str) -> tuple[list, list[bytes], list[bytes]]:
-    """What a recorded session makes: encodings and payloads of all its messages on updates subjects, and tail's lines."""
+    """A recorded session published: encodings and payloads of its messages on updates subjects, and tail's lines."""
     directory.mkdir()
     server = broker.NatsServer(directory / "nats")
     address = collector.free_address()
@@ -54,7 +54,7 @@ async def _read(url: str) -> tuple[list, list[bytes]]:
 
 
 def routes(payloads: list[bytes]) -> list[tuple]:
-    """What all updates say, without the times, in an order of its own: batches close by the clock."""
+    """All updates without their times, sorted, because batches close by the clock."""
     import capnp
 
     schema = capnp.load(str(SCHEMA)).Update
@@ -76,7 +76,7 @@ def test_standard_libraries_and_tail_read_what_is_compressed(tmp_path, need):
     for compression in ("lz4", "zstd"):
         encodings, payloads, lines = published(tmp_path / compression, compression)
         assert compression in encodings
-        # What does not get smaller stays as it is.
+        # A payload that does not get smaller is published without compression.
         assert set(encodings) <= {compression, None}
         assert routes(payloads) == expected
         assert len(lines) == len(expected)

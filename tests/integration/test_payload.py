@@ -15,7 +15,7 @@ STREAMS = ("frr-8.4.4-prepost-c0-170k", "gobgp-3.36-pre-allfamilies", "bird-2.17
 
 @pytest.fixture(scope="module")
 def payloads(tmp_path_factory, need):
-    """All messages on the updates subjects that three recorded sessions make, from a real broker."""
+    """The messages on updates subjects of three recorded sessions, from a real broker."""
     need(collector.missing() or broker.missing())
     import asyncio
 
@@ -54,7 +54,7 @@ async def _all_updates(url: str) -> list[bytes]:
 
 
 def test_both_schemas_read_the_same(payloads):
-    """A consumer with the 31 fields of old sees what one with the full schema sees."""
+    """A consumer with the old schema of 31 fields reads what one with the full schema reads."""
     capnp = pytest.importorskip("capnp")
     legacy = capnp.load(str(SCHEMA / "legacy.capnp")).Update
     full = capnp.load(str(SCHEMA / "update.capnp")).Update
@@ -70,10 +70,10 @@ def test_both_schemas_read_the_same(payloads):
 
 
 def test_old_fields_carry_values(payloads):
-    """The 31 fields are not just there: each that these sessions can fill is filled somewhere."""
+    """Each of the 31 fields that these sessions can fill is filled somewhere."""
     capnp = pytest.importorskip("capnp")
     legacy = capnp.load(str(SCHEMA / "legacy.capnp")).Update
-    # These routers sent none of them.
+    # These routers sent none of these.
     never = {"isAdjRibOut", "onlyToCustomer", "originatorId", "clusterList"}
     unset = set(legacy.schema.fieldnames) - never
     for payload in payloads:

@@ -33,7 +33,7 @@ ACCEPTED: dict[tuple[str, str], tuple[int, int, str]] = {
     ("ng-stateless-with-add-path-192.85.2.1-p62503", "messages peer_up"): (9, 0, VERSION_4),
     ("ng-stateless-with-add-path-192.85.2.1-p62503", "messages route_monitoring"): (21, 0, VERSION_4),
 }
-# Streams that end early, and what has to be said of them; all others are read to their end.
+# Streams that end early, and what the summary must say of them. All other streams are read to their end.
 ENDS_EARLY = {
     "ng-path-status-192.85.2.1-p62503": "BMP version is 4",
     "ng-stateless-with-add-path-192.85.2.1-p62503": "BMP version is 4",
@@ -47,7 +47,7 @@ def streams() -> list[str]:
 
 
 def flat_reader(count: dict) -> dict[str, int]:
-    """The reader's figures under our names."""
+    """The figures of the other reader, by our names."""
     out: dict[str, int] = {}
     for name, number in count["messages"].items():
         key = "messages unknown" if name.startswith("type_") else f"messages {name}"
@@ -59,14 +59,14 @@ def flat_reader(count: dict) -> dict[str, int]:
             name = VIEWS[f"{side}-{when}"]
         for kind in ("announced", "withdrawn"):
             for family in UNICAST:
-                # Peers of a VRF ("rd") are peers like others to us: several of its views are one of ours.
+                # We count peers of a VRF ("rd") as peers like others: several of its views are one of ours.
                 key = f"{name} {kind} {family}"
                 out[key] = out.get(key, 0) + figures.get(f"{kind} {family}", 0)
     return {key: number for key, number in out.items() if number}
 
 
 def flat_ours(summary: dict) -> dict[str, int]:
-    """The same figures of `decode --summary`."""
+    """The figures of `decode --summary`, by the same names."""
     out = {f"messages {name}": number for name, number in summary["messages"].items()}
     for view, kinds in summary["views"].items():
         for kind, families in kinds.items():

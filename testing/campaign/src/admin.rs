@@ -1,4 +1,4 @@
-//! What an administrator does with the stream, beside the collector.
+//! An administrator's work on the stream, beside the collector.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 const STREAM: &str = "ARANCINI";
 
-/// A tool of the administrator; it connects anew each time, since brokers come and go.
+/// An administrator's client. Each call opens a connection of its own, because brokers come and go.
 #[derive(Debug)]
 pub struct Admin {
     runtime: Runtime,
@@ -15,7 +15,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// For these servers.
+    /// A client of these servers.
     pub fn new(urls: Vec<String>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -23,7 +23,7 @@ impl Admin {
         Ok(Self { runtime, urls })
     }
 
-    /// The stream's leader and whether all its replicas are up with it; nothing where nobody can tell.
+    /// The stream's leader, and whether all replicas are current; `None` where no server answers.
     #[must_use]
     pub fn leader(&self) -> Option<(String, bool)> {
         let cluster = self.info().ok()?.cluster?;
@@ -31,13 +31,13 @@ impl Admin {
         Some((cluster.leader?, all_there))
     }
 
-    /// First and last sequence of the stream.
+    /// The first and the last sequence of the stream.
     pub fn range(&self) -> io::Result<(u64, u64)> {
         let state = self.info()?.state;
         Ok((state.first_sequence, state.last_sequence))
     }
 
-    /// Throws away all that the stream holds.
+    /// Purges the stream.
     pub fn purge(&self) -> io::Result<()> {
         self.runtime.block_on(async {
             let (_, stream) = self.stream().await?;

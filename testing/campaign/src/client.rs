@@ -1,5 +1,5 @@
-//! A router's connection, on a thread of its own: it sends at its rate, sees its session end, goes on
-//! changing, comes back with back-off, and dumps anew.
+//! A router's side of its session, on a thread of its own. The router sends at its rate. When the session ends, the router
+//! goes on changing its routes, connects again with back-off, and dumps its tables.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -15,15 +15,15 @@ use socket2::Socket;
 use crate::network::enter;
 use crate::router::Router;
 
-/// Pause between two turns.
+/// Pause between two turns of the thread.
 const TURN: Duration = Duration::from_millis(4);
-/// A router holds back what its collector does not take, up to this; then it changes nothing more.
+/// A router keeps this many bytes that its collector does not take. Then it stops changing its routes.
 const MOST_UNSENT_BYTES: usize = 4 << 20;
-/// As long as less than this is unsent, a dump goes on.
+/// A dump goes on while fewer bytes than this are unsent.
 const DUMP_BELOW_BYTES: usize = 256 << 10;
-/// Some routers drop a session that takes nothing for so long.
+/// Impatient routers drop a session that takes nothing for this time.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two Peer Downs or Peer Ups of a router, about.
+/// Average time between two Peer Downs or Peer Ups of a router.
 const PEER_EVENT_EVERY: Duration = Duration::from_millis(1500);
 const FIRST_BACK_OFF: Duration = Duration::from_millis(20);
 const LONGEST_BACK_OFF: Duration = Duration::from_millis(800);
@@ -33,13 +33,13 @@ const CONNECT_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Shared {
     router: Mutex<Router>,
-    /// Ends the thread.
+    /// Tells the thread to end.
     stop: AtomicBool,
-    /// Nothing changes any more; what was said before is still sent.
+    /// Tells the router to change nothing more. What it has said already is still sent.
     hold: AtomicBool,
-    /// A session is there, nothing is left to be said.
+    /// The router has a session and has sent everything.
     idle: AtomicBool,
-    /// The session is to end, for a new one with a new dump.
+    /// Tells the router to end its session and to begin a new one with a dump.
     renew: AtomicBool,
     changes: AtomicU64,
     sessions: AtomicU64,
@@ -52,11 +52,11 @@ pub struct Conduct {
     pub rate: u32,
     /// Whether it drops a session that takes nothing for two seconds.
     pub impatient: bool,
-    /// Its network namespace, where it is not the campaign's.
+    /// The router's network namespace; `None` is the campaign's own.
     pub namespace: Option<String>,
 }
 
-/// A router at work; it stops with this value.
+/// A router at work. Dropping the value stops the router.
 #[derive(Debug)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -97,7 +97,7 @@ impl Client {
         };
         let thread = std::thread::spawn(move || match conduct.namespace.as_deref().map_or(Ok(()), enter) {
             Ok(()) => life.run(),
-            Err(error) => eprintln!("a router can't go to its place: {error}"),
+            Err(error) => eprintln!("a router can't enter its network namespace: {error}"),
         });
         Self {
             shared,
@@ -105,19 +105,19 @@ impl Client {
         }
     }
 
-    /// Stops changing, or goes on.
+    /// Lets the router stop changing its routes, or go on.
     pub fn hold(&self, hold: bool) {
         self.shared.idle.store(false, Relaxed);
         self.shared.hold.store(hold, Relaxed);
     }
 
-    /// Whether it holds, has a session, and has said everything.
+    /// Whether the router has stopped changing, has a session, and has sent everything.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.shared.idle.load(Relaxed)
     }
 
-    /// Drops the session; the next one begins with a dump.
+    /// Lets the router drop its session. The next session begins with a dump.
     pub fn renew(&self) {
         self.shared.idle.store(false, Relaxed);
         self.shared.renew.store(true, Relaxed);
@@ -128,13 +128,13 @@ impl Client {
         lock(&self.shared.router)
     }
 
-    /// Routes that changed so far, while a session was there or not.
+    /// Number of route changes so far, with and without a session.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.shared.changes.load(Relaxed)
     }
 
-    /// Sessions so far.
+    /// Number of sessions so far.
     #[must_use]
     pub fn sessions(&self) -> u64 {
         self.shared.sessions.load(Relaxed)
@@ -162,9 +162,9 @@ struct Life {
     random: Random,
     connection: Option<TcpStream>,
     unsent: Vec<u8>,
-    /// How much of `unsent` is sent.
+    /// Bytes of `unsent` that are sent.
     sent: usize,
-    /// When the collector last took something, or there was nothing to take.
+    /// When the collector last took bytes, or when there were no bytes to take.
     moved: Instant,
     back_off: Duration,
     connect_at: Instant,
@@ -190,7 +190,7 @@ impl Life {
             if self.connection.is_some() && (renew || self.send(now).is_err()) {
                 self.end(now);
             }
-            // The driver takes `idle` back when it lets go, so `hold` must be what it was before the turn.
+            // The driver clears `idle` when it changes `hold`, so `idle` is set only if `hold` is as before the turn.
             let idle = hold
                 && self.connection.is_some()
                 && self.unsent.is_empty()
@@ -223,7 +223,7 @@ impl Life {
         self.back_off = (self.back_off * 2).min(LONGEST_BACK_OFF);
     }
 
-    /// The session is over. Half of the time what is still on the way is lost with it.
+    /// Ends the session. In half of the cases a reset throws away the bytes that are still on their way.
     fn end(&mut self, now: Instant) {
         if let Some(connection) = self.connection.take()
             && self.random.percent(50)
@@ -237,7 +237,7 @@ impl Life {
     }
 
     fn change(&mut self, now: Instant) {
-        // A thread that was held up does not make good for more than this.
+        // A thread that could not run makes up for this much time at most.
         let elapsed = (now - self.before).as_secs_f64().min(0.2);
         self.allowance = (self.allowance + self.rate * elapsed).min(self.rate);
         let mut router = lock(&self.shared.router);
@@ -298,7 +298,7 @@ impl Life {
     }
 }
 
-/// A connection from the router's own address that never blocks.
+/// Opens a non-blocking connection from the router's own address.
 fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     let connection = connect_from(from, to, CONNECT_WITHIN)?;
     connection.set_nodelay(true)?;

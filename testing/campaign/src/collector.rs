@@ -1,4 +1,4 @@
-//! The collector's program, `arancini run`, as an operator runs and looks at it.
+//! The collector's program, `arancini run`, started and observed as an operator does.
 
 use std::collections::HashSet;
 use std::io;
@@ -13,19 +13,19 @@ use arancini_bed::process::Process;
 
 use crate::network::tcp_table;
 
-/// A collector that is asked and has work to do answers within this.
+/// The control port of a busy collector answers within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Where its updates go.
+/// Where the collector publishes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sink {
-    /// JetStream, at these servers.
+    /// JetStream on these servers.
     Nats(Vec<String>),
     /// Segment files.
     File,
 }
 
-/// The collector, up or not: its ports, its directory and its settings stay.
+/// The collector, running or not. It keeps its ports, its directory and its settings from one start to the next.
 #[derive(Debug)]
 pub struct Collector {
     binary: PathBuf,
@@ -34,18 +34,18 @@ pub struct Collector {
     settings: Vec<(String, String)>,
     listen: SocketAddr,
     control: SocketAddr,
-    /// Those of both, its own while it is down as well.
+    /// Holds both ports while the collector is down.
     _ports: [Port; 2],
     process: Option<Process>,
 }
 
 impl Collector {
-    /// One that is not started yet. Settings are `section.key` and a value.
+    /// A collector that is not started yet. Settings are `section.key` and a value.
     pub fn new(binary: &Path, folder: &Path, sink: Sink, settings: &[(String, String)]) -> io::Result<Self> {
         Self::new_at(Ipv4Addr::LOCALHOST, binary, folder, sink, settings)
     }
 
-    /// One that listens there.
+    /// A collector that listens on this address.
     pub fn new_at(
         address: Ipv4Addr,
         binary: &Path,
@@ -69,31 +69,31 @@ impl Collector {
         })
     }
 
-    /// Where routers connect.
+    /// The address that routers connect to.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.listen
     }
 
-    /// Where updates go.
+    /// Where the collector publishes to.
     #[must_use]
     pub const fn sink(&self) -> &Sink {
         &self.sink
     }
 
-    /// Its directory of segments and of what it keeps for itself.
+    /// The data directory: segments, spool and snapshots.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// The file of what it says.
+    /// The file with the collector's log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.folder.join("log")
     }
 
-    /// Whether this program knows a section of the configuration.
+    /// Whether this build of the program has a section of the configuration.
     #[must_use]
     pub fn knows_section(binary: &Path, section: &str) -> bool {
         let output = Command::new(binary).args(["config", "schema"]).output();
@@ -104,7 +104,7 @@ impl Collector {
         })
     }
 
-    /// Starts the process, if there is none; does not wait for anything.
+    /// Starts the process, if there is none. Does not wait for anything.
     pub fn up(&mut self) -> io::Result<()> {
         if self.process.is_some() {
             return Ok(());
@@ -137,18 +137,18 @@ impl Collector {
         Ok(())
     }
 
-    /// Starts it again after it ended by itself.
+    /// Starts the collector again after it ended by itself.
     pub fn restart(&mut self) -> io::Result<()> {
         self.process = None;
         self.up()
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL and waits for the end.
     pub fn kill(&mut self) -> io::Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// SIGTERM, and how it ended.
+    /// Sends SIGTERM. Returns how the process ended.
     pub fn terminate(&mut self, within: Duration) -> io::Result<Option<ExitStatus>> {
         let Some(mut process) = self.process.take() else {
             return Ok(None);
@@ -156,18 +156,18 @@ impl Collector {
         process.terminate(within).map(Some)
     }
 
-    /// The process, where there is one.
+    /// The process; `None` while the collector is down.
     #[must_use]
     pub const fn process(&self) -> Option<&Process> {
         self.process.as_ref()
     }
 
-    /// How it ended by itself, if it did.
+    /// How the process ended by itself; `None` while it runs.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.process.as_mut().map_or(Ok(None), Process::ended)
     }
 
-    /// Its figures now.
+    /// The metrics of this moment.
     pub fn metrics(&self) -> io::Result<Metrics> {
         match self.get("/metrics")? {
             Answer { status: 200, body } => Ok(Metrics::new(body)),
@@ -177,7 +177,7 @@ impl Collector {
         }
     }
 
-    /// What `/readyz` says against it, if anything.
+    /// The reasons why `/readyz` says that the collector is not ready; `None` if it is ready.
     pub fn not_ready(&self) -> io::Result<Option<String>> {
         let Answer { status, body } = self.get("/readyz")?;
         Ok((status != 200).then_some(body))
@@ -187,7 +187,7 @@ impl Collector {
         get(self.control, path, ANSWER_WITHIN)
     }
 
-    /// Bytes that lie in the sockets between the routers and the collector: here, or also where the routers are.
+    /// Bytes in the queues of the sockets between routers and collector, in this namespace and in that of the routers.
     pub fn bytes_in_sockets(&self, routers: Option<&str>) -> io::Result<u64> {
         let port = format!(":{:04X}", self.listen.port());
         let mut table = tcp_table(None)?;
@@ -200,8 +200,8 @@ impl Collector {
             .filter(|socket| socket.local.ends_with(&port) && socket.has_reader())
             .map(|socket| (socket.local, socket.remote))
             .collect();
-        // What a router sent on a session that is over for the collector nobody will ever take; its kernel tries for
-        // minutes.
+        // A session can be over for the collector and open for the router. Nobody takes its bytes, and the router's
+        // kernel sends them again for minutes, so they do not count.
         let live = sockets.iter().filter(|socket| {
             let (local, remote) = (socket.local, socket.remote);
             own.contains(&(local, remote)) || own.contains(&(remote, local))
@@ -215,7 +215,7 @@ struct SocketLine<'a> {
     local: &'a str,
     remote: &'a str,
     state: &'a str,
-    /// In both of its queues.
+    /// Bytes in both queues of the socket.
     bytes: u64,
 }
 
@@ -234,8 +234,8 @@ impl<'a> SocketLine<'a> {
         })
     }
 
-    /// Established, or closed by the other side only: somebody still reads it. A listener's queues count
-    /// connections.
+    /// Whether somebody still reads the socket: it is established, or closed by the other side only. The queues of a
+    /// listener count connections, not bytes.
     fn has_reader(&self) -> bool {
         matches!(self.state, "01" | "08")
     }

@@ -1,4 +1,4 @@
-//! The campaign of crashes: load, faults at seeded moments, and every few faults a check of everything.
+//! The campaign of crashes: load, faults at seeded moments, and a check of everything after every few faults.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,26 +9,26 @@ use crate::fault::{Fault, Step, inflict, plan};
 use crate::outcome::Outcome;
 use crate::rig::{Rig, Setup, tail};
 
-/// What to run.
+/// A campaign to run.
 #[derive(Debug, Clone)]
 pub struct Campaign {
-    /// On what.
+    /// The rig.
     pub setup: Setup,
-    /// How many faults.
+    /// Number of faults.
     pub faults: usize,
-    /// Of which kinds; those that need a broker or snapshots are left out where there are none.
+    /// Kinds of faults. Those that need a broker or snapshots are left out where there are none.
     pub kinds: Vec<Fault>,
-    /// A check after so many faults.
+    /// Number of faults between two checks.
     pub check_every: usize,
-    /// Load between two faults, on average.
+    /// Average time of load between two faults.
     pub gap: Duration,
 }
 
 impl Campaign {
-    /// Runs it, with a line for each fault and each check.
+    /// Runs the campaign and says a line for each fault and each check.
     ///
     /// # Errors
-    /// Where the campaign itself can't go on; what the collector does wrong is in the outcome.
+    /// The campaign itself can't go on. What the collector does wrong is in the outcome.
     pub fn run(&self, say: &mut dyn FnMut(&str)) -> io::Result<Outcome> {
         let mut rig = Rig::start(&self.setup)?;
         let mut random = Random::of(&[self.setup.seed, 3]);

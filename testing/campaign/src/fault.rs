@@ -1,4 +1,4 @@
-//! What is done to the processes, at moments that follow from the seed.
+//! Faults: what a campaign of crashes does to the processes, at moments that follow from the seed.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -10,32 +10,32 @@ use arancini_generate::Random;
 
 use crate::collector::Collector;
 
-/// One thing that happens to the collector, the broker, or both.
+/// Something that happens to the collector, the broker, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// SIGKILL of the collector, and a new start.
+    /// The collector is killed and started.
     KillCollector,
-    /// SIGKILL of the broker, and a new start.
+    /// The broker is killed and started.
     KillBroker,
-    /// SIGKILL of both, in any order; new starts in any order.
+    /// Both are killed and started, in any order.
     KillBoth,
-    /// SIGSTOP of the collector, and SIGCONT.
+    /// The collector is frozen by SIGSTOP and thawed by SIGCONT.
     FreezeCollector,
-    /// SIGSTOP of the broker, and SIGCONT.
+    /// The broker is frozen by SIGSTOP and thawed by SIGCONT.
     FreezeBroker,
-    /// The broker is frozen with messages of the collector unread; meanwhile the collector is killed and
+    /// The broker is frozen before it has read all messages of the collector. Meanwhile the collector is killed and
     /// started.
     KillBehindFrozenBroker,
-    /// SIGTERM of the collector, and a new start.
+    /// The collector is stopped by SIGTERM and started.
     StopCollector,
-    /// SIGKILL of the collector; while it is down some bytes of a snapshot are overwritten.
+    /// The collector is killed and started. In between some bytes of a snapshot are overwritten.
     DamageSnapshot,
-    /// SIGKILL of the collector; while it is down all snapshots go.
+    /// The collector is killed and started. In between all snapshots are removed.
     LoseSnapshots,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 9] = [
         Self::KillCollector,
         Self::KillBroker,
@@ -48,7 +48,7 @@ impl Fault {
         Self::LoseSnapshots,
     ];
 
-    /// Its name in reports.
+    /// The fault's name in reports and arguments.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,13 +64,13 @@ impl Fault {
         }
     }
 
-    /// The one with this name.
+    /// The fault with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|fault| fault.name() == name)
     }
 
-    /// Whether it is about a broker.
+    /// Whether the fault needs a broker.
     #[must_use]
     pub const fn needs_broker(self) -> bool {
         matches!(
@@ -79,7 +79,7 @@ impl Fault {
         )
     }
 
-    /// Whether it is about snapshots.
+    /// Whether the fault needs snapshots.
     #[must_use]
     pub const fn needs_snapshots(self) -> bool {
         matches!(self, Self::DamageSnapshot | Self::LoseSnapshots)
@@ -89,13 +89,13 @@ impl Fault {
 /// A fault and its moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// How long the load goes on before.
+    /// How long the load goes on before the fault.
     pub after: Duration,
-    /// What happens.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// The faults of a campaign, in order: every kind comes once before one comes again.
+/// The faults of a campaign in order. Every kind comes once before a kind comes again.
 #[must_use]
 pub fn plan(seed: u64, count: usize, kinds: &[Fault], gap: Duration) -> Vec<Step> {
     let mut random = Random::of(&[seed, 2]);
@@ -109,7 +109,7 @@ pub fn plan(seed: u64, count: usize, kinds: &[Fault], gap: Duration) -> Vec<Step
             break;
         }
         let fault = bag.swap_remove(random.below(bag.len() as u32) as usize);
-        // A quarter hits a collector that is still restoring or taking dumps from the fault before.
+        // A quarter of the faults hits a collector that still restores or takes dumps after the fault before.
         let after = if random.percent(25) {
             Duration::from_millis(u64::from(random.below(300)))
         } else {
@@ -120,7 +120,7 @@ pub fn plan(seed: u64, count: usize, kinds: &[Fault], gap: Duration) -> Vec<Step
     steps
 }
 
-/// How long something stays away: at times not at all, mostly for less than two seconds.
+/// How long a process stays away: sometimes not at all, mostly for less than two seconds.
 fn away(random: &mut Random) -> Duration {
     match random.below(10) {
         0..2 => Duration::ZERO,
@@ -129,7 +129,7 @@ fn away(random: &mut Random) -> Duration {
     }
 }
 
-/// Does it. All processes run when this returns, though they may not be ready.
+/// Inflicts a fault. All processes run when the function returns, but they may not be ready.
 pub fn inflict(
     fault: Fault,
     collector: &mut Collector,
@@ -154,7 +154,7 @@ pub fn inflict(
         (Fault::StopCollector, _) => {
             let status = collector.terminate(Duration::from_secs(60))?;
             if status.is_some_and(|status| !status.success()) {
-                let text = format!("the collector did not end well after SIGTERM: {status:?}");
+                let text = format!("the collector failed to stop after SIGTERM: {status:?}");
                 return Err(io::Error::other(text));
             }
             pause(random);
@@ -180,7 +180,7 @@ pub fn inflict(
             if let Some(process) = broker.process() {
                 process.freeze()?;
                 pause(random);
-                // Longer than the collector waits for acknowledgements.
+                // This is longer than the collector waits for acknowledgements.
                 if random.percent(20) {
                     std::thread::sleep(Duration::from_secs(6));
                 }
@@ -223,7 +223,7 @@ pub fn inflict(
     }
 }
 
-/// Removes a directory, if it is there.
+/// Removes a directory, if it exists.
 fn remove_all(folder: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

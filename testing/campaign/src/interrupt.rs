@@ -1,5 +1,5 @@
-//! A campaign that is told to stop still takes its disks and its network away, and ends what it started: a signal
-//! makes its next look an error, so that everything goes as it does after a failure.
+//! Signals. A campaign that is told to stop still ends its processes and removes its disks and namespaces: after a signal
+//! the next call of [`look`] is an error, and the campaign cleans up as after any failure.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// From now on SIGINT, SIGTERM and SIGHUP are heard.
+/// Catches SIGINT, SIGTERM and SIGHUP from now on.
 pub fn listen() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -37,10 +37,13 @@ pub fn listen() -> io::Result<()> {
     Ok(())
 }
 
-/// An error once the campaign is told to stop.
+/// Returns an error if a signal told the campaign to stop.
 pub fn look() -> io::Result<()> {
     if STOPPED.load(Relaxed) {
-        return Err(io::Error::new(io::ErrorKind::Interrupted, "told to stop"));
+        return Err(io::Error::new(
+            io::ErrorKind::Interrupted,
+            "a signal told the campaign to stop",
+        ));
     }
     Ok(())
 }

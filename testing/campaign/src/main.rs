@@ -1,4 +1,4 @@
-//! `arancini-campaign`: crashes, outages, and hostile peers.
+//! `arancini-campaign`: campaigns of crashes, outages, and hostile peers.
 #![forbid(unsafe_code)]
 
 mod outages;
@@ -21,7 +21,7 @@ use arancini_campaign::rig::Setup;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Campaigns with real processes.
+/// Runs campaigns with real processes: collector, nats-server and routers
 #[derive(Debug, Parser)]
 #[command(name = "arancini-campaign")]
 struct Arguments {
@@ -58,41 +58,40 @@ struct CrashArguments {
     /// Seed of routers, faults and moments
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many faults
+    /// Number of faults
     #[arg(long, default_value_t = 35)]
     kills: usize,
-    /// Seconds of load in all, spread between the faults
+    /// Seconds of load, spread between the faults
     #[arg(long, default_value_t = 105)]
     seconds: u64,
-    /// Changes of routes per second, in all
+    /// Route changes per second, of all routers together
     #[arg(long, default_value_t = 100_000)]
     rate: u32,
-    /// Where the collector publishes to
+    /// Sink of the collector
     #[arg(long, value_enum, default_value = "nats")]
     sink: SinkArgument,
-    /// Routers
+    /// Number of routers
     #[arg(long, default_value_t = 8)]
     routers: u8,
-    /// Routes of each of a router's seven tables
+    /// Routes in each of a router's seven tables
     #[arg(long, default_value_t = 5000)]
     routes: u32,
-    /// Let everything settle and judge it after so many faults
+    /// Number of faults after which everything settles and is judged
     #[arg(long, default_value_t = 7)]
     check_every: usize,
-    /// The collector's `routers.quiet_period_ms`: each check waits for it
+    /// The collector's `routers.quiet_period_ms`; each check waits for it
     #[arg(long, default_value_t = 4000)]
     quiet_period_ms: u64,
-    /// Milliseconds between two snapshots, where the collector has snapshots
+    /// Milliseconds between two snapshots of the collector
     #[arg(long, default_value_t = 700)]
     snapshot_interval_ms: u64,
-    /// Only this kind of fault; may be repeated
+    /// Inflict only this kind of fault; may be repeated
     #[arg(long, value_name = "KIND", value_parser = Fault::ALL.map(Fault::name))]
     fault: Vec<String>,
-    /// A further setting of the collector, like `publish.compression=lz4`; may be repeated
+    /// Give the collector a further setting, like `publish.compression=lz4`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Keep everything in this directory, logs and stream included (else a temporary one, kept after a
-    /// violation)
+    /// Keep data, logs and stream in this directory (default: a temporary one, kept only after a failure)
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -102,7 +101,7 @@ struct HostileArguments {
     /// Seconds of each attack
     #[arg(long, default_value_t = 8)]
     seconds: u64,
-    /// Only attacks whose name contains this; may be repeated
+    /// Run only attacks whose name contains this text; may be repeated
     #[arg(long)]
     only: Vec<String>,
 }
@@ -110,7 +109,7 @@ struct HostileArguments {
 fn main() -> ExitCode {
     let Arguments { campaign } = Arguments::parse();
     if let Err(error) = interrupt::listen() {
-        eprintln!("signals can't be heard: {error}");
+        eprintln!("arancini-campaign: signals can't be caught: {error}");
         return ExitCode::FAILURE;
     }
     let clean = match campaign {
@@ -126,7 +125,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("the campaign can't go on: {error}");
+            eprintln!("arancini-campaign: the campaign can't go on: {error}");
             ExitCode::FAILURE
         }
     }
@@ -134,12 +133,15 @@ fn main() -> ExitCode {
 
 fn crash(arguments: &CrashArguments) -> io::Result<bool> {
     let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector =
-        programs::collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
+    let collector = programs::collector().ok_or_else(|| {
+        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
+    })?;
     let with_broker = arguments.sink == SinkArgument::Nats;
     let broker = programs::nats_server();
     if with_broker && broker.is_none() {
-        return Err(missing("no nats-server: set ARANCINI_NATS_SERVER"));
+        return Err(missing(
+            "there is no nats-server: name it by ARANCINI_NATS_SERVER",
+        ));
     }
     let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
     let settings = arguments.set.iter().map(|setting| {
@@ -187,7 +189,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
         Err(error) => {
             let folder = temporary.keep();
             println!(
-                "seed {} ended early; everything is in {}",
+                "the campaign with seed {} ended early; its data and logs are in {}",
                 campaign.setup.seed,
                 folder.display()
             );
@@ -205,7 +207,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
     println!("{}", outcome.to_json());
     if !outcome.is_clean() {
         println!(
-            "seed {} failed; everything is in {}",
+            "the campaign with seed {} failed; its data and logs are in {}",
             campaign.setup.seed,
             campaign.setup.folder.display()
         );
@@ -218,20 +220,23 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
 
 fn outage(kind: &Kind, arguments: &OutageArguments) -> io::Result<bool> {
     let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector =
-        programs::collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
-    let broker =
-        programs::nats_server().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
+    let collector = programs::collector().ok_or_else(|| {
+        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
+    })?;
+    let broker = programs::nats_server()
+        .ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))?;
     outages::run(kind, arguments, collector, broker)
 }
 
 fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
     let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector =
-        programs::collector().ok_or_else(|| missing("no arancini: build it, or set ARANCINI_BIN"))?;
-    let broker =
-        programs::nats_server().ok_or_else(|| missing("no nats-server: set ARANCINI_NATS_SERVER"))?;
-    // Ten thousand connections need as many descriptors, here and in the collector, which inherits the limit.
+    let collector = programs::collector().ok_or_else(|| {
+        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
+    })?;
+    let broker = programs::nats_server()
+        .ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))?;
+    // Ten thousand connections need as many descriptors, in this process and in the collector. The collector inherits
+    // the limit.
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit)?;

@@ -1,5 +1,5 @@
-//! Where processes and routers are: on this host's loopback, or each side in a network namespace of its own on
-//! a bridge, whose cables can be cut and mended.
+//! Where processes and routers run: on this host's loopback, or each side in a network namespace of its own. The
+//! namespaces hang on a bridge by cables that can be cut and mended.
 
 use std::fs::File;
 use std::io;
@@ -15,14 +15,14 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 const COLLECTOR: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 1);
 const BROKER: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 2);
 
-/// Where the parties of a campaign are.
+/// Where collector, broker and routers run.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// The collector: in the namespace of the campaign itself.
+    /// The collector's address, in the namespace of the campaign itself.
     pub collector: Ipv4Addr,
-    /// The broker.
+    /// The broker's host.
     pub broker: Host,
-    /// The namespace of the routers, where they have one.
+    /// The namespace of the routers; `None` is the campaign's own.
     pub routers: Option<String>,
 }
 
@@ -50,18 +50,18 @@ impl Places {
 /// A cable between the bridge and a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cable {
-    /// To the broker.
+    /// The cable to the broker.
     Broker,
-    /// To all routers.
+    /// The cable to all routers.
     Routers,
 }
 
 /// How a cable is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// Somewhere behind a switch: packets are gone without a word.
+    /// Behind a switch: packets vanish, and no host notices.
     Silent,
-    /// At the host: its interface sees no carrier.
+    /// At the host: its interface loses the carrier.
     Carrier,
 }
 
@@ -74,8 +74,8 @@ impl Cable {
     }
 }
 
-/// A bridge in a namespace of its own, and a namespace for each side; all go with this value. What runs in
-/// them has to be stopped before.
+/// A bridge in a namespace of its own, and a namespace for each side. Dropping the value removes them all; stop the
+/// processes in them first.
 #[derive(Debug)]
 pub struct Network {
     prefix: String,
@@ -83,7 +83,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Why there can be none here, or nothing.
+    /// Why there can be no such network on this host; `None` if there can be one.
     #[must_use]
     pub fn unavailable() -> Option<String> {
         if !rustix::process::geteuid().is_root() {
@@ -95,10 +95,10 @@ impl Network {
         }
     }
 
-    /// Lays it all, for so many routers.
+    /// Makes the network for this number of routers.
     ///
     /// # Errors
-    /// There may be no namespaces: what was made of them is gone again.
+    /// This host allows no namespaces. What was made until then is removed again.
     pub fn new(routers: u8) -> io::Result<Self> {
         let mut network = Self {
             prefix: format!("arancini-campaign-{}", std::process::id()),
@@ -116,7 +116,7 @@ impl Network {
         Ok(network)
     }
 
-    /// Who is where, for a campaign that runs [inside](Self::enter).
+    /// The addresses and namespaces of a campaign that runs [inside](Self::enter).
     #[must_use]
     pub fn places(&self) -> Places {
         Places {
@@ -129,7 +129,8 @@ impl Network {
         }
     }
 
-    /// This thread, and the threads and processes that it starts, are on the collector's side meanwhile.
+    /// Moves this thread into the collector's namespace while the returned value lives. Threads and processes that it
+    /// starts meanwhile are there too.
     pub fn enter(&self) -> io::Result<Inside> {
         let before = File::open("/proc/thread-self/ns/net")?;
         enter(&self.name("collector"))?;
@@ -148,7 +149,7 @@ impl Network {
         )
     }
 
-    /// Mends it, however it was cut.
+    /// Mends a cable, however it was cut.
     pub fn mend(&self, cable: Cable) -> io::Result<()> {
         self.set(cable, &["up"])?;
         self.set(cable, &["master", "br0"])
@@ -197,7 +198,7 @@ impl Drop for Network {
     }
 }
 
-/// The thread is back where it was when this goes.
+/// Dropping the value moves the thread back into the namespace where it was.
 #[derive(Debug)]
 pub struct Inside {
     before: File,
@@ -209,7 +210,7 @@ impl Drop for Inside {
     }
 }
 
-/// This thread is in that namespace from now on.
+/// Moves this thread into a namespace for good.
 pub fn enter(namespace: &str) -> io::Result<()> {
     let there = File::open(Path::new("/run/netns").join(namespace))?;
     Ok(move_into_link_name_space(
@@ -218,7 +219,7 @@ pub fn enter(namespace: &str) -> io::Result<()> {
     )?)
 }
 
-/// The kernel's table of TCP sockets, as it is there.
+/// The kernel's table of TCP sockets in a namespace.
 pub fn tcp_table(namespace: Option<&str>) -> io::Result<String> {
     let Some(namespace) = namespace else {
         return std::fs::read_to_string("/proc/thread-self/net/tcp");

@@ -1,4 +1,4 @@
-//! `arancini-campaign away`, `cluster`, `disk`, `link`, `loss`: one course of events after the other.
+//! `arancini-campaign away`, `cluster`, `disk`, `link`, `loss`: one scenario after the other.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario}
 use arancini_campaign::rig::Setup;
 use clap::Args;
 
-/// A kind of outages, and how much of it unless told otherwise.
+/// A kind of outages and its defaults.
 pub struct Kind {
     /// The command.
     pub name: &'static str,
@@ -47,43 +47,42 @@ pub struct OutageArguments {
     /// Seed of routers and moments
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How long something is away, at most where it happens several times
+    /// Seconds of an outage; the longest where a scenario has several
     #[arg(long)]
     seconds: Option<u64>,
-    /// How often, for `cluster` and `loss`
+    /// Number of outages, for `cluster` and `loss`
     #[arg(long)]
     times: Option<u32>,
-    /// Changes of routes per second, in all
+    /// Route changes per second, of all routers together
     #[arg(long)]
     rate: Option<u32>,
-    /// Routers
+    /// Number of routers
     #[arg(long, default_value_t = 8)]
     routers: u8,
-    /// Routes of each of a router's seven tables
+    /// Routes in each of a router's seven tables
     #[arg(long, default_value_t = 5000)]
     routes: u32,
-    /// The collector's `routers.quiet_period_ms`: each check waits for it
+    /// The collector's `routers.quiet_period_ms`; each check waits for it
     #[arg(long, default_value_t = 4000)]
     quiet_period_ms: u64,
-    /// Milliseconds between two snapshots
+    /// Milliseconds between two snapshots of the collector
     #[arg(long, default_value_t = 700)]
     snapshot_interval_ms: u64,
-    /// More memory resident in the collector than this is a failure, in MiB
+    /// Largest resident memory of the collector in MiB; more is a failure
     #[arg(long, default_value_t = 256)]
     memory_mib: u64,
-    /// Only this course of events, also one that is known to break a promise; may be repeated
+    /// Run only this scenario, even one that is known to break a promise; may be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// A further setting of the collector, like `publish.compression=lz4`; may be repeated
+    /// Give the collector a further setting, like `publish.compression=lz4`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Keep everything below this directory, logs and stream included (else a temporary one, kept after a
-    /// violation)
+    /// Keep data, logs and stream below this directory (default: a temporary one, kept only after a failure)
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
-/// Runs what is wanted of that kind.
+/// Runs the scenarios of this kind that the arguments ask for.
 pub fn run(
     kind: &Kind,
     arguments: &OutageArguments,
@@ -94,7 +93,7 @@ pub fn run(
     let unknown = |name: &&String| kind.scenarios.iter().all(|scenario| scenario.name != **name);
     if let Some(name) = only.iter().find(unknown) {
         let names: Vec<_> = kind.scenarios.iter().map(|scenario| scenario.name).collect();
-        let text = format!("there is no {name}; there are {}", names.join(", "));
+        let text = format!("there is no scenario {name}; there are {}", names.join(", "));
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     let mut plan = arguments.plan(kind, collector, broker);
@@ -136,7 +135,7 @@ fn run_one(
             outcome.is_clean()
         }
         Err(error) => {
-            println!("{}: it can't go on: {error}", scenario.name);
+            println!("{}: the scenario can't go on: {error}", scenario.name);
             false
         }
     };
@@ -153,13 +152,13 @@ fn run_one(
     Ok(is_clean)
 }
 
-/// The arguments of this very run, for one course of events.
+/// The arguments of this run, for one scenario.
 fn again(scenario: &Scenario, arguments: &OutageArguments) -> Vec<String> {
     let given: Vec<String> = std::env::args().skip(2).collect();
     let mut again = vec!["--only".to_owned(), scenario.name.to_owned()];
     let mut rest = given.iter();
     while let Some(argument) = rest.next() {
-        // The folder of this run is taken.
+        // The folder of this run is in use.
         if argument == "--only" || argument == "--folder" {
             rest.next();
         } else if !argument.starts_with("--only=") && !argument.starts_with("--folder=") {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use arancini_judge::source::{SegmentSource, StreamSource};
+use arancini_judge::source::{PublishedStream, SegmentDirectory};
 use arancini_judge::{Judge, Rule, Rules};
 
 use crate::book::NumberedBook;
@@ -17,9 +17,9 @@ const BASE: &str = "arancini";
 #[derive(Debug)]
 pub enum Reader {
     /// A JetStream stream.
-    Stream(StreamSource),
+    Stream(PublishedStream),
     /// A directory of segment files.
-    Segments(SegmentSource),
+    Segments(SegmentDirectory),
 }
 
 impl Reader {
@@ -29,8 +29,8 @@ impl Reader {
     /// There is no way to read.
     pub fn new(collector: &Collector) -> io::Result<Self> {
         Ok(match collector.sink() {
-            Sink::Nats(urls) => Self::Stream(StreamSource::new(urls.clone(), STREAM, BASE)?),
-            Sink::File => Self::Segments(SegmentSource::new(&collector.data_dir().join("segments"))),
+            Sink::Nats(urls) => Self::Stream(PublishedStream::new(urls.clone(), STREAM, BASE)?),
+            Sink::File => Self::Segments(SegmentDirectory::new(&collector.data_dir().join("segments"))),
         })
     }
 

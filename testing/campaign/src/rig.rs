@@ -1,4 +1,4 @@
-//! A collector, its broker and routers under load; everything settles and is judged whenever a campaign asks.
+//! A collector, its broker and routers under load. A campaign can let everything settle and have it judged at any time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,51 +17,50 @@ use crate::outcome::{Difference, Outcome};
 use crate::reader::Reader;
 use crate::router::Router;
 
-/// All is said and worked off within this, or never.
+/// Everything that was sent is published and acknowledged within this time, or the collector is stuck.
 const SETTLE_WITHIN: Duration = Duration::from_secs(180);
-/// Between two looks at whether all is quiet.
+/// Time between two looks at whether everything is quiet.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// So many looks with the same figures, all routes there, are quiet.
+/// Everything is quiet after this many looks with the same figures and all routes present.
 const QUIET_LOOKS: u32 = 5;
-/// With the same figures for so long and other routes than the routers have, the collector is wrong: judge
-/// it.
+/// If the figures stay the same for this time and the collector has other routes than the routers, waiting is no use.
 const WRONG_AFTER: Duration = Duration::from_secs(12);
-/// A resync ends within so many quiet periods after its router's last word.
+/// A resync ends within this many quiet periods after the last message of its router.
 const RESYNC_WITHIN_QUIET_PERIODS: u32 = 5;
-/// A new router has to connect within this.
+/// A new router connects within this time.
 const START_WITHIN: Duration = Duration::from_secs(30);
-/// The last stop of the collector.
+/// The collector ends within this time of the last SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
 
-/// What there is, and how it is set up.
+/// What a rig is made of.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// The seed of routers, and of all that a campaign does.
+    /// The seed of the routers and of everything that the campaign does.
     pub seed: u64,
-    /// Changes of routes per second, in all.
+    /// Route changes per second, of all routers together.
     pub rate: u32,
-    /// Routers.
+    /// Number of routers.
     pub routers: u8,
-    /// One of so many routers drops a session that takes nothing for two seconds.
+    /// One of this many routers drops a session that takes nothing for two seconds.
     pub impatient_every: u8,
-    /// Routes of each of a router's tables, half of them held at a time.
+    /// Routes of each table of a router. The router holds about half of them at a time.
     pub routes: u32,
-    /// Brokers: none, and the sink is `file`; one; or a cluster.
+    /// Number of brokers. With none the sink is `file`, with several they form a cluster.
     pub brokers: usize,
-    /// A table that its router does not announce again, for its peer is gone, is given up after this. Shorter
-    /// than the collector's default, for a campaign waits for it at every check.
+    /// The collector's `routers.quiet_period_ms`. Every check of a campaign waits for it, so it is shorter than the
+    /// default.
     pub quiet_period: Duration,
-    /// Milliseconds between two snapshots; the collector's default where absent.
+    /// Milliseconds between two snapshots; `None` is the collector's default.
     pub snapshot_interval_ms: Option<u64>,
-    /// Further settings, `section.key` and a value.
+    /// Further settings of the collector, `section.key` and a value.
     pub settings: Vec<(String, String)>,
-    /// Where everything is.
+    /// Where collector, broker and routers run.
     pub places: Places,
     /// The collector's program.
     pub collector: PathBuf,
     /// The broker's program.
     pub broker: PathBuf,
-    /// Where everything is kept.
+    /// The folder for data, logs and the broker's store.
     pub folder: PathBuf,
 }
 
@@ -90,7 +89,7 @@ impl Setup {
     }
 }
 
-/// Everything at work. What is done to it is the campaign's.
+/// Collector, brokers and routers at work, and the judge of what they publish.
 pub struct Rig {
     /// The brokers.
     pub brokers: Vec<NatsServer>,
@@ -98,13 +97,13 @@ pub struct Rig {
     pub collector: Collector,
     /// The routers.
     pub clients: Vec<Client>,
-    /// What it came to so far.
+    /// The outcome so far.
     pub outcome: Outcome,
     /// The judge of what is published.
     pub judge: Judge<NumberedBook>,
     /// Where the judge reads on; `None` begins at the beginning of the stream.
     pub reader: Option<Reader>,
-    /// Batches that the collector counts and threw away.
+    /// Batches that the collector counted and then threw away.
     pub batches_thrown_away: u64,
     routers_namespace: Option<String>,
     resync_within: Duration,
@@ -112,7 +111,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Broker, collector and routers, all at work.
+    /// Starts brokers, collector and routers, and waits until every router has a session.
     pub fn start(setup: &Setup) -> io::Result<Self> {
         let places = &setup.places;
         let folder = setup.folder.join("broker");
@@ -155,7 +154,7 @@ impl Rig {
         Ok(rig)
     }
 
-    /// Load for so long. The time is the schedule of the campaign; nothing is waited for.
+    /// Lets the load go on for this time. The time is the campaign's schedule, not a wait for a condition.
     pub fn load(&mut self, time: Duration) -> io::Result<()> {
         let since = Instant::now();
         while let Some(left @ 1..) = time.checked_sub(since.elapsed()).map(|left| left.as_millis()) {
@@ -167,27 +166,27 @@ impl Rig {
         self.revive()
     }
 
-    /// Changes that routers made so far.
+    /// Number of route changes so far.
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.clients.iter().map(Client::changes).sum()
     }
 
-    /// Sessions that routers opened so far.
+    /// Number of sessions so far.
     #[must_use]
     pub fn sessions(&self) -> u64 {
         self.clients.iter().map(Client::sessions).sum()
     }
 
-    /// Routers stop changing, or go on.
+    /// Lets all routers stop changing their routes, or go on.
     pub fn hold(&self, hold: bool) {
         self.clients.iter().for_each(|client| client.hold(hold));
     }
 
-    /// Waits until something is true.
+    /// Waits until a condition is true.
     ///
     /// # Errors
-    /// The collector ended, or it never came true.
+    /// The collector ended, or the time is over.
     pub fn until(
         &mut self,
         what: &str,
@@ -206,7 +205,7 @@ impl Rig {
             if since.elapsed() > within {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
-                    format!("never came true: {what}"),
+                    format!("not within {} s: {what}", within.as_secs()),
                 ));
             }
             std::thread::sleep(LOOK_EVERY / 5);
@@ -214,9 +213,8 @@ impl Rig {
         Ok(())
     }
 
-    /// A collector that ended by itself is started again. That is a finding, unless it could not have its
-    /// port: the kernel takes a killed process's io_uring apart, listeners included, when that process is
-    /// long reaped.
+    /// Starts a collector again that ended by itself, and notes a failure. It is no failure if the port was not free
+    /// yet: the kernel takes a killed process's io_uring apart, listeners included, long after that process is reaped.
     pub fn revive(&mut self) -> io::Result<()> {
         let Some(status) = self.collector.ended()? else {
             return Ok(());
@@ -231,7 +229,7 @@ impl Rig {
         self.collector.restart()
     }
 
-    /// Lets everything settle, reads what is new, and compares.
+    /// Lets everything settle, lets the judge read what is new, and compares the tables.
     pub fn check(&mut self, say: &mut dyn FnMut(&str)) -> io::Result<()> {
         let since = Instant::now();
         self.brokers.iter_mut().try_for_each(NatsServer::until_ready)?;
@@ -243,7 +241,7 @@ impl Rig {
             None => Reader::new(&self.collector)?,
         };
         reader.read(&mut self.judge)?;
-        // The end of a resync comes when a table has been quiet.
+        // A resync ends when its tables have been quiet.
         let resyncs_since = Instant::now();
         while self.judge.open_resyncs() > 0 && resyncs_since.elapsed() < self.resync_within {
             std::thread::sleep(LOOK_EVERY);
@@ -259,7 +257,7 @@ impl Rig {
         self.outcome.findings = self.judge.findings.counts;
         self.outcome.examples = examples;
         if let Err(what) = settled {
-            // Where consumers have it right all the same, the collector's own figures are wrong.
+            // If consumers hold the right routes all the same, the collector's own figures are wrong.
             self.outcome.failures.push(what);
         }
         say(&format!(
@@ -278,7 +276,7 @@ impl Rig {
         Ok(())
     }
 
-    /// Waits until all is said, received, published and acknowledged. `Ok(Err)` says what never came true.
+    /// Waits until everything is sent, received, published and acknowledged. `Ok(Err)` says what is still missing.
     fn settle(&mut self) -> io::Result<Result<(), String>> {
         let since = Instant::now();
         let mut last = Vec::new();
@@ -298,7 +296,7 @@ impl Rig {
                 .collector
                 .bytes_in_sockets(self.routers_namespace.as_deref())?;
             let conditions = [
-                ("routers that have not said all", self.talking(), 0),
+                ("routers that have not sent everything", self.talking(), 0),
                 ("bytes in sockets", in_sockets, 0),
                 ("sessions", metrics.sum("sessions"), self.clients.len() as u64),
                 (
@@ -327,20 +325,20 @@ impl Rig {
                 None => {}
                 Some((what, is, wanted)) => left = format!("{what}: {is}, not {wanted}"),
             }
-            // TCP may still hold back what is on the way, for as long as a minute behind a link that was cut.
+            // Behind a link that was cut TCP may hold bytes back for as long as a minute.
             if wrong.is_some() && in_sockets == 0 && self.talking() == 0 && same_since.elapsed() > WRONG_AFTER
             {
                 break;
             }
         }
-        Ok(Err(format!("never settled: {left}")))
+        Ok(Err(format!("did not settle: {left}")))
     }
 
     fn talking(&self) -> u64 {
         self.clients.iter().filter(|client| !client.is_idle()).count() as u64
     }
 
-    /// Stops everything.
+    /// Stops routers and collector, and returns the outcome.
     pub fn finish(mut self) -> io::Result<Outcome> {
         self.outcome.changes = self.changes();
         self.outcome.sessions = self.sessions();
@@ -361,7 +359,7 @@ impl Rig {
     }
 }
 
-/// The end of a log.
+/// The last lines of a log.
 #[must_use]
 pub fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! The tables of a campaign's router, and its routes as they stand on the wire and in the stream.
+//! The tables of a campaign's routers, and their routes on the wire and in the stream.
 //!
-//! A route is a number in its table and what it carries is a number too, its version: so a table is a vector,
-//! and what a consumer reads turns back into both. Writing and reading share no code with the collector.
+//! A route is a number in its table, and its attributes are a number too, its version. So a table is a vector, and what a
+//! consumer reads can be turned back into both numbers. Writing and reading share no code with the collector.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,16 +10,16 @@ use arancini_judge::Name;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-/// Peers of a router.
+/// Number of peers of a router.
 pub const PEERS: usize = 5;
 /// The peer that sends several paths of a prefix.
 pub const ADD_PATH: usize = 1;
-/// The last AS of a path is this and the version.
+/// The last AS number of a path is this number plus the version.
 const ORIGIN_AS: u32 = 70_000;
-/// Versions are below this.
+/// Versions are below this number.
 pub const VERSIONS: u32 = 1000;
 
-/// Which kind of routes.
+/// The kind of a table's routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// IPv4 unicast, in the classic fields of the UPDATE.
@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its family.
+    /// The family of the routes.
     #[must_use]
     pub const fn family(self) -> AfiSafi {
         match self {
@@ -42,14 +42,14 @@ impl Kind {
     }
 }
 
-/// One table.
+/// A table of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// Whose: an index of [`peer`].
+    /// The peer: an index of [`peer`].
     pub peer: usize,
-    /// Which RIB.
+    /// The RIB view.
     pub view: RibView,
-    /// Which routes.
+    /// The kind of the routes.
     pub kind: Kind,
 }
 
@@ -68,8 +68,8 @@ const fn table(peer: usize, view: RibView, kind: Kind) -> Table {
     Table { peer, view, kind }
 }
 
-/// A router's peer: two plain ones, one over IPv6, one with VPN routes, and one in a VRF that has the first
-/// one's address and AS.
+/// A peer of a router: two plain ones, one over IPv6, one with VPN routes, and one in a VRF with the address and AS number
+/// of the first.
 #[must_use]
 pub fn peer(index: usize) -> Peer {
     let v4 = |number: u8| {
@@ -98,13 +98,13 @@ impl Table {
         self.peer == ADD_PATH
     }
 
-    /// The per-peer header of its messages.
+    /// The per-peer header of the table's messages.
     #[must_use]
     pub fn header(self) -> Peer {
         peer(self.peer).in_view(self.view)
     }
 
-    /// The name of a route.
+    /// The name of the route with this number.
     #[must_use]
     pub fn name(self, number: u32) -> Name {
         let (place, path_id) = if self.has_paths() {
@@ -126,7 +126,7 @@ impl Table {
         }
     }
 
-    /// The number of the route with this name, if it is one of this table.
+    /// The number of the route with this name; `None` where the table has no such route.
     #[must_use]
     pub fn number(self, name: &Name) -> Option<u32> {
         let place = match self.kind {
@@ -141,7 +141,7 @@ impl Table {
         (self.name(number) == *name).then_some(number)
     }
 
-    /// A Route Monitoring message that announces these routes in this version.
+    /// Writes a Route Monitoring message that announces these routes in this version.
     pub fn announce(self, numbers: &[u32], version: u32, out: &mut Vec<u8>) {
         let header = self.header();
         let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 10, 2, 2];
@@ -175,12 +175,12 @@ impl Table {
         out.extend(update(&header, &[], &attributes, &[]));
     }
 
-    /// A Route Monitoring message that withdraws these routes.
+    /// Writes a Route Monitoring message that withdraws these routes.
     pub fn withdraw(self, numbers: &[u32], out: &mut Vec<u8>) {
         let header = self.header();
         let mut nlri = Vec::with_capacity(numbers.len() * 16);
         for &number in numbers {
-            // 0x800000 stands where the label would (RFC 8277 §2.4).
+            // A withdraw carries 0x800000 instead of a label (RFC 8277 §2.4).
             self.write(number, 0x80_0000, &mut nlri);
         }
         if self.kind == Kind::V4 {
@@ -244,18 +244,18 @@ impl Carried {
     }
 }
 
-/// Two versions share a label.
+/// The label of a version; two versions share one.
 const fn label(version: u32) -> u32 {
     100 + version / 2
 }
 
 const fn v4_bits(place: u32) -> u32 {
-    // Upwards from 1.0.0.0, 4096 addresses apart.
+    // Prefixes begin at 1.0.0.0 and lie 4096 addresses apart.
     0x0100_0000_u32.wrapping_add(place << 12)
 }
 
 const fn v6_bits(place: u32) -> u128 {
-    // 2000::/4, a /44 each.
+    // Prefixes lie in 2000::/4 and have a /44 each.
     (0x2 << 124) | (place as u128 & 0x0fff_ffff) << 84
 }
 

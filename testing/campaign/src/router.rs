@@ -1,7 +1,7 @@
-//! A router's life: what it holds, how that changes, and the bytes that say so.
+//! A router: the routes that it holds, how they change, and the BMP messages of both.
 //!
-//! It is right about its own tables whatever happens to its sessions: what changes while no connection is
-//! there goes unsaid, and the next session begins with a dump of all that is held.
+//! The router's tables are right whatever happens to its sessions. A change without a session is not sent; the next session
+//! begins with a dump of all tables.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,10 +14,10 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::route::{ADD_PATH, PEERS, TABLES, VERSIONS, peer};
 
-/// Routes of one UPDATE at most.
+/// Largest number of routes in one UPDATE.
 const ROUTES_PER_UPDATE: u32 = 10;
-/// In the remote port's place, behind BMP and per-peer header, local address and local port, a Peer Up gets
-/// the number of the BGP session, so that a new session is told from one that is only reported again.
+/// Where the remote port stands in a Peer Up, behind both headers, local address and local port. The number of the BGP
+/// session goes there, so that a new session differs from one that is only reported again.
 const REMOTE_PORT: std::ops::Range<usize> = 66..68;
 
 /// A router and what it holds.
@@ -28,15 +28,15 @@ pub struct Router {
     routes: u32,
     up: [bool; PEERS],
     bgp_sessions: [u16; PEERS],
-    /// The version of each route of each table; 0 where it is absent.
+    /// The version of each route of each table; 0 where the router does not hold the route.
     tables: Vec<Vec<u32>>,
-    /// What is still to be dumped in this session: table and next route.
+    /// What the dump of this session still owes: tables and their next route.
     to_dump: VecDeque<(usize, u32)>,
     random: Random,
 }
 
 impl Router {
-    /// A router with half of its routes, all peers up.
+    /// A router that holds half of its routes. All its peers are up.
     #[must_use]
     pub fn new(number: u8, routes: u32, seed: u64) -> Self {
         let mut random = Random::of(&[seed, u64::from(number)]);
@@ -64,26 +64,26 @@ impl Router {
         }
     }
 
-    /// The same router elsewhere.
+    /// The same router with another address.
     #[must_use]
     pub const fn at(mut self, address: IpAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// Its address.
+    /// The router's address.
     #[must_use]
     pub const fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// What it holds: the version of each route of each table, 0 where it is absent.
+    /// The version of each route of each table; 0 where the router does not hold the route.
     #[must_use]
     pub fn tables(&self) -> &[Vec<u32>] {
         &self.tables
     }
 
-    /// How many routes it holds.
+    /// Number of routes that the router holds.
     #[must_use]
     pub fn held(&self) -> u64 {
         let tables = self.tables.iter();
@@ -92,7 +92,7 @@ impl Router {
             .sum()
     }
 
-    /// A session begins: what comes first, and from now on [`Router::dump_some`] has work.
+    /// Begins a session: writes its first messages. From now on [`Router::dump_some`] has work.
     pub fn begin_session(&mut self, out: &mut Vec<u8>) {
         out.extend(initiation(
             &format!("campaign-{}", self.number),
@@ -106,18 +106,18 @@ impl Router {
         self.to_dump = (0..TABLES.len()).map(|table| (table, 0)).collect();
     }
 
-    /// The session is over.
+    /// Ends the session.
     pub fn end_session(&mut self) {
         self.to_dump.clear();
     }
 
-    /// Whether everything that is held was said in this session.
+    /// Whether the dump of this session is complete.
     #[must_use]
     pub fn is_dumped(&self) -> bool {
         self.to_dump.is_empty()
     }
 
-    /// Dumps the next routes; says End-of-RIB at the end of each table.
+    /// Dumps the next routes, and an End-of-RIB at the end of each table.
     pub fn dump_some(&mut self, out: &mut Vec<u8>) {
         let Some((index, first)) = self.to_dump.pop_front() else {
             return;
@@ -156,7 +156,7 @@ impl Router {
         }
     }
 
-    /// Changes some routes of one table; `out` gets the bytes. Returns how many routes that was.
+    /// Changes some routes of one table and writes the messages. Returns the number of routes.
     pub fn change(&mut self, out: &mut Vec<u8>) -> u32 {
         let index = self.random.below(TABLES.len() as u32) as usize;
         let (Some(table), Some(held)) = (TABLES.get(index), self.tables.get_mut(index)) else {
@@ -175,7 +175,7 @@ impl Router {
                 slots.for_each(|version| *version = 0);
                 table.withdraw(&numbers, out);
             }
-            // Often enough what is held already.
+            // The version is often the one that the router holds already.
             35..50 => {
                 let version = 1 + self.random.below(3);
                 slots.for_each(|held| *held = version);
@@ -190,7 +190,7 @@ impl Router {
         numbers.len() as u32
     }
 
-    /// A peer goes, with its routes, or one comes back with some. Returns how many routes that was.
+    /// Takes a peer down with its routes, or brings one back with some. Returns the number of routes.
     pub fn peer_event(&mut self, out: &mut Vec<u8>) -> u32 {
         let peer = self.random.below(PEERS as u32) as usize;
         let Some(up) = self.up.get_mut(peer) else { return 0 };

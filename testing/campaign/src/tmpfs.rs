@@ -8,18 +8,18 @@ use std::process::Command;
 const MIB: u64 = 1 << 20;
 const FILLER: &str = "filler";
 
-/// A disk in memory; it is taken away with this value.
+/// A disk in memory. Dropping the value unmounts it.
 #[derive(Debug)]
 pub struct Tmpfs {
     folder: PathBuf,
 }
 
 impl Tmpfs {
-    /// Why there can be none here, or nothing.
+    /// Why there can be no such disk on this host; `None` if there can be one.
     #[must_use]
     pub fn unavailable() -> Option<String> {
         if !rustix::process::geteuid().is_root() {
-            return Some("a disk of its own needs root".to_owned());
+            return Some("mounting a disk in memory needs root".to_owned());
         }
         let folder = match tempfile::tempdir() {
             Ok(folder) => folder,
@@ -27,11 +27,11 @@ impl Tmpfs {
         };
         match Self::mount(folder.path(), 1) {
             Ok(_) => None,
-            Err(error) => Some(format!("no disk of its own: {error}")),
+            Err(error) => Some(format!("a disk in memory can't be mounted: {error}")),
         }
     }
 
-    /// Mounts one of so many MiB there.
+    /// Mounts a disk of this size on a folder.
     pub fn mount(folder: &Path, mib: u64) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let size = format!("size={mib}m");
@@ -48,7 +48,7 @@ impl Tmpfs {
         })
     }
 
-    /// Fills it with a file, but for so many MiB.
+    /// Fills the disk with a file, up to this many MiB.
     pub fn fill(&self, leave_mib: u64) -> io::Result<()> {
         let mut filler = File::create(self.folder.join(FILLER))?;
         while self.free()? > leave_mib * MIB {
@@ -62,12 +62,12 @@ impl Tmpfs {
         Ok(())
     }
 
-    /// Takes that file away.
+    /// Removes the file that fills the disk.
     pub fn make_room(&self) -> io::Result<()> {
         std::fs::remove_file(self.folder.join(FILLER))
     }
 
-    /// Bytes that are free.
+    /// Free bytes on the disk.
     pub fn free(&self) -> io::Result<u64> {
         let found = rustix::fs::statvfs(&self.folder)?;
         Ok(found.f_bavail * found.f_frsize)
@@ -76,7 +76,7 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        // Lazily: files may still be open.
+        // `-l` unmounts lazily: files may still be open.
         let _ = Command::new("umount").arg("-l").arg(&self.folder).output();
     }
 }

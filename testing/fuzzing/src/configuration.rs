@@ -4,7 +4,7 @@ use arancini_collector::config;
 
 use crate::scratch::Scratch;
 
-/// Loads it; what is in effect, shown as a file, is in effect again.
+/// Loads the configuration. The settings in effect, printed as a file and loaded again, must be the same.
 pub fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (file, variables) = text.split_once('\0').unwrap_or((&text, ""));
@@ -19,7 +19,7 @@ pub fn run(input: &[u8]) {
             let shown = config::show(&config);
             assert!(config.workers() > 0 && !config.collector_name().is_empty());
             let _ = config.sink();
-            // A masked secret is no longer what was given, and may not go with the rest.
+            // A masked secret is not the one that was given, and may contradict other settings.
             if !shown.contains("***") {
                 shown_is_loaded(&shown);
             }

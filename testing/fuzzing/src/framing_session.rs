@@ -1,8 +1,8 @@
-//! Target `framing_session`: routers, their streams and time, into a shard; all the shell can do to it.
+//! Target `framing_session`: a shard with routers, their streams, time, and everything else that the shell can do to it.
 //!
-//! Input: the streams, then a script of steps (2 octets each), its length (1), settings (8). Each step hands some of
-//! the streams to one of four sessions, or does something else; what is left of them goes to the first session at the
-//! end. All is played twice, the second time with every receive cut into pieces: the stream has to be the same.
+//! Input: the streams, then a script of steps (2 octets each), its length (1), settings (8). Each step gives some bytes of
+//! the streams to one of four sessions, or does something else. At the end the first session gets the bytes that are left.
+//! Everything is played twice, the second time with every receive cut into pieces. Both must publish the same stream.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub fn run(input: &[u8]) {
         );
         assert!(whole.payload == cut.payload, "cuts change nothing");
     }
-    // Both are the same: one is enough to be read.
+    // Both streams are the same, so reading one is enough.
     let mut stream = Stream::default();
     for batch in &whole {
         stream.batch(batch, &settings.subject_base);
@@ -71,7 +71,7 @@ fn settings(input: &mut Input<'_>) -> Settings {
         curation,
         session_hold_ns: u64::from(times >> 4) * 7 * SECOND_NS,
         quiet_period_ns: u64::from(times & 15) * 3 * SECOND_NS,
-        // 0 gives what is usual.
+        // 0 gives the usual value.
         max_message_bytes: if length == 0 { 1 << 20 } else { limit(length, 48) },
         max_peers_per_router: 1 + usize::from(peers),
         batch: BatchSettings {
@@ -142,7 +142,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What holds between any two calls.
+    /// Checks what must hold between any two calls.
     fn check(&mut self) {
         assert!(self.shard.open_batch_bytes() <= self.max_open_bytes);
         if let Some(deadline) = self.shard.poll_timeout() {
@@ -153,7 +153,7 @@ impl<'a> World<'a> {
         self.shard.set_gauges();
     }
 
-    /// Octets of so many messages at the front of the streams.
+    /// Number of octets of the first messages of the streams.
     fn frames(&self, count: usize) -> usize {
         let mut octets = 0;
         for _ in 0..count {
@@ -166,7 +166,7 @@ impl<'a> World<'a> {
     }
 
     fn open(&mut self, session: usize) {
-        // Two names of one address among them: the second session replaces the first.
+        // Two of these are the same address, so the second session replaces the first.
         let routers = [
             IpAddr::from([192, 0, 2, 1]),
             IpAddr::from([192, 0, 2, 2]),
@@ -189,7 +189,7 @@ impl<'a> World<'a> {
         while !bytes.is_empty() {
             let at = match &mut self.cuts {
                 None => bytes.len(),
-                // Now and then octet by octet, now and then in large pieces.
+                // Pieces are single octets at times, and large at times.
                 Some(random) => {
                     let most = if random.percent(50) { 8 } else { 600 };
                     1 + random.below(most) as usize
@@ -226,7 +226,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The buffer goes back, as after publishing; what was in it is kept.
+    /// Gives the buffer back, as after publishing, and keeps a copy of its content.
     fn keep(&mut self, mut batch: Batch) {
         let copy = batch.payload.clone();
         self.shard
@@ -234,14 +234,14 @@ impl<'a> World<'a> {
         self.batches.push(batch);
     }
 
-    /// All sessions end, none comes back.
+    /// Ends all sessions. None comes back.
     fn end(&mut self, settings: &Settings) {
         for session in 0..SESSIONS {
             self.close(session, "connection reset");
         }
         self.wait(settings.session_hold_ns + SECOND_NS);
         self.shard.handle_flush(self.now);
-        // What was replaced is known to be gone at the next look.
+        // The shard reports a replaced session as gone at the next look.
         self.wait(settings.session_hold_ns + settings.quiet_period_ns + 3 * SECOND_NS);
         self.shard.handle_flush(self.now);
         assert!(!self.shard.needs_sweep());

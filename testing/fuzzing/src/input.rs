@@ -1,4 +1,4 @@
-//! Inputs: what is to be read stands first, how it is to be read last. So a mutation that inserts or removes bytes
+//! Inputs. The bytes to read stand first, the settings for reading them last. So a mutation that inserts or removes bytes
 //! leaves the settings alone, and a recorded message with a few bytes behind it is an input.
 
 /// Takes numbers off the end of an input.
@@ -11,7 +11,7 @@ impl<'a> Input<'a> {
         Self { bytes }
     }
 
-    /// The last byte; 0 when there is none left.
+    /// Takes the last byte; 0 if no byte is left.
     pub fn byte(&mut self) -> u8 {
         match self.bytes.split_last() {
             Some((last, rest)) => {
@@ -22,13 +22,13 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The last two bytes.
+    /// Takes the last two bytes.
     pub fn short(&mut self) -> u16 {
         let low = self.byte();
         u16::from_be_bytes([self.byte(), low])
     }
 
-    /// What is left.
+    /// The bytes that are left.
     pub const fn rest(&self) -> &'a [u8] {
         self.bytes
     }

@@ -1,7 +1,7 @@
-//! What the fuzzers call: one function a target, from any bytes to a panic where a promise is broken.
+//! Fuzz targets: one function for each, which reads any bytes and panics if a promise is broken.
 //!
-//! `fuzz/` wraps each in libFuzzer; `tests/short.rs` runs them over [`seeds`] and [`mutation`]s of these, so that the
-//! normal test run exercises them too. Nobody uses this crate otherwise. `docs/fuzzing.md` tells how to run them.
+//! `fuzz/` wraps each function in libFuzzer. `tests/short.rs` runs them over [`seeds`] and [`mutation`]s of the seeds, so
+//! that the normal test run exercises them too. `docs/fuzzing.md` explains how to run them.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "collector")]
@@ -26,9 +26,9 @@ mod stream;
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Its name, as of its file in `fuzz/fuzz_targets/`.
+    /// The target's name, as of its file in `fuzz/fuzz_targets/`.
     pub name: &'static str,
-    /// Reads an input to its end; panics where a promise is broken.
+    /// Reads an input to its end. Panics if a promise is broken.
     pub run: fn(&[u8]),
 }
 
@@ -74,7 +74,7 @@ pub const TARGETS: &[Target] = &[
     },
 ];
 
-/// The target of this name.
+/// The target with this name.
 #[must_use]
 pub fn target(name: &str) -> Option<Target> {
     TARGETS.iter().copied().find(|target| target.name == name)

@@ -1,10 +1,10 @@
-//! Mutations that follow from a seed: what a test can do without libFuzzer.
+//! Mutations that follow from a seed, for tests without libFuzzer.
 
 use arancini_generate::Random;
 
 /// Longest input that a mutation makes.
 const MAX_OCTETS: usize = 8192;
-/// Octets that lie at an edge of something.
+/// Octets with values at an edge.
 const EDGES: [u8; 12] = [0, 1, 2, 3, 4, 8, 24, 32, 33, 128, 129, 255];
 
 /// Changes the input in one to four places; `other` is an input to take pieces from.

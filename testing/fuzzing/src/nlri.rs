@@ -7,7 +7,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::input::Input;
 
-/// Reads the field every way there is; all ways have to agree.
+/// Reads the field in every way. All ways must agree.
 pub fn run(input: &[u8]) {
     let mut input = Input::new(input);
     let flags = input.byte();
@@ -16,7 +16,7 @@ pub fn run(input: &[u8]) {
     read(family, input.rest(), flags & 1 != 0, flags & 2 != 0);
 }
 
-/// As [`run`], for a field whose context is known.
+/// Does what [`run`] does, for a field whose context is known.
 pub fn read(family: AfiSafi, field: &[u8], negotiated: bool, hint_absent: bool) {
     for add_path in [false, true] {
         let counted = nlri::count(family, field, add_path);
@@ -51,7 +51,7 @@ pub fn read(family: AfiSafi, field: &[u8], negotiated: bool, hint_absent: bool) 
             assert_eq!(counted, routes, "{family}");
             fast_readers_agree(family, field, add_path);
         }
-        // Nonsense where the field was not counted, but an end and no panic.
+        // A field that could not be counted gives nonsense, but the reading ends without a panic.
         assert!(Ipv4Prefixes::new(field, add_path).count() <= field.len());
         assert!(Ipv6Prefixes::new(field, add_path).count() <= field.len());
     }

@@ -1,7 +1,7 @@
-//! Target `open`: OPEN, its capabilities, Peer Up, and with them every BMP message but the routes.
+//! Target `open`: OPEN, its capabilities, Peer Up, and every other BMP message but routes.
 //!
-//! Input: one of three by its last octet: a whole BMP frame or BGP message; the optional parameters of two OPENs, put
-//! into a Peer Up whose headers are true; the body of a BMP message of any type, whose header is.
+//! Input: the last octet chooses one of three. A whole BMP frame or BGP message; or the optional parameters of two OPENs,
+//! which are put into a Peer Up with right headers; or the body of a BMP message of any type, which gets a right header.
 
 use arancini_wire::bgp::{Capability, Negotiated, Notification, Open, Pdus};
 use arancini_wire::bmp::{
@@ -12,10 +12,10 @@ use crate::input::Input;
 
 /// The last octet of an input that is a whole BMP frame or BGP message.
 pub const WHOLE: u8 = 0;
-/// The last octet of an input that holds optional parameters of two OPENs; the one before says where the second starts.
+/// The last octet of an input with the optional parameters of two OPENs. The octet before it says where the second starts.
 pub const PARAMETERS: u8 = 1;
 
-/// Reads the input as said above.
+/// Reads an input.
 pub fn run(input: &[u8]) {
     let mut input = Input::new(input);
     match input.byte() % 3 {
@@ -49,7 +49,7 @@ fn frame(message_type: u8, body: &[u8]) -> Vec<u8> {
     [&[3][..], &length.to_be_bytes(), &[message_type], body].concat()
 }
 
-/// An OPEN of AS 64512 around these parameters, of which it takes as many as fit.
+/// An OPEN of AS 64512 with as many of these parameters as fit.
 fn open(parameters: &[u8]) -> Vec<u8> {
     let parameters = &parameters[..parameters.len().min(255)];
     let length = (29 + parameters.len()) as u16;
@@ -149,7 +149,7 @@ fn read_peer_up(message: &PeerUp<'_>, frame: &[u8]) {
     let negotiated = message.negotiated();
     let (sent, received) = (message.sent_open(), message.received_open());
     assert_eq!(negotiated, Negotiated::from_opens(&sent, &received));
-    // Seen from the other side, what comes in goes out.
+    // For the other side sent and received are exchanged.
     let other = Negotiated::from_opens(&received, &sent);
     assert_eq!(negotiated.four_octet_as, other.four_octet_as);
     assert_eq!(negotiated.extended_message, other.extended_message);
@@ -177,7 +177,7 @@ fn read_tlvs(tlvs: Tlvs<'_>, frame: &[u8]) {
         match tlv {
             Ok(tlv) => {
                 assert_eq!(&frame[tlv.offset + 4..][..tlv.value.len()], tlv.value);
-                // Whatever the octets, the text is text.
+                // Any octets give valid text.
                 assert!(tlv.text().to_string().chars().count() <= tlv.value.len());
             }
             Err(error) => assert!(error.offset <= frame.len(), "{error}"),

@@ -1,11 +1,11 @@
-//! A file for what is only to be had by path. In memory where that is possible: targets rewrite it for each input.
+//! A file for code that reads by path only. It is in memory if possible, because targets rewrite it for each input.
 
 use std::path::{Path, PathBuf};
 
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A file of this thread alone, with this content.
+    /// Writes a file of this thread alone with this content.
     pub fn new(purpose: &str, content: &[u8]) -> Self {
         let memory = Path::new("/dev/shm");
         let directory = if memory.is_dir() {
@@ -31,7 +31,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Whatever happens to it, the next input writes it anew.
+        // A failure is no matter, because the next input writes the file again.
         let _ = std::fs::remove_file(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Seeds: pieces of recorded streams and of generated ones, each with the few octets behind it that a target wants.
+//! Seeds: pieces of recorded and generated streams, each followed by the few octets that its target needs.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,9 +18,9 @@ use crate::framing_session::SETTINGS_OCTETS;
 use crate::snapshot::{FILE, blocks_of, snapshot_of};
 use crate::update::FAMILIES;
 
-/// Longest seed: what is longer is rarely mutated to anything new.
+/// Longest seed. Mutations of longer ones rarely give anything new.
 const MAX_OCTETS: usize = 2048;
-/// Most seeds of a target; of more, every n-th is taken.
+/// Largest number of seeds of a target. Of more seeds every n-th is taken.
 pub const MOST: usize = 2000;
 
 /// Root of the repository.
@@ -29,7 +29,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The full recordings, where they are: `$ARANCINI_CORPUS`, or beside the repository.
+/// The directory of the full recordings, `$ARANCINI_CORPUS` or beside the repository; `None` if they are not there.
 #[must_use]
 pub fn corpus() -> Option<PathBuf> {
     let beside = || root().join("../shared/corpus");
@@ -37,7 +37,7 @@ pub fn corpus() -> Option<PathBuf> {
     path.is_dir().then_some(path)
 }
 
-/// Name and bytes of the recorded streams of a directory, by name.
+/// Names and bytes of the recorded streams in a directory, sorted by name.
 ///
 /// # Panics
 /// If one can't be read.
@@ -75,7 +75,7 @@ pub fn frames(stream: &[u8]) -> Vec<&[u8]> {
     frames
 }
 
-/// Seeds of a target from these streams, and from generated messages.
+/// The seeds of a target, from these streams and from generated messages.
 #[must_use]
 pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
     let mut seeds = BTreeSet::new();
@@ -92,7 +92,7 @@ pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
     seeds.into_iter().step_by(every).collect()
 }
 
-/// Snapshots of what the beginnings of the streams come to, as files and as blocks.
+/// Snapshots of shards that received the beginnings of the streams, as files and as blocks.
 fn snapshots(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
     let generated = ("generated".to_owned(), generated());
     for (_, stream) in streams.iter().chain([&generated]) {
@@ -178,7 +178,7 @@ fn update(target: &str, body: &[u8], two_octet_as: bool, seeds: &mut BTreeSet<Ve
     }
 }
 
-/// Steps that hand out messages, let time go by, lose a session and take it up again.
+/// A script: it gives out messages, lets time go by, loses a session and begins it again.
 const SCRIPTS: [&[[u8; 2]]; 4] = [
     &[],
     &[
@@ -198,7 +198,7 @@ fn framing_session(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>)
     let mut number = 0_usize;
     for (_, stream) in streams.iter().chain([&generated]) {
         let frames = frames(stream);
-        // The Peer Ups say how what follows is to be read: they stand before every piece of the stream.
+        // The Peer Ups say how to read the routes, so they stand before every piece of the stream.
         let ups: Vec<_> = frames
             .iter()
             .filter(|frame| frame[5] == 3)
@@ -209,7 +209,7 @@ fn framing_session(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>)
         for (number_in_stream, piece) in pieces.iter().step_by((pieces.len() / 40).max(1)).enumerate() {
             number += 1;
             let script = SCRIPTS[number % SCRIPTS.len()];
-            // But for the first: some streams begin without.
+            // The first piece is as it is, because some streams begin without a Peer Up.
             let ups: &[&[u8]] = if number_in_stream == 0 { &[] } else { &ups };
             let mut seed = [ups.concat(), piece.concat()].concat();
             for step in script.iter().rev() {
@@ -229,7 +229,7 @@ fn framing_session(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>)
     }
 }
 
-/// What a shard makes of the streams: payloads of every kind.
+/// Payloads of every kind that a shard makes of the streams.
 fn segments(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
     use arancini_core::{BatchSettings, Counters, Now, Settings, Shard};
 
@@ -264,7 +264,7 @@ fn segments(streams: &[(String, Vec<u8>)], seeds: &mut BTreeSet<Vec<u8>>) {
 #[cfg(feature = "collector")]
 fn configuration(seeds: &mut BTreeSet<Vec<u8>>) {
     let template = arancini_collector::config::template();
-    // Each setting alone with its default, and all of a section.
+    // Each setting alone with its default value, and all settings of a section.
     for section in template.split("\n[") {
         let lines: Vec<_> = section.lines().collect();
         let name = lines.first().map_or("", |line| line.trim_end_matches(']'));
@@ -296,7 +296,7 @@ fn configuration(seeds: &mut BTreeSet<Vec<u8>>) {
     }
 }
 
-/// Attributes that the recordings lack, each well-formed.
+/// Well-formed attributes that the recordings do not have.
 const RARE_ATTRIBUTES: [&[u8]; 16] = [
     &[0xc0, 7, 8, 0, 1, 0, 0, 192, 0, 2, 1],
     &[0xc0, 7, 6, 0x5b, 0xa0, 192, 0, 2, 1],
@@ -342,7 +342,7 @@ fn pdu(body: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A small stream with what the recordings lack: Add-Path in every direction, rare attributes and families, an end.
+/// A small stream of what the recordings do not have: Add-Path in every direction, rare attributes and families, an end.
 fn generated() -> Vec<u8> {
     let address = std::net::Ipv4Addr::new(192, 0, 2, 1);
     let mut stream = initiation("r1", "seed");
@@ -353,7 +353,7 @@ fn generated() -> Vec<u8> {
         received = received.with_add_path(family, AddPathMode::Both);
     }
     let peer = Peer::new(std::net::IpAddr::V4(address), 64_500, address);
-    // Routes of a peer that no Peer Up has named yet.
+    // These routes are of a peer without a Peer Up so far.
     let nameless = Peer {
         bgp_id: std::net::Ipv4Addr::UNSPECIFIED,
         ..peer
@@ -374,7 +374,7 @@ fn generated() -> Vec<u8> {
     let with_ids = [0, 0, 0, 7, 8, 10, 0, 0, 0, 8, 24, 198, 51, 100];
     for attribute in RARE_ATTRIBUTES {
         updates.push(body(&four, attribute, &with_ids));
-        // Of an OLD speaker.
+        // This message is from an OLD speaker (RFC 6793).
         updates.push(body(&[2, 2, 0x5b, 0xa0, 0xfd, 0xe8], attribute, &with_ids));
     }
     updates.push(body(&confederation, &RARE_ATTRIBUTES.concat(), &with_ids));

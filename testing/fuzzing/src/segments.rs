@@ -8,14 +8,14 @@ use arancini_schema::json::write_message;
 
 use crate::scratch::Scratch;
 
-/// Reads the bytes as a payload, and mends the file that holds them.
+/// Reads the bytes as a payload, and mends a file with these bytes.
 pub fn run(input: &[u8]) {
     let kept = frames(input);
     messages(input, kept);
     mend(input, kept);
 }
 
-/// Walks the frames; returns where the last whole one ends.
+/// Walks over the frames. Returns the end of the last whole one.
 fn frames(input: &[u8]) -> usize {
     let mut frames = Records::new(input);
     let mut end = 0;
@@ -37,7 +37,7 @@ fn frames(input: &[u8]) -> usize {
     end
 }
 
-/// The consumer's reader takes whatever the framing keeps, and never panics over what is inside.
+/// Decodes every message that the framing keeps. Its content must not cause a panic.
 fn messages(input: &[u8], kept: usize) {
     let mut out = Vec::new();
     let mut messages = Messages::new(input);
@@ -68,7 +68,7 @@ fn messages(input: &[u8], kept: usize) {
     }
 }
 
-/// What stays of the file is the whole messages at its start; to mend it again changes nothing.
+/// Mends the file. The whole messages at its start must stay, and mending it again must change nothing.
 fn mend(input: &[u8], kept: usize) {
     let file = Scratch::new("segment", input);
     let torn = sink::mend(file.path()).expect("the file is there");

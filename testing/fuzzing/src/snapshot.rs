@@ -1,7 +1,7 @@
 //! Target `snapshot`: the bytes of a snapshot file, or blocks whose checksums would be right.
 //!
-//! A checksum keeps nearly every mutation out, so the first octet chooses: even, the rest is a file; odd, it is blocks,
-//! each `kind (1) ‖ length (2, big endian) ‖ payload`, handed over as if they had been checked.
+//! A checksum refuses nearly every mutation, so the first octet chooses. If it is even, the rest is a file. If it is odd,
+//! the rest is blocks, each `kind (1) ‖ length (2, big endian) ‖ payload`, which are read as if their checksums were right.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use arancini_core::snapshot::{BlockKind, Head, Restore, Walk, read_snapshot};
 use arancini_core::{Counters, Now, Settings, Shard};
 use arancini_rib::CurationMode;
 
-/// Makes the rest of an input blocks.
+/// First octet of an input of blocks.
 pub const BLOCKS: u8 = 1;
-/// Makes the rest of an input a file.
+/// First octet of an input that is a file.
 pub const FILE: u8 = 0;
 
 const KINDS: [BlockKind; 3] = [BlockKind::Router, BlockKind::Peer, BlockKind::Routes];
 
-/// Restores what can be restored, and holds a snapshot of that against it.
+/// Restores what can be restored, takes a snapshot of that, and compares both.
 pub fn run(input: &[u8]) {
     let Some((&form, rest)) = input.split_first() else {
         return;
@@ -33,7 +33,7 @@ pub fn run(input: &[u8]) {
             let length = usize::from(u16::from_be_bytes([high, low])).min(after.len());
             let (payload, after) = after.split_at(length);
             let kind = KINDS[usize::from(kind) % KINDS.len()];
-            // What is refused leaves a half loaded restore, which a collector throws away; it must hold together still.
+            // A refused snapshot leaves a half loaded restore. A collector throws it away, but it must be consistent still.
             let _ = restore.load(kind, payload);
             rest = after;
         }
@@ -75,7 +75,7 @@ fn reread(bytes: &[u8]) -> Restore {
     restore
 }
 
-/// The blocks of a snapshot as this target wants them; those that are too long for it are left out.
+/// The blocks of a snapshot in the form of this target, without those that are too long for it.
 pub(crate) fn blocks_of(bytes: &[u8]) -> Vec<u8> {
     let mut blocks = vec![BLOCKS];
     let _ = read_snapshot(bytes, |kind, payload| {

@@ -1,4 +1,4 @@
-//! What a shard publishes, held against its promises (ARCHITECTURE.md, invariants 1, 8 and 10).
+//! Checks what a shard publishes against its promises (ARCHITECTURE.md, invariants 1, 8 and 10).
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -10,10 +10,10 @@ use arancini_schema::json::write_message;
 use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::{WithdrawReason, update};
 
-/// A route by everything that tells it from others: the bytes of its peer, table and prefix.
+/// The key of a route: the bytes of its peer, table and prefix.
 type RouteKey = Vec<u8>;
 
-/// One update, as far as a table is concerned.
+/// A change of a table.
 struct Change {
     router: IpAddr,
     sequence: u64,
@@ -22,19 +22,19 @@ struct Change {
     fingerprint: Option<u64>,
 }
 
-/// Reads batches as they come, and replays them once all are there.
+/// Reads batches as they come, and follows all changes at the end.
 #[derive(Default)]
 pub(crate) struct Stream {
     last_number: u64,
     subjects: HashMap<String, u64>,
-    /// Per router: the highest sequence of all, and that of the last barrier.
+    /// The highest sequence of each router, and the sequence of its last barrier.
     routers: HashMap<IpAddr, (u64, u64)>,
     changes: Vec<Change>,
     text: Vec<u8>,
 }
 
 impl Stream {
-    /// Every batch decodes, is numbered without a gap, and comes in its place.
+    /// Checks that a batch can be read, has the next number, and keeps the order.
     pub fn batch(&mut self, batch: &Batch, subject_base: &str) {
         assert_eq!(batch.number, self.last_number + 1);
         self.last_number = batch.number;
@@ -77,7 +77,7 @@ impl Stream {
         *highest = batch.last_sequence.max(*highest);
     }
 
-    /// Replays all changes in order: with curation none is in vain. Returns how many routes are left.
+    /// Follows all changes in order. With curation each one changes something. Returns the number of routes that are left.
     pub fn replay(&mut self, curation: CurationMode) -> usize {
         let mut changes = std::mem::take(&mut self.changes);
         changes.sort_by_key(|change| (change.router, change.sequence));

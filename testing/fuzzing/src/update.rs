@@ -1,4 +1,4 @@
-//! Target `update`: the body of an UPDATE in any session, read to the last octet.
+//! Target `update`: the body of an UPDATE of any session, read to the last octet.
 //!
 //! Input: the body, then families with path identifiers (1 octet, a bit for each of [`FAMILIES`]), flags (1).
 
@@ -11,7 +11,7 @@ use arancini_wire::iana::{AfiSafi, attribute_type};
 use crate::input::Input;
 use crate::nlri;
 
-/// The families that a session of this target may have path identifiers in.
+/// The families for which a session of this target can have path identifiers.
 pub const FAMILIES: [AfiSafi; 8] = [
     AfiSafi::IPV4_UNICAST,
     AfiSafi::IPV6_UNICAST,
@@ -26,7 +26,7 @@ pub const FAMILIES: [AfiSafi; 8] = [
 /// Flag: AS numbers take two octets.
 pub const TWO_OCTET_AS: u8 = 1;
 
-/// Reads everything that the UPDATE has.
+/// Reads everything in the UPDATE.
 pub fn run(input: &[u8]) {
     let mut input = Input::new(input);
     let flags = input.byte();

@@ -1,8 +1,8 @@
 //! A second reader of the same bytes: every UPDATE of the recorded streams, read by us and by `bgpkit-parser`.
 //!
-//! It keeps no state for BMP, so it is told what we found the session to be: the width of AS numbers and whether there are
-//! path identifiers. Families that it reads as prefixes though they are not (VPN, EVPN, FlowSpec) are left out. The
-//! target `differential_bgpkit` goes on from here with bytes that no router sent.
+//! It keeps no state of a BMP session, so we tell it the width of AS numbers and whether there are path identifiers.
+//! Families that it reads as prefixes although they are none (VPN, EVPN, FlowSpec) are left out. The target
+//! `differential_bgpkit` does the same with bytes that no router sent.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::HashMap;
@@ -15,11 +15,11 @@ use arancini_wire::bgp::{AsWidth, MessageType, Negotiated, Update, nlri};
 use arancini_wire::bmp::{Message, PeerIdentity, PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 
-/// An UPDATE as we read it, and what of it the other reader has to be told.
+/// An UPDATE as we read it, and the settings for the other reader.
 struct Ours {
     read: Reading,
     as_width: AsWidth,
-    /// `None` where fields of one UPDATE differ in it.
+    /// `None` if the fields of one UPDATE differ in this.
     add_path: Option<bool>,
 }
 
@@ -80,14 +80,14 @@ impl Sessions {
 #[derive(Debug, Default)]
 struct Tally {
     compared: u64,
-    /// None is expected: the recorded streams are read alike to the last one.
+    /// None is expected: both readers read every recorded UPDATE alike.
     differences: Vec<String>,
 }
 
 fn compare(name: &str, stream: &[u8], tally: &mut Tally) {
     let mut sessions = Sessions::default();
     let mut framer = Framer::new(1 << 20);
-    // A stream that breaks off, or is of another BMP version, is read as far as it goes.
+    // A stream that breaks off or has another BMP version is read as far as possible.
     let _ = framer.feed(stream, |frame| {
         match Message::new_checked(frame) {
             Ok(Message::PeerUp(up)) => {

@@ -1,5 +1,5 @@
-//! The fuzz targets over their seeds, and over a bounded number of mutations that follow from a seed. The long runs
-//! are made with libFuzzer: `scripts/fuzz`, `docs/fuzzing.md`.
+//! Runs the fuzz targets over their seeds and over a bounded number of mutations that follow from a seed. `scripts/fuzz`
+//! makes the long runs with libFuzzer (`docs/fuzzing.md`).
 #![allow(missing_docs)]
 
 use std::path::Path;
@@ -20,7 +20,7 @@ fn short_run(name: &str) {
     for seed in &seeds {
         (target.run)(seed);
     }
-    // What libFuzzer found, where the caller says that there is something.
+    // Inputs that libFuzzer found, if the caller names their folder.
     if let Some(corpus) = std::env::var_os("FUZZ_CORPUS") {
         let Ok(found) = std::fs::read_dir(Path::new(&corpus).join(name)) else {
             return;

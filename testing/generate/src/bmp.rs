@@ -21,16 +21,16 @@ pub struct Peer {
     pub asn: u32,
     /// The peer's BGP identifier.
     pub bgp_id: Ipv4Addr,
-    /// Whether AS_PATHs are in the two-octet form (the A flag).
+    /// Whether AS_PATHs have two-octet AS numbers (the A flag).
     pub two_octet_as: bool,
-    /// When it happened: seconds since the Unix epoch.
+    /// Time of the event in seconds since the Unix epoch.
     pub seconds: u32,
-    /// And microseconds.
+    /// Microseconds of that time.
     pub microseconds: u32,
 }
 
 impl Peer {
-    /// A global peer, seen before policy, at a fixed time.
+    /// A global peer in the view before policy, at a fixed time.
     #[must_use]
     pub const fn new(address: IpAddr, asn: u32, bgp_id: Ipv4Addr) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Peer {
     fn write(&self, out: &mut Vec<u8>) {
         let loc_rib = self.view == RibView::LocRib;
         out.push(if loc_rib { 3 } else { self.peer_type });
-        // V, L, A, O flags (RFC 7854 §4.2, RFC 8671 §4); in Loc-RIB only F exists (RFC 9069 §4.2).
+        // Flags V, L, A, O (RFC 7854 §4.2, RFC 8671 §4). A Loc-RIB has only F (RFC 9069 §4.2).
         let mut flags = 0;
         if !loc_rib {
             flags |= if self.address.is_ipv6() { 0x80 } else { 0 };
@@ -104,15 +104,15 @@ fn address_octets(address: IpAddr) -> [u8; 16] {
 /// Why a peer went down (RFC 7854 §4.9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerDown {
-    /// 1: the local system closed, with this NOTIFICATION (header included).
+    /// 1: the local system closed the session and sent this NOTIFICATION (header included).
     LocalNotification(Vec<u8>),
-    /// 2: the local system closed, by this event of the state machine.
+    /// 2: the local system closed the session by this event of the state machine.
     LocalEvent(u16),
-    /// 3: the remote system closed, with this NOTIFICATION (header included).
+    /// 3: the remote system closed the session and sent this NOTIFICATION (header included).
     RemoteNotification(Vec<u8>),
-    /// 4: the remote system closed without saying why.
+    /// 4: the remote system closed the session without a NOTIFICATION.
     RemoteSilent,
-    /// 5: the peer is not monitored any more.
+    /// 5: the peer is no longer monitored.
     NoLongerMonitored,
 }
 

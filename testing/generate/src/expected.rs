@@ -1,4 +1,4 @@
-//! What must come of a scenario: how many updates curation emits, and the table at the end.
+//! The expected outcome of a scenario: the number of updates that curation emits, and the routes at the end.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,16 +7,16 @@ use std::sync::Arc;
 use super::scenario::{Ending, Scenario, Step};
 use super::update::{Attributes, Prefix};
 
-/// What must come of a scenario sent once to a collector that has not seen the router.
+/// The expected outcome of a scenario that is sent once to a collector that does not know the router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
-    /// BMP messages.
+    /// Number of BMP messages.
     pub messages: u64,
-    /// Announced and withdrawn prefixes in all UPDATEs.
+    /// Number of announced and withdrawn prefixes in all UPDATEs.
     pub elements: u64,
-    /// Of those, announced.
+    /// Number of announced prefixes.
     pub announced: u64,
-    /// Of those, withdrawn.
+    /// Number of withdrawn prefixes.
     pub withdrawn: u64,
     /// Announcements that attribute-aware curation passes on.
     pub emitted_announces: u64,
@@ -24,9 +24,10 @@ pub struct Expected {
     pub emitted_withdraws: u64,
     /// Announcements that change nothing and are suppressed.
     pub suppressed: u64,
-    /// Withdraws that curation makes because peers went down. (A Termination makes them too, but only after the hold.)
+    /// Withdraws that the collector makes because peers went down. (After a Termination it makes them too, but only when
+    /// the session hold is over.)
     pub synthetic: u64,
-    /// The table of routes at the end.
+    /// The routes at the end.
     pub routes: Vec<ExpectedRoute>,
 }
 
@@ -50,7 +51,7 @@ pub struct ExpectedRoute {
 }
 
 impl Scenario {
-    /// What must come of it.
+    /// The expected outcome of the scenario.
     #[must_use]
     pub fn expected(&self) -> Expected {
         let groups = self.groups();
@@ -66,7 +67,7 @@ impl Scenario {
             synthetic: 0,
             routes: Vec::new(),
         };
-        // Of each peer and group that is there: its version.
+        // The version of each group that a peer holds.
         let mut table = BTreeMap::new();
         for step in self.steps(&groups) {
             expected.messages += 1;
@@ -188,7 +189,7 @@ mod tests {
         );
     }
 
-    /// Announcements that replace another version of a route that is there.
+    /// Announcements that replace another version of a held route.
     fn changes(scenario: &Scenario) -> u64 {
         let mut present = BTreeMap::new();
         let mut changes = 0;

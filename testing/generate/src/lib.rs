@@ -1,6 +1,6 @@
 //! Synthetic BMP: single messages for tests, and whole tables with churn whose outcome is known exactly.
 //!
-//! Everything is a function of its arguments, seed included: the same call gives the same bytes on every machine.
+//! All output is a function of the arguments, seed included: the same call gives the same bytes on every machine.
 
 #![forbid(unsafe_code)]
 

@@ -16,23 +16,23 @@ pub enum AddPathMode {
     Both = 3,
 }
 
-/// AS number that stands in the two-octet field for one that does not fit (RFC 6793 §9).
+/// AS_TRANS, which stands in the two-octet field for a number that does not fit (RFC 6793 §9).
 const AS_TRANS: u16 = 23456;
 
-/// An OPEN to be.
+/// The content of an OPEN.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
     /// The speaker's AS.
     pub asn: u32,
     /// Its BGP identifier.
     pub bgp_id: Ipv4Addr,
-    /// Whether it says that it knows 4-octet AS numbers (RFC 6793).
+    /// Whether the OPEN advertises 4-octet AS numbers (RFC 6793).
     pub four_octet_as: bool,
-    /// Families it names (RFC 4760).
+    /// Families that the OPEN advertises (RFC 4760).
     pub families: Vec<AfiSafi>,
     /// Families with path identifiers (RFC 7911).
     pub add_path: Vec<(AfiSafi, AddPathMode)>,
-    /// Whether it takes messages of up to 65,535 bytes (RFC 8654).
+    /// Whether the OPEN advertises messages of up to 65,535 bytes (RFC 8654).
     pub extended_messages: bool,
 }
 
@@ -75,7 +75,7 @@ impl Open {
         if capabilities.is_empty() {
             body.push(0);
         } else {
-            // One optional parameter of type 2 (RFC 5492) carries all; a generator's capabilities stay below 254 octets.
+            // One optional parameter of type 2 (RFC 5492) carries all capabilities, which stay below 254 octets here.
             body.push((capabilities.len() + 2) as u8);
             body.extend([2, capabilities.len() as u8]);
             body.extend(capabilities);

@@ -37,7 +37,7 @@ impl Random {
         ((u64::from(limit) * (self.next_u64() >> 32)) >> 32) as u32
     }
 
-    /// True in so many of a hundred cases.
+    /// True in this many of a hundred cases.
     pub fn percent(&mut self, chance: u32) -> bool {
         self.below(100) < chance
     }

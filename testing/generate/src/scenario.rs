@@ -1,9 +1,9 @@
-//! A router with its peers, their tables and some churn, of which the outcome is known.
+//! A router with peers, tables and churn, whose outcome is known.
 //!
-//! Every peer announces the same prefixes. Prefixes that share an UPDATE in the dump form a group and keep together, so
-//! that a group can be announced again unchanged. A round of churn takes a tenth of the groups, a different tenth each
-//! round: of four groups, two change their path, one is withdrawn, one is announced again unchanged. A group that was
-//! withdrawn in an earlier round is announced instead.
+//! Every peer announces the same prefixes. Prefixes that share an UPDATE in the dump form a group and stay together, so
+//! that a group can be announced again without a change. Each round of churn takes another tenth of the groups. Of four
+//! groups two change their path, one is withdrawn, and one is announced again without a change. A group that an earlier
+//! round withdrew is announced instead.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use super::update::{Attributes, Origin, Prefix, Update, end_of_rib};
 /// How a scenario's session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ending {
-    /// It just stops: the caller decides.
+    /// The stream ends, and the caller decides how the session ends.
     #[default]
     Open,
     /// Every peer goes down.
     PeersDown,
-    /// The router says goodbye (Termination).
+    /// The router sends a Termination.
     Termination,
 }
 
@@ -32,29 +32,29 @@ pub enum Ending {
 pub struct Scenario {
     /// The router's sysName.
     pub sys_name: String,
-    /// How many peers.
+    /// Number of peers.
     pub peers: u16,
-    /// How many prefixes each peer announces; at most [`Scenario::MOST_PREFIXES`] are.
+    /// Number of prefixes of each peer, at most [`Scenario::MOST_PREFIXES`].
     pub prefixes_per_peer: u32,
-    /// How many of a hundred prefixes are IPv6.
+    /// Percentage of IPv6 prefixes.
     pub ipv6_percent: u32,
-    /// Prefixes of a real table, each with the AS it comes from, in place of generated ones; empty: none. Then
-    /// `prefixes_per_peer` and `ipv6_percent` say nothing.
+    /// Prefixes of a real table, each with its origin AS, instead of generated ones. If there are any,
+    /// `prefixes_per_peer` and `ipv6_percent` have no meaning.
     pub table: Arc<[(Prefix, u32)]>,
     /// Whether the routes are of VPNs (RFC 4364): each with the peer's route distinguisher and a label.
     pub vpn: bool,
-    /// How many prefixes share an UPDATE; at least 1, at most [`Scenario::MOST_PREFIXES_PER_UPDATE`].
+    /// Number of prefixes in an UPDATE, from 1 to [`Scenario::MOST_PREFIXES_PER_UPDATE`].
     pub prefixes_per_update: u32,
-    /// How many rounds of churn follow the dump; each is a tenth of the table.
+    /// Number of rounds of churn after the dump; each is a tenth of the table.
     pub churn_rounds: u32,
-    /// How it ends.
+    /// How the session ends.
     pub ending: Ending,
-    /// What the details follow from.
+    /// The seed of the details.
     pub seed: u64,
 }
 
 impl Default for Scenario {
-    /// A small one: 2 peers with 1,000 prefixes each, a fifth of them IPv6, and two rounds of churn.
+    /// A small scenario: 2 peers with 1,000 prefixes each, a fifth of them IPv6, and two rounds of churn.
     fn default() -> Self {
         Self {
             sys_name: "generated".to_owned(),
@@ -80,11 +80,11 @@ const CHUNK_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
     pub prefixes: Vec<Prefix>,
-    /// The AS they come from, in a real table.
+    /// The origin AS, in a real table.
     origin: Option<u32>,
 }
 
-/// One thing that happens.
+/// An event of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Initiation,
@@ -112,9 +112,9 @@ pub(super) enum Step {
 }
 
 impl Scenario {
-    /// The most prefixes of a peer: beyond, the address space used here would run out.
+    /// Largest number of prefixes of a peer; more would not fit into the address space used here.
     pub const MOST_PREFIXES: u32 = 2_000_000;
-    /// The most prefixes in an UPDATE: beyond, it could outgrow 4,096 octets.
+    /// Largest number of prefixes in an UPDATE; with more it could exceed 4,096 octets.
     pub const MOST_PREFIXES_PER_UPDATE: u32 = 200;
     /// A route at a version above 0 has the AS of this number and the version second in its path.
     pub const VERSION_AS: u32 = 100_000;
@@ -148,7 +148,7 @@ impl Scenario {
         self.stream().flatten().collect()
     }
 
-    /// The whole stream at once, and how many of its bytes are the dump: all up to the last End-of-RIB.
+    /// The whole stream at once, and the length of its dump in bytes, which ends with the last End-of-RIB.
     #[must_use]
     pub fn to_bytes_with_dump(&self) -> (Vec<u8>, usize) {
         let mut stream = self.stream();
@@ -164,8 +164,8 @@ impl Scenario {
         (bytes, dump_bytes)
     }
 
-    /// What follows the dump in a router that never rests: every peer announces every prefix once more, at this
-    /// version. From one version to another every route changes its path.
+    /// Churn of a router that never rests: every peer announces every prefix again in this version. Every route changes
+    /// its path from one version to another.
     #[must_use]
     pub fn round(&self, version: u32) -> Vec<u8> {
         let groups = self.groups();
@@ -282,7 +282,7 @@ impl Scenario {
         self.vpn.then_some([0, 0, 0xfd, 0xe8, 0, 0, high, low])
     }
 
-    /// Everything that happens, in order.
+    /// All events, in order.
     pub(super) fn steps(&self, groups: &[Group]) -> Box<dyn Iterator<Item = Step> + Send> {
         let (peers, count, rounds) = (self.peers, groups.len(), self.churn_rounds);
         let (ending, families) = (self.ending, self.families());
@@ -321,7 +321,7 @@ impl Scenario {
     fn write(&self, step: Step, groups: &[Group], sent: u64, out: &mut Vec<u8>) {
         let peer_now = |index| {
             let peer = self.peer(index);
-            // A message each 10 µs, so that a paced replay of this takes the time of 100,000 messages a second.
+            // One message every 10 µs, so that a paced replay has 100,000 messages a second.
             let elapsed = sent * 10;
             peer.at(
                 peer.seconds + (elapsed / 1_000_000) as u32,
@@ -381,7 +381,7 @@ const PEER_NETWORK_V4: u32 = 0x6440_0000;
 /// Peers' IPv6 addresses: 2001:db8::/32 (RFC 3849).
 const PEER_NETWORK_V6: u128 = 0x2001_0db8 << 96;
 
-/// Where a group stands.
+/// The state of a group.
 #[derive(Debug, Clone, Copy)]
 struct GroupState {
     version: u32,
@@ -415,7 +415,7 @@ impl GroupState {
     }
 }
 
-/// The prefixes of a real table: those of one AS and one family share UPDATEs, as they share their attributes.
+/// Groups of a real table: prefixes of one AS and one family share UPDATEs, because they share their attributes.
 fn groups_of_table(table: &[(Prefix, u32)], share: usize) -> Arc<[Group]> {
     let mut table = table.to_vec();
     table.sort_by_key(|&(prefix, origin)| (prefix.address.is_ipv6(), origin, prefix));
@@ -472,7 +472,7 @@ fn prefixes_v6(count: u32, random: &mut Random) -> Vec<Prefix> {
         .collect()
 }
 
-/// The bytes of a scenario, made as they are asked for.
+/// The bytes of a scenario, made on demand.
 pub struct ScenarioStream {
     scenario: Scenario,
     groups: Arc<[Group]>,

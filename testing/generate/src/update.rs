@@ -40,7 +40,7 @@ impl Prefix {
         }
     }
 
-    /// Writes the length, this head, which counts in the length, and as many octets as it needs.
+    /// Writes the length with that of the head, then the head, then the octets of the prefix.
     fn write(&self, head: &[u8], out: &mut Vec<u8>) {
         out.push(self.length + 8 * head.len() as u8);
         out.extend(head);
@@ -52,7 +52,7 @@ impl Prefix {
     }
 }
 
-/// A prefix as it stands in an UPDATE, with a path identifier where that was negotiated.
+/// A prefix in an UPDATE, with a path identifier where that was negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nlri {
     /// The prefix.
@@ -120,7 +120,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// IGP, this path, these next hops, and nothing else.
+    /// ORIGIN IGP, this path, these next hops, and no other attributes.
     #[must_use]
     pub fn new(as_path: &[u32], next_hop_v4: Ipv4Addr, next_hop_v6: Ipv6Addr) -> Self {
         Self {
@@ -188,12 +188,12 @@ impl Attributes {
     }
 }
 
-/// An UPDATE to be. IPv4 and IPv6 prefixes may be mixed; each goes where it belongs.
+/// The content of an UPDATE. IPv4 and IPv6 prefixes may be mixed; each is written into the field of its family.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Update {
-    /// What is withdrawn.
+    /// The withdrawn prefixes.
     pub withdrawn: Vec<Nlri>,
-    /// What is announced, all with the same attributes; nothing is announced without.
+    /// The announced prefixes, which share the attributes. Without attributes none is announced.
     pub announced: Vec<Nlri>,
     /// The attributes.
     pub attributes: Option<Attributes>,

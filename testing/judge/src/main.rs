@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arancini_judge::attributes::Attributes;
-use arancini_judge::source::{SegmentSource, StreamSource};
+use arancini_judge::source::{PublishedStream, SegmentDirectory};
 use arancini_judge::{Judge, MapBook, Rule, Rules};
 use clap::{ArgGroup, Parser};
 
@@ -66,11 +66,11 @@ fn judge(arguments: &Arguments) -> io::Result<Judge<MapBook<Attributes>>> {
             ..Rules::default()
         };
         let mut judge = Judge::new(book, rules);
-        SegmentSource::new(directory).read(&mut judge)?;
+        SegmentDirectory::new(directory).read(&mut judge)?;
         return Ok(judge);
     }
     let mut judge = Judge::new(book, Rules::default());
-    StreamSource::new(arguments.nats.clone(), &arguments.stream, &arguments.base)?.read(&mut judge)?;
+    PublishedStream::new(arguments.nats.clone(), &arguments.stream, &arguments.base)?.read(&mut judge)?;
     Ok(judge)
 }
 

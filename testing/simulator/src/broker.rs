@@ -1,8 +1,8 @@
-//! A broker as JetStream is one: stores what is published, in order of arrival, acknowledges it, drops doubles by
-//! message id for a while. And goes away in every way a server can.
+//! A broker like JetStream: it stores messages in the order of their arrival, acknowledges them, and drops doubles by
+//! message id for a while. It also goes away in every way that a server can.
 //!
-//! What is acknowledged stays. What was published and not acknowledged may be stored or not: a connection that ends
-//! leaves bytes with the server which it may still work through later, even while a new connection is there.
+//! A message that is acknowledged stays. A message that is published and not acknowledged may be stored or not: when a
+//! connection ends, the server may still read what it left behind, even while a new connection is open.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -10,29 +10,30 @@ use std::rc::Rc;
 use arancini_core::window::MessageId;
 use arancini_generate::Random;
 
-use crate::publisher::{Id, Message};
+use crate::message::{Id, Message};
 
-/// How long the broker remembers message ids; the collector's default `duplicate_window`.
+/// How long the broker remembers message ids: the collector's default `duplicate_window`.
 const DUPLICATE_WINDOW_NS: u64 = 120 * 1_000_000_000;
-/// The longest a server works on what an ended connection left. Far below the window of ids, as TCP's own timeouts are.
+/// The longest time for which the server reads what an ended connection left behind. Like the timeouts of TCP it is far
+/// shorter than the memory of ids.
 const LEFT_BEHIND_NS: u64 = 10 * 1_000_000_000;
 
-/// Names a connection; never used twice.
+/// The name of a connection. No name is used twice.
 pub type LinkId = u64;
 
 /// A message of the stream.
 #[derive(Debug)]
 pub struct Stored {
-    /// What was published.
+    /// The message as it was published.
     pub message: Rc<Message>,
 }
 
-/// What the broker answers.
+/// The broker's answer to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Stored at this sequence of the stream, or there already.
+    /// The message is stored at this sequence of the stream, or was there already.
     Stored(u64),
-    /// Not taken.
+    /// The broker did not take the message.
     Refused,
 }
 
@@ -41,41 +42,41 @@ struct Sent {
     due_ns: u64,
     token: MessageId,
     message: Rc<Message>,
-    /// Where the fence was when the message was sent.
+    /// The state of the fence when the message was sent.
     fence: u64,
 }
 
 #[derive(Debug)]
 struct Link {
     id: LinkId,
-    /// The client is still there.
+    /// The client has not ended the connection.
     open: bool,
     inbound: VecDeque<Sent>,
-    /// Answers on their way, with their due time.
+    /// Answers on their way, each with the time of its arrival.
     answers: VecDeque<(u64, MessageId, Answer)>,
-    /// Answers to come that get lost; the connection goes with them.
+    /// All further answers of this connection are lost.
     deaf: bool,
 }
 
 /// The broker.
 #[derive(Debug)]
 pub struct Broker {
-    /// All that consumers were given: this stream's messages, gone ones included, behind those of streams of
-    /// its name before it.
+    /// All messages that consumers were given: those of earlier streams of this name, then those of this stream, purged
+    /// ones included.
     pub stream: Vec<Stored>,
-    /// Messages of streams before this one.
+    /// Number of messages of earlier streams.
     origin: usize,
     /// The first sequence that the stream still has.
     first: u64,
-    /// Tells this stream from others of its name.
+    /// The stream's time of creation: tells it from other streams of its name.
     created: i128,
-    /// Messages refused so far.
+    /// Number of refused messages.
     pub refusals: u64,
-    /// Those of them of which nobody can have heard, the connection being gone or its answers lost.
+    /// Number of refused messages whose refusal nobody could hear: the connection was gone or its answers were lost.
     pub refusals_unheard: u64,
-    /// Messages stored that ended connections had left behind.
+    /// Number of stored messages that an ended connection had left behind.
     pub stored_late: u64,
-    /// Doubles dropped so far.
+    /// Number of dropped doubles.
     pub doubles: u64,
     ids: BTreeMap<Id, (u64, u64)>,
     links: Vec<Link>,
@@ -87,16 +88,16 @@ pub struct Broker {
     drops_doubles: bool,
     /// How often a session raised the fence.
     fence: u64,
-    /// Messages from before the fence are refused.
+    /// Whether messages from before the fence are refused.
     checks_fence: bool,
-    /// Those refused so far; nobody heard of it, their connections being gone.
+    /// Number of messages refused by the fence. Nobody heard the refusals, because the connections were gone.
     pub fenced_off: u64,
-    /// Largest payload it takes.
+    /// Largest payload that the broker takes.
     max_payload: usize,
 }
 
 impl Broker {
-    /// An empty stream.
+    /// A broker with an empty stream.
     #[must_use]
     pub fn new(latency_ns: u64, drops_doubles: bool, checks_fence: bool) -> Self {
         Self {
@@ -123,7 +124,7 @@ impl Broker {
         }
     }
 
-    /// A new connection, if the broker is there.
+    /// Opens a connection; `None` while the broker is away.
     pub fn connect(&mut self, now_ns: u64) -> Option<LinkId> {
         if !self.is_there(now_ns) {
             return None;
@@ -139,18 +140,18 @@ impl Broker {
         Some(self.last_link)
     }
 
-    /// A session, or a collector that starts, raises the fence: what was sent before is not taken any more.
+    /// Raises the fence, as a session and a starting collector do. Messages sent before are refused from now on.
     pub const fn raise_fence(&mut self) {
         self.fence += 1;
     }
 
-    /// Whether the connection still stands.
+    /// Whether the connection is open.
     #[must_use]
     pub fn stands(&self, link: LinkId) -> bool {
         self.links.iter().any(|each| each.id == link && each.open)
     }
 
-    /// The client drops a connection. What it sent may still be read, now or later, from any place of it on nothing.
+    /// Ends a connection from the client's side. The broker may still read a first part of what was sent, now or later.
     pub fn drop_link(&mut self, link: LinkId, now_ns: u64, random: &mut Random) {
         let frozen_until_ns = self.frozen_until_ns;
         if let Some(each) = self.links.iter_mut().find(|each| each.id == link) {
@@ -158,7 +159,7 @@ impl Broker {
         }
     }
 
-    /// Hands a message to the broker.
+    /// Sends a message to the broker.
     pub fn publish(&mut self, link: LinkId, token: MessageId, message: Rc<Message>, now_ns: u64) {
         let due_ns = now_ns + self.latency_ns;
         if let Some(each) = self.links.iter_mut().find(|each| each.id == link && each.open) {
@@ -171,7 +172,7 @@ impl Broker {
         }
     }
 
-    /// Messages that a connection holds and the broker has not read.
+    /// Number of messages on a connection that the broker has not read.
     #[must_use]
     pub fn unread(&self, link: LinkId) -> usize {
         self.links
@@ -180,7 +181,7 @@ impl Broker {
             .map_or(0, |each| each.inbound.len())
     }
 
-    /// The next answer that has arrived.
+    /// Takes the next answer that has arrived.
     pub fn answer(&mut self, link: LinkId, now_ns: u64) -> Option<(MessageId, Answer)> {
         let each = self.links.iter_mut().find(|each| each.id == link && each.open)?;
         if each.answers.front()?.0 > now_ns {
@@ -190,7 +191,7 @@ impl Broker {
         Some((token, answer))
     }
 
-    /// When something is to be done next.
+    /// The time at which the broker or an answer has something to do next.
     #[must_use]
     pub fn due_ns(&self) -> Option<u64> {
         let inbound = self.links.iter().filter_map(|each| each.inbound.front());
@@ -203,7 +204,7 @@ impl Broker {
         }
     }
 
-    /// Reads what has arrived, connections taking turns as chance has it.
+    /// Reads what has arrived. Connections take turns by chance.
     pub fn work(&mut self, now_ns: u64, random: &mut Random) {
         if now_ns < self.frozen_until_ns {
             return;
@@ -260,7 +261,7 @@ impl Broker {
         }
     }
 
-    /// The messages that the stream still has behind this sequence of it.
+    /// The messages that the stream still has behind this sequence.
     pub fn behind(&self, floor: u64) -> impl Iterator<Item = &Message> {
         let floor = usize::try_from(floor.max(self.first - 1)).unwrap_or(usize::MAX);
         let stored = self.stream.iter().skip(self.origin.saturating_add(floor));
@@ -273,24 +274,24 @@ impl Broker {
         (self.stream.len() - self.origin) as u64
     }
 
-    /// The first sequence that the stream still has, or will have.
+    /// The first sequence that the stream has or, if it is empty, will have.
     #[must_use]
     pub const fn first_sequence(&self) -> u64 {
         self.first
     }
 
-    /// When the stream was made.
+    /// When the stream was created.
     #[must_use]
     pub const fn created(&self) -> i128 {
         self.created
     }
 
-    /// Messages below this sequence age out or are purged.
+    /// Removes all messages below this sequence, as age or a purge does.
     pub fn purge_below(&mut self, sequence: u64) {
         self.first = self.first.max(sequence.min(self.last_sequence() + 1));
     }
 
-    /// The stream is deleted and another one of its name is made.
+    /// Deletes the stream and creates another one with its name.
     pub fn replace_stream(&mut self) {
         self.origin = self.stream.len();
         self.first = 1;
@@ -298,7 +299,7 @@ impl Broker {
         self.ids.clear();
     }
 
-    /// Reads at once what ended connections have left behind.
+    /// Reads at once what ended connections left behind.
     pub fn work_off(&mut self, now_ns: u64, random: &mut Random) {
         for sent in self
             .links
@@ -311,19 +312,19 @@ impl Broker {
         self.work(now_ns, random);
     }
 
-    /// Whether a client would get a connection.
+    /// Whether a client could connect.
     #[must_use]
     pub const fn is_there(&self, now_ns: u64) -> bool {
         now_ns >= self.down_until_ns && now_ns >= self.frozen_until_ns
     }
 
-    /// Largest payload it takes at the moment.
+    /// Largest payload that the broker takes at the moment.
     #[must_use]
     pub const fn max_payload(&self) -> usize {
         self.max_payload
     }
 
-    /// All connections break.
+    /// Breaks all connections.
     pub fn disconnect(&mut self, now_ns: u64, random: &mut Random) {
         let at_ns = now_ns.max(self.frozen_until_ns);
         for link in &mut self.links {
@@ -331,8 +332,7 @@ impl Broker {
         }
     }
 
-    /// The server dies, with whatever it had read or not of each connection, and comes back later, with another limit
-    /// on payloads.
+    /// Kills the server. It has read any part of each connection, and comes back later with another limit on payloads.
     pub fn kill(&mut self, now_ns: u64, back_ns: u64, max_payload: usize, random: &mut Random) {
         for index in 0..self.links.len() {
             let unread = self.links.get(index).map_or(0, |link| link.inbound.len());
@@ -347,17 +347,17 @@ impl Broker {
         self.max_payload = max_payload;
     }
 
-    /// The server stands still for a while (SIGSTOP, a stalled disk).
+    /// Freezes the server for a while, as SIGSTOP or a stalled disk does.
     pub fn freeze(&mut self, until_ns: u64) {
         self.frozen_until_ns = self.frozen_until_ns.max(until_ns);
     }
 
-    /// The next messages are refused.
+    /// Refuses the next messages.
     pub const fn refuse(&mut self, count: u32) {
         self.refuse_next = count;
     }
 
-    /// Answers of the present connections get lost from now on.
+    /// Loses all further answers of the open connections.
     pub fn lose_answers(&mut self) {
         for link in &mut self.links {
             link.deaf = true;
@@ -365,12 +365,12 @@ impl Broker {
         }
     }
 
-    /// From now on everything takes this long each way.
+    /// Sets the time that a message or an answer takes.
     pub const fn set_latency(&mut self, latency_ns: u64) {
         self.latency_ns = latency_ns;
     }
 
-    /// Everything is well again.
+    /// Ends all trouble.
     pub fn heal(&mut self) {
         self.down_until_ns = 0;
         self.frozen_until_ns = 0;
@@ -378,14 +378,14 @@ impl Broker {
         self.latency_ns = 1_000_000;
     }
 
-    /// Messages that nobody has read yet.
+    /// Number of messages that the broker has not read.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.links.iter().map(|link| link.inbound.len()).sum()
     }
 }
 
-/// The end of a connection: some of what the client wrote has reached the server, the rest never will.
+/// Ends a connection. A first part of what the client wrote has reached the server, the rest never will.
 fn leave_behind(link: &mut Link, now_ns: u64, random: &mut Random) {
     if !link.open {
         return;

@@ -1,25 +1,26 @@
-//! Many seeds, one after the other on every core.
+//! A campaign: many seeds, on all cores.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::fault::Fault;
-use crate::plan::{Plan, run};
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::run::run;
 use crate::violation::Violation;
-use crate::world::Report;
 
-/// Seeds that a thread takes at once.
+/// Number of seeds that a thread takes at once.
 const CHUNK: u64 = 64;
-/// Failures kept with their violation; more are only counted.
+/// Number of failures that are kept with their violations; more are only counted.
 const KEPT: usize = 20;
 
-/// Which seeds.
+/// The seeds of a campaign.
 #[derive(Debug, Clone, Copy)]
 pub struct Campaign {
-    /// The first.
+    /// The first seed.
     pub first_seed: u64,
-    /// How many.
+    /// Number of seeds.
     pub seeds: u64,
     /// Steps of each run.
     pub steps: u32,
@@ -27,18 +28,18 @@ pub struct Campaign {
     pub fault: Option<Fault>,
 }
 
-/// What came of it.
+/// The outcome of a campaign.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Runs made.
+    /// Number of runs.
     pub runs: u64,
-    /// Runs in which a promise was broken.
+    /// Number of runs with a violation.
     pub failures: u64,
-    /// The first failures found, by seed.
+    /// The first violations, by seed.
     pub examples: Vec<(u64, Violation)>,
-    /// All runs together.
+    /// The sum of all reports.
     pub sum: Report,
-    /// How long it took.
+    /// How long the campaign took.
     pub elapsed: Duration,
 }
 

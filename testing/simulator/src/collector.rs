@@ -1,4 +1,4 @@
-//! What a crash takes away: all that the collector holds in memory.
+//! One life of the collector: what it holds in memory, and a crash takes away.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use arancini_core::window::Limits;
 use arancini_core::{Batch, BatchSettings, Counters, Settings, Shard};
 use arancini_generate::Random;
 
+use crate::chance::{MILLISECOND, SECOND, pick};
 use crate::fault::Fault;
 use crate::publisher::Publisher;
-use crate::world::{MILLISECOND, SECOND, pick};
 
-/// What stays the same from one life of the collector to the next.
+/// The settings of a run. They stay from one life of the collector to the next.
 #[derive(Debug)]
 pub struct Setup {
-    /// Of the shard.
+    /// Settings of the shard.
     pub settings: Settings,
     limits: Limits,
     socket_messages: usize,
-    /// Batches that the bridge takes.
+    /// Number of batches that fit on the bridge.
     pub bridge_batches: usize,
-    /// Routes that a slice of a snapshot takes at once.
+    /// Number of routes in a slice of a snapshot.
     pub slice_routes: usize,
     fault: Option<Fault>,
 }
 
 impl Setup {
-    /// Small enough that its bounds are met.
+    /// Draws settings that are small enough for a run to reach their bounds.
     pub fn draw(random: &mut Random, fault: Option<Fault>) -> Self {
         let settings = settings(random, fault);
         Self {
@@ -45,50 +45,50 @@ impl Setup {
     }
 }
 
-/// How far a snapshot is.
+/// The progress of a snapshot.
 #[derive(Debug, Default)]
 pub enum Snapshot {
-    /// None is being taken.
+    /// No snapshot is being taken.
     #[default]
     None,
     /// Slices are written between everything else.
     Walking(Walk),
-    /// All is written; not all of it is acknowledged.
+    /// Everything is written, but not everything in the snapshot is acknowledged.
     Waiting(End),
-    /// So much of it is in the temporary file.
+    /// This many bytes are in the temporary file.
     Writing(usize),
-    /// It has its name.
+    /// The file has its final name.
     Renamed,
-    /// The manifest names it.
+    /// The manifest names the file.
     Listed,
 }
 
 /// One life of the collector.
 pub struct Collector {
-    /// It is there; else nothing of it is.
+    /// Whether the process runs.
     pub runs: bool,
-    /// It reads what routers send.
+    /// Whether it reads what routers send.
     pub listens: bool,
-    /// Which life, from 1.
+    /// The number of this life, counted from 1.
     pub life: u32,
     /// The core.
     pub shard: Shard,
-    /// Batches that found the bridge full; as long as there are any, nothing is received.
+    /// Batches that found the bridge full. While there are any, the worker receives nothing.
     pub backlog: VecDeque<Batch>,
     /// Batches on their way to the publisher.
     pub bridge: VecDeque<Batch>,
-    /// The last batch that the shard closed.
+    /// The number of the last batch that the shard closed.
     pub last_number: u64,
-    /// The way out.
+    /// The publisher.
     pub publisher: Publisher,
-    /// The snapshot that is being taken, and its bytes so far.
+    /// The snapshot that is being taken.
     pub snapshot: Snapshot,
-    /// What is written of it.
+    /// The bytes of that snapshot so far.
     pub snapshot_bytes: Vec<u8>,
 }
 
 impl Collector {
-    /// A collector that holds nothing, of a stream that is there up to this sequence.
+    /// A collector that holds nothing. The stream has messages up to this sequence.
     pub fn new(life: u32, setup: &Setup, stream_sequence: u64) -> Self {
         let settings = setup.settings.clone();
         Self {
@@ -110,12 +110,12 @@ impl Collector {
         }
     }
 
-    /// Whether everything that was decided is acknowledged.
+    /// Whether every closed batch is acknowledged.
     pub fn is_drained(&self) -> bool {
         self.backlog.is_empty() && self.bridge.is_empty() && self.publisher.held() == 0
     }
 
-    /// Whether a batch up to this number is not acknowledged.
+    /// Whether a batch up to this number waits for its acknowledgement.
     pub fn holds_up_to(&self, number: u64) -> bool {
         let waiting = self.backlog.iter().chain(&self.bridge);
         self.publisher.holds_up_to(number) || waiting.into_iter().any(|batch| batch.number <= number)

@@ -1,12 +1,12 @@
-//! The directory of snapshots: a file under a temporary name, renamed when it is whole, and a manifest that
-//! says which generations count.
+//! The directory of snapshots: a file with a temporary name, which is renamed when it is whole, and a manifest that names
+//! the current generations.
 //!
-//! A crash leaves what was renamed, and of a temporary file any number of its first bytes. The order of the
-//! steps is what is tried here: nothing old goes before the new one is whole and named.
+//! A crash leaves the renamed files and any number of first bytes of the temporary file. This tests the order of the steps:
+//! an old generation is removed only when the new one is whole and in the manifest.
 
 use arancini_generate::Random;
 
-/// Generations that are kept.
+/// Number of generations that are kept.
 const KEPT: usize = 2;
 
 /// The directory.
@@ -16,14 +16,14 @@ pub struct Disk {
     temporary: Option<Vec<u8>>,
     /// Whole files, oldest first.
     generations: Vec<(u64, Vec<u8>)>,
-    /// Those that count, newest first; replaced in one go.
+    /// The current generations, newest first. The manifest is replaced as a whole.
     manifest: Vec<u64>,
     last_number: u64,
     used: bool,
 }
 
 impl Disk {
-    /// Writes more of the temporary file.
+    /// Appends to the temporary file.
     pub fn write(&mut self, bytes: &[u8]) {
         self.temporary.get_or_insert_default().extend_from_slice(bytes);
     }
@@ -33,7 +33,7 @@ impl Disk {
         self.temporary = None;
     }
 
-    /// The temporary file is whole and gets its name.
+    /// Gives the temporary file its final name.
     pub fn rename(&mut self) {
         if let Some(bytes) = self.temporary.take() {
             self.last_number += 1;
@@ -41,25 +41,25 @@ impl Disk {
         }
     }
 
-    /// The manifest names the newest generations.
+    /// Writes the newest generations into the manifest.
     pub fn list(&mut self) {
         let newest = self.generations.iter().rev().take(KEPT);
         self.manifest = newest.map(|(number, _)| *number).collect();
         self.used |= !self.manifest.is_empty();
     }
 
-    /// Removes what the manifest does not name.
+    /// Removes the files that the manifest does not name.
     pub fn prune(&mut self) {
         let manifest = &self.manifest;
         self.generations.retain(|(number, _)| manifest.contains(number));
     }
 
-    /// Removes all generations: only a collector without sense does.
+    /// Removes all generations, which only a collector without this safeguard does.
     pub fn clear(&mut self) {
         self.generations.clear();
     }
 
-    /// The process dies. Of the temporary file some first bytes are there, of which this returns a copy.
+    /// The process dies. Some first bytes of the temporary file stay; returns a copy of them.
     pub fn crash(&mut self, random: &mut Random) -> Option<Vec<u8>> {
         let mut torn = self.temporary.take()?;
         let length = random.below(torn.len() as u32) as usize;
@@ -67,7 +67,7 @@ impl Disk {
         Some(torn)
     }
 
-    /// A byte of the newest generation goes bad, if there is another one. Returns whether.
+    /// Damages a byte of the newest generation, if there is another generation. Returns whether it did.
     pub fn rot(&mut self, random: &mut Random) -> bool {
         if self.manifest.len() < KEPT {
             return false;
@@ -84,7 +84,7 @@ impl Disk {
         if let Some(byte) = bytes.get_mut(at) {
             *byte ^= 1 << random.below(8);
         }
-        // What can't be read is set aside at the next start.
+        // The next start sets the damaged file aside.
         true
     }
 
@@ -94,13 +94,13 @@ impl Disk {
         self.prune();
     }
 
-    /// Whether a snapshot ever counted.
+    /// Whether a snapshot was ever current.
     #[must_use]
     pub const fn was_used(&self) -> bool {
         self.used
     }
 
-    /// The generations that count, newest first.
+    /// The current generations, newest first.
     pub fn current(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let named = self.manifest.iter().copied();
         named.filter_map(|number| {

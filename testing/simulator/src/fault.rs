@@ -1,48 +1,48 @@
-//! Safeguards that can be taken out, to see that the simulator misses them.
+//! Safeguards that can be taken out, to prove that the simulator notices.
 //!
-//! Each is taken out around the core, never in it: what is tested is what ships.
+//! Each safeguard is taken out around the core and never in the core, so that the core under test is the one that ships.
 
-/// A safeguard taken out.
+/// A safeguard that is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Fault {
-    /// Stale routes are never withdrawn: neither End-of-RIB nor time makes a dump complete, a lost router is kept.
+    /// Stale routes are never withdrawn: neither End-of-RIB nor time completes a dump, and a lost router is kept.
     StaleSweep,
-    /// Quiet periods run on while nothing is received for want of room on the bridge.
+    /// Quiet periods go on while nothing is received because the bridge is full.
     QuietPeriod,
     /// Events overtake the updates before them.
     EventBarrier,
-    /// What is sent again after a disconnect goes out in another order.
+    /// After a disconnect messages are sent again in another order.
     OrderedResend,
-    /// The broker knows no message ids: doubles stay.
+    /// The broker does not compare message ids, so doubles stay.
     MessageId,
-    /// After a disconnect the stream is not asked what it has; only the broker's memory of ids is left.
+    /// After a disconnect nobody asks the stream what it has. Only the broker's memory of ids is left.
     Inventory,
-    /// A message counts as stored once it is sent.
+    /// A message counts as stored when it is sent.
     Acknowledgement,
     /// Identical announcements and needless withdraws go through.
     Curation,
-    /// A snapshot counts though what it holds is not acknowledged.
+    /// A snapshot becomes current before everything in it is acknowledged.
     Watermark,
-    /// A restart takes the snapshot as it is, without what was published since.
+    /// A restart uses the snapshot alone, without what was published since.
     TailReplay,
-    /// The stream's place is read when the walk is over.
+    /// The position in the stream is read at the end of the walk.
     LatePosition,
     /// The old generations are removed before the new one is whole.
     ManifestOrder,
-    /// A restarted collector gives out the message ids of the life before.
+    /// A restarted collector uses the message ids of the life before.
     LifeId,
-    /// A stream that lost messages is taken for whole.
+    /// A stream that lost messages counts as whole.
     Gap,
-    /// A restarted collector is not told which sequences were given out.
+    /// A restarted collector does not know which sequences are used.
     SequenceFloor,
-    /// After a start with a stream that lost messages, routers that are named nowhere are taken for new ones.
+    /// After a start with a stream that lost messages, a router that is named nowhere counts as new.
     Strangers,
-    /// The stream takes what connections from before the fence had left on its way.
+    /// The stream takes messages of connections from before the fence.
     Fencing,
 }
 
 impl Fault {
-    /// All of them.
+    /// All safeguards.
     pub const ALL: [Self; 17] = [
         Self::StaleSweep,
         Self::QuietPeriod,

@@ -1,24 +1,29 @@
 //! The core under seeded routers, network, broker and clock, judged by what the stream says.
 //!
-//! [`run`] is a function of its [`Plan`]: the same plan gives the same run, on every machine. A failing one is printed
-//! by `arancini-simulator`, shrunk, and replayed by its seed. `docs/simulator.md` says what is in a run and what is not.
+//! [`run`] is a function of its [`Plan`]: the same plan gives the same run on every machine. `arancini-simulator` prints the
+//! seed of a run that fails, shrinks it, and can run it again. `docs/simulator.md` says what a run contains.
 #![forbid(unsafe_code)]
 
-pub mod broker;
-pub mod campaign;
+pub mod plan;
+pub mod fault;
+mod chance;
+pub mod routes;
+pub mod router;
+mod network;
 mod collector;
 mod disk;
-pub mod fault;
-mod network;
-pub mod plan;
+pub mod message;
 pub mod publisher;
-pub mod router;
-pub mod routes;
+pub mod broker;
 pub mod stream;
 pub mod violation;
+pub mod report;
 mod world;
+pub mod run;
+pub mod campaign;
 
 pub use fault::Fault;
-pub use plan::{Plan, run, shrink};
+pub use plan::Plan;
+pub use report::Report;
+pub use run::{run, shrink};
 pub use violation::Violation;
-pub use world::Report;

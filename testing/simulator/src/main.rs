@@ -1,4 +1,4 @@
-//! `arancini-simulator`: one seed, or many.
+//! `arancini-simulator`: runs one seed or many.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -10,35 +10,35 @@ use clap::{Parser, ValueEnum};
 
 /// Runs the collector's core under seeded routers, network, broker and clock, and judges the stream.
 ///
-/// Example: `arancini-simulator --seeds 100000`, and with a seed it names: `arancini-simulator --seed 4711 --trace`.
+/// Example: `arancini-simulator --seeds 100000`, then with a seed that failed: `arancini-simulator --seed 4711 --trace`.
 #[derive(Debug, Parser)]
 #[command(name = "arancini-simulator")]
 struct Arguments {
     /// Run this seed only, and shrink it if it fails
     #[arg(long, conflicts_with_all = ["seeds", "first"])]
     seed: Option<u64>,
-    /// How many seeds
+    /// Number of seeds
     #[arg(long, default_value_t = 10_000)]
     seeds: u64,
-    /// The first of them
+    /// First seed
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// Steps of each run
+    /// Number of steps in each run
     #[arg(long, default_value_t = Plan::STEPS)]
     steps: u32,
-    /// Steps to leave out, as a shrunk run names them
+    /// Steps to leave out, separated by commas; a shrunk run names them
     #[arg(long, value_delimiter = ',')]
     without: Vec<u32>,
-    /// A safeguard to take out
+    /// Take this safeguard out
     #[arg(long)]
     fault: Option<Fault>,
     /// Print the names of the safeguards that can be taken out, one per line, and exit
     #[arg(long)]
     list_faults: bool,
-    /// Threads; one for each core unless told otherwise
+    /// Number of threads (default: one for each core)
     #[arg(long)]
     threads: Option<usize>,
-    /// Tell each step of a single seed
+    /// Print each step of a single seed
     #[arg(long)]
     trace: bool,
 }

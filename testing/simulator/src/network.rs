@@ -1,8 +1,8 @@
-//! Connections of routers, as the worker sees them: opened in the order in which they were made, each a stream of bytes
-//! that comes in any pieces and may end in the middle of a message.
+//! Connections of routers as the worker sees them. They are accepted in the order in which they were opened. Each is a
+//! stream of bytes that arrives in pieces of any size and may end inside a message.
 //!
-//! A router that connects anew need not have said goodbye: what its old connection still holds may be read before or
-//! after the new one is noticed.
+//! A router may connect again without closing its old connection. The worker may read the rest of the old connection
+//! before or after it notices the new one.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -16,11 +16,11 @@ struct Connection {
     /// `None` until the worker has accepted it.
     session: Option<SessionId>,
     unread: VecDeque<u8>,
-    /// The router is gone from it; once all is read the worker notices.
+    /// The router has left the connection. The worker notices when everything is read.
     ended: bool,
 }
 
-/// All connections that the worker has or may accept.
+/// All connections that the worker has or can accept.
 #[derive(Debug, Default)]
 pub struct Connections {
     all: VecDeque<Connection>,
@@ -28,8 +28,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// A router connects and says this. A connection it still has is forgotten on its side, and noticed here whenever
-    /// that is.
+    /// A router connects and sends these bytes. It forgets a connection that it still has; the worker notices that later.
     pub fn connect(&mut self, router: usize, bytes: &[u8]) {
         for connection in self.of(router) {
             connection.ended = true;
@@ -44,34 +43,34 @@ impl Connections {
         });
     }
 
-    /// A router says something; nobody hears it where it has no connection.
+    /// A router sends bytes. They are lost if it has no connection.
     pub fn say(&mut self, router: usize, bytes: &[u8]) {
         if let Some(connection) = self.of(router).find(|each| !each.ended) {
             connection.unread.extend(bytes);
         }
     }
 
-    /// A router's connection breaks: what was not read may be lost, from any byte on.
+    /// A router's connection breaks. Bytes that were not read may be lost, from any byte on.
     pub fn cut(&mut self, router: usize) {
         if let Some(connection) = self.of(router).find(|each| !each.ended) {
             connection.ended = true;
-            // A reset throws away what waits in the receive buffer as well.
+            // A reset also throws away what waits in the receive buffer.
             connection.unread.truncate(connection.unread.len() / 2);
         }
     }
 
-    /// The collector died: nothing of any connection is left.
+    /// Removes all connections, because the collector died.
     pub fn reset(&mut self) {
         self.all.clear();
     }
 
-    /// Whether the router believes in a connection.
+    /// Whether the router takes itself to be connected.
     #[must_use]
     pub fn is_connected(&self, router: usize) -> bool {
         self.all.iter().any(|each| each.router == router && !each.ended)
     }
 
-    /// Whether the worker has something to notice of this router's connections.
+    /// Whether the worker has something to accept, to read or to close for this router.
     #[must_use]
     pub fn has_unread(&self, router: usize) -> bool {
         self.all.iter().any(|each| {
@@ -79,8 +78,8 @@ impl Connections {
         })
     }
 
-    /// The worker turns to a router's connections, the oldest first: accepts one, or reads a segment of it, or notices
-    /// its end. Returns how much that was, 0 if there was nothing.
+    /// Lets the worker look at a router's connections, the oldest first: it accepts one, reads a segment, or notices an
+    /// end. Returns the number of bytes, at least 1; 0 if there was nothing to do.
     pub fn receive(
         &mut self,
         router: usize,

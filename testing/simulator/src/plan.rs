@@ -1,31 +1,29 @@
-//! Which run: a seed, how many steps of it, and what is left out.
+//! The plan of a run: its seed, the number of its steps, and what is left out.
 
 use std::collections::BTreeSet;
 
 use crate::fault::Fault;
-use crate::violation::Violation;
-use crate::world::{Report, World};
 
-/// A run to be.
+/// The plan of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Everything follows from it.
+    /// The seed; everything follows from it.
     pub seed: u64,
-    /// How many steps are taken before all is healed.
+    /// Number of steps before all trouble ends.
     pub steps: u32,
     /// Steps that are left out.
     pub without: BTreeSet<u32>,
     /// A safeguard that is taken out.
     pub fault: Option<Fault>,
-    /// Tells each step on standard error.
+    /// Whether each step is printed to standard error.
     pub trace: bool,
 }
 
 impl Plan {
-    /// Steps of a run, unless told otherwise.
+    /// Default number of steps.
     pub const STEPS: u32 = 80;
 
-    /// The run of a seed.
+    /// The plan of a seed.
     #[must_use]
     pub const fn of_seed(seed: u64) -> Self {
         Self {
@@ -37,14 +35,14 @@ impl Plan {
         }
     }
 
-    /// The same with a safeguard taken out.
+    /// The same plan with a safeguard taken out.
     #[must_use]
     pub const fn with_fault(mut self, fault: Option<Fault>) -> Self {
         self.fault = fault;
         self
     }
 
-    /// The command that runs it again.
+    /// The command that runs the plan again.
     #[must_use]
     pub fn command(&self) -> String {
         let mut command = format!(
@@ -64,46 +62,5 @@ impl Plan {
             command += &format!(" --fault {}", value.as_ref().map_or("", |value| value.get_name()));
         }
         command
-    }
-}
-
-/// Runs it.
-///
-/// # Errors
-/// The first promise that was broken.
-pub fn run(plan: &Plan) -> Result<Report, Violation> {
-    let mut world = World::new(plan);
-    for step in (0..plan.steps).filter(|step| !plan.without.contains(step)) {
-        world.step(plan.seed, step)?;
-    }
-    world.settle(plan.seed)
-}
-
-/// The shortest run found that breaks the same promise: first fewer steps, then each step left out that can be.
-#[must_use]
-pub fn shrink(plan: &Plan, violation: &Violation) -> Plan {
-    let same = |plan: &Plan| run(plan).is_err_and(|found| found.name() == violation.name());
-    let mut shrunk = plan.clone();
-    for steps in 0..plan.steps {
-        let shorter = Plan {
-            steps,
-            ..shrunk.clone()
-        };
-        if same(&shorter) {
-            shrunk = shorter;
-            break;
-        }
-    }
-    loop {
-        let before = shrunk.without.len();
-        for step in (0..shrunk.steps).rev() {
-            let mut fewer = shrunk.clone();
-            if fewer.without.insert(step) && same(&fewer) {
-                shrunk = fewer;
-            }
-        }
-        if shrunk.without.len() == before {
-            return shrunk;
-        }
     }
 }

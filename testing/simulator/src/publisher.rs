@@ -1,70 +1,30 @@
-//! What `arancini-publish` does around the window, without its I/O.
+//! The publisher without its I/O: what `arancini-publish` does around the window.
 //!
-//! The same steps in the same order as its `nats::publisher`: take from the bridge while there is room, publish, hear,
-//! release; on a lost connection, a refusal or silence close the window, pause, connect a fresh client, raise the fence,
-//! ask the stream for what is in doubt behind a floor, cut what is too large, open the window again.
+//! It takes the same steps in the same order as `nats::publisher` there. It takes batches from the bridge while there is
+//! room, publishes them, and releases those that are acknowledged. On a lost connection, a refusal or silence it closes
+//! the window, pauses, connects a new client, raises the fence, asks the stream for the messages in doubt behind a floor,
+//! cuts those that are too large, and opens the window again.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
+use arancini_core::Batch;
 use arancini_core::window::{Limits, MessageId, Window, WindowItem};
-use arancini_core::{Batch, BatchKind};
 use arancini_generate::Random;
 use arancini_schema::decode::message_length;
 
 use crate::broker::{Answer, Broker, LinkId};
 use crate::fault::Fault;
+use crate::message::{Id, Message};
 
-/// How often deadlines are looked at. The real one looks every 50 ms; what counts is that somebody does.
+/// Time between two looks at the deadlines. The real publisher looks every 50 ms; any time will do here.
 const TICK_NS: u64 = 500_000_000;
 /// Longest pause before another attempt to connect.
 const MAX_BACKOFF_NS: u64 = 2_000_000_000;
-/// Times at which the stream's place is noted lie this far apart.
+/// Time between two notes of the stream's position.
 const FLOOR_RESOLUTION_NS: u64 = 50_000_000;
 
-/// A message id: life of the collector, number of the batch within it, part of the batch. One worker, so its
-/// number needs no place.
-pub type Id = (u32, u64, u32);
-
-/// A batch or a part of one.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// What the broker drops doubles by.
-    pub id: Id,
-    /// What it carries.
-    pub kind: BatchKind,
-    /// Its subject.
-    pub subject: Arc<str>,
-    /// Its router.
-    pub router: IpAddr,
-    /// Cap'n Proto messages.
-    pub payload: Rc<Vec<u8>>,
-    /// How many.
-    pub messages: u32,
-    /// Sequence of the first.
-    pub first_sequence: u64,
-    /// Sequence of the last.
-    pub last_sequence: u64,
-}
-
-impl Message {
-    fn of(batch: Batch, life: u32) -> Self {
-        Self {
-            id: (life, batch.number, 0),
-            kind: batch.kind,
-            subject: batch.subject,
-            router: batch.router,
-            payload: Rc::new(batch.payload),
-            messages: batch.messages,
-            first_sequence: batch.first_sequence,
-            last_sequence: batch.last_sequence,
-        }
-    }
-}
-
-/// The window's item: shared with the broker.
+/// A message in the window, shared with the broker.
 #[derive(Debug)]
 struct Held(Rc<Message>);
 
@@ -83,7 +43,7 @@ enum Client {
 /// The publisher.
 #[derive(Debug)]
 pub struct Publisher {
-    /// Which life of the collector: ids of one must not be taken for those of another.
+    /// The life of the collector. Two lives must not use the same ids.
     life: u32,
     window: Window<Held>,
     limits: Limits,
@@ -92,23 +52,23 @@ pub struct Publisher {
     floors: VecDeque<(u64, u64)>,
     stream_sequence: u64,
     next_tick_ns: u64,
-    /// Largest payload that the last server took.
+    /// Largest payload that the last server takes.
     max_payload: usize,
-    /// Messages that a connection takes before it makes the writer wait.
+    /// Number of messages that a connection takes before the writer has to wait.
     socket_messages: usize,
     fault: Option<Fault>,
-    /// With [`Fault::OrderedResend`]: a message that has to wait for its successor.
+    /// With [`Fault::OrderedResend`]: a message that waits until its successor is sent.
     put_off: Option<(MessageId, Rc<Message>)>,
-    /// Bytes that were in the window when it took more, and what may be there.
+    /// Bytes in the window when it took more than it may, and its limit.
     pub excess: Option<(usize, usize)>,
-    /// Messages that were sent again.
+    /// Number of messages that were sent again.
     pub resent: u64,
-    /// Messages of which it told that a later one of their router is stored before them.
+    /// Number of messages for which it reported that a later one of their router is stored before them.
     pub overtaken: u64,
 }
 
 impl Publisher {
-    /// Without a connection, in this life of the collector; its bounds; how far the stream is known to be.
+    /// A publisher without a connection, in this life of the collector. It knows the stream up to this sequence.
     #[must_use]
     pub fn new(
         life: u32,
@@ -135,7 +95,7 @@ impl Publisher {
         }
     }
 
-    /// Messages in the window.
+    /// Number of messages in the window.
     #[must_use]
     pub fn held(&self) -> usize {
         self.window.len()
@@ -147,19 +107,19 @@ impl Publisher {
         self.window.iter().any(|Held(message)| message.id.1 <= number)
     }
 
-    /// The highest sequence of the stream of which it knows: all that is published later lies behind.
+    /// The highest sequence of the stream that it knows. Everything that is published later lies behind.
     #[must_use]
     pub const fn stream_sequence(&self) -> u64 {
         self.stream_sequence
     }
 
-    /// Whether it would take another batch.
+    /// Whether the window has room for another batch.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.window.has_room()
     }
 
-    /// When it has to be visited next, beside the broker's answers.
+    /// The time of its next deadline, apart from the broker's answers.
     #[must_use]
     pub fn due_ns(&self) -> Option<u64> {
         match self.client {
@@ -168,7 +128,7 @@ impl Publisher {
         }
     }
 
-    /// One turn of its loop.
+    /// Takes one turn of its loop.
     pub fn turn(
         &mut self,
         bridge: &mut VecDeque<Batch>,
@@ -200,14 +160,14 @@ impl Publisher {
             for part in split(Rc::new(Message::of(batch, self.life)), self.max_payload) {
                 self.window.offer(Held(part));
             }
-            // One batch may go beyond, in as many parts as it has.
+            // One batch may exceed the limit, in as many parts as it has.
             if before >= self.limits.max_bytes && before > 0 {
                 self.excess = Some((before, self.limits.max_bytes));
             }
         }
     }
 
-    /// A fresh client: settle what was in doubt, cut what is too large, open the window.
+    /// Connects a new client, settles the messages in doubt, cuts those that are too large, and opens the window.
     fn connect(&mut self, broker: &mut Broker, now_ns: u64) {
         let Some(link) = broker.connect(now_ns) else {
             self.pause(now_ns);
@@ -286,7 +246,7 @@ impl Publisher {
         }
     }
 
-    /// Lets go of what is stored.
+    /// Releases the messages that are stored.
     fn release(&mut self, now_ns: u64) {
         let mut any = false;
         while self.window.take_acknowledged().is_some() {
@@ -311,7 +271,7 @@ impl Publisher {
         };
     }
 
-    /// Notes where the stream is, as finely as needed and no further back than the oldest doubt.
+    /// Notes the stream's position, and forgets the notes from before the oldest message in doubt.
     fn mark_floor(&mut self, now_ns: u64) {
         let newest = self.floors.back();
         if newest.is_some_and(|(at_ns, _)| now_ns < at_ns + FLOOR_RESOLUTION_NS) {
@@ -334,8 +294,8 @@ impl Publisher {
     }
 }
 
-/// Cuts between Cap'n Proto messages so that each part has at most `most` bytes; a single message larger than that
-/// stays whole, and so does what is a part already: the broker may know its id.
+/// Cuts a batch between Cap'n Proto messages into parts of at most `most` bytes. A single message that is larger stays
+/// whole. A part is not cut again, because the broker may know its id.
 fn split(message: Rc<Message>, most: usize) -> Vec<Rc<Message>> {
     if message.payload.len() <= most || message.id.2 > 0 {
         return vec![message];

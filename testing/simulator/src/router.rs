@@ -1,8 +1,8 @@
-//! A router that lives its life: what it holds, and the bytes it sends of it.
+//! A router: the routes that it holds, and the BMP messages that it sends.
 //!
-//! It is right about its own tables whatever happens to its sessions: what it says while no connection is there is
-//! lost, and the next session begins with all it holds. Some routers are odd in ways that real ones are: peers without
-//! Peer Up, no End-of-RIB, Peer Up sent twice.
+//! The router's tables are right whatever happens to its sessions. What it sends without a connection is lost, and the next
+//! session begins with a dump of all tables. Some routers are odd as real ones are: peers without Peer Up, no End-of-RIB,
+//! Peer Up sent twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,23 +17,23 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::routes::{self, Kind, Number, Value, Version};
 
-/// Peers of a router.
+/// Number of peers of a router.
 pub const PEERS: usize = 5;
 /// The peer that sends several paths for a prefix of IPv4.
 const ADD_PATH: usize = 1;
-/// The peer in a VRF, with the address of the first.
+/// The peer in a VRF; it has the address of the first peer.
 const VRF: usize = 3;
-/// The Loc-RIB, of which no Peer Up is ever sent.
+/// The Loc-RIB; the router sends no Peer Up for it.
 const LOC_RIB: usize = 4;
 
 /// A table of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableId {
-    /// Whose.
+    /// The peer.
     pub peer: usize,
-    /// After policy; means nothing for the Loc-RIB.
+    /// Whether it is the view after policy; without meaning for the Loc-RIB.
     pub post: bool,
-    /// Which family.
+    /// The family.
     pub kind: Kind,
 }
 
@@ -65,18 +65,18 @@ impl TableId {
 /// A router and what it holds.
 #[derive(Debug)]
 pub struct Router {
-    /// Its address.
+    /// The router's address.
     pub address: IpAddr,
-    /// It sends no Peer Up for the peer in the VRF.
+    /// Whether it sends no Peer Up for the peer in the VRF.
     odd: bool,
     up: BTreeSet<usize>,
     tables: BTreeMap<TableId, BTreeMap<Number, Version>>,
-    /// Peer Ups sent: each tells of another BGP session.
+    /// Number of Peer Ups sent; each reports another BGP session.
     bgp_sessions: u16,
 }
 
 impl Router {
-    /// A router without routes, all of its peers up.
+    /// A router without routes. All its peers are up.
     #[must_use]
     pub fn new(number: u8, odd: bool) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl Router {
         }
     }
 
-    /// Takes these routes into a table; `damaged` ones are written so that they count as withdrawn.
+    /// Announces routes of a table. Damaged ones are written so that they count as withdrawn.
     pub fn announce(
         &mut self,
         table: TableId,
@@ -118,7 +118,7 @@ impl Router {
         )
     }
 
-    /// Takes these routes out of a table, there or not.
+    /// Withdraws routes of a table, whether the router holds them or not.
     pub fn withdraw(&mut self, table: TableId, numbers: &[Number]) -> Vec<u8> {
         let table = table.in_order();
         if !self.up.contains(&table.peer) {
@@ -130,7 +130,7 @@ impl Router {
         routes::withdraw(&table.header(), table.kind, table.has_paths(), numbers)
     }
 
-    /// A peer goes, with its routes.
+    /// Takes a peer down with its routes.
     pub fn peer_down(&mut self, peer: usize) -> Vec<u8> {
         if peer == LOC_RIB || !self.up.remove(&peer) {
             return Vec::new();
@@ -139,7 +139,7 @@ impl Router {
         peer_down(&header(peer), &PeerDown::LocalEvent(2))
     }
 
-    /// A peer comes.
+    /// Brings a peer up.
     pub fn peer_up(&mut self, peer: usize) -> Vec<u8> {
         if !self.up.insert(peer) {
             return Vec::new();
@@ -147,9 +147,9 @@ impl Router {
         self.say_peer_up(peer)
     }
 
-    /// A peer's session is a new one and nobody said that the old one went; every third route did not come back.
+    /// Begins a new BGP session of a peer without a Peer Down for the old one. Every third route does not come back.
     pub fn peer_reset(&mut self, peer: usize, with_end: bool) -> Vec<u8> {
-        // Without a Peer Up there is nothing by which anybody could notice.
+        // Without a Peer Up nobody can notice the new session.
         if !self.up.contains(&peer) || peer == LOC_RIB || peer == VRF && self.odd {
             return Vec::new();
         }
@@ -159,7 +159,7 @@ impl Router {
         self.dump_peer(peer, with_end)
     }
 
-    /// How a session begins: Initiation, and all it holds.
+    /// Begins a session: Initiation, then a dump of all tables.
     pub fn dump(&mut self, with_end: bool) -> Vec<u8> {
         let mut out = initiation("simulated", "router");
         for peer in self.up.clone() {
@@ -168,7 +168,7 @@ impl Router {
         out
     }
 
-    /// Statistics of a peer.
+    /// A Statistics Report of a peer.
     #[must_use]
     pub fn statistics(&self, peer: usize) -> Vec<u8> {
         statistics_report(&header(peer), &[Statistic::Counter(0, 1), Statistic::Gauge(7, 2)])
@@ -184,7 +184,7 @@ impl Router {
         }
     }
 
-    /// What a consumer must hold of this router.
+    /// The routes that consumers must hold of this router.
     pub fn expected(&self) -> impl Iterator<Item = (Route, Value)> + '_ {
         self.tables.iter().flat_map(move |(&id, held)| {
             let header = id.header();
@@ -249,7 +249,7 @@ impl Router {
         }
         let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         let mut message = peer_up(&header, local, &sent, &received);
-        // The peer's port, behind the headers, the local address and the local port.
+        // The peer's port stands behind the headers, the local address and the local port.
         message[66..68].copy_from_slice(&self.bgp_sessions.to_be_bytes());
         message
     }

@@ -1,7 +1,7 @@
-//! Routes of the families that matter to curation, as a router writes them and as a consumer names them.
+//! Routes of the families that differ for curation, as a router writes them and as a consumer names them.
 //!
-//! A route is a small number in its family: neighbours in number are neighbours in the address space. What a route
-//! carries is a small number as well, its version; two versions share a label.
+//! A route is a small number in its family; neighbouring numbers are neighbours in the address space. The attributes of a
+//! route are a small number too, its version. Two versions share a label.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use arancini_judge::Name;
 use arancini_judge::update_capnp::update;
 use arancini_wire::iana::AfiSafi;
 
-/// A family, with a way to number its routes.
+/// A family whose routes have numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// IPv4 unicast, in the classic fields of the UPDATE.
@@ -26,10 +26,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All families.
     pub const ALL: [Self; 5] = [Self::V4, Self::V6, Self::Vpn4, Self::Labelled4, Self::Evpn];
 
-    /// Its family.
+    /// The numbers of the family.
     #[must_use]
     pub const fn family(self) -> AfiSafi {
         match self {
@@ -46,21 +46,21 @@ impl Kind {
     }
 }
 
-/// A route's number. Of three neighbours with path identifiers, each is a path of the same prefix.
+/// The number of a route. With path identifiers three neighbours are paths of the same prefix.
 pub type Number = u8;
-/// What a route carries.
+/// The version of a route's attributes.
 pub type Version = u8;
 
-/// What a consumer must find of a route: the last AS of its path and its label.
+/// What a consumer reads of a route's attributes: the last AS number of its path, and its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value {
-    /// The last AS of its path.
+    /// The last AS number of the path.
     pub origin_as: u32,
-    /// Its label, 0 where it has none.
+    /// The label; 0 where the family has none.
     pub label: u32,
 }
 
-/// What this version of a route of this family looks like to a consumer.
+/// What a consumer reads of this version in this family.
 #[must_use]
 pub fn value(kind: Kind, version: Version) -> Value {
     Value {
@@ -104,8 +104,8 @@ pub fn name(kind: Kind, paths: bool, number: Number) -> Name {
     name
 }
 
-/// A Route Monitoring message that announces these routes in this version; `damaged` gives it an ORIGIN of two octets,
-/// by which RFC 7606 §7.1 withdraws the routes.
+/// Writes a Route Monitoring message that announces these routes in this version. A damaged one has an ORIGIN of two
+/// octets, so RFC 7606 §7.1 withdraws its routes.
 #[must_use]
 pub fn announce(
     peer: &Peer,
@@ -144,12 +144,12 @@ pub fn announce(
     monitoring(peer, &[], &attributes, &[])
 }
 
-/// A Route Monitoring message that withdraws these routes.
+/// Writes a Route Monitoring message that withdraws these routes.
 #[must_use]
 pub fn withdraw(peer: &Peer, kind: Kind, paths: bool, numbers: &[Number]) -> Vec<u8> {
     let mut nlri = Vec::new();
     for &number in numbers {
-        // 0x800000 stands where the label would (RFC 8277 §2.4).
+        // A withdraw carries 0x800000 instead of a label (RFC 8277 §2.4).
         write_nlri(kind, paths, number, 0x80_0000, &mut nlri);
     }
     if kind == Kind::V4 {
@@ -162,7 +162,7 @@ pub fn withdraw(peer: &Peer, kind: Kind, paths: bool, numbers: &[Number]) -> Vec
     monitoring(peer, &[], &attributes, &[])
 }
 
-/// A Route Monitoring message whose UPDATE claims more attributes than there are.
+/// Writes a Route Monitoring message whose UPDATE claims more attributes than it has.
 #[must_use]
 pub fn unreadable(peer: &Peer) -> Vec<u8> {
     let mut message = monitoring(peer, &[], &[], &[]);

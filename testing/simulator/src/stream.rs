@@ -6,15 +6,15 @@ use arancini_judge::order::Place;
 use arancini_judge::{Judge, Kind, MapBook, Rules, Said};
 
 use crate::broker::Stored;
-use crate::publisher::Message;
+use crate::message::Message;
 use crate::routes::Value;
 use crate::violation::Violation;
 
 /// What consumers hold after the whole stream, and how many updates they needed for it.
 pub type Consumers = Judge<MapBook<Value>>;
 
-/// Judges the stream: its messages in the order in which they are stored, what they say in the order of their routers'
-/// sequences. Updates of one router under several subjects overtake each other by the linger.
+/// Judges the stream. The places of messages are judged as they are stored. What the messages say is judged in the order of
+/// their routers' sequences, because updates of one router under several subjects overtake each other by the linger.
 ///
 /// # Errors
 /// The first promise that the stream breaks.
@@ -42,7 +42,7 @@ pub fn judge(stream: &[Stored], rules: Rules) -> Result<Consumers, Violation> {
     }
 }
 
-/// Reads a message of the broker and holds it against what its batch says. Returns its place in the order.
+/// Reads a message of the broker and compares it with what its batch says. Returns its place in the order.
 fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violation> {
     let unreadable = |what: String| Violation::Unreadable {
         subject: message.subject.to_string(),

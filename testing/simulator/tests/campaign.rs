@@ -1,4 +1,4 @@
-//! The short form of the campaign, and the proof that it would notice (`docs/simulator.md`).
+//! A short campaign, and the proof that it notices a missing safeguard (`docs/simulator.md`).
 #![allow(clippy::unwrap_used)]
 
 use std::thread::available_parallelism;
@@ -45,8 +45,7 @@ fn no_promise_is_broken() {
     );
 }
 
-/// Each safeguard that is taken out is missed: the first seeds are tried until one does. After how many is
-/// printed.
+/// Takes each safeguard out and tries seeds until one has a violation. Prints how many seeds that took.
 #[test]
 fn a_safeguard_that_is_taken_out_is_missed() {
     let (most, chunk) = (6_000, 200);
@@ -55,7 +54,7 @@ fn a_safeguard_that_is_taken_out_is_missed() {
             let outcome = campaign_from(first, chunk as u64, Some(fault));
             outcome.failures > 0
         });
-        let tried = tried.unwrap_or_else(|| panic!("without {fault:?} all is as ever"));
+        let tried = tried.unwrap_or_else(|| panic!("no seed has a violation without {fault:?}"));
         println!("without {fault:?}: found within {} seeds", tried + chunk as u64);
     }
 }

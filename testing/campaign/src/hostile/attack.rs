@@ -1,4 +1,4 @@
-//! What hostile peers do. Each attack goes on until it is told to stop.
+//! Attacks of hostile clients. Each attack goes on until it is told to stop.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -12,44 +12,44 @@ use super::bytes;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const WRITE_WITHIN: Duration = Duration::from_millis(500);
-/// Between two turns of an attack over many connections.
+/// Time between two turns of an attack over many connections.
 const TURN: Duration = Duration::from_millis(100);
 
 /// An attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attack {
-    /// Nobody: what the honest router notices of nothing.
+    /// No attack: what the honest router notices without one.
     Nothing,
-    /// A thousand connections, a byte each in a tenth of a second.
+    /// A thousand connections; each sends a byte every tenth of a second.
     Trickle,
-    /// Ten thousand connections that say nothing.
+    /// Ten thousand connections that send nothing.
     Connections,
-    /// The same where the collector is told to take them; each opens a session.
+    /// Ten thousand connections that the collector is configured to accept; each opens a session.
     Sessions,
     /// HTTP, TLS, random bytes.
     Garbage,
     /// Messages that claim four gigabytes.
     HugeLengths,
-    /// 500 sessions with a message of nearly the allowed length, of which the last byte never comes.
+    /// 500 sessions, each with a message of nearly the allowed length whose last byte never comes.
     NeverEnding,
-    /// A router that comes, announces, and goes, without an end.
+    /// A router that connects, announces and disconnects again and again.
     Flapping,
-    /// UPDATEs of 65,535 bytes, 16,000 routes in each, which change every time.
+    /// UPDATEs of 65,535 bytes with 16,000 routes, which change every time.
     LargeUpdates,
     /// UPDATEs of 65,535 bytes that are all attributes.
     AttributeBombs,
-    /// UPDATEs of half attributes, half routes: each route is published with all attributes.
+    /// UPDATEs of one half attributes and one half routes: each route is published with all attributes.
     Amplification,
-    /// 20,000 peers on a session.
+    /// 20,000 peers on one session.
     Peers,
-    /// Peers of a session that go down and up with a thousand routes.
+    /// A peer that goes down and up with a thousand routes.
     PeerFlapping,
-    /// Connections from an address that is not on the list.
+    /// Connections from an address that is not on the allow-list.
     Stranger,
 }
 
 impl Attack {
-    /// All, in the order of the report.
+    /// All attacks, in the order of the report.
     pub const ALL: [Self; 14] = [
         Self::Nothing,
         Self::Trickle,
@@ -67,7 +67,7 @@ impl Attack {
         Self::Stranger,
     ];
 
-    /// In the words of the report.
+    /// The name of the attack in the report.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl Attack {
         }
     }
 
-    /// Attacks until it is told to stop; returns how often it struck: connections, messages, or sessions.
+    /// Attacks until it is told to stop. Returns the number of connections, messages or sessions.
     pub fn run(self, to: SocketAddr, stop: &AtomicBool) -> u64 {
         match self {
             Self::Nothing => 0,
@@ -131,19 +131,19 @@ impl Attack {
     }
 }
 
-/// A connection of the hostile client with this number.
+/// Connects as the hostile client with this number.
 fn connect(number: u32, to: SocketAddr) -> io::Result<TcpStream> {
     connect_from(hostile(number), to, CONNECT_WITHIN)
 }
 
-/// The address of a hostile client: 250 of them in each of some networks.
+/// The address of the hostile client with this number; each network has 250 of them.
 fn hostile(number: u32) -> IpAddr {
     let (network, host) = (number / 250 % 200, number % 250);
     IpAddr::V4(Ipv4Addr::new(127, 0, 2 + network as u8, 1 + host as u8))
 }
 
 fn trickle(to: SocketAddr, stop: &AtomicBool) -> u64 {
-    // A message that would take for ever.
+    // This message would take for ever.
     let message = [3, 0, 0, 0xff, 0xff, 4, 0, 2, 0xff, 0xf0];
     let mut open: Vec<Option<TcpStream>> = (0..1000).map(|_| None).collect();
     let mut sent: Vec<usize> = vec![0; open.len()];
@@ -193,7 +193,7 @@ fn one_after_another(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(&mut Rand
     let mut random = Random::new(7);
     let mut connections: u64 = 0;
     while !stop.load(Relaxed) {
-        // Sixteen addresses: what comes from one is a router that comes back.
+        // There are sixteen addresses, so that each is a router that comes back.
         let Ok(mut stream) = connect(connections as u32 % 16, to) else {
             std::thread::sleep(TURN);
             continue;
@@ -227,7 +227,7 @@ fn never_ending(to: SocketAddr, stop: &AtomicBool) -> u64 {
     open.len() as u64
 }
 
-/// One session that says one thing after the other, as fast as it is taken.
+/// Sends one message after the other on one session, as fast as the collector takes them.
 fn repeat(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(u32) -> Vec<u8>) -> u64 {
     let mut connection: Option<TcpStream> = None;
     let mut turn = 0;
@@ -252,7 +252,7 @@ fn repeat(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(u32) -> Vec<u8>) -> 
     u64::from(turn)
 }
 
-/// Writes however slowly it is taken, but not when the attack is over.
+/// Writes all bytes, however slowly the collector takes them, or until the attack is over.
 fn write_until(stream: &mut TcpStream, mut bytes: &[u8], stop: &AtomicBool) -> io::Result<()> {
     while !bytes.is_empty() && !stop.load(Relaxed) {
         match stream.write(bytes) {

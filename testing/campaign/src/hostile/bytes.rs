@@ -1,4 +1,4 @@
-//! The bytes of hostile peers.
+//! The bytes that hostile clients send.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -44,12 +44,12 @@ pub(super) fn garbage(random: &mut Random) -> Vec<u8> {
         0 => b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         1 => [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3].repeat(20),
         2 => (0..2000).map(|_| random.next_u64() as u8).collect(),
-        // It begins like a router.
+        // These bytes begin like those of a router.
         _ => [initiation("garbage", "hostile"), vec![0xff; 500]].concat(),
     }
 }
 
-/// A BMP header that claims all that 32 bits can say.
+/// A BMP header that claims the largest length of 32 bits.
 pub(super) fn huge_length() -> Vec<u8> {
     [&[3], u32::MAX.to_be_bytes().as_slice(), &[0; 200]].concat()
 }
@@ -63,7 +63,7 @@ pub(super) fn nearly_whole() -> Vec<u8> {
     message
 }
 
-/// A session with a thousand routes.
+/// The bytes of a session with a thousand routes.
 pub(super) fn short_life(version: u32) -> Vec<u8> {
     [
         initiation("flapping", "hostile"),
@@ -72,7 +72,7 @@ pub(super) fn short_life(version: u32) -> Vec<u8> {
     .concat()
 }
 
-/// A Peer Up and so many routes.
+/// A Peer Up and this many routes.
 pub(super) fn peer_with_routes(number: u32, routes: u32, version: u32) -> Vec<u8> {
     let mut bytes = up(number);
     for first in (0..routes).step_by(100) {
@@ -83,22 +83,21 @@ pub(super) fn peer_with_routes(number: u32, routes: u32, version: u32) -> Vec<u8
     bytes
 }
 
-/// An UPDATE of the greatest length with as many routes as fit.
+/// An UPDATE of the largest length with as many routes as fit.
 pub(super) fn large_update(version: u32) -> Vec<u8> {
     let attributes = plain_attributes(version);
     let room = LONGEST - OVERHEAD - attributes.len();
     update(&attributes, room / 4)
 }
 
-/// An UPDATE of the greatest length for one route: attributes nobody knows, the longest AS path, communities,
-/// or attributes that are out of order, in turns.
+/// An UPDATE of the largest length for one route, in turns with unknown attributes, the longest AS path, communities, and
+/// attributes that are out of order.
 pub(super) fn attribute_bomb(turn: u32) -> Vec<u8> {
     let mut attributes = plain_attributes(turn);
     let room = LONGEST - OVERHEAD - attributes.len() - 4;
     match turn % 4 {
         0 => {
-            // 255 values of a type octet, all that BGP leaves free, again and again: doubles are to be
-            // discarded.
+            // The type codes that BGP leaves free, again and again: a reader must discard the doubles.
             let free = 50..=255_u8;
             let empty = free.cycle().flat_map(|kind| [0xc0, kind, 0]);
             attributes.extend(empty.take(room / 3 * 3));
@@ -110,7 +109,7 @@ pub(super) fn attribute_bomb(turn: u32) -> Vec<u8> {
                 path.extend([2, (segment.len() / 4) as u8]);
                 path.extend(segment);
             }
-            // In the place of the short one.
+            // The long path replaces the short one.
             attributes.splice(4..4 + 3 + 10, []);
             write(0x40, 2, &path, &mut attributes);
         }

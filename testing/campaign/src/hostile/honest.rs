@@ -1,4 +1,4 @@
-//! The router that does nothing wrong, and the consumer that tells when its updates are in the stream.
+//! The honest router, and a consumer that measures how long its updates take into the stream and out again.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -17,30 +17,30 @@ use arancini_schema::subject::router_token;
 use crate::route::{TABLES, VERSIONS};
 use crate::router::Router;
 
-/// Between two updates of the honest router.
+/// Time between two updates of the honest router.
 const EVERY: Duration = Duration::from_millis(2);
-/// Routes that it changes in turn.
+/// Number of routes that it changes in turn.
 const ROUTES: u32 = 500;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// A collector that takes nothing for so long has forgotten the honest router.
+/// A collector that takes nothing for this time has forgotten the honest router.
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
-/// How long the consumer waits before it looks whether it should end.
+/// Time after which the consumer looks whether it should end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 const NUMBER: u8 = 1;
 
-/// What became of its updates.
+/// What became of the honest router's updates.
 #[derive(Debug, Default)]
 struct Ledger {
-    /// When the updates went out that are not in the stream yet, in their order.
+    /// Updates that are not in the stream yet, in their order: route, version, time of sending.
     under_way: VecDeque<(u32, u32, Instant)>,
     sent: u64,
-    /// Updates that came without the ones before them.
+    /// Updates that never came, although later ones did.
     skipped: u64,
     latencies: Vec<Duration>,
     failure: Option<String>,
 }
 
-/// The honest router and its consumer at work; they stop with this value.
+/// The honest router and its consumer at work. Dropping the value stops them.
 #[derive(Debug)]
 pub struct Honest {
     ledger: Arc<Mutex<Ledger>>,
@@ -49,25 +49,25 @@ pub struct Honest {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What it noticed.
+/// What the honest router noticed of an attack.
 #[derive(Debug, Clone, Default)]
 pub struct Noticed {
     /// Updates sent.
     pub sent: u64,
     /// Updates that never came.
     pub lost: u64,
-    /// Half of the updates took less than this to be in the stream and out of it again.
+    /// Median time of an update into the stream and out again.
     pub p50: Duration,
-    /// 99 of a hundred took less.
+    /// 99th percentile of that time.
     pub p99: Duration,
-    /// The longest.
+    /// Longest time.
     pub longest: Duration,
-    /// Its session broke, or the stream could not be read.
+    /// Why the measurement failed: the session broke, or the stream could not be read.
     pub failure: Option<String>,
 }
 
 impl Honest {
-    /// Connects and begins.
+    /// Connects the router and begins to send.
     pub fn start(collector: SocketAddr, broker: String) -> io::Result<Self> {
         let mut connection = connect_from(router_address(NUMBER), collector, CONNECT_WITHIN)?;
         connection.set_write_timeout(Some(WRITE_WITHIN))?;
@@ -97,18 +97,18 @@ impl Honest {
         })
     }
 
-    /// How many of its updates are in the stream.
+    /// Number of its updates in the stream.
     #[must_use]
     pub fn arrived(&self) -> usize {
         lock(&self.ledger).latencies.len()
     }
 
-    /// Forgets the latencies so far.
+    /// Forgets the times measured so far.
     pub fn begin_measuring(&self) {
         lock(&self.ledger).latencies.clear();
     }
 
-    /// Stops sending, and waits for what is under way.
+    /// Stops sending and waits for the updates that are on their way.
     pub fn drain(&self, within: Duration) {
         self.quiet.store(true, Relaxed);
         let since = Instant::now();
@@ -122,7 +122,7 @@ impl Honest {
         }
     }
 
-    /// Ends the session, and tells what it noticed.
+    /// Ends the session and returns what the router noticed.
     #[must_use]
     pub fn end(mut self) -> Noticed {
         self.stop.store(true, Relaxed);
@@ -184,7 +184,7 @@ fn send(mut connection: TcpStream, ledger: &Mutex<Ledger>, quiet: &AtomicBool, s
         }
         std::thread::sleep(EVERY);
     }
-    // The session stays until the end: a lost one would be noticed by consumers.
+    // The session stays open until the end, because consumers would notice a lost one.
     while !stop.load(Relaxed) {
         std::thread::sleep(LOOK_EVERY);
     }
@@ -221,7 +221,7 @@ fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Res
     })
 }
 
-/// Strikes out of the ledger what has come.
+/// Strikes the updates that have come out of the ledger.
 fn take(payload: &[u8], ledger: &Mutex<Ledger>) {
     let now = Instant::now();
     let mut ledger = lock(ledger);

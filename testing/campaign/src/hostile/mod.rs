@@ -1,5 +1,4 @@
-//! The campaign of hostile peers: what each attack costs the collector, and what an honest router beside it
-//! notices.
+//! The campaign of hostile clients: what each attack costs the collector, and what an honest router beside it notices.
 
 mod attack;
 mod bytes;
@@ -21,16 +20,16 @@ use arancini_bed::host::Host;
 use crate::collector::{Collector, Sink};
 use honest::Honest;
 
-/// The honest router's updates come through within this at the beginning.
+/// At the beginning the honest router's updates come through within this time.
 const START_WITHIN: Duration = Duration::from_secs(60);
-/// And the last of them within this after the attack.
+/// After the attack the last updates come through within this time.
 const DRAIN_WITHIN: Duration = Duration::from_secs(120);
-/// So many are through before anything is measured.
+/// Number of updates that come through before anything is measured.
 const WARM_UPDATES: usize = 200;
-/// Shorter than the default: a campaign does not wait half a minute for those who never come to the point.
+/// Shorter than the default, so that a campaign does not wait half a minute for clients that send no message.
 const HANDSHAKE_TIMEOUT_MS: &str = "3000";
 
-/// Counters that tell of somebody who does what he should not.
+/// Counters that rise when a client misbehaves.
 const COUNTERS: [&str; 14] = [
     "connections_refused_total{reason=\"not_allowed\"}",
     "connections_refused_total{reason=\"too_many_sessions\"}",
@@ -48,35 +47,35 @@ const COUNTERS: [&str; 14] = [
     "bridge_full_total",
 ];
 
-/// What to run.
+/// A campaign to run.
 #[derive(Debug, Clone)]
 pub struct Campaign {
     /// How long each attack goes on.
     pub attack_for: Duration,
-    /// Which attacks.
+    /// The attacks.
     pub attacks: Vec<Attack>,
     /// The collector's program.
     pub collector: PathBuf,
     /// The broker's program.
     pub broker: PathBuf,
-    /// Where everything is kept.
+    /// The folder for data, logs and the broker's store.
     pub folder: PathBuf,
 }
 
-/// What came of an attack.
+/// The outcome of an attack.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// Which.
+    /// The attack.
     pub attack: Attack,
-    /// How often it struck.
+    /// Number of connections, messages or sessions of the attack.
     pub strikes: u64,
-    /// The collector's greatest memory, in KiB.
+    /// Largest resident memory of the collector, in KiB.
     pub peak_memory_kib: u64,
     /// What the honest router noticed.
     pub noticed: Noticed,
-    /// Counters that rose.
+    /// Counters that rose during the attack.
     pub counters: Vec<(&'static str, u64)>,
-    /// The collector ended.
+    /// Whether the collector ended by itself.
     pub died: Option<String>,
 }
 
@@ -125,7 +124,7 @@ impl Campaign {
     /// Runs one attack against a collector and a broker of its own.
     ///
     /// # Errors
-    /// Where the campaign itself can't go on.
+    /// The campaign itself can't go on.
     pub fn run(&self, attack: Attack) -> io::Result<Outcome> {
         let folder = self.folder.join(format!("{attack:?}"));
         let broker = NatsServer::start_at(&Host::local(), &self.broker, &folder.join("broker"))?;
@@ -137,7 +136,7 @@ impl Campaign {
         let sink = Sink::Nats(vec![broker.url()]);
         let mut collector = Collector::new(&self.collector, &folder.join("collector"), sink, &settings)?;
         collector.up()?;
-        // The control port answers before routers may connect.
+        // The control port answers before routers can connect.
         until("the collector is ready", || {
             matches!(collector.not_ready(), Ok(None))
         })?;
@@ -153,7 +152,7 @@ impl Campaign {
             let (stop, to) = (Arc::clone(&stop), collector.address());
             std::thread::spawn(move || attack.run(to, &stop))
         };
-        // An attack has no end of its own.
+        // An attack does not end by itself.
         std::thread::sleep(self.attack_for);
         let during = collector.metrics();
         stop.store(true, Relaxed);
@@ -190,7 +189,7 @@ fn until(what: &str, mut is: impl FnMut() -> bool) -> io::Result<()> {
         if since.elapsed() > START_WITHIN {
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("never came true: {what}"),
+                format!("not within {} s: {what}", START_WITHIN.as_secs()),
             ));
         }
         std::thread::sleep(Duration::from_millis(20));

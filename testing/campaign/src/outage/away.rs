@@ -1,7 +1,7 @@
-//! The broker dies or stands still for a minute, with each `publish.on_full`.
+//! The broker is killed or frozen for a minute, with each `publish.on_full`.
 //!
-//! The routers' load is open-loop with `spool` and `drop`: the collector takes all of it. With `block` TCP makes
-//! them wait, and once 4 MiB of a router are unsent it changes nothing more.
+//! With `spool` and `drop` the collector takes the routers' whole load. With `block` TCP makes the routers wait, and a router
+//! with 4 MiB unsent stops changing its routes.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,17 +9,18 @@ use std::time::{Duration, Instant};
 use arancini_bed::NatsServer;
 use arancini_judge::FindingKind;
 
-use super::{
+use super::scenario::{
     BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, load_meanwhile, note, note_memory,
 };
 use crate::client::Client;
 use crate::outcome::Outcome;
 use crate::rig::Rig;
 
-/// A dump during which updates are thrown away repairs nothing: it is asked for again, so often.
+/// A dump repairs nothing while updates are thrown away. Then it is asked for again, at most this many times.
 const MOST_DUMPS: u32 = 3;
 
-/// Quiet is what has the same figures, this often, so long apart: longer than a batch lingers and TCP waits.
+/// Number of looks with the same figures, and the time between two looks, after which everything is quiet. The time is
+/// longer than a batch lingers and TCP waits.
 const QUIET: [&str; 4] = [
     "batches_total",
     "received_bytes_total",
@@ -52,7 +53,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("drop-killed", |plan, say| drops(plan, How::Killed, say)),
 ];
 
-/// Up to the moment at which the broker is back.
+/// Runs the outage up to the moment at which the broker is back.
 fn outage(plan: &Plan, policy: &str, how: How, say: Say<'_>) -> io::Result<Rig> {
     let plan = plan.with(&[("publish.on_full", policy)]);
     let mut rig = Rig::start(&plan.setup)?;
@@ -99,7 +100,7 @@ fn with_broker(rig: &mut Rig, act: impl FnOnce(&mut NatsServer) -> io::Result<()
     rig.brokers.first_mut().map_or(Ok(()), act)
 }
 
-/// With `block` and `spool`: nothing is lost, without help.
+/// With `block` and `spool` nothing is lost.
 fn keeps_all(plan: &Plan, policy: &str, how: How, say: Say<'_>) -> io::Result<Outcome> {
     let mut rig = outage(plan, policy, how, say)?;
     let since = Instant::now();
@@ -111,7 +112,7 @@ fn keeps_all(plan: &Plan, policy: &str, how: How, say: Say<'_>) -> io::Result<Ou
     rig.finish()
 }
 
-/// With `drop`: what is thrown away is counted, and the next dump of each router repairs the stream.
+/// With `drop` the collector counts what it throws away, and the next dump of each router repairs the stream.
 fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
     let mut rig = outage(plan, "drop", how, say)?;
     rig.outcome.repaired = true;
@@ -148,7 +149,7 @@ fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
             repaired.of(FindingKind::AnnouncedAsHeld),
         ),
     ]);
-    // From here on all is as if nothing had been lost, unless more is thrown away.
+    // From here on the stream must be as if nothing had been lost, unless more is thrown away.
     rig.load(BEFORE_AND_AFTER)?;
     rig.hold(true);
     let after = until_acknowledged(&mut rig)?;
@@ -173,7 +174,7 @@ fn drops(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
     rig.finish()
 }
 
-/// Waits until everything that was not thrown away is acknowledged; says how many messages were.
+/// Waits until everything that was not thrown away is acknowledged. Returns the number of messages thrown away.
 fn until_acknowledged(rig: &mut Rig) -> io::Result<u64> {
     let mut last = Vec::new();
     let mut looks = 0;

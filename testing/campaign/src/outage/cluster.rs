@@ -1,4 +1,4 @@
-//! A stream with three replicas, whose leader dies or stands still again and again.
+//! A stream with three replicas whose leader is killed or frozen again and again.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use arancini_bed::NatsServer;
 use arancini_generate::Random;
 
-use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, note, note_memory};
+use super::scenario::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, note, note_memory};
 use crate::admin::Admin;
 use crate::collector::Sink;
 use crate::outcome::Outcome;
 use crate::rig::Rig;
 
 const SERVERS: usize = 3;
-/// A check after so many faults.
+/// Number of faults between two checks.
 const CHECK_EVERY: u32 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ fn run(plan: &Plan, how: How, say: Say<'_>) -> io::Result<Outcome> {
     rig.finish()
 }
 
-/// Takes a server away for so long, under load.
+/// Takes a server away for this time, under load.
 fn hit(rig: &mut Rig, index: usize, how: How, away: Duration) -> io::Result<()> {
     let act = |rig: &mut Rig, begins: bool| -> io::Result<()> {
         let Some(broker) = rig.brokers.get_mut(index) else {
@@ -102,7 +102,7 @@ fn hit(rig: &mut Rig, index: usize, how: How, away: Duration) -> io::Result<()> 
     act(rig, false)
 }
 
-/// Waits until the stream has a leader and all replicas are up with it: one more that dies leaves two.
+/// Waits until the stream has a leader and all replicas are current, so that two are left when the next one dies.
 fn until_whole(rig: &mut Rig, admin: &Admin) -> io::Result<String> {
     let mut found = None;
     let since = Instant::now();

@@ -1,5 +1,4 @@
-//! A full disk: the broker's, the spool's, that of the snapshots, that of the sink `file`. Room is made after a
-//! while.
+//! A full disk: that of the broker, of the spool, of the snapshots, or of the sink `file`. After a while room is made.
 
 use std::io;
 
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use arancini_bed::NatsServer;
 
-use super::{
+use super::scenario::{
     BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, expect_left_out, load_meanwhile, note, note_memory,
     until_ready, until_told,
 };
@@ -16,13 +15,13 @@ use crate::outcome::Outcome;
 use crate::rig::Rig;
 use crate::tmpfs::Tmpfs;
 
-/// Disks of what grows with the stream.
+/// Size of the disks for data that grows with the stream, in MiB.
 const LARGE_MIB: u64 = 4096;
-/// Free on them before the load.
+/// Free space on these disks before the load, in MiB.
 const LEFT_MIB: u64 = 150;
 const SPOOL_MIB: u64 = 400;
 const SNAPSHOTS_MIB: u64 = 64;
-/// A broker that has room again and takes nothing within this needs a new start.
+/// A broker that has room again and takes nothing within this time needs a restart.
 const BROKER_MENDS_WITHIN: Duration = Duration::from_secs(15);
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -32,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("file-disk", file_disk).where_not(Tmpfs::unavailable),
 ];
 
-/// The server's store has no room: the collector waits, and says so.
+/// The server's store has no room: the collector waits and reports it.
 fn broker_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     let disk = Tmpfs::mount(&plan.setup.folder.join("broker/store"), LARGE_MIB)?;
     disk.fill(LEFT_MIB)?;
@@ -47,7 +46,7 @@ fn broker_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
         Ok(is_ready || since.elapsed() > BROKER_MENDS_WITHIN)
     })?;
     if !is_ready {
-        say("     there is room and the broker takes nothing: it is started anew");
+        say("     there is room and the broker takes nothing: it is restarted");
         for broker in &mut rig.brokers {
             broker.kill();
             broker.up()?;
@@ -59,8 +58,7 @@ fn broker_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     goes_on(rig, plan, "broker's disk full", meanwhile, say)
 }
 
-/// The broker is away and the disk of the spool fills up: the routers wait, until there is more room, and until
-/// the broker is back.
+/// The broker is away and the spool's disk fills up: the routers wait until there is room and the broker is back.
 fn spool_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     let folder = plan.setup.folder.join("spool");
     let disk = Tmpfs::mount(&folder, SPOOL_MIB)?;
@@ -110,8 +108,7 @@ fn freeze(rig: &Rig, freeze: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Snapshots have no room: they are given up, the older ones stay, and a collector that is killed meanwhile goes
-/// on from them.
+/// Snapshots have no room: they are given up, older ones stay, and a collector that is killed meanwhile restores them.
 fn snapshot_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     let folder = plan.setup.folder.join("collector/data/snapshots");
     let disk = Tmpfs::mount(&folder, SNAPSHOTS_MIB)?;
@@ -127,7 +124,7 @@ fn snapshot_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     let before = given_up(&rig)?;
     let meanwhile = load_meanwhile(&mut rig, plan.away)?;
     if given_up(&rig)? == before {
-        let failure = "no snapshot was given up any more: the disk was not full".to_owned();
+        let failure = "no further snapshot was given up, so the disk was not full".to_owned();
         rig.outcome.failures.push(failure);
     }
     let stays = manifests(&folder)?;
@@ -168,7 +165,7 @@ fn snapshot_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     rig.finish()
 }
 
-/// Manifests below a directory.
+/// Number of manifests below a directory.
 fn manifests(folder: &Path) -> io::Result<usize> {
     let mut found = 0;
     for entry in std::fs::read_dir(folder)? {
@@ -182,7 +179,7 @@ fn manifests(folder: &Path) -> io::Result<usize> {
     Ok(found)
 }
 
-/// The segments' disk is full: the collector waits, and says so.
+/// The segments' disk is full: the collector waits and reports it.
 fn file_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     let disk = Tmpfs::mount(&plan.setup.folder.join("collector/data"), LARGE_MIB)?;
     disk.fill(LEFT_MIB)?;
@@ -195,7 +192,7 @@ fn file_disk(plan: &Plan, say: Say<'_>) -> io::Result<Outcome> {
     goes_on(rig, &plan, "segments' disk full", meanwhile, say)
 }
 
-/// There is room again: everything goes on and nothing is missing.
+/// Room is made: everything goes on and nothing is missing.
 fn goes_on(
     mut rig: Rig,
     plan: &Plan,

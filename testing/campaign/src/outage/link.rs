@@ -1,21 +1,23 @@
-//! A cut link between collector and broker, or between routers and collector: packets vanish, or the interface
-//! loses its carrier. For a moment, for longer than the collector waits for acknowledgements, and for longer than
-//! TCP's keepalive has patience.
+//! A cut link between collector and broker, or between routers and collector: packets vanish, or the interface loses its
+//! carrier. The cut lasts for a moment, then for longer than the collector waits for acknowledgements, then for longer than
+//! TCP's keepalive.
 //!
-//! Every second router drops a session that takes nothing for two seconds, half of the time by a reset that nobody
-//! hears: it comes back before the collector can know that the old session is dead.
+//! Every second router drops a session that takes nothing for two seconds, in half of the cases by a reset that nobody
+//! hears. It comes back before the collector can know that the old session is dead.
 
 use std::io;
 use std::time::Duration;
 
-use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, expect_left_out, load_meanwhile, note, note_memory};
+use super::scenario::{
+    BEFORE_AND_AFTER, Plan, Say, Scenario, expect_left_out, load_meanwhile, note, note_memory,
+};
 use crate::network::{Cable, Cut, Network};
 use crate::outcome::Outcome;
 use crate::rig::Rig;
 
-/// The shortest cut: nobody gives up.
+/// The shortest cut: no connection ends.
 const BLINK: Duration = Duration::from_secs(1);
-/// Longer than `publish.ack_timeout_ms`, shorter than keepalive, by default.
+/// Longer than the default of `publish.ack_timeout_ms`, and shorter than keepalive.
 const SHORT: Duration = Duration::from_secs(9);
 
 pub(super) const SCENARIOS: &[Scenario] = &[

@@ -1,13 +1,13 @@
-//! The stream is purged or deleted: it loses what it had acknowledged.
+//! The stream is purged or deleted: it loses messages that it had acknowledged.
 //!
-//! Judged are two consumers: one who read everything up to shortly before, and one who knows only what is left of
+//! Two consumers are judged: one that read everything up to shortly before, and a newcomer that reads only what is left of
 //! the stream.
 
 use std::io;
 
 use arancini_judge::Judge;
 
-use super::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, note, note_memory};
+use super::scenario::{BEFORE_AND_AFTER, Plan, Say, Scenario, WITHIN, note, note_memory};
 use crate::admin::Admin;
 use crate::book::NumberedBook;
 use crate::collector::Sink;
@@ -26,9 +26,9 @@ enum What {
 enum When {
     /// While the collector is down.
     Down,
-    /// While it runs, and it goes on.
+    /// While the collector runs. It goes on.
     Running,
-    /// While it runs; when it has taken snapshots since, it is killed and started.
+    /// While the collector runs. After its next snapshots it is killed and started.
     BeforeSnapshot,
 }
 
@@ -60,18 +60,18 @@ fn run(plan: &Plan, what: What, when: When, say: Say<'_>) -> io::Result<Outcome>
     };
     let admin = Admin::new(urls)?;
     for _ in 0..plan.times {
-        // The consumer has read everything up to here; what is published from here on it may miss.
+        // The consumer has read everything up to here. It may miss what is published from here on.
         rig.load(BEFORE_AND_AFTER)?;
         rig.check(say)?;
         rig.load(BEFORE_AND_AFTER)?;
         lose(&mut rig, &admin, what, when)?;
-        // Until it is noticed, what follows speaks of routes that the consumer never heard of.
+        // Until the collector notices the loss, it publishes changes of routes that the consumer never heard of.
         rig.outcome.repaired = when != When::Down;
         rig.load(BEFORE_AND_AFTER)?;
         let name = if what == What::Purged { "purged" } else { "deleted" };
         *rig.outcome.faults.entry(name).or_default() += 1;
         if what == What::Deleted {
-            // A new stream counts anew.
+            // The sequences of a new stream begin at 1.
             rig.reader = None;
         }
         rig.check(say)?;
@@ -118,7 +118,7 @@ fn lose(rig: &mut Rig, admin: &Admin, what: What, when: When) -> io::Result<()> 
     }
 }
 
-/// A consumer that comes now and reads what is left.
+/// Judges a consumer that comes now and reads what is left.
 fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
     let addresses: Vec<_> = rig
         .clients

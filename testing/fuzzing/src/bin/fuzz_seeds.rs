@@ -1,4 +1,4 @@
-//! Writes the seeds of every target below a directory: `fuzz-seeds DIRECTORY`.
+//! `fuzz-seeds DIRECTORY`: writes the seeds of every target below a directory.
 
 use std::path::Path;
 

@@ -1,12 +1,13 @@
-//! Where another reader differs from us and the RFC's text says who is right: `docs/interop.md` has the reasons. Each
-//! predicate names one; an input of which it holds is not compared.
+//! Known differences to other readers, where the RFC's text says who is right. `docs/interop.md` gives the reasons. Each
+//! predicate stands for one difference; an UPDATE for which it is true is not compared.
 
 use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bgp::nlri::{self, Nlri, Route};
 use arancini_wire::bgp::{AsWidth, Update};
 use arancini_wire::iana::AfiSafi;
 
-use super::{Question, fields, is_compared};
+use super::is_compared;
+use super::question::{Question, fields};
 
 /// Whether a known disagreement with bgpkit-parser can be in this UPDATE.
 #[must_use]
@@ -24,7 +25,7 @@ pub fn of_netgauze(question: &Question<'_>, attributes: &PathAttributes<'_>) -> 
         || ipv6_next_hop_is_taken_for_16_octets(attributes)
 }
 
-/// Whether some NLRI of a compared family, in a field that announces or not, is such.
+/// Whether the predicate is true for some NLRI of a compared family, announced or withdrawn.
 fn any_nlri(
     question: &Question<'_>,
     attributes: &PathAttributes<'_>,
@@ -43,8 +44,8 @@ fn any_nlri(
         })
 }
 
-/// bgpkit-parser guesses: a first octet of zero, which is a default route, makes it read path identifiers. RFC 7911 §3:
-/// they are there only where both speakers advertised the capability.
+/// bgpkit-parser guesses path identifiers from a first octet of zero, which also stands for a default route. By RFC 7911
+/// §3 they are there only if both speakers advertised the capability.
 fn default_route_is_taken_for_a_path_identifier(
     question: &Question<'_>,
     attributes: &PathAttributes<'_>,
@@ -62,8 +63,8 @@ fn default_route_is_taken_for_a_path_identifier(
         })
 }
 
-/// bgpkit-parser takes AS4_PATH for the path where there is no AS_PATH. RFC 6793 §4.2.3 has it worked into AS_PATH; an
-/// UPDATE without AS_PATH has none (RFC 7606 §3 d).
+/// bgpkit-parser uses AS4_PATH as the path if there is no AS_PATH. RFC 6793 §4.2.3 merges it into AS_PATH, and an UPDATE
+/// without AS_PATH has no path (RFC 7606 §3 d).
 fn as4_path_stands_alone(attributes: &PathAttributes<'_>) -> bool {
     attributes.as_path.is_none() && attributes.as4_path.is_some()
 }
@@ -75,7 +76,7 @@ fn as4_path_stands_alone(attributes: &PathAttributes<'_>) -> bool {
 /// as in §2.2 and §2.4; bgpkit-parser reads on as in §2.3.
 fn label_without_bottom_of_stack(question: &Question<'_>, attributes: &PathAttributes<'_>) -> bool {
     any_nlri(question, attributes, |nlri, announced| match nlri.route {
-        // 0x800000 before a withdrawn prefix is what all readers expect.
+        // All readers expect 0x800000 before a withdrawn prefix.
         Route::Prefix {
             labels: [_, _, lowest],
             ..
@@ -85,8 +86,8 @@ fn label_without_bottom_of_stack(question: &Question<'_>, attributes: &PathAttri
     })
 }
 
-/// NetGauze reads 16 octets of next hop for IPv6 unicast and multicast whatever its length field says, and so reads NLRI
-/// from within the next hop or behind its end. RFC 4760 §3: the field gives the length.
+/// NetGauze reads 16 octets of next hop for IPv6 unicast and multicast, whatever the length field says. So it reads NLRI
+/// out of the next hop or behind its end. By RFC 4760 §3 the field gives the length.
 fn ipv6_next_hop_is_taken_for_16_octets(attributes: &PathAttributes<'_>) -> bool {
     attributes.mp_reach.is_some_and(|mp| {
         matches!(mp.family, AfiSafi::IPV6_UNICAST | AfiSafi::IPV6_MULTICAST)
@@ -94,7 +95,7 @@ fn ipv6_next_hop_is_taken_for_16_octets(attributes: &PathAttributes<'_>) -> bool
     })
 }
 
-/// NetGauze gives AS_PATH and AS4_PATH as they came; the merge of RFC 6793 §4.2.3 is its user's.
+/// NetGauze returns AS_PATH and AS4_PATH as they are. It leaves the merge of RFC 6793 §4.2.3 to its user.
 fn merge_is_left_to_the_user(attributes: &PathAttributes<'_>) -> bool {
     attributes.as4_path.is_some() && attributes.as_width == AsWidth::Two
 }

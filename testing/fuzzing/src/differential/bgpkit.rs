@@ -1,4 +1,4 @@
-//! The reading of bgpkit-parser.
+//! An UPDATE as bgpkit-parser reads it.
 
 use arancini_wire::bgp::AsWidth;
 use arancini_wire::iana::AfiSafi;
@@ -13,7 +13,7 @@ use super::{Reading, Routes, is_compared};
 /// Type codes of the attributes that a [`Reading`] has.
 const COMPARED: [u8; 10] = [1, 2, 3, 4, 5, 8, 14, 15, 17, 32];
 
-/// The UPDATE as bgpkit-parser reads it; `None` for what it can't read.
+/// Reads the UPDATE with bgpkit-parser; `None` if it can't.
 #[must_use]
 pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
     let width = match as_width {
@@ -25,7 +25,7 @@ pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
     else {
         return None;
     };
-    // An attribute that it discards it keeps raw: the UPDATE is not accepted as it is.
+    // It keeps a discarded attribute as raw bytes; then it does not accept the UPDATE as it is.
     let discarded = |value: &AttributeValue| match value {
         AttributeValue::Raw(raw) | AttributeValue::Unknown(raw) => match (raw.code, &raw.bytes[..]) {
             (14 | 15, &[high, low, safi, ..]) => {

@@ -1,83 +1,18 @@
-//! Targets `differential_bgpkit` and `differential_netgauze`: an UPDATE read by us and by another reader. Where both
-//! accept it, routes and main attributes are the same, but for what [`adjudicated`] names.
+//! Targets `differential_bgpkit` and `differential_netgauze`: an UPDATE read by us and by another reader. If both accept
+//! it, routes and main attributes must be the same, apart from the differences that [`adjudicated`] names.
 //!
-//! Input: as of `update`: the body, families with path identifiers (1 octet), flags (1).
+//! Input, as for the target `update`: the body, families with path identifiers (1 octet), flags (1).
 
-pub mod adjudicated;
+mod question;
+mod reading;
 pub mod bgpkit;
 pub mod netgauze;
-mod reading;
+pub mod adjudicated;
 
+pub use question::Question;
 pub use reading::{Reading, Routes, is_compared, read_attributes};
 
-use arancini_wire::bgp::attribute::PathAttributes;
-use arancini_wire::bgp::{AsWidth, Update, nlri};
-use arancini_wire::iana::AfiSafi;
-
-use crate::input::Input;
-use crate::update::TWO_OCTET_AS;
-
-/// One UPDATE and how it is to be read.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// The body, without the BGP header.
-    pub body: &'a [u8],
-    /// Width of AS numbers.
-    pub as_width: AsWidth,
-    /// All fields have path identifiers, or none has.
-    pub add_path: bool,
-}
-
-impl<'a> Question<'a> {
-    fn of(input: &'a [u8]) -> Self {
-        let mut input = Input::new(input);
-        let as_width = if input.byte() & TWO_OCTET_AS != 0 {
-            AsWidth::Two
-        } else {
-            AsWidth::Four
-        };
-        let add_path = input.byte() & 1 != 0;
-        Self {
-            body: input.rest(),
-            as_width,
-            add_path,
-        }
-    }
-
-    /// The whole message.
-    #[must_use]
-    pub fn pdu(&self) -> Vec<u8> {
-        let length = u16::try_from(self.body.len() + 19).unwrap_or(u16::MAX);
-        [&[0xff; 16][..], &length.to_be_bytes(), &[2], self.body].concat()
-    }
-
-    /// As we read it; `None` where we would not take all of it as it is.
-    #[must_use]
-    pub fn ours(&self) -> Option<(PathAttributes<'a>, Reading)> {
-        let update = Update::new_checked(self.body).ok()?;
-        let attributes = PathAttributes::parse(update.attributes(), self.as_width).ok()?;
-        if !attributes.faults.is_empty() || attributes.quirk_as_width {
-            return None;
-        }
-        let mut reading = read_attributes(&attributes);
-        for (family, field, announced) in fields(&update, &attributes) {
-            nlri::count(family, field, self.add_path).ok()?;
-            reading.add(family, field, self.add_path, announced);
-        }
-        Some((attributes, reading))
-    }
-}
-
-/// The NLRI fields of an UPDATE, each with its family and whether it announces.
-fn fields<'a>(update: &Update<'a>, attributes: &PathAttributes<'a>) -> Vec<(AfiSafi, &'a [u8], bool)> {
-    let ipv4 = AfiSafi::IPV4_UNICAST;
-    let mut fields = vec![(ipv4, update.withdrawn(), false), (ipv4, update.nlri(), true)];
-    fields.extend(attributes.mp_unreach.map(|mp| (mp.family, mp.nlri, false)));
-    fields.extend(attributes.mp_reach.map(|mp| (mp.family, mp.nlri, true)));
-    fields
-}
-
-/// Our reading beside that of bgpkit-parser.
+/// Compares our reading with that of bgpkit-parser.
 pub fn run_bgpkit(input: &[u8]) {
     let question = Question::of(input);
     if question.body.len() > 4096 - 19 {
@@ -94,7 +29,7 @@ pub fn run_bgpkit(input: &[u8]) {
     }
 }
 
-/// Our reading beside that of NetGauze.
+/// Compares our reading with that of NetGauze.
 pub fn run_netgauze(input: &[u8]) {
     let question = Question::of(input);
     if question.body.len() > usize::from(u16::MAX) - 19 {

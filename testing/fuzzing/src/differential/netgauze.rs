@@ -1,4 +1,4 @@
-//! The reading of NetGauze.
+//! An UPDATE as NetGauze reads it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -27,11 +27,11 @@ const FAMILIES: [AddressType; 6] = [
     AddressType::Ipv6NlriMplsLabels,
 ];
 
-/// The UPDATE as NetGauze reads it; `None` for what it can't read.
+/// Reads the UPDATE with NetGauze; `None` if it can't.
 #[must_use]
 pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
     let add_path = FAMILIES.map(|family| (family, add_path));
-    // Strict: what it would mend in silence is refused instead.
+    // Strict: it refuses what it would otherwise repair in silence.
     let mut context = BgpParsingContext::new(
         as_width == AsWidth::Four,
         HashMap::new(),
@@ -47,7 +47,7 @@ pub fn read(pdu: &[u8], as_width: AsWidth, add_path: bool) -> Option<Reading> {
     }
 }
 
-/// The routes of a list, where each has a path identifier and something that prints as a prefix.
+/// The routes of a list whose items have a path identifier and print as a prefix.
 macro_rules! routes {
     ($list:expr, $prefix:ident $(.$address:ident)?) => {
         $list

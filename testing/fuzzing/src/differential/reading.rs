@@ -1,4 +1,4 @@
-//! What an UPDATE says, in words that all readers have.
+//! What an UPDATE says, in terms that all readers have.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,10 +7,10 @@ use arancini_wire::bgp::attribute::{PathAttributes, SegmentKind};
 use arancini_wire::bgp::nlri::{self, Route};
 use arancini_wire::iana::AfiSafi;
 
-/// By family: path identifier and prefix.
+/// Routes by family: path identifier and prefix.
 pub type Routes = BTreeMap<AfiSafi, Vec<(Option<u32>, String)>>;
 
-/// An UPDATE as some reader reads it.
+/// An UPDATE as a reader reads it.
 #[derive(Debug, Default, PartialEq)]
 pub struct Reading {
     /// Announced routes.
@@ -19,11 +19,11 @@ pub struct Reading {
     pub withdrawn: Routes,
     /// ORIGIN.
     pub origin: Option<&'static str>,
-    /// The path that counts, by segment.
+    /// The effective path, by segment.
     pub as_path: Vec<(&'static str, Vec<u32>)>,
     /// NEXT_HOP.
     pub next_hop: Option<IpAddr>,
-    /// The (global) next hop of MP_REACH_NLRI, where its family is compared.
+    /// The global next hop of MP_REACH_NLRI, if its family is compared.
     pub mp_next_hop: Option<IpAddr>,
     /// MULTI_EXIT_DISC.
     pub med: Option<u32>,
@@ -35,7 +35,7 @@ pub struct Reading {
     pub large_communities: Vec<[u32; 3]>,
 }
 
-/// Families that all readers take for prefixes.
+/// Families that all readers read as prefixes.
 #[must_use]
 pub fn is_compared(family: AfiSafi) -> bool {
     matches!((family.afi, family.safi), (1 | 2, 1 | 2 | 4))
@@ -67,7 +67,7 @@ impl Reading {
     }
 }
 
-/// The attributes as we read them; routes are [added](Reading::add).
+/// The attributes as we read them. Routes are [added](Reading::add) later.
 #[must_use]
 pub fn read_attributes(attributes: &PathAttributes<'_>) -> Reading {
     let address = |octets: [u8; 16]| IpAddr::from(octets).to_canonical();

@@ -4,5 +4,5 @@ mod compression;
 mod segments;
 mod stream;
 
-pub use segments::SegmentSource;
-pub use stream::StreamSource;
+pub use segments::SegmentDirectory;
+pub use stream::PublishedStream;

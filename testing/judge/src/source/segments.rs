@@ -20,12 +20,12 @@ const MOST_SEGMENTS: u32 = 512;
 
 /// A directory and the place up to which each kind of its files is read.
 #[derive(Debug)]
-pub struct SegmentSource {
+pub struct SegmentDirectory {
     directory: PathBuf,
     series: Vec<Series>,
 }
 
-impl SegmentSource {
+impl SegmentDirectory {
     /// The files of this directory. Nothing of them is read yet.
     #[must_use]
     pub fn new(directory: &Path) -> Self {

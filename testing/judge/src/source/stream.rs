@@ -19,7 +19,7 @@ const FENCE: &str = "fence";
 /// Each reading has a connection of its own: a connection that nobody reads between two readings is closed by the server
 /// as that of a slow consumer.
 #[derive(Debug)]
-pub struct StreamSource {
+pub struct PublishedStream {
     runtime: Runtime,
     urls: Vec<String>,
     stream: String,
@@ -27,7 +27,7 @@ pub struct StreamSource {
     next: u64,
 }
 
-impl StreamSource {
+impl PublishedStream {
     /// The stream of this name on these servers, with subjects below this base. Nothing of it is read yet.
     ///
     /// # Errors

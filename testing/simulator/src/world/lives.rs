@@ -1,13 +1,12 @@
-//! Lives of the collector: snapshots step by step, crashes between any two steps, stops, and starts from what
-//! is left.
+//! Lives of the collector: snapshots step by step, crashes between any two steps, stops, and starts from what is left.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use arancini_core::position::Position;
 use arancini_core::snapshot::{End, Head, Restore, Walk, read_snapshot};
 
-use super::{MILLISECOND, SECOND, World};
+use super::state::World;
+use crate::chance::{MILLISECOND, SECOND};
 use crate::collector::{Collector, Snapshot};
 use crate::fault::Fault;
 use crate::stream::Consumers;
@@ -18,30 +17,8 @@ const STREAM: &str = "SIMULATED";
 /// Half seconds that a stop waits for acknowledgements.
 const STOP_ROUNDS: u32 = 20;
 
-/// What is told of all lives.
-#[derive(Debug, Default)]
-pub(super) struct Lives {
-    /// Crashes, and stops that left something unacknowledged.
-    pub crashes: u64,
-    /// Stops that lost nothing.
-    pub stops: u64,
-    /// Snapshots that counted.
-    pub snapshots: u64,
-    /// Starts from a snapshot.
-    pub restored: u64,
-    /// Starts with a stream that had lost messages.
-    pub gaps: u64,
-    /// Messages sent again, of lives that are over.
-    pub resent: u64,
-    /// Messages told to be overtaken, of lives that are over.
-    pub overtaken: u64,
-    /// Routers of which consumers hold something though neither a snapshot nor the stream named them at a
-    /// start; with the highest sequence until then.
-    pub unknown: BTreeMap<IpAddr, u64>,
-}
-
 impl World {
-    /// A slice of a snapshot, the end of this life, or the beginning of the next.
+    /// Goes on with a snapshot, ends this life, or begins the next one.
     pub(super) fn live_or_die(&mut self) -> Result<(), Violation> {
         if !self.collector.runs {
             return if self.random.percent(40) {
@@ -63,7 +40,7 @@ impl World {
         }
     }
 
-    /// The next life begins, and some routers try again at once.
+    /// Begins the next life. Some routers connect again at once.
     fn come_back(&mut self) -> Result<(), Violation> {
         if self.random.percent(10) {
             self.disk.rot(&mut self.random);
@@ -78,7 +55,7 @@ impl World {
         Ok(())
     }
 
-    /// The next step of a snapshot, as the shell takes them between everything else.
+    /// Takes the next step of a snapshot, as the shell does between its other work.
     fn go_on_with_snapshot(&mut self) -> Result<(), Violation> {
         let head = self.head();
         let Collector {
@@ -150,7 +127,7 @@ impl World {
         }
     }
 
-    /// The process is killed, a moment after whatever it did last.
+    /// Kills the process.
     fn crash(&mut self) -> Result<(), Violation> {
         let ms = [0, 0, 1, 5, 50][self.random.below(5) as usize];
         self.advance(ms * MILLISECOND)?;
@@ -159,8 +136,8 @@ impl World {
         self.die()
     }
 
-    /// A stop in order: nothing is read any more, what was read is sent, and if all of it is acknowledged in
-    /// time, a snapshot says so.
+    /// Stops the collector in order: it reads nothing more and sends what it read. If everything is acknowledged in time,
+    /// it takes a last snapshot.
     pub(super) fn stop(&mut self) -> Result<(), Violation> {
         self.collector.listens = false;
         self.collector.snapshot = Snapshot::None;
@@ -190,7 +167,7 @@ impl World {
         let shard = &mut self.collector.shard;
         while shard.poll_snapshot(&mut walk, self.setup.slice_routes, &mut bytes) {}
         let _ = walk.finish(shard.handle_seal(), &mut bytes);
-        // A walk that was under way has left the beginning of another file.
+        // A walk that was under way has left the first part of another file.
         self.disk.discard();
         self.disk.write(&bytes);
         self.disk.rename();
@@ -199,8 +176,7 @@ impl World {
         self.lives.snapshots += 1;
     }
 
-    /// The process is gone, with all that was in its memory. What it had handed to the broker's connection
-    /// may arrive.
+    /// Ends the process and loses all its memory. What it had written to the broker's connection may still arrive.
     fn die(&mut self) -> Result<(), Violation> {
         let Self {
             random,
@@ -232,8 +208,8 @@ impl World {
         Ok(())
     }
 
-    /// The next life, if the stream can be read: the newest snapshot that is whole, and what was published
-    /// behind it. The stream may have lost messages (`loses`).
+    /// Begins the next life, if the stream can be read, from the newest whole snapshot and what was published behind it. The
+    /// stream may have lost messages (`loses`).
     pub(super) fn start(&mut self, loses: bool) -> Result<(), Violation> {
         if !self.broker.is_there(self.now.monotonic_ns) {
             return Ok(());
@@ -241,7 +217,7 @@ impl World {
         if self.fenced {
             self.broker.raise_fence();
         } else {
-            // Without a fence what the life before had sent is waited for.
+            // Without a fence the start waits for what the life before had sent.
             self.broker.work_off(self.now.monotonic_ns, &mut self.random);
         }
         if loses && self.disk.was_used() && self.random.percent(8) {
@@ -277,8 +253,7 @@ impl World {
         }
         if gap {
             restore.forget_routes();
-            // What is gone can't tell which sequences were given out: only the clock is left, so it must be
-            // right.
+            // Lost messages can't tell which sequences are used. Only the clock is left, so it must be right.
             let messages = self
                 .broker
                 .stream
@@ -321,7 +296,7 @@ impl World {
         self.tell(|| format!("life {life} begins with {count} routers, the stream has a gap: {gap}"));
     }
 
-    /// The newest snapshot that can be read; damaged ones are set aside.
+    /// Loads the newest snapshot that can be read, and sets damaged ones aside.
     fn load(&mut self) -> Result<(Restore, Option<(Head, End)>), Violation> {
         let mode = self.setup.settings.curation;
         let mut damaged = Vec::new();
@@ -345,15 +320,14 @@ impl World {
                 Ok((restore, Some(whole)))
             }
             None if self.disk.was_used() => Err(Violation::SnapshotLost),
-            // Nothing but the stream, which no snapshot has let go of yet.
+            // No snapshot was ever current, so the stream still has everything.
             None => Ok((Restore::new(mode), None)),
         }
     }
 
-    /// Messages age out or are purged, or the whole stream is deleted. Consumers had read them.
+    /// Removes messages by age or a purge, or deletes the whole stream. Consumers had read everything.
     fn lose_stream(&mut self) {
-        // What is gone says nothing of the sequences that were given out: only the clock is left, so it must
-        // be right.
+        // Lost messages can't tell which sequences are used. Only the clock is left, so it must be right.
         let messages = self
             .broker
             .stream
@@ -370,7 +344,7 @@ impl World {
         self.tell(|| "the stream lost messages".to_owned());
     }
 
-    /// Routers that nobody can know of any more, since no resync of them has begun.
+    /// Whether nobody can know a router's routes any more, because no resync of the router has begun.
     pub(super) fn is_unknowable(&self, router: IpAddr, consumers: &Consumers) -> bool {
         let connected = (0..self.routers.len())
             .any(|index| self.routers[index].address == router && self.network.is_connected(index));
@@ -379,7 +353,7 @@ impl World {
     }
 }
 
-/// What [`Fault::LatePosition`] does: the head says where the stream is now.
+/// Does what [`Fault::LatePosition`] is: writes the present position of the stream into the head.
 fn replace_head(head: &Head, bytes: &mut Vec<u8>) {
     let block = 12 + 1;
     let length = bytes

@@ -1,19 +1,24 @@
-//! The end of a run: all is healed and waited for, and the stream held against the routers' tables.
+//! The end of a run: all trouble ends, everything comes to rest, and the stream is compared with the routers' tables.
 
 use std::collections::BTreeMap;
 
 use arancini_generate::Random;
 use arancini_judge::{Route, Rule, Rules};
 
-use super::{DRAIN_ROUNDS, MILLISECOND, Report, SECOND, World};
+use super::state::World;
+use crate::chance::{MILLISECOND, SECOND};
+use crate::report::Report;
 use crate::stream::{self, Consumers};
 use crate::violation::Violation;
 
+/// Half minutes within which everything reaches the broker after all trouble has ended.
+const DRAIN_ROUNDS: u32 = 20;
+
 impl World {
-    /// All is healed, read and waited for.
+    /// Ends all trouble, waits until everything is at rest, and examines the outcome.
     ///
     /// # Errors
-    /// The first promise that was broken.
+    /// The first violation.
     pub fn settle(mut self, seed: u64) -> Result<Report, Violation> {
         self.random = Random::of(&[seed, 2]);
         self.broker.heal();
@@ -22,7 +27,7 @@ impl World {
         }
         self.sweep_budget = u64::MAX;
         for index in 0..self.routers.len() {
-            // Some that were lost come back, some never.
+            // Some of the lost routers come back, some never do.
             let with_end = self.random.percent(50);
             if !self.network.is_connected(index) && self.random.percent(50) {
                 self.connect(index, with_end);
@@ -43,7 +48,7 @@ impl World {
         Ok(again)
     }
 
-    /// The collector is stopped and started, and every router that was there comes back with what it had.
+    /// Stops and starts the collector. Every connected router comes back with the routes that it had.
     fn say_all_again(&mut self) -> Result<(), Violation> {
         let connected: Vec<bool> = (0..self.routers.len())
             .map(|index| self.network.is_connected(index))
@@ -59,9 +64,9 @@ impl World {
         self.come_to_rest()
     }
 
-    /// All that was said is read, all that waits is over, all that is decided is acknowledged.
+    /// Waits until everything sent is read, every deadline is over, and every batch is acknowledged.
     fn come_to_rest(&mut self) -> Result<(), Violation> {
-        // A router that learns late that it was thrown out comes back as well.
+        // A router may learn late that its session ended, and come back.
         for _ in 0..4 {
             for index in 0..self.routers.len() {
                 while self.network.has_unread(index) {
@@ -73,7 +78,7 @@ impl World {
         let most = self.setup.settings.session_hold_ns.min(100 * SECOND)
             + 3 * self.setup.settings.quiet_period_ns.min(20 * SECOND);
         self.advance(most + 30 * SECOND)?;
-        // Through a window of two messages a long run drains slowly.
+        // A long run drains slowly through a window of two messages.
         for _ in 0..DRAIN_ROUNDS {
             if self.collector.is_drained() {
                 break;
@@ -96,7 +101,7 @@ impl World {
                 return Err(Violation::LeftOver { what, count });
             }
         }
-        // Unless the publisher told that it could not keep the order, or nobody could know.
+        // The order is not judged where the publisher reported that it could not keep it, or where nobody could know.
         let unknowable = self.broker.refusals_unheard + self.broker.stored_late > 0;
         let overtaken = self.lives.overtaken + self.collector.publisher.overtaken;
         let ordered = self.broker.refusals == 0 || overtaken == 0 && !unknowable;
@@ -126,7 +131,7 @@ impl World {
         })
     }
 
-    /// What consumers hold is what the routers hold.
+    /// Compares the routes of consumers with those of the connected routers.
     fn compare_tables(&self, consumers: &Consumers) -> Result<(), Violation> {
         let connected = (0..self.routers.len()).filter(|&index| self.network.is_connected(index));
         let mut expected = BTreeMap::new();
@@ -148,7 +153,7 @@ impl World {
         }
     }
 
-    /// What the core keeps is what consumers hold, and routers that are gone are forgotten.
+    /// Compares what the core takes consumers to hold with what they hold. Routers that are gone must be forgotten.
     fn compare_core(&self, consumers: &Consumers) -> Result<(), Violation> {
         let mut core: Vec<u64> = Vec::new();
         let mut gone = 0;

@@ -1,14 +1,14 @@
-//! The worker and the publisher at their work, as `ingest::worker` and `nats::publisher` are.
+//! The worker and the publisher at work, as the collector's `ingest` and publish's `nats::publisher` do it.
 
 use arancini_core::{Batch, BatchKind, NoticeKind};
 
-use super::{LARGEST_MESSAGE, World, within};
+use super::state::{LARGEST_MESSAGE, World, within};
 use crate::collector::Collector;
 use crate::fault::Fault;
 use crate::violation::Violation;
 
 impl World {
-    /// The worker reads some of what a router sent.
+    /// Lets the worker read a part of what a router sent.
     pub(super) fn deliver(&mut self, index: usize) -> Result<(), Violation> {
         let bytes = match self.random.below(4) {
             0 => self.random.below(60) as usize,
@@ -38,7 +38,7 @@ impl World {
         Ok(())
     }
 
-    /// Closed batches go to the bridge, or wait for room on it.
+    /// Moves closed batches to the bridge, or to the backlog while the bridge is full.
     pub(super) fn hand_over(&mut self) -> Result<(), Violation> {
         let most = self.setup.settings.batch.max_bytes + LARGEST_MESSAGE;
         while let Some(batch) = self.collector.shard.poll_batch() {
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Everybody who has something to do does it.
+    /// Lets broker, publisher and worker do what is due.
     pub(super) fn turn(&mut self) -> Result<(), Violation> {
         let Self {
             broker,
@@ -118,7 +118,7 @@ impl World {
         Ok(())
     }
 
-    /// While nothing is received nobody can know that a router has nothing more to say.
+    /// Keeps the core's deadlines. While nothing is received, a router may have more to send, so no quiet period ends.
     fn keep_deadlines(&mut self) -> Result<(), Violation> {
         while self.collector.shard.poll_notices().pop().is_some() {}
         let heard = self.collector.backlog.is_empty() && self.collector.listens;

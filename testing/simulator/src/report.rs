@@ -1,0 +1,44 @@
+//! What a run came to.
+
+/// Counts of a run that broke no promise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Updates in the stream.
+    pub updates: u64,
+    /// Messages in the stream.
+    pub messages: u64,
+    /// Messages that were sent again after a disconnect.
+    pub resent: u64,
+    /// Doubles that the broker dropped.
+    pub doubles: u64,
+    /// Messages that the broker refused.
+    pub refusals: u64,
+    /// Routes that consumers held in the end.
+    pub routes: u64,
+    /// Snapshots that became current.
+    pub snapshots: u64,
+    /// Crashes of the collector.
+    pub crashes: u64,
+    /// Stops that lost nothing.
+    pub stops: u64,
+    /// Starts from a snapshot, with messages of the stream behind it.
+    pub restored: u64,
+    /// Starts with a stream that had lost messages.
+    pub gaps: u64,
+}
+
+impl std::ops::AddAssign for Report {
+    fn add_assign(&mut self, other: Self) {
+        self.updates += other.updates;
+        self.messages += other.messages;
+        self.resent += other.resent;
+        self.doubles += other.doubles;
+        self.refusals += other.refusals;
+        self.routes += other.routes;
+        self.snapshots += other.snapshots;
+        self.crashes += other.crashes;
+        self.stops += other.stops;
+        self.restored += other.restored;
+        self.gaps += other.gaps;
+    }
+}

@@ -1,0 +1,26 @@
+//! Counts over all lives of the collector.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Counts of all lives so far.
+#[derive(Debug, Default)]
+pub(super) struct Lives {
+    /// Crashes, and stops that left a batch unacknowledged.
+    pub crashes: u64,
+    /// Stops that lost nothing.
+    pub stops: u64,
+    /// Snapshots that became current.
+    pub snapshots: u64,
+    /// Starts from a snapshot.
+    pub restored: u64,
+    /// Starts with a stream that had lost messages.
+    pub gaps: u64,
+    /// Messages that ended lives sent again.
+    pub resent: u64,
+    /// Messages that ended lives reported as overtaken.
+    pub overtaken: u64,
+    /// Routers that neither a snapshot nor the stream named at a start, although consumers hold routes of them; each with
+    /// its highest sequence until then.
+    pub unknown: BTreeMap<IpAddr, u64>,
+}

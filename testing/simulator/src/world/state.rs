@@ -1,0 +1,283 @@
+//! The world of a run and its steps: what routers, network, clock and broker do.
+
+use arancini_core::Now;
+use arancini_generate::Random;
+
+use super::ledger::Lives;
+use crate::broker::Broker;
+use crate::chance::{MILLISECOND, SECOND, pick};
+use crate::collector::{Collector, Setup};
+use crate::disk::Disk;
+use crate::fault::Fault;
+use crate::network::Connections;
+use crate::plan::Plan;
+use crate::router::{PEERS, Router, TableId};
+use crate::routes::{Kind, Number};
+use crate::violation::Violation;
+
+/// Where the wall clock starts: 2026-01-01T00:00:00Z.
+const EPOCH_NS: u64 = 1_767_225_600 * SECOND;
+/// Where the monotonic clock starts.
+const START_NS: u64 = 17 * SECOND;
+/// Largest update or event of these runs, in bytes.
+pub(super) const LARGEST_MESSAGE: usize = 4096;
+
+/// The world of one run. A crash takes away the [`Collector`]; everything else stays.
+pub(crate) struct World {
+    pub(super) now: Now,
+    pub(super) random: Random,
+    pub(super) setup: Setup,
+    pub(super) fault: Option<Fault>,
+    /// Whether the stream checks the fence.
+    pub(super) fenced: bool,
+    pub(super) routers: Vec<Router>,
+    pub(super) network: Connections,
+    pub(super) collector: Collector,
+    pub(super) broker: Broker,
+    pub(super) disk: Disk,
+    pub(super) lives: Lives,
+    /// Number of routes that the worker withdraws in one slice.
+    pub(super) sweep_budget: u64,
+    pub(super) trace: bool,
+}
+
+impl World {
+    /// The world of this seed, before its first step.
+    pub fn new(plan: &Plan) -> Self {
+        let seed = plan.seed;
+        let mut random = Random::of(&[seed, 0]);
+        let setup = Setup::draw(&mut random, plan.fault);
+        let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
+        let odd = random.percent(30);
+        let fenced = random.percent(50);
+        Self {
+            now: Now {
+                monotonic_ns: START_NS,
+                unix_ns: EPOCH_NS,
+            },
+            collector: Collector::new(1, &setup, 0),
+            fault: plan.fault,
+            fenced,
+            routers: vec![Router::new(1, odd), Router::new(2, false)],
+            network: Connections::default(),
+            broker: Broker::new(
+                latency_ns,
+                plan.fault != Some(Fault::MessageId),
+                fenced && plan.fault != Some(Fault::Fencing),
+            ),
+            disk: Disk::default(),
+            lives: Lives::default(),
+            sweep_budget: pick(&mut random, &[1, 7, 1024]),
+            setup,
+            random,
+            trace: plan.trace,
+        }
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// A violation that shows during the step.
+    pub fn step(&mut self, seed: u64, step: u32) -> Result<(), Violation> {
+        // Lives draw from a sequence of their own, so the routers do the same with and without crashes.
+        self.random = Random::of(&[seed, 3, u64::from(step)]);
+        self.live_or_die()?;
+        self.random = Random::of(&[seed, 1, u64::from(step)]);
+        let router = self.random.below(self.routers.len() as u32) as usize;
+        match self.random.below(100) {
+            0..34 => self.live(router),
+            34..40 => self.connection(router),
+            40..62 => self.deliver(router)?,
+            62..78 => self.wait()?,
+            78..82 => self.jump(),
+            82..86 => {
+                let budget = u64::from(1 + self.random.below(40));
+                if self.collector.runs && self.collector.backlog.is_empty() {
+                    self.collector.shard.handle_sweep(budget, self.now);
+                }
+            }
+            _ => self.trouble(),
+        }
+        self.turn()
+    }
+
+    /// Lets a router announce, withdraw, gain or lose a peer, or send something else.
+    fn live(&mut self, index: usize) {
+        let Self {
+            random,
+            routers,
+            network,
+            ..
+        } = self;
+        let router = &mut routers[index];
+        let peer = random.below(PEERS as u32) as usize;
+        let what = random.below(100);
+        let bytes = match what {
+            0..45 => {
+                let (table, numbers) = draw_routes(random, peer);
+                router.announce(table, &numbers, random.below(4) as u8, false)
+            }
+            45..65 => {
+                let (table, numbers) = draw_routes(random, peer);
+                router.withdraw(table, &numbers)
+            }
+            65..70 => {
+                let (table, numbers) = draw_routes(random, peer);
+                router.announce(table, &numbers, random.below(4) as u8, true)
+            }
+            70..77 => router.peer_down(peer),
+            77..84 => router.peer_up(peer),
+            84..89 => router.peer_reset(peer, random.percent(60)),
+            89..92 => [router.peer_down(peer), router.peer_up(peer)].concat(),
+            92..96 => router.statistics(peer),
+            96..98 => router.unreadable(peer),
+            // These bytes are not BMP, so the collector must end the session.
+            _ => b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        };
+        network.say(index, &bytes);
+        self.tell(|| format!("router {index}: {what} peer {peer}, {} bytes", bytes.len()));
+    }
+
+    /// Begins, ends or replaces a session.
+    fn connection(&mut self, index: usize) {
+        let connected = self.network.is_connected(index);
+        let with_end = self.random.percent(60);
+        let what = if !connected || self.random.percent(25) {
+            "connects"
+        } else {
+            "is cut off"
+        };
+        self.tell(|| format!("router {index} {what}"));
+        if what == "connects" {
+            self.connect(index, with_end);
+        } else {
+            self.network.cut(index);
+        }
+    }
+
+    pub(super) fn connect(&mut self, index: usize, with_end: bool) {
+        if !self.collector.runs {
+            return;
+        }
+        let with_end = with_end && self.fault != Some(Fault::StaleSweep);
+        let dump = self.routers[index].dump(with_end);
+        self.network.connect(index, &dump);
+    }
+
+    /// Lets time go by. Each part is woken when it has something to do.
+    fn wait(&mut self) -> Result<(), Violation> {
+        let ns = match self.random.below(10) {
+            0..4 => u64::from(self.random.below(20)) * MILLISECOND,
+            4..8 => u64::from(self.random.below(3_000)) * MILLISECOND,
+            8 => u64::from(self.random.below(15)) * SECOND,
+            _ => u64::from(self.random.below(200)) * SECOND,
+        };
+        self.tell(|| format!("{} ms go by", ns / MILLISECOND));
+        self.advance(ns)
+    }
+
+    pub(super) fn advance(&mut self, ns: u64) -> Result<(), Violation> {
+        let until = self.now.monotonic_ns + ns;
+        loop {
+            self.turn()?;
+            let due = if self.collector.runs {
+                let Collector {
+                    shard,
+                    publisher,
+                    backlog,
+                    bridge,
+                    ..
+                } = &self.collector;
+                let sweeps = backlog.is_empty() && shard.needs_sweep();
+                let takes = !bridge.is_empty() && publisher.has_room();
+                [
+                    (sweeps || takes).then_some(self.now.monotonic_ns),
+                    shard.poll_timeout(),
+                    publisher.due_ns(),
+                    self.broker.due_ns(),
+                ]
+            } else {
+                [self.broker.due_ns(), None, None, None]
+            };
+            let next = due.into_iter().flatten().min().unwrap_or(until);
+            if self.now.monotonic_ns >= until {
+                return Ok(());
+            }
+            let next = next.min(until).max(self.now.monotonic_ns + MILLISECOND);
+            self.turn_clock(next);
+        }
+    }
+
+    /// Lets time go by without waking anybody, as if the process had been stopped; or sets the wall clock.
+    fn jump(&mut self) {
+        let ns = u64::from(self.random.below(90)) * SECOND;
+        match self.random.below(4) {
+            0 => self.now.unix_ns += 1000 * ns,
+            1 => self.now.unix_ns = self.now.unix_ns.saturating_sub(10 * ns),
+            _ => self.turn_clock(self.now.monotonic_ns + ns),
+        }
+        self.tell(|| "the clock jumped".to_owned());
+    }
+
+    fn turn_clock(&mut self, monotonic_ns: u64) {
+        self.now.unix_ns += monotonic_ns - self.now.monotonic_ns;
+        self.now.monotonic_ns = monotonic_ns;
+    }
+
+    /// Troubles the broker.
+    fn trouble(&mut self) {
+        let Self {
+            random, broker, now, ..
+        } = self;
+        let now_ns = now.monotonic_ns;
+        let what = random.below(12);
+        match what {
+            0..3 => broker.disconnect(now_ns, random),
+            3..5 => {
+                let back_ns = u64::from(random.below(8_000)) * MILLISECOND;
+                let max_payload = pick(random, &[700, 2_000, 1 << 20]);
+                broker.kill(now_ns, back_ns, max_payload, random);
+            }
+            5 => {
+                let back_ns = u64::from(random.below(300)) * SECOND;
+                broker.kill(now_ns, back_ns, 1 << 20, random);
+            }
+            6..8 => broker.freeze(now_ns + u64::from(random.below(20_000)) * MILLISECOND),
+            8 => {
+                // In most runs the broker refuses nothing, so that the stream's own order is judged too.
+                if random.percent(30) {
+                    broker.refuse(1 + random.below(6));
+                }
+            }
+            9 => broker.lose_answers(),
+            _ => {
+                let latency_ns = pick(random, &[200_000, 3 * MILLISECOND, 90 * MILLISECOND, 2 * SECOND]);
+                broker.set_latency(latency_ns);
+            }
+        }
+        self.tell(|| format!("broker trouble {what}"));
+    }
+
+    pub(super) fn tell(&self, what: impl FnOnce() -> String) {
+        if self.trace {
+            let at_ms = (self.now.monotonic_ns - START_NS) / MILLISECOND;
+            eprintln!("{at_ms:>9} ms  {}", what());
+        }
+    }
+}
+
+/// Draws a table of a peer and a few neighbouring routes in it.
+fn draw_routes(random: &mut Random, peer: usize) -> (TableId, Vec<Number>) {
+    let kind = Kind::ALL[random.below(Kind::ALL.len() as u32) as usize];
+    let post = random.percent(30);
+    let start = random.below(20) as u8;
+    let count = 1 + random.below(7) as u8;
+    (TableId { peer, post, kind }, (start..start + count).collect())
+}
+
+pub(super) fn within(what: &'static str, held: usize, limit: usize) -> Result<(), Violation> {
+    if held > limit {
+        return Err(Violation::Unbounded { what, held, limit });
+    }
+    Ok(())
+}
