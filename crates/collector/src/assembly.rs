@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use arancini_core::Batch;
 use arancini_publish::{Hooks, Sidecar, SinkStatus};
 use tracing::{info, warn};
 
@@ -73,9 +74,7 @@ impl Collector {
         let driver = Driver::choose(config.ingest.driver, workers);
         let backend = Backend::choose(&config.ingest, driver, workers).map_err(StartError::Backend)?;
         // Ports come first: a taken port is the most frequent reason not to start, and nothing has been touched yet.
-        for &address in &config.listen.address {
-            listen::is_free(address)?;
-        }
+        check_ports(&config.listen)?;
         let store = configured::claim(config)
             .map_err(|error| StartError::Snapshots(config.snapshots_directory(), error))?;
         let (bridge, bridge_out) = kanal::bounded(config.publish.bridge_batches.max(1));
@@ -121,19 +120,9 @@ impl Collector {
         };
         figures.restored(&restored);
         let inheritances = inheritances(restored, workers);
-
         assign_owners(&context, &inheritances);
-
         let bound = Bound::on_all_addresses(&config.listen, workers)?;
-        let per_worker = bound.listeners.into_iter().zip(mails).zip(inheritances);
-        let starts = per_worker.enumerate();
-        let starts = starts.map(|(worker, ((listeners, mail), inheritance))| WorkerStart {
-            index: WorkerIndex::new(worker),
-            bridge: bridge.clone(),
-            listeners,
-            mail,
-            inheritance,
-        });
+        let starts = worker_starts(bound.listeners, mails, inheritances, &bridge);
         let threads = start_workers(&context, starts).map_err(StartError::Worker)?;
         // The workers hold the senders of the bridge: when the last of them is gone, the sidecar drains.
         drop(bridge);
@@ -145,15 +134,9 @@ impl Collector {
             mailboxes: context.mailboxes.clone(),
             figures,
         });
-        let interval = Duration::from_millis(config.snapshots.interval_ms.max(1));
-        let snapshotter = snapshots
-            .map(|snapshots| Snapshotter::spawn(snapshots, interval))
-            .transpose()
-            .map_err(StartError::Worker)?;
+        let snapshotter = start_snapshotter(snapshots, config)?;
         telemetry.set_listening();
-        let listening: Vec<_> = bound.addresses.iter().map(ToString::to_string).collect();
-        let listening = listening.join(", ");
-        info!(listen = %listening, workers, driver = driver.name(), backend = backend.name(), sink = ?config.sink(), "collector started");
+        log_start(&context, &bound.addresses);
         Ok(Self {
             context,
             workers: threads,
@@ -246,6 +229,11 @@ impl Collector {
     }
 }
 
+/// Checks that nobody listens on any of the addresses.
+fn check_ports(settings: &Listen) -> Result<(), BindError> {
+    settings.address.iter().copied().try_for_each(listen::is_free)
+}
+
 /// What the sidecar calls when something comes back from the sink.
 fn hooks(
     return_buffer: kanal::Sender<Vec<u8>>,
@@ -296,13 +284,61 @@ fn assign_owners(context: &WorkerContext, inheritances: &[Inheritance]) {
     }
 }
 
+/// What each worker is started with. Each holds a sender of the bridge.
+fn worker_starts(
+    listeners: Vec<Vec<TcpListener>>,
+    mails: Vec<kanal::Receiver<Mail>>,
+    inheritances: Vec<Inheritance>,
+    bridge: &kanal::Sender<Batch>,
+) -> Vec<WorkerStart> {
+    let mut mails = mails.into_iter();
+    let mut listeners = listeners.into_iter();
+    let mut starts = Vec::with_capacity(inheritances.len());
+    for inheritance in inheritances {
+        let (Some(listeners), Some(mail)) = (listeners.next(), mails.next()) else {
+            break;
+        };
+        starts.push(WorkerStart {
+            index: WorkerIndex::new(starts.len()),
+            bridge: bridge.clone(),
+            listeners,
+            mail,
+            inheritance,
+        });
+    }
+    starts
+}
+
+/// Starts the thread that takes snapshots, if there is a store for them.
+fn start_snapshotter(
+    snapshots: Option<Snapshots>,
+    config: &Config,
+) -> Result<Option<Snapshotter>, StartError> {
+    let interval = Duration::from_millis(config.snapshots.interval_ms.max(1));
+    snapshots
+        .map(|snapshots| Snapshotter::spawn(snapshots, interval))
+        .transpose()
+        .map_err(StartError::Worker)
+}
+
+/// Logs that routers can connect.
+fn log_start(context: &WorkerContext, addresses: &[SocketAddr]) {
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    info!(
+        listen = %addresses.join(", "),
+        workers = context.mailboxes.len(),
+        driver = context.driver.name(),
+        backend = context.backend.name(),
+        sink = ?context.config.sink(),
+        "collector started"
+    );
+}
+
 /// Starts the workers. All of them listen when this returns.
-fn start_workers(
-    context: &Arc<WorkerContext>,
-    starts: impl Iterator<Item = WorkerStart>,
-) -> io::Result<Vec<WorkerThread>> {
+fn start_workers(context: &Arc<WorkerContext>, starts: Vec<WorkerStart>) -> io::Result<Vec<WorkerThread>> {
     let (started, outcomes) = mpsc::channel();
     let threads = starts
+        .into_iter()
         .map(|start| start.spawn(Arc::clone(context), started.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     for _ in &threads {

@@ -9,7 +9,6 @@
 //! - A session ends exactly once. Its socket stays open until the last completion of its receive has come, so the number of
 //!   a descriptor never stands for two sockets.
 
-use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,7 +20,7 @@ use monoio::net::UnixStream;
 use super::connection::Connection;
 use super::descriptor;
 use super::end::End;
-use super::ring::{Ring, What};
+use super::ring::{Completion, Ring, What};
 use super::sessions::OpenSessions;
 
 /// Receives armed in one turn. The first few busy sessions take all slots; arming the others would only report that no slot
@@ -155,40 +154,35 @@ impl Registered {
                 Turn::Blocked
             });
         }
-        let received = Cell::new(0);
-        while lane.outlet.has_room() && self.unfinished.is_none() && received.get() < BYTES_PER_TURN {
-            let (members, unfinished) = (&mut self.members, &mut self.unfinished);
-            let taken = self.ring.take(|completion| {
-                let token = completion.token;
-                let Some(member) = members.get_mut(&token) else {
-                    return (token, None, completion.armed);
-                };
-                let connection = &member.connection;
-                let end = match completion.what {
-                    _ if member.over => None,
-                    What::Bytes(bytes) => {
-                        received.set(received.get() + bytes.len());
+        let mut received = 0;
+        while lane.outlet.has_room() && self.unfinished.is_none() && received < BYTES_PER_TURN {
+            let Some(Completion { token, what, armed }) = self.ring.take() else {
+                break;
+            };
+            let end = match (self.members.get_mut(&token), what) {
+                (Some(member), what) if !member.over => match what {
+                    What::Bytes(piece) => {
+                        received += piece.bytes().len();
                         member.served = true;
-                        let end = connection.take(lane, bytes).err();
-                        *unfinished = connection.has_rest().then_some(token);
+                        let end = member.connection.take(lane, piece.bytes()).err();
+                        self.unfinished = member.connection.has_rest().then_some(token);
                         end
                     }
                     What::NoSlot => None,
-                    What::End => Some(connection.closed()),
-                    What::Failed(error) => Some(connection.failed(&error.into())),
-                };
-                (token, end, completion.armed)
-            });
-            let Some((token, end, armed)) = taken else { break };
+                    What::End => Some(member.connection.closed()),
+                    What::Failed(error) => Some(member.connection.failed(&error.into())),
+                },
+                _ => None,
+            };
             self.completed(sessions, token, end, armed)?;
         }
-        if received.get() > 0 {
+        if received > 0 {
             lane.counters.receive_calls.add(std::mem::take(&mut self.calls));
         }
         if !lane.outlet.has_room() {
             return Ok(Turn::Blocked);
         }
-        let unfinished = self.unfinished.is_some() || received.get() >= BYTES_PER_TURN;
+        let unfinished = self.unfinished.is_some() || received >= BYTES_PER_TURN;
         if unfinished || !self.hungry.is_empty() || !self.served.is_empty() || self.ring.listen() {
             Ok(Turn::More)
         } else {

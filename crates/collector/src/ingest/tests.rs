@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use arancini_core::{Batch, BatchSettings, Settings, Shard};
 use arancini_generate::Scenario;
@@ -85,6 +86,8 @@ impl Way {
         SockRef::from(&listener).set_recv_buffer_size(1 << 20).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         SockRef::from(&client).set_send_buffer_size(1 << 20).unwrap();
+        // A write that never ends would be a fault of the test.
+        client.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
         let (stream, remote) = listener.accept().unwrap();
         stream.set_nonblocking(true).unwrap();
         let accepted = Arriving {
@@ -260,7 +263,7 @@ fn nothing_waits_between_the_ring_and_the_bridge() {
 /// for each MB instead of 2.0 (`docs/adr/0019-receive-backends.md`).
 #[test]
 fn the_ring_is_entered_when_all_is_reaped() {
-    const SLOTS: u16 = 32;
+    const SLOTS: u16 = 64;
     const ROUTERS: u8 = 8;
     if !has_registered_ring() {
         return;
@@ -273,7 +276,7 @@ fn the_ring_is_entered_when_all_is_reaped() {
         for number in 0..ROUTERS {
             let (mut router, connection) = way.connect(number);
             let stream = stream(number.into());
-            // So much fits into the sockets' buffers.
+            // The buffers of the two sockets hold this much.
             let bytes = &stream[..128 * 1024];
             router.write_all(bytes).unwrap();
             sent += bytes.len();

@@ -14,7 +14,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
-use super::slots::{BUFFER_GROUP, SlotPool};
+use super::slots::{BUFFER_GROUP, Piece, SlotPool};
 
 /// Requests that go to the kernel with one call; more requests take more calls.
 const SUBMISSIONS: u32 = 256;
@@ -45,10 +45,9 @@ pub struct Completion<'a> {
 }
 
 /// What a completion brought.
-#[derive(Debug, PartialEq, Eq)]
 pub enum What<'a> {
     /// Bytes, in their slot.
-    Bytes(&'a [u8]),
+    Bytes(Piece<'a>),
     /// Nothing was received: all slots are in use, or the kernel wants the receive to be armed again.
     NoSlot,
     /// The stream has ended.
@@ -187,52 +186,46 @@ impl Ring {
         }
     }
 
-    /// Takes the next completion, if there is one.
-    pub fn take<R>(&mut self, with: impl FnOnce(Completion<'_>) -> R) -> Option<R> {
-        let completion = loop {
-            let completion = self.uring.completion().next()?;
-            if completion.user_data() != CANCELLATION {
-                break completion;
+    /// Takes the next completion, if there is one. Its bytes stay in their slot until it is dropped.
+    pub fn take(&mut self) -> Option<Completion<'_>> {
+        let entry = loop {
+            let entry = self.uring.completion().next()?;
+            if entry.user_data() != CANCELLATION {
+                break entry;
             }
         };
-        let (token, flags) = (completion.user_data(), completion.flags());
+        let flags = entry.flags();
         let armed = cqueue::more(flags);
         if !armed {
             self.armed -= 1;
         }
-        let slot = cqueue::buffer_select(flags);
-        let done = !cqueue::buffer_more(flags);
-        match (usize::try_from(completion.result()), slot) {
-            (Ok(length), Some(slot)) if length > 0 => {
-                // SAFETY: the kernel reported it, completions are taken in their order, and each is taken once.
-                Some(unsafe {
-                    self.slots.piece(slot, length, done, |bytes| {
-                        let what = What::Bytes(bytes);
-                        with(Completion { token, what, armed })
-                    })
-                })
-            }
-            (result, slot) => {
-                if let Some(slot) = slot {
-                    // SAFETY: as above; a slot can come back empty.
-                    unsafe { self.slots.piece(slot, 0, done, |_| ()) };
-                }
-                let what = match result {
-                    Ok(_) => What::End,
-                    Err(_) => match Errno::from_raw_os_error(completion.result().saturating_neg()) {
-                        Errno::NOBUFS | Errno::AGAIN | Errno::INTR => What::NoSlot,
-                        error => What::Failed(error),
-                    },
-                };
-                Some(with(Completion { token, what, armed }))
-            }
-        }
+        let length = usize::try_from(entry.result());
+        let slots = &mut self.slots;
+        let piece = cqueue::buffer_select(flags).map(|slot| {
+            let last = !cqueue::buffer_more(flags);
+            // SAFETY: the kernel reported the piece, completions are taken in their order, and each is taken once. A slot can
+            // come back with no bytes.
+            unsafe { slots.piece(slot, length.unwrap_or(0), last) }
+        });
+        let what = match (length, piece) {
+            (Ok(length), Some(piece)) if length > 0 => What::Bytes(piece),
+            (Ok(_), _) => What::End,
+            (Err(_), _) => match Errno::from_raw_os_error(entry.result().saturating_neg()) {
+                Errno::NOBUFS | Errno::AGAIN | Errno::INTR => What::NoSlot,
+                error => What::Failed(error),
+            },
+        };
+        Some(Completion {
+            token: entry.user_data(),
+            what,
+            armed,
+        })
     }
 
     /// Ends every receive and waits for the last completion of each. Returns whether all of them came.
     fn drain(&mut self) -> bool {
         for _ in 0..MOST_DRAIN_CALLS {
-            while self.take(|_| ()).is_some() {}
+            while self.take().is_some() {}
             if self.armed == 0 {
                 return true;
             }

@@ -12,7 +12,7 @@
 mod companion;
 mod slots;
 
-pub use companion::{Ring, What};
+pub use companion::{Completion, Ring, What};
 
 use std::io;
 use std::io::Write;
@@ -57,28 +57,19 @@ pub fn probe() -> io::Result<()> {
     for _ in 0..MOST_CALLS {
         ring.submit_and_wait()?;
         let mut rearm = false;
-        while let Some((ended, armed)) = ring.take(|completion| {
-            let ended = match completion.what {
-                What::Bytes(bytes) => {
-                    received.extend_from_slice(bytes);
-                    Ok(false)
-                }
-                What::NoSlot => Ok(false),
-                What::End => Ok(true),
-                What::Failed(error) => Err(io::Error::from(error)),
-            };
-            (ended, completion.armed)
-        }) {
-            if ended? {
-                return if received == sent {
-                    Ok(())
-                } else {
-                    Err(io::Error::other(
+        while let Some(completion) = ring.take() {
+            rearm |= !completion.armed;
+            match completion.what {
+                What::Bytes(piece) => received.extend_from_slice(piece.bytes()),
+                What::NoSlot => {}
+                What::End if received == sent => return Ok(()),
+                What::End => {
+                    return Err(io::Error::other(
                         "the kernel's provided buffers mix up what was sent",
-                    ))
-                };
+                    ));
+                }
+                What::Failed(error) => return Err(error.into()),
             }
-            rearm |= !armed;
         }
         if rearm {
             ring.arm(0, reader.as_fd())?;

@@ -25,8 +25,8 @@ pub const BUFFER_GROUP: u16 = 0;
 /// 2. The slot is lent to the kernel from [`SlotPool::lend`] to the completion that says that the kernel is done with
 ///    it. While it is lent, the kernel writes from `filled` on, upwards, and reports each piece in the order of the
 ///    pieces; it never touches what it has reported.
-/// 3. The bytes of a reported piece are read before `filled` is moved past them, and none of the slot is read after
-///    it was lent again.
+/// 3. The bytes of a reported piece are read only through its [`Piece`], which borrows the pool. So no byte of the slot is read
+///    after the slot was lent again.
 struct FixedSizeSlot {
     start: NonNull<u8>,
     filled: usize,
@@ -40,6 +40,16 @@ pub struct SlotPool {
     entries: Pages,
     mask: u16,
     tail: u16,
+}
+
+/// A piece of a slot with received bytes, in place. While it lives, nothing is lent to the kernel.
+pub struct Piece<'p> {
+    pool: &'p mut SlotPool,
+    id: usize,
+    from: usize,
+    length: usize,
+    /// Whether the kernel is done with the slot.
+    last: bool,
 }
 
 /// Zeroed memory that begins on a page.
@@ -142,38 +152,53 @@ impl SlotPool {
         }
     }
 
-    /// Hands out a piece that the kernel reported, in place. If the kernel is `done` with the slot, it is lent to the kernel
-    /// again afterwards.
+    /// Hands out a piece that the kernel reported, in place. Dropping the `last` piece of a slot lends the slot again.
     ///
     /// # Safety
     /// The kernel must have reported exactly this piece: `length` bytes in this slot, after all pieces handed out before.
-    pub unsafe fn piece<R>(
-        &mut self,
-        id: u16,
-        length: usize,
-        done: bool,
-        read: impl FnOnce(&[u8]) -> R,
-    ) -> R {
-        let slot = &mut self.slots[usize::from(id)];
-        let end = slot.filled.saturating_add(length);
+    pub unsafe fn piece(&mut self, id: u16, length: usize, last: bool) -> Piece<'_> {
+        let id = usize::from(id);
+        let slot = &mut self.slots[id];
+        let from = slot.filled;
+        let end = from.saturating_add(length);
         assert!(
             end <= self.slot_bytes as usize,
             "the kernel reports more than a slot holds"
         );
-        // SAFETY: `filled..end` lies within the slot and is initialised (invariant 1), and the kernel does not touch
-        // what it has reported until the slot is lent again, which is below (invariants 2 and 3).
-        let bytes = unsafe { std::slice::from_raw_parts(slot.start.as_ptr().add(slot.filled), length) };
-        let result = read(bytes);
         slot.filled = end;
-        if done {
-            self.lend(usize::from(id));
+        Piece {
+            pool: self,
+            id,
+            from,
+            length,
+            last,
         }
-        result
     }
 
     /// Leaks the memory, because the kernel may still write to it.
     pub fn leak(self) {
         std::mem::forget(self.memory);
         std::mem::forget(self.entries);
+    }
+}
+
+impl Piece<'_> {
+    /// The bytes of the piece, where the kernel wrote them.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        let start = self.pool.slots[self.id].start;
+        // SAFETY: `from..from + length` lies within the slot (checked in `SlotPool::piece`) and is initialised (invariant 1).
+        // The kernel does not touch what it has reported until the slot is lent again, and only dropping this piece lends it
+        // (invariants 2 and 3).
+        unsafe { std::slice::from_raw_parts(start.as_ptr().add(self.from), self.length) }
+    }
+}
+
+impl Drop for Piece<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.last {
+            self.pool.lend(self.id);
+        }
     }
 }

@@ -34,18 +34,15 @@ fn reap(ring: &mut Ring) -> (Vec<Came>, Vec<u64>) {
     let mut came = Vec::new();
     let mut ended = Vec::new();
     ring.submit().unwrap();
-    while let Some(one) = ring.take(|completion| {
+    while let Some(completion) = ring.take() {
         let token = completion.token;
-        let what = match completion.what {
-            What::Bytes(bytes) => Came::Bytes(token, bytes.to_vec()),
+        ended.extend((!completion.armed).then_some(token));
+        came.push(match completion.what {
+            What::Bytes(piece) => Came::Bytes(token, piece.bytes().to_vec()),
             What::NoSlot => Came::NoSlot(token),
             What::End => Came::End(token),
             What::Failed(error) => Came::Failed(token, error),
-        };
-        (what, (!completion.armed).then_some(token))
-    }) {
-        came.push(one.0);
-        ended.extend(one.1);
+        });
     }
     (came, ended)
 }
