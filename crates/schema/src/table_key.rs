@@ -38,7 +38,7 @@ impl TableKey {
     /// Whether two keys of one peer name the same table. What all tables of a peer have in common is not compared: the peer's
     /// type, distinguisher and address.
     #[inline]
-    pub(crate) fn is_same_within_peer(&self, other: &Self) -> bool {
+    pub fn is_same_within_peer(&self, other: &Self) -> bool {
         let (mine, others) = (&self.peer, &other.peer);
         debug_assert!(
             mine.address == others.address
