@@ -62,7 +62,7 @@ async fn only_what_is_ones_own_old_and_not_kept_is_removed() {
     let (one, other) = (open(&server, "one").await, open(&server, "other").await);
     for generation in 1..=4 {
         for bucket in [&one, &other] {
-            let mut upload = Upload::begin(&bucket, object(generation));
+            let mut upload = Upload::begin(bucket, object(generation));
             upload.write(bucket, b"abc").await.unwrap();
             upload.finish(bucket).await.unwrap();
         }

@@ -1,7 +1,7 @@
 //! A consumer of the demo's segments: it keeps the tables and shows the messages as JSON.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arancini_client::tables::{Fingerprint, Tables};
 use arancini_client::tail::{AtEnd, Begin, SegmentMessage, SegmentTail};
@@ -12,7 +12,9 @@ use serde_json::Value;
 
 /// Reads a segment directory and keeps what it has read.
 pub(super) struct Ledger {
-    tail: SegmentTail,
+    directory: PathBuf,
+    /// Opened at the first read, since the collector creates the directory.
+    tail: Option<SegmentTail>,
     tables: Tables<Fingerprint>,
     /// Events and updates that have been read, as JSON.
     read: Vec<(BatchKind, Value)>,
@@ -22,13 +24,14 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Begins at the start of the directory.
-    pub fn new(directory: &Path) -> io::Result<Self> {
-        Ok(Self {
-            tail: SegmentTail::open(directory, Begin::Beginning, AtEnd::Stop)?,
+    pub fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            tail: None,
             tables: Tables::default(),
             read: Vec::new(),
             returned: 0,
-        })
+        }
     }
 
     /// Returns the updates that were stored since the last call.
@@ -57,9 +60,14 @@ impl Ledger {
 
     /// Returns all messages of a kind that are stored.
     pub fn events(&mut self, kind: BatchKind) -> io::Result<Vec<Value>> {
-        while let Some(message) = self.tail.next_present()? {
+        let mut tail = match self.tail.take() {
+            Some(tail) => tail,
+            None => SegmentTail::open(&self.directory, Begin::Beginning, AtEnd::Stop)?,
+        };
+        while let Some(message) = tail.next_present()? {
             self.take(&message)?;
         }
+        self.tail = Some(tail);
         let of_kind = self.read.iter().filter(|(of, _)| *of == kind);
         Ok(of_kind.map(|(_, value)| value.clone()).collect())
     }

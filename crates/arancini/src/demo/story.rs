@@ -64,7 +64,7 @@ impl Story {
         config.control.address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         config.publish.sink = Some(SinkKind::File);
         config.file.data_dir = directory.to_owned();
-        let ledger = Ledger::new(&config.file_settings().directory)?;
+        let ledger = Ledger::new(&config.file_settings().directory);
         let collector = Collector::start(&config)?;
         let address = collector.addresses()[0];
         let story = Self {
