@@ -15,7 +15,7 @@ use super::router::Router;
 use super::table::{Route, Table};
 use super::unreadable::{TakeError, UnreadableRecord};
 
-/// The tables of all routers, kept from published messages. See the [module](self) for an example.
+/// The tables of all routers, kept from published messages. See the [module](crate::tables) for an example.
 #[derive(Debug)]
 pub struct Tables<T> {
     /// By the router's address as published, IPv4-mapped.
