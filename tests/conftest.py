@@ -1,4 +1,4 @@
-"""Shared by all tests in Python: where their helpers are, and what they do without a tool."""
+"""Fixtures of all tests in Python: the path of their support modules, and what happens without a tool."""
 
 import os
 import pathlib
@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
 
 @pytest.fixture(scope="session")
 def need():
-    """Skips with a reason, if there is one; in CI a missing tool fails, for a skip would look like a pass."""
+    """Skips with a reason, if there is one. In CI a missing tool is a failure, because a skip would look like a pass."""
 
     def check(reason: str | None) -> None:
         if reason:

@@ -1,4 +1,4 @@
-"""Fixtures of the live tests, and why they skip where they cannot run."""
+"""Fixtures of the live tests, and the reasons for which they are skipped."""
 
 import os
 import pathlib
@@ -11,11 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import broker
 import collector
+import judge
 import namespaces
 
 
 def _why_not() -> str | None:
-    for reason in (collector.missing(), broker.missing()):
+    for reason in (collector.missing(), broker.missing(), judge.missing()):
         if reason:
             return reason
     for tool in ("/usr/lib/frr/bgpd", "gobgpd", "gobgp"):

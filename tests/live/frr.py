@@ -1,4 +1,4 @@
-"""A live FRR bgpd with its BMP, in a namespace of its own, and what it shows of its tables."""
+"""A live FRR bgpd with BMP in a network namespace of its own, and the tables that it shows."""
 
 import json
 import pathlib
@@ -42,7 +42,7 @@ class Frr:
             self._process.wait()
 
     def command(self, text: str) -> str:
-        """One command; a refused one raises."""
+        """Runs a command and returns its output. A refused command raises."""
         self._vty.sendall(text.encode() + b"\0")
         answer = bytearray()
         # The answer ends with three zero bytes and the status.
@@ -57,14 +57,14 @@ class Frr:
         return said
 
     def configure(self, *lines: str) -> None:
-        """Configuration commands, from the top."""
+        """Runs configuration commands from the top level."""
         self.command("configure terminal")
         for line in lines:
             self.command(line)
         self.command("end")
 
     def established(self) -> dict[str, int]:
-        """Prefixes received, for each neighbor whose session is up."""
+        """The number of received prefixes of each neighbor whose session is up."""
         out = {}
         for family in ("ipv4", "ipv6"):
             peers = json.loads(self.command(f"show bgp {family} unicast summary json")).get("peers", {})
@@ -98,7 +98,7 @@ class Frr:
         return next(_attributes(path) for path in detail["paths"] if path["peer"]["peerId"] == "0.0.0.0")
 
     def clear(self, neighbor: str) -> None:
-        """Resets a session: Peer Down, then the neighbor's routes again."""
+        """Resets a session: FRR sends a Peer Down, then the neighbor's routes again."""
         self.command(f"clear bgp {neighbor}")
 
     def connect_bmp(self, collector: str, port: int, connect: bool) -> None:

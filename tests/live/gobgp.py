@@ -1,4 +1,4 @@
-"""A live GoBGP in a namespace of its own, and what it shows of its tables."""
+"""A live GoBGP in a network namespace of its own, and the tables that it shows."""
 
 import json
 import pathlib
@@ -13,7 +13,7 @@ ORIGINS = ("IGP", "EGP", "INCOMPLETE")
 
 
 class GoBgp:
-    """gobgpd; `monitor` is its BMP policy (pre-policy, post-policy, local-rib, all)."""
+    """A process gobgpd. `monitor` is its BMP policy: pre-policy, post-policy, local-rib or all."""
 
     def __init__(self, namespace: str, number: int, directory: pathlib.Path, asn: int, **settings: object) -> None:
         self.address = f"10.98.0.{number}"
@@ -38,7 +38,7 @@ class GoBgp:
             self._process.wait()
 
     def command(self, *arguments: str) -> str:
-        """The `gobgp` tool's answer."""
+        """Runs the `gobgp` tool and returns its output."""
         done = subprocess.run(
             ["ip", "netns", "exec", self._namespace, "gobgp", *arguments], capture_output=True, text=True, timeout=300
         )
@@ -47,7 +47,7 @@ class GoBgp:
         return done.stdout
 
     def ready(self) -> bool:
-        """Whether it answers yet."""
+        """Whether gobgpd answers."""
         try:
             self.command("global")
         except RuntimeError:
@@ -84,10 +84,10 @@ class GoBgp:
             self.command("global", "rib", "-a", _family(route.prefix), "add", route.prefix, *words)
 
     def withdraw(self, prefixes: list[str]) -> None:
-        """Withdraws what was added one by one; the tool cannot withdraw what an MRT dump brought."""
+        """Withdraws routes that were added one by one. The tool cannot withdraw routes of an MRT dump."""
         for prefix in prefixes:
             self.command("global", "rib", "-a", _family(prefix), "del", prefix)
-        # The tool says nothing where it deletes nothing: look.
+        # The tool reports no error if it deletes nothing, so look at the table.
         left = (self.own("ipv4") | self.own("ipv6")) & set(prefixes)
         assert not left, f"gobgp keeps {len(left)} routes that were withdrawn, e.g. {min(left)}"
 

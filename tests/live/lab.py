@@ -73,16 +73,16 @@ class Lab:
         self.network.close()
 
     def wait_established(self) -> None:
-        """Until all four BGP sessions of FRR are up."""
+        """Waits until all four BGP sessions of FRR are up."""
         until("all BGP sessions are up", lambda: len(self.frr.established()) == 4, 150)
 
     def held(self) -> dict[TableKey, Table]:
-        """What a consumer of the stream holds now."""
+        """The tables that a consumer of the stream holds now."""
         with inside(self.network.hub):
-            return self.reader.catch_up().tables
+            return self.reader.catch_up()
 
     def shown(self) -> dict[TableKey, Table]:
-        """What the routers themselves show now, for every view that they offer."""
+        """The tables that the routers show now, for every view that they offer."""
         out: dict[TableKey, Table] = {self._own_table(): self._own_route()}
         for family, name, a, b, frr in (
             ("1/1", "ipv4", self.a.address, self.b.address, self.frr.address),
@@ -120,27 +120,27 @@ class Lab:
         return table
 
     def differences(self) -> list[str]:
-        """How the stream and the routers differ now, with the reader's own complaints."""
+        """The present differences between stream and routers, and the judge's findings."""
         shown, held = self.shown(), self.held()
-        out = list(self.reader.replay.faults)
+        out = list(self.reader.faults)
         for key in sorted(shown.keys() | held.keys(), key=str):
             name = f"{key.router} {key.peer or '-'} {key.view} {key.family}"
             out += differences(name, shown.get(key, {}), held.get(key, {}))
         return out
 
     def wait_equal(self, seconds: float = 150) -> None:
-        """Until the stream, replayed, equals what every router shows."""
+        """Waits until the tables of the stream equal what every router shows."""
         last: list[str] = []
 
         def equal() -> bool:
             last[:] = self.differences()
-            return not last or bool(self.reader.replay.faults)
+            return not last or bool(self.reader.faults)
 
         try:
             until("the stream equals the routers' tables", equal, seconds, every=1)
         except AssertionError as error:
             raise AssertionError("\n".join([str(error), *last])) from None
-        assert not self.reader.replay.faults, "\n".join(self.reader.replay.faults)
+        assert not self.reader.faults, "\n".join(self.reader.faults)
 
     def inject(self, speaker: GoBgp, routes: Iterable[Route]) -> None:
         """Gives a speaker routes of its own."""

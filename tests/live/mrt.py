@@ -31,7 +31,7 @@ class Route:
 
 
 def attributes(route: Route) -> Attributes:
-    """The same as the tables of the tests have it."""
+    """The attributes as the tables of the tests have them."""
     return Attributes(
         origin=("IGP", "EGP", "INCOMPLETE")[route.origin],
         as_path=segments([("sequence", route.as_path), ("set", route.as_set)]),
@@ -59,7 +59,7 @@ def _prefixes(choice: random.Random, count: int, version: int) -> Iterator[str]:
     while len(seen) < count:
         if version == 4:
             length = choice.choices((24, 23, 22, 20, 19, 16), (60, 12, 12, 8, 4, 4))[0]
-            # Unicast space that no host of the tests has an address in.
+            # Unicast space in which no host of the tests has an address.
             value = choice.randrange(20, 220) << 24 | choice.getrandbits(24)
             network = ipaddress.ip_network((value >> (32 - length) << (32 - length), length))
             if network.network_address.is_loopback:

@@ -1,12 +1,11 @@
-"""What a routing table is to these tests, whoever shows it: router, stream or raw BMP."""
+"""Routing tables as these tests compare them, whether a router or the stream shows them."""
 
-import ipaddress
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """The path attributes that every side shows; sets where order carries no meaning."""
+    """The path attributes that both sides show. They are sets where order has no meaning."""
 
     origin: str
     as_path: tuple[tuple[str, tuple[int, ...]], ...]
@@ -20,7 +19,7 @@ class Attributes:
 
 @dataclass(frozen=True)
 class TableKey:
-    """Which table of which router. `peer` is empty for Loc-RIB."""
+    """The name of a table. `peer` is empty for Loc-RIB."""
 
     router: str
     peer: str
@@ -41,14 +40,8 @@ class RouteKey:
 Table = dict[RouteKey, Attributes]
 
 
-def sequence(asns) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """An AS path of one sequence; the empty path has no segment."""
-    asns = tuple(asns)
-    return (("sequence", asns),) if asns else ()
-
-
 def segments(parts) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """An AS path of (kind, asns); the order within a set carries no meaning."""
+    """An AS path of (kind, asns). The order within a set has no meaning."""
     return tuple((kind, tuple(sorted(asns) if kind == "set" else asns)) for kind, asns in parts if asns)
 
 
@@ -65,17 +58,8 @@ def prepended(table: Table, asn: int) -> Table:
     return out
 
 
-def address_text(raw: bytes) -> str:
-    """16 bytes (IPv4 as IPv4-mapped) or 4 as text; nothing as the empty text."""
-    if not raw:
-        return ""
-    address = ipaddress.ip_address(raw)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
-
-
 def differences(name: str, shown: Table, held: Table, limit: int = 5) -> list[str]:
-    """What differs between the router's table and ours, in words; empty when they are equal."""
+    """The differences between a router's table and the stream's, in words; empty when they are equal."""
     out = []
     missing, extra = shown.keys() - held.keys(), held.keys() - shown.keys()
     other = [key for key in shown.keys() & held.keys() if shown[key] != held[key]]

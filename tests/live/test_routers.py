@@ -1,7 +1,7 @@
-"""GoBGP → FRR → Arancini → JetStream: the stream, replayed, equals what the routers show.
+"""GoBGP → FRR → Arancini → JetStream: the tables that follow from the stream equal what the routers show.
 
-One story in order: each test goes on from where the one before it left the routers, and ends
-with the comparison of every table of every router, prefix by prefix, path by path.
+The tests run in order: each goes on from where the one before left the routers, and ends with the
+comparison of every table of every router, prefix by prefix and path by path.
 """
 
 from dataclasses import replace
@@ -15,17 +15,17 @@ IPV4, IPV6, OF_B = 20_000, 2_000, 300
 
 
 def injected(lab):
-    """What GoBGP A is given in bulk: always the same."""
+    """The routes that GoBGP A gets in bulk, always the same."""
     return list(routes(IPV4, IPV6, lab.a.address, lab.a.address6, seed=1))
 
 
 def withdrawable(lab):
-    """What GoBGP A is given one by one."""
+    """The routes that GoBGP A gets one by one."""
     return list(routes(240, 60, lab.a.address, lab.a.address6, seed=3))
 
 
 def permitted(route):
-    """Whether FRR's import policy (frr.conf) lets it in."""
+    """Whether FRR's import policy (frr.conf) permits the route."""
     return ":" not in route.prefix and int(route.prefix.split(".")[0]) < 128
 
 
@@ -40,7 +40,7 @@ def test_table_dump(lab):
     lab.inject(lab.b, mine)
     lab.a.add(withdrawable(lab))
     lab.wait_equal()
-    assert lab.reader.replay.counts["announce"] >= 2 * IPV4
+    assert lab.reader.counts["announces"] >= 2 * IPV4
 
 
 def test_path_changes(lab):
@@ -52,25 +52,24 @@ def test_path_changes(lab):
 
 
 def test_withdraws(lab):
-    before = lab.reader.replay.counts["withdraw"]
+    before = lab.reader.counts["withdraws"]
     lab.a.withdraw([route.prefix for route in withdrawable(lab)[40:]])
     lab.wait_equal()
-    assert lab.reader.replay.counts["withdraw"] > before + 200
+    assert lab.reader.counts["withdraws"] > before + 200
 
 
 def test_cleared_session(lab):
-    """A Peer Down takes the peer's routes with it, exactly once; they come back with the session."""
+    """A Peer Down withdraws the peer's routes exactly once, and they come back with the session."""
     table = TableKey(lab.frr.address, lab.a.address, "adj-rib-in-post", "1/1")
-    held, before = len(lab.held()[table]), lab.reader.replay.counts["synthetic"]
+    held, before = len(lab.held()[table]), lab.reader.counts["synthetic_withdraws"]
     lab.frr.clear(lab.a.address)
-    until("the peer's routes are withdrawn", lambda: lab.held() and lab.reader.replay.counts["synthetic"] >= before + held, 150)
+    until("the peer's routes are withdrawn", lambda: lab.held() and lab.reader.counts["synthetic_withdraws"] >= before + held, 150)
     lab.wait_established()
     lab.wait_equal()
 
 
 def test_bmp_session_restart(lab):
-    """While FRR's BMP is away routes change and go; what it dumps anew is merged, not repeated."""
-    counts = lab.reader.replay.counts
+    """Routes change and go while FRR's BMP session is down. Its next dump is merged, not repeated."""
     lab.frr.connect_bmp(HUB, PORT, False)
     everything = injected(lab)
     lab.inject(lab.a, [replace(route, as_path=(64_513, *route.as_path)) for route in everything[5_000:5_400]])
@@ -79,7 +78,7 @@ def test_bmp_session_restart(lab):
     settled = TableKey(lab.a.address, "", "loc-rib", "1/1")
     until("FRR has taken the withdraws", lambda: not {key.prefix for key in lab.held()[settled]} & set(gone), 60)
     lab.frr_dumped = True
-    announced = counts["announce"]
+    announced = lab.reader.counts["announces"]
     lab.frr.connect_bmp(HUB, PORT, True)
     lab.wait_equal()
     # New to the stream: the changes, and before policy the routes that FRR's policy denies.
@@ -87,10 +86,10 @@ def test_bmp_session_restart(lab):
         len(lab.held()[TableKey(lab.frr.address, peer, "adj-rib-in-post", family)])
         for peer, family in ((lab.a.address, "1/1"), (lab.a.address6, "2/1"))
     )
-    assert counts["announce"] - announced <= newly_visible + 4 * 400
+    assert lab.reader.counts["announces"] - announced <= newly_visible + 4 * 400
 
 
 def test_stop_loses_nothing(lab):
-    """SIGTERM: all that was received is on the stream, and the exit code is 0."""
+    """After SIGTERM everything that was received is in the stream, and the exit code is 0."""
     assert lab.collector.stop() == 0
     assert not lab.differences()

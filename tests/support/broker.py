@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def binary() -> str | None:
-    """Where nats-server is, if anywhere."""
+    """The path of nats-server, or None."""
     named = os.environ.get("ARANCINI_NATS_SERVER")
     local = ROOT / ".venv" / "bin" / "nats-server"
     return named or (str(local) if local.exists() else shutil.which("nats-server"))
@@ -25,7 +25,7 @@ def missing() -> str | None:
 
 
 class NatsServer:
-    """Listens on a free port of the namespace that the caller is in."""
+    """A server on a free port of the caller's network namespace."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         directory.mkdir()

@@ -32,7 +32,7 @@ def missing() -> str | None:
 
 
 class ClickHouse:
-    """`query` runs SQL; `insert` feeds it Cap'n Proto messages."""
+    """A server: `query` runs SQL, `insert` feeds it Cap'n Proto messages."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         (directory / "data").mkdir(parents=True)
@@ -56,7 +56,7 @@ class ClickHouse:
             self._process.wait()
 
     def query(self, text: str) -> list[list[str]]:
-        """The rows, as text."""
+        """Runs SQL and returns the rows as text."""
         return [line.split("\t") for line in self._client("-q", text).decode().splitlines()]
 
     def insert(self, table: str, schema: pathlib.Path, messages: pathlib.Path) -> None:

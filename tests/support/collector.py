@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def binary() -> str | None:
-    """The built `arancini`, if there is one."""
+    """The path of the built `arancini`, or None."""
     named = os.environ.get("ARANCINI_BIN")
     built = ROOT / "target" / "release" / "arancini"
     path = pathlib.Path(named) if named else built
@@ -34,12 +34,12 @@ def free_address() -> str:
 
 
 def replay(stream: pathlib.Path, to: str) -> None:
-    """Sends a recorded stream to a collector and ends the session."""
+    """Sends a recorded stream to a collector, then ends the session."""
     subprocess.run([binary(), "replay", "--to", to, stream], check=True, capture_output=True, timeout=120)
 
 
 class Collector:
-    """`arancini run`, in the namespace that the caller is in."""
+    """A process `arancini run` in the caller's network namespace."""
 
     def __init__(self, directory: pathlib.Path, listen: str, control: str, *flags: str, **settings: object) -> None:
         directory.mkdir()
@@ -53,7 +53,7 @@ class Collector:
         )
 
     def wait_ready(self) -> None:
-        """Until /readyz says so."""
+        """Waits until /readyz reports that the collector is ready."""
         until("the collector is ready", self._ready, 30)
 
     def get(self, path: str) -> str:
@@ -62,12 +62,12 @@ class Collector:
             return answer.read().decode()
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
     def close(self) -> None:
-        """Ends it whatever happens."""
+        """Kills the process, if it still runs."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -1,13 +1,13 @@
-"""A published message's payload as it was before it was compressed, by the libraries of the standard tools."""
+"""Decompresses the payload of a published message with the standard libraries of LZ4 and Zstandard."""
 
 
 def encoding(message) -> str | None:
-    """What the message's header says of its payload."""
+    """The Content-Encoding header of a message, or None."""
     return (message.headers or {}).get("Content-Encoding")
 
 
 def plain(message) -> bytes:
-    """Cap'n Proto messages back to back."""
+    """The payload without compression: Cap'n Proto messages back to back."""
     match encoding(message):
         case None:
             return message.data

@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for a time."""
+"""Waits for conditions, never for a time."""
 
 import time
 from collections.abc import Callable
@@ -8,12 +8,12 @@ T = TypeVar("T")
 
 
 def until(what: str, condition: Callable[[], T], seconds: float, every: float = 0.1) -> T:
-    """Polls until `condition` is true and returns its value; else says what did not happen."""
+    """Polls until `condition` is true and returns its value. Fails with `what` when the time is over."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"within {seconds} s it did not happen that {what}")
+            raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(every)
