@@ -53,11 +53,13 @@ pub enum Quirk {
     NotAnUpdate,
     /// Several BGP messages in one Route Monitoring message.
     SeveralUpdates,
+    /// Octets behind the UPDATE of a Route Monitoring message that are no BGP message.
+    TrailingOctets,
 }
 
 impl Quirk {
     /// How many quirks have a name.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::PathIdsAbsent,
@@ -70,6 +72,7 @@ impl Quirk {
         Self::StatisticsCount,
         Self::NotAnUpdate,
         Self::SeveralUpdates,
+        Self::TrailingOctets,
     ];
 
     /// The name used in metrics, JSON and logs.
@@ -86,6 +89,7 @@ impl Quirk {
             Self::StatisticsCount => "statistics_count",
             Self::NotAnUpdate => "not_an_update",
             Self::SeveralUpdates => "several_updates",
+            Self::TrailingOctets => "trailing_octets",
         }
     }
 }

@@ -246,6 +246,7 @@ mod tests {
                 table: TableIndex(0),
                 add_path,
                 routes: routes.len(),
+                taken_bytes: 0,
             };
             let new = if add_path { CuratedTable::with_path_ids } else { CuratedTable::new };
             let new = || new(KeyShape::Ipv4, CurationMode::Attributes);

@@ -9,6 +9,17 @@ use arancini_wire::bmp::frame_length;
 /// A larger spill buffer is given back once its message is done: only single huge messages need it.
 const SPILL_KEPT_BYTES: usize = 64 * 1024;
 
+/// How the framer goes on after a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// With the next message.
+    Message,
+    /// It stops here. The message is done.
+    Pause,
+    /// It stops here. The message is not done, and is handed out again when its bytes come again.
+    SameMessage,
+}
+
 /// Finds the messages of one session.
 #[derive(Debug)]
 pub struct Framer {
@@ -28,13 +39,13 @@ impl Framer {
         }
     }
 
-    /// Takes the next bytes of the stream and hands each whole message to `frame`, until `frame` returns `false`. Returns how many
-    /// bytes were taken. The others have to come again, before any later ones.
+    /// Takes the next bytes of the stream and hands each whole message to `frame`, which says how to go on. Returns how many
+    /// bytes were taken: the others have to come again, before any later ones.
     ///
     /// # Errors
-    /// The stream is not BMP version 3, or a length is out of bounds. The offset counts from the session's first byte. Nothing
-    /// after that place can be trusted, so the session has to end.
-    pub fn feed(&mut self, bytes: &[u8], mut frame: impl FnMut(&[u8]) -> bool) -> Result<usize, WireError> {
+    /// The stream is not BMP version 3, or a length is out of bounds; the offset counts from the session's first
+    /// byte. Nothing after that place can be trusted: the session has to end.
+    pub fn feed(&mut self, bytes: &[u8], mut frame: impl FnMut(&[u8]) -> Next) -> Result<usize, WireError> {
         let mut input = bytes;
         while !self.spill.is_empty() {
             let length = self.length_of(&self.spill)?;
@@ -44,25 +55,33 @@ impl Framer {
                 return Ok(bytes.len());
             };
             self.spill.extend_from_slice(head);
-            input = rest;
             if self.length_of(&self.spill)? == Some(self.spill.len()) {
-                let more = frame(&self.spill);
+                let next = frame(&self.spill);
+                if next == Next::SameMessage {
+                    // Its last bytes come again, and complete the spill again.
+                    self.spill.truncate(self.spill.len() - head.len());
+                    return Ok(bytes.len() - input.len());
+                }
                 self.position += self.spill.len() as u64;
                 self.spill.clear();
                 self.spill.shrink_to(SPILL_KEPT_BYTES);
-                if !more {
-                    return Ok(bytes.len() - input.len());
+                if next == Next::Pause {
+                    return Ok(bytes.len() - rest.len());
                 }
             }
+            input = rest;
         }
         while let Some(length) = self.length_of(input)? {
             let Some((message, rest)) = input.split_at_checked(length) else {
                 break;
             };
-            let more = frame(message);
+            let next = frame(message);
+            if next == Next::SameMessage {
+                return Ok(bytes.len() - input.len());
+            }
             self.position += length as u64;
             input = rest;
-            if !more {
+            if next == Next::Pause {
                 return Ok(bytes.len() - input.len());
             }
         }
@@ -113,13 +132,21 @@ mod tests {
             let stream = messages.concat();
             let mut framer = Framer::new(1000);
             let mut seen = Vec::new();
+            let mut handed_out = 0;
             let mut rest = &stream[..];
             for cut in cuts.iter().cycle() {
                 let (head, tail) = rest.split_at((*cut).min(rest.len()));
-                // Stop behind every other message.
+                // Every message is handed out three times. The framer stops behind every other one.
                 let mut given = head;
                 while !given.is_empty() {
-                    let taken = framer.feed(given, |frame| { seen.push(frame.to_vec()); seen.len() % 2 == 0 }).unwrap();
+                    let taken = framer.feed(given, |frame| {
+                        handed_out += 1;
+                        if handed_out % 3 != 0 {
+                            return Next::SameMessage;
+                        }
+                        seen.push(frame.to_vec());
+                        if seen.len() % 2 == 0 { Next::Message } else { Next::Pause }
+                    }).unwrap();
                     given = &given[taken..];
                 }
                 rest = tail;
@@ -140,13 +167,19 @@ mod tests {
         let error = framer
             .feed(&stream, |_| {
                 count += 1;
-                true
+                Next::Message
             })
             .unwrap_err();
         assert_eq!((count, error.offset), (1, 16));
         let mut framer = Framer::new(1000);
-        assert_eq!(framer.feed(&[3, 0, 1, 0, 0, 0], |_| true).unwrap_err().offset, 1);
+        assert_eq!(
+            framer
+                .feed(&[3, 0, 1, 0, 0, 0], |_| Next::Message)
+                .unwrap_err()
+                .offset,
+            1
+        );
         let mut framer = Framer::new(1000);
-        assert!(framer.feed(&[3, 0, 0, 0, 5, 0], |_| true).is_err());
+        assert!(framer.feed(&[3, 0, 0, 0, 5, 0], |_| Next::Message).is_err());
     }
 }

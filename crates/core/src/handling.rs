@@ -5,9 +5,8 @@ use arancini_wire::bgp::Update;
 use arancini_wire::bgp::attribute::{Handling, PathAttributes};
 use arancini_wire::bmp::RibView;
 
-use crate::counters::Counters;
-
-/// Decides what happens to the UPDATE. With `None` and with discarded attributes its routes stand.
+/// Decides what happens to the UPDATE. With `None` and with discarded attributes its routes stand. It changes nothing, so
+/// that an UPDATE can be checked before another one is taken.
 ///
 /// A missing attribute counts only in an UPDATE that the peer itself sent. In the other views the router made the UPDATE, for
 /// a route that it holds (`docs/rfc7606.md`).
@@ -18,7 +17,6 @@ pub(crate) fn attribute_handling(
     attributes: &PathAttributes<'_>,
     update: &Update<'_>,
     view: RibView,
-    counters: &Counters,
 ) -> Result<Option<Handling>, WireError> {
     let mut handling = attributes.faults.worst();
     let announces = !update.nlri().is_empty() || attributes.mp_reach.is_some_and(|mp| !mp.nlri.is_empty());
@@ -28,27 +26,19 @@ pub(crate) fn attribute_handling(
     {
         handling = handling.max(Some(fault.handling));
     }
-    match handling {
-        Some(Handling::SkipMessage) => {
-            let fault = attributes
-                .faults
-                .as_slice()
-                .iter()
-                .find(|fault| fault.handling == Handling::SkipMessage);
-            let (type_code, offset) = fault.map_or((0, 0), |fault| (fault.type_code, fault.offset as usize));
-            let offset = update.attributes_offset() + offset;
-            return Err(WireError::invalid(
-                offset,
-                "path attribute that can't be read",
-                u64::from(type_code),
-            ));
-        }
-        Some(Handling::AttributeDiscard) => {
-            counters
-                .discarded_attributes
-                .add(attributes.faults.as_slice().len() as u64);
-        }
-        Some(Handling::TreatAsWithdraw) | None => {}
+    if handling == Some(Handling::SkipMessage) {
+        let fault = attributes
+            .faults
+            .as_slice()
+            .iter()
+            .find(|fault| fault.handling == Handling::SkipMessage);
+        let (type_code, offset) = fault.map_or((0, 0), |fault| (fault.type_code, fault.offset as usize));
+        let offset = update.attributes_offset() + offset;
+        return Err(WireError::invalid(
+            offset,
+            "path attribute that can't be read",
+            u64::from(type_code),
+        ));
     }
     Ok(handling)
 }

@@ -27,7 +27,9 @@ mod malformed;
 // The routes of a Route Monitoring message.
 mod route_monitoring;
 mod provisional;
+mod several_updates;
 mod update;
+mod progress;
 mod handling;
 mod sections;
 mod locate;
@@ -67,7 +69,7 @@ pub use arancini_schema::table_key::{TableKey, UnreadableUpdate};
 pub use batch::{Batch, BatchKind};
 pub use batcher::BatchSettings;
 pub use counters::{Counters, Quirk};
-pub use framing::Framer;
+pub use framing::{Framer, Next};
 pub use notice::{Notice, NoticeKind};
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;

@@ -76,7 +76,6 @@ pub(crate) fn count_received(context: &mut RouterContext<'_>, place: TablePlace,
     let RouterContext { router, shared, .. } = context;
     let table = &mut router.peers[place.peer].tables[place.table];
     let routes = section.routes as u64;
-    shared.work += routes;
     if section.kind == FieldKind::Announced {
         table.received_announces += routes;
         shared.counters.received_announces.of(table.key.view).add(routes);

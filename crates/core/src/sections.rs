@@ -3,8 +3,10 @@
 use arancini_schema::encode::Carrier;
 use arancini_wire::bgp::Update;
 use arancini_wire::bgp::attribute::PathAttributes;
+use arancini_wire::bgp::nlri;
 use arancini_wire::iana::AfiSafi;
 
+use crate::progress::PartOfField;
 use crate::table::TableIndex;
 
 /// What an UPDATE says about the routes of a field.
@@ -29,6 +31,8 @@ pub(crate) struct Section<'a> {
     pub add_path: bool,
     /// Number of routes; known once the section is located.
     pub routes: usize,
+    /// Bytes at the start of the field whose routes were taken in earlier turns.
+    pub taken_bytes: usize,
 }
 
 /// The fields of routes of one UPDATE that are not empty: nearly always one.
@@ -95,6 +99,7 @@ impl<'a> Sections<'a> {
                 table: TableIndex(0),
                 add_path: false,
                 routes: 0,
+                taken_bytes: 0,
             });
             self.count += 1;
         }
@@ -104,5 +109,49 @@ impl<'a> Sections<'a> {
     #[inline]
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Section<'a>> {
         self.fields.iter_mut().map_while(Option::as_mut)
+    }
+
+    /// What is left of the fields, to go on with in a later turn.
+    #[cold]
+    pub fn progress(&self) -> [Option<PartOfField>; 4] {
+        self.fields.map(|section| {
+            section.map(|section| PartOfField {
+                table: section.table,
+                add_path: section.add_path,
+                taken_bytes: section.taken_bytes,
+                routes: section.routes,
+            })
+        })
+    }
+
+    /// Goes on where an earlier turn stopped: the fields are located, and their first routes are taken.
+    #[cold]
+    pub fn resume(&mut self, progress: &[Option<PartOfField>; 4]) {
+        for (section, part) in self.iter_mut().zip(progress.iter().flatten()) {
+            section.table = part.table;
+            section.add_path = part.add_path;
+            section.routes = part.routes;
+            section.take(part.taken_bytes);
+        }
+    }
+}
+
+impl Section<'_> {
+    /// Leaves out the first bytes of the field, whose routes are taken.
+    fn take(&mut self, bytes: usize) {
+        self.field = self.field.get(bytes..).unwrap_or_default();
+        self.taken_bytes += bytes;
+    }
+
+    /// Splits the first routes off, fewer than there are.
+    #[cold]
+    pub fn split_off(&mut self, routes: usize) -> Self {
+        let mut head = *self;
+        let mut nlri = nlri::iter(self.family, self.field, self.add_path);
+        head.routes = nlri.by_ref().take(routes).count();
+        head.field = self.field.get(..nlri.offset()).unwrap_or_default();
+        self.take(head.field.len());
+        self.routes -= head.routes;
+        head
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use arancini_wire::WireError;
 
 use crate::framing::Framer;
+use crate::progress::Progress;
 
 /// The name of a session within its shard. A name is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,4 +35,6 @@ impl std::error::Error for SessionError {}
 pub(crate) struct BmpSession {
     pub router: IpAddr,
     pub framer: Framer,
+    /// How far the message at hand is taken, if it was too much for one turn.
+    pub progress: Option<Box<Progress>>,
 }

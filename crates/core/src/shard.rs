@@ -15,9 +15,10 @@ use crate::counters::Counters;
 use crate::dispatch::dispatch;
 use crate::dropped::put_in_doubt;
 use crate::events::router_event;
-use crate::framing::Framer;
+use crate::framing::{Framer, Next};
 use crate::life::{self, LifeCheck, Outlook};
 use crate::notice::Notices;
+use crate::progress::Taken;
 use crate::router::{Router, RouterLife};
 use crate::session::{BmpSession, SessionError, SessionId};
 use crate::settings::Settings;
@@ -25,11 +26,6 @@ use crate::shared::Shared;
 use crate::snapshot::Walk;
 use crate::sweep::sweep_slice;
 use crate::time::Now;
-
-/// Work after which other sessions get their turn, counted in routes: 200 to 600 µs, the more the faster tables grow.
-const MOST_WORK: u64 = 1000;
-/// Fixed cost of one BMP message, counted as this many routes.
-const MESSAGE_WORK: u64 = 2;
 
 /// One worker's routers, their sessions, and the batches made of their messages.
 pub struct Shard {
@@ -95,7 +91,14 @@ impl Shard {
         self.last_session += 1;
         let session = SessionId(self.last_session);
         let framer = Framer::new(self.shared.settings.max_message_bytes);
-        self.sessions.insert(session, BmpSession { router, framer });
+        self.sessions.insert(
+            session,
+            BmpSession {
+                router,
+                framer,
+                progress: None,
+            },
+        );
 
         let known = self.routers.contains_key(&router);
         let state = self
@@ -135,7 +138,8 @@ impl Shard {
     /// Takes the next bytes of a session; returns how many it took. The others have to come again, before any later ones.
     ///
     /// It stops when other sessions should have their turn, or when the closed batches should be taken first
-    /// ([`crate::BatchSettings::max_closed_bytes`]). It takes at least one message, or all there is of it.
+    /// ([`crate::BatchSettings::max_closed_bytes`]). A message that is too much for one turn is taken in several: its bytes
+    /// count as taken in the last of them, so a call can do a part of the work and take no byte.
     ///
     /// # Errors
     /// The session has to end: the caller closes the connection and calls [`Self::handle_disconnect`] with the error as
@@ -157,10 +161,11 @@ impl Shard {
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
-        let framed = session.framer.feed(bytes, |frame| {
-            dispatch(&mut context, frame);
-            context.shared.work += MESSAGE_WORK;
-            context.shared.work < MOST_WORK && !context.shared.batcher.is_full()
+        let BmpSession { framer, progress, .. } = session;
+        let framed = framer.feed(bytes, |frame| match dispatch(&mut context, frame, progress) {
+            Taken::Part => Next::SameMessage,
+            Taken::Whole if context.shared.has_work_left() => Next::Message,
+            Taken::Whole => Next::Pause,
         });
         let counters = &shared.counters;
         counters.doomed_tables.set(shared.doomed.len() as u64);

@@ -45,4 +45,25 @@ impl Shared {
             work: 0,
         }
     }
+
+    /// Whether this turn may take another message: there is work left, and room for closed batches.
+    #[inline]
+    pub const fn has_work_left(&self) -> bool {
+        self.work < self.settings.turn_work && !self.batcher.is_full()
+    }
+
+    /// Whether this turn may take so much more work. A quarter of a turn may go beyond, so that an ordinary UPDATE is taken in
+    /// one piece.
+    #[inline]
+    pub const fn has_room_for(&self, work: u64) -> bool {
+        self.work + work <= self.settings.turn_work + self.settings.turn_work / 4
+    }
+
+    /// Takes all work that is left of this turn.
+    pub const fn use_up(&mut self) -> u64 {
+        let most = self.settings.turn_work + self.settings.turn_work / 4;
+        let left = most.saturating_sub(self.work);
+        self.work = most;
+        left
+    }
 }

@@ -6,7 +6,8 @@
 use arancini_schema::encode::WithdrawReason;
 use arancini_wire::WireError;
 use arancini_wire::bgp::attribute::{Handling, PathAttributes};
-use arancini_wire::bgp::{AsWidth, Update};
+use arancini_wire::bgp::header::HEADER_LEN;
+use arancini_wire::bgp::{AsWidth, Pdu, Update};
 use arancini_wire::bmp::PerPeerHeader;
 use arancini_wire::iana::AfiSafi;
 
@@ -18,10 +19,32 @@ use crate::end_of_rib::end_of_rib;
 use crate::handling::attribute_handling;
 use crate::locate::{count_received, locate};
 use crate::peer::PeerIndex;
+use crate::progress::{PartOfUpdate, Taken};
 use crate::router::TablePlace;
-use crate::sections::{FieldKind, Sections};
+use crate::sections::{FieldKind, Section, Sections};
 
-/// Takes one UPDATE of a peer. `body` is the UPDATE without its header; it starts at `body_offset` of the BMP message.
+/// The bytes of one UPDATE, and where they stand.
+#[derive(Clone, Copy)]
+pub(crate) struct UpdateBytes<'a> {
+    /// The UPDATE without its header.
+    pub body: &'a [u8],
+    /// Where the body starts in the BMP message.
+    pub offset: usize,
+}
+
+impl<'a> UpdateBytes<'a> {
+    /// The UPDATE that a BGP message is.
+    #[inline]
+    pub const fn of(pdu: &Pdu<'a>) -> Self {
+        Self {
+            body: pdu.body,
+            offset: pdu.offset + HEADER_LEN,
+        }
+    }
+}
+
+/// Takes one UPDATE of a peer, or a part of one that is too much for this turn: then `part` says how far, and the next call
+/// goes on from there.
 ///
 /// # Errors
 /// The UPDATE cannot be taken whole. Nothing of it was taken.
@@ -32,44 +55,41 @@ pub(crate) fn update(
     context: &mut RouterContext<'_>,
     peer: PeerIndex,
     header: &PerPeerHeader<'_>,
-    body: &[u8],
-    body_offset: usize,
-) -> Result<(), WireError> {
-    let update = Update::new_checked(body).map_err(|error| error.at(body_offset))?;
+    bytes: UpdateBytes<'_>,
+    part: &mut Option<PartOfUpdate>,
+) -> Result<Taken, WireError> {
+    let update = Update::new_checked(bytes.body).map_err(|error| error.at(bytes.offset))?;
     let view = header.view();
     if let Some(family) = update.end_of_rib() {
         end_of_rib(context, peer, view, family);
-        return Ok(());
+        return Ok(Taken::Whole);
     }
-    let as_width = if header.is_legacy_as_path() {
-        AsWidth::Two
-    } else {
-        AsWidth::Four
-    };
-    let plain = if update.nlri().is_empty() {
-        update.withdrawn()
-    } else {
-        update.nlri()
-    };
-    context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain);
+    context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain_field(&update));
     // Read in place, because the struct is large: moving it would cost time.
-    let mut attributes = PathAttributes::unread(update.attributes(), as_width);
+    let mut attributes = PathAttributes::unread(update.attributes(), as_width(header));
     attributes.read();
-    let handling = attribute_handling(&attributes, &update, view, &context.shared.counters)
-        .map_err(|error| error.at(body_offset))?;
-    if attributes.quirk_as_width {
-        context.count_quirk(peer, Quirk::AsWidth);
-    }
-
     if let Some(mp) = &attributes.mp_reach {
         context.router.peers[peer].prefetch(view, mp.family, mp.nlri);
     }
     // Filled in place, because moving it would cost time too.
     let mut sections = Sections::default();
     sections.add(&update, &attributes);
-    for section in sections.iter_mut() {
-        locate(context, peer, view, section).map_err(|error| error.at(body_offset + section.offset))?;
-    }
+    let handling = match part.take() {
+        None => {
+            let handling =
+                attribute_handling(&attributes, &update, view).map_err(|error| error.at(bytes.offset))?;
+            count_attributes(context, peer, &attributes, handling);
+            for section in sections.iter_mut() {
+                locate(context, peer, view, section)
+                    .map_err(|error| error.at(bytes.offset + section.offset))?;
+            }
+            handling
+        }
+        Some(part) => {
+            sections.resume(&part.fields);
+            part.handling
+        }
+    };
     let mut work = UpdateWork {
         attributes: &attributes,
         times: MessageTimes {
@@ -78,21 +98,94 @@ pub(crate) fn update(
         },
         withdraw_reason: WithdrawReason::Explicit,
     };
+    let route_work = route_work(update.attributes());
+    let mut taken = Taken::Whole;
     for section in sections.iter_mut() {
-        let place = TablePlace {
-            peer,
-            table: section.table,
-        };
-        count_received(context, place, section);
-        let announced = section.kind == FieldKind::Announced;
-        if announced && handling == Some(Handling::TreatAsWithdraw) {
-            work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
-            withdraw(context, place, &work, section);
-        } else if announced {
-            announce(context, place, &work, section);
+        let routes = section.routes as u64;
+        if context.shared.has_room_for(routes * route_work) {
+            context.shared.work += routes * route_work;
+            take_field(context, peer, &mut work, section, handling);
+            section.routes = 0;
         } else {
-            withdraw(context, place, &work, section);
+            let routes = context.shared.use_up() / route_work;
+            let head = section.split_off(routes.max(1) as usize);
+            take_field(context, peer, &mut work, &head, handling);
+            taken = Taken::Part;
+            break;
         }
     }
-    Ok(())
+    if taken == Taken::Part {
+        *part = Some(PartOfUpdate {
+            handling,
+            fields: sections.progress(),
+        });
+    }
+    Ok(taken)
+}
+
+/// Cost of one route of an UPDATE, counted in routes with few attributes. An update can be some six times as large as its
+/// attributes on the wire.
+#[inline]
+const fn route_work(attributes: &[u8]) -> u64 {
+    1 + (attributes.len() as u64 >> 8)
+}
+
+/// Width of AS numbers in AS_PATH, as the per-peer header says.
+#[inline]
+pub(crate) fn as_width(header: &PerPeerHeader<'_>) -> AsWidth {
+    if header.is_legacy_as_path() {
+        AsWidth::Two
+    } else {
+        AsWidth::Four
+    }
+}
+
+/// The field of IPv4 unicast routes that most UPDATEs have.
+#[inline]
+const fn plain_field<'a>(update: &Update<'a>) -> &'a [u8] {
+    if update.nlri().is_empty() {
+        update.withdrawn()
+    } else {
+        update.nlri()
+    }
+}
+
+/// Counts what is remarkable about the attributes.
+#[inline]
+fn count_attributes(
+    context: &mut RouterContext<'_>,
+    peer: PeerIndex,
+    attributes: &PathAttributes<'_>,
+    handling: Option<Handling>,
+) {
+    if handling == Some(Handling::AttributeDiscard) {
+        let discarded = attributes.faults.as_slice().len() as u64;
+        context.shared.counters.discarded_attributes.add(discarded);
+    }
+    if attributes.quirk_as_width {
+        context.count_quirk(peer, Quirk::AsWidth);
+    }
+}
+
+/// Takes the routes of a field, or of the first part of one.
+#[inline]
+fn take_field(
+    context: &mut RouterContext<'_>,
+    peer: PeerIndex,
+    work: &mut UpdateWork<'_>,
+    section: &Section<'_>,
+    handling: Option<Handling>,
+) {
+    let table = section.table;
+    let place = TablePlace { peer, table };
+    count_received(context, place, section);
+    let announced = section.kind == FieldKind::Announced;
+    if announced && handling != Some(Handling::TreatAsWithdraw) {
+        announce(context, place, work, section);
+    } else {
+        if announced {
+            work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
+        }
+        withdraw(context, place, work, section);
+    }
 }

@@ -55,10 +55,6 @@ const KNOWN_WRONG: &[(&str, &str)] = &[
         "peer-up-header-only-after-good",
         "a Peer Up with a damaged OPEN is skipped",
     ),
-    (
-        "rm-trailing-tlv",
-        "octets behind the UPDATE are reported as a skipped message",
-    ),
     ("srv6-service-malformed", "SRv6 Service TLVs are not checked"),
 ];
 

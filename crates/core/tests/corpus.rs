@@ -266,3 +266,28 @@ fn our_counts(outcome: &Outcome) -> BTreeMap<String, u64> {
     }
     counts
 }
+
+/// However little is taken in one turn, the same is published.
+#[test]
+fn turns_of_one_route_publish_the_same() {
+    for (name, stream) in streams(&root().join("testdata")) {
+        let published = |turn_work| {
+            let settings = Settings {
+                turn_work,
+                ..Settings::default()
+            };
+            let mut harness = Harness::with(settings);
+            let session = harness.session();
+            for bytes in stream.chunks(RECEIVE_BYTES) {
+                if harness.try_send(session, bytes).is_err() {
+                    break;
+                }
+            }
+            let quirks = Quirk::ALL.map(|quirk| harness.counters.quirks[quirk as usize].get());
+            let malformed = harness.counters.malformed.get();
+            let received = harness.counters.received_announces.total();
+            (format!("{:?}", harness.published()), quirks, malformed, received)
+        };
+        assert!(published(1) == published(1000), "{name}");
+    }
+}

@@ -3,12 +3,12 @@
 
 mod support;
 
-use arancini_generate::initiation;
+use arancini_generate::{initiation, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
 use support::Harness;
 use support::stream::Event;
-use support::wire::{as_path, attribute, mandatory, monitoring, mp_reach, origin, peer, up};
+use support::wire::{as_path, attribute, mandatory, monitoring, mp_reach, origin, peer, up, update};
 
 #[test]
 fn a_sender_that_makes_families_up_gets_no_tables_for_them() {
@@ -77,4 +77,138 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
         let before = [initiation("r1", "test"), up(&peer)].concat();
         before.len() + slot.len()
     });
+}
+
+/// Bytes and updates of the batches that were closed since the last call, and the size of the largest update.
+struct Closed {
+    bytes: usize,
+    updates: usize,
+}
+
+fn take_closed(harness: &mut Harness) -> Closed {
+    let mut closed = Closed { bytes: 0, updates: 0 };
+    while let Some(batch) = harness.shard.poll_batch() {
+        closed.bytes += batch.payload.len();
+        closed.updates += batch.messages as usize;
+        harness.shard.handle_recycled(batch.payload);
+    }
+    closed
+}
+
+/// Sends one message, turn by turn, and checks that each turn closes no more than 4 MiB.
+fn send_turn_by_turn(harness: &mut Harness, session: arancini_core::SessionId, message: &[u8]) -> Turns {
+    let mut rest = message;
+    let mut turns = Turns { turns: 0, updates: 0 };
+    while !rest.is_empty() {
+        let taken = harness.shard.handle_bytes(session, rest, harness.now).unwrap();
+        rest = &rest[taken..];
+        let closed = take_closed(harness);
+        assert!(closed.bytes <= 4 << 20, "{} bytes in one turn", closed.bytes);
+        turns.turns += 1;
+        turns.updates += closed.updates;
+    }
+    harness.shard.handle_flush(harness.now);
+    turns.updates += take_closed(harness).updates;
+    turns
+}
+
+struct Turns {
+    turns: usize,
+    updates: usize,
+}
+
+/// One message of 65 KB made 528 MB before the bridge took any of it, in one turn of more than a second.
+#[test]
+fn one_message_with_large_attributes_and_many_routes_is_taken_in_turns() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.published();
+    let communities: Vec<u8> = (0..8000_u32).flat_map(u32::to_be_bytes).collect();
+    let attributes = [mandatory(&[64_500]), attribute(0xc0, 8, &communities)].concat();
+    let routes: Vec<u8> = (0..8000_u16)
+        .flat_map(|n| [24, 10, (n >> 8) as u8, n as u8])
+        .collect();
+    let turns = send_turn_by_turn(
+        &mut harness,
+        session,
+        &monitoring(&peer, &[], &attributes, &routes),
+    );
+    assert_eq!(turns.updates, 8000);
+    assert!(turns.turns > 100, "{} turns", turns.turns);
+    // The same again changes nothing, and is as bounded.
+    let turns = send_turn_by_turn(
+        &mut harness,
+        session,
+        &monitoring(&peer, &[], &attributes, &routes),
+    );
+    assert_eq!(turns.updates, 0);
+    // So are its withdraws.
+    let turns = send_turn_by_turn(&mut harness, session, &monitoring(&peer, &routes, &[], &[]));
+    assert_eq!(turns.updates, 8000);
+    assert!(turns.turns > 3, "{} turns", turns.turns);
+}
+
+/// One message with four such UPDATEs made 2 GB, in one turn of 3.8 s.
+#[test]
+fn several_updates_of_one_message_are_taken_in_turns() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.published();
+    let communities: Vec<u8> = (0..8000_u32).flat_map(u32::to_be_bytes).collect();
+    let attributes = [mandatory(&[64_500]), attribute(0xc0, 8, &communities)].concat();
+    let pdus: Vec<u8> = (0..4)
+        .flat_map(|which| {
+            let routes: Vec<u8> = (0..8000_u16)
+                .flat_map(|n| [24, 10 + which, (n >> 8) as u8, n as u8])
+                .collect();
+            update(&[], &attributes, &routes)
+        })
+        .collect();
+    let turns = send_turn_by_turn(&mut harness, session, &route_monitoring(&peer, &pdus));
+    assert_eq!(turns.updates, 4 * 8000);
+    assert_eq!(harness.counters.malformed.get(), 0);
+}
+
+/// The routes of the first UPDATE were published, and the message was reported as skipped.
+#[test]
+fn a_broken_second_update_skips_the_whole_message() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.published();
+    let good = update(&[], &mandatory(&[64_500]), &[24, 198, 51, 100]);
+    let broken = update(&[], &mandatory(&[64_500]), &[33, 198, 51, 100]);
+    let cut = &good[..good.len() - 2];
+    for second in [&broken[..], cut] {
+        harness.send(session, &route_monitoring(&peer, &[&good, second].concat()));
+        let published = harness.published();
+        assert_eq!(published.len(), 1, "{published:?}");
+        assert!(published[0].as_malformed().is_some());
+    }
+}
+
+/// The route was published, and the message was reported as skipped (Huawei puts a TLV behind the UPDATE).
+#[test]
+fn octets_behind_the_update_are_a_quirk() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.published();
+    let good = update(&[], &mandatory(&[64_500]), &[24, 198, 51, 100]);
+    harness.send(
+        session,
+        &route_monitoring(&peer, &[&good[..], &[0, 1, 0, 4, 0, 0, 0, 2]].concat()),
+    );
+    assert_eq!(harness.updates().len(), 1);
+    assert_eq!(harness.counters.malformed.get(), 0);
+    assert_eq!(
+        harness.counters.quirks[arancini_core::Quirk::TrailingOctets as usize].get(),
+        1
+    );
 }

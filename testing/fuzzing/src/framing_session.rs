@@ -98,8 +98,13 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn play(settings: &Settings, steps: &[(u8, u8)], streams: &'a [u8], cuts: Option<Random>) -> Vec<Batch> {
         let counters = Arc::new(Counters::default());
+        let mut shard_settings = settings.clone();
+        if cuts.is_some() {
+            // Every message of several routes is taken in several turns.
+            shard_settings.turn_work = 1;
+        }
         let mut world = World {
-            shard: Shard::new(1, settings.clone(), counters),
+            shard: Shard::new(1, shard_settings, counters),
             now: Now {
                 monotonic_ns: 17 * SECOND_NS,
                 unix_ns: EPOCH_NS,

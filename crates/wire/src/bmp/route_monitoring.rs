@@ -44,6 +44,14 @@ impl<'a> RouteMonitoring<'a> {
     pub const fn pdus(&self) -> Pdus<'a> {
         Pdus::new(self.update, PEER_BODY_OFFSET)
     }
+
+    /// The BGP messages behind the first `done` bytes of [`Self::update_pdu`], which are whole BGP messages. Offsets count as
+    /// those of [`Self::pdus`].
+    #[must_use]
+    pub fn pdus_from(&self, done: usize) -> Pdus<'a> {
+        let rest = self.update.get(done..).unwrap_or_default();
+        Pdus::new(rest, PEER_BODY_OFFSET + done)
+    }
 }
 
 #[cfg(test)]
