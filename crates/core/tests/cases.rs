@@ -22,19 +22,6 @@ use serde_json::{Map, Value, json};
 /// Cases whose outcome is wrong today, each with its reason.
 const KNOWN_WRONG: &[(&str, &str)] = &[
     (
-        "evpn-label-change-is-an-update",
-        "labels and segments are part of the key",
-    ),
-    (
-        "evpn-withdraw-label-zero",
-        "labels and segments are part of the key",
-    ),
-    ("mup-t1st-teid-change", "TEID and endpoint are part of the key"),
-    (
-        "rtc-spare-bits",
-        "bits behind the prefix length are part of the key",
-    ),
-    (
         "attribute-error-without-nlri",
         "an attribute error in an UPDATE without routes is not counted",
     ),
