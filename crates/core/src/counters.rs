@@ -53,11 +53,15 @@ pub enum Quirk {
     NotAnUpdate,
     /// Several BGP messages in one Route Monitoring message.
     SeveralUpdates,
+    /// Routes to prefixes without a next hop in MP_REACH_NLRI, in a view that the router writes itself.
+    NextHopAbsent,
+    /// A Peer Up with an OPEN that is a header only, is cut off, or has octets behind its parameters.
+    DamagedOpen,
 }
 
 impl Quirk {
     /// How many quirks have a name.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 12;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::PathIdsAbsent,
@@ -70,6 +74,8 @@ impl Quirk {
         Self::StatisticsCount,
         Self::NotAnUpdate,
         Self::SeveralUpdates,
+        Self::NextHopAbsent,
+        Self::DamagedOpen,
     ];
 
     /// The name used in metrics, JSON and logs.
@@ -86,6 +92,8 @@ impl Quirk {
             Self::StatisticsCount => "statistics_count",
             Self::NotAnUpdate => "not_an_update",
             Self::SeveralUpdates => "several_updates",
+            Self::NextHopAbsent => "next_hop_absent",
+            Self::DamagedOpen => "damaged_open",
         }
     }
 }

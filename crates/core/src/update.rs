@@ -60,6 +60,9 @@ pub(crate) fn update(
     if attributes.quirk_as_width {
         context.count_quirk(peer, Quirk::AsWidth);
     }
+    if attributes.absent_next_hop().is_some() {
+        context.count_quirk(peer, Quirk::NextHopAbsent);
+    }
 
     if let Some(mp) = &attributes.mp_reach {
         context.router.peers[peer].prefetch(view, mp.family, mp.nlri);

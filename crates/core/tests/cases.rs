@@ -26,27 +26,13 @@ const KNOWN_WRONG: &[(&str, &str)] = &[
         "an attribute error in an UPDATE without routes is not counted",
     ),
     (
-        "bgpsec-path-without-as-path",
-        "AS_PATH counts as missing beside BGPsec_PATH",
-    ),
-    (
-        "loc-rib-next-hop-absent",
-        "the next hop is checked as in Adj-RIB-In before policy",
-    ),
-    (
         "loc-rib-peer-up-of-zero",
         "AS number and BGP identifier are those of the Peer Up",
-    ),
-    ("open-trailing-octets", "a Peer Up with a damaged OPEN is skipped"),
-    (
-        "peer-up-header-only-after-good",
-        "a Peer Up with a damaged OPEN is skipped",
     ),
     (
         "rm-trailing-tlv",
         "octets behind the UPDATE are reported as a skipped message",
     ),
-    ("srv6-service-malformed", "SRv6 Service TLVs are not checked"),
 ];
 
 /// Members of `NAME.json` beside the counts.
