@@ -190,7 +190,7 @@ mod tests {
 
     /// The capabilities of an OPEN, whose parameters begin behind 29 octets.
     fn capabilities(open: &[u8]) -> Capabilities<'_> {
-        Capabilities::new(Parameters::new(open[28], &open[29..]).unwrap())
+        Capabilities::new(Parameters::readable(open[28], &open[29..]).0)
     }
 
     fn first(value: &[u8], check: impl FnOnce(Result<Capability<'_>, WireError>)) {

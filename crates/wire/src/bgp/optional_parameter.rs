@@ -33,16 +33,8 @@ impl<'a> Parameters<'a> {
         is_extended: false,
     };
 
-    /// Makes an iterator. `declared` is the one-octet length field, `rest` all bytes behind that field.
-    ///
-    /// # Errors
-    /// The parameters do not fill the rest of the message exactly.
-    pub(super) fn new(declared: u8, rest: &'a [u8]) -> Result<Self, WireError> {
-        let (parameters, error) = Self::readable(declared, rest);
-        error.map_or(Ok(parameters), Err)
-    }
-
-    /// The parameters as far as they are in the message, and the error if they do not fill it exactly.
+    /// Makes an iterator over the parameters as far as they are in the message, with the error if they do not fill it exactly.
+    /// `declared` is the one-octet length field, `rest` all bytes behind that field.
     pub(super) fn readable(declared: u8, rest: &'a [u8]) -> (Self, Option<WireError>) {
         let (declared, rest, offset, is_extended) = match rest {
             // RFC 9072 §2: the first octet decides. The one-octet length only has to be other than zero.
