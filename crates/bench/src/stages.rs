@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread;
 
-use arancini_core::{Batch, Counters, Framer, Now, Settings, Shard};
+use arancini_core::{Batch, Counters, Framer, Next, Now, Settings, Shard};
 
 use crate::cpu::cpu_ns;
 use crate::error::BenchError;
@@ -161,7 +161,7 @@ fn frame(load: &Load) -> f64 {
             // A generated stream can always be framed.
             let _ = framer.feed(slot.bytes, |frame| {
                 messages += u64::from(frame.first() == Some(&3));
-                true
+                Next::Message
             });
         }
     });

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use arancini_core::Framer;
+use arancini_core::{Framer, Next};
 use arancini_rib::{CuratedTable, CurationMode, KeyShape, RouteKey};
 use arancini_schema::encode::Carrier;
 use arancini_schema::fingerprint::{self, Scratch};
@@ -61,7 +61,7 @@ pub(crate) fn walk(load: &Load, mut tables: Option<Tables>) -> f64 {
             }
             let _ = framer.feed(slot.bytes, |frame| {
                 routes += message(frame, tables.as_mut(), &mut scratch).unwrap_or(0);
-                true
+                Next::Message
             });
         }
     });

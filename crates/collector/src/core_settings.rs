@@ -23,6 +23,7 @@ pub fn core_settings(config: &Config) -> Settings {
         quiet_period_ns: config.routers.quiet_period_ms.saturating_mul(NANOS_PER_MILLI),
         max_message_bytes: config.limits.max_message_bytes,
         max_peers_per_router: config.limits.max_peers_per_router,
+        turn_work: Settings::TURN_WORK,
         batch: BatchSettings {
             max_messages: config.publish.max_updates,
             max_bytes: config.publish.max_batch_bytes,

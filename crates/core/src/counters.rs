@@ -55,11 +55,15 @@ pub enum Quirk {
     SeveralUpdates,
     /// Octets behind the UPDATE of a Route Monitoring message that are no BGP message.
     TrailingOctets,
+    /// Routes to prefixes without a next hop in MP_REACH_NLRI, in a view that the router writes itself.
+    NextHopAbsent,
+    /// A Peer Up with an OPEN that is a header only, is cut off, or has octets behind its parameters.
+    DamagedOpen,
 }
 
 impl Quirk {
     /// How many quirks have a name.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 13;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::PathIdsAbsent,
@@ -73,6 +77,8 @@ impl Quirk {
         Self::NotAnUpdate,
         Self::SeveralUpdates,
         Self::TrailingOctets,
+        Self::NextHopAbsent,
+        Self::DamagedOpen,
     ];
 
     /// The name used in metrics, JSON and logs.
@@ -90,6 +96,8 @@ impl Quirk {
             Self::NotAnUpdate => "not_an_update",
             Self::SeveralUpdates => "several_updates",
             Self::TrailingOctets => "trailing_octets",
+            Self::NextHopAbsent => "next_hop_absent",
+            Self::DamagedOpen => "damaged_open",
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! What the routes share (fingerprint, layout) is made once, and the layout only if a route needs it.
 
-use arancini_rib::{CuratedTable, Curation, RouteKey};
+use arancini_rib::{CuratedTable, Curation, KeyShape, RouteKey};
 use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::PathAttributes;
@@ -12,11 +12,13 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
-use crate::route::{fields_of, ipv4_keys, ipv6_keys, key_of};
+use crate::opaque::{announce_opaque, withdraw_opaque};
+use crate::route::{fields_of, ipv4_keys, ipv6_keys, prefix_key};
 use crate::router::TablePlace;
 use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
 use crate::sweep::reason_of;
+use crate::table::key_shape;
 
 /// What all routes of one UPDATE have in common.
 pub(crate) struct UpdateWork<'a> {
@@ -180,10 +182,14 @@ fn announce_each(
                 route(key, &[], fingerprint, curation);
             });
         }
+        (family, _) if key_shape(family) == KeyShape::Opaque => {
+            announce_opaque(rib, section, fingerprint, route);
+        }
         (family, _) => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
-                let (key, labels) = key_of(&nlri);
-                one(rib, key, labels);
+                if let Some((key, labels)) = prefix_key(&nlri) {
+                    one(rib, key, labels);
+                }
             }
         }
     }
@@ -201,11 +207,13 @@ fn withdraw_each(
     match section.family {
         AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path), route),
         AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path), route),
+        family if key_shape(family) == KeyShape::Opaque => withdraw_opaque(rib, section, route),
         family => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
-                let (key, _) = key_of(&nlri);
-                let curation = rib.withdraw(&key);
-                route(key, curation);
+                if let Some((key, _)) = prefix_key(&nlri) {
+                    let curation = rib.withdraw(&key);
+                    route(key, curation);
+                }
             }
         }
     }
@@ -213,7 +221,7 @@ fn withdraw_each(
 
 #[cfg(test)]
 mod tests {
-    use arancini_rib::{CurationMode, KeyShape};
+    use arancini_rib::CurationMode;
     use arancini_schema::encode::Carrier;
     use proptest::prelude::*;
 

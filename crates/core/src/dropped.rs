@@ -12,7 +12,6 @@ use crate::batch::{Batch, BatchKind};
 use crate::peer::PeerState;
 use crate::published_route::route_key_of;
 use crate::router::{Router, RouterLife};
-use crate::table::key_shape;
 use crate::table_key::TableKey;
 
 /// Puts every route of the batch in doubt. Returns `false`, and changes nothing, if no dump would repair the loss of the
@@ -34,7 +33,7 @@ pub(crate) fn put_in_doubt(router: Option<&mut Router>, batch: &Batch) -> bool {
     }) && for_each_update(batch, |update| {
         let place = router.find_table(&TableKey::of_update(update).ok()?)?;
         let table = &mut router.peers[place.peer].tables[place.table];
-        let route = route_key_of(update, key_shape(table.key.family)).ok()?;
+        let route = route_key_of(update, table.key.family).ok()?;
         table.of(route.path_id().is_some()).doubt(&route);
         Some(())
     })

@@ -2,14 +2,14 @@
 
 use arancini_wire::WireError;
 use arancini_wire::bgp::Update;
-use arancini_wire::bgp::attribute::{Handling, PathAttributes};
+use arancini_wire::bgp::attribute::{Fault, Handling, PathAttributes};
 use arancini_wire::bmp::RibView;
 
 /// Decides what happens to the UPDATE. With `None` and with discarded attributes its routes stand. It changes nothing, so
 /// that an UPDATE can be checked before another one is taken.
 ///
-/// A missing attribute counts only in an UPDATE that the peer itself sent. In the other views the router made the UPDATE, for
-/// a route that it holds (`docs/rfc7606.md`).
+/// A missing attribute or next hop counts only in an UPDATE that the peer itself sent. In the other views the router made the
+/// UPDATE, for a route that it holds (`docs/rfc7606.md`).
 ///
 /// # Errors
 /// The message has to be skipped.
@@ -26,19 +26,30 @@ pub(crate) fn attribute_handling(
     {
         handling = handling.max(Some(fault.handling));
     }
+    if view == RibView::AdjRibInPre
+        && let Some(fault) = attributes.absent_next_hop()
+    {
+        return Err(unreadable(update, &fault));
+    }
     if handling == Some(Handling::SkipMessage) {
-        let fault = attributes
-            .faults
-            .as_slice()
-            .iter()
-            .find(|fault| fault.handling == Handling::SkipMessage);
-        let (type_code, offset) = fault.map_or((0, 0), |fault| (fault.type_code, fault.offset as usize));
-        let offset = update.attributes_offset() + offset;
-        return Err(WireError::invalid(
-            offset,
-            "path attribute that can't be read",
-            u64::from(type_code),
+        let mut faults = attributes.faults.as_slice().iter();
+        let fault = faults.find(|fault| fault.handling == Handling::SkipMessage);
+        // A fault that did not fit among the kept ones: only the strongest handling of it is known.
+        return Err(fault.map_or_else(
+            || WireError::invalid(update.attributes_offset(), UNREADABLE, 0),
+            |fault| unreadable(update, fault),
         ));
     }
     Ok(handling)
+}
+
+/// Name of the field in the error of a message that is skipped for an attribute. The value is the type of the attribute.
+const UNREADABLE: &str = "path attribute that can't be read";
+
+fn unreadable(update: &Update<'_>, fault: &Fault) -> WireError {
+    WireError::invalid(
+        update.attributes_offset() + fault.offset as usize,
+        UNREADABLE,
+        u64::from(fault.type_code),
+    )
 }

@@ -35,6 +35,7 @@ mod sections;
 mod locate;
 mod end_of_rib;
 mod curation;
+mod opaque;
 mod route;
 
 // Everything that is known of a router.

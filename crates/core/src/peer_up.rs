@@ -23,6 +23,9 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     if context.router.peers[index].state == PeerState::Up {
         context.count_quirk(index, Quirk::PeerUpTwice);
     }
+    if message.open_error().is_some() {
+        context.count_quirk(index, Quirk::DamagedOpen);
+    }
     let negotiated = message.negotiated();
     context.router.identify_peer(index, header.identity());
     let peer = &mut context.router.peers[index];

@@ -2,16 +2,19 @@
 
 use arancini_rib::{KeyShape, RouteKey};
 use arancini_schema::update_capnp::update;
+use arancini_wire::iana::AfiSafi;
 
+use crate::opaque::opaque_key;
+use crate::table::key_shape;
 use crate::table_key::{UnreadableUpdate, address_of};
 
-/// Reads the key of the route in a published update; `shape` is that of the update's family.
+/// Reads the key of the route in a published update, whose routes are of this family.
 ///
 /// # Errors
 /// A field cannot be read, or an address does not have 16 bytes.
 pub(crate) fn route_key_of<'a>(
     update: &update::Reader<'a>,
-    shape: KeyShape,
+    family: AfiSafi,
 ) -> Result<RouteKey<'a>, UnreadableUpdate> {
     let path_id = update.get_has_path_id().then(|| update.get_path_id());
     let length = update.get_prefix_len();
@@ -22,7 +25,7 @@ pub(crate) fn route_key_of<'a>(
         .map_err(|_| UnreadableUpdate("its NLRI cannot be read"))?;
     // An IPv4 prefix is published IPv4-mapped: its address is the low 32 bits.
     let v4 = address as u32;
-    Ok(match shape {
+    Ok(match key_shape(family) {
         KeyShape::Ipv4 => RouteKey::Ipv4 {
             address: v4,
             length,
@@ -45,6 +48,6 @@ pub(crate) fn route_key_of<'a>(
             length,
             path_id,
         },
-        KeyShape::Opaque => RouteKey::Opaque { nlri, path_id },
+        KeyShape::Opaque => opaque_key(family, nlri, path_id),
     })
 }

@@ -38,44 +38,43 @@ pub(crate) fn ipv6_keys(field: &[u8], add_path: bool) -> impl Iterator<Item = Ro
     })
 }
 
-/// The key of a route, and its labels, which belong to the value of the route.
-pub(crate) fn key_of<'a>(nlri: &Nlri<'a>) -> (RouteKey<'a>, &'a [u8]) {
+/// The key of a route to a prefix, and its labels, which belong to the value of the route. `None` for any other route.
+pub(crate) fn prefix_key<'a>(nlri: &Nlri<'a>) -> Option<(RouteKey<'a>, &'a [u8])> {
     let path_id = nlri.path_id;
-    match nlri.route {
-        Route::Prefix {
-            rd,
-            labels,
+    let Route::Prefix {
+        rd,
+        labels,
+        length,
+        prefix,
+    } = nlri.route
+    else {
+        return None;
+    };
+    let key = match (rd, prefix.is_v4()) {
+        (None, true) => RouteKey::Ipv4 {
+            address: prefix.to_v4(),
             length,
-            prefix,
-        } => {
-            let key = match (rd, prefix.is_v4()) {
-                (None, true) => RouteKey::Ipv4 {
-                    address: prefix.to_v4(),
-                    length,
-                    path_id,
-                },
-                (None, false) => RouteKey::Ipv6 {
-                    address: prefix.to_v6(),
-                    length,
-                    path_id,
-                },
-                (Some(distinguisher), true) => RouteKey::Vpn4 {
-                    distinguisher,
-                    address: prefix.to_v4(),
-                    length,
-                    path_id,
-                },
-                (Some(distinguisher), false) => RouteKey::Vpn6 {
-                    distinguisher,
-                    address: prefix.to_v6(),
-                    length,
-                    path_id,
-                },
-            };
-            (key, labels)
-        }
-        Route::Opaque(nlri) => (RouteKey::Opaque { nlri, path_id }, &[]),
-    }
+            path_id,
+        },
+        (None, false) => RouteKey::Ipv6 {
+            address: prefix.to_v6(),
+            length,
+            path_id,
+        },
+        (Some(distinguisher), true) => RouteKey::Vpn4 {
+            distinguisher,
+            address: prefix.to_v4(),
+            length,
+            path_id,
+        },
+        (Some(distinguisher), false) => RouteKey::Vpn6 {
+            distinguisher,
+            address: prefix.to_v6(),
+            length,
+            path_id,
+        },
+    };
+    Some((key, labels))
 }
 
 /// The schema's fields of a route, as far as its key gives them.

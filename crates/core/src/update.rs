@@ -165,6 +165,9 @@ fn count_attributes(
     if attributes.quirk_as_width {
         context.count_quirk(peer, Quirk::AsWidth);
     }
+    if attributes.absent_next_hop().is_some() {
+        context.count_quirk(peer, Quirk::NextHopAbsent);
+    }
 }
 
 /// Takes the routes of a field, or of the first part of one.

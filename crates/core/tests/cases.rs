@@ -22,40 +22,13 @@ use serde_json::{Map, Value, json};
 /// Cases whose outcome is wrong today, each with its reason.
 const KNOWN_WRONG: &[(&str, &str)] = &[
     (
-        "evpn-label-change-is-an-update",
-        "labels and segments are part of the key",
-    ),
-    (
-        "evpn-withdraw-label-zero",
-        "labels and segments are part of the key",
-    ),
-    ("mup-t1st-teid-change", "TEID and endpoint are part of the key"),
-    (
-        "rtc-spare-bits",
-        "bits behind the prefix length are part of the key",
-    ),
-    (
         "attribute-error-without-nlri",
         "an attribute error in an UPDATE without routes is not counted",
-    ),
-    (
-        "bgpsec-path-without-as-path",
-        "AS_PATH counts as missing beside BGPsec_PATH",
-    ),
-    (
-        "loc-rib-next-hop-absent",
-        "the next hop is checked as in Adj-RIB-In before policy",
     ),
     (
         "loc-rib-peer-up-of-zero",
         "AS number and BGP identifier are those of the Peer Up",
     ),
-    ("open-trailing-octets", "a Peer Up with a damaged OPEN is skipped"),
-    (
-        "peer-up-header-only-after-good",
-        "a Peer Up with a damaged OPEN is skipped",
-    ),
-    ("srv6-service-malformed", "SRv6 Service TLVs are not checked"),
 ];
 
 /// Members of `NAME.json` beside the counts.

@@ -132,7 +132,7 @@ impl CuratedTable {
             &self.store,
             key,
             |table, bytes| table.get(bytes),
-            |table, nlri, path_id| table.get(nlri, path_id),
+            |table, identity, _nlri, _path_id| table.get(identity),
             None
         );
         value.map(|value| value.fingerprint)
@@ -147,7 +147,7 @@ impl CuratedTable {
             |table, bytes| {
                 table.prefetch_head(bytes);
             },
-            |_table, _nlri, _path_id| {},
+            |_table, _identity, _nlri, _path_id| {},
             {}
         );
     }
@@ -162,7 +162,7 @@ impl CuratedTable {
             &mut self.store,
             key,
             |table, bytes| table.insert(bytes, comparison.value),
-            |table, nlri, path_id| table.insert(nlri, path_id, comparison.value),
+            |table, identity, nlri, path_id| table.insert(identity, nlri, path_id, comparison.value),
             None
         );
         let curation = comparison.curate(before);
@@ -224,7 +224,7 @@ impl CuratedTable {
             &mut self.store,
             key,
             |table, bytes| table.remove(bytes),
-            |table, nlri, path_id| table.remove(nlri, path_id),
+            |table, identity, _nlri, _path_id| table.remove(identity),
             None
         );
         Curation::of_withdraw(before)
@@ -263,7 +263,7 @@ impl CuratedTable {
             &self.store,
             key,
             |table, bytes| table.get(bytes),
-            |table, nlri, path_id| table.get(nlri, path_id),
+            |table, identity, _nlri, _path_id| table.get(identity),
             None
         );
         let stale = (self.epoch - 1).max(self.doomed_below).min(self.epoch);
@@ -275,7 +275,7 @@ impl CuratedTable {
             &mut self.store,
             key,
             |table, bytes| table.insert(bytes, value),
-            |table, nlri, path_id| table.insert(nlri, path_id, value),
+            |table, identity, nlri, path_id| table.insert(identity, nlri, path_id, value),
             None
         );
     }
@@ -359,9 +359,7 @@ impl CuratedTable {
             Store::Vpn6(table) => {
                 table.sweep(cursor, doomed, |key, _| gone(vpn6_key(key, path(part(key, 17)))))
             }
-            Store::Opaque(table) => table.sweep(cursor, doomed, |nlri, path_id| {
-                gone(RouteKey::Opaque { nlri, path_id })
-            }),
+            Store::Opaque(table) => table.sweep(cursor, doomed, gone),
         };
         self.sweep_cursor.is_some()
     }
@@ -386,9 +384,7 @@ impl CuratedTable {
             Store::Vpn6(table) => table.visit(cursor, |key, v| {
                 visit(vpn6_key(key, path(part(key, 17))), v.fingerprint)
             }),
-            Store::Opaque(table) => table.visit(cursor, |nlri, path_id, v| {
-                visit(RouteKey::Opaque { nlri, path_id }, v.fingerprint)
-            }),
+            Store::Opaque(table) => table.visit(cursor, |key, v| visit(key, v.fingerprint)),
         }
     }
 

@@ -24,5 +24,5 @@ mod processor;
 
 pub use curate::CuratedTable;
 pub use curation::{Curation, CurationMode, DOUBT, Doom};
-pub use key::{KeyShape, RouteKey};
+pub use key::{KeyShape, OpaqueIdentity, RouteKey};
 pub use table::Table;

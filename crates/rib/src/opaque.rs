@@ -1,31 +1,35 @@
-//! Routes whose key is the bytes of an NLRI (EVPN, FlowSpec, BGP-LS and any other family that is not a prefix).
+//! Routes of families without prefixes (EVPN, FlowSpec, BGP-LS and any other family whose NLRI is kept as bytes).
 //!
-//! The table holds a 128-bit hash of the key (XXH3-128: among a billion keys, two collide with a probability of about
-//! 10⁻²¹). The bytes of the key are stored beside the table, since a withdraw that Arancini makes itself has to name the
-//! route. They are stored in a tree, because a tree never moves more than one node at once.
+//! The table holds the [`OpaqueIdentity`] of each route. The NLRI of the last announce that changed the route is stored
+//! beside the table, since a withdraw that Arancini makes itself has to name the route. The NLRI are in a tree, because a
+//! tree never moves more than one node at once.
 
 use std::collections::BTreeMap;
 
-use xxhash_rust::xxh3::xxh3_128_with_seed;
-
 use crate::entry::Value;
+use crate::key::{OpaqueIdentity, RouteKey};
 use crate::table::Table;
 
-/// A table of opaque routes. It has the methods of [`Table`], with keys of any length.
+/// A table of opaque routes.
 #[derive(Default)]
 pub(crate) struct OpaqueTable {
     routes: Table<16>,
-    keys: BTreeMap<[u8; 16], StoredNlri>,
+    nlri: BTreeMap<[u8; 16], StoredNlri>,
 }
 
 struct StoredNlri {
     path_id: Option<u32>,
-    nlri: Box<[u8]>,
+    octets: Box<[u8]>,
 }
 
-fn digest(nlri: &[u8], path_id: Option<u32>) -> [u8; 16] {
-    let seed = path_id.map_or(0, |id| 1 << 32 | u64::from(id));
-    xxh3_128_with_seed(nlri, seed).to_le_bytes()
+impl StoredNlri {
+    const fn key(&self, identity: OpaqueIdentity) -> RouteKey<'_> {
+        RouteKey::Opaque {
+            identity,
+            nlri: &self.octets,
+            path_id: self.path_id,
+        }
+    }
 }
 
 impl OpaqueTable {
@@ -41,48 +45,58 @@ impl OpaqueTable {
         // A tree that grew in random order has nodes that are about two thirds full.
         let entry = size_of::<([u8; 16], StoredNlri)>() * 3 / 2;
         self.routes.allocated_bytes()
-            + self.keys.len() * entry
-            + self.keys.values().map(|key| key.nlri.len()).sum::<usize>()
+            + self.nlri.len() * entry
+            + self.nlri.values().map(|nlri| nlri.octets.len()).sum::<usize>()
     }
 
-    pub(crate) fn get(&self, nlri: &[u8], path_id: Option<u32>) -> Option<Value> {
-        self.routes.get(&digest(nlri, path_id))
+    pub(crate) fn get(&self, identity: OpaqueIdentity) -> Option<Value> {
+        self.routes.get(&identity.0)
     }
 
-    pub(crate) fn insert(&mut self, nlri: &[u8], path_id: Option<u32>, value: Value) -> Option<Value> {
-        let digest = digest(nlri, path_id);
-        let before = self.routes.insert(&digest, value);
-        if before.is_none() {
-            self.keys.insert(
-                digest,
-                StoredNlri {
-                    path_id,
-                    nlri: nlri.into(),
-                },
-            );
+    pub(crate) fn insert(
+        &mut self,
+        identity: OpaqueIdentity,
+        nlri: &[u8],
+        path_id: Option<u32>,
+        value: Value,
+    ) -> Option<Value> {
+        let before = self.routes.insert(&identity.0, value);
+        match before {
+            None => {
+                let octets = nlri.into();
+                self.nlri.insert(identity.0, StoredNlri { path_id, octets });
+            }
+            Some(before) if before.fingerprint != value.fingerprint => self.rename(identity, nlri),
+            Some(_) => {}
         }
         before
     }
 
-    pub(crate) fn remove(&mut self, nlri: &[u8], path_id: Option<u32>) -> Option<Value> {
-        let digest = digest(nlri, path_id);
-        self.keys.remove(&digest);
-        self.routes.remove(&digest)
+    /// Stores another NLRI for a route. Allocates only if its length is another.
+    fn rename(&mut self, identity: OpaqueIdentity, nlri: &[u8]) {
+        if let Some(stored) = self.nlri.get_mut(&identity.0) {
+            if stored.octets.len() == nlri.len() {
+                stored.octets.copy_from_slice(nlri);
+            } else {
+                stored.octets = nlri.into();
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, identity: OpaqueIdentity) -> Option<Value> {
+        self.nlri.remove(&identity.0);
+        self.routes.remove(&identity.0)
     }
 
     pub(crate) fn clear(&mut self) {
-        self.keys.clear();
+        self.nlri.clear();
         self.routes.clear();
     }
 
-    pub(crate) fn visit(
-        &self,
-        cursor: usize,
-        mut visit: impl FnMut(&[u8], Option<u32>, Value),
-    ) -> Option<usize> {
-        self.routes.visit(cursor, |digest, value| {
-            if let Some(key) = self.keys.get(digest) {
-                visit(&key.nlri, key.path_id, value);
+    pub(crate) fn visit(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Value)) -> Option<usize> {
+        self.routes.visit(cursor, |identity, value| {
+            if let Some(stored) = self.nlri.get(identity) {
+                visit(stored.key(OpaqueIdentity(*identity)), value);
             }
         })
     }
@@ -91,12 +105,12 @@ impl OpaqueTable {
         &mut self,
         cursor: usize,
         doomed: impl FnMut(Value) -> bool,
-        mut gone: impl FnMut(&[u8], Option<u32>),
+        mut gone: impl FnMut(RouteKey<'_>),
     ) -> Option<usize> {
-        let Self { routes, keys } = self;
-        routes.sweep(cursor, doomed, |digest, _| {
-            if let Some(key) = keys.remove(digest) {
-                gone(&key.nlri, key.path_id);
+        let Self { routes, nlri } = self;
+        routes.sweep(cursor, doomed, |identity, _| {
+            if let Some(stored) = nlri.remove(identity) {
+                gone(stored.key(OpaqueIdentity(*identity)));
             }
         })
     }

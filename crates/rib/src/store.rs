@@ -18,7 +18,7 @@ pub(crate) enum Store {
 
 /// Runs an expression on the table of the store, with the key as the bytes that this table stores.
 macro_rules! with_key {
-    ($store:expr, $key:expr, |$table:ident, $bytes:ident| $fixed:expr, |$opaque:ident, $nlri:ident, $path:ident| $other:expr, $mismatch:expr) => {{
+    ($store:expr, $key:expr, |$table:ident, $bytes:ident| $fixed:expr, |$opaque:ident, $identity:ident, $nlri:ident, $path:ident| $other:expr, $mismatch:expr) => {{
         use $crate::key::{KeyBytes, RouteKey};
         use $crate::store::{
             Store, ipv4_bytes, ipv4_path_bytes, ipv6_bytes, ipv6_path_bytes, of_another_shape,
@@ -89,6 +89,7 @@ macro_rules! with_key {
             (
                 Store::Opaque($opaque),
                 &RouteKey::Opaque {
+                    identity: $identity,
                     nlri: $nlri,
                     path_id: $path,
                 },

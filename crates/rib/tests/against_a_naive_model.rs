@@ -78,10 +78,7 @@ fn key(shape: KeyShape, route: u16, storage: &mut Vec<u8>, with_path: bool) -> R
             storage.clear();
             storage.extend(number.to_be_bytes());
             storage.resize(4 + route as usize % 40, 7);
-            RouteKey::Opaque {
-                nlri: storage,
-                path_id,
-            }
+            RouteKey::opaque(storage, storage, path_id)
         }
     }
 }
@@ -259,6 +256,28 @@ fn path_id_zero_is_a_path_id() {
         (table.fingerprint(&key(0)), table.fingerprint(&key(1))),
         (None, Some(1))
     );
+}
+
+/// A label is no part of the key. The route is withdrawn under the NLRI that was announced last.
+#[test]
+fn an_opaque_route_is_known_by_its_key_and_named_by_its_last_nlri() {
+    let mut table = CuratedTable::new(KeyShape::Opaque, CurationMode::Attributes);
+    let key = |nlri| RouteKey::opaque(b"mac", nlri, None);
+    assert_eq!(table.announce(&key(b"mac+100"), 1), Curation::Emit);
+    assert_eq!(table.announce(&key(b"mac+101"), 2), Curation::Emit);
+    assert_eq!(table.announce(&key(b"mac+101"), 2), Curation::Suppress);
+    assert_eq!(table.len(), 1);
+    let mut visited = Vec::new();
+    table.visit(0, |key, fingerprint| visited.push((flat(&key), fingerprint)));
+    assert_eq!(visited, [(flat(&key(b"mac+101")), 2)]);
+    assert_eq!(table.withdraw(&key(b"mac")), Curation::Emit);
+    assert!(table.is_empty());
+    table.announce(&key(b"mac+7"), 3);
+    table.announce(&key(b"mac+1234"), 4);
+    table.doom_all(Doom::PeerDown);
+    let mut gone = Vec::new();
+    while table.sweep(|key| gone.push(flat(&key))) {}
+    assert_eq!(gone, [flat(&key(b"mac+1234"))]);
 }
 
 #[test]

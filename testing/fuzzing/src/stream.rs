@@ -9,6 +9,8 @@ use arancini_schema::decode::{Message, Messages};
 use arancini_schema::json::write_message;
 use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::{WithdrawReason, update};
+use arancini_wire::bgp::nlri::{OpaqueBuffer, split_opaque};
+use arancini_wire::iana::AfiSafi;
 
 /// The key of a route: the bytes of its peer, table and prefix.
 type RouteKey = Vec<u8>;
@@ -126,6 +128,9 @@ fn change(router: IpAddr, update: update::Reader<'_>) -> Change {
     let reason = update.get_withdraw_reason().expect("read above");
     assert_eq!(update.get_announced(), reason == WithdrawReason::None);
     let raw = update.get_raw_nlri().expect("read above");
+    let family = AfiSafi::new(update.get_afi(), update.get_safi());
+    let mut buffer = OpaqueBuffer::new();
+    let key = split_opaque(family, raw, &mut buffer).key;
     let route = [
         update.get_router_addr().expect("read above"),
         update.get_peer_addr().expect("read above"),
@@ -145,7 +150,7 @@ fn change(router: IpAddr, update: update::Reader<'_>) -> Change {
         &update.get_path_id().to_be_bytes(),
         &update.get_route_distinguisher().to_be_bytes(),
         update.get_prefix_addr().expect("read above"),
-        raw,
+        key,
     ]
     .concat();
     Change {

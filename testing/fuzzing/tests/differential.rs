@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use arancini_core::Framer;
+use arancini_core::{Framer, Next};
 use arancini_fuzzing::differential::{Reading, bgpkit, read_attributes};
 use arancini_fuzzing::seeds::{corpus, root, streams};
 use arancini_wire::bgp::attribute::PathAttributes;
@@ -106,7 +106,7 @@ fn compare(name: &str, stream: &[u8], tally: &mut Tally) {
             }
             _ => {}
         }
-        true
+        Next::Message
     });
 }
 

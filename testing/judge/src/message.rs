@@ -304,10 +304,24 @@ fn read_router_event<V>(event: router_event::Reader<'_>) -> capnp::Result<What<V
     })
 }
 
+/// The octets of an NLRI that are its key. An EVPN route to a MAC address is known without its Ethernet segment and without its
+/// labels (RFC 7432 §7.2). No other family that the judge is used for has attributes in its NLRI.
+fn key_octets(family: Family, nlri: &[u8]) -> Vec<u8> {
+    let (distinguisher, rest) = match nlri {
+        [2, _length, rest @ ..] if family == Family::new(25, 70) => rest.split_at(8.min(rest.len())),
+        _ => return nlri.to_vec(),
+    };
+    let behind_segment = rest.get(10..).unwrap_or_default();
+    // Ethernet tag (4), MAC length (1), MAC (6), IP length in bits (1), IP.
+    let ip_octets = behind_segment.get(11).map_or(0, |bits| usize::from(*bits) / 8);
+    let key = behind_segment.get(..12 + ip_octets).unwrap_or(behind_segment);
+    [&[2], distinguisher, key].concat()
+}
+
 fn read_update<V: Value>(update: update::Reader<'_>) -> capnp::Result<Said<V>> {
     let router = octets(update.get_router_addr()?);
     let family = Family::new(update.get_afi(), update.get_safi());
-    let raw = update.get_raw_nlri()?.to_vec();
+    let raw = key_octets(family, update.get_raw_nlri()?);
     let is_prefix = raw.is_empty();
     let route = Route {
         table: Table {

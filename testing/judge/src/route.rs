@@ -52,7 +52,7 @@ pub struct Name {
     pub distinguisher: Option<u64>,
     /// The path identifier, where the session has them.
     pub path_id: Option<u32>,
-    /// The NLRI as on the wire, where its family has no prefix; else empty.
+    /// The key octets of the NLRI, where its family has no prefix; else empty.
     pub raw: Vec<u8>,
 }
 

@@ -99,7 +99,7 @@ pub fn name(kind: Kind, paths: bool, number: Number) -> Name {
             name.address = Ipv6Addr::new(0x2001, 0xdb8, u16::from(prefix), 0, 0, 0, 0, 0).to_bits();
             name.length = 64;
         }
-        Kind::Evpn => write_evpn(prefix, &mut name.raw),
+        Kind::Evpn => name.raw = evpn_key(prefix),
     }
     name
 }
@@ -213,16 +213,32 @@ fn write_nlri(kind: Kind, paths: bool, number: Number, label_octets: u32, out: &
             out.extend(distinguisher(prefix).to_be_bytes());
             out.extend([10, 0, prefix]);
         }
-        Kind::Evpn => write_evpn(prefix, out),
+        Kind::Evpn => write_evpn(prefix, label_octets, out),
     }
 }
 
-/// An inclusive multicast route (RFC 7432 §7.3).
-fn write_evpn(tag: u8, out: &mut Vec<u8>) {
-    out.extend([3, 17]);
+/// A MAC address with its length in bits, and an IP address of length 0.
+const MAC: [u8; 8] = [48, 2, 0, 0x5e, 0, 0, 1, 0];
+
+/// Writes a route to a MAC address. Its Ethernet segment and its label are attributes of the route (RFC 7432 §7.2).
+fn write_evpn(tag: u8, label_octets: &[u8], out: &mut Vec<u8>) {
+    out.extend([2, 33]);
     out.extend(1_u64.to_be_bytes());
+    out.extend([label_octets[1]; 10]);
     out.extend(u32::from(tag).to_be_bytes());
-    out.extend([32, 192, 0, 2, 9]);
+    out.extend(MAC);
+    out.extend(label_octets);
+}
+
+/// The octets of a [`write_evpn`] route that are its key.
+fn evpn_key(tag: u8) -> Vec<u8> {
+    [
+        &[2][..],
+        &1_u64.to_be_bytes(),
+        &u32::from(tag).to_be_bytes(),
+        &MAC,
+    ]
+    .concat()
 }
 
 fn write_attribute(type_code: u8, value: &[u8], out: &mut Vec<u8>) {

@@ -2,6 +2,8 @@
 
 use arancini_schema::table_key::address_of;
 use arancini_schema::update_capnp::update;
+use arancini_wire::bgp::nlri::{OpaqueBuffer, split_opaque};
+use arancini_wire::iana::AfiSafi;
 
 use super::unreadable::UnreadableRecord;
 
@@ -15,7 +17,7 @@ pub enum Nlri {
         /// The prefix length.
         length: u8,
     },
-    /// The NLRI as on the wire, for families without prefixes.
+    /// The key octets of an NLRI, for families without prefixes (`docs/interop.md`).
     Opaque(Box<[u8]>),
 }
 
@@ -43,7 +45,9 @@ impl RouteKey {
                 length: update.get_prefix_len(),
             }
         } else {
-            Nlri::Opaque(raw.into())
+            let family = AfiSafi::new(update.get_afi(), update.get_safi());
+            let mut buffer = OpaqueBuffer::new();
+            Nlri::Opaque(split_opaque(family, raw, &mut buffer).key.into())
         };
         Ok(Self {
             nlri,

@@ -20,7 +20,7 @@ use crate::batch::BatchKind;
 use crate::batcher::SubjectId;
 use crate::published_route::route_key_of;
 use crate::router::Router;
-use crate::table::{PeerTable, key_shape};
+use crate::table::PeerTable;
 use crate::table_key::{TableKey, UnreadableUpdate, address_of};
 
 /// Why a published message cannot be applied.
@@ -227,7 +227,7 @@ impl Restore {
             return Ok(());
         }
         let key = TableKey::of_update(update)?;
-        let route = route_key_of(update, key_shape(key.family))?;
+        let route = route_key_of(update, key.family)?;
         if !self.order.admit_update(id, key.peer_asn, key.family, sequence) {
             return Ok(());
         }

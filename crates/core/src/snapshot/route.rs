@@ -4,6 +4,7 @@
 use arancini_rib::{KeyShape, RouteKey};
 use arancini_wire::iana::AfiSafi;
 
+use crate::opaque::opaque_key;
 use crate::table::key_shape;
 
 /// Appends a route.
@@ -113,7 +114,7 @@ pub(super) fn read_route(
         KeyShape::Opaque => {
             let (length, rest) = bytes.split_first_chunk::<2>()?;
             let (nlri, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-            (RouteKey::Opaque { nlri, path_id }, rest)
+            (opaque_key(family, nlri, path_id), rest)
         }
     };
     let (fingerprint, rest) = rest.split_first_chunk::<8>()?;

@@ -9,6 +9,8 @@ use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::{
     PeerEventKind, RibView, RouterEventKind, WithdrawReason, peer_identity, update,
 };
+use arancini_wire::bgp::nlri::{OpaqueBuffer, split_opaque};
+use arancini_wire::iana::AfiSafi;
 
 /// The table that an update is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +25,7 @@ pub struct RouteKey {
     pub prefix: String,
     pub route_distinguisher: Option<u64>,
     pub path_id: Option<u32>,
+    /// The key octets of an NLRI that is kept as bytes.
     pub raw: Vec<u8>,
 }
 
@@ -255,6 +258,12 @@ fn read(kind: BatchKind, message: &Message<'_>) -> Event {
     }
 }
 
+/// The octets of an NLRI that are its key: NLRI with equal keys are one route (`docs/interop.md`).
+fn opaque_key(update: &update::Reader<'_>, nlri: &[u8]) -> Vec<u8> {
+    let family = AfiSafi::new(update.get_afi(), update.get_safi());
+    split_opaque(family, nlri, &mut OpaqueBuffer::new()).key.to_vec()
+}
+
 fn read_update(update: update::Reader<'_>) -> Update {
     let raw = update.get_raw_nlri().unwrap().to_vec();
     let prefix = if raw.is_empty() {
@@ -286,7 +295,7 @@ fn read_update(update: update::Reader<'_>) -> Update {
                 .get_has_route_distinguisher()
                 .then(|| update.get_route_distinguisher()),
             path_id: update.get_has_path_id().then(|| update.get_path_id()),
-            raw,
+            raw: opaque_key(&update, &raw),
         },
         table_name: update.get_table_name().unwrap().to_string().unwrap(),
         announced: announced.then(|| read_attributes(update)),

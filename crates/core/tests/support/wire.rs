@@ -155,7 +155,7 @@ impl Destination {
                 out.extend(rd.to_be_bytes());
                 out.extend(&address.to_be_bytes()[..octets(length)]);
             }
-            Self::Evpn(tag) => out.extend(evpn(tag)),
+            Self::Evpn(tag) => out.extend(evpn(tag, label)),
         }
         out
     }
@@ -171,7 +171,7 @@ impl Destination {
             Self::V6(address, length) => (prefix_v6(address, length), None, Vec::new()),
             Self::Vpn4(rd, address, length) => (prefix_v4(address, length), Some(rd), Vec::new()),
             Self::Vpn6(rd, address, length) => (prefix_v6(address, length), Some(rd), Vec::new()),
-            Self::Evpn(tag) => (String::new(), None, evpn(tag)),
+            Self::Evpn(tag) => (String::new(), None, evpn_key(tag)),
         };
         super::stream::RouteKey {
             prefix,
@@ -182,12 +182,23 @@ impl Destination {
     }
 }
 
-fn evpn(tag: u32) -> Vec<u8> {
-    let mut nlri = vec![3, 17];
+/// MAC address with its length in bits, and an IP address of length 0.
+const MAC: [u8; 8] = [48, 2, 0, 0x5e, 0, 0, 1, 0];
+
+/// An EVPN route of type 2. Its Ethernet segment and its label are attributes (RFC 7432 §7.2).
+fn evpn(tag: u32, label: u32) -> Vec<u8> {
+    let mut nlri = vec![2, 33];
     nlri.extend(1_u64.to_be_bytes());
+    nlri.extend([label as u8; 10]);
     nlri.extend(tag.to_be_bytes());
-    nlri.extend([32, 192, 0, 2, 9]);
+    nlri.extend(MAC);
+    nlri.extend(&label.to_be_bytes()[1..]);
     nlri
+}
+
+/// The octets of an [`evpn`] route that are its key.
+fn evpn_key(tag: u32) -> Vec<u8> {
+    [&[2][..], &1_u64.to_be_bytes(), &tag.to_be_bytes(), &MAC].concat()
 }
 
 /// Announces routes of one family, all with these attributes (without next hop and reachability) and this label.

@@ -160,7 +160,7 @@ impl<'a> Iterator for Capabilities<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.rest.is_empty() {
-            // Open::new_checked has checked that all parameters are complete.
+            // A parameter that does not fit ends the capabilities; Open::new_checked refuses such an OPEN.
             let parameter = self.parameters.next()?.ok()?;
             if parameter.parameter_type == CAPABILITIES_PARAMETER {
                 self.rest = parameter.value;
@@ -190,7 +190,7 @@ mod tests {
 
     /// The capabilities of an OPEN, whose parameters begin behind 29 octets.
     fn capabilities(open: &[u8]) -> Capabilities<'_> {
-        Capabilities::new(Parameters::new(open[28], &open[29..]).unwrap())
+        Capabilities::new(Parameters::readable(open[28], &open[29..]).0)
     }
 
     fn first(value: &[u8], check: impl FnOnce(Result<Capability<'_>, WireError>)) {

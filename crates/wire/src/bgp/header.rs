@@ -1,6 +1,6 @@
 //! The BGP message header (RFC 4271 §4.1; RFC 8654 for messages above 4096 bytes): marker, length, type.
 
-use crate::error::WireError;
+use crate::error::{WireError, WireErrorKind};
 pub use crate::iana::bgp_message::MessageType;
 
 /// Length of the BGP message header in bytes.
@@ -74,6 +74,28 @@ impl<'a> Pdu<'a> {
                 "BGP message type",
                 u64::from(pdu.message_type),
             ))
+        }
+    }
+
+    /// Splits the first message off `bytes` as far as `bytes` hold it. The error says that its end is missing.
+    ///
+    /// # Errors
+    /// The header is incomplete, or the length is shorter than the header.
+    pub(crate) fn split_readable(bytes: &'a [u8]) -> Result<(Self, &'a [u8], Option<WireError>), WireError> {
+        match Self::split(bytes) {
+            Ok((pdu, rest)) => Ok((pdu, rest, None)),
+            Err(error) => match (error.kind, bytes.get(HEADER_LEN..), bytes.get(HEADER_LEN - 1)) {
+                (WireErrorKind::Truncated { .. }, Some(body), Some(&message_type)) => {
+                    let pdu = Self {
+                        bytes,
+                        message_type,
+                        body,
+                        offset: 0,
+                    };
+                    Ok((pdu, &[], Some(error)))
+                }
+                _ => Err(error),
+            },
         }
     }
 

@@ -9,7 +9,7 @@ use crate::iana::bgp_message::MessageType;
 /// Length of version, AS, hold time, identifier and the length of the optional parameters.
 const FIXED_LEN: usize = 10;
 
-/// An OPEN. Its optional parameters fit into the message.
+/// An OPEN.
 #[derive(Debug, Clone, Copy)]
 pub struct Open<'a> {
     pdu: &'a [u8],
@@ -23,19 +23,35 @@ impl<'a> Open<'a> {
     /// # Errors
     /// `pdu` is not exactly one OPEN, or the optional parameters do not fit into their space.
     pub fn new_checked(pdu: &'a [u8]) -> Result<Self, WireError> {
-        let body = Pdu::of_type(pdu, MessageType::Open)?.body;
+        Pdu::of_type(pdu, MessageType::Open)?;
+        let (open, error) = Self::readable(pdu);
+        error.map_or(Ok(open), Err)
+    }
+
+    /// The OPEN in `pdu` as far as it can be read, and the first error in it.
+    ///
+    /// `pdu` starts with a BGP header, which is not looked at. Fields that are not there are zero, and an OPEN that is a header
+    /// only has no capability.
+    pub(crate) fn readable(pdu: &'a [u8]) -> (Self, Option<WireError>) {
+        let body = pdu.get(HEADER_LEN..).unwrap_or_default();
         let Some((fixed, rest)) = body.split_first_chunk::<FIXED_LEN>() else {
-            return Err(WireError::truncated(HEADER_LEN, FIXED_LEN, body.len()));
+            let open = Self {
+                pdu,
+                fixed: &[0; FIXED_LEN],
+                parameters: Parameters::NONE,
+            };
+            return (
+                open,
+                Some(WireError::truncated(HEADER_LEN, FIXED_LEN, body.len())),
+            );
         };
-        let parameters = Parameters::new(fixed[FIXED_LEN - 1], rest)?;
-        for parameter in parameters {
-            parameter?;
-        }
-        Ok(Self {
+        let (parameters, error) = Parameters::readable(fixed[FIXED_LEN - 1], rest);
+        let open = Self {
             pdu,
             fixed,
             parameters,
-        })
+        };
+        (open, error.or_else(|| parameters.filter_map(Result::err).next()))
     }
 
     /// The whole message, header included.

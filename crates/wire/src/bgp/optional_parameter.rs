@@ -26,8 +26,16 @@ pub(super) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Makes an iterator. `declared` is the one-octet length field, `rest` all bytes behind that field.
-    pub(super) fn new(declared: u8, rest: &'a [u8]) -> Result<Self, WireError> {
+    /// No parameters.
+    pub(super) const NONE: Self = Self {
+        rest: &[],
+        offset: PARAMETERS_OFFSET,
+        is_extended: false,
+    };
+
+    /// Makes an iterator over the parameters as far as they are in the message, with the error if they do not fill it exactly.
+    /// `declared` is the one-octet length field, `rest` all bytes behind that field.
+    pub(super) fn readable(declared: u8, rest: &'a [u8]) -> (Self, Option<WireError>) {
         let (declared, rest, offset, is_extended) = match rest {
             // RFC 9072 §2: the first octet decides. The one-octet length only has to be other than zero.
             &[EXTENDED_PARAMETERS, l0, l1, ref rest @ ..] if declared != 0 => {
@@ -36,17 +44,17 @@ impl<'a> Parameters<'a> {
             }
             _ => (usize::from(declared), rest, PARAMETERS_OFFSET, false),
         };
-        if rest.len() < declared {
-            return Err(WireError::truncated(offset, declared, rest.len()));
-        }
-        if rest.len() > declared {
-            return Err(WireError::trailing(offset + declared, rest.len() - declared));
-        }
-        Ok(Self {
-            rest,
+        let error = match rest.len() {
+            length if length < declared => Some(WireError::truncated(offset, declared, length)),
+            length if length > declared => Some(WireError::trailing(offset + declared, length - declared)),
+            _ => None,
+        };
+        let parameters = Self {
+            rest: rest.get(..declared).unwrap_or(rest),
             offset,
             is_extended,
-        })
+        };
+        (parameters, error)
     }
 }
 

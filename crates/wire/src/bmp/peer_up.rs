@@ -2,7 +2,8 @@
 
 use super::per_peer_header::{PEER_BODY_OFFSET, PerPeerHeader, address_16};
 use super::tlv::Tlvs;
-use crate::bgp::{Negotiated, Open, Pdu};
+use crate::bgp::header::HEADER_LEN;
+use crate::bgp::{MessageType, Negotiated, Open, Pdu};
 use crate::error::WireError;
 use crate::iana::bmp::PeerUpTlv;
 
@@ -16,6 +17,7 @@ pub struct PeerUp<'a> {
     fixed: &'a [u8; FIXED_LEN],
     sent: Open<'a>,
     received: Open<'a>,
+    open_error: Option<WireError>,
     information: &'a [u8],
     information_offset: usize,
 }
@@ -28,15 +30,16 @@ impl<'a> PeerUp<'a> {
             return Err(WireError::truncated(offset, FIXED_LEN, rest.len()));
         };
         let offset = offset + FIXED_LEN;
-        let (sent, rest) = split_open(rest, offset)?;
+        let (sent, rest, sent_error) = split_open(rest, offset)?;
         let offset = offset + sent.as_bytes().len();
-        let (received, information) = split_open(rest, offset)?;
+        let (received, information, received_error) = split_open(rest, offset)?;
         let information_offset = offset + received.as_bytes().len();
         Ok(Self {
             peer,
             fixed,
             sent,
             received,
+            open_error: sent_error.or(received_error),
             information,
             information_offset,
         })
@@ -88,6 +91,15 @@ impl<'a> PeerUp<'a> {
         self.received
     }
 
+    /// The first error in the two OPENs; `None` if both are well-formed.
+    ///
+    /// The peer is up nevertheless. The OPENs then hold what could be read: an OPEN may be a header only, may be cut off, or may
+    /// have octets behind its parameters.
+    #[must_use]
+    pub const fn open_error(&self) -> Option<WireError> {
+        self.open_error
+    }
+
     /// The session parameters that the two OPENs agree on.
     #[must_use]
     pub fn negotiated(&self) -> Negotiated {
@@ -119,11 +131,24 @@ impl<'a> PeerUp<'a> {
     }
 }
 
-/// Splits one OPEN off the front of `bytes`, which start at `offset` of the BMP message.
-fn split_open(bytes: &[u8], offset: usize) -> Result<(Open<'_>, &[u8]), WireError> {
-    let (pdu, rest) = Pdu::split(bytes).map_err(|error| error.at(offset))?;
-    let open = Open::new_checked(pdu.as_bytes()).map_err(|error| error.at(offset))?;
-    Ok((open, rest))
+/// Splits one OPEN off the front of `bytes`, which start at `offset` of the BMP message. Returns the OPEN as far as it can be
+/// read, the bytes behind it, and the first error in it.
+///
+/// # Errors
+/// No OPEN starts here, so that nobody knows what follows.
+fn split_open(bytes: &[u8], offset: usize) -> Result<(Open<'_>, &[u8], Option<WireError>), WireError> {
+    let (pdu, rest, missing_end) = Pdu::split_readable(bytes).map_err(|error| error.at(offset))?;
+    if pdu.kind() != MessageType::Open {
+        let message_type = u64::from(pdu.message_type);
+        return Err(WireError::invalid(
+            offset + HEADER_LEN - 1,
+            "BGP message type",
+            message_type,
+        ));
+    }
+    let (open, error) = Open::readable(pdu.as_bytes());
+    let error = missing_end.or(error).map(|error| error.at(offset));
+    Ok((open, rest, error))
 }
 
 #[cfg(test)]
@@ -169,6 +194,33 @@ mod tests {
         assert_eq!(message.admin_label(), Some(b"x".as_slice()));
         assert_eq!(message.string(), None);
         assert_eq!(message.tlvs().next().unwrap().unwrap().offset, 130);
+    }
+
+    /// Some routers send OPENs that are a header only, or with octets behind their parameters.
+    #[test]
+    fn the_peer_is_up_with_what_can_be_read_of_its_opens() {
+        let whole = open(&[2, 6, 65, 4, 0, 1, 0, 0]);
+        let header_only = pdu(1, &[]);
+        let trailing = pdu(1, &[4, 0xfc, 0, 0, 180, 192, 0, 2, 1, 0, 7, 7]);
+        let information = [0, 3, 0, 1, b'v'];
+        for (received, offset, asn) in [(&header_only, 68 + 37 + 19, 0), (&trailing, 68 + 37 + 29, 64512)] {
+            let frame = peer_frame(3, &body(&whole, received, &information));
+            let message = PeerUp::new(body_of(&frame)).unwrap();
+            assert_eq!(message.open_error().map(|error| error.offset), Some(offset));
+            assert_eq!(message.sent_open().asn(), 65536);
+            assert_eq!(message.received_open().asn(), asn);
+            assert_eq!(message.received_open().capabilities().count(), 0);
+            assert_eq!(message.received_open().as_bytes(), &received[..]);
+            assert_eq!(message.table_name(), Some(b"v".as_slice()));
+            assert!(!message.negotiated().four_octet_as);
+        }
+        // The frame ends within the second OPEN.
+        let frame = peer_frame(3, &body(&whole, &whole[..25], &[]));
+        let message = PeerUp::new(body_of(&frame)).unwrap();
+        assert_eq!(message.open_error(), Some(WireError::truncated(68 + 37, 37, 25)));
+        assert_eq!(message.tlvs().count(), 0);
+        let frame = peer_frame(3, &body(&whole, &whole, &[]));
+        assert_eq!(PeerUp::new(body_of(&frame)).unwrap().open_error(), None);
     }
 
     #[test]

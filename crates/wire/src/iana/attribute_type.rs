@@ -44,6 +44,8 @@ pub const AIGP: u8 = 26;
 pub const BGP_LS: u8 = 29;
 /// RFC 8092.
 pub const LARGE_COMMUNITIES: u8 = 32;
+/// RFC 8205.
+pub const BGPSEC_PATH: u8 = 33;
 /// RFC 9234.
 pub const ONLY_TO_CUSTOMER: u8 = 35;
 /// RFC 8669.
@@ -77,6 +79,7 @@ pub const fn name(code: u8) -> Option<&'static str> {
         AIGP => "AIGP",
         BGP_LS => "BGP-LS",
         LARGE_COMMUNITIES => "LARGE_COMMUNITIES",
+        BGPSEC_PATH => "BGPsec_PATH",
         ONLY_TO_CUSTOMER => "ONLY_TO_CUSTOMER",
         PREFIX_SID => "PREFIX_SID",
         ATTR_SET => "ATTR_SET",

@@ -47,7 +47,8 @@ impl<'a> Question<'a> {
     pub fn ours(&self) -> Option<(PathAttributes<'a>, Reading)> {
         let update = Update::new_checked(self.body).ok()?;
         let attributes = PathAttributes::parse(update.attributes(), self.as_width).ok()?;
-        if !attributes.faults.is_empty() || attributes.quirk_as_width {
+        let absent_next_hop = attributes.absent_next_hop().is_some();
+        if !attributes.faults.is_empty() || attributes.quirk_as_width || absent_next_hop {
             return None;
         }
         let mut reading = read_attributes(&attributes);

@@ -42,7 +42,7 @@ impl<'a> MpReach<'a> {
         let (next_hop, rest) = rest.split_at_checked(usize::from(*length))?;
         // One reserved octet separates next hop and NLRI (RFC 4760 §3).
         let (_reserved, nlri) = rest.split_first()?;
-        if !next_hop_fits(family, next_hop.len()) {
+        if !next_hop_fits(family, next_hop.len()) && !next_hop_may_be_absent(family, next_hop.len()) {
             return None;
         }
         Some(Self {
@@ -53,6 +53,16 @@ impl<'a> MpReach<'a> {
         })
     }
 
+    /// Whether a route to a prefix has no next hop, so that RFC 7606 §7.11 calls the attribute malformed.
+    ///
+    /// The field then has 0 octets, or in a VPN a route distinguisher without an address. Its length still says where the NLRI
+    /// begins. Some routers (Cisco IOS XR) write this for their own routes.
+    #[inline]
+    #[must_use]
+    pub fn next_hop_is_absent(&self) -> bool {
+        next_hop_may_be_absent(self.family, self.next_hop.len())
+    }
+
     /// Next hop in 16 octets, IPv4 as IPv4-mapped IPv6; `None` if the field has no address.
     ///
     /// Of two IPv6 addresses, this is the global address. In a VPN, this is the address behind the route distinguisher
@@ -61,7 +71,7 @@ impl<'a> MpReach<'a> {
     #[must_use]
     pub fn next_hop_mapped(&self) -> Option<[u8; 16]> {
         let address = match self.next_hop.len() {
-            12 | 24 | 48 => self.next_hop.get(8..)?,
+            8 | 12 | 24 | 48 => self.next_hop.get(8..)?,
             _ => self.next_hop,
         };
         if let Some(address) = address.first_chunk::<16>() {
@@ -98,6 +108,16 @@ fn next_hop_fits(family: AfiSafi, length: usize) -> bool {
     match shape(family) {
         NlriShape::Prefix { .. } => matches!(length, 4 | 12 | 16 | 24 | 32 | 48),
         NlriShape::Opaque { .. } | NlriShape::Unframed => true,
+    }
+}
+
+/// Whether a next hop of this length in a family of prefixes is the absence of a next hop.
+#[inline]
+fn next_hop_may_be_absent(family: AfiSafi, length: usize) -> bool {
+    match length {
+        0 => matches!(shape(family), NlriShape::Prefix { .. }),
+        8 => matches!(shape(family), NlriShape::Prefix { rd: true, .. }),
+        _ => false,
     }
 }
 

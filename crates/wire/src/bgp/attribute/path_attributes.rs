@@ -137,7 +137,8 @@ impl<'a> PathAttributes<'a> {
 
     /// The fault of an UPDATE that announces routes without a mandatory attribute (RFC 7606 §3 d); `None` if it does not.
     ///
-    /// Mandatory are ORIGIN, AS_PATH, and NEXT_HOP for routes in the NLRI field. A malformed attribute is not missing.
+    /// Mandatory are ORIGIN, AS_PATH, and NEXT_HOP for routes in the NLRI field. BGPsec_PATH takes the place of AS_PATH (RFC
+    /// 8205 §3). A malformed attribute is not missing.
     ///
     /// This fault is not among [`faults`](Self::faults), because it depends on the RIB view, which the caller knows. Only
     /// Adj-RIB-In before policy mirrors an UPDATE of a peer. In other views, the router wrote the UPDATE itself for a route
@@ -150,7 +151,7 @@ impl<'a> PathAttributes<'a> {
         }
         let type_code = if !self.seen.contains(code::ORIGIN) {
             code::ORIGIN
-        } else if !self.seen.contains(code::AS_PATH) {
+        } else if !self.seen.contains(code::AS_PATH) && !self.seen.contains(code::BGPSEC_PATH) {
             code::AS_PATH
         } else if has_ipv4_nlri && !self.seen.contains(code::NEXT_HOP) {
             code::NEXT_HOP
@@ -163,6 +164,30 @@ impl<'a> PathAttributes<'a> {
             handling: Handling::TreatAsWithdraw,
             offset: self.field.len() as u32,
         })
+    }
+
+    /// The fault of an MP_REACH_NLRI whose routes to prefixes have no next hop (RFC 7606 §7.11); `None` if there is none.
+    ///
+    /// As [`missing_mandatory`](Self::missing_mandatory), this fault depends on the RIB view.
+    #[inline]
+    #[must_use]
+    pub fn absent_next_hop(&self) -> Option<Fault> {
+        self.mp_reach
+            .is_some_and(|mp| mp.next_hop_is_absent())
+            .then(|| self.next_hop_fault())
+    }
+
+    #[cold]
+    fn next_hop_fault(&self) -> Fault {
+        let reach = raw_attributes(self.field)
+            .map_while(Result::ok)
+            .find(|attribute| attribute.type_code == code::MP_REACH_NLRI);
+        Fault {
+            type_code: code::MP_REACH_NLRI,
+            kind: FaultKind::BadLength,
+            handling: Handling::SkipMessage,
+            offset: reach.map_or(0, |attribute| attribute.offset as u32),
+        }
     }
 
     /// The AS path of the routes: AS_PATH, merged with AS4_PATH if the sender is an OLD speaker (RFC 6793 §4.2.3).

@@ -247,7 +247,10 @@ impl<'a> PathAttributes<'a> {
 
         let (well_formed, handling) = match self.last_type {
             code::AIGP => (tlv::aigp_is_well_formed(value), AttributeDiscard),
-            code::PREFIX_SID => (tlv::prefix_sid_is_well_formed(value), AttributeDiscard),
+            code::PREFIX_SID => match tlv::prefix_sid_fault(value) {
+                None => (true, AttributeDiscard),
+                Some(handling) => (false, handling),
+            },
             code::BGP_LS => (tlv::bgp_ls_is_well_formed(value), AttributeDiscard),
             code::PMSI_TUNNEL => (value.len() >= 5, TreatAsWithdraw),
             code::ATTR_SET => (tlv::attr_set_is_well_formed(value), TreatAsWithdraw),

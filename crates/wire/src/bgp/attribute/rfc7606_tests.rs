@@ -128,6 +128,10 @@ rows! {
     prefix_sid_flags: 40 &[0x80, 40, 4, 1, 0, 1, 0] => BadFlags, TreatAsWithdraw;
     prefix_sid_tlv_overrun: 40 &[0xc0, 40, 4, 1, 0, 2, 0] => BadLength, AttributeDiscard;
     prefix_sid_empty: 40 &[0xc0, 40, 0] => BadLength, AttributeDiscard;
+    srv6_service_empty: 40 &[0xc0, 40, 3, 5, 0, 0] => BadLength, TreatAsWithdraw;
+    srv6_service_sub_tlv_overrun: 40 &[0xc0, 40, 8, 6, 0, 5, 0, 1, 0, 9, 0] => BadLength, TreatAsWithdraw;
+    srv6_sid_information_short: 40 &[0xc0, 40, 27, 5, 0, 24, 0, 1, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] => BadLength, TreatAsWithdraw;
+    srv6_sid_structure_length: 40 &[0xc0, 40, 33, 5, 0, 30, 0, 1, 0, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0] => BadLength, TreatAsWithdraw;
     attr_set_flags: 128 &[0x80, 128, 4, 0, 0, 0, 1] => BadFlags, TreatAsWithdraw;
     attr_set_short: 128 &[0xc0, 128, 3, 0, 0, 1] => BadLength, TreatAsWithdraw;
     attr_set_inner_overrun: 128 &[0xc0, 128, 8, 0, 0, 0, 1, 0x40, 1, 2, 0] => BadLength, TreatAsWithdraw;
@@ -261,6 +265,56 @@ fn next_hop_missing() {
         Some((3, Missing, TreatAsWithdraw))
     );
     assert_eq!(missing(&section, NO_IPV4_NLRI), None);
+}
+
+#[test]
+fn bgpsec_path_stands_for_as_path() {
+    row("bgpsec_path_stands_for_as_path");
+    let bgpsec_path: &[u8] = &[0x80, 33, 4, 0, 2, 0, 0];
+    let section = [ORIGIN, MP_REACH, bgpsec_path].concat();
+    assert_eq!(missing(&section, NO_IPV4_NLRI), None);
+    let attributes = PathAttributes::parse(&section, Four).unwrap();
+    assert_eq!(attributes.unknown().next().unwrap().type_code, 33);
+}
+
+#[test]
+fn srv6_service_is_kept() {
+    row("srv6_service_is_kept");
+    let mut value = vec![5, 0, 34, 0, 1, 0, 30];
+    value.extend([0; 21]);
+    value.extend([1, 0, 6, 40, 24, 16, 0, 0, 0]);
+    let attribute = [&[0xc0, 40, value.len() as u8][..], &value].concat();
+    let attributes = PathAttributes::parse(&attribute, Four).unwrap();
+    assert!(attributes.faults.is_empty(), "{:?}", attributes.faults);
+    assert_eq!(attributes.unknown().count(), 1);
+}
+
+#[test]
+fn mp_reach_next_hop_absent() {
+    row("mp_reach_next_hop_absent");
+    let absent = |value: &[u8]| {
+        let section = [ORIGIN, &[0x80, 14, value.len() as u8], value].concat();
+        let attributes = PathAttributes::parse(&section, Four).unwrap();
+        let reach = attributes.mp_reach?;
+        assert!(attributes.faults.is_empty());
+        assert!(reach.next_hop_mapped().is_none() || !reach.next_hop_is_absent());
+        attributes
+            .absent_next_hop()
+            .map(|fault| (fault.kind, fault.handling, fault.offset, reach.nlri.to_vec()))
+    };
+    let fault = |nlri: &[u8]| Some((BadLength, SkipMessage, 4, nlri.to_vec()));
+    assert_eq!(absent(&[0, 1, 1, 0, 0, 8, 10]), fault(&[8, 10]));
+    assert_eq!(absent(&[0, 2, 128, 0, 0, 8, 10]), fault(&[8, 10]));
+    assert_eq!(
+        absent(&[0, 1, 128, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 10]),
+        fault(&[8, 10])
+    );
+    assert_eq!(absent(&[0, 1, 1, 4, 192, 0, 2, 1, 0, 8, 10]), None);
+    // A rule of FlowSpec has no next hop.
+    assert_eq!(absent(&[0, 1, 133, 0, 0, 2, 1, 0]), None);
+    // Without a route distinguisher in the family, 8 octets are no next hop at all.
+    let section = [0x80, 14, 15, 0, 1, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 10];
+    assert_eq!(faults_of(&section), [(14, BadLength, SkipMessage)]);
 }
 
 #[test]
