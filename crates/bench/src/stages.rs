@@ -270,7 +270,7 @@ mod tests {
             for slot in slots(&load) {
                 let framed = framer.feed(slot.bytes, |frame| {
                     routes += message(frame, tables.as_mut(), &mut scratch).unwrap_or(0);
-                    true
+                    Next::Message
                 });
                 assert_eq!(framed, Ok(slot.bytes.len()));
             }
