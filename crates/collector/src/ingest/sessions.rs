@@ -35,7 +35,9 @@ impl OpenSessions {
         let (router, remote) = (claimed.known.router, claimed.remote);
         let before = self.connections.borrow_mut().remove(&router);
         if let Some(before) = before {
-            info!(%router, old = %before.remote, new = %remote, "session replaced: the router opened a newer one");
+            if self.lane.may_log(router) {
+                info!(%router, old = %before.remote, new = %remote, "session replaced: the router opened a newer one");
+            }
             before.end(EndReason::Replaced);
         }
         let now = self.lane.clock.now();
@@ -48,7 +50,9 @@ impl OpenSessions {
         let connection = match Connection::new(claimed, session, now.monotonic_ns) {
             Ok(connection) => Rc::new(connection),
             Err(error) => {
-                warn!(%router, %remote, %error, "connection closed: its socket can't be watched");
+                if self.lane.may_log(router) {
+                    warn!(%router, %remote, %error, "connection closed: its socket can't be watched");
+                }
                 self.lane
                     .shard
                     .borrow_mut()
@@ -56,7 +60,9 @@ impl OpenSessions {
                 return None;
             }
         };
-        info!(%router, %remote, worker = self.lane.worker.get(), "session opened");
+        if self.lane.may_log(router) {
+            info!(%router, %remote, worker = self.lane.worker.get(), "session opened");
+        }
         self.connections
             .borrow_mut()
             .insert(router, Rc::clone(&connection));
@@ -70,7 +76,7 @@ impl OpenSessions {
             // The router is still there and the collector goes, so nothing is published about the router.
             return;
         }
-        if end.reason == EndReason::Framing {
+        if end.reason == EndReason::Framing && self.lane.may_log(connection.router) {
             warn!(router = %connection.router, remote = %connection.remote, reason = %end.words, "session closed; is this port meant for BMP?");
         }
         let now = self.lane.clock.now();
@@ -99,16 +105,25 @@ impl OpenSessions {
         }
     }
 
-    /// Ends the connections that brought no whole message, or nothing at all, for longer than the limits allow.
+    /// Ends the connections that brought no whole message, or nothing at all, for longer than the limits allow. Only the time
+    /// in which the worker receives counts.
     pub fn end_overdue(&self, limits: &Limits) {
         let now_ns = self.lane.clock.now().monotonic_ns;
         let overdue = |since_ns: u64, limit_ms: u64| {
             limit_ms > 0 && now_ns.saturating_sub(since_ns) > limit_ms.saturating_mul(1_000_000)
         };
+        let deaf_ns = u64::try_from(self.lane.outlet.take_deaf_time().as_nanos()).unwrap_or(u64::MAX);
         for connection in self.connections.borrow().values() {
+            if deaf_ns > 0 {
+                connection.excuse(deaf_ns, now_ns);
+            }
+            // Bytes that wait for the core show that the router is not silent.
+            if connection.has_rest() {
+                continue;
+            }
             let progress = self.lane.shard.borrow().progress(connection.session);
             if progress.is_some_and(|(whole_bytes, _)| whole_bytes == 0)
-                && overdue(connection.opened_ns, limits.handshake_timeout_ms)
+                && overdue(connection.opened_ns.get(), limits.handshake_timeout_ms)
             {
                 connection.end(EndReason::Handshake);
             } else if overdue(connection.last_received_ns.get(), limits.idle_timeout_ms) {
