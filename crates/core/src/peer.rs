@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
 
 use arancini_wire::bgp::{Capability, Negotiated};
-use arancini_wire::bmp::{PeerIdentity, PeerUp, RibView};
+use arancini_wire::bmp::{PeerIdentity, PeerUp, PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 
 use crate::counters::Quirk;
@@ -59,6 +59,9 @@ pub struct Peer {
     pub tables: Vec<PeerTable>,
     /// How often the peer showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
+    /// AS number and BGP identifier of its present messages; see [`Peer::hear`].
+    message_asn: u32,
+    message_bgp_id: u32,
     /// Ports and OPENs of its last Peer Up. Another BGP session has others.
     session: Vec<u8>,
 }
@@ -88,6 +91,8 @@ impl Peer {
             names: Vec::new(),
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
+            message_asn: asn,
+            message_bgp_id: identity.bgp_id,
             session: Vec::new(),
         }
     }
@@ -161,13 +166,7 @@ impl Peer {
         if self.state != PeerState::Up || !self.is_repeated(message) || self.names.len() >= MOST_NAMES {
             self.names.clear();
         }
-        let capabilities = message.sent_open().capabilities().flatten();
-        let families: Vec<_> = capabilities
-            .filter_map(|capability| match capability {
-                Capability::MultiProtocol(family) => Some(family),
-                _ => None,
-            })
-            .collect();
+        let families = families_of(message);
         self.names.retain(|named| named.families != families);
         self.names.push(TableName { name, families });
         self.name_tables();
@@ -184,21 +183,37 @@ impl Peer {
         self.session = session_of(message);
     }
 
-    /// Sets what its OPENs agreed on, for all its tables. A Loc-RIB that is up already may have a Peer Up for each family: the
-    /// agreements of all of them hold.
-    pub(crate) fn set_negotiated(&mut self, mut negotiated: Option<Negotiated>) {
+    /// What holds for the peer after a Peer Up. A Peer Up speaks for all views of the peer (RFC 8671 §8) and replaces what held
+    /// before. But a Loc-RIB that is up already may have a Peer Up for each family: then what held for families that the new
+    /// Peer Up does not list still holds.
+    pub(crate) fn agreed_after(&self, message: &PeerUp<'_>) -> Negotiated {
+        let mut negotiated = message.negotiated();
+        let listed = families_of(message);
         if self.state == PeerState::Up
-            && let (Some(new), Some(before)) = (&mut negotiated, &self.negotiated)
+            && !listed.is_empty()
+            && let Some(before) = &self.negotiated
         {
-            for family in before.add_path_loc_rib.iter() {
-                new.add_path_loc_rib.insert(family);
+            let others = before.add_path_loc_rib.iter();
+            for family in others.filter(|family| !listed.contains(family)) {
+                negotiated.add_path_loc_rib.insert(family);
             }
         }
+        negotiated
+    }
+
+    /// Sets what its OPENs agreed on, for all its tables. If path identifiers appear or disappear while the peer is up, the
+    /// table becomes stale: its routes have other keys from now on.
+    pub(crate) fn set_negotiated(&mut self, negotiated: Option<Negotiated>, now_ns: u64) {
         self.negotiated = negotiated;
         for index in 0..self.tables.len() {
             let TableKey { view, family, .. } = self.tables[index].key;
-            self.tables[index].add_path = self.negotiated_add_path(view, family);
-            self.tables[index].path_ids_absent = false;
+            let add_path = self.negotiated_add_path(view, family);
+            let table = &mut self.tables[index];
+            if self.state == PeerState::Up && table.add_path != add_path && !table.needs_sweep() {
+                table.mark_stale(now_ns);
+            }
+            table.add_path = add_path;
+            table.path_ids_absent = false;
         }
     }
 
@@ -209,10 +224,28 @@ impl Peer {
             .is_some_and(|n| n.add_path(view).contains(family))
     }
 
-    /// The key of the table for this view and family, by the peer's present BGP identifier and AS number.
+    /// Takes AS number and BGP identifier from the header of a message. The message is right where it contradicts the Peer Up
+    /// (RFC 9069 §5.1). Zeros say nothing: the Peer Up's values hold then.
+    pub(crate) fn hear(&mut self, header: &PerPeerHeader<'_>) {
+        let or = |said: u32, known: u32| if said == 0 { known } else { said };
+        self.message_asn = or(header.asn(), self.asn);
+        self.message_bgp_id = or(header.bgp_id(), self.identity.bgp_id);
+    }
+
+    /// Whether the key of a table contradicts the last Peer Up.
+    pub(crate) fn contradicts(&self, key: &TableKey) -> bool {
+        let differs = key.peer_asn != self.asn || key.peer.bgp_id != self.identity.bgp_id;
+        differs && self.state == PeerState::Up
+    }
+
+    /// The key of the table for this view and family, by the BGP identifier and AS number of the peer's present messages.
     #[inline]
     pub(crate) const fn table_key(&self, view: RibView, family: AfiSafi) -> TableKey {
-        TableKey::new(self.identity, self.asn, view, family)
+        let identity = PeerIdentity {
+            bgp_id: self.message_bgp_id,
+            ..self.identity
+        };
+        TableKey::new(identity, self.message_asn, view, family)
     }
 
     /// Finds the table with this key, which is a key of this peer.
@@ -240,6 +273,16 @@ impl Peer {
             route::prefetch(table.with_path_ids(add_path), family, field, add_path);
         }
     }
+}
+
+/// The families that the sent OPEN of a Peer Up lists.
+fn families_of(message: &PeerUp<'_>) -> Vec<AfiSafi> {
+    let capabilities = message.sent_open().capabilities().flatten();
+    let families = capabilities.filter_map(|capability| match capability {
+        Capability::MultiProtocol(family) => Some(family),
+        _ => None,
+    });
+    families.collect()
 }
 
 /// Ports and OPENs of a Peer Up, which tell one BGP session from another.

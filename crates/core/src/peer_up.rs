@@ -21,6 +21,7 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
         return;
     };
     question_routes(context, index, message);
+    context.router.begin_dump(context.now.monotonic_ns);
     if context.router.peers[index].state == PeerState::Up {
         context.count_quirk(index, Quirk::PeerUpTwice);
     }
@@ -31,8 +32,11 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     context.router.identify_peer(index, header.identity());
     let peer = &mut context.router.peers[index];
     peer.asn = header.asn();
+    peer.hear(&header);
     peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
-    peer.set_negotiated(Some(negotiated));
+    let agreed = peer.agreed_after(message);
+    peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
+    context.shared.life_check_wanted = true;
     peer.state = PeerState::Up;
     peer.remember_session(message);
 

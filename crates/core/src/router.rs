@@ -9,7 +9,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, RouterBatches, SubjectId};
-use crate::peer::{Peer, PeerIndex};
+use crate::peer::{Peer, PeerIndex, PeerState};
 use crate::session::SessionId;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
@@ -67,9 +67,10 @@ pub struct Router {
     batches: Option<RouterBatches>,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
-    /// How many stale routes the router had announced again at the last check, and when that number last rose.
+    /// How many stale routes the router had announced again at the last check.
     repeated: u64,
-    repeated_ns: u64,
+    /// When something of a dump last came; see [`Router::last_dumped_ns`].
+    dumped_ns: u64,
 }
 
 /// The place of a table within its router.
@@ -145,7 +146,7 @@ impl Router {
             batches: None,
             resync: None,
             repeated: 0,
-            repeated_ns: 0,
+            dumped_ns: 0,
         }
     }
 
@@ -170,15 +171,25 @@ impl Router {
         self.sequence
     }
 
-    /// When the router last announced a stale route again, in monotonic nanoseconds. The precision is that of the calls.
-    pub(crate) fn last_repeated_ns(&mut self, now_ns: u64) -> u64 {
-        let tables = self.peers.iter().flat_map(|peer| &peer.tables);
-        let repeated = tables.map(PeerTable::refreshed).sum();
-        if self.repeated != repeated {
-            self.repeated = repeated;
-            self.repeated_ns = now_ns;
+    /// When something of a dump last came, in monotonic nanoseconds: a stale route again, or more routes of a table than it
+    /// held before, or a Peer Up. The precision is that of the calls.
+    pub(crate) fn last_dumped_ns(&mut self, now_ns: u64) -> u64 {
+        let mut repeated = 0;
+        let mut grew = false;
+        for table in self.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
+            repeated += table.refreshed();
+            grew |= table.grew();
         }
-        self.repeated_ns
+        if self.repeated != repeated || grew {
+            self.repeated = repeated;
+            self.dumped_ns = now_ns;
+        }
+        self.dumped_ns
+    }
+
+    /// Notes that a dump begins: the quiet period of the router's tables starts anew.
+    pub(crate) const fn begin_dump(&mut self, now_ns: u64) {
+        self.dumped_ns = now_ns;
     }
 
     /// Notes that it is not known what consumers hold of the router: its next dump is a resync.
@@ -258,9 +269,10 @@ impl Router {
             return self.last_peer;
         }
         let found = self.lookup_peer(&header.identity());
-        if found.is_some() {
+        if let Some(peer) = found {
             self.last_header.copy_from_slice(bytes);
             self.last_peer = found;
+            self.peers[peer].hear(header);
         }
         found
     }
@@ -270,17 +282,33 @@ impl Router {
             return Some(index);
         }
         // Some messages come with a BGP identifier of zero, before or after messages with the true one. A zero stands for the
-        // only peer that agrees in everything else.
-        let mut candidates = self.peers.iter().enumerate().filter(|(_, peer)| {
+        // only peer that agrees in everything else. Peers that are down count only if no other peer agrees: the peer may have
+        // been down under an earlier identifier.
+        let agrees = |peer: &Peer| {
             let known = &peer.identity;
             (known.bgp_id == 0 || identity.bgp_id == 0)
                 && PeerIdentity {
                     bgp_id: identity.bgp_id,
                     ..*known
                 } == *identity
-        });
-        let (index, _) = candidates.next()?;
-        candidates.next().is_none().then_some(PeerIndex(index))
+        };
+        let mut only_down = None;
+        let mut only_up = None;
+        let (mut down, mut up) = (0, 0);
+        for (index, peer) in self.peers.iter().enumerate().filter(|(_, peer)| agrees(peer)) {
+            if peer.state == PeerState::Down {
+                only_down = Some(PeerIndex(index));
+                down += 1;
+            } else {
+                only_up = Some(PeerIndex(index));
+                up += 1;
+            }
+        }
+        match (up, down) {
+            (1, _) => only_up,
+            (0, 1) => only_down,
+            _ => None,
+        }
     }
 
     /// The table at this place.
@@ -304,6 +332,18 @@ impl Router {
         index
     }
 
+    /// The peer that a table with this key belongs to, added if it is not there. The Peer Up of a peer may have a BGP identifier
+    /// of zero, while the tables have the true one.
+    pub(crate) fn peer_of_table(&mut self, key: &TableKey) -> PeerIndex {
+        match self.lookup_peer(&key.peer) {
+            Some(index) => {
+                self.note_identity(index, key.peer);
+                index
+            }
+            None => self.add_peer(key.peer, key.peer_asn),
+        }
+    }
+
     /// The peer of exactly this identity, added if it is not there.
     pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         match self.lookup.get(&identity) {
@@ -321,6 +361,11 @@ impl Router {
                 self.peers[peer].tables[table].subject = subject;
             }
         }
+    }
+
+    /// Notes that a table of the peer has this identity in its key, so that the table is found by its key.
+    pub(crate) fn note_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
+        self.lookup.entry(identity).or_insert(index);
     }
 
     /// Gives a peer this identity. The peer is still found by its earlier ones.
