@@ -3,7 +3,7 @@
 @0xbe3d5b52630beea0;
 
 # Rises when a struct gains fields. Older readers are never broken by it.
-const schemaVersion :UInt16 = 2;
+const schemaVersion :UInt16 = 3;
 
 # ---------------------------------------------------------------- updates.<router>.<peer asn>.<afi_safi>
 
@@ -170,6 +170,8 @@ struct PeerEvent {
   information @16 :List(InformationTlv);
   downReason @17 :UInt8;                # RFC 7854 §4.9; 0 on up
   downData @18 :Data;                   # NOTIFICATION, FSM event code or TLVs, as on the wire
+  informationLength @19 :UInt32;        # octets of all TLVs the router sent; 0 if `information` has all of them
+  downDataLength @20 :UInt32;           # octets the router sent; 0 if `downData` has all of them
 }
 
 # ---------------------------------------------------------------- routers.<router>
@@ -198,6 +200,7 @@ struct RouterEvent {
   peer @9 :PeerIdentity;                # resync only: absent means all peers
   hasFamily @10 :Bool;                  # resync only: false means all families
   family @11 :Family;
+  informationLength @12 :UInt32;        # octets of all TLVs the router sent; 0 if `information` has all of them
 }
 
 # ---------------------------------------------------------------- stats.<router>.<peer asn>
@@ -220,6 +223,7 @@ struct StatisticsEvent {
   routerPort @4 :UInt16;
   peer @5 :PeerIdentity;
   counters @6 :List(StatisticsCounter);
+  counterCount @7 :UInt32;              # how many counters the router sent; 0 if `counters` has all of them
 }
 
 # ---------------------------------------------------------------- malformed.<router>
@@ -233,5 +237,6 @@ struct MalformedMessage {
   peer @5 :PeerIdentity;                # absent where the message has no readable per-peer header
   reason @6 :Text;
   offset @7 :UInt32;                    # of the damage, from the first byte of `raw`
-  raw @8 :Data;                         # the whole BMP message
+  raw @8 :Data;                         # the whole BMP message, or its first 65,536 octets
+  rawLength @9 :UInt32;                 # octets of the whole message; 0 if `raw` has all of them
 }

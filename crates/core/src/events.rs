@@ -5,13 +5,14 @@
 
 use arancini_schema::events::{
     self, EventOrigin, InformationTlv, MalformedMessage, PeerEvent, PeerEventKind, RouterEvent,
-    RouterEventKind, StatisticsCounter, write_malformed_message, write_peer_event, write_router_event,
+    RouterEventKind, StatisticsEvent, write_malformed_message, write_peer_event, write_router_event,
     write_statistics_event,
 };
 use arancini_wire::bmp::{PerPeerHeader, RibView};
 
 use crate::batcher::SubjectId;
 use crate::context::RouterContext;
+use crate::event_limits::Kept;
 use crate::peer::Peer;
 use crate::router::SubjectKey;
 
@@ -22,6 +23,20 @@ pub(crate) fn router_event(
     reason: &str,
     information: &[InformationTlv<'_>],
 ) {
+    let information = Kept {
+        part: information,
+        whole: 0,
+    };
+    router_message_event(context, kind, reason, information);
+}
+
+/// Publishes an Initiation or a Termination.
+pub(crate) fn router_message_event(
+    context: &mut RouterContext<'_>,
+    kind: RouterEventKind,
+    reason: &str,
+    information: Kept<&[InformationTlv<'_>]>,
+) {
     let router = &context.router;
     let (name, description) = (router.sys_name.clone(), router.sys_descr.clone());
     let event = RouterEvent {
@@ -29,7 +44,8 @@ pub(crate) fn router_event(
         system_name: &name,
         system_description: &description,
         reason,
-        information,
+        information: information.part,
+        information_length: information.whole,
         peer: None,
         family: None,
     };
@@ -46,15 +62,10 @@ pub(crate) fn peer_event(context: &mut RouterContext<'_>, event: &PeerEvent<'_>)
 }
 
 /// Publishes a statistics report. It is no barrier, since it says nothing about any route.
-pub(crate) fn statistics_event(
-    context: &mut RouterContext<'_>,
-    time_bmp_header_ns: u64,
-    peer: &events::Peer,
-    counters: &[StatisticsCounter<'_>],
-) {
-    let subject = subject(context, SubjectKey::Statistics(peer.asn));
+pub(crate) fn statistics_event(context: &mut RouterContext<'_>, event: &StatisticsEvent<'_>) {
+    let subject = subject(context, SubjectKey::Statistics(event.peer.asn));
     append(context, subject, |origin, out| {
-        write_statistics_event(origin, time_bmp_header_ns, peer, counters, out);
+        write_statistics_event(origin, event, out);
     });
 }
 
@@ -143,7 +154,9 @@ pub(crate) const fn bare_peer_event(kind: PeerEventKind, peer: events::Peer) -> 
         four_octet_asn: false,
         add_path: &[],
         information: &[],
+        information_length: 0,
         down_reason: 0,
         down_data: &[],
+        down_data_length: 0,
     }
 }

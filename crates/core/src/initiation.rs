@@ -4,13 +4,14 @@ use arancini_schema::events::RouterEventKind;
 use arancini_wire::bmp::Initiation;
 
 use crate::context::RouterContext;
-use crate::events::router_event;
-use crate::information::{information, text};
+use crate::event_limits::information;
+use crate::events::router_message_event;
+use crate::information::text;
 
 /// Takes an Initiation. "An initiation message MAY be sent at any point thereafter", so the last one counts.
 pub(crate) fn initiation(context: &mut RouterContext<'_>, message: &Initiation<'_>) {
     context.router.sys_name = message.sys_name().map(text).unwrap_or_default();
     context.router.sys_descr = message.sys_descr().map(text).unwrap_or_default();
     let information = information(message.tlvs());
-    router_event(context, RouterEventKind::Initiation, "", &information);
+    router_message_event(context, RouterEventKind::Initiation, "", information.as_deref());
 }

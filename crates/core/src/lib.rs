@@ -17,6 +17,7 @@ mod framing;
 mod dispatch;
 mod context;
 mod initiation;
+mod event_limits;
 mod information;
 mod peer_up;
 mod peer_down;

@@ -7,6 +7,7 @@ use arancini_wire::WireError;
 use arancini_wire::bmp::{COMMON_HEADER_LEN, MessageType, PerPeerHeader};
 
 use crate::context::RouterContext;
+use crate::event_limits;
 use crate::events::{header_peer, malformed_event};
 use crate::notice::NoticeKind;
 
@@ -17,12 +18,14 @@ pub(crate) fn malformed(context: &mut RouterContext<'_>, frame: &[u8], error: Wi
     context.shared.counters.malformed.add(1);
     let header = per_peer_header(frame);
     let reason = error.to_string();
+    let raw = event_limits::raw(frame);
     let message = MalformedMessage {
         time_bmp_header_ns: header.map_or(0, |header| header.timestamp_ns()),
         peer: header.as_ref().map(header_peer),
         reason: &reason,
         offset: u32::try_from(error.offset).unwrap_or(u32::MAX),
-        raw: frame,
+        raw: raw.part,
+        raw_length: raw.whole,
     };
     malformed_event(context, &message);
     let address = header.map(|header| IpAddr::from(header.address()).to_canonical());

@@ -6,6 +6,7 @@ use arancini_wire::bmp::PeerDown;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
+use crate::event_limits;
 use crate::events::{bare_peer_event, event_peer, peer_event};
 use crate::notice::NoticeKind;
 use crate::peer::PeerState;
@@ -23,11 +24,13 @@ pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>)
     let was_up = peer.state != PeerState::Down;
     peer.state = PeerState::Down;
     let (address, table_name) = (peer.address(), peer.last_name().to_owned());
+    let down_data = event_limits::raw(message.raw_data());
     let event = PeerEvent {
         time_bmp_header_ns: header.timestamp_ns(),
         table_name: &table_name,
         down_reason: message.reason().code(),
-        down_data: message.raw_data(),
+        down_data: down_data.part,
+        down_data_length: down_data.whole,
         ..bare_peer_event(PeerEventKind::Down, event_peer(peer, header.view()))
     };
     peer_event(context, &event);

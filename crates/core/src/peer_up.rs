@@ -7,8 +7,9 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
+use crate::event_limits::information;
 use crate::events::{bare_peer_event, event_peer, peer_event};
-use crate::information::{information, text};
+use crate::information::text;
 use crate::notice::NoticeKind;
 use crate::peer::{PeerIndex, PeerState};
 
@@ -48,7 +49,8 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
         received_open: message.received_open().as_bytes(),
         four_octet_asn: negotiated.four_octet_as,
         add_path: &add_path,
-        information: &information,
+        information: &information.part,
+        information_length: information.whole,
         ..bare_peer_event(PeerEventKind::Up, event_peer(peer, header.view()))
     };
     peer_event(context, &event);

@@ -1,38 +1,42 @@
 //! Statistics Report (RFC 7854 §4.8): counters of a peer, published as they came.
 
-use arancini_schema::events::StatisticsCounter;
+use arancini_schema::events::{StatisticsCounter, StatisticsEvent};
 use arancini_wire::bmp::{StatisticValue, StatisticsReport};
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
+use crate::event_limits;
 use crate::events::{header_peer, statistics_event};
 
 /// Takes a Statistics Report. It does not make its peer known: some routers report on peers that are not up yet.
 pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsReport<'_>) {
     let header = message.peer();
-    let counters: Vec<StatisticsCounter<'_>> = message
-        .counters()
-        .map_while(Result::ok)
-        .map(|statistic| {
-            let (value, family) = match statistic.decode() {
-                StatisticValue::Counter32(value) => (u64::from(value), None),
-                StatisticValue::Gauge64(value) => (value, None),
-                StatisticValue::FamilyGauge64 { family, value } => (value, Some(family)),
-                StatisticValue::Raw(_) => (0, None),
-            };
-            StatisticsCounter {
-                statistics_type: statistic.stat_type,
-                name: statistic.name(),
-                value,
-                family,
-                raw: statistic.value,
-            }
-        })
-        .collect();
+    let statistics = message.counters().map_while(Result::ok);
+    let counters = event_limits::counters(statistics.map(|statistic| {
+        let (value, family) = match statistic.decode() {
+            StatisticValue::Counter32(value) => (u64::from(value), None),
+            StatisticValue::Gauge64(value) => (value, None),
+            StatisticValue::FamilyGauge64 { family, value } => (value, Some(family)),
+            StatisticValue::Raw(_) => (0, None),
+        };
+        StatisticsCounter {
+            statistics_type: statistic.stat_type,
+            name: statistic.name(),
+            value,
+            family,
+            raw: statistic.value,
+        }
+    }));
     if !message.count_is_true()
         && let Some(peer) = context.router.find_peer(&header)
     {
         context.count_quirk(peer, Quirk::StatisticsCount);
     }
-    statistics_event(context, header.timestamp_ns(), &header_peer(&header), &counters);
+    let event = StatisticsEvent {
+        time_bmp_header_ns: header.timestamp_ns(),
+        peer: header_peer(&header),
+        counters: &counters.part,
+        counter_count: counters.whole,
+    };
+    statistics_event(context, &event);
 }

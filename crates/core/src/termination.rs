@@ -4,12 +4,17 @@ use arancini_schema::events::RouterEventKind;
 use arancini_wire::bmp::Termination;
 
 use crate::context::RouterContext;
-use crate::events::router_event;
-use crate::information::information;
+use crate::event_limits::information;
+use crate::events::router_message_event;
 
 /// Takes a Termination: publishes the reason. The session is lost when the connection closes ([`crate::life`]).
 pub(crate) fn termination(context: &mut RouterContext<'_>, message: &Termination<'_>) {
     let reason = message.reason().map_or("no reason given", |reason| reason.name());
     let information = information(message.tlvs());
-    router_event(context, RouterEventKind::Terminated, reason, &information);
+    router_message_event(
+        context,
+        RouterEventKind::Terminated,
+        reason,
+        information.as_deref(),
+    );
 }

@@ -76,10 +76,14 @@ pub struct PeerEvent<'a> {
     pub add_path: &'a [AfiSafi],
     /// Information TLVs without a field of their own.
     pub information: &'a [InformationTlv<'a>],
+    /// Octets of all TLVs that the router sent, headers included, if `information` has less; else 0.
+    pub information_length: u32,
     /// Down: the reason (RFC 7854 §4.9), else 0.
     pub down_reason: u8,
     /// Down: the bytes behind the reason.
     pub down_data: &'a [u8],
+    /// Down: how many bytes the router sent behind the reason, if `down_data` has less; else 0.
+    pub down_data_length: u32,
 }
 
 /// The event of a router's session or its tables.
@@ -95,6 +99,8 @@ pub struct RouterEvent<'a> {
     pub reason: &'a str,
     /// Initiation and Termination TLVs without a field of their own.
     pub information: &'a [InformationTlv<'a>],
+    /// Octets of all TLVs that the router sent, headers included, if `information` has less; else 0.
+    pub information_length: u32,
     /// Resync: the only peer and view that is affected; `None` for all.
     pub peer: Option<Peer>,
     /// Resync: the only family that is affected; `None` for all.
@@ -116,6 +122,19 @@ pub struct StatisticsCounter<'a> {
     pub raw: &'a [u8],
 }
 
+/// The event of a Statistics Report.
+#[derive(Debug, Clone, Copy)]
+pub struct StatisticsEvent<'a> {
+    /// Timestamp of the per-peer header in nanoseconds since the Unix epoch; 0 if there is none.
+    pub time_bmp_header_ns: u64,
+    /// The peer.
+    pub peer: Peer,
+    /// The counters.
+    pub counters: &'a [StatisticsCounter<'a>],
+    /// How many counters the router sent, if `counters` has less; else 0.
+    pub counter_count: u32,
+}
+
 /// The event of a message that the collector could not read.
 #[derive(Debug, Clone, Copy)]
 pub struct MalformedMessage<'a> {
@@ -127,8 +146,10 @@ pub struct MalformedMessage<'a> {
     pub reason: &'a str,
     /// Offset of the error in `raw`.
     pub offset: u32,
-    /// The whole BMP message.
+    /// The BMP message, or its first bytes.
     pub raw: &'a [u8],
+    /// Length of the whole BMP message, if `raw` has less; else 0.
+    pub raw_length: u32,
 }
 
 /// Appends a `PeerEvent` message.
@@ -159,8 +180,10 @@ pub fn write_peer_event(origin: &EventOrigin, event: &PeerEvent<'_>, out: &mut V
         root.reborrow().init_information(information.len() as u32),
         information,
     );
+    root.set_information_length(event.information_length);
     root.set_down_reason(event.down_reason);
     root.set_down_data(event.down_data);
+    root.set_down_data_length(event.down_data_length);
     append(&message, out);
 }
 
@@ -181,6 +204,7 @@ pub fn write_router_event(origin: &EventOrigin, event: &RouterEvent<'_>, out: &m
         root.reborrow().init_information(information.len() as u32),
         information,
     );
+    root.set_information_length(event.information_length);
     if let Some(peer) = &event.peer {
         set_peer(root.reborrow().init_peer(), peer);
     }
@@ -192,23 +216,18 @@ pub fn write_router_event(origin: &EventOrigin, event: &RouterEvent<'_>, out: &m
 }
 
 /// Appends a `StatisticsEvent` message.
-pub fn write_statistics_event(
-    origin: &EventOrigin,
-    time_bmp_header_ns: u64,
-    peer: &Peer,
-    counters: &[StatisticsCounter<'_>],
-    out: &mut Vec<u8>,
-) {
+pub fn write_statistics_event(origin: &EventOrigin, event: &StatisticsEvent<'_>, out: &mut Vec<u8>) {
     let mut message = Builder::new_default();
     let mut root = message.init_root::<statistics_event::Builder<'_>>();
     root.set_sequence(origin.sequence);
     root.set_time_received_ns(origin.time_received_ns);
-    root.set_time_bmp_header_ns(time_bmp_header_ns);
+    root.set_time_bmp_header_ns(event.time_bmp_header_ns);
     root.set_router_addr(&origin.router_address);
     root.set_router_port(origin.router_port);
-    set_peer(root.reborrow().init_peer(), peer);
-    let mut list = root.init_counters(counters.len() as u32);
-    for (place, counter) in (0..).zip(counters) {
+    set_peer(root.reborrow().init_peer(), &event.peer);
+    root.set_counter_count(event.counter_count);
+    let mut list = root.init_counters(event.counters.len() as u32);
+    for (place, counter) in (0..).zip(event.counters) {
         let mut entry = list.reborrow().get(place);
         entry.set_type(counter.statistics_type);
         entry.set_name(counter.name);
@@ -238,6 +257,7 @@ pub fn write_malformed_message(origin: &EventOrigin, malformed: &MalformedMessag
     root.set_reason(malformed.reason);
     root.set_offset(malformed.offset);
     root.set_raw(malformed.raw);
+    root.set_raw_length(malformed.raw_length);
     append(&message, out);
 }
 

@@ -9,7 +9,8 @@ use arancini_schema::decode::Messages;
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder, WithdrawReason};
 use arancini_schema::events::{
     EventOrigin, MalformedMessage, Peer, PeerEvent, PeerEventKind, RouterEvent, RouterEventKind,
-    StatisticsCounter, write_malformed_message, write_peer_event, write_router_event, write_statistics_event,
+    StatisticsCounter, StatisticsEvent, write_malformed_message, write_peer_event, write_router_event,
+    write_statistics_event,
 };
 use arancini_schema::json::write_message;
 use arancini_wire::bgp::AsWidth;
@@ -148,8 +149,10 @@ fn peers() -> Vec<u8> {
         four_octet_asn: true,
         add_path: &[AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST],
         information: &[(4, b"label")],
+        information_length: 0,
         down_reason: 0,
         down_data: &[],
+        down_data_length: 0,
     };
     let down = PeerEvent {
         kind: PeerEventKind::Down,
@@ -171,6 +174,7 @@ fn routers() -> Vec<u8> {
         system_description: "a \u{e4}ncient\nrouter",
         reason: "",
         information: &[(0, b"hello")],
+        information_length: 0,
         peer: None,
         family: None,
     };
@@ -206,7 +210,13 @@ fn statistics() -> Vec<u8> {
         },
     ];
     let mut out = Vec::new();
-    write_statistics_event(&ORIGIN, 0, &PEER, &counters, &mut out);
+    let event = StatisticsEvent {
+        time_bmp_header_ns: 0,
+        peer: PEER,
+        counters: &counters,
+        counter_count: 0,
+    };
+    write_statistics_event(&ORIGIN, &event, &mut out);
     out
 }
 
@@ -217,6 +227,7 @@ fn malformed() -> Vec<u8> {
         reason: "attribute length is 70000 at byte 23",
         offset: 71,
         raw: &[3, 0, 0, 0, 6, 0],
+        raw_length: 0,
     };
     let mut out = Vec::new();
     write_malformed_message(&ORIGIN, &malformed, &mut out);

@@ -155,6 +155,7 @@ mod tests {
                 system_description: "",
                 reason: "",
                 information: &[],
+                information_length: 0,
                 peer: None,
                 family: None,
             };

@@ -28,10 +28,12 @@ pub(super) fn write_peer(event: peer_event::Reader<'_>, out: &mut impl Write) ->
         Ok(PeerEventKind::Down) => {
             object.plain("downReason", event.get_down_reason())?;
             write_bytes(&mut object, "downData", event.get_down_data().map_err(damaged)?)?;
+            object.nonzero("downDataLength", event.get_down_data_length().into())?;
         }
         _ => write_up(&mut object, event)?,
     }
     write_information(&mut object, event.get_information().map_err(damaged)?)?;
+    object.nonzero("informationLength", event.get_information_length().into())?;
     object.end()
 }
 
@@ -77,6 +79,7 @@ pub(super) fn write_router(event: router_event::Reader<'_>, out: &mut impl Write
         object.safe_text("family", text)?;
     }
     write_information(&mut object, event.get_information().map_err(damaged)?)?;
+    object.nonzero("informationLength", event.get_information_length().into())?;
     object.end()
 }
 
@@ -103,6 +106,7 @@ pub(super) fn write_statistics(event: statistics_event::Reader<'_>, out: &mut im
         element.end()?;
     }
     array.end()?;
+    object.nonzero("counterCount", event.get_counter_count().into())?;
     object.end()
 }
 
@@ -120,6 +124,7 @@ pub(super) fn write_malformed(event: malformed_message::Reader<'_>, out: &mut im
     object.text("reason", event.get_reason().map_err(damaged)?)?;
     object.plain("offset", event.get_offset())?;
     write_bytes(&mut object, "raw", event.get_raw().map_err(damaged)?)?;
+    object.nonzero("rawLength", event.get_raw_length().into())?;
     object.end()
 }
 

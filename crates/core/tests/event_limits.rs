@@ -1,0 +1,138 @@
+//! What an event repeats of a sender's message is bounded, and so is what the collector keeps of it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use arancini_core::{Batch, BatchKind};
+use arancini_generate::initiation;
+use arancini_schema::decode::Messages;
+
+use support::Harness;
+use support::wire::{peer, up};
+
+/// Far below the 1 MiB that a broker takes by default.
+const MOST_EVENT_BYTES: usize = 200 << 10;
+
+/// A BMP message of this type.
+fn message(message_type: u8, body: &[u8]) -> Vec<u8> {
+    let mut message = vec![3];
+    message.extend(u32::try_from(6 + body.len()).unwrap().to_be_bytes());
+    message.push(message_type);
+    message.extend(body);
+    message
+}
+
+fn tlv(tlv_type: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len()).unwrap();
+    [&tlv_type.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
+}
+
+/// The per-peer header of a peer, taken from its Peer Up.
+fn per_peer_header(number: u8) -> Vec<u8> {
+    up(&peer(number))[6..48].to_vec()
+}
+
+/// The batches of this kind that a router's message leads to.
+fn batches_of(kind: BatchKind, message: &[u8]) -> Vec<Batch> {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &initiation("r1", "test"));
+    harness.send(session, &up(&peer(1)));
+    harness.shard.handle_flush(harness.now);
+    while harness.shard.poll_batch().is_some() {}
+    harness.send(session, message);
+    harness.shard.handle_flush(harness.now);
+    let batches = std::iter::from_fn(|| harness.shard.poll_batch());
+    batches.filter(|batch| batch.kind == kind).collect()
+}
+
+/// The payload of the only event of this kind.
+fn event_of(kind: BatchKind, message: &[u8]) -> Vec<u8> {
+    let batches = batches_of(kind, message);
+    let [batch] = &batches[..] else {
+        panic!("{} batches", batches.len());
+    };
+    assert_eq!(batch.messages, 1);
+    let bytes = batch.payload.len();
+    assert!(bytes < MOST_EVENT_BYTES, "an event of {bytes} bytes");
+    batch.payload.clone()
+}
+
+#[test]
+fn a_malformed_message_of_one_mebibyte_is_cut_and_its_length_said() {
+    // A Route Monitoring message whose UPDATE is zeros.
+    let body = [per_peer_header(1), vec![0; (1 << 20) - 48]].concat();
+    let message = message(0, &body);
+    assert_eq!(message.len(), 1 << 20);
+    let payload = event_of(BatchKind::Malformed, &message);
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.malformed_message().unwrap();
+    assert_eq!(event.get_raw_length(), 1 << 20);
+    assert_eq!(event.get_raw().unwrap(), &message[..64 << 10]);
+}
+
+#[test]
+fn a_short_malformed_message_is_published_whole() {
+    let message = message(0, &[per_peer_header(1), vec![0; 30]].concat());
+    let payload = event_of(BatchKind::Malformed, &message);
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.malformed_message().unwrap();
+    assert_eq!(event.get_raw_length(), 0);
+    assert_eq!(event.get_raw().unwrap(), message);
+}
+
+#[test]
+fn an_initiation_of_one_megabyte_is_cut_and_its_length_said() {
+    let tlvs: Vec<u8> = (0..16).flat_map(|_| tlv(0, &[b'x'; 65_000])).collect();
+    let payload = event_of(BatchKind::Routers, &message(4, &tlvs));
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.router_event().unwrap();
+    assert_eq!(event.get_information_length() as usize, tlvs.len());
+    assert_eq!(event.get_information().unwrap().len(), 1);
+}
+
+#[test]
+fn an_initiation_of_empty_elements_is_cut_and_its_length_said() {
+    let tlvs: Vec<u8> = (0..260_000).flat_map(|_| tlv(0, &[])).collect();
+    let payload = event_of(BatchKind::Routers, &message(4, &tlvs));
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.router_event().unwrap();
+    assert_eq!(event.get_information_length() as usize, tlvs.len());
+    assert_eq!(event.get_information().unwrap().len(), 1000);
+}
+
+#[test]
+fn the_data_of_a_peer_down_is_cut_and_its_length_said() {
+    let data = vec![7; 1_000_000];
+    let body = [per_peer_header(1), vec![1], data].concat();
+    let payload = event_of(BatchKind::Peers, &message(2, &body));
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.peer_event().unwrap();
+    assert_eq!(event.get_down_data_length(), 1_000_000);
+    assert_eq!(event.get_down_data().unwrap().len(), 64 << 10);
+}
+
+#[test]
+fn a_peer_up_of_one_megabyte_is_cut_and_its_length_said() {
+    let tlvs: Vec<u8> = (0..16).flat_map(|_| tlv(0, &[b'x'; 65_000])).collect();
+    let body = [&up(&peer(1))[6..], &tlvs].concat();
+    let payload = event_of(BatchKind::Peers, &message(3, &body));
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.peer_event().unwrap();
+    assert_eq!(event.get_information_length() as usize, tlvs.len());
+    assert_eq!(event.get_information().unwrap().len(), 1);
+}
+
+#[test]
+fn a_statistics_report_keeps_its_first_thousand_counters() {
+    let count: u32 = 80_000;
+    let mut body = [per_peer_header(1), count.to_be_bytes().to_vec()].concat();
+    for _ in 0..count {
+        body.extend(tlv(7, &[0; 8]));
+    }
+    let payload = event_of(BatchKind::Statistics, &message(1, &body));
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let event = read.statistics_event().unwrap();
+    assert_eq!(event.get_counter_count(), count);
+    assert_eq!(event.get_counters().unwrap().len(), 1000);
+}
