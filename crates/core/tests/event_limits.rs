@@ -8,7 +8,7 @@ use arancini_generate::initiation;
 use arancini_schema::decode::Messages;
 
 use support::Harness;
-use support::wire::{peer, up};
+use support::wire::{mandatory, monitoring, peer, up};
 
 /// Far below the 1 MiB that a broker takes by default.
 const MOST_EVENT_BYTES: usize = 200 << 10;
@@ -135,4 +135,44 @@ fn a_statistics_report_keeps_its_first_thousand_counters() {
     let event = read.statistics_event().unwrap();
     assert_eq!(event.get_counter_count(), count);
     assert_eq!(event.get_counters().unwrap().len(), 1000);
+}
+
+#[test]
+fn a_table_name_of_65000_bytes_is_kept_as_255() {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    let name = tlv(3, &[b'v'; 65_000]);
+    let body = [&up(&peer(1))[6..], &name].concat();
+    harness.send(session, &message(3, &body));
+    let routes: Vec<u8> = (0..100).flat_map(|index| [24, 10, 0, index]).collect();
+    harness.send(session, &monitoring(&peer(1), &[], &mandatory(&[1]), &routes));
+    harness.shard.handle_flush(harness.now);
+    let batches: Vec<_> = std::iter::from_fn(|| harness.shard.poll_batch()).collect();
+    let updates = batches.iter().filter(|batch| batch.kind == BatchKind::Updates);
+    let bytes: usize = updates.clone().map(|batch| batch.payload.len()).sum();
+    assert!(bytes < 100 * 1024, "100 updates take {bytes} bytes");
+    for batch in updates {
+        for read in Messages::new(&batch.payload) {
+            let read = read.unwrap();
+            let name = read.update().unwrap().get_table_name().unwrap();
+            assert_eq!(name.to_str().unwrap(), "v".repeat(255));
+        }
+    }
+}
+
+#[test]
+fn terminations_do_not_repeat_a_system_name_of_64_kilobytes() {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    let names = [tlv(2, &[b'n'; 64_000]), tlv(1, &[b'd'; 64_000])].concat();
+    harness.send(session, &message(4, &names));
+    harness.shard.handle_flush(harness.now);
+    while harness.shard.poll_batch().is_some() {}
+    for _ in 0..100 {
+        harness.send(session, &message(5, &[]));
+    }
+    harness.shard.handle_flush(harness.now);
+    let batches = std::iter::from_fn(|| harness.shard.poll_batch());
+    let bytes: usize = batches.map(|batch| batch.payload.len()).sum();
+    assert!(bytes < 100 * 1024, "100 Terminations became {bytes} bytes");
 }

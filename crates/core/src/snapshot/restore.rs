@@ -18,6 +18,7 @@ use super::order::Order;
 use super::route::read_route;
 use crate::batch::BatchKind;
 use crate::batcher::SubjectId;
+use crate::information::{shortened, text};
 use crate::published_route::route_key_of;
 use crate::router::Router;
 use crate::table::PeerTable;
@@ -85,8 +86,8 @@ impl Restore {
                 let router = self.router(entry.router);
                 router.sequence = router.sequence.max(entry.sequence);
                 router.port = entry.port;
-                router.sys_name = entry.sys_name;
-                router.sys_descr = entry.sys_descr;
+                router.sys_name = shortened(entry.sys_name);
+                router.sys_descr = shortened(entry.sys_descr);
                 if entry.resync {
                     router.need_resync();
                 }
@@ -96,7 +97,9 @@ impl Restore {
                 let router = self.router(entry.router);
                 let peer = router.known_peer(entry.peer.identity(), entry.asn);
                 router.peers[peer].asn = entry.asn;
-                router.peers[peer].set_names(entry.into_names());
+                let names = entry.into_names();
+                let names = names.map(|(name, families)| (shortened(name), families));
+                router.peers[peer].set_names(names);
             }
             BlockKind::Routes => self.load_routes(payload)?,
             BlockKind::Head | BlockKind::End => {}
@@ -240,7 +243,7 @@ impl Restore {
         if update.has_table_name() {
             let name = update.get_table_name();
             let name = name.map_err(|_| UnreadableUpdate("its table name cannot be read"))?;
-            router.peers[peer].name_family(key.family, name.to_str().unwrap_or_default());
+            router.peers[peer].name_family(key.family, &text(name.as_bytes()));
         }
         let rib = known_table(router, key, mode).of(route.path_id().is_some());
         if update.get_announced() {
