@@ -13,8 +13,11 @@ use arancini_wire::bmp::{PerPeerHeader, RibView};
 use crate::batcher::SubjectId;
 use crate::context::RouterContext;
 use crate::event_limits::Kept;
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerIndex};
 use crate::router::SubjectKey;
+
+/// AS number in the subject of statistics about peers that are not known. RFC 7607 reserves it, so no peer has it.
+const UNKNOWN_PEER_ASN: u32 = 0;
 
 /// Publishes an event about the router itself.
 pub(crate) fn router_event(
@@ -62,8 +65,16 @@ pub(crate) fn peer_event(context: &mut RouterContext<'_>, event: &PeerEvent<'_>)
 }
 
 /// Publishes a statistics report. It is no barrier, since it says nothing about any route.
-pub(crate) fn statistics_event(context: &mut RouterContext<'_>, event: &StatisticsEvent<'_>) {
-    let subject = subject(context, SubjectKey::Statistics(event.peer.asn));
+///
+/// The subject names the AS number of the peer as it is known, and [`UNKNOWN_PEER_ASN`] for a peer that is not. A report does
+/// not make its peer known, so a sender could otherwise make a subject for every AS number that there is.
+pub(crate) fn statistics_event(
+    context: &mut RouterContext<'_>,
+    known: Option<PeerIndex>,
+    event: &StatisticsEvent<'_>,
+) {
+    let asn = known.map_or(UNKNOWN_PEER_ASN, |peer| context.router.peers[peer].asn);
+    let subject = subject(context, SubjectKey::Statistics(asn));
     append(context, subject, |origin, out| {
         write_statistics_event(origin, event, out);
     });

@@ -27,8 +27,9 @@ pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsRe
             raw: statistic.value,
         }
     }));
+    let known = context.router.find_peer(&header);
     if !message.count_is_true()
-        && let Some(peer) = context.router.find_peer(&header)
+        && let Some(peer) = known
     {
         context.count_quirk(peer, Quirk::StatisticsCount);
     }
@@ -38,5 +39,5 @@ pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsRe
         counters: &counters.part,
         counter_count: counters.whole,
     };
-    statistics_event(context, &event);
+    statistics_event(context, known, &event);
 }

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use arancini_core::{Batch, BatchKind};
 use arancini_generate::initiation;
 use arancini_schema::decode::Messages;
@@ -175,4 +177,35 @@ fn terminations_do_not_repeat_a_system_name_of_64_kilobytes() {
     let batches = std::iter::from_fn(|| harness.shard.poll_batch());
     let bytes: usize = batches.map(|batch| batch.payload.len()).sum();
     assert!(bytes < 100 * 1024, "100 Terminations became {bytes} bytes");
+}
+
+/// A Statistics Report without counters about a peer with this AS number and address.
+fn report(asn: u32, address: u8) -> Vec<u8> {
+    let mut header = per_peer_header(address);
+    header[26..30].copy_from_slice(&asn.to_be_bytes());
+    message(1, &[header, vec![0; 4]].concat())
+}
+
+#[test]
+fn statistics_with_fresh_as_numbers_make_no_fresh_subjects() {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &initiation("r1", "test"));
+    harness.send(session, &up(&peer(1)));
+    for asn in 0..10_000 {
+        harness.send(session, &report(70_000 + asn, 1));
+        harness.send(session, &report(70_000 + asn, 2));
+    }
+    harness.shard.handle_flush(harness.now);
+    let batches: Vec<_> = std::iter::from_fn(|| harness.shard.poll_batch()).collect();
+    let statistics = || batches.iter().filter(|batch| batch.kind == BatchKind::Statistics);
+    let events: u32 = statistics().map(|batch| batch.messages).sum();
+    assert_eq!(events, 20_000);
+    let subjects: BTreeSet<&str> = statistics().map(|batch| &*batch.subject).collect();
+    assert!(subjects.len() < 5, "{} subjects", subjects.len());
+    let expected = [
+        "arancini.stats.v4_192_0_2_1.0",
+        "arancini.stats.v4_192_0_2_1.64501",
+    ];
+    assert!(subjects.into_iter().eq(expected));
 }
