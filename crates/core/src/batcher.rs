@@ -4,6 +4,9 @@
 //! is over, or when an event of its router has to come after it (a barrier). Invariants: an open batch holds at least one
 //! message; closed batches leave in the order in which they closed; open batches never exceed `max_open_bytes` by more than
 //! one message.
+//!
+//! The open batches of each router form a list through their subjects, in the order of opening. A barrier therefore costs what
+//! is open, however many subjects the router has.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -53,15 +56,39 @@ impl SubjectId {
     pub const NONE: Self = Self(u32::MAX);
 }
 
+/// The name of a router's open batches within its batcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouterBatches(u32);
+
+/// The ends of the list of a router's open batches, in the order of opening; [`SubjectId::NONE`] for an empty list.
+#[derive(Debug, Clone, Copy)]
+struct OpenList {
+    first: SubjectId,
+    last: SubjectId,
+}
+
+impl OpenList {
+    const EMPTY: Self = Self {
+        first: SubjectId::NONE,
+        last: SubjectId::NONE,
+    };
+}
+
 struct Subject {
     kind: BatchKind,
     name: Arc<str>,
     router: IpAddr,
+    /// The list that holds the subject while its batch is open.
+    list: RouterBatches,
+    /// Neighbours in the list; [`SubjectId::NONE`] at its ends.
+    previous: SubjectId,
+    next: SubjectId,
     payload: Vec<u8>,
     messages: u32,
     first_sequence: u64,
     last_sequence: u64,
-    /// Number of batches opened so far, so that the linger queue can tell a batch from its successor.
+    /// Number of batches opened so far in this place, so that the linger queue can tell a batch from its successors. The next
+    /// subject in this place goes on counting.
     opening: u32,
 }
 
@@ -72,12 +99,17 @@ pub struct Batcher {
     last_number: u64,
     subjects: Vec<Subject>,
     unused: Vec<SubjectId>,
+    routers: Vec<OpenList>,
+    unused_routers: Vec<RouterBatches>,
     /// Deadlines in the order of opening, which is the order of time, since all batches linger equally long.
     linger: VecDeque<(u64, SubjectId, u32)>,
     closed: VecDeque<Batch>,
     pool: Vec<Vec<u8>>,
     open_bytes: usize,
     closed_bytes: usize,
+    /// How many subjects were visited to close their batches.
+    #[cfg(test)]
+    pub(crate) visited: usize,
 }
 
 impl Batcher {
@@ -90,20 +122,48 @@ impl Batcher {
             last_number: 0,
             subjects: Vec::new(),
             unused: Vec::new(),
+            routers: Vec::new(),
+            unused_routers: Vec::new(),
             linger: VecDeque::new(),
             closed: VecDeque::new(),
             pool: Vec::new(),
             open_bytes: 0,
             closed_bytes: 0,
+            #[cfg(test)]
+            visited: 0,
         }
     }
 
-    /// Registers a subject.
-    pub fn register(&mut self, kind: BatchKind, name: Arc<str>, router: IpAddr) -> SubjectId {
+    /// Registers a router.
+    pub fn register_router(&mut self) -> RouterBatches {
+        if let Some(list) = self.unused_routers.pop() {
+            return list;
+        }
+        self.routers.push(OpenList::EMPTY);
+        RouterBatches((self.routers.len() - 1) as u32)
+    }
+
+    /// Forgets a router, all of whose subjects have been released.
+    pub fn release_router(&mut self, list: RouterBatches) {
+        debug_assert_eq!(self.routers[list.0 as usize].first, SubjectId::NONE);
+        self.unused_routers.push(list);
+    }
+
+    /// Registers a subject of a router.
+    pub fn register(
+        &mut self,
+        kind: BatchKind,
+        name: Arc<str>,
+        router: IpAddr,
+        list: RouterBatches,
+    ) -> SubjectId {
         let subject = Subject {
             kind,
             name,
             router,
+            list,
+            previous: SubjectId::NONE,
+            next: SubjectId::NONE,
             payload: Vec::new(),
             messages: 0,
             first_sequence: 0,
@@ -111,7 +171,10 @@ impl Batcher {
             opening: 0,
         };
         if let Some(id) = self.unused.pop() {
-            self.subjects[id.0 as usize] = subject;
+            let place = &mut self.subjects[id.0 as usize];
+            // A deadline of the subject that had this place must not become a deadline of this subject.
+            let opening = place.opening;
+            *place = Subject { opening, ..subject };
             return id;
         }
         self.subjects.push(subject);
@@ -121,8 +184,6 @@ impl Batcher {
     /// Closes the batch of a subject and forgets the subject.
     pub fn release(&mut self, id: SubjectId) {
         self.close(id);
-        // The linger queue must not take the next user of this place for this subject.
-        self.linger.retain(|&(_, queued, _)| queued != id);
         self.unused.push(id);
     }
 
@@ -156,10 +217,22 @@ impl Batcher {
         subject.opening = subject.opening.wrapping_add(1);
         self.linger
             .push_back((now_ns + self.settings.linger_ns, id, subject.opening));
+        let list = &mut self.routers[subject.list.0 as usize];
+        let previous = std::mem::replace(&mut list.last, id);
+        subject.previous = previous;
+        if previous == SubjectId::NONE {
+            list.first = id;
+        } else {
+            self.subjects[previous.0 as usize].next = id;
+        }
     }
 
     /// Closes the open batch of a subject, if there is one.
     pub fn close(&mut self, id: SubjectId) {
+        #[cfg(test)]
+        {
+            self.visited += 1;
+        }
         let subject = &mut self.subjects[id.0 as usize];
         if subject.messages == 0 {
             return;
@@ -178,6 +251,7 @@ impl Batcher {
             worker: self.worker,
             number: self.last_number,
         });
+        self.unlink(id);
         // A batch that closes by size leaves its deadline behind. Drop such deadlines at the front.
         while let Some(&(_, id, opening)) = self.linger.front() {
             let subject = &self.subjects[id.0 as usize];
@@ -188,10 +262,41 @@ impl Batcher {
         }
     }
 
+    /// Takes a subject out of the list of its router's open batches.
+    fn unlink(&mut self, id: SubjectId) {
+        let subject = &mut self.subjects[id.0 as usize];
+        let list = subject.list.0 as usize;
+        let previous = std::mem::replace(&mut subject.previous, SubjectId::NONE);
+        let next = std::mem::replace(&mut subject.next, SubjectId::NONE);
+        if previous == SubjectId::NONE {
+            self.routers[list].first = next;
+        } else {
+            self.subjects[previous.0 as usize].next = next;
+        }
+        if next == SubjectId::NONE {
+            self.routers[list].last = previous;
+        } else {
+            self.subjects[next.0 as usize].previous = previous;
+        }
+    }
+
+    /// Closes every open batch of a router, in the order of opening.
+    pub fn close_router(&mut self, list: RouterBatches) {
+        loop {
+            let first = self.routers[list.0 as usize].first;
+            if first == SubjectId::NONE {
+                return;
+            }
+            self.close(first);
+        }
+    }
+
     /// Closes every open batch.
     pub fn close_all(&mut self) {
-        while let Some((_, id, _)) = self.linger.pop_front() {
-            self.close(id);
+        while let Some((_, id, opening)) = self.linger.pop_front() {
+            if self.subjects[id.0 as usize].opening == opening {
+                self.close(id);
+            }
         }
     }
 
@@ -275,8 +380,9 @@ mod tests {
         };
         let mut batcher = Batcher::new(3, settings);
         let router = IpAddr::from([192, 0, 2, 1]);
-        let a = batcher.register(BatchKind::Updates, "a".into(), router);
-        let b = batcher.register(BatchKind::Updates, "b".into(), router);
+        let list = batcher.register_router();
+        let a = batcher.register(BatchKind::Updates, "a".into(), router, list);
+        let b = batcher.register(BatchKind::Updates, "b".into(), router, list);
         (batcher, a, b)
     }
 
@@ -335,8 +441,16 @@ mod tests {
             ..BatchSettings::default()
         };
         let mut batcher = Batcher::new(0, settings);
+        let list = batcher.register_router();
         let ids: Vec<_> = (0..20)
-            .map(|n| batcher.register(BatchKind::Updates, format!("{n}").into(), IpAddr::from([0; 4])))
+            .map(|n| {
+                batcher.register(
+                    BatchKind::Updates,
+                    format!("{n}").into(),
+                    IpAddr::from([0; 4]),
+                    list,
+                )
+            })
             .collect();
         for (sequence, &id) in ids.iter().enumerate() {
             put(&mut batcher, id, sequence as u64, 0);
@@ -356,10 +470,47 @@ mod tests {
         let (mut batcher, a, _) = batcher(100, 1000);
         put(&mut batcher, a, 1, 0);
         batcher.release(a);
-        let c = batcher.register(BatchKind::Peers, "c".into(), IpAddr::from([0; 4]));
+        let list = batcher.register_router();
+        let c = batcher.register(BatchKind::Peers, "c".into(), IpAddr::from([0; 4]), list);
         put(&mut batcher, c, 7, 90);
         batcher.close_expired(150);
         assert_eq!(&*batcher.pop().unwrap().subject, "a");
         assert!(!batcher.has_closed(), "the old deadline is not the new subject's");
+    }
+
+    /// Closes the batches of a router and returns their subjects.
+    fn closed(batcher: &mut Batcher, list: RouterBatches) -> String {
+        batcher.close_router(list);
+        let batches = std::iter::from_fn(|| batcher.pop());
+        batches.map(|batch| batch.subject.to_string()).collect()
+    }
+
+    #[test]
+    fn the_batches_of_a_router_close_in_the_order_of_opening() {
+        let mut batcher = Batcher::new(0, BatchSettings::default());
+        let router = IpAddr::from([192, 0, 2, 1]);
+        let [one, other] = std::array::from_fn(|_| batcher.register_router());
+        let [a, b, c] =
+            ["a", "b", "c"].map(|name| batcher.register(BatchKind::Updates, name.into(), router, one));
+        let d = batcher.register(BatchKind::Updates, "d".into(), router, other);
+        assert_eq!(closed(&mut batcher, one), "");
+        for (sequence, id) in (1..).zip([c, d, a, b, a]) {
+            put(&mut batcher, id, sequence, 0);
+        }
+        assert_eq!(closed(&mut batcher, one), "cab");
+        assert_eq!(closed(&mut batcher, one), "");
+        assert_eq!(closed(&mut batcher, other), "d");
+        // Batches that close by themselves leave the list at its front, in its middle and at its end.
+        for (gone, expected) in [(a, "abca"), (b, "bacb"), (c, "cabc")] {
+            for (sequence, id) in (10..).zip([a, b, c]) {
+                put(&mut batcher, id, sequence, 0);
+            }
+            batcher.close(gone);
+            put(&mut batcher, gone, 20, 0);
+            assert_eq!(closed(&mut batcher, one), expected);
+        }
+        assert_eq!(batcher.open_bytes(), 0);
+        batcher.close_all();
+        assert!(!batcher.has_closed());
     }
 }

@@ -8,7 +8,7 @@ use arancini_wire::bmp::{PeerIdentity, PerPeerHeader};
 use arancini_wire::iana::AfiSafi;
 
 use crate::batch::BatchKind;
-use crate::batcher::{Batcher, SubjectId};
+use crate::batcher::{Batcher, RouterBatches, SubjectId};
 use crate::peer::{Peer, PeerIndex};
 use crate::session::SessionId;
 use crate::table::{PeerTable, TableIndex};
@@ -62,8 +62,9 @@ pub struct Router {
     /// First bytes of the last per-peer header, and its peer below.
     last_header: [u8; HEADER_IDENTITY_BYTES],
     last_peer: Option<PeerIndex>,
-    /// Sorted, so that batches that close together do so in the same order on every run.
     subjects: BTreeMap<SubjectKey, SubjectId>,
+    /// Its open batches; set as soon as it has subjects.
+    batches: Option<RouterBatches>,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
     /// How many stale routes the router had announced again at the last check, and when that number last rose.
@@ -141,6 +142,7 @@ impl Router {
             last_header: [0; HEADER_IDENTITY_BYTES],
             last_peer: None,
             subjects: BTreeMap::new(),
+            batches: None,
             resync: None,
             repeated: 0,
             repeated_ns: 0,
@@ -223,16 +225,17 @@ impl Router {
     /// The subject of this key, registered with the batcher at its first use.
     pub(crate) fn subject(&mut self, key: SubjectKey, base: &str, batcher: &mut Batcher) -> SubjectId {
         let id = self.id;
+        let batches = *self.batches.get_or_insert_with(|| batcher.register_router());
         *self
             .subjects
             .entry(key)
-            .or_insert_with(|| batcher.register(key.kind(), key.name(base, id).into(), id))
+            .or_insert_with(|| batcher.register(key.kind(), key.name(base, id).into(), id, batches))
     }
 
     /// Closes all open batches of the router, so that the next message comes after them.
     pub(crate) fn close_batches(&self, batcher: &mut Batcher) {
-        for &subject in self.subjects.values() {
-            batcher.close(subject);
+        if let Some(batches) = self.batches {
+            batcher.close_router(batches);
         }
     }
 
@@ -240,6 +243,9 @@ impl Router {
     pub(crate) fn release_subjects(&mut self, batcher: &mut Batcher) {
         for subject in std::mem::take(&mut self.subjects).into_values() {
             batcher.release(subject);
+        }
+        if let Some(batches) = self.batches.take() {
+            batcher.release_router(batches);
         }
     }
 
@@ -321,5 +327,33 @@ impl Router {
     pub(crate) fn identify_peer(&mut self, index: PeerIndex, identity: PeerIdentity) {
         self.peers[index].identity = identity;
         self.lookup.insert(identity, index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batcher::BatchSettings;
+
+    #[test]
+    fn a_barrier_costs_what_is_open_and_not_what_ever_was() {
+        let mut batcher = Batcher::new(0, BatchSettings::default());
+        let mut router = Router::new(IpAddr::from([192, 0, 2, 1]), 0);
+        let subjects: Vec<SubjectId> = (0..10_000)
+            .map(|asn| router.subject(SubjectKey::Peers(asn), "base", &mut batcher))
+            .collect();
+        for barrier in 0..100 {
+            for &subject in &subjects[barrier..barrier + 3] {
+                batcher.append(subject, router.next_sequence(), 0, |out| out.push(0));
+            }
+            router.close_batches(&mut batcher);
+        }
+        assert_eq!(std::iter::from_fn(|| batcher.pop()).count(), 300);
+        assert!(
+            batcher.visited <= 300,
+            "{} subjects were visited for 300 open batches",
+            batcher.visited
+        );
+        router.release_subjects(&mut batcher);
     }
 }
