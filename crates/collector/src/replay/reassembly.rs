@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::packet::{Direction, segment};
+use super::packet::{Direction, Segment, segment};
 use super::pcap::Packet;
 
 /// The bytes of one direction of one connection.
@@ -25,6 +25,29 @@ struct Start {
     place: i64,
 }
 
+/// A SYN that carried data: its own sequence number and the length of the data.
+#[derive(Clone, Copy)]
+struct SynWithData {
+    sequence: u32,
+    length: u32,
+}
+
+impl SynWithData {
+    fn of(segment: &Segment<'_>) -> Option<Self> {
+        let length = u32::try_from(segment.payload.len()).ok()?;
+        (segment.is_syn && length > 1).then_some(Self {
+            sequence: segment.sequence,
+            length,
+        })
+    }
+
+    /// Returns whether the next segment shows that the SYN took no sequence number of its own. Programs that write captures
+    /// from recorded messages number the data so; a TCP stack never does.
+    fn took_no_number(self, next: u32) -> bool {
+        next == self.sequence.wrapping_add(self.length)
+    }
+}
+
 /// A segment with its position in the stream and the time at which it was captured.
 struct PlacedSegment<'a> {
     place: i64,
@@ -38,6 +61,8 @@ struct Collected<'a> {
     has_start: bool,
     /// The start of the last segment.
     last: Start,
+    /// The SYN, if it carried data and no other segment has come since.
+    syn_with_data: Option<SynWithData>,
     segments: Vec<PlacedSegment<'a>>,
 }
 
@@ -68,13 +93,14 @@ pub(super) fn flows(packets: &[Packet<'_>]) -> Vec<Flow> {
                         sequence: first,
                         place: 0,
                     },
+                    syn_with_data: None,
                     segments: Vec::new(),
                 });
                 let Some(flow) = all.last_mut() else { continue };
                 flow
             }
         };
-        let place = flow.place(first);
+        let place = flow.place_next(&segment, first);
         flow.last = Start {
             sequence: first,
             place,
@@ -97,6 +123,14 @@ impl Collected<'_> {
     /// Returns the position of a sequence number in the stream: the possible position nearest to the last segment.
     fn place(&self, sequence: u32) -> i64 {
         self.last.place + i64::from(sequence.wrapping_sub(self.last.sequence).cast_signed())
+    }
+
+    /// Returns the position of the next segment, whose first byte has the number `first`.
+    fn place_next(&mut self, segment: &Segment<'_>, first: u32) -> i64 {
+        match std::mem::replace(&mut self.syn_with_data, SynWithData::of(segment)) {
+            Some(syn) if !segment.is_syn && syn.took_no_number(first) => i64::from(syn.length),
+            _ => self.place(first),
+        }
     }
 
     fn assemble(mut self) -> Flow {
@@ -135,5 +169,69 @@ impl Collected<'_> {
             arrivals,
             lost_after_gap,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SYN: u8 = 0x02;
+    const ACK: u8 = 0x10;
+
+    /// An IPv4 packet with a TCP segment.
+    fn packet(sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(40 + payload.len()).unwrap().to_be_bytes();
+        let mut bytes = vec![0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 6, 0, 0];
+        bytes.extend([192, 0, 2, 1, 192, 0, 2, 2, 0x9c, 0x40, 0x0f, 0xa0]);
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend([0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn stream(segments: &[(u32, u8, &[u8])]) -> Vec<u8> {
+        let data: Vec<Vec<u8>> = segments
+            .iter()
+            .map(|(sequence, flags, payload)| packet(*sequence, *flags, payload))
+            .collect();
+        let packets: Vec<Packet<'_>> = data
+            .iter()
+            .map(|data| Packet {
+                time_ns: 0,
+                link_type: 101,
+                data,
+            })
+            .collect();
+        let mut flows = flows(&packets);
+        assert_eq!(flows.len(), 1);
+        flows.remove(0).bytes
+    }
+
+    #[test]
+    fn data_of_a_syn_is_whole_whether_or_not_the_syn_takes_a_number() {
+        let whole = b"the whole stream";
+        // TCP Fast Open (RFC 7413): the data begins one number after the SYN.
+        let fast_open = stream(&[
+            (u32::MAX, SYN, &whole[..5]),
+            (5, ACK, &whole[5..9]),
+            (9, ACK, &whole[9..]),
+        ]);
+        assert_eq!(fast_open, whole);
+        // The server did not take the data of the SYN, so the client sends it again.
+        let refused = stream(&[
+            (7, SYN, &whole[..5]),
+            (8, ACK, &whole[..9]),
+            (17, ACK, &whole[9..]),
+        ]);
+        assert_eq!(refused, whole);
+        // A capture made from recorded messages: the numbers count only the data.
+        let made = stream(&[
+            (u32::MAX, SYN, &whole[..5]),
+            (4, ACK, &whole[5..9]),
+            (8, ACK, &whole[9..]),
+        ]);
+        assert_eq!(made, whole);
     }
 }
