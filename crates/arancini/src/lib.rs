@@ -64,7 +64,9 @@ pub enum Command {
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
-    dispatch(Cli::parse())
+    let code = dispatch(Cli::parse());
+    arancini_collector::log_queue::flush();
+    code
 }
 
 /// Runs the command of a parsed command line.

@@ -3,10 +3,13 @@
 use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+use tracing_subscriber::fmt::MakeWriter;
 
 use arancini_collector::config::{Log, LogFormat};
+use arancini_collector::log_queue::{self, LogWriter};
 
 /// Starts logging for the whole process. Further calls have no effect.
 pub fn init(settings: &Log) {
@@ -17,12 +20,32 @@ pub fn init(settings: &Log) {
         .fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(QueuedLines);
     // An error means that logging has already started, as in tests.
     let _ = match settings.format {
         LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+}
+
+/// Gives each log line a writer into the queue.
+struct QueuedLines;
+
+impl<'a> MakeWriter<'a> for QueuedLines {
+    type Writer = LogWriter;
+
+    fn make_writer(&'a self) -> LogWriter {
+        log_queue::writer()
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> LogWriter {
+        // The publisher ends the process right after such a line. Workers never log under this target.
+        if *line.level() == Level::ERROR && line.target().starts_with("arancini_publish") {
+            log_queue::writer().that_flushes()
+        } else {
+            log_queue::writer()
+        }
+    }
 }
 
 /// Returns the directives that silence libraries at any level.
@@ -35,8 +58,6 @@ fn library_directives() -> Option<Directive> {
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
-
     use super::*;
 
     /// `docs/configuration.md` gives this filter as an example. A target starts with the name of its crate.

@@ -108,6 +108,7 @@ pub fn run(config: Config) -> ExitCode {
     }
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
+            arancini_collector::log_queue::flush();
             std::process::exit(i32::from(INTERRUPTED));
         }
     });

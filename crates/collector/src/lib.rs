@@ -1,10 +1,11 @@
 //! The collector: everything around the sans-I/O core that needs a machine, such as sockets, threads, files and HTTP.
 //!
-//! The modules are listed in the order of a run: settings, the check of the host, start and stop, the way of received
+//! The modules are listed in the order of a run: settings, the log, the check of the host, start and stop, the way of received
 //! bytes, snapshots, metrics and the control port. Recordings, which need no running collector, come last.
 #![deny(unsafe_code)]
 
 pub mod config;
+pub mod log_queue;
 pub mod doctor;
 mod core_settings;
 mod start_error;

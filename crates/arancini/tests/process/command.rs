@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -29,6 +30,7 @@ pub struct Process {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
+    go_on: Option<Sender<()>>,
     /// Where it keeps its files unless an argument says otherwise.
     _directory: tempfile::TempDir,
 }
@@ -52,6 +54,16 @@ impl Process {
 
     /// Starts a collector that may end at once.
     pub fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn_read_while(arguments, environment, |_| true)
+    }
+
+    /// Starts a collector and reads its log as long as the condition holds for the last line. The rest stays in the pipe
+    /// until the process ends.
+    pub fn spawn_read_while(
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        more: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut child = arancini()
             .args(["run", "--log-format", "json"])
@@ -65,15 +77,23 @@ impl Process {
             .unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (stderr, shared) = (child.stderr.take().unwrap(), Arc::clone(&lines));
+        let (go_on, stopped) = std::sync::mpsc::channel::<()>();
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines() {
-                shared.lock().unwrap().push(line.unwrap());
+                let line = line.unwrap();
+                let pause = !more(&line);
+                shared.lock().unwrap().push(line);
+                if pause {
+                    // Ends when the other side is dropped.
+                    let _ = stopped.recv();
+                }
             }
         });
         Self {
             child,
             lines,
             reader: Some(reader),
+            go_on: Some(go_on),
             _directory: directory,
         }
     }
@@ -141,6 +161,11 @@ impl Process {
         answer
     }
 
+    /// Reads the log again.
+    pub fn read_on(&mut self) {
+        self.go_on = None;
+    }
+
     /// Whether any of its threads runs or wants to.
     pub fn runs(&self) -> bool {
         thread_states(self.child.id()).contains('R')
@@ -148,9 +173,13 @@ impl Process {
 
     /// SIGTERM.
     pub fn terminate(self) -> Ended {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         self.end()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// SIGSTOP.
@@ -172,6 +201,7 @@ impl Process {
     /// Waits until it ends.
     pub fn end(mut self) -> Ended {
         let code = self.child.wait().unwrap().code();
+        self.go_on = None;
         self.reader.take().unwrap().join().unwrap();
         let lines = self.lines.lock().unwrap().clone();
         Ended { code, lines }

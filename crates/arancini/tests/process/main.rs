@@ -11,6 +11,7 @@ mod command;
 mod delivery;
 mod hostile;
 mod idle;
+mod logging;
 mod overload;
 mod place;
 mod restart;

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::metrics::Metrics;
 use super::source::ControlSource;
+use crate::log_queue;
 
 /// Prefix of every metric name.
 const NAME_PREFIX: &str = "arancini";
@@ -50,6 +51,12 @@ impl Collector for Scrape {
                 "When this process started, in seconds since the Unix epoch.",
             )?
             .sample(&[], *STARTED)?;
+        metrics
+            .counter(
+                "log_lines_dropped",
+                "Log lines dropped because standard error was not read fast enough.",
+            )?
+            .sample(&[], log_queue::dropped_lines())?;
         self.0.metrics(&mut metrics)
     }
 }

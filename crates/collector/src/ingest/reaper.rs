@@ -13,6 +13,7 @@ use super::lane::Lane;
 use super::registered::{Registered, Turn};
 use super::sessions::OpenSessions;
 use super::worker_died::EXIT_WORKER_DIED;
+use crate::log_queue;
 
 /// Owns the companion ring until the worker stops.
 pub struct Reaper {
@@ -43,6 +44,7 @@ impl Reaper {
     pub async fn reap(&self, sessions: &OpenSessions) {
         if let Err(error) = self.reap_until_stopped(sessions).await {
             error!(%error, "companion ring failed, so the process ends; this is a bug, please report it, and set ingest.backend = \"readiness\" until it is fixed");
+            log_queue::flush();
             std::process::exit(EXIT_WORKER_DIED);
         }
     }

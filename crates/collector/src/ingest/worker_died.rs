@@ -3,6 +3,7 @@
 use tracing::error;
 
 use super::index::WorkerIndex;
+use crate::log_queue;
 
 /// Exit code of the process when a worker dies (EX_SOFTWARE).
 pub const EXIT_WORKER_DIED: i32 = 70;
@@ -18,6 +19,7 @@ impl Drop for DeathWatch {
                 worker = self.0.get(),
                 "worker died, so the process ends; this is a bug, please report it"
             );
+            log_queue::flush();
             std::process::exit(EXIT_WORKER_DIED);
         }
     }
