@@ -1,6 +1,7 @@
 //! The rules of the hot path as far as a worker keeps them (`docs/rules.md`), counted on real sockets.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +20,7 @@ use super::arrive::admit::Admission;
 use super::arrive::arriving::Arriving;
 use super::arrive::claim::claim;
 use super::arrive::identify::identify;
-use super::arrive::listen::Accepted;
+use super::arrive::listen::{self, Accepted};
 use super::arrive::local_owners::LocalOwners;
 use super::arrive::owners::Owners;
 use super::backend::{Backend, Driver};
@@ -32,7 +33,7 @@ use super::outlet::{Outlet, WhenFull};
 use super::readiness::Readiness;
 use super::registered::{Registered, Turn};
 use super::sessions::OpenSessions;
-use crate::config::Limits;
+use crate::config::{Limits, Listen};
 
 /// Small enough that the core takes a whole slot at once.
 const SLOT_BYTES: usize = 4096;
@@ -188,6 +189,81 @@ fn nothing_waits_between_the_socket_and_the_bridge() {
         assert!(counted.receive_calls as usize >= length / SLOT_BYTES);
         let most = 2 * counted.receive_calls + 10;
         assert!(polls <= most, "{polls} polls for {} slots", counted.receive_calls);
+    });
+}
+
+/// However many connections wait, the other tasks of the worker have their turn after a few of them.
+#[test]
+fn a_burst_of_connections_is_accepted_in_short_turns() {
+    const BURST: u32 = 300;
+    on_a_runtime(async {
+        let way = Way::new(10);
+        let lane = Rc::clone(way.lane());
+        let doorman = Rc::clone(&lane);
+        monoio::spawn(async move { doorman.turnstile.turn().await });
+        let listener = listen::bind(&Listen::default(), "127.0.0.1:0".parse().unwrap(), 1)
+            .unwrap()
+            .remove(0);
+        let address = listener.local_addr().unwrap();
+        let clients: Vec<TcpStream> = (0..BURST).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let arrived = Cell::new(0);
+        let mut accepting = pin!(listen::accept(&lane, listener, |_| arrived.set(arrived.get() + 1)));
+        poll_fn(|context| {
+            let before = arrived.get();
+            let polled = accepting.as_mut().poll(context);
+            let accepted = arrived.get() - before;
+            assert!(
+                accepted <= listen::ACCEPTS_PER_TURN,
+                "{accepted} connections in one turn"
+            );
+            if arrived.get() == BURST {
+                Poll::Ready(())
+            } else {
+                polled
+            }
+        })
+        .await;
+        assert_eq!(arrived.get(), BURST);
+        drop(clients);
+    });
+}
+
+/// Time in which the worker does not listen, because the bridge is full, makes no router late.
+#[test]
+fn limits_of_silence_count_only_the_time_in_which_the_worker_listens() {
+    let limits = Limits {
+        handshake_timeout_ms: 200,
+        idle_timeout_ms: 200,
+        ..Limits::default()
+    };
+    on_a_runtime(async {
+        let way = Way::new(1);
+        let (_first, _connection) = way.connect(1);
+        let lane = Rc::clone(way.lane());
+        let carrier = Rc::clone(&lane);
+        monoio::spawn(async move { carrier.outlet.carry().await });
+        // The event of this router finds the bridge full.
+        let (_router, connection) = way.connect(2);
+        assert!(!lane.outlet.has_room());
+        let passed = |limit_ms: u64| {
+            let begun = lane.clock.now().monotonic_ns;
+            while lane.clock.now().monotonic_ns - begun <= limit_ms * 1_000_000 {
+                std::thread::yield_now();
+            }
+        };
+        passed(300);
+        way.sessions.end_overdue(&limits);
+        assert_eq!(connection.closed().reason, EndReason::Closed, "nobody listened");
+        while way.bridge_out.try_recv().unwrap().is_some() || !lane.outlet.has_room() {
+            monoio::time::sleep(Duration::from_millis(1)).await;
+        }
+        passed(300);
+        way.sessions.end_overdue(&limits);
+        assert_eq!(
+            connection.closed().reason,
+            EndReason::Handshake,
+            "the router was silent"
+        );
     });
 }
 

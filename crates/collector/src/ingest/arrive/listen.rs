@@ -19,6 +19,9 @@ const LINGERING_RING: Duration = Duration::from_secs(2);
 /// How long a listener rests that can't accept (for example because the process has no file descriptor left).
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
+/// Connections that a listener accepts before the other tasks of the worker get their turn.
+pub const ACCEPTS_PER_TURN: u32 = 64;
+
 /// A connection that a listener has accepted: nothing more is known of it than where it comes from.
 #[derive(Debug)]
 pub struct Accepted;
@@ -114,13 +117,25 @@ pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arrivin
         }
     };
     while readiness.readable(false).await.is_ok() && !lane.is_stopping() {
+        let mut accepted = 0;
         loop {
+            if accepted == ACCEPTS_PER_TURN {
+                accepted = 0;
+                lane.turnstile.pass().await;
+                if lane.is_stopping() {
+                    return;
+                }
+            }
             match listener.accept() {
-                Ok((stream, remote)) => arrived(Arriving {
-                    stream,
-                    remote,
-                    known: Accepted,
-                }),
+                Ok((stream, remote)) => {
+                    accepted += 1;
+                    arrived(Arriving {
+                        stream,
+                        // A listener on `[::]` tells IPv4 addresses in their IPv4-mapped form.
+                        remote: SocketAddr::new(remote.ip().to_canonical(), remote.port()),
+                        known: Accepted,
+                    });
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
                     warn!(worker, %error, "connection not accepted; if file descriptors ran out, raise the limit on open files");

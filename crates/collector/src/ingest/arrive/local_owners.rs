@@ -13,8 +13,29 @@ use crate::ingest::index::WorkerIndex;
 /// The table of owners of one collector.
 #[derive(Debug)]
 pub struct LocalOwners {
-    workers: usize,
-    table: Mutex<HashMap<IpAddr, Entry>>,
+    table: Mutex<Table>,
+}
+
+/// The owner of each router, and how many routers each worker owns.
+#[derive(Debug)]
+struct Table {
+    entries: HashMap<IpAddr, Entry>,
+    routers: Vec<u64>,
+}
+
+impl Table {
+    fn insert(&mut self, router: IpAddr, entry: Entry) {
+        self.routers[entry.worker.get()] += 1;
+        if let Some(before) = self.entries.insert(router, entry) {
+            self.routers[before.worker.get()] -= 1;
+        }
+    }
+
+    fn remove(&mut self, router: IpAddr) {
+        if let Some(entry) = self.entries.remove(&router) {
+            self.routers[entry.worker.get()] -= 1;
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -29,12 +50,14 @@ impl LocalOwners {
     #[must_use]
     pub fn new(workers: usize) -> Arc<Self> {
         Arc::new(Self {
-            workers,
-            table: Mutex::default(),
+            table: Mutex::new(Table {
+                entries: HashMap::new(),
+                routers: vec![0; workers],
+            }),
         })
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<IpAddr, Entry>> {
+    fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -42,13 +65,13 @@ impl LocalOwners {
 impl Owners for LocalOwners {
     fn claim(self: Arc<Self>, router: IpAddr, load: &dyn Fn(WorkerIndex) -> Load) -> Claim {
         let mut table = self.table();
-        let worker = match table.get_mut(&router) {
+        let worker = match table.entries.get_mut(&router) {
             Some(entry) => {
                 entry.sessions += 1;
                 entry.worker
             }
             None => {
-                let worker = lightest(self.workers, &table, load);
+                let worker = lightest(&table.routers, load);
                 table.insert(router, Entry { worker, sessions: 1 });
                 worker
             }
@@ -63,43 +86,41 @@ impl Owners for LocalOwners {
 
     fn forget(&self, router: IpAddr) {
         let mut table = self.table();
-        if table.get(&router).is_some_and(|entry| entry.sessions == 0) {
-            table.remove(&router);
+        if table
+            .entries
+            .get(&router)
+            .is_some_and(|entry| entry.sessions == 0)
+        {
+            table.remove(router);
         }
     }
 
     fn owner(&self, router: IpAddr) -> Option<WorkerIndex> {
-        self.table().get(&router).map(|entry| entry.worker)
+        self.table().entries.get(&router).map(|entry| entry.worker)
     }
 
     fn release(&self, router: IpAddr) {
-        if let Some(entry) = self.table().get_mut(&router) {
+        if let Some(entry) = self.table().entries.get_mut(&router) {
             entry.sessions -= 1;
         }
     }
 }
 
 /// The worker with the smallest share of routes and rate together. Routers that came in so recently that they show in
-/// neither count by their number.
-fn lightest(
-    workers: usize,
-    table: &HashMap<IpAddr, Entry>,
-    load: &dyn Fn(WorkerIndex) -> Load,
-) -> WorkerIndex {
+/// neither count by their number. The work depends on the number of workers, not on the number of routers.
+fn lightest(routers: &[u64], load: &dyn Fn(WorkerIndex) -> Load) -> WorkerIndex {
+    let workers = routers.len();
     let loads: Vec<Load> = (0..workers)
         .map(|worker| load(WorkerIndex::new(worker)))
         .collect();
-    let mut routers = vec![0_u64; workers];
-    for entry in table.values() {
-        routers[entry.worker.get()] += 1;
-    }
+    let all_routers = routers.iter().sum();
     let share = |part: u64, total: u64| part as f64 / total.max(1) as f64;
     let all_routes = loads.iter().map(|load| load.routes).sum();
     let all_rate = loads.iter().map(|load| load.rate).sum();
     let weight = |worker: usize| {
         share(loads[worker].routes, all_routes)
             + share(loads[worker].rate, all_rate)
-            + 0.5 * share(routers[worker], table.len() as u64)
+            + 0.5 * share(routers[worker], all_routers)
     };
     let lightest = (0..workers).min_by(|&a, &b| weight(a).total_cmp(&weight(b)));
     WorkerIndex::new(lightest.unwrap_or(0))
@@ -169,5 +190,23 @@ mod tests {
         for worker in (0..4).map(WorkerIndex::new) {
             assert_eq!(claims.iter().filter(|claim| claim.worker() == worker).count(), 10);
         }
+    }
+
+    #[test]
+    fn each_worker_counts_the_routers_that_it_owns_at_the_moment() {
+        let owners = LocalOwners::new(2);
+        let counted = || owners.table().routers.clone();
+        owners.assign(router(1), WorkerIndex::new(1));
+        owners.assign(router(2), WorkerIndex::new(1));
+        assert_eq!(counted(), [0, 2]);
+        owners.assign(router(2), WorkerIndex::new(0));
+        assert_eq!(counted(), [1, 1], "a router that moves counts once");
+        let claim = Arc::clone(&owners).claim(router(1), &|_| Load::default());
+        owners.forget(router(1));
+        assert_eq!(counted(), [1, 1], "a session is open");
+        drop(claim);
+        owners.forget(router(1));
+        owners.forget(router(1));
+        assert_eq!(counted(), [1, 0]);
     }
 }
