@@ -26,9 +26,9 @@ pub struct Connection {
     pub remote: SocketAddr,
     pub router: IpAddr,
     pub session: SessionId,
-    /// Monotonic time at which the session was opened.
-    pub opened_ns: u64,
-    /// Monotonic time at which bytes came last.
+    /// Monotonic time at which the session was opened, moved forward by the time in which the worker did not receive.
+    pub opened_ns: Cell<u64>,
+    /// Monotonic time at which bytes came last, moved forward by the time in which the worker did not receive.
     pub last_received_ns: Cell<u64>,
     /// Why this side ended the connection, if it did.
     ended: Cell<Option<EndReason>>,
@@ -61,13 +61,20 @@ impl Connection {
             remote: arriving.remote,
             router,
             session,
-            opened_ns: now_ns,
+            opened_ns: Cell::new(now_ns),
             last_received_ns: Cell::new(now_ns),
             ended: Cell::new(None),
             rest: RefCell::default(),
             _permit: permit,
             _claim: claim,
         })
+    }
+
+    /// Leaves out a time in which the worker did not receive, so that the router does not count as silent because of it.
+    pub fn excuse(&self, deaf_ns: u64, now_ns: u64) {
+        for since_ns in [&self.opened_ns, &self.last_received_ns] {
+            since_ns.set(since_ns.get().saturating_add(deaf_ns).min(now_ns));
+        }
     }
 
     /// Ends the connection from this side. Its receive then finds the reason; the first reason given stays.

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use arancini_core::Batch;
 
@@ -52,6 +53,10 @@ pub struct Outlet {
     blocked: Cell<bool>,
     changed: Signal,
     times_blocked: Cell<u64>,
+    /// When the worker stopped receiving because the outlet has no room.
+    deaf_since: Cell<Option<Instant>>,
+    /// How long the worker has not received since this was last taken.
+    deaf: Cell<Duration>,
     when_full: WhenFull,
 }
 
@@ -72,6 +77,8 @@ impl Outlet {
             blocked: Cell::new(false),
             changed: Signal::default(),
             times_blocked: Cell::new(0),
+            deaf_since: Cell::new(None),
+            deaf: Cell::default(),
             when_full,
         }
     }
@@ -97,6 +104,30 @@ impl Outlet {
             self.times_blocked.set(self.times_blocked.get() + 1);
             self.changed.notify();
         }
+        self.measure_deafness();
+    }
+
+    /// Notes whether the worker stops or begins to receive. Called whenever the backlog has changed.
+    fn measure_deafness(&self) {
+        match (self.has_room(), self.deaf_since.get()) {
+            (false, None) => self.deaf_since.set(Some(Instant::now())),
+            (true, Some(since)) => {
+                self.deaf.set(self.deaf.get() + since.elapsed());
+                self.deaf_since.set(None);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns for how long the worker has not received, since the last call, because the outlet had no room.
+    pub fn take_deaf_time(&self) -> Duration {
+        let mut deaf = self.deaf.take();
+        if let Some(since) = self.deaf_since.get() {
+            let now = Instant::now();
+            deaf += now.saturating_duration_since(since);
+            self.deaf_since.set(Some(now));
+        }
+        deaf
     }
 
     /// What happens to a batch that [`Self::offer`] returns, by the setting `publish.on_full`.
@@ -155,6 +186,7 @@ impl Outlet {
                 let next = self.backlog.borrow_mut().pop_front();
                 let Some(batch) = next else {
                     self.blocked.set(false);
+                    self.measure_deafness();
                     self.changed.notify();
                     break;
                 };
@@ -164,6 +196,7 @@ impl Outlet {
                 }
                 self.carried_messages.set(None);
                 if self.when_full == WhenFull::Drop {
+                    self.measure_deafness();
                     self.changed.notify();
                 }
             }

@@ -99,16 +99,25 @@ impl OpenSessions {
         }
     }
 
-    /// Ends the connections that brought no whole message, or nothing at all, for longer than the limits allow.
+    /// Ends the connections that brought no whole message, or nothing at all, for longer than the limits allow. Only the time
+    /// in which the worker receives counts.
     pub fn end_overdue(&self, limits: &Limits) {
         let now_ns = self.lane.clock.now().monotonic_ns;
         let overdue = |since_ns: u64, limit_ms: u64| {
             limit_ms > 0 && now_ns.saturating_sub(since_ns) > limit_ms.saturating_mul(1_000_000)
         };
+        let deaf_ns = u64::try_from(self.lane.outlet.take_deaf_time().as_nanos()).unwrap_or(u64::MAX);
         for connection in self.connections.borrow().values() {
+            if deaf_ns > 0 {
+                connection.excuse(deaf_ns, now_ns);
+            }
+            // Bytes that wait for the core show that the router is not silent.
+            if connection.has_rest() {
+                continue;
+            }
             let progress = self.lane.shard.borrow().progress(connection.session);
             if progress.is_some_and(|(whole_bytes, _)| whole_bytes == 0)
-                && overdue(connection.opened_ns, limits.handshake_timeout_ms)
+                && overdue(connection.opened_ns.get(), limits.handshake_timeout_ms)
             {
                 connection.end(EndReason::Handshake);
             } else if overdue(connection.last_received_ns.get(), limits.idle_timeout_ms) {
