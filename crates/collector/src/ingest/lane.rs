@@ -5,6 +5,7 @@
 //! lane itself holds no borrow when it wakes a task.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arancini_core::{Batch, Shard};
@@ -112,6 +113,18 @@ impl Lane {
         self.counters.dropped.add(messages);
         self.losses.borrow_mut().add(batch.router, messages);
         self.shard.borrow_mut().handle_recycled(batch.payload);
+    }
+
+    /// Returns whether this source may cause one more log line.
+    pub fn may_log(&self, source: IpAddr) -> bool {
+        let now_ns = self.clock.now().monotonic_ns;
+        self.notices.borrow_mut().may_log(source, now_ns)
+    }
+
+    /// Returns whether the refusal of a connection from this source is logged.
+    pub fn may_log_refusal(&self, source: IpAddr) -> bool {
+        let now_ns = self.clock.now().monotonic_ns;
+        self.notices.borrow_mut().may_log_refusal(source, now_ns)
     }
 
     /// Logs what the core reported and what was dropped.

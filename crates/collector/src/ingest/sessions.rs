@@ -35,7 +35,9 @@ impl OpenSessions {
         let (router, remote) = (claimed.known.router, claimed.remote);
         let before = self.connections.borrow_mut().remove(&router);
         if let Some(before) = before {
-            info!(%router, old = %before.remote, new = %remote, "session replaced: the router opened a newer one");
+            if self.lane.may_log(router) {
+                info!(%router, old = %before.remote, new = %remote, "session replaced: the router opened a newer one");
+            }
             before.end(EndReason::Replaced);
         }
         let now = self.lane.clock.now();
@@ -48,7 +50,9 @@ impl OpenSessions {
         let connection = match Connection::new(claimed, session, now.monotonic_ns) {
             Ok(connection) => Rc::new(connection),
             Err(error) => {
-                warn!(%router, %remote, %error, "connection closed: its socket can't be watched");
+                if self.lane.may_log(router) {
+                    warn!(%router, %remote, %error, "connection closed: its socket can't be watched");
+                }
                 self.lane
                     .shard
                     .borrow_mut()
@@ -56,7 +60,9 @@ impl OpenSessions {
                 return None;
             }
         };
-        info!(%router, %remote, worker = self.lane.worker.get(), "session opened");
+        if self.lane.may_log(router) {
+            info!(%router, %remote, worker = self.lane.worker.get(), "session opened");
+        }
         self.connections
             .borrow_mut()
             .insert(router, Rc::clone(&connection));
@@ -70,7 +76,7 @@ impl OpenSessions {
             // The router is still there and the collector goes, so nothing is published about the router.
             return;
         }
-        if end.reason == EndReason::Framing {
+        if end.reason == EndReason::Framing && self.lane.may_log(connection.router) {
             warn!(router = %connection.router, remote = %connection.remote, reason = %end.words, "session closed; is this port meant for BMP?");
         }
         let now = self.lane.clock.now();

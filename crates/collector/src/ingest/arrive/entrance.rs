@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::arriving::Arriving;
 use super::claim::{Claimed, claim};
@@ -36,7 +36,12 @@ impl Entrance {
         let admitted = match context.admission.admit(accepted) {
             Ok(admitted) => admitted,
             Err(refusal) => {
-                debug!(%remote, reason = refusal.label(), remedy = refusal.remedy(), "connection refused");
+                let (reason, remedy) = (refusal.label(), refusal.remedy());
+                if lane.may_log_refusal(remote.ip()) {
+                    info!(%remote, reason, remedy, "connection refused; the metrics count further ones of this source");
+                } else {
+                    debug!(%remote, reason, remedy, "connection refused");
+                }
                 return;
             }
         };

@@ -116,6 +116,7 @@ pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arrivin
             return;
         }
     };
+    let mut failing = false;
     while readiness.readable(false).await.is_ok() && !lane.is_stopping() {
         let mut accepted = 0;
         loop {
@@ -129,6 +130,7 @@ pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arrivin
             match listener.accept() {
                 Ok((stream, remote)) => {
                     accepted += 1;
+                    failing = false;
                     arrived(Arriving {
                         stream,
                         // A listener on `[::]` tells IPv4 addresses in their IPv4-mapped form.
@@ -138,7 +140,11 @@ pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arrivin
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => {
-                    warn!(worker, %error, "connection not accepted; if file descriptors ran out, raise the limit on open files");
+                    // One line a run of failures, since any client can repeat them.
+                    let first = !std::mem::replace(&mut failing, true);
+                    if first {
+                        warn!(worker, %error, "connection not accepted; if file descriptors ran out, raise the limit on open files");
+                    }
                     monoio::time::sleep(ACCEPT_REST).await;
                     break;
                 }
