@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use arancini_collector::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
@@ -16,8 +16,8 @@ use crate::flags::{flag, word};
 /// Run the collector: receive BMP from routers and publish curated updates.
 ///
 /// Needs no configuration: without any, the collector listens on `[::]:4000` and writes segment files below
-/// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM or Ctrl-C stops the collector after it has
-/// published everything it has received. A second signal ends it at once. A flag overrides the environment and the
+/// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM, SIGQUIT or Ctrl-C stops the collector after it
+/// has published everything it has received. A second signal ends it at once. SIGHUP, SIGUSR1 and SIGUSR2 are ignored. A flag overrides the environment and the
 /// configuration file.
 #[derive(Debug, Args)]
 #[command(
@@ -80,17 +80,39 @@ impl RunArgs {
 /// How often the main thread checks whether the sink has ended by itself or a signal has arrived.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Signals that stop the collector.
+const STOPPING: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
+/// Signals that would end the process without publishing what it has received, if it did not handle them.
+const IGNORED: [i32; 3] = [SIGHUP, SIGUSR1, SIGUSR2];
+
+/// Returns the first signal that stops the collector, and logs those before it that do not.
+fn stop_signal(signals: impl Iterator<Item = i32>) -> Option<i32> {
+    for signal in signals {
+        if STOPPING.contains(&signal) {
+            return Some(signal);
+        }
+        if signal == SIGHUP {
+            tracing::info!(
+                "SIGHUP ignored: the configuration is read only at the start; restart the collector to apply changes"
+            );
+        } else {
+            tracing::info!(signal, "signal ignored");
+        }
+    }
+    None
+}
+
 /// Runs the collector until a signal or the end of its sink stops it.
 #[must_use]
 pub fn run(config: Config) -> ExitCode {
     crate::log::init(&config.log);
-    let mut signals = match Signals::new([SIGTERM, SIGINT]) {
+    let mut signals = match Signals::new(STOPPING.into_iter().chain(IGNORED)) {
         Ok(signals) => signals,
         Err(error) => return fail(format_args!("can't install the signal handlers: {error}")),
     };
     arancini_collector::doctor::raise_open_files();
     crate::doctor::warn_of_failures(&config);
-    let mut signal_arrived = || signals.pending().next().is_some();
+    let mut signal_arrived = || stop_signal(signals.pending()).is_some();
     let cancelled = std::cell::RefCell::new(&mut signal_arrived);
     let collector = match Collector::start_unless(&config, &|| (cancelled.borrow_mut())()) {
         Ok(collector) => collector,
@@ -98,7 +120,7 @@ pub fn run(config: Config) -> ExitCode {
         Err(error) => return fail(error),
     };
     while !collector.sink_ended(CHECK_INTERVAL) {
-        if let Some(signal) = signals.pending().next() {
+        if let Some(signal) = stop_signal(signals.pending()) {
             tracing::info!(
                 signal,
                 "signal received, the collector is stopping; a second signal ends it at once"
@@ -107,7 +129,7 @@ pub fn run(config: Config) -> ExitCode {
         }
     }
     std::thread::spawn(move || {
-        if signals.forever().next().is_some() {
+        if stop_signal(signals.forever()).is_some() {
             arancini_collector::log_queue::flush();
             std::process::exit(i32::from(INTERRUPTED));
         }

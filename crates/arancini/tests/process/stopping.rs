@@ -7,6 +7,7 @@ use arancini_bed::NatsServer;
 use arancini_collector::config::SinkKind;
 use arancini_collector::ingest::backend::Backend;
 use arancini_generate::Scenario;
+use rustix::process::Signal;
 
 use crate::command::{Ended, Process, arancini};
 use crate::support::{Rig, Stored, Update, eventually, on_each_ingest, router_address, small, table_of};
@@ -88,6 +89,30 @@ fn is_whole(ended: &Ended, stored: &Stored, routers: u8) {
         }
     }
     assert_eq!(known, stored.updates.len(), "nobody else sent anything");
+}
+
+#[test]
+fn only_signals_that_mean_it_stop_the_collector_and_they_drain_it() {
+    let process = Process::start(&["--workers", "1"], &[]);
+    let mut router = process.connect(1);
+    let scenario = small(4);
+    for signal in [Signal::HUP, Signal::USR1, Signal::USR2] {
+        process.signal(signal);
+    }
+    eventually("SIGHUP is answered in the log", || {
+        process
+            .line("SIGHUP ignored: the configuration is read only at the start; restart the collector to apply changes")
+            .is_some()
+    });
+    router.send(&scenario.to_bytes());
+    eventually("the router is served as before", || {
+        process.emitted() == scenario.expected().emitted()
+    });
+    process.signal(Signal::QUIT);
+    let ended = process.end();
+    assert_eq!(ended.code, Some(0), "{:#?}", ended.lines);
+    assert_eq!(ended.number(STOPPED, "emitted"), scenario.expected().emitted());
+    assert_eq!(ended.count(&["not acknowledged"]), 0, "everything is drained");
 }
 
 #[test]
