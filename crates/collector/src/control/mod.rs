@@ -7,6 +7,7 @@ mod readiness;
 mod source;
 mod render;
 mod bind;
+mod clients;
 mod server;
 
 pub use bind::BindError;

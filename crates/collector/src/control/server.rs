@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::bind::BindError;
+use super::clients::Clients;
 use super::render;
 use super::source::ControlSource;
 
@@ -48,7 +49,7 @@ impl ControlServer {
         let bound = listener.local_addr().map_err(failed)?;
         let listener = {
             let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(failed)?
+            Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?)
         };
         let task = runtime.spawn(async move {
             if let Err(error) = axum::serve(listener, routes(source)).await {
