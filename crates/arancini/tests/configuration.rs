@@ -50,6 +50,45 @@ fn errors_with(environment: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
+fn what_the_start_would_refuse_is_refused_by_the_check() {
+    let errors = errors_of(
+        "collector_name = \"edge 1\"\n[publish]\nsubject_base = \"$JS.bmp\"\nbridge_batches = 9223372036854775807\n\
+         [nats]\nurls = [\"nats://192.0.2.1:99999\"]\n",
+    );
+    for (setting, problem) in [
+        ("collector_name", "this can't be part of a message id"),
+        (
+            "publish.subject_base",
+            "a NATS subject can't start with this text",
+        ),
+        ("publish.bridge_batches", "9223372036854775807 is too large"),
+        ("nats.urls", "a URL can't be read"),
+    ] {
+        let found = errors
+            .iter()
+            .any(|error| error.contains(setting) && error.contains(problem));
+        assert!(found, "{setting}: {errors:#?}");
+    }
+    assert_eq!(errors.len(), 4, "{errors:#?}");
+}
+
+#[test]
+fn ipv4_mapped_addresses_are_read_as_ipv4() {
+    let file = file("[routers]\nidentity = { \"::ffff:10.0.0.1\" = \"::ffff:192.0.2.1\" }\n");
+    let variables = [variable(
+        "ARANCINI_ROUTERS__IDENTITY",
+        "::ffff:10.0.0.1=::ffff:192.0.2.1",
+    )];
+    for config in [
+        load(Some(&file.path), [], &[]).unwrap(),
+        load(None, variables, &[]).unwrap(),
+    ] {
+        let identity: Vec<_> = config.routers.identity.into_iter().collect();
+        assert_eq!(identity, [([10, 0, 0, 1].into(), [192, 0, 2, 1].into())]);
+    }
+}
+
+#[test]
 fn later_layers_win() {
     let file =
         file("collector_name = \"file\"\n[publish]\nlinger_ms = 1\nmax_updates = 2\n[listen]\nworkers = 3\n");

@@ -13,7 +13,7 @@ use arancini_core::Batch;
 use arancini_publish::{Hooks, Sidecar, SinkStatus};
 use tracing::{info, warn};
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, is_ipv4_fallback};
 use crate::control::{BindError, ControlServer};
 use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
@@ -74,6 +74,9 @@ impl Collector {
         let driver = Driver::choose(config.ingest.driver, workers);
         let backend = Backend::choose(&config.ingest, driver, workers).map_err(StartError::Backend)?;
         // Ports come first: a taken port is the most frequent reason not to start, and nothing has been touched yet.
+        if is_ipv4_fallback(&config.listen.address) {
+            warn!("this kernel has no IPv6, so the collector listens on 0.0.0.0:4000 instead of [::]:4000");
+        }
         check_ports(&config.listen)?;
         let store = configured::claim(config)
             .map_err(|error| StartError::Snapshots(config.snapshots_directory(), error))?;

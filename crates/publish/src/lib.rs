@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod settings;
+pub mod names;
 mod hooks;
 pub mod status;
 mod input;

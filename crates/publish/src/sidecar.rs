@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::error;
 
 use crate::hooks::{EXIT_SIDECAR_DIED, Hooks};
+use crate::names::is_collector_name;
 use crate::settings::{OnFull, SidecarSettings, SinkSettings};
 use crate::status::SinkStatus;
 use crate::{nats, sink, spool};
@@ -145,13 +146,7 @@ impl Sidecar {
 
 /// Checks the settings that do not need a server.
 fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
-    let plain = |name: &str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    };
-    if !plain(&settings.collector) {
+    if !is_collector_name(&settings.collector) {
         return Err(SidecarError::Setting(format!(
             "collector name {:?}: use letters, digits, '-' and '_' only, since it is part of message ids",
             settings.collector

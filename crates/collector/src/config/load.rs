@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors, Place};
+use super::listen_default::{default_address, has_ipv6};
 use super::settings::{Config, Refused, table};
 use super::validate::validate;
 use super::value::Value;
@@ -59,10 +60,13 @@ pub fn load(
         layers.set(section, key, &Value::Raw(text.clone()), Place::Flag(flag));
     }
     let Layers {
-        config,
+        mut config,
         places,
         mut errors,
     } = layers;
+    if !places.contains_key("listen.address") {
+        config.listen.address = vec![default_address(has_ipv6())];
+    }
     if errors.is_empty() {
         errors = validate(&config, &places);
     }

@@ -6,6 +6,7 @@
 mod settings;
 mod types;
 mod value;
+mod listen_default;
 mod load;
 mod validate;
 mod validate_nats;
@@ -16,6 +17,7 @@ mod sink;
 mod render;
 
 pub use error::{ConfigError, ConfigErrors, Place};
+pub use listen_default::is_ipv4_fallback;
 pub use load::{FlagValue, load};
 pub use render::{markdown, show, template};
 pub use settings::{

@@ -143,9 +143,14 @@ pub struct IpPrefix {
 }
 
 impl IpPrefix {
-    /// Makes a prefix and clears the bits beyond its length. Returns `None` if `length` is too long for the address family.
+    /// Makes a prefix and clears the bits beyond its length. Returns `None` if `length` is too long for the address family. A
+    /// prefix of IPv4-mapped IPv6 addresses becomes the IPv4 prefix.
     #[must_use]
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
+        let (address, length) = match (address.to_canonical(), length) {
+            (IpAddr::V4(v4), 96..=128) if address.is_ipv6() => (IpAddr::V4(v4), length - 96),
+            _ => (address, length),
+        };
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let address = match address {
             IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & !host_bits_v4(length))),
@@ -240,6 +245,22 @@ mod tests {
                 .any(|any| any.contains("2001:db8::1".parse().unwrap()))
         );
         assert!("192.0.2.0/33".parse::<IpPrefix>().is_err());
+    }
+
+    #[test]
+    fn a_prefix_of_ipv4_mapped_addresses_is_the_ipv4_prefix() {
+        for (mapped, plain) in [
+            ("::ffff:192.0.2.0/121", "192.0.2.0/25"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+        ] {
+            let mapped: IpPrefix = mapped.parse().unwrap();
+            assert_eq!(mapped, plain.parse().unwrap());
+            assert_eq!(mapped.to_string(), plain);
+        }
+        let mapped: IpPrefix = "::ffff:192.0.2.0/121".parse().unwrap();
+        assert!(mapped.contains("192.0.2.127".parse().unwrap()));
+        assert!(!mapped.contains("192.0.2.128".parse().unwrap()));
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use arancini_publish::NatsSettings;
+use arancini_publish::names::{is_collector_name, is_subject_base};
 
 use super::check::Check;
 use super::error::{ConfigError, Place};
 use super::settings::Config;
 use super::types::{CompressionKind, OnFull, SinkKind, StoreKind};
-use super::validate_nats::{is_subject, nats};
+use super::validate_nats::nats;
 
 /// Length of a Route Monitoring message with an extended BGP message (RFC 8654): common header, per-peer header and
 /// 65,535 bytes.
@@ -23,12 +24,23 @@ const LEAST_SLOTS: usize = 2;
 const MOST_SLOTS: usize = 4096;
 /// A single update with many attributes must fit into a batch.
 const LEAST_BATCH_BYTES: usize = 4096;
+/// The memory for these batches is reserved at the start. More can only be a mistake.
+const MOST_BRIDGE_BATCHES: usize = 65_536;
 /// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
 /// Returns every problem of the settings as a whole.
 pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
     let mut check = Check::new(places);
+    if let Some(name) = &config.collector_name
+        && !is_collector_name(name)
+    {
+        check.fail(
+            "collector_name",
+            "this can't be part of a message id",
+            "use letters, digits, - and _ only",
+        );
+    }
     listen_and_limits(config, &mut check);
     publish(config, &mut check);
     snapshots(config, &mut check);
@@ -93,11 +105,11 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
 
 fn publish(config: &Config, check: &mut Check<'_>) {
     let publish = &config.publish;
-    if !is_subject(&publish.subject_base) {
+    if !is_subject_base(&publish.subject_base) {
         check.fail(
             "publish.subject_base",
             "a NATS subject can't start with this text",
-            "write words joined by dots, without spaces, * and >",
+            "write words joined by dots, without spaces, * and >, and without $ at the start",
         );
     }
     if publish.max_updates == 0 {
@@ -113,7 +125,12 @@ fn publish(config: &Config, check: &mut Check<'_>) {
         LEAST_BATCH_BYTES,
         MOST_MESSAGE_BYTES,
     );
-    check.within("publish.bridge_batches", publish.bridge_batches, 1, usize::MAX);
+    check.within(
+        "publish.bridge_batches",
+        publish.bridge_batches,
+        1,
+        MOST_BRIDGE_BATCHES,
+    );
     check.within(
         "publish.window_batches",
         publish.window_batches,

@@ -1,5 +1,7 @@
 //! Validates the settings of the connection to NATS.
 
+use arancini_publish::names::{is_server_url, is_stream_name, is_subject};
+
 use super::check::Check;
 use super::settings::{Config, Nats};
 use super::types::{SinkKind, StoreKind};
@@ -52,16 +54,18 @@ fn servers(config: &Config, check: &mut Check<'_>) {
         };
         if host.rsplit('@').next().unwrap_or_default().is_empty() || host.contains(char::is_whitespace) {
             check.fail("nats.urls", "a URL names no host", "write nats://HOST:4222");
+        } else if !is_server_url(url) {
+            check.fail(
+                "nats.urls",
+                "a URL can't be read",
+                "write nats://HOST:4222; a port is at most 65535",
+            );
         }
     }
 }
 
 fn stream(nats: &Nats, check: &mut Check<'_>) {
-    if nats.stream.is_empty()
-        || nats
-            .stream
-            .contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c))
-    {
+    if !is_stream_name(&nats.stream) {
         check.fail(
             "nats.stream",
             "this is not a valid name of a stream",
@@ -139,12 +143,4 @@ fn client_certificate(nats: &Nats, check: &mut Check<'_>) {
         }
         _ => {}
     }
-}
-
-/// Returns whether the text consists of one or more non-empty subject tokens without wildcards.
-pub(super) fn is_subject(text: &str) -> bool {
-    text.split('.').all(|token| {
-        !token.is_empty()
-            && !token.contains(|c: char| c.is_whitespace() || c.is_control() || "*>".contains(c))
-    })
 }

@@ -231,6 +231,11 @@ impl<T: SettingValue> SettingValue for Vec<T> {
     }
 }
 
+/// Reads an address. An IPv4-mapped IPv6 address becomes the IPv4 address, because sources of connections are compared as IPv4.
+fn canonical(text: &str) -> Option<IpAddr> {
+    text.parse().ok().map(|address: IpAddr| address.to_canonical())
+}
+
 impl SettingValue for BTreeMap<IpAddr, IpAddr> {
     fn expected() -> String {
         "a table of IP addresses, like { \"10.0.0.1\" = \"192.0.2.1\" }".to_owned()
@@ -239,14 +244,14 @@ impl SettingValue for BTreeMap<IpAddr, IpAddr> {
         match value {
             Value::Table(entries) => entries
                 .iter()
-                .map(|(key, value)| Some((key.parse().ok()?, IpAddr::read(value)?)))
+                .map(|(key, value)| Some((canonical(key)?, IpAddr::read(value)?.to_canonical())))
                 .collect(),
             Value::Raw(text) => text
                 .split(',')
                 .filter(|entry| !entry.trim().is_empty())
                 .map(|entry| {
                     let (key, value) = entry.split_once('=')?;
-                    Some((key.trim().parse().ok()?, value.trim().parse().ok()?))
+                    Some((canonical(key.trim())?, canonical(value.trim())?))
                 })
                 .collect(),
             _ => None,

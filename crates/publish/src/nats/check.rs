@@ -2,6 +2,7 @@
 
 use arancini_client::connect::masked;
 
+use crate::names::{is_server_url, is_stream_name, is_subject_base};
 use crate::settings::NatsSettings;
 
 /// Returns an error that names the first setting that makes no sense.
@@ -10,20 +11,21 @@ pub(crate) fn check(settings: &NatsSettings) -> Result<(), String> {
         return Err("nats: no server is configured; set nats.urls".to_owned());
     }
     for url in &settings.server.urls {
-        url.parse::<async_nats::ServerAddr>()
-            .map_err(|_| format!("nats: {} is no server URL; write nats://HOST:PORT", masked(url)))?;
+        if !is_server_url(url) {
+            return Err(format!(
+                "nats: {} is no server URL; write nats://HOST:PORT",
+                masked(url)
+            ));
+        }
     }
     let name = &settings.stream.name;
-    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c)) {
+    if !is_stream_name(name) {
         return Err(format!(
             "nats: stream name {name:?} is not allowed; use no white space and none of . * > / \\"
         ));
     }
     let base = &settings.stream.base;
-    if base
-        .split('.')
-        .any(|word| word.is_empty() || word.contains(['*', '>', ' ']))
-    {
+    if !is_subject_base(base) {
         return Err(format!(
             "nats: base subject {base:?} is not allowed; write words joined by dots"
         ));
