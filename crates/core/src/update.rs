@@ -103,7 +103,7 @@ pub(crate) fn update(
     } else {
         sections.overruling()
     };
-    let route_work = route_work(update.attributes());
+    let route_work = route_work(&attributes, update.attributes().len());
     let mut taken = Taken::Whole;
     for section in sections.iter_mut() {
         let routes = section.routes as u64;
@@ -129,10 +129,12 @@ pub(crate) fn update(
 }
 
 /// Cost of one route of an UPDATE, counted in routes with few attributes. An update can be some six times as large as its
-/// attributes on the wire.
+/// attributes on the wire. The routes themselves are no attributes, though MP_REACH_NLRI and MP_UNREACH_NLRI carry them.
 #[inline]
-const fn route_work(attributes: &[u8]) -> u64 {
-    1 + (attributes.len() as u64 >> 8)
+fn route_work(attributes: &PathAttributes<'_>, length: usize) -> u64 {
+    let reach = attributes.mp_reach.as_ref().map_or(0, |mp| mp.nlri.len());
+    let unreach = attributes.mp_unreach.as_ref().map_or(0, |mp| mp.nlri.len());
+    1 + ((length - reach - unreach) as u64 >> 8)
 }
 
 /// Width of AS numbers in AS_PATH, as the per-peer header says.
