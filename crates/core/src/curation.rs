@@ -3,16 +3,18 @@
 //!
 //! What the routes share (fingerprint, layout) is made once, and the layout only if a route needs it.
 
+use std::collections::HashSet;
+
 use arancini_rib::{CuratedTable, Curation, KeyShape, RouteKey};
 use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::PathAttributes;
-use arancini_wire::bgp::nlri;
+use arancini_wire::bgp::nlri::{self, Route};
 use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
-use crate::opaque::{announce_opaque, withdraw_opaque};
+use crate::opaque::{announce_opaque, opaque_key, withdraw_opaque};
 use crate::route::{fields_of, ipv4_keys, ipv6_keys, prefix_key};
 use crate::router::TablePlace;
 use crate::sections::{FieldKind, Section};
@@ -108,6 +110,40 @@ pub(crate) fn withdraw(
     work: &UpdateWork<'_>,
     section: &Section<'_>,
 ) {
+    withdraw_some(context, place, work, section, |_| true);
+}
+
+/// Takes the withdrawn routes of a field in an UPDATE that announces routes of the same table too. A prefix in both fields
+/// counts as announced only (RFC 4271 §4.3).
+#[cold]
+#[inline(never)]
+pub(crate) fn withdraw_unless_announced(
+    context: &mut RouterContext<'_>,
+    place: TablePlace,
+    work: &UpdateWork<'_>,
+    section: &Section<'_>,
+    announced: &[Option<Section<'_>>],
+) {
+    let mut keys = HashSet::new();
+    for announced in announced.iter().flatten() {
+        if announced.table == section.table {
+            key_each(announced, |key| _ = keys.insert(key));
+        }
+    }
+    withdraw_some(context, place, work, section, |key| {
+        !keys.contains(&bare_key(key))
+    });
+}
+
+/// Takes the routes of a field whose keys `counts` accepts. The others count as suppressed.
+#[inline]
+fn withdraw_some(
+    context: &mut RouterContext<'_>,
+    place: TablePlace,
+    work: &UpdateWork<'_>,
+    section: &Section<'_>,
+    counts: impl Fn(&RouteKey<'_>) -> bool,
+) {
     let RouterContext { router, shared, .. } = context;
     let Section { carrier, kind, .. } = *section;
     let announced = kind == FieldKind::Announced;
@@ -126,9 +162,15 @@ pub(crate) fn withdraw(
     let rib = table.of(section.add_path);
     let mut laid_out = false;
     let (mut withdraws, mut suppressed) = (0, 0);
+    let mut left_out = 0;
+    let counts = |key: &RouteKey<'_>| {
+        let counts = counts(key);
+        left_out += u64::from(!counts);
+        counts
+    };
     // A field that is treated as withdrawn came in MP_REACH_NLRI. Its withdraws name no MP_UNREACH_NLRI.
     let carrier = if announced { Carrier::UpdateField } else { carrier };
-    withdraw_each(rib, section, |key, curation| {
+    withdraw_each(rib, section, counts, |key, curation| {
         if curation == Curation::Suppress {
             suppressed += 1;
             return;
@@ -144,7 +186,7 @@ pub(crate) fn withdraw(
         withdraws += 1;
     });
     counters.emitted_withdraws.of(view).add(withdraws);
-    counters.suppressed.of(view).add(suppressed);
+    counters.suppressed.of(view).add(suppressed + left_out);
     if announced {
         counters.treated_as_withdraw.add(withdraws + suppressed);
     }
@@ -195,22 +237,89 @@ fn announce_each(
     }
 }
 
-/// Withdraws each route of a field from its table, as [`announce_each`] announces. Labels of withdrawn routes mean nothing
-/// (RFC 8277 §2.4).
+/// Hands out the key of each route of a field, without the octets that name an opaque route for consumers.
+fn key_each(section: &Section<'_>, mut route: impl FnMut(RouteKey<'static>)) {
+    for nlri in nlri::iter(section.family, section.field, section.add_path).flatten() {
+        if let Some((key, _)) = prefix_key(&nlri) {
+            route(bare_key(&key));
+        } else if let Route::Opaque(octets) = nlri.route {
+            route(bare_key(&opaque_key(section.family, octets, nlri.path_id)));
+        }
+    }
+}
+
+/// What identifies a route: two keys name one route if their bare keys are equal.
+const fn bare_key(key: &RouteKey<'_>) -> RouteKey<'static> {
+    match *key {
+        RouteKey::Ipv4 {
+            address,
+            length,
+            path_id,
+        } => RouteKey::Ipv4 {
+            address,
+            length,
+            path_id,
+        },
+        RouteKey::Ipv6 {
+            address,
+            length,
+            path_id,
+        } => RouteKey::Ipv6 {
+            address,
+            length,
+            path_id,
+        },
+        RouteKey::Vpn4 {
+            distinguisher,
+            address,
+            length,
+            path_id,
+        } => RouteKey::Vpn4 {
+            distinguisher,
+            address,
+            length,
+            path_id,
+        },
+        RouteKey::Vpn6 {
+            distinguisher,
+            address,
+            length,
+            path_id,
+        } => RouteKey::Vpn6 {
+            distinguisher,
+            address,
+            length,
+            path_id,
+        },
+        RouteKey::Opaque {
+            identity, path_id, ..
+        } => RouteKey::Opaque {
+            identity,
+            nlri: &[],
+            path_id,
+        },
+    }
+}
+
+/// Withdraws each route of a field whose key `counts` accepts from its table, as [`announce_each`] announces. Labels of
+/// withdrawn routes mean nothing (RFC 8277 §2.4).
 #[inline]
 fn withdraw_each(
     rib: &mut CuratedTable,
     section: &Section<'_>,
+    mut counts: impl FnMut(&RouteKey<'_>) -> bool,
     mut route: impl FnMut(RouteKey<'_>, Curation),
 ) {
     let Section { field, add_path, .. } = *section;
     match section.family {
-        AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path), route),
-        AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path), route),
-        family if key_shape(family) == KeyShape::Opaque => withdraw_opaque(rib, section, route),
+        AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path).filter(counts), route),
+        AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path).filter(counts), route),
+        family if key_shape(family) == KeyShape::Opaque => withdraw_opaque(rib, section, counts, route),
         family => {
             for nlri in nlri::iter(family, field, add_path).flatten() {
-                if let Some((key, _)) = prefix_key(&nlri) {
+                if let Some((key, _)) = prefix_key(&nlri)
+                    && counts(&key)
+                {
                     let curation = rib.withdraw(&key);
                     route(key, curation);
                 }
@@ -274,7 +383,7 @@ mod tests {
             let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.announce(key, 7)));
             prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
             let mut told = Vec::new();
-            withdraw_each(&mut together, &section, |key, curation| told.push((format!("{key:?}"), curation)));
+            withdraw_each(&mut together, &section, |_| true, |key, curation| told.push((format!("{key:?}"), curation)));
             let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.withdraw(key)));
             prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
             prop_assert!(together.is_empty());

@@ -39,11 +39,12 @@ pub(crate) fn announce_opaque(
     }
 }
 
-/// Withdraws each route of a field from its table. Attributes in the NLRI of a withdrawn route mean nothing.
+/// Withdraws each route of a field whose key `counts` accepts from its table. Attributes in the NLRI of a withdrawn route mean nothing.
 #[inline(never)]
 pub(crate) fn withdraw_opaque(
     rib: &mut CuratedTable,
     section: &Section<'_>,
+    mut counts: impl FnMut(&RouteKey<'_>) -> bool,
     mut route: impl FnMut(RouteKey<'_>, Curation),
 ) {
     let mut buffer = OpaqueBuffer::new();
@@ -53,7 +54,9 @@ pub(crate) fn withdraw_opaque(
         };
         let OpaqueNlri { key, .. } = split_opaque(section.family, octets, &mut buffer);
         let key = RouteKey::opaque(key, octets, nlri.path_id);
-        let curation = rib.withdraw(&key);
-        route(key, curation);
+        if counts(&key) {
+            let curation = rib.withdraw(&key);
+            route(key, curation);
+        }
     }
 }

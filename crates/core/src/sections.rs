@@ -43,8 +43,8 @@ pub(crate) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// Adds the fields of an UPDATE. Withdrawn routes come first, so that a prefix in both fields ends announced
-    /// (RFC 4271 §4.3).
+    /// Adds the fields of an UPDATE. Withdrawn routes come first. A prefix in both fields is not withdrawn
+    /// (RFC 4271 §4.3; [`Self::overruling`]).
     #[inline]
     pub fn add(&mut self, update: &Update<'a>, attributes: &PathAttributes<'a>) {
         let v4 = AfiSafi::IPV4_UNICAST;
@@ -103,6 +103,31 @@ impl<'a> Sections<'a> {
             });
             self.count += 1;
         }
+    }
+
+    /// The announced fields, if the UPDATE withdraws routes of the same table too. Nearly no UPDATE does.
+    #[inline]
+    pub fn overruling(&self) -> Option<[Option<Section<'a>>; 4]> {
+        if self.count > 1 {
+            self.announced_too()
+        } else {
+            None
+        }
+    }
+
+    #[cold]
+    fn announced_too(&self) -> Option<[Option<Section<'a>>; 4]> {
+        let of_kind = |kind| {
+            self.fields
+                .iter()
+                .flatten()
+                .filter(move |field| field.kind == kind)
+        };
+        let both = of_kind(FieldKind::Withdrawn).any(|withdrawn| {
+            of_kind(FieldKind::Announced).any(|announced| announced.table == withdrawn.table)
+        });
+        let announced = |field: Option<Section<'a>>| field.filter(|field| field.kind == FieldKind::Announced);
+        both.then(|| self.fields.map(announced))
     }
 
     /// The fields, in the order in which they take effect.

@@ -13,7 +13,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
-use crate::curation::{UpdateWork, announce, withdraw};
+use crate::curation::{UpdateWork, announce, withdraw, withdraw_unless_announced};
 use crate::emission::MessageTimes;
 use crate::end_of_rib::end_of_rib;
 use crate::handling::attribute_handling;
@@ -98,18 +98,23 @@ pub(crate) fn update(
         },
         withdraw_reason: WithdrawReason::Explicit,
     };
+    let overruling = if handling == Some(Handling::TreatAsWithdraw) {
+        None
+    } else {
+        sections.overruling()
+    };
     let route_work = route_work(update.attributes());
     let mut taken = Taken::Whole;
     for section in sections.iter_mut() {
         let routes = section.routes as u64;
         if context.shared.has_room_for(routes * route_work) {
             context.shared.work += routes * route_work;
-            take_field(context, peer, &mut work, section, handling);
+            take_field(context, peer, &mut work, section, handling, overruling.as_ref());
             section.routes = 0;
         } else {
             let routes = context.shared.use_up() / route_work;
             let head = section.split_off(routes.max(1) as usize);
-            take_field(context, peer, &mut work, &head, handling);
+            take_field(context, peer, &mut work, &head, handling, overruling.as_ref());
             taken = Taken::Part;
             break;
         }
@@ -178,6 +183,7 @@ fn take_field(
     work: &mut UpdateWork<'_>,
     section: &Section<'_>,
     handling: Option<Handling>,
+    overruling: Option<&[Option<Section<'_>>; 4]>,
 ) {
     let table = section.table;
     let place = TablePlace { peer, table };
@@ -189,6 +195,9 @@ fn take_field(
         if announced {
             work.withdraw_reason = WithdrawReason::TreatAsWithdraw;
         }
-        withdraw(context, place, work, section);
+        match overruling {
+            None => withdraw(context, place, work, section),
+            Some(announced) => withdraw_unless_announced(context, place, work, section, announced),
+        }
     }
 }

@@ -1,0 +1,83 @@
+//! What is published is what the routers say, also where a router says it in an unusual way.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::net::Ipv4Addr;
+
+use arancini_generate::{AddPathMode, Open, Peer, peer_up};
+use arancini_wire::iana::AfiSafi;
+
+use support::Harness;
+use support::stream::Update;
+use support::wire::{self, Destination, as_path, mandatory, monitoring, mp_reach, mp_unreach, origin, peer};
+
+const TEN: Destination = Destination::V4([10, 0, 0, 0], 8);
+const ELEVEN: Destination = Destination::V4([11, 0, 0, 0], 8);
+const DB8: Destination = Destination::V6(0x2001_0db8 << 96, 32);
+
+fn said(updates: &[Update]) -> Vec<(bool, &str, Option<u32>)> {
+    updates
+        .iter()
+        .map(|update| {
+            (
+                update.announced.is_some(),
+                &*update.route.prefix,
+                update.route.path_id,
+            )
+        })
+        .collect()
+}
+
+/// A Peer Up whose OPENs agree on Add-Path for IPv4 unicast in both directions.
+fn up_with_add_path(peer: &Peer) -> Vec<u8> {
+    let mode = AddPathMode::Both;
+    let sent = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1)).with_add_path(AfiSafi::IPV4_UNICAST, mode);
+    let received = Open::new(peer.asn, peer.bgp_id).with_add_path(AfiSafi::IPV4_UNICAST, mode);
+    peer_up(peer, wire::v4("192.0.2.1"), &sent, &received)
+}
+
+/// "An UPDATE message that includes the same address prefix in the WITHDRAWN ROUTES and Network Layer Reachability Information
+/// fields" counts as if the prefix was not withdrawn (RFC 4271 §4.3).
+#[test]
+fn a_prefix_that_one_update_withdraws_and_announces_is_only_announced() {
+    let peer = peer(1);
+    for (up, path_id) in [(wire::up(&peer), None), (up_with_add_path(&peer), Some(7))] {
+        let mut harness = Harness::new();
+        let session = harness.session();
+        harness.send(session, &up);
+        let nlri = |to: &Destination| to.nlri(path_id, 0);
+        let both = [nlri(&ELEVEN), nlri(&TEN)].concat();
+        harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &both));
+        assert_eq!(harness.updates().len(), 2);
+        let again = monitoring(&peer, &both, &mandatory(&[1]), &nlri(&TEN));
+        harness.send(session, &again);
+        assert_eq!(said(&harness.updates()), [(false, "11.0.0.0/8", path_id)]);
+        let changed = monitoring(&peer, &nlri(&TEN), &mandatory(&[2]), &nlri(&TEN));
+        harness.send(session, &changed);
+        assert_eq!(said(&harness.updates()), [(true, "10.0.0.0/8", path_id)]);
+    }
+}
+
+/// As above, in MP_UNREACH_NLRI and MP_REACH_NLRI.
+#[test]
+fn a_prefix_in_both_multiprotocol_attributes_is_only_announced() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &wire::up(&peer));
+    let nlri = DB8.nlri(None, 0);
+    let family = AfiSafi::IPV6_UNICAST;
+    for (path, published) in [(1, 1), (1, 0), (2, 1)] {
+        let attributes = [
+            origin(0),
+            as_path(&[path]),
+            mp_reach(family, &nlri),
+            mp_unreach(family, &nlri),
+        ];
+        harness.send(session, &monitoring(&peer, &[], &attributes.concat(), &[]));
+        let updates = harness.updates();
+        assert_eq!(updates.len(), published);
+        assert!(updates.iter().all(|update| update.announced.is_some()));
+    }
+}
