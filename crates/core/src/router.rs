@@ -9,7 +9,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, SubjectId};
-use crate::peer::{Peer, PeerIndex};
+use crate::peer::{Peer, PeerIndex, PeerState};
 use crate::session::SessionId;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
@@ -264,17 +264,33 @@ impl Router {
             return Some(index);
         }
         // Some messages come with a BGP identifier of zero, before or after messages with the true one. A zero stands for the
-        // only peer that agrees in everything else.
-        let mut candidates = self.peers.iter().enumerate().filter(|(_, peer)| {
+        // only peer that agrees in everything else. Peers that are down count only if no other peer agrees: the peer may have
+        // been down under an earlier identifier.
+        let agrees = |peer: &Peer| {
             let known = &peer.identity;
             (known.bgp_id == 0 || identity.bgp_id == 0)
                 && PeerIdentity {
                     bgp_id: identity.bgp_id,
                     ..*known
                 } == *identity
-        });
-        let (index, _) = candidates.next()?;
-        candidates.next().is_none().then_some(PeerIndex(index))
+        };
+        let mut only_down = None;
+        let mut only_up = None;
+        let (mut down, mut up) = (0, 0);
+        for (index, peer) in self.peers.iter().enumerate().filter(|(_, peer)| agrees(peer)) {
+            if peer.state == PeerState::Down {
+                only_down = Some(PeerIndex(index));
+                down += 1;
+            } else {
+                only_up = Some(PeerIndex(index));
+                up += 1;
+            }
+        }
+        match (up, down) {
+            (1, _) => only_up,
+            (0, 1) => only_down,
+            _ => None,
+        }
     }
 
     /// The table at this place.

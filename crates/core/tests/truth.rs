@@ -5,7 +5,7 @@ mod support;
 
 use std::net::Ipv4Addr;
 
-use arancini_generate::{AddPathMode, Open, Peer, peer_up};
+use arancini_generate::{AddPathMode, Open, Peer, PeerDown, peer_down, peer_up};
 use arancini_wire::iana::AfiSafi;
 
 use support::Harness;
@@ -80,4 +80,30 @@ fn a_prefix_in_both_multiprotocol_attributes_is_only_announced() {
         assert_eq!(updates.len(), published);
         assert!(updates.iter().all(|update| update.announced.is_some()));
     }
+}
+
+/// A message with BGP identifier 0 belongs to the peer that is up, not to a peer of the same address that is down.
+#[test]
+fn a_message_without_an_identifier_belongs_to_the_peer_that_is_up() {
+    let first = peer(1);
+    let second = Peer {
+        bgp_id: Ipv4Addr::new(203, 0, 113, 77),
+        ..first.clone()
+    };
+    let nameless = Peer {
+        bgp_id: Ipv4Addr::UNSPECIFIED,
+        ..first.clone()
+    };
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &wire::up(&first));
+    harness.send(session, &peer_down(&first, &PeerDown::RemoteSilent));
+    harness.send(session, &wire::up(&second));
+    let route = TEN.nlri(None, 0);
+    harness.send(session, &monitoring(&nameless, &[], &mandatory(&[1]), &route));
+    harness.send(session, &peer_down(&second, &PeerDown::RemoteSilent));
+    let updates = harness.updates();
+    let expected = [(true, "10.0.0.0/8", None), (false, "10.0.0.0/8", None)];
+    assert_eq!(said(&updates), expected);
+    assert_eq!(harness.shard.router(support::router(1)).unwrap().peers.len(), 2);
 }
