@@ -161,13 +161,7 @@ impl Peer {
         if self.state != PeerState::Up || !self.is_repeated(message) || self.names.len() >= MOST_NAMES {
             self.names.clear();
         }
-        let capabilities = message.sent_open().capabilities().flatten();
-        let families: Vec<_> = capabilities
-            .filter_map(|capability| match capability {
-                Capability::MultiProtocol(family) => Some(family),
-                _ => None,
-            })
-            .collect();
+        let families = families_of(message);
         self.names.retain(|named| named.families != families);
         self.names.push(TableName { name, families });
         self.name_tables();
@@ -184,21 +178,37 @@ impl Peer {
         self.session = session_of(message);
     }
 
-    /// Sets what its OPENs agreed on, for all its tables. A Loc-RIB that is up already may have a Peer Up for each family: the
-    /// agreements of all of them hold.
-    pub(crate) fn set_negotiated(&mut self, mut negotiated: Option<Negotiated>) {
+    /// What holds for the peer after a Peer Up. A Peer Up speaks for all views of the peer (RFC 8671 §8) and replaces what held
+    /// before. But a Loc-RIB that is up already may have a Peer Up for each family: then what held for families that the new
+    /// Peer Up does not list still holds.
+    pub(crate) fn agreed_after(&self, message: &PeerUp<'_>) -> Negotiated {
+        let mut negotiated = message.negotiated();
+        let listed = families_of(message);
         if self.state == PeerState::Up
-            && let (Some(new), Some(before)) = (&mut negotiated, &self.negotiated)
+            && !listed.is_empty()
+            && let Some(before) = &self.negotiated
         {
-            for family in before.add_path_loc_rib.iter() {
-                new.add_path_loc_rib.insert(family);
+            let others = before.add_path_loc_rib.iter();
+            for family in others.filter(|family| !listed.contains(family)) {
+                negotiated.add_path_loc_rib.insert(family);
             }
         }
+        negotiated
+    }
+
+    /// Sets what its OPENs agreed on, for all its tables. If path identifiers appear or disappear while the peer is up, the
+    /// table becomes stale: its routes have other keys from now on.
+    pub(crate) fn set_negotiated(&mut self, negotiated: Option<Negotiated>, now_ns: u64) {
         self.negotiated = negotiated;
         for index in 0..self.tables.len() {
             let TableKey { view, family, .. } = self.tables[index].key;
-            self.tables[index].add_path = self.negotiated_add_path(view, family);
-            self.tables[index].path_ids_absent = false;
+            let add_path = self.negotiated_add_path(view, family);
+            let table = &mut self.tables[index];
+            if self.state == PeerState::Up && table.add_path != add_path && !table.needs_sweep() {
+                table.mark_stale(now_ns);
+            }
+            table.add_path = add_path;
+            table.path_ids_absent = false;
         }
     }
 
@@ -240,6 +250,16 @@ impl Peer {
             route::prefetch(table.with_path_ids(add_path), family, field, add_path);
         }
     }
+}
+
+/// The families that the sent OPEN of a Peer Up lists.
+fn families_of(message: &PeerUp<'_>) -> Vec<AfiSafi> {
+    let capabilities = message.sent_open().capabilities().flatten();
+    let families = capabilities.filter_map(|capability| match capability {
+        Capability::MultiProtocol(family) => Some(family),
+        _ => None,
+    });
+    families.collect()
 }
 
 /// Ports and OPENs of a Peer Up, which tell one BGP session from another.

@@ -31,7 +31,9 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     let peer = &mut context.router.peers[index];
     peer.asn = header.asn();
     peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
-    peer.set_negotiated(Some(negotiated));
+    let agreed = peer.agreed_after(message);
+    peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
+    context.shared.life_check_wanted = true;
     peer.state = PeerState::Up;
     peer.remember_session(message);
 

@@ -27,7 +27,7 @@ fn make_provisional(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>)
     let index = context.find_or_add_peer(header)?;
     let peer = &mut context.router.peers[index];
     peer.state = PeerState::Provisional;
-    peer.set_negotiated(None);
+    peer.set_negotiated(None, context.now.monotonic_ns);
     let event = PeerEvent {
         time_bmp_header_ns: header.timestamp_ns(),
         provisional: true,

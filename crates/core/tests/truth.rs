@@ -6,11 +6,12 @@ mod support;
 use std::net::Ipv4Addr;
 
 use arancini_generate::{AddPathMode, Open, Peer, PeerDown, peer_down, peer_up};
+use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use support::Harness;
 use support::stream::Update;
 use support::wire::{self, Destination, as_path, mandatory, monitoring, mp_reach, mp_unreach, origin, peer};
+use support::{Harness, SECOND};
 
 const TEN: Destination = Destination::V4([10, 0, 0, 0], 8);
 const ELEVEN: Destination = Destination::V4([11, 0, 0, 0], 8);
@@ -106,4 +107,42 @@ fn a_message_without_an_identifier_belongs_to_the_peer_that_is_up() {
     let expected = [(true, "10.0.0.0/8", None), (false, "10.0.0.0/8", None)];
     assert_eq!(said(&updates), expected);
     assert_eq!(harness.shard.router(support::router(1)).unwrap().peers.len(), 2);
+}
+
+/// A Loc-RIB Peer Up that comes again without Add-Path ends Add-Path for the families that it lists, and only for them. Routes that
+/// were announced with path identifiers are withdrawn unless they come again.
+#[test]
+fn the_newest_peer_up_of_a_loc_rib_says_whether_there_are_path_identifiers() {
+    let loc_rib = peer(1).in_view(RibView::LocRib);
+    let up = |family: AfiSafi, add_path: bool| {
+        let mut open = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
+        open.families = vec![family];
+        if add_path {
+            open = open.with_add_path(family, AddPathMode::Both);
+        }
+        peer_up(&loc_rib, wire::v4("0.0.0.0"), &open, &open)
+    };
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(AfiSafi::IPV4_UNICAST, true));
+    harness.send(session, &up(AfiSafi::IPV6_UNICAST, true));
+    let plain = |nlri: &[u8]| monitoring(&loc_rib, &[], &mandatory(&[1]), nlri);
+    let db8 = mp_reach(AfiSafi::IPV6_UNICAST, &DB8.nlri(Some(9), 0));
+    let db8 = [origin(0), as_path(&[1]), db8].concat();
+    harness.send(session, &plain(&TEN.nlri(Some(1), 0)));
+    harness.send(session, &monitoring(&loc_rib, &[], &db8, &[]));
+    let expected = [(true, "10.0.0.0/8", Some(1)), (true, "2001:db8::/32", Some(9))];
+    assert_eq!(said(&harness.updates()), expected);
+
+    harness.send(session, &up(AfiSafi::IPV4_UNICAST, false));
+    // 0.0.0.0/0 three times and 0.0.0.0/8. With path identifiers, these octets are 0.0.0.0/0 of path 8.
+    harness.send(session, &plain(&[0, 0, 0, 8, 0]));
+    harness.send(session, &monitoring(&loc_rib, &[], &db8, &[]));
+    let updates = harness.updates();
+    let expected = [(true, "0.0.0.0/0", None), (true, "0.0.0.0/8", None)];
+    let mut found = said(&updates);
+    found.dedup();
+    assert_eq!(found, expected);
+    harness.wait(60 * SECOND);
+    assert_eq!(said(&harness.updates()), [(false, "10.0.0.0/8", Some(1))]);
 }
