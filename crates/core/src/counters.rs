@@ -45,6 +45,8 @@ pub enum Quirk {
     PeerDownWithoutUp,
     /// A second Peer Up without a Peer Down between them.
     PeerUpTwice,
+    /// Routes whose per-peer header has another AS number or BGP identifier than the Peer Up. Counted once for each table.
+    OtherThanPeerUp,
     /// A Loc-RIB message with flags that RFC 9069 does not define.
     LocRibFlags,
     /// A Statistics Report whose count is not the number of its statistics.
@@ -63,7 +65,7 @@ pub enum Quirk {
 
 impl Quirk {
     /// How many quirks have a name.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
     /// All of them.
     pub const ALL: [Self; Self::COUNT] = [
         Self::PathIdsAbsent,
@@ -72,6 +74,7 @@ impl Quirk {
         Self::NoPeerUp,
         Self::PeerDownWithoutUp,
         Self::PeerUpTwice,
+        Self::OtherThanPeerUp,
         Self::LocRibFlags,
         Self::StatisticsCount,
         Self::NotAnUpdate,
@@ -91,6 +94,7 @@ impl Quirk {
             Self::NoPeerUp => "no_peer_up",
             Self::PeerDownWithoutUp => "peer_down_without_up",
             Self::PeerUpTwice => "peer_up_twice",
+            Self::OtherThanPeerUp => "other_than_peer_up",
             Self::LocRibFlags => "loc_rib_flags",
             Self::StatisticsCount => "statistics_count",
             Self::NotAnUpdate => "not_an_update",

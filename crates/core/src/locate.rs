@@ -92,6 +92,7 @@ fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableK
     let Shared {
         settings, batcher, ..
     } = &mut **shared;
+    router.note_identity(peer_index, key.peer);
     let subject = router.subject(
         SubjectKey::Updates(key.peer_asn, key.family),
         &settings.subject_base,
@@ -99,5 +100,10 @@ fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableK
     );
     let peer = &mut router.peers[peer_index];
     let add_path = peer.negotiated_add_path(key.view, key.family);
-    peer.add_table(PeerTable::new(key, subject, add_path, settings.curation))
+    let contradicts = peer.contradicts(&key);
+    let table = peer.add_table(PeerTable::new(key, subject, add_path, settings.curation));
+    if contradicts {
+        context.count_quirk(peer_index, Quirk::OtherThanPeerUp);
+    }
+    table
 }

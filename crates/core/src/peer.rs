@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
 
 use arancini_wire::bgp::{Capability, Negotiated};
-use arancini_wire::bmp::{PeerIdentity, PeerUp, RibView};
+use arancini_wire::bmp::{PeerIdentity, PeerUp, PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 
 use crate::counters::Quirk;
@@ -59,6 +59,9 @@ pub struct Peer {
     pub tables: Vec<PeerTable>,
     /// How often the peer showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
+    /// AS number and BGP identifier of its present messages; see [`Peer::hear`].
+    message_asn: u32,
+    message_bgp_id: u32,
     /// Ports and OPENs of its last Peer Up. Another BGP session has others.
     session: Vec<u8>,
 }
@@ -88,6 +91,8 @@ impl Peer {
             names: Vec::new(),
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
+            message_asn: asn,
+            message_bgp_id: identity.bgp_id,
             session: Vec::new(),
         }
     }
@@ -219,10 +224,28 @@ impl Peer {
             .is_some_and(|n| n.add_path(view).contains(family))
     }
 
-    /// The key of the table for this view and family, by the peer's present BGP identifier and AS number.
+    /// Takes AS number and BGP identifier from the header of a message. The message is right where it contradicts the Peer Up
+    /// (RFC 9069 §5.1). Zeros say nothing: the Peer Up's values hold then.
+    pub(crate) fn hear(&mut self, header: &PerPeerHeader<'_>) {
+        let or = |said: u32, known: u32| if said == 0 { known } else { said };
+        self.message_asn = or(header.asn(), self.asn);
+        self.message_bgp_id = or(header.bgp_id(), self.identity.bgp_id);
+    }
+
+    /// Whether the key of a table contradicts the last Peer Up.
+    pub(crate) fn contradicts(&self, key: &TableKey) -> bool {
+        let differs = key.peer_asn != self.asn || key.peer.bgp_id != self.identity.bgp_id;
+        differs && self.state == PeerState::Up
+    }
+
+    /// The key of the table for this view and family, by the BGP identifier and AS number of the peer's present messages.
     #[inline]
     pub(crate) const fn table_key(&self, view: RibView, family: AfiSafi) -> TableKey {
-        TableKey::new(self.identity, self.asn, view, family)
+        let identity = PeerIdentity {
+            bgp_id: self.message_bgp_id,
+            ..self.identity
+        };
+        TableKey::new(identity, self.message_asn, view, family)
     }
 
     /// Finds the table with this key, which is a key of this peer.

@@ -252,9 +252,10 @@ impl Router {
             return self.last_peer;
         }
         let found = self.lookup_peer(&header.identity());
-        if found.is_some() {
+        if let Some(peer) = found {
             self.last_header.copy_from_slice(bytes);
             self.last_peer = found;
+            self.peers[peer].hear(header);
         }
         found
     }
@@ -314,6 +315,18 @@ impl Router {
         index
     }
 
+    /// The peer that a table with this key belongs to, added if it is not there. The Peer Up of a peer may have a BGP identifier
+    /// of zero, while the tables have the true one.
+    pub(crate) fn peer_of_table(&mut self, key: &TableKey) -> PeerIndex {
+        match self.lookup_peer(&key.peer) {
+            Some(index) => {
+                self.note_identity(index, key.peer);
+                index
+            }
+            None => self.add_peer(key.peer, key.peer_asn),
+        }
+    }
+
     /// The peer of exactly this identity, added if it is not there.
     pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         match self.lookup.get(&identity) {
@@ -331,6 +344,11 @@ impl Router {
                 self.peers[peer].tables[table].subject = subject;
             }
         }
+    }
+
+    /// Notes that a table of the peer has this identity in its key, so that the table is found by its key.
+    pub(crate) fn note_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
+        self.lookup.entry(identity).or_insert(index);
     }
 
     /// Gives a peer this identity. The peer is still found by its earlier ones.

@@ -5,6 +5,7 @@ mod support;
 
 use std::net::Ipv4Addr;
 
+use arancini_core::Quirk;
 use arancini_generate::{AddPathMode, Open, Peer, PeerDown, peer_down, peer_up};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
@@ -145,4 +146,39 @@ fn the_newest_peer_up_of_a_loc_rib_says_whether_there_are_path_identifiers() {
     assert_eq!(found, expected);
     harness.wait(60 * SECOND);
     assert_eq!(said(&harness.updates()), [(false, "10.0.0.0/8", Some(1))]);
+}
+
+/// The per-peer header of a route names the peer (RFC 9069 §5.1), also where the Peer Up had another AS number. A zero names
+/// nothing.
+#[test]
+fn a_route_has_the_names_of_its_own_header() {
+    let known = peer(1);
+    let other = Peer {
+        asn: 64_999,
+        ..known.clone()
+    };
+    let nameless = Peer {
+        asn: 0,
+        ..known.clone()
+    };
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &wire::up(&known));
+    for (sender, to) in [(&other, &TEN), (&nameless, &ELEVEN)] {
+        let route = to.nlri(None, 0);
+        harness.send(session, &monitoring(sender, &[], &mandatory(&[1]), &route));
+    }
+    let asns: Vec<u32> = harness
+        .updates()
+        .iter()
+        .map(|update| update.table.key.peer_asn)
+        .collect();
+    assert_eq!(asns, [64_999, known.asn]);
+    let quirks = |harness: &Harness| harness.counters.quirks[Quirk::OtherThanPeerUp as usize].get();
+    assert_eq!(quirks(&harness), 1);
+    harness.send(session, &monitoring(&other, &TEN.nlri(None, 0), &[], &[]));
+    assert_eq!(said(&harness.updates()), [(false, "10.0.0.0/8", None)]);
+    harness.send(session, &peer_down(&known, &PeerDown::RemoteSilent));
+    assert_eq!(said(&harness.updates()), [(false, "11.0.0.0/8", None)]);
+    assert_eq!(harness.consumer.routes(), 0);
 }

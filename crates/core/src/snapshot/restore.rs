@@ -254,7 +254,7 @@ impl Restore {
 
 /// The table with this key, added to the router if the router does not have it.
 fn known_table(router: &mut Router, key: TableKey, mode: CurationMode) -> &mut PeerTable {
-    let peer = router.known_peer(key.peer, key.peer_asn);
+    let peer = router.peer_of_table(&key);
     let peer = &mut router.peers[peer];
     let index = peer.find_table(&key).unwrap_or_else(|| {
         // Whether path identifiers are negotiated is known from the next Peer Up on.
