@@ -31,14 +31,16 @@ pub(crate) fn attribute_handling(
     {
         return Err(unreadable(update, &fault));
     }
+    if handling == Some(Handling::TreatAsWithdraw) && !has_routes(update, attributes) {
+        // What the sender meant to announce cannot be known (RFC 7606 §5.2).
+        let mut faults = attributes.faults.as_slice().iter();
+        let fault = faults.find(|fault| fault.handling == Handling::TreatAsWithdraw);
+        return Err(unreadable_or_lost(update, fault));
+    }
     if handling == Some(Handling::SkipMessage) {
         let mut faults = attributes.faults.as_slice().iter();
         let fault = faults.find(|fault| fault.handling == Handling::SkipMessage);
-        // A fault that did not fit among the kept ones: only the strongest handling of it is known.
-        return Err(fault.map_or_else(
-            || WireError::invalid(update.attributes_offset(), UNREADABLE, 0),
-            |fault| unreadable(update, fault),
-        ));
+        return Err(unreadable_or_lost(update, fault));
     }
     Ok(handling)
 }
@@ -52,4 +54,21 @@ fn unreadable(update: &Update<'_>, fault: &Fault) -> WireError {
         UNREADABLE,
         u64::from(fault.type_code),
     )
+}
+
+/// The error for a fault. `None`: it did not fit among the kept ones, so only the strongest handling is known.
+fn unreadable_or_lost(update: &Update<'_>, fault: Option<&Fault>) -> WireError {
+    fault.map_or_else(
+        || WireError::invalid(update.attributes_offset(), UNREADABLE, 0),
+        |fault| unreadable(update, fault),
+    )
+}
+
+/// Whether the UPDATE names any route.
+#[cold]
+fn has_routes(update: &Update<'_>, attributes: &PathAttributes<'_>) -> bool {
+    !update.nlri().is_empty()
+        || !update.withdrawn().is_empty()
+        || attributes.mp_reach.is_some_and(|mp| !mp.nlri.is_empty())
+        || attributes.mp_unreach.is_some_and(|mp| !mp.nlri.is_empty())
 }

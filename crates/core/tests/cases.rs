@@ -20,10 +20,7 @@ use arancini_wire::bmp::{RibView, frame_length};
 use serde_json::{Map, Value, json};
 
 /// Cases whose outcome is wrong today, each with its reason.
-const KNOWN_WRONG: &[(&str, &str)] = &[(
-    "attribute-error-without-nlri",
-    "an attribute error in an UPDATE without routes is not counted",
-)];
+const KNOWN_WRONG: &[(&str, &str)] = &[];
 
 /// Members of `NAME.json` beside the counts.
 const LISTS: [&str; 4] = ["updates", "peers", "statistics", "malformed_messages"];

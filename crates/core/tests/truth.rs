@@ -182,3 +182,28 @@ fn a_route_has_the_names_of_its_own_header() {
     assert_eq!(said(&harness.updates()), [(false, "11.0.0.0/8", None)]);
     assert_eq!(harness.consumer.routes(), 0);
 }
+
+/// An attribute error in an UPDATE without any route: what it meant cannot be known (RFC 7606 §5.2). If it withdraws routes, they
+/// are gone.
+#[test]
+fn an_attribute_error_without_routes_is_published_raw() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &wire::up(&peer));
+    let route = TEN.nlri(None, 0);
+    harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &route));
+    harness.published();
+    let bad = [origin(9), as_path(&[1])].concat();
+    let empty_mp_reach = [origin(9), as_path(&[1]), mp_reach(AfiSafi::IPV6_UNICAST, &[])].concat();
+    for attributes in [&bad, &empty_mp_reach] {
+        let message = monitoring(&peer, &[], attributes, &[]);
+        harness.send(session, &message);
+        let published = harness.published();
+        assert_eq!(published.len(), 1);
+        assert_eq!(published[0].as_malformed().unwrap().raw, message);
+    }
+    assert_eq!(harness.counters.malformed.get(), 2);
+    harness.send(session, &monitoring(&peer, &route, &bad, &[]));
+    assert_eq!(said(&harness.updates()), [(false, "10.0.0.0/8", None)]);
+}
