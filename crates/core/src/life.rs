@@ -12,8 +12,8 @@
 //!
 //! * **Stale**: the session was lost, or a Peer Up told of another BGP session. Consumers still hold the routes, but the
 //!   router has to announce them again. An announce that changes nothing is not published.
-//! * **Settled**: End-of-RIB came for the table, or the router repeated no stale route for `quiet_period_ms`. Routes that
-//!   are still stale are doomed.
+//! * **Settled**: End-of-RIB came for the table, or nothing of any dump of the router came for `quiet_period_ms`.
+//!   Routes that are still stale are doomed.
 //! * **Doomed**: the routes are gone, and the sweep withdraws them in slices ([`crate::sweep`]).
 //!
 //! A router has one session at a time: a second one replaces the first. When the collector stops, no session is lost: the
@@ -194,12 +194,13 @@ fn leave(context: &mut RouterContext<'_>) {
 /// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
 ///
 /// "Once it has sent all the routes for a given peer, it MUST send an End-of-RIB message" (RFC 7854 §3.3): this is for
-/// routers that do not. A router dumps one table after the other. As long as it repeats stale routes of any table, the turn
-/// of the others may still come.
+/// routers that do not. A router dumps one table after the other. As long as anything of its dump comes, the turn of the
+/// others may still come. A dump repeats stale routes, or fills a table that did not hold its routes before. A Peer Up begins
+/// a dump.
 fn settle_quiet_tables(context: &mut RouterContext<'_>, paused_ns: u64) -> bool {
     let RouterContext { router, shared, now } = context;
     let quiet_period_ns = shared.settings.quiet_period_ns;
-    let heard_ns = router.last_repeated_ns(now.monotonic_ns).max(paused_ns);
+    let heard_ns = router.last_dumped_ns(now.monotonic_ns).max(paused_ns);
     let mut waiting = false;
     for (peer_index, peer) in router.peers.iter_mut().enumerate() {
         for (table_index, table) in peer.tables.iter_mut().enumerate() {

@@ -20,6 +20,7 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
         return;
     };
     question_routes(context, index, message);
+    context.router.begin_dump(context.now.monotonic_ns);
     if context.router.peers[index].state == PeerState::Up {
         context.count_quirk(index, Quirk::PeerUpTwice);
     }

@@ -66,9 +66,10 @@ pub struct Router {
     subjects: BTreeMap<SubjectKey, SubjectId>,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
-    /// How many stale routes the router had announced again at the last check, and when that number last rose.
+    /// How many stale routes the router had announced again at the last check.
     repeated: u64,
-    repeated_ns: u64,
+    /// When something of a dump last came; see [`Router::last_dumped_ns`].
+    dumped_ns: u64,
 }
 
 /// The place of a table within its router.
@@ -143,7 +144,7 @@ impl Router {
             subjects: BTreeMap::new(),
             resync: None,
             repeated: 0,
-            repeated_ns: 0,
+            dumped_ns: 0,
         }
     }
 
@@ -168,15 +169,25 @@ impl Router {
         self.sequence
     }
 
-    /// When the router last announced a stale route again, in monotonic nanoseconds. The precision is that of the calls.
-    pub(crate) fn last_repeated_ns(&mut self, now_ns: u64) -> u64 {
-        let tables = self.peers.iter().flat_map(|peer| &peer.tables);
-        let repeated = tables.map(PeerTable::refreshed).sum();
-        if self.repeated != repeated {
-            self.repeated = repeated;
-            self.repeated_ns = now_ns;
+    /// When something of a dump last came, in monotonic nanoseconds: a stale route again, or more routes of a table than it
+    /// held before, or a Peer Up. The precision is that of the calls.
+    pub(crate) fn last_dumped_ns(&mut self, now_ns: u64) -> u64 {
+        let mut repeated = 0;
+        let mut grew = false;
+        for table in self.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
+            repeated += table.refreshed();
+            grew |= table.grew();
         }
-        self.repeated_ns
+        if self.repeated != repeated || grew {
+            self.repeated = repeated;
+            self.dumped_ns = now_ns;
+        }
+        self.dumped_ns
+    }
+
+    /// Notes that a dump begins: the quiet period of the router's tables starts anew.
+    pub(crate) const fn begin_dump(&mut self, now_ns: u64) {
+        self.dumped_ns = now_ns;
     }
 
     /// Notes that it is not known what consumers hold of the router: its next dump is a resync.

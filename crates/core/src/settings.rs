@@ -13,7 +13,7 @@ pub struct Settings {
     pub curation: CurationMode,
     /// How long the routes of a lost router are kept, in case it comes back, in nanoseconds.
     pub session_hold_ns: u64,
-    /// How long no stale route has to be announced again until a dump without End-of-RIB counts as complete, in nanoseconds.
+    /// How long nothing of any dump of a router has to come until its dumps without End-of-RIB count as complete, in nanoseconds.
     pub quiet_period_ns: u64,
     /// Longest BMP message.
     pub max_message_bytes: usize,

@@ -49,6 +49,8 @@ pub struct PeerTable {
     plain: CuratedTable,
     /// Routes with a path identifier.
     paths: CuratedTable,
+    /// Most routes that the table held since it was doomed or became stale, as far as [`Self::grew`] saw.
+    most_routes: usize,
     /// Since when the router dumps the table anew, after a lost session or a second Peer Up.
     settling_since_ns: Option<u64>,
 }
@@ -67,6 +69,7 @@ impl PeerTable {
             path_ids_absent: false,
             plain: CuratedTable::new(shape, mode),
             paths: CuratedTable::with_path_ids(shape, mode),
+            most_routes: 0,
             settling_since_ns: None,
         }
     }
@@ -133,6 +136,7 @@ impl PeerTable {
         }
         self.plain.mark_stale();
         self.paths.mark_stale();
+        self.most_routes = self.routes();
         self.settling_since_ns = Some(now_ns);
     }
 
@@ -165,6 +169,7 @@ impl PeerTable {
     pub(crate) fn doom_all(&mut self, doom: Doom) -> bool {
         let queued = self.needs_sweep();
         self.settling_since_ns = None;
+        self.most_routes = 0;
         self.plain.doom_all(doom);
         self.paths.doom_all(doom);
         !queued && self.needs_sweep()
@@ -193,6 +198,16 @@ impl PeerTable {
         };
         let doom = table.doom();
         table.sweep(|key| gone(key, doom));
+    }
+
+    /// Whether the table holds more routes than at any earlier call: the router still dumps it. While doomed routes are swept,
+    /// the number says nothing.
+    pub(crate) const fn grew(&mut self) -> bool {
+        let grew = !self.needs_sweep() && self.routes() > self.most_routes;
+        if grew {
+            self.most_routes = self.routes();
+        }
+        grew
     }
 
     /// How many stale routes the router has ever announced again.

@@ -207,3 +207,59 @@ fn an_attribute_error_without_routes_is_published_raw() {
     harness.send(session, &monitoring(&peer, &route, &bad, &[]));
     assert_eq!(said(&harness.updates()), [(false, "10.0.0.0/8", None)]);
 }
+
+/// A router dumps one table after the other. While a large table fills, the tables whose turn has not come are not over, and a
+/// Peer Up begins a dump.
+#[test]
+fn no_table_settles_while_the_router_still_dumps_another_one() {
+    let (held, large, late) = (peer(1), peer(2), peer(3));
+    let mut harness = Harness::new();
+    let session = harness.session();
+    let route = |peer: &Peer, number: u8| {
+        let nlri = Destination::V4([100, number, 0, 0], 16).nlri(None, 0);
+        monitoring(peer, &[], &mandatory(&[1]), &nlri)
+    };
+    harness.send(session, &wire::up(&held));
+    harness.send(session, &route(&held, 0));
+    assert_eq!(harness.updates().len(), 1);
+    harness.close(session);
+    let session = harness.session();
+    harness.send(session, &wire::up(&held));
+    harness.send(session, &wire::up(&large));
+    // The quiet period is 30 s; the dump of the second table takes 100 s.
+    for number in 0..50 {
+        harness.send(session, &route(&large, number));
+        harness.wait(2 * SECOND);
+    }
+    harness.wait(20 * SECOND);
+    harness.send(session, &wire::up(&late));
+    harness.wait(20 * SECOND);
+    assert!(harness.updates().iter().all(|update| update.announced.is_some()));
+    harness.send(session, &route(&held, 0));
+    harness.wait(100 * SECOND);
+    assert_eq!(harness.updates(), [], "the first table came back as it was");
+    assert_eq!(harness.consumer.routes(), 51);
+}
+
+/// Announces that add nothing to a table do not prolong a dump: a router without End-of-RIB that never pauses settles too.
+#[test]
+fn changes_of_known_routes_do_not_prolong_a_dump() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    let route = |to: &Destination, asn| monitoring(&peer, &[], &mandatory(&[asn]), &to.nlri(None, 0));
+    harness.send(session, &wire::up(&peer));
+    harness.send(session, &route(&TEN, 1));
+    harness.send(session, &route(&ELEVEN, 1));
+    assert_eq!(harness.updates().len(), 2);
+    harness.close(session);
+    let session = harness.session();
+    harness.send(session, &wire::up(&peer));
+    for asn in 2..50 {
+        harness.send(session, &route(&TEN, asn));
+        harness.wait(SECOND);
+    }
+    let withdrawn = harness.updates();
+    let withdrawn = withdrawn.iter().filter(|update| update.announced.is_none());
+    assert_eq!(withdrawn.count(), 1);
+}

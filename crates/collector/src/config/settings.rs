@@ -236,7 +236,7 @@ settings! {
     routers Routers {
         /// Milliseconds for which the collector keeps the routes of a router after its session is lost. If the router does not reconnect within that time, its routes are withdrawn. Should be longer than a restart of the router takes.
         session_hold_ms: u64 = 300_000;
-        /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which the router repeated no route.
+        /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which nothing of any dump of the router came: no Peer Up, no stale route again, and no table that grew.
         quiet_period_ms: u64 = 30_000;
         /// Identities of routers behind NAT or a load balancer: maps the source address of a connection to the router's own address.
         identity: BTreeMap<IpAddr, IpAddr> = BTreeMap::new();
