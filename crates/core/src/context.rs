@@ -25,6 +25,10 @@ impl RouterContext<'_> {
             return Some(peer);
         }
         if self.router.peers.len() >= self.shared.settings.max_peers_per_router {
+            let place = self.router.replace_gone_peer(header.identity(), header.asn());
+            if place.is_some() {
+                return place;
+            }
             self.shared.counters.peer_limit_exceeded.add(1);
             let router = self.router.id;
             self.shared.notices.push(router, None, NoticeKind::PeerLimit);

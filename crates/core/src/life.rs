@@ -126,6 +126,7 @@ pub(crate) fn lose(router: &mut Router, now: Now) {
             table.mark_stale(now.monotonic_ns);
         }
     }
+    router.note_all_gone();
 }
 
 /// Whether a router still has to be checked.

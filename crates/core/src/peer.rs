@@ -12,7 +12,8 @@ use crate::route;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
 
-/// The place of a peer among those of its router. It stays valid while the router is known: a peer is never removed.
+/// The place of a peer among those of its router. It stays valid while the router is known: a place is never
+/// removed. A peer of which nothing is left is forgotten, and another peer gets its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerIndex(pub(crate) usize);
 
@@ -59,6 +60,10 @@ pub struct Peer {
     pub tables: Vec<PeerTable>,
     /// How often the peer showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
+    /// Other identities that lead to the peer: earlier ones, and those in the keys of its tables.
+    pub(crate) other_identities: Vec<PeerIdentity>,
+    /// The peer is in its router's list of peers that may be gone.
+    pub(crate) listed_as_gone: bool,
     /// AS number and BGP identifier of its present messages; see [`Peer::hear`].
     message_asn: u32,
     message_bgp_id: u32,
@@ -91,6 +96,8 @@ impl Peer {
             names: Vec::new(),
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
+            other_identities: Vec::new(),
+            listed_as_gone: false,
             message_asn: asn,
             message_bgp_id: identity.bgp_id,
             session: Vec::new(),
@@ -101,6 +108,12 @@ impl Peer {
     #[must_use]
     pub fn address(&self) -> IpAddr {
         IpAddr::from(self.identity.address).to_canonical()
+    }
+
+    /// Whether nothing is left of the peer: it is down, and its routes are swept.
+    pub(crate) fn is_gone(&self) -> bool {
+        let is_empty = |table: &PeerTable| table.routes() == 0 && !table.needs_sweep();
+        self.state == PeerState::Down && self.tables.iter().all(is_empty)
     }
 
     /// Routes held of all its tables.

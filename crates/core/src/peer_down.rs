@@ -35,6 +35,7 @@ pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>)
     };
     peer_event(context, &event);
     context.doom_peer(index, Doom::PeerDown);
+    context.router.note_gone(index);
     if !was_up {
         context.count_quirk(index, Quirk::PeerDownWithoutUp);
     }

@@ -17,6 +17,9 @@ use crate::table_key::TableKey;
 /// Bytes of the per-peer header that name peer and view: everything before the timestamp.
 const HEADER_IDENTITY_BYTES: usize = 34;
 
+/// Most identities of a peer besides its present one: one for each of its tables, and some earlier ones.
+const MOST_OTHER_IDENTITIES: usize = 272;
+
 /// Where a router is in the life of its session. The module `life` has the transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouterLife {
@@ -46,7 +49,8 @@ pub struct Router {
     pub sys_descr: String,
     /// The port that it last connected from.
     pub port: u16,
-    /// Its peers. None is removed while the router is known, so a [`PeerIndex`] stays valid.
+    /// Its peers. No place is removed while the router is known, so a [`PeerIndex`] stays valid. A peer that is gone may
+    /// give its place to another.
     pub peers: Vec<Peer>,
     /// BMP messages received from the router.
     pub messages: u64,
@@ -57,7 +61,9 @@ pub struct Router {
     /// Last sequence number given out. It begins at the wall clock in nanoseconds, so that a restarted collector goes on above
     /// it without having to remember anything (`docs/adr/0009-sequence-from-the-wall-clock.md`).
     pub(crate) sequence: u64,
-    /// Every identity that a peer has or had.
+    /// Peers of which nothing was left when they were listed. They may have come back since.
+    gone: Vec<PeerIndex>,
+    /// The identities of the peers: present ones, some earlier ones, and those in the keys of tables.
     lookup: HashMap<PeerIdentity, PeerIndex>,
     /// First bytes of the last per-peer header, and its peer below.
     last_header: [u8; HEADER_IDENTITY_BYTES],
@@ -139,6 +145,7 @@ impl Router {
             malformed: 0,
             address,
             sequence,
+            gone: Vec::new(),
             lookup: HashMap::new(),
             last_header: [0; HEADER_IDENTITY_BYTES],
             last_peer: None,
@@ -323,6 +330,67 @@ impl Router {
         Some(TablePlace { peer, table })
     }
 
+    /// Remembers that an identity leads to a peer besides its present one. Beyond a limit, the oldest is forgotten.
+    fn keep_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
+        let peer = &mut self.peers[index];
+        if peer.identity == identity || peer.other_identities.contains(&identity) {
+            return;
+        }
+        peer.other_identities.push(identity);
+        if peer.other_identities.len() > MOST_OTHER_IDENTITIES {
+            let oldest = peer.other_identities.remove(0);
+            if oldest != peer.identity {
+                self.forget_identity(index, &oldest);
+            }
+        }
+    }
+
+    fn forget_identity(&mut self, index: PeerIndex, identity: &PeerIdentity) {
+        if self.lookup.get(identity) == Some(&index) {
+            self.lookup.remove(identity);
+        }
+    }
+
+    /// Lists a peer of which nothing is left. If the router has as many peers as it may have, another peer gets its place.
+    pub(crate) fn note_gone(&mut self, index: PeerIndex) {
+        let peer = &mut self.peers[index];
+        if !peer.listed_as_gone && peer.is_gone() {
+            peer.listed_as_gone = true;
+            self.gone.push(index);
+        }
+    }
+
+    /// Lists every peer of which nothing is left.
+    pub(crate) fn note_all_gone(&mut self) {
+        for index in 0..self.peers.len() {
+            self.note_gone(PeerIndex(index));
+        }
+    }
+
+    /// Forgets a peer that is gone, and gives its place to a new peer. `None` if no peer is gone.
+    pub(crate) fn replace_gone_peer(&mut self, identity: PeerIdentity, asn: u32) -> Option<PeerIndex> {
+        while let Some(index) = self.gone.pop() {
+            self.peers[index].listed_as_gone = false;
+            if !self.peers[index].is_gone() {
+                continue;
+            }
+            let gone = std::mem::replace(&mut self.peers[index], Peer::new(identity, asn));
+            for known in gone.other_identities.iter().chain([&gone.identity]) {
+                self.forget_identity(index, known);
+            }
+            self.lookup.insert(identity, index);
+            self.last_peer = None;
+            return Some(index);
+        }
+        None
+    }
+
+    /// Whether there is a table at this place. Another peer may have got the place.
+    pub(crate) fn has_table(&self, place: TablePlace) -> bool {
+        let peer = self.peers.get(place.peer.0);
+        peer.is_some_and(|peer| place.table.0 < peer.tables.len())
+    }
+
     /// Adds a peer.
     pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         self.peers.push(Peer::new(identity, asn));
@@ -365,13 +433,17 @@ impl Router {
 
     /// Notes that a table of the peer has this identity in its key, so that the table is found by its key.
     pub(crate) fn note_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
-        self.lookup.entry(identity).or_insert(index);
+        if *self.lookup.entry(identity).or_insert(index) == index {
+            self.keep_identity(index, identity);
+        }
     }
 
     /// Gives a peer this identity. The peer is still found by its earlier ones.
     pub(crate) fn identify_peer(&mut self, index: PeerIndex, identity: PeerIdentity) {
-        self.peers[index].identity = identity;
+        let before = std::mem::replace(&mut self.peers[index].identity, identity);
         self.lookup.insert(identity, index);
+        self.keep_identity(index, before);
+        self.last_peer = None;
     }
 }
 

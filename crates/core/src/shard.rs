@@ -220,6 +220,9 @@ impl Shard {
             let Some(router) = self.routers.get_mut(&next.router) else {
                 continue;
             };
+            if !router.has_table(next.place) {
+                continue;
+            }
             let mut context = RouterContext {
                 router,
                 shared: &mut self.shared,
@@ -230,6 +233,8 @@ impl Shard {
                 self.shared.doomed.push(next.router, next.place);
             } else if router.life == RouterLife::Leaving && router.routes() == 0 {
                 self.forget(next.router);
+            } else {
+                router.note_gone(next.place.peer);
             }
         }
         let waiting = self.shared.doomed.len() as u64;

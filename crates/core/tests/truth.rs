@@ -5,14 +5,15 @@ mod support;
 
 use std::net::Ipv4Addr;
 
-use arancini_core::Quirk;
+use arancini_core::{Quirk, Settings};
 use arancini_generate::{AddPathMode, Open, Peer, PeerDown, peer_down, peer_up};
+use arancini_schema::update_capnp::PeerEventKind;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use support::stream::Update;
+use support::stream::{Event, Update};
 use support::wire::{self, Destination, as_path, mandatory, monitoring, mp_reach, mp_unreach, origin, peer};
-use support::{Harness, SECOND};
+use support::{Harness, SECOND, router};
 
 const TEN: Destination = Destination::V4([10, 0, 0, 0], 8);
 const ELEVEN: Destination = Destination::V4([11, 0, 0, 0], 8);
@@ -107,7 +108,7 @@ fn a_message_without_an_identifier_belongs_to_the_peer_that_is_up() {
     let updates = harness.updates();
     let expected = [(true, "10.0.0.0/8", None), (false, "10.0.0.0/8", None)];
     assert_eq!(said(&updates), expected);
-    assert_eq!(harness.shard.router(support::router(1)).unwrap().peers.len(), 2);
+    assert_eq!(harness.shard.router(router(1)).unwrap().peers.len(), 2);
 }
 
 /// A Loc-RIB Peer Up that comes again without Add-Path ends Add-Path for the families that it lists, and only for them. Routes that
@@ -262,4 +263,76 @@ fn changes_of_known_routes_do_not_prolong_a_dump() {
     let withdrawn = harness.updates();
     let withdrawn = withdrawn.iter().filter(|update| update.announced.is_none());
     assert_eq!(withdrawn.count(), 1);
+}
+
+/// Dynamic neighbours come and go: those that are gone for ever do not count towards the limit of peers.
+#[test]
+fn a_peer_that_is_gone_gives_its_place_to_another() {
+    const MOST: usize = 4;
+    let mut harness = Harness::with(Settings {
+        max_peers_per_router: MOST,
+        ..Settings::default()
+    });
+    let session = harness.session();
+    let route = TEN.nlri(None, 0);
+    let (mut ups, mut published) = (0, 0);
+    for number in 1..=3 * MOST as u8 {
+        let peer = peer(number);
+        harness.send(session, &wire::up(&peer));
+        harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &route));
+        harness.send(session, &peer_down(&peer, &PeerDown::RemoteSilent));
+        let events = harness.published();
+        ups += events.iter().filter(|event| is_peer_up(event)).count();
+        published += events.into_iter().filter_map(Event::into_update).count();
+    }
+    assert_eq!((ups, published), (3 * MOST, 2 * 3 * MOST));
+    assert_eq!(harness.counters.peer_limit_exceeded.get(), 0);
+    assert_eq!(harness.shard.router(router(1)).unwrap().peers.len(), MOST);
+
+    // Peers that are up, or whose routes wait for the sweep, keep their places.
+    for number in 101..=101 + MOST as u8 {
+        let peer = peer(number);
+        harness.send(session, &wire::up(&peer));
+        harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &route));
+    }
+    assert_eq!(
+        harness.counters.peer_limit_exceeded.get(),
+        2,
+        "a Peer Up and a route"
+    );
+    harness.send(session, &peer_down(&peer(101), &PeerDown::RemoteSilent));
+    harness.send(session, &wire::up(&peer(110)));
+    assert_eq!(harness.counters.peer_limit_exceeded.get(), 3, "not swept yet");
+    harness.published();
+    harness.send(session, &wire::up(&peer(110)));
+    assert_eq!(harness.counters.peer_limit_exceeded.get(), 3);
+    assert_eq!(harness.consumer.routes(), MOST - 1);
+    // An identity of a peer that is gone leads to no peer that has its place.
+    harness.send(session, &monitoring(&peer(101), &[], &mandatory(&[1]), &route));
+    assert_eq!(harness.counters.peer_limit_exceeded.get(), 4);
+}
+
+/// Peers that are gone since a lost session give their places away too.
+#[test]
+fn a_peer_that_went_with_its_session_gives_its_place_to_another() {
+    let mut harness = Harness::with(Settings {
+        max_peers_per_router: 2,
+        ..Settings::default()
+    });
+    for number in 1..=6 {
+        let session = harness.session();
+        let peer = peer(number);
+        harness.send(session, &wire::up(&peer));
+        let route = TEN.nlri(None, 0);
+        harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &route));
+        harness.wait(60 * SECOND);
+        harness.published();
+        assert_eq!(harness.consumer.routes(), 1, "peer {number}");
+        harness.close(session);
+    }
+    assert_eq!(harness.counters.peer_limit_exceeded.get(), 0);
+}
+
+fn is_peer_up(event: &Event) -> bool {
+    matches!(event, Event::Peer(event) if event.kind == PeerEventKind::Up)
 }
