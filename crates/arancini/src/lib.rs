@@ -2,6 +2,7 @@
 //! commands share come last.
 //!
 //! Exit codes: 0 success, 1 the command failed while running, 2 wrong configuration or usage.
+#![forbid(unsafe_code)]
 
 pub mod run;
 pub mod demo;

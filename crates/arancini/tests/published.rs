@@ -79,7 +79,7 @@ fn lines(arguments: &[&str]) -> Vec<Value> {
 type Table = BTreeMap<(String, String), String>;
 
 /// Applies updates as a consumer does. A withdraw of an unknown route is an error.
-fn replay(updates: &[Value]) -> Table {
+fn table_of(updates: &[Value]) -> Table {
     let mut table = Table::new();
     for update in updates {
         let text = |name: &str| update[name].as_str().unwrap_or_default().to_owned();
@@ -148,7 +148,7 @@ fn check(scenario: &Scenario, updates: &[Value]) {
             .count() as u64,
         expected.synthetic
     );
-    assert_eq!(replay(updates), expected_table(&expected));
+    assert_eq!(table_of(updates), expected_table(&expected));
 }
 
 fn scenarios() -> [Scenario; 3] {

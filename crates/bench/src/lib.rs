@@ -6,6 +6,7 @@
 //!
 //! The modules are in this order: the scenarios; the load and how it is sent; the measured process and what is read from it;
 //! the limits of the host; the figures and the report.
+#![forbid(unsafe_code)]
 
 mod throughput;
 mod ideal_share;

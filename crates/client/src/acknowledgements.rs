@@ -1,4 +1,5 @@
-//! Acknowledgements of the server to a publisher, overheard. Benchmarks measure with them how long storing takes.
+//! Listens to the acknowledgements that the server sends to a publisher. Benchmarks use them to measure how long storing
+//! takes.
 
 use async_nats::Subscriber;
 use futures_util::StreamExt;

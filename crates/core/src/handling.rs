@@ -5,8 +5,8 @@ use arancini_wire::bgp::Update;
 use arancini_wire::bgp::attribute::{Fault, Handling, PathAttributes};
 use arancini_wire::bmp::RibView;
 
-/// Decides what happens to the UPDATE. With `None` and with discarded attributes its routes stand. It changes nothing, so
-/// that an UPDATE can be checked before another one is taken.
+/// Decides what happens to the UPDATE. If it returns `None` or `AttributeDiscard`, the routes are used. The function changes
+/// nothing, so an UPDATE can be checked before another one is used.
 ///
 /// A missing attribute or next hop counts only in an UPDATE that the peer itself sent. In the other views the router made the
 /// UPDATE, for a route that it holds (`docs/rfc7606.md`).

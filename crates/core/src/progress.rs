@@ -1,4 +1,4 @@
-//! How far a message is taken that is too much for one turn of its worker.
+//! The progress of a message that is too much work for one turn of its worker.
 //!
 //! A message of a few bytes can carry tens of thousands of routes with large attributes, and become gigabytes of updates. So
 //! the work on a Route Monitoring message can stop between two UPDATEs and between two routes, and goes on in the next turn

@@ -21,7 +21,7 @@ pub(crate) fn peer_with_routes(
     }
 }
 
-/// Takes a peer as up, though the router never said so, and publishes that. As far as is known nothing was negotiated.
+/// Treats a peer as up without a Peer Up, and publishes that. Nothing is known to have been negotiated.
 #[cold]
 fn make_provisional(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
     let index = context.find_or_add_peer(header)?;

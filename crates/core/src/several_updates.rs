@@ -1,4 +1,5 @@
-//! Several UPDATEs in one Route Monitoring message. RFC 7854 §4.6 has one, but some routers send more.
+//! Several UPDATEs in one Route Monitoring message. RFC 7854 §4.6 allows one UPDATE for each message, but some
+//! routers send more.
 //!
 //! The message is taken whole or skipped whole, so every UPDATE is checked before the first one is taken. Both passes can
 //! stop between two UPDATEs and go on in the next turn.
@@ -118,7 +119,7 @@ fn check_update(peer: &Peer, header: &PerPeerHeader<'_>, body: &[u8]) -> Result<
     Ok(routes)
 }
 
-/// Counts what is remarkable about the message, once it is known that it can be taken.
+/// Counts the quirks of the message, once it is known that it can be taken.
 fn count_quirks(
     context: &mut RouterContext<'_>,
     peer: PeerIndex,
@@ -145,7 +146,7 @@ fn next_pdu<'a>(message: &RouteMonitoring<'a>, done: usize) -> Option<Result<Pdu
     message.pdus_from(done).next()
 }
 
-/// Whether what stands there begins as a BGP message does.
+/// Whether the octets behind the first `done` bytes begin like a BGP message.
 fn starts_with_marker(message: &RouteMonitoring<'_>, done: usize) -> bool {
     const MARKER: [u8; 16] = [0xff; 16];
     let rest = message.update_pdu().get(done..).unwrap_or_default();

@@ -157,7 +157,7 @@ const fn plain_field<'a>(update: &Update<'a>) -> &'a [u8] {
     }
 }
 
-/// Counts what is remarkable about the attributes.
+/// Counts the quirks and the discarded attributes of an UPDATE.
 #[inline]
 fn count_attributes(
     context: &mut RouterContext<'_>,

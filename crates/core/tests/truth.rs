@@ -91,11 +91,11 @@ fn a_message_without_an_identifier_belongs_to_the_peer_that_is_up() {
     let first = peer(1);
     let second = Peer {
         bgp_id: Ipv4Addr::new(203, 0, 113, 77),
-        ..first.clone()
+        ..first
     };
     let nameless = Peer {
         bgp_id: Ipv4Addr::UNSPECIFIED,
-        ..first.clone()
+        ..first
     };
     let mut harness = Harness::new();
     let session = harness.session();
@@ -156,11 +156,11 @@ fn a_route_has_the_names_of_its_own_header() {
     let known = peer(1);
     let other = Peer {
         asn: 64_999,
-        ..known.clone()
+        ..known
     };
     let nameless = Peer {
         asn: 0,
-        ..known.clone()
+        ..known
     };
     let mut harness = Harness::new();
     let session = harness.session();

@@ -134,7 +134,7 @@ fn two_readers_agree_on_every_update() {
     for (name, stream) in streams(&root().join("testdata")) {
         compare(&name, &stream, &mut tally);
     }
-    judge(&tally);
+    check_tally(&tally);
 }
 
 #[test]
@@ -147,10 +147,10 @@ fn two_readers_agree_on_every_update_of_the_full_streams() {
     for (name, stream) in streams(&corpus) {
         compare(&name, &stream, &mut tally);
     }
-    judge(&tally);
+    check_tally(&tally);
 }
 
-fn judge(tally: &Tally) {
+fn check_tally(tally: &Tally) {
     let Tally {
         compared,
         differences,

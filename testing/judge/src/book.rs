@@ -50,7 +50,7 @@ pub trait Book {
     /// No router has this route.
     fn withdraw(&mut self, route: &Route) -> Result<Option<Before>, Foreign>;
 
-    /// Strikes out what a router's scope held and was not announced since this epoch began.
+    /// Strikes out the routes of a router's scope that were not announced since this epoch began.
     fn give_up(&mut self, router: IpAddr, scope: &Scope, epoch: u32);
 
     /// Whether the routers of the test can cause messages of this kind.

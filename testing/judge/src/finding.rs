@@ -174,7 +174,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SameSequence { subject, sequence } => {
-                write!(f, "{subject}: the router's sequence {sequence} is there twice")
+                write!(f, "{subject}: the router's sequence {sequence} occurs twice")
             }
             Self::OutOfOrder {
                 subject,
@@ -192,7 +192,7 @@ impl fmt::Display for Finding {
             Self::WithdrawnUnheld { route, sequence } => {
                 write!(
                     f,
-                    "{route}: sequence {sequence} withdraws it, but it was not there"
+                    "{route}: sequence {sequence} withdraws it, but consumers do not hold it"
                 )
             }
             Self::AnnouncedAsHeld { route, sequence } => {

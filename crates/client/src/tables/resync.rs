@@ -67,7 +67,7 @@ impl ScopePeer {
     }
 }
 
-/// Begins and ends that are remembered of each scope. More are not needed unless as many resyncs overtake each other.
+/// How many begins, and how many ends, are remembered for each scope. More are needed only if more resyncs than this overlap.
 const REMEMBERED: usize = 8;
 
 /// The resyncs of one scope.

@@ -16,8 +16,8 @@ use super::descriptor;
 use super::end::{End, EndReason};
 use super::lane::Lane;
 
-/// Bytes of closed batches that are handed to the bridge at once while a slot is taken piece by piece: each time wakes the
-/// sidecar.
+/// While a slot is taken in pieces, closed batches are handed to the bridge once they have this many bytes, because each
+/// hand-over wakes the sidecar.
 const DELIVERED_BYTES: usize = 256 * 1024;
 
 /// A connection with an open session.

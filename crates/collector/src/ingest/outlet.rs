@@ -17,8 +17,8 @@ use arancini_core::Batch;
 
 use super::signal::Signal;
 
-/// With `publish.on_full = "drop"`, the length of the backlog at which the worker receives nothing more after all. It bounds
-/// the memory that batches use which must not be dropped.
+/// With `publish.on_full = "drop"`, the length of the backlog at which the worker stops receiving, even though it may drop.
+/// It bounds the memory of batches that must not be dropped.
 const MOST_KEPT: usize = 1024;
 
 /// What happens to a batch that finds the bridge full.

@@ -20,7 +20,7 @@ use crate::status::SinkStatus;
 
 /// Payload bytes that may be on the way to the disk.
 const MOST_UNWRITTEN: usize = 4 << 20;
-/// Messages that were read back below which more are read.
+/// When fewer read-back messages than this are left, more are read.
 const FEW: usize = 32;
 const POLL: Duration = Duration::from_millis(1);
 

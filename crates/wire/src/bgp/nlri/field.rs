@@ -69,7 +69,7 @@ impl<'a> NlriIter<'a> {
     #[inline]
     fn read(&mut self) -> Result<Nlri<'a>, WireError> {
         let rest = self.field.get(self.position..).unwrap_or_default();
-        // A field of a family with unknown framing may hold several NLRI, so no path identifier is split off.
+        // A field of a family whose NLRI have an unknown length may hold several NLRI, so no path identifier is split off.
         let (path_id, body) = if self.add_path && self.shape != NlriShape::Unframed {
             let (id, body) = path_id::split(rest).map_err(|error| error.at(self.position))?;
             (Some(id), body)
@@ -83,8 +83,8 @@ impl<'a> NlriIter<'a> {
                 labelled,
                 max_bits,
             } => labelled::read(body, rd, labelled, max_bits),
-            NlriShape::Opaque { framing } => {
-                opaque::length(body, framing).map(|n| (Route::Opaque(&body[..n]), n))
+            NlriShape::Opaque { length_field } => {
+                opaque::length(body, length_field).map(|n| (Route::Opaque(&body[..n]), n))
             }
             NlriShape::Unframed => Ok((Route::Opaque(body), body.len())),
         }

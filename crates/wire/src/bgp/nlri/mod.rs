@@ -24,4 +24,4 @@ pub use field::{NlriIter, count, iter};
 pub use opaque_key::{OpaqueBuffer, OpaqueNlri, split_opaque};
 pub use prefix::{Ipv4Prefixes, Ipv6Prefixes, PrefixBits};
 pub use route::{Nlri, Route};
-pub use shape::{Framing, NlriShape, shape};
+pub use shape::{LengthField, NlriShape, shape};

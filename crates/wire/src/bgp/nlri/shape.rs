@@ -17,15 +17,15 @@ pub enum NlriShape {
     /// No prefix, but an NLRI with a known end.
     Opaque {
         /// The place of the length field, and what it counts.
-        framing: Framing,
+        length_field: LengthField,
     },
-    /// An NLRI with unknown framing: the whole field counts as one NLRI.
+    /// An NLRI whose length is unknown: the whole field counts as one NLRI.
     Unframed,
 }
 
 /// The place of the length field of an opaque NLRI, and what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
+pub enum LengthField {
     /// Type (1), length in octets (1): EVPN (RFC 7432 §7), MCAST-VPN (RFC 6514 §4).
     TypeLength,
     /// Type (2), length in octets (2): BGP-LS (RFC 9552 §5.2).
@@ -70,16 +70,16 @@ pub const fn shape(family: AfiSafi) -> NlriShape {
             labelled: false,
             max_bits,
         },
-        (25, 70) | (1 | 2, 5) => opaque(Framing::TypeLength),
-        (16388, 71 | 72) => opaque(Framing::LongTypeLength),
-        (1 | 2, 85) => opaque(Framing::ArchitectureTypeLength),
-        (25, 65) => opaque(Framing::LongLength),
-        (1, 132) | (1 | 2, 73) => opaque(Framing::BitLength),
-        (1 | 2 | 25, 133 | 134) => opaque(Framing::FlowSpec),
+        (25, 70) | (1 | 2, 5) => opaque(LengthField::TypeLength),
+        (16388, 71 | 72) => opaque(LengthField::LongTypeLength),
+        (1 | 2, 85) => opaque(LengthField::ArchitectureTypeLength),
+        (25, 65) => opaque(LengthField::LongLength),
+        (1, 132) | (1 | 2, 73) => opaque(LengthField::BitLength),
+        (1 | 2 | 25, 133 | 134) => opaque(LengthField::FlowSpec),
         _ => NlriShape::Unframed,
     }
 }
 
-const fn opaque(framing: Framing) -> NlriShape {
-    NlriShape::Opaque { framing }
+const fn opaque(length_field: LengthField) -> NlriShape {
+    NlriShape::Opaque { length_field }
 }

@@ -135,7 +135,7 @@ fn vpn_prefixes() {
 }
 
 #[test]
-fn opaque_nlri_end_where_their_framing_says() {
+fn opaque_nlri_end_where_their_length_says() {
     let flowspec = [&[0xf0, 0xf1][..], &[7; 0xf1]].concat();
     for (family, field) in [
         (AfiSafi::EVPN, &[2, 3, 1, 1, 1][..]),
@@ -167,7 +167,7 @@ fn opaque_nlri_end_where_their_framing_says() {
 }
 
 #[test]
-fn a_family_of_unknown_framing_is_one_nlri() {
+fn a_family_of_unknown_length_is_one_nlri() {
     let family = AfiSafi::new(1, 77);
     assert_eq!(shape(family), NlriShape::Unframed);
     let whole = Nlri {
