@@ -195,14 +195,14 @@ fn a_recorded_router_that_returns_brings_nothing_new() {
     for (name, stream) in streams(&root().join("testdata")) {
         let mut outcome = run(&stream, CurationMode::Attributes, Reader::Replays);
         let harness = &mut outcome.harness;
-        let before = harness.consumer.tables.clone();
+        let before = harness.consumer.held();
         let session = harness.session();
         for bytes in stream.chunks(RECEIVE_BYTES) {
             harness.send(session, bytes);
         }
         harness.wait(60 * SECOND);
         harness.published();
-        assert_eq!(harness.consumer.tables, before, "{name}");
+        assert_eq!(harness.consumer.held(), before, "{name}");
     }
 }
 

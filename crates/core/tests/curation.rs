@@ -150,13 +150,10 @@ impl World {
         for router in self.routers.iter().filter(|router| router.session.is_some()) {
             expected.append(&mut router.expected());
         }
-        let mut held = BTreeMap::new();
-        for (key, table) in &self.harness.consumer.tables {
-            for (route, attributes) in table {
-                let value = (attributes.as_path.clone(), attributes.labels.clone());
-                held.insert((*key, route.clone()), value);
-            }
-        }
+        let held = self.harness.consumer.held().into_iter();
+        let held: BTreeMap<_, _> = held
+            .map(|(key, attributes)| (key, (attributes.as_path, attributes.labels)))
+            .collect();
         for (key, value) in &expected {
             let found = held.get(key);
             assert!(found.is_some(), "a route is missing: {key:?}");
@@ -193,10 +190,8 @@ fn fingerprints(shard: &Shard) -> Vec<u64> {
 }
 
 fn published_fingerprints(harness: &Harness) -> Vec<u64> {
-    let tables = harness.consumer.tables.values();
-    let mut all: Vec<_> = tables
-        .flat_map(|table| table.values().map(|route| route.fingerprint))
-        .collect();
+    let held = harness.consumer.held().into_values();
+    let mut all: Vec<_> = held.map(|attributes| attributes.fingerprint).collect();
     all.sort_unstable();
     all
 }

@@ -25,13 +25,9 @@ fn send_announce(harness: &mut Harness, session: SessionId, peer: &Peer, to: &De
 
 /// What consumers hold: each prefix with the BGP identifier of its peer.
 fn held(harness: &Harness) -> Vec<(String, u32)> {
-    let tables = harness.consumer.tables.iter();
-    let routes = tables.flat_map(|(of, table)| {
-        table
-            .keys()
-            .map(|route| (route.prefix.clone(), of.key.peer.bgp_id))
-    });
-    routes.collect()
+    let held = harness.consumer.held().into_keys();
+    held.map(|(table, route)| (route.prefix, table.key.peer.bgp_id))
+        .collect()
 }
 
 /// A router speaks of a peer before the peer's Peer Up, and the Peer Up names the peer by another BGP identifier. The

@@ -10,6 +10,7 @@ use arancini_core::{Batch, BatchKind, Shard};
 use arancini_rib::CurationMode;
 use arancini_schema::update_capnp::RouterEventKind;
 
+use support::consumer::Resyncs;
 use support::stream::Event;
 use support::world::{DumpEnd, Kind, PEERS, Router, Routes};
 use support::{Harness, SECOND, router};
@@ -257,8 +258,7 @@ fn a_tail_with_a_gap_becomes_a_resync() {
     assert_eq!(restore.routes(), 0);
     restart(&mut harness, restore);
     harness.shard.handle_resync_strangers();
-    // Consumers do what docs/schema.md says: routes that are not announced between begin and end are gone.
-    harness.consumer.tables.clear();
+    harness.consumer.resyncs = Resyncs::Expected;
     routers.push(Router::new(3));
     for router in [0, 2] {
         routers[router].connect(&mut harness, DumpEnd::EndOfRib);
@@ -394,8 +394,9 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
         assert_eq!(held(&harness.shard), before);
         routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
-        // Consumers drop their tables at a resync (docs/schema.md). The harness's consumer does not know resyncs.
-        harness.consumer.tables.clear();
+        if !ended {
+            harness.consumer.resyncs = Resyncs::Expected;
+        }
         let begun = |event: &Event| event.router_kind() == Some(RouterEventKind::ResyncBegin);
         assert_eq!(harness.published().iter().any(begun), !ended);
     }

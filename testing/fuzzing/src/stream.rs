@@ -1,37 +1,35 @@
 //! Checks what a shard publishes against its promises (ARCHITECTURE.md, invariants 1, 8 and 10).
+//!
+//! The checks of each batch are here. The tables are rebuilt by the client's reference consumer
+//! ([`arancini_client::tables`]), whose counters say which updates changed nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use arancini_client::tables::Tables;
 use arancini_core::{Batch, BatchKind};
 use arancini_rib::CurationMode;
 use arancini_schema::decode::{Message, Messages};
 use arancini_schema::json::write_message;
 use arancini_schema::subject::Subject;
-use arancini_schema::update_capnp::{WithdrawReason, update};
-use arancini_wire::bgp::nlri::{OpaqueBuffer, split_opaque};
-use arancini_wire::iana::AfiSafi;
+use arancini_schema::update_capnp::{RouterEventKind, WithdrawReason};
 
-/// The key of a route: the bytes of its peer, table and prefix.
-type RouteKey = Vec<u8>;
-
-/// A change of a table.
-struct Change {
+/// A published message, kept until the replay.
+struct Published {
     router: IpAddr,
     sequence: u64,
-    route: RouteKey,
-    /// `None` is a withdraw.
-    fingerprint: Option<u64>,
+    kind: BatchKind,
+    bytes: Box<[u8]>,
 }
 
-/// Reads batches as they come, and follows all changes at the end.
+/// Checks batches in the order of their publication, and replays all their messages at the end.
 #[derive(Default)]
 pub(crate) struct Stream {
     last_number: u64,
     subjects: HashMap<String, u64>,
     /// The highest sequence of each router, and the sequence of its last barrier.
     routers: HashMap<IpAddr, (u64, u64)>,
-    changes: Vec<Change>,
+    messages: Vec<Published>,
     text: Vec<u8>,
 }
 
@@ -57,8 +55,22 @@ impl Stream {
             *last = sequence;
             if batch.kind == BatchKind::Updates {
                 let update = message.update().expect("read above");
-                self.changes.push(change(batch.router, update));
+                let reason = update.get_withdraw_reason().expect("read above");
+                assert_eq!(update.get_announced(), reason == WithdrawReason::None);
             }
+            if batch.kind == BatchKind::Routers {
+                // The tables allow announces without a change during a resync, so there must be none.
+                let event = message.router_event().expect("read above");
+                let kind = event.get_kind().expect("read above");
+                let is_resync = matches!(kind, RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd);
+                assert!(!is_resync, "no step of the target causes a resync");
+            }
+            self.messages.push(Published {
+                router: batch.router,
+                sequence,
+                kind: batch.kind,
+                bytes: message.bytes().into(),
+            });
         }
         assert_eq!((messages, *last), (batch.messages, batch.last_sequence));
 
@@ -79,36 +91,37 @@ impl Stream {
         *highest = batch.last_sequence.max(*highest);
     }
 
-    /// Follows all changes in order. With curation each one changes something. Returns the number of routes that are left.
+    /// Replays all messages in the order of the routers' sequence numbers. With curation, each update has to change the
+    /// tables. Returns the number of routes that are left.
     pub fn replay(&mut self, curation: CurationMode) -> usize {
-        let mut changes = std::mem::take(&mut self.changes);
-        changes.sort_by_key(|change| (change.router, change.sequence));
-        let mut table = HashMap::new();
-        let mut sequences = HashSet::new();
-        for Change {
-            router,
-            sequence,
-            route,
-            fingerprint,
-        } in changes
-        {
-            assert!(sequences.insert((router, sequence)), "a sequence twice");
-            let before = match fingerprint {
-                Some(fingerprint) => table.insert(route, fingerprint),
-                None => table.remove(&route),
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.sort_by_key(|message| (message.router, message.sequence));
+        let is_same =
+            |pair: &[Published]| (pair[0].router, pair[0].sequence) == (pair[1].router, pair[1].sequence);
+        assert!(!messages.windows(2).any(is_same), "a sequence twice");
+        let mut tables = Tables::<()>::default();
+        for message in messages {
+            // Only an announce raises the number of announces, and only one of a new route that of the routes.
+            let routes = |tables: &Tables<()>| match curation {
+                CurationMode::Presence if message.kind == BatchKind::Updates => tables.len() as u64,
+                _ => 0,
             };
+            let (announces_before, routes_before) = (tables.counts().announces, routes(&tables));
+            let taken = tables.take(message.kind, &message.bytes);
+            taken.expect("what was encoded reads back");
+            let counts = tables.counts();
+            assert_eq!(counts.late, 0, "messages are replayed in order");
             match curation {
-                CurationMode::Off => {}
-                CurationMode::Attributes if fingerprint.is_some() => {
-                    assert_ne!(before, fingerprint, "announced twice alike");
+                CurationMode::Off => continue,
+                CurationMode::Attributes => assert_eq!(counts.unchanged, 0, "announced twice alike"),
+                CurationMode::Presence if counts.announces > announces_before => {
+                    assert_eq!(routes(&tables), routes_before + 1, "announced twice");
                 }
-                CurationMode::Presence if fingerprint.is_some() => {
-                    assert_eq!(before, None, "announced twice");
-                }
-                _ => assert!(before.is_some(), "withdrawn but not there"),
+                CurationMode::Presence => {}
             }
+            assert_eq!(counts.unheld, 0, "withdrawn but not there");
         }
-        table.len()
+        tables.len()
     }
 }
 
@@ -121,42 +134,4 @@ fn sequence(kind: BatchKind, message: &Message<'_>) -> u64 {
         BatchKind::Malformed => message.malformed_message().map(|event| event.get_sequence()),
     };
     sequence.expect("its root is a struct")
-}
-
-fn change(router: IpAddr, update: update::Reader<'_>) -> Change {
-    let view = update.get_rib_view().expect("read above") as u8;
-    let reason = update.get_withdraw_reason().expect("read above");
-    assert_eq!(update.get_announced(), reason == WithdrawReason::None);
-    let raw = update.get_raw_nlri().expect("read above");
-    let family = AfiSafi::new(update.get_afi(), update.get_safi());
-    let mut buffer = OpaqueBuffer::new();
-    let key = split_opaque(family, raw, &mut buffer).key;
-    let route = [
-        update.get_router_addr().expect("read above"),
-        update.get_peer_addr().expect("read above"),
-        &update.get_peer_bgp_id().to_be_bytes(),
-        &update.get_peer_distinguisher().to_be_bytes(),
-        &update.get_afi().to_be_bytes(),
-        &[
-            update.get_safi(),
-            update.get_peer_type(),
-            view,
-            update.get_prefix_len(),
-        ],
-        &[
-            u8::from(update.get_has_path_id()),
-            u8::from(update.get_has_route_distinguisher()),
-        ],
-        &update.get_path_id().to_be_bytes(),
-        &update.get_route_distinguisher().to_be_bytes(),
-        update.get_prefix_addr().expect("read above"),
-        key,
-    ]
-    .concat();
-    Change {
-        router,
-        sequence: update.get_sequence(),
-        route,
-        fingerprint: update.get_announced().then(|| update.get_attribute_fingerprint()),
-    }
 }

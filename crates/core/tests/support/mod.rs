@@ -1,5 +1,5 @@
 //! Shared by the tests of the core: a shard with a clock that the test turns, a reader of the published stream, a consumer that
-//! replays it, and BMP messages that the generator cannot make.
+//! keeps the tables, and BMP messages that the generator cannot make.
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
 pub mod consumer;
@@ -12,8 +12,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use arancini_core::{Batch, Counters, Now, SessionError, SessionId, Settings, Shard};
+use arancini_schema::decode::Messages;
 
-use consumer::Consumer;
+use consumer::{Consumer, Published};
 use stream::{Event, StreamCheck};
 
 pub const SECOND: u64 = 1_000_000_000;
@@ -29,7 +30,7 @@ pub struct Harness {
     pub shard: Shard,
     pub counters: Arc<Counters>,
     pub now: Now,
-    pub events: Vec<Event>,
+    messages: Vec<Published>,
     pub consumer: Consumer,
     check: StreamCheck,
 }
@@ -49,7 +50,7 @@ impl Harness {
                 monotonic_ns: 17 * SECOND,
                 unix_ns: EPOCH_NS,
             },
-            events: Vec::new(),
+            messages: Vec::new(),
             consumer,
             check: StreamCheck::default(),
         }
@@ -105,7 +106,7 @@ impl Harness {
         self.now.monotonic_ns = monotonic_ns;
     }
 
-    /// Takes the closed batches, checks them and keeps their events.
+    /// Takes the closed batches, checks them and keeps their messages.
     pub fn collect(&mut self) {
         while let Some(batch) = self.shard.poll_batch() {
             self.take(batch);
@@ -127,7 +128,15 @@ impl Harness {
 
     fn take(&mut self, batch: Batch) {
         let events = self.check.batch(&batch);
-        self.events.extend(events);
+        let messages = Messages::new(&batch.payload).map(|message| message.unwrap().bytes().to_vec());
+        let kind = batch.kind;
+        self.messages
+            .extend(
+                events
+                    .into_iter()
+                    .zip(messages)
+                    .map(|(event, bytes)| Published { event, kind, bytes }),
+            );
         self.shard.handle_recycled(batch.payload);
     }
 
@@ -135,12 +144,12 @@ impl Harness {
     pub fn published(&mut self) -> Vec<Event> {
         self.shard.handle_flush(self.now);
         self.collect();
-        let mut events = std::mem::take(&mut self.events);
-        events.sort_by_key(|event| (event.router(), event.sequence()));
-        for event in &events {
-            self.consumer.take(event);
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.sort_by_key(|message| (message.event.router(), message.event.sequence()));
+        for message in &messages {
+            self.consumer.take(message);
         }
-        events
+        messages.into_iter().map(|message| message.event).collect()
     }
 
     /// Flushes as [`Self::published`] does, and returns only the route updates.

@@ -128,6 +128,14 @@ impl Event {
         }
     }
 
+    pub fn is_resync(&self) -> bool {
+        let kind = self.router_kind();
+        matches!(
+            kind,
+            Some(RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd)
+        )
+    }
+
     pub fn router_kind(&self) -> Option<RouterEventKind> {
         match self {
             Self::Router(event) => Some(event.kind),
@@ -212,7 +220,7 @@ fn assert_belongs(event: &Event, subject: Subject) {
     }
 }
 
-fn read(kind: BatchKind, message: &Message<'_>) -> Event {
+pub fn read(kind: BatchKind, message: &Message<'_>) -> Event {
     match kind {
         BatchKind::Updates => Event::Update(Box::new(read_update(message.update().unwrap()))),
         BatchKind::Peers => {
