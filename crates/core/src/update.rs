@@ -74,21 +74,17 @@ pub(crate) fn update(
     // Filled in place, because moving it would cost time too.
     let mut sections = Sections::default();
     sections.add(&update, &attributes);
-    let handling = match part.take() {
-        None => {
-            let handling =
-                attribute_handling(&attributes, &update, view).map_err(|error| error.at(bytes.offset))?;
-            count_attributes(context, peer, &attributes, handling);
-            for section in sections.iter_mut() {
-                locate(context, peer, view, section)
-                    .map_err(|error| error.at(bytes.offset + section.offset))?;
-            }
-            handling
+    let handling = if let Some(part) = part {
+        sections.resume(&part.fields);
+        part.handling
+    } else {
+        let handling =
+            attribute_handling(&attributes, &update, view).map_err(|error| error.at(bytes.offset))?;
+        count_attributes(context, peer, &attributes, handling);
+        for section in sections.iter_mut() {
+            locate(context, peer, view, section).map_err(|error| error.at(bytes.offset + section.offset))?;
         }
-        Some(part) => {
-            sections.resume(&part.fields);
-            part.handling
-        }
+        handling
     };
     let mut work = UpdateWork {
         attributes: &attributes,
@@ -106,6 +102,10 @@ pub(crate) fn update(
     let route_work = route_work(&attributes, update.attributes().len());
     let mut taken = Taken::Whole;
     for section in sections.iter_mut() {
+        if section.routes == 0 {
+            // Taken in an earlier turn.
+            continue;
+        }
         let routes = section.routes as u64;
         if context.shared.has_room_for(routes * route_work) {
             context.shared.work += routes * route_work;
@@ -114,16 +114,20 @@ pub(crate) fn update(
         } else {
             let routes = context.shared.use_up() / route_work;
             let head = section.split_off(routes.max(1) as usize);
-            take_field(context, peer, &mut work, &head, handling, overruling.as_ref());
+            take_part(context, peer, &mut work, &head, handling, overruling.as_ref());
             taken = Taken::Part;
             break;
         }
     }
-    if taken == Taken::Part {
-        *part = Some(PartOfUpdate {
-            handling,
-            fields: sections.progress(),
-        });
+    match taken {
+        Taken::Part => {
+            *part = Some(PartOfUpdate {
+                handling,
+                fields: sections.progress(),
+            });
+        }
+        Taken::Whole if part.is_some() => *part = None,
+        Taken::Whole => {}
     }
     Ok(taken)
 }
@@ -177,8 +181,22 @@ fn count_attributes(
     }
 }
 
-/// Takes the routes of a field, or of the first part of one.
-#[inline]
+/// Takes the first routes of a field that is too much for this turn. It stands apart, so that the usual way stays short.
+#[cold]
+#[inline(never)]
+fn take_part(
+    context: &mut RouterContext<'_>,
+    peer: PeerIndex,
+    work: &mut UpdateWork<'_>,
+    section: &Section<'_>,
+    handling: Option<Handling>,
+    overruling: Option<&[Option<Section<'_>>; 4]>,
+) {
+    take_field(context, peer, work, section, handling, overruling);
+}
+
+/// Takes the routes of a field.
+#[inline(always)]
 fn take_field(
     context: &mut RouterContext<'_>,
     peer: PeerIndex,

@@ -212,3 +212,29 @@ fn octets_behind_the_update_are_a_quirk() {
         1
     );
 }
+
+/// A field that was taken in an earlier turn was taken again in each later one: the withdraw, which the announce of the same
+/// UPDATE overrules, came after all, and the route was lost.
+#[test]
+fn a_field_that_was_taken_in_an_earlier_turn_is_not_taken_again() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    let route = [24, 10, 0, 0];
+    harness.send(session, &monitoring(&peer, &[], &mandatory(&[64_500]), &route));
+    harness.published();
+    let communities: Vec<u8> = (0..4000_u32).flat_map(u32::to_be_bytes).collect();
+    let attributes = [mandatory(&[64_501]), attribute(0xc0, 8, &communities)].concat();
+    let routes: Vec<u8> = (0..100_u8).flat_map(|n| [24, 10, 0, n]).collect();
+    let turns = send_turn_by_turn(
+        &mut harness,
+        session,
+        &monitoring(&peer, &route, &attributes, &routes),
+    );
+    assert!(turns.turns > 1, "{} turns", turns.turns);
+    assert_eq!(harness.counters.emitted_withdraws.total(), 0);
+    assert_eq!(turns.updates, 100);
+    harness.shard.set_gauges();
+    assert_eq!(harness.counters.routes.get(), 100);
+}

@@ -154,14 +154,8 @@ fn the_newest_peer_up_of_a_loc_rib_says_whether_there_are_path_identifiers() {
 #[test]
 fn a_route_has_the_names_of_its_own_header() {
     let known = peer(1);
-    let other = Peer {
-        asn: 64_999,
-        ..known
-    };
-    let nameless = Peer {
-        asn: 0,
-        ..known
-    };
+    let other = Peer { asn: 64_999, ..known };
+    let nameless = Peer { asn: 0, ..known };
     let mut harness = Harness::new();
     let session = harness.session();
     harness.send(session, &wire::up(&known));
