@@ -106,18 +106,23 @@ pub(crate) fn update(
             // Taken in an earlier turn.
             continue;
         }
-        let routes = section.routes as u64;
-        if context.shared.has_room_for(routes * route_work) {
-            context.shared.work += routes * route_work;
-            take_field(context, peer, &mut work, section, handling, overruling.as_ref());
-            section.routes = 0;
+        let work_of_field = section.routes as u64 * route_work;
+        let head;
+        let (field, whole) = if context.shared.has_room_for(work_of_field) {
+            context.shared.work += work_of_field;
+            (&*section, true)
         } else {
             let routes = context.shared.use_up() / route_work;
-            let head = section.split_off(routes.max(1) as usize);
-            take_part(context, peer, &mut work, &head, handling, overruling.as_ref());
+            head = section.split_off(routes.max(1) as usize);
+            (&head, false)
+        };
+        // The only call, so that the compiler lays the usual way out in one piece.
+        take_field(context, peer, &mut work, field, handling, overruling.as_ref());
+        if !whole {
             taken = Taken::Part;
             break;
         }
+        section.routes = 0;
     }
     match taken {
         Taken::Part => {
@@ -181,22 +186,8 @@ fn count_attributes(
     }
 }
 
-/// Takes the first routes of a field that is too much for this turn. It stands apart, so that the usual way stays short.
-#[cold]
-#[inline(never)]
-fn take_part(
-    context: &mut RouterContext<'_>,
-    peer: PeerIndex,
-    work: &mut UpdateWork<'_>,
-    section: &Section<'_>,
-    handling: Option<Handling>,
-    overruling: Option<&[Option<Section<'_>>; 4]>,
-) {
-    take_field(context, peer, work, section, handling, overruling);
-}
-
-/// Takes the routes of a field.
-#[inline(always)]
+/// Takes the routes of a field, or of the first part of one.
+#[inline]
 fn take_field(
     context: &mut RouterContext<'_>,
     peer: PeerIndex,

@@ -100,8 +100,9 @@ impl<'a> World<'a> {
         let counters = Arc::new(Counters::default());
         let mut shard_settings = settings.clone();
         if cuts.is_some() {
-            // Every message of several routes is taken in several turns.
-            shard_settings.turn_work = 1;
+            // A message of more routes than this is taken in several turns. Each turn reads its attributes again, so a turn of
+            // one route would make the largest inputs slow.
+            shard_settings.turn_work = 50;
         }
         let mut world = World {
             shard: Shard::new(1, shard_settings, counters),
