@@ -37,7 +37,7 @@ ACCEPTED: dict[tuple[str, str], tuple[int, int, str]] = {
 ENDS_EARLY = {
     "ng-path-status-192.85.2.1-p62503": "BMP version is 4",
     "ng-stateless-with-add-path-192.85.2.1-p62503": "BMP version is 4",
-    "tr-bmp-traffic-192.0.2.61-p52867": "211 bytes are left",
+    "tr-bmp-traffic-192.0.2.61-p52867": "211 bytes follow",
 }
 
 
