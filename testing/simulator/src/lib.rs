@@ -1,6 +1,6 @@
 //! The core under seeded routers, network, broker and clock, judged by what the stream says.
 //!
-//! [`run`] is a function of its [`Plan`]: the same plan gives the same run on every machine. `arancini-simulator` prints the
+//! [`run()`] is a function of its [`Plan`]: the same plan gives the same run on every machine. `arancini-simulator` prints the
 //! seed of a run that fails, shrinks it, and can run it again. `docs/simulator.md` says what a run contains.
 #![forbid(unsafe_code)]
 
