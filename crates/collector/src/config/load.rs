@@ -15,7 +15,7 @@ use super::value::Value;
 const VARIABLE_PREFIX: &str = "ARANCINI_";
 
 /// Variables with the prefix that are not settings: the path of the configuration file, and variables of the tests.
-const OTHER_VARIABLES: [&str; 5] = [
+const OTHER_VARIABLES: [&str; 6] = [
     "ARANCINI_BIN",
     "ARANCINI_CONFIG",
     "ARANCINI_CORPUS",
