@@ -37,9 +37,10 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     let agreed = peer.agreed_after(message);
     peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
     context.shared.life_check_wanted = true;
-    peer.state = PeerState::Up;
     peer.remember_session(message);
+    context.router.bring_up(index, PeerState::Up);
 
+    let peer = &context.router.peers[index];
     let add_path: Vec<AfiSafi> = negotiated.context(header.view()).add_path.iter().collect();
     let information = information(message.tlvs());
     let (address, table_name) = (peer.address(), peer.last_name().to_owned());

@@ -5,6 +5,7 @@
 //! of the session. The bytes of the message stay where they are; this is all that is remembered besides.
 
 use arancini_wire::bgp::attribute::Handling;
+use arancini_wire::iana::AfiSafi;
 
 use crate::table::TableIndex;
 
@@ -35,6 +36,7 @@ impl Progress {
                 done: 0,
                 framed: 0,
                 updates: 0,
+                new_families: Vec::new(),
             }),
             update: None,
         }
@@ -42,7 +44,7 @@ impl Progress {
 }
 
 /// Progress with the UPDATEs of one message, which are all checked before the first is taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct SeveralUpdates {
     pub phase: Phase,
     /// Bytes of the BGP messages that are done with in this phase.
@@ -51,6 +53,8 @@ pub(crate) struct SeveralUpdates {
     pub framed: usize,
     /// UPDATEs among them.
     pub updates: u32,
+    /// Families that need a new table, each once.
+    pub new_families: Vec<AfiSafi>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -283,7 +283,7 @@ impl Shard {
             shared: &mut self.shared,
             now,
         };
-        router_event(&mut context, RouterEventKind::Stale, reason, &[]);
+        router_event(&mut context, RouterEventKind::Stale, reason);
         self.life_check.soon(&self.shared.settings, now);
         self.set_gauges();
     }
