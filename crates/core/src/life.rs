@@ -166,7 +166,7 @@ pub(crate) fn check(context: &mut RouterContext<'_>, life_check: &LifeCheck) -> 
         RouterLife::Lost { since_ns } if now_ns - since_ns < session_hold_ns => Outlook::Waits,
         RouterLife::Lost { .. } => {
             leave(context);
-            if context.router.routes() == 0 {
+            if context.router.is_empty() {
                 Outlook::Gone
             } else {
                 Outlook::Rests
@@ -186,10 +186,10 @@ fn leave(context: &mut RouterContext<'_>) {
         // Nothing is announced between begin and end: consumers drop everything that they hold of the router.
         router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
         end_resync(context);
-    } else {
-        for peer in 0..context.router.peers.len() {
-            context.doom_peer(PeerIndex(peer), Doom::SessionLost);
-        }
+    }
+    // The sweep also frees the memory of tables that are empty already.
+    for peer in 0..context.router.peers.len() {
+        context.doom_peer(PeerIndex(peer), Doom::SessionLost);
     }
 }
 

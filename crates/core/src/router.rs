@@ -137,6 +137,12 @@ impl Router {
         self.peers.iter().map(Peer::routes).sum()
     }
 
+    /// Whether its tables hold no routes and no memory of former routes that the sweep has to free.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut tables = self.peers.iter().flat_map(|peer| &peer.tables);
+        tables.all(PeerTable::is_unused)
+    }
+
     /// The last sequence number that the router was given.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
@@ -338,15 +344,15 @@ impl Router {
         index
     }
 
-    /// The peer that a table with this key belongs to, added if it is not there. The Peer Up of a peer may have a BGP identifier
-    /// of zero, while the tables have the true one.
-    pub(crate) fn peer_of_table(&mut self, key: &TableKey) -> PeerIndex {
-        match self.identities.find(&key.peer) {
+    /// The peer that this identity leads to, added if it is not there. The Peer Up of a peer may have a BGP identifier of zero,
+    /// while the tables have the true one.
+    pub(crate) fn peer_of_identity(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
+        match self.identities.find(&identity) {
             Some(index) => {
-                self.note_identity(index, key.peer);
+                self.note_identity(index, identity);
                 index
             }
-            None => self.add_peer(key.peer, key.peer_asn),
+            None => self.add_peer(identity, asn),
         }
     }
 
@@ -458,5 +464,28 @@ mod tests {
         );
         let again = router.subject(SubjectKey::Updates(7, family), "base", &mut batcher);
         assert_eq!(again, of_table, "the subject of a table stays");
+    }
+
+    /// The oldest identity was forgotten although a table had it in its key, and no look-up by key found the table any more.
+    #[test]
+    fn an_identity_that_a_table_has_in_its_key_is_not_forgotten() {
+        let mut router = Router::new(IpAddr::from([192, 0, 2, 1]), 0);
+        let identity = |bgp_id| PeerIdentity {
+            peer_type: 0,
+            distinguisher: [0; 8],
+            address: [0; 16],
+            bgp_id,
+        };
+        let peer = router.add_peer(identity(0), 7);
+        let key = TableKey::new(identity(1), 7, RibView::AdjRibInPre, AfiSafi::IPV4_UNICAST);
+        router.note_identity(peer, key.peer);
+        let table = PeerTable::new(key, SubjectId::NONE, false, CurationMode::Attributes);
+        router.peers[peer].add_table(table);
+        for bgp_id in 2..1000 {
+            router.identify_peer(peer, identity(bgp_id));
+            router.identify_peer(peer, identity(0));
+        }
+        assert!(router.find_table(&key).is_some());
+        assert_eq!(router.peers[peer].other_identities.len(), MOST_OTHER_IDENTITIES);
     }
 }

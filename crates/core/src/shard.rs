@@ -231,7 +231,7 @@ impl Shard {
             done += sweep_slice(&mut context, next.place);
             if router.table(next.place).needs_sweep() {
                 self.shared.doomed.push(next.router, next.place);
-            } else if router.life == RouterLife::Leaving && router.routes() == 0 {
+            } else if router.life == RouterLife::Leaving && router.is_empty() {
                 self.forget(next.router);
             } else {
                 router.note_gone(next.place.peer);

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use arancini_generate::{Peer, PeerDown, initiation, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
+use support::consumer::Resyncs;
 use support::stream::Event;
 use support::wire::{as_path, attribute, mandatory, monitoring, mp_reach, origin, peer, up, update};
-use support::{Harness, router};
+use support::{Harness, SECOND, router};
 
 #[test]
 fn a_sender_that_makes_families_up_gets_no_tables_for_them() {
@@ -351,4 +352,33 @@ fn a_message_of_more_families_than_a_peer_may_have_tables_is_skipped_whole() {
     harness.send(session, &message(0..256));
     assert_eq!(harness.updates().len(), 256);
     assert_eq!(harness.counters.malformed.get(), 1);
+}
+
+/// The memory of all its tables was once freed in one step.
+#[test]
+fn a_router_that_leaves_in_a_resync_gives_its_memory_back_in_slices() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    harness.consumer.resyncs = Resyncs::Expected;
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    for high in 0..80_u8 {
+        let routes: Vec<u8> = (0..1000_u16)
+            .flat_map(|n| [32, 10, high, (n >> 8) as u8, n as u8])
+            .collect();
+        harness.send(session, &monitoring(&peer, &[], &mandatory(&[64_500]), &routes));
+    }
+    assert_eq!(harness.updates().len(), 80_000);
+    assert!(harness.shard.handle_forget_routes(router(1)));
+    harness.close(session);
+    harness.idle(1000 * SECOND);
+    let mut slices = 0;
+    while harness.shard.router(router(1)).is_some() {
+        harness.shard.handle_sweep(1, harness.now);
+        slices += 1;
+    }
+    assert!(slices > 3, "{slices} slices");
+    assert!(!harness.shard.needs_sweep());
+    harness.published();
+    assert_eq!(harness.consumer.routes(), 0);
 }
