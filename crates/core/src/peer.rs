@@ -355,3 +355,27 @@ fn session_of(message: &PeerUp<'_>) -> u128 {
     }
     hash.digest128()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An OPEN with extended parameters can list ten thousand families, and a Loc-RIB has up to 16 such lists.
+    #[test]
+    fn the_families_of_an_open_are_bounded() {
+        let identity = PeerIdentity {
+            peer_type: 3,
+            distinguisher: [0; 8],
+            address: [0; 16],
+            bgp_id: 1,
+        };
+        let mut peer = Peer::new(identity, 1);
+        let families = (0..10_000).rev().map(|afi| AfiSafi::new(afi, 1));
+        let families: Vec<AfiSafi> = families.chain([AfiSafi::new(7, 1)]).collect();
+        peer.set_names([("global".to_owned(), families)].into_iter());
+        let kept: Vec<&[AfiSafi]> = peer.names().map(|(_, families)| families).collect();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].len(), MOST_FAMILIES);
+        assert!(kept[0].is_sorted());
+    }
+}
