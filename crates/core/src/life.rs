@@ -123,7 +123,9 @@ pub(crate) fn lose(router: &mut Router, now: Now) {
     for index in 0..router.peers.len() {
         let index = PeerIndex(index);
         router.set_state(index, PeerState::Down);
-        for table in &mut router.peers[index].tables {
+        let peer = &mut router.peers[index];
+        peer.other_asns.clear();
+        for table in &mut peer.tables {
             table.mark_stale(now.monotonic_ns);
         }
     }

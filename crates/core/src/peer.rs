@@ -68,7 +68,7 @@ pub struct Peer {
     /// AS number and BGP identifier of its present messages; see [`Peer::hear`].
     message_asn: u32,
     message_bgp_id: u32,
-    /// AS numbers besides its own that tables were made for since it came up.
+    /// AS numbers besides its own that tables were made for since its last Peer Up or lost session.
     pub(crate) other_asns: Vec<u32>,
     /// Hash of ports and OPENs of its last Peer Up. Another BGP session has another one; see [`session_of`].
     session: Option<u128>,

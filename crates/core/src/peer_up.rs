@@ -32,6 +32,7 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     context.router.identify_peer(index, header.identity());
     let peer = &mut context.router.peers[index];
     peer.asn = header.asn();
+    peer.other_asns.clear();
     peer.hear(&header);
     peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
     let agreed = peer.agreed_after(message);

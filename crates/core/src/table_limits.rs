@@ -10,7 +10,7 @@ use crate::table::{PeerTable, TableIndex};
 /// Most tables of a peer: five views of some fifty families.
 const MAX_TABLES_PER_PEER: usize = 256;
 
-/// Most AS numbers that the messages of a peer may name besides the one of its Peer Up, until the peer comes up again. Real
+/// Most AS numbers that the messages of a peer may name besides the one of its Peer Up, until the next Peer Up or session. Real
 /// routers name one: some send the Peer Up of a Loc-RIB with AS number 0. Each AS number has subjects of its own.
 const MOST_OTHER_ASNS: usize = 8;
 
@@ -52,10 +52,9 @@ pub(crate) fn add_table(peer: &mut Peer, table: PeerTable) -> TableIndex {
     }
 }
 
-/// Makes room for the tables of a peer that comes up. Its messages may name other AS numbers again. If nothing is left of a peer
-/// that has as many tables as it may have, its tables are forgotten: it may come up with other families.
+/// Makes room for the tables of a peer that comes up. If nothing is left of a peer that has as many tables as it may have, its
+/// tables are forgotten: it may come up with other families.
 pub(crate) fn make_room(peer: &mut Peer) {
-    peer.other_asns.clear();
     if is_full(peer) && peer.is_gone() {
         peer.tables.clear();
     }

@@ -255,6 +255,10 @@ fn a_peer_whose_as_number_is_another_in_each_message_makes_few_subjects() {
         let route = [24, 198, 51, 100];
         harness.send(session, &monitoring(&sender, &[], &mandatory(&[64_500]), &route));
         harness.send(session, &monitoring(&sender, &route, &[], &[]));
+        if asn == 65_500 {
+            // From here on the peer is provisional, which says nothing of its AS number.
+            harness.send(session, &peer_down(&peer, &PeerDown::RemoteSilent));
+        }
     }
     let published = harness.published();
     let malformed = published.iter().filter(|event| event.as_malformed().is_some());

@@ -146,7 +146,7 @@ impl OpaqueTable {
                 gone(stored.key(OpaqueIdentity(*identity)));
             }
         });
-        let has_more = self.routes.len() == 0 && self.has_remains();
+        let has_more = self.routes.is_empty() && self.has_remains();
         next.or(has_more.then_some(cursor))
     }
 }
