@@ -358,6 +358,26 @@ fn a_message_of_more_families_than_a_peer_may_have_tables_is_skipped_whole() {
     assert_eq!(harness.counters.malformed.get(), 1);
 }
 
+/// Each connect and each disconnect once counted the routes of all tables of the worker.
+#[test]
+fn a_session_that_opens_and_closes_counts_no_routes_of_others() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.send(
+        session,
+        &monitoring(&peer, &[], &mandatory(&[64_500]), &[24, 198, 51, 100]),
+    );
+    let other = harness.open(router(2));
+    assert_eq!(harness.counters.sessions.get(), 2);
+    harness.close(other);
+    assert_eq!(harness.counters.sessions.get(), 1);
+    assert_eq!(harness.counters.routes.get(), 0, "the route is not counted yet");
+    harness.shard.set_gauges();
+    assert_eq!(harness.counters.routes.get(), 1);
+}
+
 /// The memory of all its tables was once freed in one step.
 #[test]
 fn a_router_that_leaves_in_a_resync_gives_its_memory_back_in_slices() {
