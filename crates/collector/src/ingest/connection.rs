@@ -16,10 +16,6 @@ use super::descriptor;
 use super::end::{End, EndReason};
 use super::lane::Lane;
 
-/// While a slot is taken in pieces, closed batches are handed to the bridge once they have this many bytes, because each
-/// hand-over wakes the sidecar.
-const DELIVERED_BYTES: usize = 256 * 1024;
-
 /// A connection with an open session.
 pub struct Connection {
     pub stream: TcpStream,
@@ -37,7 +33,7 @@ pub struct Connection {
     _claim: Claim,
 }
 
-/// Bytes that were received and not taken by the core yet: at most one slot.
+/// Bytes that were received and not taken by the core yet: at most what the slots of the worker held at one time.
 #[derive(Debug, Default)]
 struct Rest {
     bytes: Vec<u8>,
@@ -107,17 +103,19 @@ impl Connection {
         self.last_received_ns.set(now.monotonic_ns);
         let mut shard = lane.shard.borrow_mut();
         let taken = shard.handle_bytes(self.session, bytes, now);
-        let much = shard.closed_batch_bytes() >= DELIVERED_BYTES;
         drop(shard);
-        if much || taken.as_ref().map_or(true, |taken| *taken == bytes.len()) {
-            lane.deliver();
-        }
+        lane.deliver();
         taken.map_err(|error| self.broken(&error))
     }
 
     /// Whether received bytes wait for [`Self::take_rest`].
     pub fn has_rest(&self) -> bool {
         !self.rest.borrow().bytes.is_empty()
+    }
+
+    /// Puts received bytes behind those that wait for [`Self::take_rest`].
+    pub fn append(&self, bytes: &[u8]) {
+        self.rest.borrow_mut().bytes.extend_from_slice(bytes);
     }
 
     /// Does what [`Self::take`] does, for bytes that had to wait.
