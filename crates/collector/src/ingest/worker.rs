@@ -11,6 +11,7 @@ use arancini_core::{Batch, Shard};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 use super::arrive::entrance::Entrance;
+use super::arrive::waiting::Waiting;
 use super::backend::Driver;
 use super::context::WorkerContext;
 use super::deadlines::keep_deadlines;
@@ -99,7 +100,6 @@ async fn live(start: WorkerStart, context: Arc<WorkerContext>, started: &Started
 
 /// One worker, on its own thread.
 struct Worker {
-    context: Arc<WorkerContext>,
     lane: Rc<Lane>,
     sessions: Rc<OpenSessions>,
     receiver: Rc<Receiver>,
@@ -128,12 +128,12 @@ impl Worker {
         let sessions = Rc::new(OpenSessions::new(Rc::clone(&lane)));
         let receiver = Rc::new(receiver);
         let entrance = Rc::new(Entrance {
-            context: Arc::clone(&context),
+            context,
+            waiting: Waiting::new(Rc::clone(&lane)),
             sessions: Rc::clone(&sessions),
             receiver: Rc::clone(&receiver),
         });
         Ok(Self {
-            context,
             lane,
             sessions,
             receiver,
@@ -152,10 +152,7 @@ impl Worker {
         let doorman = Rc::clone(&lane);
         monoio::spawn(async move { doorman.turnstile.turn().await });
         spawn_timed(&lane, keep_deadlines(Rc::clone(&lane)));
-        let (sessions, context) = (Rc::clone(&self.sessions), Arc::clone(&self.context));
-        spawn_timed(&lane, async move {
-            keep_house(sessions, &*context.owners, &context.config.limits).await;
-        });
+        spawn_timed(&lane, keep_house(Rc::clone(&self.entrance)));
         self.receiver.start(&self.sessions);
         timed(&lane, self.read_mail(mail)).await
     }
@@ -165,7 +162,7 @@ impl Worker {
         let mail = mail.to_async();
         loop {
             match mail.recv().await {
-                Ok(Mail::Adopt(claimed)) => self.entrance.open(*claimed),
+                Ok(Mail::Adopt(claimed)) => self.entrance.adopt(*claimed),
                 Ok(Mail::Snapshot(request)) => {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }

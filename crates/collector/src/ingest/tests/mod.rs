@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod way;
+mod arrivals;
 mod rules;
 mod turns;

@@ -7,10 +7,9 @@ use std::net::TcpStream;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use super::way::{Way, has_registered_ring, on_a_runtime, stream};
-use crate::config::{Limits, Listen};
+use crate::config::Listen;
 use crate::ingest::arrive::listen;
 use crate::ingest::backend::Driver;
 use crate::ingest::end::EndReason;
@@ -95,45 +94,6 @@ fn a_burst_of_connections_is_accepted_in_short_turns() {
         .await;
         assert_eq!(arrived.get(), BURST);
         drop(clients);
-    });
-}
-
-/// Time in which the worker does not listen, because the bridge is full, makes no router late.
-#[test]
-fn limits_of_silence_count_only_the_time_in_which_the_worker_listens() {
-    let limits = Limits {
-        handshake_timeout_ms: 200,
-        idle_timeout_ms: 200,
-        ..Limits::default()
-    };
-    on_a_runtime(async {
-        let way = Way::new(1);
-        let (_first, _connection) = way.connect(1);
-        let lane = Rc::clone(way.lane());
-        let carrier = Rc::clone(&lane);
-        monoio::spawn(async move { carrier.outlet.carry().await });
-        // The event of this router finds the bridge full.
-        let (_router, connection) = way.connect(2);
-        assert!(!lane.outlet.has_room());
-        let passed = |limit_ms: u64| {
-            let begun = lane.clock.now().monotonic_ns;
-            while lane.clock.now().monotonic_ns - begun <= limit_ms * 1_000_000 {
-                std::thread::yield_now();
-            }
-        };
-        passed(300);
-        way.sessions.end_overdue(&limits);
-        assert_eq!(connection.closed().reason, EndReason::Closed, "nobody listened");
-        while way.bridge_out.try_recv().unwrap().is_some() || !lane.outlet.has_room() {
-            monoio::time::sleep(Duration::from_millis(1)).await;
-        }
-        passed(300);
-        way.sessions.end_overdue(&limits);
-        assert_eq!(
-            connection.closed().reason,
-            EndReason::Handshake,
-            "the router was silent"
-        );
     });
 }
 

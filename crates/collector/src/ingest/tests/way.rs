@@ -11,25 +11,30 @@ use arancini_generate::Scenario;
 use monoio::{LegacyDriver, RuntimeBuilder};
 use socket2::SockRef;
 
-use crate::config::Limits;
+use crate::config::{Config, Limits};
 use crate::ingest::arrive::admit::Admission;
 use crate::ingest::arrive::arriving::Arriving;
-use crate::ingest::arrive::claim::claim;
+use crate::ingest::arrive::claim::{Claimed, claim};
+use crate::ingest::arrive::entrance::Entrance;
 use crate::ingest::arrive::identify::identify;
 use crate::ingest::arrive::listen::Accepted;
 use crate::ingest::arrive::local_owners::LocalOwners;
 use crate::ingest::arrive::owners::Owners;
-use crate::ingest::backend::Backend;
+use crate::ingest::arrive::waiting::Waiting;
+use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::connection::Connection;
+use crate::ingest::context::WorkerContext;
 use crate::ingest::counters::WorkerCounters;
 use crate::ingest::index::WorkerIndex;
 use crate::ingest::lane::Lane;
 use crate::ingest::outlet::{Outlet, WhenFull};
+use crate::ingest::receiver::Receiver;
 use crate::ingest::sessions::OpenSessions;
 
 /// A worker without its thread and its tasks: what lies between a socket and the bridge.
 pub struct Way {
     pub sessions: Rc<OpenSessions>,
+    pub owners: Arc<dyn Owners>,
     pub bridge_out: kanal::Receiver<Batch>,
     _used_buffers: kanal::Sender<Vec<u8>>,
     /// Batches that came over the bridge.
@@ -67,6 +72,7 @@ impl Way {
         let lane = Rc::new(Lane::new(WorkerIndex::new(0), counters, shard, outlet));
         Self {
             sessions: Rc::new(OpenSessions::new(lane)),
+            owners: LocalOwners::new(1),
             bridge_out,
             _used_buffers: return_buffer,
             delivered: 0,
@@ -77,8 +83,15 @@ impl Way {
         &self.sessions.lane
     }
 
-    /// A router's socket with its connection on this worker. All routers have one address, so `router` makes them several.
+    /// A router's socket with its session on this worker. All routers have one address, so `router` makes them several.
     pub fn connect(&self, router: u8) -> (TcpStream, Rc<Connection>) {
+        let admission = Admission::new(&Limits::default());
+        let (client, claimed) = self.arriving(&admission, router);
+        (client, self.sessions.open(claimed.watch().unwrap()).unwrap())
+    }
+
+    /// A router's socket, and the other end of its connection on the way to a session.
+    pub fn arriving(&self, admission: &Arc<Admission>, router: u8) -> (TcpStream, Arriving<Claimed>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         SockRef::from(&listener).set_recv_buffer_size(1 << 20).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -92,12 +105,39 @@ impl Way {
             remote,
             known: Accepted,
         };
-        let admitted = Admission::new(&Limits::default()).admit(accepted).unwrap();
+        let admitted = admission.admit(accepted).unwrap();
         let identity = [(remote.ip(), [192, 0, 2, router].into())].into();
-        let owners: Arc<dyn Owners> = LocalOwners::new(1);
         let counters = [Arc::clone(&self.lane().counters)];
-        let claimed = claim(identify(admitted, &identity), &owners, &counters);
-        (client, self.sessions.open(claimed).unwrap())
+        let claimed = claim(identify(admitted, &identity), &self.owners, &counters);
+        (client, claimed)
+    }
+
+    /// The stages before a session, on this worker.
+    pub fn entrance(&self, backend: Backend) -> Rc<Entrance> {
+        let config = Config::default();
+        let (_, used_buffers) = kanal::bounded(1);
+        let receiver = Receiver::new(backend, Driver::Epoll, &config.ingest).unwrap();
+        let context = WorkerContext {
+            core: Settings::default(),
+            backend,
+            driver: Driver::Epoll,
+            admission: Admission::new(&config.limits),
+            owners: Arc::clone(&self.owners),
+            counters: vec![Arc::clone(&self.lane().counters)],
+            mailboxes: Vec::new(),
+            used_buffers,
+            config,
+        };
+        let lane = Rc::clone(self.lane());
+        let doorman = Rc::clone(&lane);
+        monoio::spawn(async move { doorman.turnstile.turn().await });
+        receiver.start(&self.sessions);
+        Rc::new(Entrance {
+            context: Arc::new(context),
+            waiting: Waiting::new(lane),
+            sessions: Rc::clone(&self.sessions),
+            receiver: Rc::new(receiver),
+        })
     }
 
     /// Bytes of the whole messages that the core has taken of a session.
