@@ -19,6 +19,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
 
+use arancini_core::Settings;
 use monoio::net::UnixStream;
 use rustix::io::Errno;
 
@@ -33,6 +34,13 @@ use super::sessions::OpenSessions;
 const ARMED_PER_TURN: usize = 4;
 /// Bytes reaped before the worker's other tasks get their turn.
 const BYTES_PER_TURN: usize = 64 * 1024;
+/// Work after which no further completion is reaped in a turn, in routes. The bytes of one completion can take the work of a
+/// whole turn.
+const WORK_PER_TURN: u64 = Settings::TURN_WORK / 2;
+/// Work of one completion beside its bytes, in routes.
+const COMPLETION_WORK: u64 = 4;
+/// Work of the end of a session, in routes.
+const END_WORK: u64 = 100;
 
 /// The sessions that receive through the companion ring of a worker.
 pub struct Registered {
@@ -206,7 +214,7 @@ impl Registered {
         if !lane.outlet.has_room() {
             return Ok(Turn::Blocked);
         }
-        let unfinished = !self.unfinished.is_empty() || received >= BYTES_PER_TURN;
+        let unfinished = !self.unfinished.is_empty() || received >= BYTES_PER_TURN || !self.ring.is_reaped();
         if unfinished || !self.hungry.is_empty() || !self.served.is_empty() || self.ring.listen() {
             Ok(Turn::More)
         } else {
@@ -218,11 +226,12 @@ impl Registered {
     fn reap(&mut self, sessions: &OpenSessions) -> io::Result<usize> {
         let lane = &*sessions.lane;
         let mut received = 0;
-        let mut is_worked_off = false;
-        while lane.outlet.has_room() && !is_worked_off && received < BYTES_PER_TURN {
+        let mut work = 0;
+        while lane.outlet.has_room() && work < WORK_PER_TURN && received < BYTES_PER_TURN {
             let Some(Completion { token, what, armed }) = self.ring.take() else {
                 break;
             };
+            work += COMPLETION_WORK;
             let end = match (self.members.get_mut(&token), what) {
                 (Some(member), what) if !member.over => match what {
                     What::Bytes(piece) => {
@@ -233,8 +242,9 @@ impl Registered {
                             None
                         } else {
                             let end = member.connection.take(lane, piece.bytes()).err();
+                            work += lane.shard.borrow().last_work();
                             if member.connection.has_rest() {
-                                is_worked_off = true;
+                                work = WORK_PER_TURN;
                                 self.unfinished.push_back(token);
                                 self.to_pause.push(token);
                             }
@@ -248,6 +258,7 @@ impl Registered {
                 },
                 _ => None,
             };
+            work += if end.is_some() { END_WORK } else { 0 };
             self.completed(sessions, token, end, armed)?;
         }
         Ok(received)

@@ -19,7 +19,7 @@ use super::housekeeping::keep_house;
 use super::index::WorkerIndex;
 use super::inheritance::{Inheritance, inherit};
 use super::lane::Lane;
-use super::mail::{Mail, StopOrder};
+use super::mail::{Mail, Mailbox, StopOrder};
 use super::outlet::{LeftBehind, Outlet, WhenFull};
 use super::pinning::pin;
 use super::receiver::Receiver;
@@ -159,16 +159,16 @@ impl Worker {
 
     /// Does what other threads order, until the order is to stop.
     async fn read_mail(self, mail: kanal::Receiver<Mail>) -> LeftBehind {
-        let mail = mail.to_async();
+        let mut mailbox = Mailbox::new(mail);
         loop {
-            match mail.recv().await {
-                Ok(Mail::Adopt(claimed)) => self.entrance.adopt(*claimed),
-                Ok(Mail::Snapshot(request)) => {
+            match mailbox.next(&self.lane.turnstile).await {
+                Some(Mail::Adopt(claimed)) => self.entrance.adopt(*claimed),
+                Some(Mail::Snapshot(request)) => {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }
-                Ok(Mail::Resync) => self.sessions.resync(),
-                Ok(Mail::Stop(order)) => return self.stop(order).await,
-                Err(_) => return stop(&self.lane, &self.receiver, Instant::now()).await,
+                Some(Mail::Resync) => self.sessions.resync(),
+                Some(Mail::Stop(order)) => return self.stop(order).await,
+                None => return stop(&self.lane, &self.receiver, Instant::now()).await,
             }
         }
     }

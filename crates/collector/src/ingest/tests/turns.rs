@@ -1,5 +1,6 @@
 //! Turns of the sessions of one worker, counted: a message that is taken in many turns holds up no other session.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
@@ -7,6 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
+use arancini_core::Settings;
 use arancini_generate::{
     Attributes, Open, Peer, Prefix, Update, end_of_rib, initiation, peer_up, route_monitoring,
 };
@@ -16,8 +18,10 @@ use super::way::{Way, has_registered_ring, on_a_runtime, scenario};
 use crate::ingest::backend::Driver;
 use crate::ingest::connection::Connection;
 use crate::ingest::end::EndReason;
+use crate::ingest::mail::{Mail, Mailbox, ORDERS_PER_TURN};
 use crate::ingest::readiness::Readiness;
 use crate::ingest::registered::Registered;
+use crate::ingest::signal::Turnstile;
 
 const SLOT_BYTES: usize = 64 * 1024;
 /// The work of one turn, in routes.
@@ -36,8 +40,13 @@ fn peer() -> Peer {
 
 /// A session whose last message has many routes.
 fn long_message() -> Vec<u8> {
+    message_of(ROUTES)
+}
+
+/// A session whose last message has so many routes.
+fn message_of(routes: u32) -> Vec<u8> {
     let local = Ipv4Addr::new(192, 0, 2, 254);
-    let prefixes = (0..ROUTES)
+    let prefixes = (0..routes)
         .map(|number| Prefix::new(IpAddr::V4(Ipv4Addr::from_bits(0x1000_0000 + number * 256)), 24));
     let attributes = Attributes::new(&[64_577], local, local.to_ipv6_mapped());
     let up = peer_up(
@@ -200,5 +209,93 @@ fn bytes_that_come_during_a_message_of_many_turns_keep_their_order() {
         let core = &way.lane().counters.core;
         let emitted = core.emitted_announces.total() + core.emitted_withdraws.total();
         assert_eq!(emitted, updates + 3 * u64::from(ROUTES));
+    });
+}
+
+/// The worker reaped 64 KiB in one turn, whatever the messages in them came to.
+#[test]
+fn short_messages_of_many_sessions_are_taken_in_short_turns() {
+    const SESSIONS: u8 = 40;
+    const ROUTES: u32 = 400;
+    if !has_registered_ring() {
+        return;
+    }
+    on_a_runtime(async {
+        let way = Way::new(10_000);
+        let mut registered = Registered::new(2, SLOT_BYTES).unwrap();
+        let mut routers = Vec::new();
+        let mut sent = 0;
+        for number in 0..SESSIONS {
+            let (mut router, connection) = way.connect(number);
+            let bytes = message_of(ROUTES);
+            router.write_all(&bytes).unwrap();
+            sent += bytes.len();
+            registered.join(connection).unwrap();
+            routers.push(router);
+        }
+        let announces = || way.lane().counters.core.emitted_announces.total();
+        let mut most = 0;
+        while way.counted().received_bytes < sent as u64 {
+            let before = announces();
+            registered.turn(&way.sessions).unwrap();
+            most = most.max(announces() - before);
+        }
+        // A turn, a half, and what an ordinary UPDATE may go beyond.
+        assert!(most <= 2 * Settings::TURN_WORK, "{most} routes in one turn");
+    });
+}
+
+#[test]
+fn sessions_that_end_at_the_same_time_end_in_short_turns() {
+    const SESSIONS: u8 = 200;
+    if !has_registered_ring() {
+        return;
+    }
+    on_a_runtime(async {
+        let way = Way::new(10_000);
+        let mut registered = Registered::new(2, SLOT_BYTES).unwrap();
+        for number in 0..SESSIONS {
+            let (_router, connection) = way.connect(number);
+            registered.join(connection).unwrap();
+        }
+        let ended = || way.lane().counters.ended[EndReason::Closed as usize].get();
+        let mut most = 0;
+        while ended() < u64::from(SESSIONS) {
+            let before = ended();
+            registered.turn(&way.sessions).unwrap();
+            most = most.max(ended() - before);
+        }
+        assert!(most <= 10, "{most} sessions ended in one turn");
+    });
+}
+
+#[test]
+fn a_burst_of_orders_is_taken_in_short_turns() {
+    const ORDERS: u32 = 300;
+    on_a_runtime(async {
+        let turnstile = Rc::new(Turnstile::default());
+        let doorman = Rc::clone(&turnstile);
+        monoio::spawn(async move { doorman.turn().await });
+        let (orders, mail) = kanal::unbounded();
+        for _ in 0..ORDERS {
+            orders.send(Mail::Resync).unwrap();
+        }
+        drop(orders);
+        let taken = Cell::new(0);
+        let mut reading = pin!(async {
+            let mut mailbox = Mailbox::new(mail);
+            while mailbox.next(&turnstile).await.is_some() {
+                taken.set(taken.get() + 1);
+            }
+        });
+        poll_fn(|context| {
+            let before = taken.get();
+            let polled = reading.as_mut().poll(context);
+            let orders = taken.get() - before;
+            assert!(orders <= ORDERS_PER_TURN, "{orders} orders in one turn");
+            polled
+        })
+        .await;
+        assert_eq!(taken.get(), ORDERS);
     });
 }
