@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use arancini_core::Settings;
+use arancini_core::counters::Counter;
 use arancini_generate::{
     Attributes, Open, Peer, Prefix, Update, end_of_rib, initiation, peer_up, route_monitoring,
 };
@@ -20,7 +21,7 @@ use crate::ingest::connection::Connection;
 use crate::ingest::end::EndReason;
 use crate::ingest::mail::{Mail, Mailbox, ORDERS_PER_TURN};
 use crate::ingest::readiness::Readiness;
-use crate::ingest::registered::Registered;
+use crate::ingest::registered::{Registered, Turn};
 use crate::ingest::signal::Turnstile;
 
 const SLOT_BYTES: usize = 64 * 1024;
@@ -209,6 +210,81 @@ fn bytes_that_come_during_a_message_of_many_turns_keep_their_order() {
         let core = &way.lane().counters.core;
         let emitted = core.emitted_announces.total() + core.emitted_withdraws.total();
         assert_eq!(emitted, updates + 3 * u64::from(ROUTES));
+    });
+}
+
+/// A bridge that is nearly always full changes neither the order nor what is taken.
+#[test]
+fn rests_wait_for_a_full_bridge_and_nothing_is_lost() {
+    if !has_registered_ring() {
+        return;
+    }
+    on_a_runtime(async {
+        let way = Way::with_turns(1, TURN_WORK);
+        let lane = Rc::clone(way.lane());
+        let (doorman, carrier) = (Rc::clone(&lane), Rc::clone(&lane));
+        monoio::spawn(async move { doorman.turnstile.turn().await });
+        monoio::spawn(async move { carrier.outlet.carry().await });
+        let mut registered = Registered::new(4, 8 * 1024).unwrap();
+        let mut sent = 0;
+        for number in 1..=3 {
+            let (mut router, connection) = way.connect(number);
+            registered.join(connection).unwrap();
+            let bytes = [long_message(), long_message()].concat();
+            sent += bytes.len() as u64;
+            std::thread::spawn(move || router.write_all(&bytes).unwrap());
+        }
+        let mut blocked = 0;
+        while registered.open_sessions() > 0 {
+            let before = way.counted();
+            let had_room = lane.outlet.has_room();
+            let turn = registered.turn(&way.sessions).unwrap();
+            if !had_room {
+                assert_eq!((turn, way.counted()), (Turn::Blocked, before));
+                blocked += 1;
+                while let Ok(Some(_)) = way.bridge_out.try_recv() {}
+                lane.turnstile.pass().await;
+            }
+        }
+        assert!(blocked > 100, "the bridge was full {blocked} times");
+        assert_eq!(lane.counters.ended[EndReason::Closed as usize].get(), 3);
+        assert_eq!(way.counted().received_bytes, sent);
+        let announces = lane.counters.core.emitted_announces.total();
+        assert_eq!(
+            announces,
+            3 * u64::from(ROUTES),
+            "the second message repeats the first"
+        );
+    });
+}
+
+#[test]
+fn a_session_that_is_replaced_while_its_message_takes_turns_ends_once() {
+    if !has_registered_ring() {
+        return;
+    }
+    on_a_runtime(async {
+        let two = Two::new();
+        let way = &two.way;
+        let mut registered = Registered::new(2, SLOT_BYTES).unwrap();
+        registered.join(Rc::clone(&two.loud)).unwrap();
+        while !two.loud.has_rest() {
+            registered.turn(&way.sessions).unwrap();
+        }
+        let (mut router, connection) = way.connect(1);
+        registered.join(Rc::clone(&connection)).unwrap();
+        let bytes = message_of(10);
+        router.write_all(&bytes).unwrap();
+        while way.taken(&connection) < bytes.len() as u64 || registered.open_sessions() > 1 {
+            registered.turn(&way.sessions).unwrap();
+        }
+        assert_eq!(way.lane().counters.ended[EndReason::Replaced as usize].get(), 1);
+        drop(router);
+        while registered.open_sessions() > 0 {
+            registered.turn(&way.sessions).unwrap();
+        }
+        let ended = &way.lane().counters.ended;
+        assert_eq!(ended.iter().map(Counter::get).sum::<u64>(), 2);
     });
 }
 
