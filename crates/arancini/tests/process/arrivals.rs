@@ -3,7 +3,7 @@
 use arancini_generate::initiation;
 use arancini_schema::update_capnp::RouterEventKind;
 
-use crate::support::{Ingest, Rig, Router, Stored, on_each_ingest, small, table_of};
+use crate::support::{Ingest, Rig, Router, on_each_ingest, small, table_of};
 
 const ROUTER: u8 = 1;
 /// The number of the router's scenario.
@@ -27,18 +27,19 @@ impl Live {
         Self { rig, router, rest }
     }
 
-    /// Sends the rest of the session, and checks that the session was never disturbed.
-    fn end(mut self) -> Stored {
+    /// Sends the rest of the session, and checks that the session was never disturbed. So many other connections have ended.
+    fn end(mut self, without_message: u64) {
         self.router.send(&self.rest);
         self.rig.received(small(SEED).to_bytes().len());
         assert_eq!(self.rig.metric("connections_ended_total{reason=\"replaced\"}"), 0);
+        self.rig
+            .until_metric("connections_without_message_total", without_message);
         assert_eq!(self.rig.metric("sessions"), 1);
         let stored = self.rig.stop();
         let events = [RouterEventKind::SessionOpened, RouterEventKind::Initiation];
         assert_eq!(stored.events_of(ROUTER), events);
         assert_eq!(stored.updates.len() as u64, small(SEED).expected().emitted());
         assert_eq!(stored.table(ROUTER), table_of(&small(SEED)));
-        stored
     }
 }
 
@@ -48,11 +49,12 @@ fn an_empty_connect_does_not_end_the_live_session() {
         let live = Live::begin(ingest);
         for count in 1..=3 {
             drop(live.rig.connect(ROUTER));
-            live.rig.until_metric("connections_without_message_total", count);
+            live.rig
+                .until_metric("connections_ended_total{reason=\"closed\"}", count);
         }
         let _silent = live.rig.connect(ROUTER);
-        live.rig.until_metric("connections_waiting", 1);
-        live.end();
+        live.rig.until_metric("connections_accepted_total", 5);
+        live.end(3);
     });
 }
 
@@ -63,14 +65,15 @@ fn half_a_message_does_not_end_the_live_session() {
         let message = initiation("half", "test");
         for (length, count) in (1..message.len()).zip(1..) {
             live.rig.connect(ROUTER).send(&message[..length]);
-            live.rig.until_metric("connections_without_message_total", count);
+            live.rig
+                .until_metric("connections_ended_total{reason=\"closed\"}", count);
         }
         let mut other = live.rig.connect(ROUTER);
         other.send(b"GET / HTTP/1.1\r\n\r\n");
         other.is_closed();
         live.rig
             .until_metric("connections_ended_total{reason=\"framing\"}", 1);
-        live.end();
+        live.end(message.len() as u64);
     });
 }
 
@@ -88,10 +91,11 @@ fn the_first_whole_message_replaces_the_session() {
         for byte in &message[..message.len() - 1] {
             second.send(&[*byte]);
         }
-        rig.until_metric("connections_waiting", 1);
+        rig.until_metric("connections_accepted_total", 2);
         let (more, after) = rest.split_at(rest.len() / 2);
         first.send(more);
         rig.received(bytes.len() - after.len());
+        rig.until_metric("connections_waiting", 1);
         second.send(&message[message.len() - 1..]);
         first.is_closed();
         rig.until_metric("connections_ended_total{reason=\"replaced\"}", 1);
