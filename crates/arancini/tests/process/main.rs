@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arrivals;
 mod bridge;
 mod buckets;
 mod command;
