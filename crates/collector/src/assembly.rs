@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -181,6 +182,7 @@ impl Collector {
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
+        let set_aside = self.telemetry.sink().messages_set_aside.load(Relaxed);
         let (last_generation, requests) = snapshots
             .map(|snapshots| snapshots.last_generation(until))
             .unzip();
@@ -207,7 +209,10 @@ impl Collector {
         report.lost_batches += drained.unacknowledged_batches;
         report.lost_messages += drained.unacknowledged_messages;
         if let Some(last_generation) = last_generation {
-            last_generation.finish(if report.lost_batches == 0 {
+            // The last snapshot lists a message that was set aside since as published.
+            let is_whole = report.lost_batches == 0
+                && self.telemetry.sink().messages_set_aside.load(Relaxed) == set_aside;
+            last_generation.finish(if is_whole {
                 SinkOutcome::AllAcknowledged
             } else {
                 SinkOutcome::Incomplete
@@ -250,6 +255,15 @@ fn hooks(
             let _ = return_buffer.try_send(buffer);
         })),
         acked: Some(Arc::new(move |batch| watermarks.acked(batch))),
+        // Only the worker that owns the router acts.
+        set_aside: Some(Arc::new({
+            let mailboxes = mailboxes.clone();
+            move |batch| {
+                for mailbox in &mailboxes {
+                    let _ = mailbox.send(Mail::SetAside(Arc::clone(&batch)));
+                }
+            }
+        })),
         stream_is_emptied: Some(Arc::new(move || {
             for mailbox in &mailboxes {
                 let _ = mailbox.send(Mail::Resync);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arancini_core::Batch;
+
 /// Exit code when the sidecar died (EX_SOFTWARE).
 pub const EXIT_SIDECAR_DIED: i32 = 70;
 
@@ -24,6 +26,9 @@ pub struct Hooks {
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Called for each durable batch, while the sink works: it must not wait for anything.
     pub acked: Option<Arc<dyn Fn(Acked) + Send + Sync>>,
+    /// Called with each message that is larger than the server takes, before it counts as acknowledged: consumers do not
+    /// get it. Its payload is not compressed.
+    pub set_aside: Option<Arc<dyn Fn(Arc<Batch>) + Send + Sync>>,
     /// Called when the stream was created again or purged: consumers that read it now know nothing of what was published.
     pub stream_is_emptied: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Called once if the sink has ended for good, because the reader of standard output is gone: time to shut down. The
@@ -42,6 +47,12 @@ impl Hooks {
     pub(crate) fn acked(&self, worker: u16, number: u64) {
         if let Some(acked) = &self.acked {
             acked(Acked { worker, number });
+        }
+    }
+
+    pub(crate) fn set_aside(&self, batch: Arc<Batch>) {
+        if let Some(set_aside) = &self.set_aside {
+            set_aside(batch);
         }
     }
 

@@ -46,6 +46,8 @@ pub struct SidecarSettings {
     pub on_full: OnFull,
     /// The spool, with [`OnFull::Spool`].
     pub spool: SpoolSettings,
+    /// Directory of the messages that are larger than the server takes. Created if one is set aside.
+    pub set_aside: PathBuf,
     /// Compression of batches. Only the sink `nats` has it, because tools read segment files as they are.
     pub compression: Compression,
 }
@@ -62,6 +64,7 @@ impl SidecarSettings {
             incarnation,
             on_full: OnFull::Block,
             spool: SpoolSettings::new(PathBuf::from("arancini-data/spool")),
+            set_aside: PathBuf::from("arancini-data/set-aside"),
             compression: Compression::None,
         }
     }

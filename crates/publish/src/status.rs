@@ -54,10 +54,16 @@ pub struct SinkStatus {
     pub batches_taken: AtomicU64,
     /// Cap'n Proto messages taken from the bridge.
     pub messages_taken: AtomicU64,
-    /// Batches that are durable in the sink.
+    /// Batches that are durable in the sink, or were set aside.
     pub batches_acknowledged: AtomicU64,
     /// Cap'n Proto messages that are durable in the sink.
     pub messages_acknowledged: AtomicU64,
+    /// Cap'n Proto messages that were set aside, because they are larger than the server takes.
+    pub messages_set_aside: AtomicU64,
+    /// Of these, the messages of this life.
+    pub messages_set_aside_of_this_life: AtomicU64,
+    /// NATS messages that were set aside, but not written to a file.
+    pub set_aside_without_file: AtomicU64,
     /// Payload bytes that are durable in the sink, as they were sent: compressed if compression is set.
     pub bytes_acknowledged: AtomicU64,
     /// Payload bytes of batches before compression. Counts only if compression is set.

@@ -16,5 +16,6 @@ mod overload;
 mod place;
 mod restart;
 mod sessions;
+mod set_aside;
 mod stopping;
 mod support;

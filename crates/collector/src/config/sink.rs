@@ -36,6 +36,7 @@ impl Config {
             directory: self.spool_dir(),
             max_bytes: self.publish.spool_bytes,
         };
+        settings.set_aside = self.file.data_dir.join("set-aside");
         settings.compression = match self.publish.compression {
             CompressionKind::None => Compression::None,
             CompressionKind::Lz4 => Compression::Lz4,

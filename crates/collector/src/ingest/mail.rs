@@ -1,6 +1,9 @@
 //! Orders to a worker from other threads.
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use arancini_core::Batch;
 
 use super::arrive::arriving::Arriving;
 use super::arrive::claim::Claimed;
@@ -14,6 +17,8 @@ pub enum Mail {
     Snapshot(Box<SnapshotRequest>),
     /// Forget what was published, because the stream was lost, and make the routers dump their tables again.
     Resync,
+    /// A message was larger than the sink takes, so consumers did not get it: repair that.
+    SetAside(Arc<Batch>),
     /// Stop.
     Stop(StopOrder),
 }

@@ -170,6 +170,7 @@ impl Worker {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }
                 Ok(Mail::Resync) => self.sessions.resync(),
+                Ok(Mail::SetAside(batch)) => self.sessions.set_aside(&batch),
                 Ok(Mail::Stop(order)) => return self.stop(order).await,
                 Err(_) => return stop(&self.lane, &self.receiver, Instant::now()).await,
             }

@@ -84,6 +84,7 @@ pub struct Rig {
     pub status: Arc<SinkStatus>,
     pub acked: kanal::Receiver<Acked>,
     pub recycled: kanal::Receiver<Vec<u8>>,
+    pub set_aside: kanal::Receiver<Arc<Batch>>,
 }
 
 impl Rig {
@@ -102,9 +103,11 @@ impl Rig {
         let (bridge, input) = kanal::bounded(16);
         let (acked_sender, acked) = kanal::unbounded();
         let (recycle, recycled) = kanal::unbounded();
+        let (aside, set_aside) = kanal::unbounded();
         let status = Arc::new(SinkStatus::default());
         let hooks = Hooks {
             acked: Some(Arc::new(move |acked| drop(acked_sender.send(acked)))),
+            set_aside: Some(Arc::new(move |batch| drop(aside.send(batch)))),
             recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
             ..Hooks::default()
         };
@@ -115,6 +118,7 @@ impl Rig {
             status,
             acked,
             recycled,
+            set_aside,
         }
     }
 

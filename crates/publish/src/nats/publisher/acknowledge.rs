@@ -51,9 +51,16 @@ impl Publisher {
             if let Some(latency) = latency {
                 self.status.ack_latency.observe_ns(latency);
             }
-            SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            if !message.set_aside {
+                SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            }
             if message.life.is_none() {
-                SinkStatus::add(&self.status.messages_acknowledged, u64::from(message.messages));
+                let counter = if message.set_aside {
+                    &self.status.messages_set_aside_of_this_life
+                } else {
+                    &self.status.messages_acknowledged
+                };
+                SinkStatus::add(counter, u64::from(message.messages));
             }
             if message.is_last && message.life.is_none() {
                 SinkStatus::add(&self.status.batches_acknowledged, 1);

@@ -53,6 +53,7 @@ pub(crate) async fn run(
             }
         }
     }
+    publisher.set_aside.finish().await;
 }
 
 impl Publisher {
@@ -94,6 +95,7 @@ impl Publisher {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut refusal = None;
         loop {
+            self.pass_over_too_large(&uplink);
             let next = self.window.next_to_publish();
             let (client, inbox, labels) = (&uplink.connection.client, &uplink.inbox, &self.labels);
             tokio::select! {

@@ -12,6 +12,7 @@ use crate::nats::fence::Fence;
 use crate::nats::inventory::Floors;
 use crate::nats::labels::{HEADER_ALLOWANCE, Labels};
 use crate::nats::packer::Packer;
+use crate::set_aside::SetAside;
 use crate::settings::{NatsSettings, SidecarSettings};
 use crate::spool::{FileHead, Stage};
 use crate::status::SinkStatus;
@@ -46,6 +47,8 @@ pub(super) struct Publisher {
     pub(super) former: Option<FileHead>,
     /// Ids of messages of a former life that the stream has.
     pub(super) former_stored: HashSet<String>,
+    /// Messages that no server takes because of their size.
+    pub(super) set_aside: SetAside,
     /// Largest payload that the last server takes.
     pub(super) max_payload: usize,
     /// Failures since the last acknowledgement.
@@ -70,6 +73,7 @@ impl Publisher {
         Self {
             fence: Fence::new(&nats, &settings.collector, settings.incarnation),
             packer: Packer::new(settings.compression, Arc::clone(&status), hooks.clone()),
+            set_aside: SetAside::new(settings.set_aside.clone(), Arc::clone(&status)),
             window: Window::new(nats.window),
             labels,
             settings: nats,

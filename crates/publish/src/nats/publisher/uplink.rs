@@ -20,7 +20,9 @@ pub(super) struct Uplink {
     pub(super) acks: Subscriber,
     /// First words of the subjects on which acknowledgements arrive.
     pub(super) inbox: String,
-    /// Largest payload that server and stream take.
+    /// Most bytes of payload and headers that server and stream take.
+    pub(super) max_bytes: usize,
+    /// Largest payload that fits whatever its headers are.
     pub(super) max_payload: usize,
     /// Ids of the messages in doubt that the stream has.
     pub(super) stored: HashSet<String>,
@@ -81,6 +83,7 @@ pub(super) async fn establish(
         keeps_all: !bounded && config.max_age.is_zero(),
         acks,
         inbox,
+        max_bytes: largest,
         max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
         stored,
         stream_sequence: stream.cached_info().state.last_sequence,
