@@ -4,7 +4,7 @@
 //! [`Collector::start`].
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
@@ -249,26 +249,30 @@ fn hooks(
     mailboxes: Vec<kanal::Sender<Mail>>,
     end: mpsc::Sender<()>,
 ) -> Hooks {
+    let everyone = move |mail: &dyn Fn() -> Mail| {
+        for mailbox in &mailboxes {
+            let _ = mailbox.send(mail());
+        }
+    };
     Hooks {
         // A full channel means that there are enough buffers.
         recycle: Some(Arc::new(move |buffer| {
             let _ = return_buffer.try_send(buffer);
         })),
         acked: Some(Arc::new(move |batch| watermarks.acked(batch))),
-        // Only the worker that owns the router acts.
+        // Only the worker that owns a router acts.
         set_aside: Some(Arc::new({
-            let mailboxes = mailboxes.clone();
-            move |batch| {
-                for mailbox in &mailboxes {
-                    let _ = mailbox.send(Mail::SetAside(Arc::clone(&batch)));
-                }
+            let everyone = everyone.clone();
+            move |batch| everyone(&|| Mail::SetAside(Arc::clone(&batch)))
+        })),
+        routers_are_lost: Some(Arc::new({
+            let everyone = everyone.clone();
+            move |routers| {
+                let routers: Arc<[IpAddr]> = routers.into();
+                everyone(&|| Mail::ResyncRouters(Arc::clone(&routers)));
             }
         })),
-        stream_is_emptied: Some(Arc::new(move || {
-            for mailbox in &mailboxes {
-                let _ = mailbox.send(Mail::Resync);
-            }
-        })),
+        stream_is_emptied: Some(Arc::new(move || everyone(&|| Mail::Resync))),
         ended: Some(Arc::new(move || {
             let _ = end.send(());
         })),

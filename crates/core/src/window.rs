@@ -190,6 +190,12 @@ impl<T: WindowItem> Window<T> {
         resent
     }
 
+    /// The message with this id, as long as it is in the window.
+    pub fn item(&self, id: MessageId) -> Option<&T> {
+        let entry = self.entries.get(self.index_of(id)?)?;
+        Some(&entry.item)
+    }
+
     /// Passes over the message that [`Window::next_to_publish`] showed, because the broker never takes it: it counts as
     /// acknowledged. Returns the message, for the caller to mark.
     pub fn pass_over(&mut self, id: MessageId) -> Option<&mut T> {

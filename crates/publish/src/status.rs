@@ -78,6 +78,8 @@ pub struct SinkStatus {
     pub duplicates: AtomicU64,
     /// Messages stored behind a later one of the same router, because the server refused them at first.
     pub reordered: AtomicU64,
+    /// Times that the stream was found without messages that it had acknowledged.
+    pub stream_losses: AtomicU64,
     /// Connections made.
     pub connects: AtomicU64,
     /// Connections lost.

@@ -18,4 +18,5 @@ mod restart;
 mod sessions;
 mod set_aside;
 mod stopping;
+mod stream_loss;
 mod support;

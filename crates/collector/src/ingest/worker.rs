@@ -170,6 +170,11 @@ impl Worker {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }
                 Ok(Mail::Resync) => self.sessions.resync(),
+                Ok(Mail::ResyncRouters(routers)) => {
+                    routers
+                        .iter()
+                        .for_each(|router| self.sessions.resync_router(*router));
+                }
                 Ok(Mail::SetAside(batch)) => self.sessions.set_aside(&batch),
                 Ok(Mail::Stop(order)) => return self.stop(order).await,
                 Err(_) => return stop(&self.lane, &self.receiver, Instant::now()).await,

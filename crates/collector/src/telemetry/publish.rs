@@ -20,7 +20,7 @@ impl Telemetry {
             .sink_counters()
             .into_iter()
             .chain(self.spool_counters())
-            .chain(self.set_aside_counters())
+            .chain(self.loss_counters())
         {
             metrics.counter(name, help)?.sample(&[], counter.load(Relaxed))?;
         }
@@ -143,8 +143,13 @@ impl Telemetry {
         ]
     }
 
-    fn set_aside_counters(&self) -> [Plain<'_>; 2] {
+    fn loss_counters(&self) -> [Plain<'_>; 3] {
         [
+            (
+                "stream_losses",
+                "Times that the stream was found without messages that it had acknowledged, so routers were resynced.",
+                &self.sink.stream_losses,
+            ),
             (
                 "set_aside_messages",
                 "Cap'n Proto messages that consumers did not get, because the broker takes no message of that size.",
