@@ -143,6 +143,8 @@ pub struct StreamSettings {
     pub max_bytes: Option<u64>,
     /// Age at which the server removes messages; default none.
     pub max_age: Option<Duration>,
+    /// How long messages should stay at least: the interval of snapshots. Default 0, with no snapshots.
+    pub least_age: Duration,
     /// How long the server remembers message ids; default 2 min.
     pub duplicate_window: Duration,
 }
@@ -162,6 +164,7 @@ impl Default for StreamSettings {
             replicas: 1,
             max_bytes: None,
             max_age: None,
+            least_age: Duration::ZERO,
             duplicate_window: Duration::from_secs(120),
         }
     }

@@ -44,6 +44,8 @@ pub struct SinkStatus {
     ready: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
     errors: [AtomicU64; Reason::ALL.len()],
+    /// What weakens a promise, though the sink works.
+    warnings: Mutex<Vec<Trouble>>,
     /// Everything that is published from now on lies behind this place.
     position: Mutex<Option<Position>>,
     /// The stream refuses messages of all earlier connections.
@@ -199,6 +201,33 @@ impl SinkStatus {
             );
             *current = Some(trouble);
         }
+    }
+
+    /// Returns what weakens a promise, though the sink works.
+    pub fn warnings(&self) -> Vec<Trouble> {
+        self.lock_warnings().clone()
+    }
+
+    /// Notes what weakens a promise. Each warning is logged when it comes up.
+    pub(crate) fn set_warnings(&self, sink: &str, warnings: &[Trouble]) {
+        let mut current = self.lock_warnings();
+        for warning in warnings {
+            if !current.contains(warning) {
+                warn!(
+                    sink,
+                    cause = %warning.cause,
+                    remedy = %warning.remedy,
+                    "a setting of the stream weakens what the collector promises"
+                );
+            }
+        }
+        warnings.clone_into(&mut current);
+    }
+
+    fn lock_warnings(&self) -> std::sync::MutexGuard<'_, Vec<Trouble>> {
+        self.warnings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(crate) fn subtract(gauge: &AtomicU64, by: u64) {

@@ -19,4 +19,5 @@ mod sessions;
 mod set_aside;
 mod stopping;
 mod stream_loss;
+mod stream_settings;
 mod support;

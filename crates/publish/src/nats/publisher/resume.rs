@@ -75,6 +75,7 @@ impl Publisher {
             self.window.found_stored(id);
         }
         self.report_overtaken();
+        self.status.set_warnings(SINK, &uplink.warnings);
         self.fence = uplink.fence.clone();
         self.labels
             .set_fence(uplink.is_checked.then(|| self.fence.label()));

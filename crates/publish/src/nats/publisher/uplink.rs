@@ -12,7 +12,7 @@ use crate::nats::inventory::{Doubts, Inventory, take_inventory};
 use crate::nats::labels::HEADER_ALLOWANCE;
 use crate::nats::landmarks::{Landmarks, LostRouters};
 use crate::nats::reply::{explained, lost};
-use crate::nats::stream::ensure::ensure;
+use crate::nats::stream::ensure::{Ensured, ensure};
 use crate::settings::NatsSettings;
 
 /// One connection, with what was learnt while it was made.
@@ -34,6 +34,8 @@ pub(super) struct Uplink {
     pub(super) stream_sequence: u64,
     /// When the stream was created, in Unix nanoseconds.
     pub(super) created_unix_ns: i128,
+    /// Settings of the stream that weaken a promise.
+    pub(super) warnings: Vec<Trouble>,
     /// The fence, raised for this connection.
     pub(super) fence: Fence,
     /// The stream has no limits: it removes nothing by itself.
@@ -52,7 +54,7 @@ pub(super) async fn establish(
 ) -> Result<Uplink, Trouble> {
     let mut connection = connect(&settings.server, "arancini").await?;
     let context = jetstream::new(connection.client.clone());
-    let stream = ensure(&context, settings)
+    let Ensured { stream, warnings } = ensure(&context, settings)
         .await
         .map_err(|trouble| explained(trouble, &mut connection))?;
     let inbox = connection.client.new_inbox();
@@ -101,6 +103,7 @@ pub(super) async fn establish(
         created_unix_ns: stream.cached_info().created.unix_timestamp_nanos(),
         is_checked: fence::is_checked(&connection.client, &stream),
         fence,
+        warnings,
         connection,
     })
 }
