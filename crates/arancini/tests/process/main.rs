@@ -17,5 +17,8 @@ mod overload;
 mod place;
 mod restart;
 mod sessions;
+mod set_aside;
 mod stopping;
+mod stream_loss;
+mod stream_settings;
 mod support;

@@ -1,6 +1,10 @@
 //! Orders to a worker from other threads.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
+
+use arancini_core::Batch;
 
 use super::arrive::arriving::Arriving;
 use super::arrive::claim::Claimed;
@@ -18,6 +22,10 @@ pub enum Mail {
     Snapshot(Box<SnapshotRequest>),
     /// Forget what was published, because the stream was lost, and make the routers dump their tables again.
     Resync,
+    /// Do the same for these routers only.
+    ResyncRouters(Arc<[IpAddr]>),
+    /// A message was larger than the sink takes, so consumers did not get it: repair that.
+    SetAside(Arc<Batch>),
     /// Stop.
     Stop(StopOrder),
 }

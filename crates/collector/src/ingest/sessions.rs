@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use arancini_core::{Batch, BatchKind};
 use monoio::net::TcpStream;
 use tracing::{info, warn};
 
@@ -99,6 +100,26 @@ impl OpenSessions {
         self.lane.shard.borrow_mut().handle_forget_all_routes();
         for connection in self.connections.borrow().values() {
             connection.end(EndReason::Resync);
+        }
+    }
+
+    /// Resyncs one router, if this worker owns it: does for the router what [`Self::resync`] does for all.
+    pub fn resync_router(&self, router: IpAddr) {
+        if !self.lane.shard.borrow_mut().handle_forget_routes(router) {
+            return;
+        }
+        if let Some(connection) = self.connections.borrow().get(&router) {
+            connection.end(EndReason::Resync);
+        }
+    }
+
+    /// Makes up for a message that consumers did not get, because it is larger than the sink takes. Its routes are put in
+    /// doubt: the next thing that the router says about them is published. Where that repairs nothing, as for a withdraw of a
+    /// peer that is down, the router is resynced. Events are not repeated.
+    pub fn set_aside(&self, batch: &Batch) {
+        let is_in_doubt = self.lane.shard.borrow_mut().handle_dropped(batch);
+        if !is_in_doubt && batch.kind == BatchKind::Updates {
+            self.resync_router(batch.router);
         }
     }
 
