@@ -8,10 +8,12 @@
 mod bridge;
 mod buckets;
 mod command;
+mod consumer;
 mod delivery;
 mod hostile;
 mod idle;
 mod logging;
+mod lost;
 mod overload;
 mod place;
 mod restart;

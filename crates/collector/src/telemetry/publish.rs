@@ -16,7 +16,7 @@ type Plain<'a> = (&'static str, &'static str, &'a AtomicU64);
 impl Telemetry {
     pub(super) fn publish_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
         self.bridge_metrics(metrics)?;
-        for (name, help, counter) in self.sink_counters().into_iter().chain(self.spool_counters()) {
+        for (name, help, counter) in self.sink_counters().into_iter().chain(self.file_counters()) {
             metrics.counter(name, help)?.sample(&[], counter.load(Relaxed))?;
         }
         let mut errors = metrics.counter("sink_errors", "Failures of the sink, by reason.")?;
@@ -123,8 +123,13 @@ impl Telemetry {
         ]
     }
 
-    fn spool_counters(&self) -> [Plain<'_>; 2] {
+    fn file_counters(&self) -> [Plain<'_>; 3] {
         [
+            (
+                "segments_lost",
+                "Segments of the sink file that were found damaged at the start, or that were removed while the collector wrote to them.",
+                &self.sink.segments_lost,
+            ),
             (
                 "spooled_batches",
                 "Batches written to the spool because the window was full.",
