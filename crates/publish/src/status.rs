@@ -98,6 +98,8 @@ pub struct SinkStatus {
     pub spooled: AtomicU64,
     /// Messages lost because a file of the spool was damaged, plus places where a file had to be cut at the start.
     pub spool_damaged: AtomicU64,
+    /// Segments that were found damaged at the start, or that somebody removed while the sink wrote to them.
+    pub segments_lost: AtomicU64,
     /// Gauge: batches of this life in the spool.
     pub spool_own_batches: AtomicU64,
     /// Gauge: Cap'n Proto messages of this life in the spool.

@@ -19,7 +19,7 @@ impl Telemetry {
         for (name, help, counter) in self
             .sink_counters()
             .into_iter()
-            .chain(self.spool_counters())
+            .chain(self.file_counters())
             .chain(self.loss_counters())
         {
             metrics.counter(name, help)?.sample(&[], counter.load(Relaxed))?;
@@ -128,8 +128,13 @@ impl Telemetry {
         ]
     }
 
-    fn spool_counters(&self) -> [Plain<'_>; 2] {
+    fn file_counters(&self) -> [Plain<'_>; 3] {
         [
+            (
+                "segments_lost",
+                "Segments of the sink file that were found damaged at the start, or that were removed while the collector wrote to them.",
+                &self.sink.segments_lost,
+            ),
             (
                 "spooled_batches",
                 "Batches written to the spool because the window was full.",
