@@ -15,12 +15,13 @@ use arancini_wire::iana::AfiSafi;
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
 use crate::opaque::{announce_opaque, opaque_key, withdraw_opaque};
+use crate::progress::{AnnouncedRoutes, PartOfUpdate};
 use crate::route::{fields_of, ipv4_keys, ipv6_keys, prefix_key};
 use crate::router::TablePlace;
 use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
 use crate::sweep::reason_of;
-use crate::table::key_shape;
+use crate::table::{TableIndex, key_shape};
 
 /// What all routes of one UPDATE have in common.
 pub(crate) struct UpdateWork<'a> {
@@ -28,6 +29,12 @@ pub(crate) struct UpdateWork<'a> {
     pub times: MessageTimes,
     /// Why routes are withdrawn.
     pub withdraw_reason: WithdrawReason,
+}
+
+/// The announced fields of an UPDATE that withdraws routes of the same table, and the progress that keeps their routes.
+pub(crate) struct Overruling<'a, 'u> {
+    pub announced: &'a [Option<Section<'u>>; 4],
+    pub part: &'a mut Option<PartOfUpdate>,
 }
 
 /// What the encoder has laid out at the moment.
@@ -122,17 +129,32 @@ pub(crate) fn withdraw_unless_announced(
     place: TablePlace,
     work: &UpdateWork<'_>,
     section: &Section<'_>,
-    announced: &[Option<Section<'_>>],
+    overruling: Overruling<'_, '_>,
 ) {
-    let mut keys = HashSet::new();
-    for announced in announced.iter().flatten() {
-        if announced.table == section.table {
-            key_each(announced, |key| _ = keys.insert(key));
-        }
-    }
-    withdraw_some(context, place, work, section, |key| {
-        !keys.contains(&bare_key(key))
+    let kept = &mut overruling.part.get_or_insert_default().announced;
+    let known = kept.take().filter(|routes| routes.table == section.table);
+    let routes = known.unwrap_or_else(|| {
+        let routes = announced_routes(section.table, overruling.announced);
+        context.shared.work += routes.keys.len() as u64 / 2;
+        Box::new(routes)
     });
+    withdraw_some(context, place, work, section, |key| {
+        !routes.keys.contains(&bare_key(key))
+    });
+    // The rest of the field may come in later turns, which must not pay for the keys again.
+    *kept = Some(routes);
+}
+
+/// Collects the announced routes of a table.
+fn announced_routes(table: TableIndex, announced: &[Option<Section<'_>>]) -> AnnouncedRoutes {
+    let of_table = || announced.iter().flatten().filter(|field| field.table == table);
+    let mut keys = HashSet::with_capacity(of_table().map(|field| field.routes).sum());
+    for field in of_table() {
+        key_each(field, |key| {
+            keys.insert(key);
+        });
+    }
+    AnnouncedRoutes { table, keys }
 }
 
 /// Takes the routes of a field whose keys `counts` accepts. The others count as suppressed.
@@ -336,7 +358,6 @@ mod tests {
 
     use super::*;
     use crate::route::prefetch;
-    use crate::table::TableIndex;
 
     proptest! {
         /// Routes that go through the table together have the same outcome as routes that go one by one.

@@ -7,15 +7,13 @@ use arancini_wire::bmp::RibView;
 use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::peer::PeerIndex;
-use crate::router::{SubjectKey, TablePlace};
+use crate::router::TablePlace;
 use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
+use crate::subjects::SubjectKey;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
-
-/// Most tables of a peer: five views of some fifty families. The limit keeps a sender that makes families up from using up
-/// memory.
-const MAX_TABLES_PER_PEER: usize = 256;
+use crate::table_limits;
 
 /// Finds the table of a field, whether its NLRI carries path identifiers, and how many routes it has. Path identifiers are as
 /// negotiated, unless the bytes prove otherwise.
@@ -33,17 +31,7 @@ pub(crate) fn locate(
     let key = router.peers[peer_index].table_key(view, section.family);
     let table_index = match router.peers[peer_index].find_table(&key) {
         Some(index) => index,
-        None if router.peers[peer_index].tables.len() < MAX_TABLES_PER_PEER => {
-            add_table(context, peer_index, key)
-        }
-        None => {
-            let family = u64::from(section.family.afi) << 8 | u64::from(section.family.safi);
-            return Err(WireError::invalid(
-                0,
-                "AFI and SAFI, of one table more than a peer may have,",
-                family,
-            ));
-        }
+        None => add_table(context, peer_index, key)?,
     };
     let table = &mut context.router.peers[peer_index].tables[table_index];
     let decision = nlri::decide_add_path(
@@ -86,12 +74,21 @@ pub(crate) fn count_received(context: &mut RouterContext<'_>, place: TablePlace,
 }
 
 /// Adds the table with this key to a peer.
+///
+/// # Errors
+/// The peer may not have another table.
 #[cold]
-fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableKey) -> TableIndex {
+#[inline(never)]
+fn add_table(
+    context: &mut RouterContext<'_>,
+    peer_index: PeerIndex,
+    key: TableKey,
+) -> Result<TableIndex, WireError> {
     let RouterContext { router, shared, .. } = context;
     let Shared {
         settings, batcher, ..
     } = &mut **shared;
+    table_limits::check_new_tables(&router.peers[peer_index], &[key.family])?;
     router.note_identity(peer_index, key.peer);
     let subject = router.subject(
         SubjectKey::Updates(key.peer_asn, key.family),
@@ -101,9 +98,9 @@ fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableK
     let peer = &mut router.peers[peer_index];
     let add_path = peer.negotiated_add_path(key.view, key.family);
     let contradicts = peer.contradicts(&key);
-    let table = peer.add_table(PeerTable::new(key, subject, add_path, settings.curation));
+    let table = table_limits::add_table(peer, PeerTable::new(key, subject, add_path, settings.curation));
     if contradicts {
         context.count_quirk(peer_index, Quirk::OtherThanPeerUp);
     }
-    table
+    Ok(table)
 }

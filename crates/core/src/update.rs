@@ -13,7 +13,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
-use crate::curation::{UpdateWork, announce, withdraw, withdraw_unless_announced};
+use crate::curation::{Overruling, UpdateWork, announce, withdraw, withdraw_unless_announced};
 use crate::emission::MessageTimes;
 use crate::end_of_rib::end_of_rib;
 use crate::handling::attribute_handling;
@@ -117,7 +117,10 @@ pub(crate) fn update(
             (&head, false)
         };
         // The only call, so that the compiler lays the usual way out in one piece.
-        take_field(context, peer, &mut work, field, handling, overruling.as_ref());
+        let overruling = overruling
+            .as_ref()
+            .map(|announced| Overruling { announced, part });
+        take_field(context, peer, &mut work, field, handling, overruling);
         if !whole {
             taken = Taken::Part;
             break;
@@ -126,10 +129,9 @@ pub(crate) fn update(
     }
     match taken {
         Taken::Part => {
-            *part = Some(PartOfUpdate {
-                handling,
-                fields: sections.progress(),
-            });
+            let part = part.get_or_insert_default();
+            part.handling = handling;
+            part.fields = sections.progress();
         }
         Taken::Whole if part.is_some() => *part = None,
         Taken::Whole => {}
@@ -194,7 +196,7 @@ fn take_field(
     work: &mut UpdateWork<'_>,
     section: &Section<'_>,
     handling: Option<Handling>,
-    overruling: Option<&[Option<Section<'_>>; 4]>,
+    overruling: Option<Overruling<'_, '_>>,
 ) {
     let table = section.table;
     let place = TablePlace { peer, table };
@@ -208,7 +210,7 @@ fn take_field(
         }
         match overruling {
             None => withdraw(context, place, work, section),
-            Some(announced) => withdraw_unless_announced(context, place, work, section, announced),
+            Some(overruling) => withdraw_unless_announced(context, place, work, section, overruling),
         }
     }
 }
