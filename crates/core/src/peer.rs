@@ -308,15 +308,17 @@ impl Peer {
     }
 
     /// Prefetches the memory that a look-up of the field's first route reads. It arrives while the rest of the message is read.
+    /// Returns the table of the field, if the field has routes and the table is known.
     #[inline]
-    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) {
-        if !field.is_empty()
-            && let Some(index) = self.find_table(&self.table_key(view, family))
-        {
-            let table = &self.tables[index];
-            let add_path = table.add_path && !table.path_ids_absent;
-            route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) -> Option<TableIndex> {
+        if field.is_empty() {
+            return None;
         }
+        let index = self.find_table(&self.table_key(view, family))?;
+        let table = &self.tables[index];
+        let add_path = table.add_path && !table.path_ids_absent;
+        route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+        Some(index)
     }
 }
 

@@ -14,9 +14,9 @@ use arancini_client::segments::{list, segment_path, series_name};
 use arancini_client::{Reason, Trouble};
 use arancini_core::position::SegmentEnd;
 use arancini_core::{Batch, BatchKind, Position};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::mend::mend;
+use super::mend::{Mended, mend};
 use super::receipt::{Receipt, taken};
 use crate::directory_lock::lock_directory;
 use crate::hooks::Hooks;
@@ -38,7 +38,7 @@ pub(crate) fn run(
     hooks: &Hooks,
 ) {
     let _lock = wait_for(status, settings, || lock_directory(&settings.directory));
-    let mut writer = wait_for(status, settings, || Writer::open(settings));
+    let mut writer = wait_for(status, settings, || Writer::open(settings, status));
     status.set_position(writer.position());
     let mut input = BlockingInput::new(bridge);
     loop {
@@ -115,19 +115,29 @@ struct Writer {
 }
 
 impl Writer {
-    fn open(settings: &FileSettings) -> io::Result<Self> {
+    fn open(settings: &FileSettings, status: &SinkStatus) -> io::Result<Self> {
         let mut series = BatchKind::ALL.map(Series::new);
         for series in &mut series {
-            if let Some(last) = list(&settings.directory, series.kind)?.last() {
-                series.next_number = last.number + 1;
-                if let Some(torn) = mend(&last.path)? {
-                    warn!(
-                        segment = %last.path.display(),
-                        kept_bytes = torn.kept,
-                        cut_bytes = torn.cut,
-                        "cut off the message in which the last run ended; the messages before it are kept"
+            match mend(&settings.directory, series.kind)? {
+                None => {}
+                Some(Mended::Torn(bytes)) => warn!(
+                    series = series_name(series.kind),
+                    kept_bytes = bytes.kept,
+                    cut_bytes = bytes.lost,
+                    "cut off the message in which the last run ended; the messages before it are kept"
+                ),
+                Some(Mended::Damaged(bytes)) => {
+                    SinkStatus::add(&status.segments_lost, 1);
+                    error!(
+                        series = series_name(series.kind),
+                        kept_bytes = bytes.kept,
+                        lost_bytes = bytes.lost,
+                        "the last segment is damaged and is set aside; its readable messages are the next segment; check the disk"
                     );
                 }
+            }
+            if let Some(last) = list(&settings.directory, series.kind)?.last() {
+                series.next_number = last.number + 1;
             }
             retain(&settings.directory, series.kind, settings.retention);
         }

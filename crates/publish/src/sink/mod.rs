@@ -6,4 +6,4 @@ mod mend;
 pub(crate) mod stdout;
 pub(crate) mod null;
 
-pub use mend::{TornTail, mend};
+pub use mend::{Mended, MendedBytes, mend};

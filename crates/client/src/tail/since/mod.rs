@@ -8,6 +8,6 @@ mod resyncs;
 mod segments;
 mod stream;
 
-pub use published::{Published, PublishedSequence, Wholeness};
-pub use segments::segments_since;
+pub use published::{Published, Wholeness};
+pub use segments::{segment_sequences, segments_since};
 pub use stream::{LateWrites, StreamPosition, stream_since};

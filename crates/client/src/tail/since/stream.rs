@@ -6,8 +6,9 @@ use arancini_schema::subject::Subject;
 use async_nats::jetstream;
 use tracing::warn;
 
-use super::published::{Published, PublishedSequence, Wholeness};
+use super::published::{Published, Wholeness};
 use crate::connect::connect;
+use crate::readable::PublishedSequence;
 use crate::settings::StreamSource;
 use crate::streams::find_stream;
 use crate::tail::options::Begin;

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use arancini_client::readable::read_sequence;
+use arancini_client::records::Records;
 use arancini_client::tail::since::{LateWrites, Published, Wholeness, segments_since, stream_since};
 use arancini_core::{Position, Router};
 use arancini_publish::SinkStatus;
@@ -46,6 +48,12 @@ pub(super) fn catch_up(
         }
         if let Err(error) = restore.apply(published.kind, published.payload) {
             broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
+            // The tables are forgotten, but the sequence numbers of the messages behind the error still count.
+            for record in Records::new(published.payload).map_while(Result::ok) {
+                if let Some(seen) = read_sequence(published.kind, record) {
+                    restore.sequence_seen(seen.router, seen.last);
+                }
+            }
         }
     };
     let gap = match read_published(config, sink, loaded.position.as_ref(), take)? {
