@@ -11,9 +11,10 @@ use crate::batcher::{Batcher, RouterBatches, SubjectId};
 use crate::peer::Peer;
 use crate::table::PeerTable;
 
-/// Subjects that a router may keep although it does not need them. Beyond, they are released: a router whose peers come up with
-/// ever new AS numbers would otherwise have a subject for each of them.
-const KEPT_SUBJECTS: usize = 256;
+/// Least and most subjects that a router may keep although it does not need them. Beyond, they are released: a router whose
+/// peers come up with ever new AS numbers would otherwise have a subject for each of them. A release looks at all peers, tables
+/// and subjects, so it must be rare; it must also end soon, so it must not find too many.
+const KEPT_SUBJECTS: (usize, usize) = (256, 1024);
 
 /// What tells a subject from the others of its router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +62,7 @@ impl Subjects {
         Self {
             by_key: BTreeMap::new(),
             batches: None,
-            release_at: KEPT_SUBJECTS,
+            release_at: KEPT_SUBJECTS.0,
         }
     }
 
@@ -79,8 +80,8 @@ impl Subjects {
             .or_insert_with(|| batcher.register(key.kind(), key.name(base, router).into(), router, batches))
     }
 
-    /// Releases every subject that no table and no peer of the router needs. The next release comes when the number has
-    /// doubled, so that a subject costs the same however many there are.
+    /// Releases every subject that no table and no peer of the router needs. The next release comes when as many others are
+    /// registered, within the limits of [`KEPT_SUBJECTS`].
     #[cold]
     #[inline(never)]
     pub fn release_unneeded(&mut self, peers: &[Peer], batcher: &mut Batcher) {
@@ -98,7 +99,8 @@ impl Subjects {
             }
             needed
         });
-        self.release_at = KEPT_SUBJECTS + 2 * self.by_key.len();
+        let needed = self.by_key.len();
+        self.release_at = needed + needed.clamp(KEPT_SUBJECTS.0, KEPT_SUBJECTS.1);
     }
 
     /// Number of subjects.
