@@ -24,7 +24,8 @@ pub struct Hooks {
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Called for each durable batch, while the sink works: it must not wait for anything.
     pub acked: Option<Arc<dyn Fn(Acked) + Send + Sync>>,
-    /// Called when the stream was created again or purged: consumers that read it now know nothing of what was published.
+    /// Called when the stream was created again or purged, or segments were removed: consumers that read now know nothing of
+    /// what was published.
     pub stream_is_emptied: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Called once if the sink has ended for good, because the reader of standard output is gone: time to shut down. The
     /// sidecar empties the bridge meanwhile, so that no worker waits for it. Without this callback the process exits with
