@@ -1,39 +1,39 @@
-//! Resync events of segment files, put back between the updates.
+//! Events of segment files that decide what updates mean, put back between the updates.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use arancini_schema::MessageKind;
-use arancini_schema::decode::Messages;
-use arancini_schema::update_capnp::RouterEventKind;
+use arancini_schema::decode::{Message, Messages};
+use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind};
 
 use super::published::Published;
 
-/// Resync events, which lie in another series than the updates between which they belong. There are hardly ever any.
+/// Resync events and Peer Ups, which lie in other series than the updates between which they belong. There are few of them.
 #[derive(Default)]
-pub(super) struct Resyncs {
-    /// By router's address, as the schema writes it: the events by rising sequence.
-    waiting: BTreeMap<Vec<u8>, VecDeque<WaitingEvent>>,
+pub(super) struct Events {
+    /// By router's address, as the schema writes it, and by sequence.
+    waiting: BTreeMap<Vec<u8>, BTreeMap<u64, WaitingEvent>>,
 }
 
 struct WaitingEvent {
-    sequence: u64,
+    kind: MessageKind,
     record: Vec<u8>,
 }
 
-impl Resyncs {
-    /// Keeps the resync events among some router events.
-    pub(super) fn collect(&mut self, payload: &[u8]) {
+impl Events {
+    /// Keeps the events that decide what updates mean among some events of routers or peers.
+    pub(super) fn collect(&mut self, kind: MessageKind, payload: &[u8]) {
         for message in Messages::new(payload).map_while(Result::ok) {
-            let Ok(event) = message.router_event() else {
+            // No event has the highest number: `finish` hands out everything below it.
+            let decisive = decisive(kind, &message).filter(|(_, sequence)| *sequence < u64::MAX);
+            let Some((router, sequence)) = decisive else {
                 continue;
             };
-            if let Ok(RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd) = event.get_kind() {
-                let router = event.get_router_addr().unwrap_or_default().to_vec();
-                self.waiting.entry(router).or_default().push_back(WaitingEvent {
-                    sequence: event.get_sequence(),
-                    record: message.bytes().to_vec(),
-                });
-            }
+            let event = WaitingEvent {
+                kind,
+                record: message.bytes().to_vec(),
+            };
+            self.waiting.entry(router).or_default().insert(sequence, event);
         }
     }
 
@@ -49,7 +49,7 @@ impl Resyncs {
             };
             if let Ok(update) = message.update() {
                 let router = update.get_router_addr().unwrap_or_default();
-                self.hand_out(Some((router, update.get_sequence())), take);
+                self.hand_out(router, update.get_sequence(), take);
             }
             take(Published {
                 payload: message.bytes(),
@@ -59,28 +59,49 @@ impl Resyncs {
     }
 
     /// Hands out all events that are left.
-    pub(super) fn finish(&mut self, take: &mut impl FnMut(Published<'_>)) {
-        self.hand_out(None, take);
-    }
-
-    /// Hands out a router's events before a sequence, or all events.
-    fn hand_out(&mut self, before: Option<(&[u8], u64)>, take: &mut impl FnMut(Published<'_>)) {
-        for (router, waiting) in &mut self.waiting {
-            let limit = match before {
-                Some((of, _)) if of != &router[..] => continue,
-                Some((_, sequence)) => sequence,
-                None => u64::MAX,
-            };
-            while waiting.front().is_some_and(|event| event.sequence < limit)
-                && let Some(event) = waiting.pop_front()
-            {
-                take(Published {
-                    kind: MessageKind::Routers,
-                    payload: &event.record,
-                    collector: None,
-                    sequence: None,
-                });
-            }
+    pub(super) fn finish(mut self, take: &mut impl FnMut(Published<'_>)) {
+        while let Some(router) = self.waiting.keys().next().cloned() {
+            self.hand_out(&router, u64::MAX, take);
         }
     }
+
+    /// Hands out a router's events that have a lower sequence.
+    fn hand_out(&mut self, router: &[u8], sequence: u64, take: &mut impl FnMut(Published<'_>)) {
+        let Some(waiting) = self.waiting.get_mut(router) else {
+            return;
+        };
+        while let Some(first) = waiting.first_entry().filter(|first| *first.key() < sequence) {
+            let event = first.remove();
+            take(Published {
+                kind: event.kind,
+                payload: &event.record,
+                collector: None,
+                sequence: None,
+            });
+        }
+        if waiting.is_empty() {
+            self.waiting.remove(router);
+        }
+    }
+}
+
+/// Returns router and sequence of an event that decides what later updates mean; `None` for every other event.
+fn decisive(kind: MessageKind, message: &Message<'_>) -> Option<(Vec<u8>, u64)> {
+    if kind == MessageKind::Peers {
+        let event = message.peer_event().ok()?;
+        let is_up = event.get_kind() == Ok(PeerEventKind::Up);
+        return is_up.then(|| {
+            let router = event.get_router_addr().unwrap_or_default();
+            (router.to_vec(), event.get_sequence())
+        });
+    }
+    let event = message.router_event().ok()?;
+    let is_resync = matches!(
+        event.get_kind(),
+        Ok(RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd)
+    );
+    is_resync.then(|| {
+        let router = event.get_router_addr().unwrap_or_default();
+        (router.to_vec(), event.get_sequence())
+    })
 }
