@@ -10,6 +10,7 @@ mod buckets;
 mod command;
 mod consumer;
 mod delivery;
+mod former_lives;
 mod hostile;
 mod idle;
 mod logging;

@@ -250,6 +250,7 @@ mod tests {
             generation: number,
             collector: "test".to_owned(),
             completed_unix_ns: 1,
+            published_to: None,
             files: vec![file],
         };
         directory.complete(&manifest).unwrap();
