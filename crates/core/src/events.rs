@@ -14,23 +14,18 @@ use crate::batcher::SubjectId;
 use crate::context::RouterContext;
 use crate::event_limits::Kept;
 use crate::peer::{Peer, PeerIndex};
-use crate::router::SubjectKey;
+use crate::subjects::SubjectKey;
 
 /// AS number in the subject of statistics about peers that are not known. RFC 7607 reserves it, so no peer has it.
 const UNKNOWN_PEER_ASN: u32 = 0;
 
 /// Publishes an event about the router itself.
-pub(crate) fn router_event(
-    context: &mut RouterContext<'_>,
-    kind: RouterEventKind,
-    reason: &str,
-    information: &[InformationTlv<'_>],
-) {
-    let information = Kept {
-        part: information,
+pub(crate) fn router_event(context: &mut RouterContext<'_>, kind: RouterEventKind, reason: &str) {
+    let nothing = Kept {
+        part: &[][..],
         whole: 0,
     };
-    router_message_event(context, kind, reason, information);
+    router_message_event(context, kind, reason, nothing);
 }
 
 /// Publishes an Initiation or a Termination.

@@ -41,11 +41,14 @@ mod route;
 
 // Everything that is known of a router.
 mod router;
+mod identities;
 mod peer;
 mod table;
+mod table_limits;
 mod doomed;
 
 // The way out, into batches.
+mod subjects;
 mod emission;
 mod events;
 mod sweep;

@@ -89,9 +89,9 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
     for table in router.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
         table.restart_quiet_period(now.monotonic_ns);
     }
-    router_event(context, RouterEventKind::SessionOpened, "", &[]);
+    router_event(context, RouterEventKind::SessionOpened, "");
     if known {
-        router_event(context, RouterEventKind::Back, "", &[]);
+        router_event(context, RouterEventKind::Back, "");
         let router = context.router.id;
         let what = match context.router.resync {
             Some(_) => NoticeKind::BackForResync,
@@ -110,9 +110,9 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
 /// `session_hold_ms`, in case the router comes back.
 pub(crate) fn disconnect(context: &mut RouterContext<'_>, reason: &str) {
     lose(context.router, context.now);
-    router_event(context, RouterEventKind::Lost, reason, &[]);
+    router_event(context, RouterEventKind::Lost, reason);
     if context.router.routes() > 0 {
-        router_event(context, RouterEventKind::Stale, reason, &[]);
+        router_event(context, RouterEventKind::Stale, reason);
     }
     let what = NoticeKind::SessionEnded(reason.to_owned());
     context.shared.notices.push(context.router.id, None, what);
@@ -124,8 +124,11 @@ pub(crate) fn lose(router: &mut Router, now: Now) {
     router.life = RouterLife::Lost {
         since_ns: now.monotonic_ns,
     };
-    for peer in &mut router.peers {
-        peer.state = PeerState::Down;
+    for index in 0..router.peers.len() {
+        let index = PeerIndex(index);
+        router.set_state(index, PeerState::Down);
+        let peer = &mut router.peers[index];
+        peer.other_asns.clear();
         for table in &mut peer.tables {
             table.mark_stale(now.monotonic_ns);
         }
@@ -169,7 +172,7 @@ pub(crate) fn check(context: &mut RouterContext<'_>, life_check: &LifeCheck) -> 
         RouterLife::Lost { since_ns } if now_ns - since_ns < session_hold_ns => Outlook::Waits,
         RouterLife::Lost { .. } => {
             leave(context);
-            if context.router.routes() == 0 {
+            if context.router.is_empty() {
                 Outlook::Gone
             } else {
                 Outlook::Rests
@@ -187,12 +190,12 @@ fn leave(context: &mut RouterContext<'_>) {
     if context.router.resync.is_some() {
         context.router.forget_routes();
         // Nothing is announced between begin and end: consumers drop everything that they hold of the router.
-        router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON, &[]);
+        router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
         end_resync(context);
-    } else {
-        for peer in 0..context.router.peers.len() {
-            context.doom_peer(PeerIndex(peer), Doom::SessionLost);
-        }
+    }
+    // The sweep also frees the memory of tables that are empty already.
+    for peer in 0..context.router.peers.len() {
+        context.doom_peer(PeerIndex(peer), Doom::SessionLost);
     }
 }
 
@@ -231,12 +234,12 @@ fn begin_resync(context: &mut RouterContext<'_>) {
     // Routes that an earlier attempt announced have to be announced again within this one.
     context.router.forget_routes();
     context.router.begin_resync(context.now.monotonic_ns);
-    router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON, &[]);
+    router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
     context.shared.life_check_wanted = true;
 }
 
 /// Ends a resync: consumers hold again what the router holds.
 fn end_resync(context: &mut RouterContext<'_>) {
     context.router.resync = None;
-    router_event(context, RouterEventKind::ResyncEnd, "", &[]);
+    router_event(context, RouterEventKind::ResyncEnd, "");
 }

@@ -3,22 +3,21 @@
 use arancini_wire::WireError;
 use arancini_wire::bgp::nlri;
 use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::peer::PeerIndex;
-use crate::router::{SubjectKey, TablePlace};
+use crate::router::TablePlace;
 use crate::sections::{FieldKind, Section};
 use crate::shared::Shared;
+use crate::subjects::SubjectKey;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
-
-/// Most tables of a peer: five views of some fifty families. The limit keeps a sender that makes families up from using up
-/// memory.
-const MAX_TABLES_PER_PEER: usize = 256;
+use crate::table_limits;
 
 /// Finds the table of a field, whether its NLRI carries path identifiers, and how many routes it has. Path identifiers are as
-/// negotiated, unless the bytes prove otherwise.
+/// negotiated, unless the bytes prove otherwise. `prefetched` is the table of another field of the message, or of this one.
 ///
 /// # Errors
 /// The NLRI cannot be read, or the peer has as many tables as it may have.
@@ -28,22 +27,12 @@ pub(crate) fn locate(
     peer_index: PeerIndex,
     view: RibView,
     section: &mut Section<'_>,
+    prefetched: Option<TableIndex>,
 ) -> Result<(), WireError> {
-    let router = &mut *context.router;
-    let key = router.peers[peer_index].table_key(view, section.family);
-    let table_index = match router.peers[peer_index].find_table(&key) {
-        Some(index) => index,
-        None if router.peers[peer_index].tables.len() < MAX_TABLES_PER_PEER => {
-            add_table(context, peer_index, key)
-        }
-        None => {
-            let family = u64::from(section.family.afi) << 8 | u64::from(section.family.safi);
-            return Err(WireError::invalid(
-                0,
-                "AFI and SAFI, of one table more than a peer may have,",
-                family,
-            ));
-        }
+    let tables = &context.router.peers[peer_index].tables;
+    let table_index = match prefetched {
+        Some(index) if tables[index].key.family == section.family => index,
+        _ => find_or_add_table(context, peer_index, view, section.family)?,
     };
     let table = &mut context.router.peers[peer_index].tables[table_index];
     let decision = nlri::decide_add_path(
@@ -70,6 +59,21 @@ pub(crate) fn locate(
     Ok(())
 }
 
+/// Finds the table of the peer's present messages for this view and family, or adds it.
+fn find_or_add_table(
+    context: &mut RouterContext<'_>,
+    peer_index: PeerIndex,
+    view: RibView,
+    family: AfiSafi,
+) -> Result<TableIndex, WireError> {
+    let peer = &context.router.peers[peer_index];
+    let key = peer.table_key(view, family);
+    match peer.find_table(&key) {
+        Some(index) => Ok(index),
+        None => add_table(context, peer_index, key),
+    }
+}
+
 /// Counts the routes of a field as received, before curation.
 #[inline]
 pub(crate) fn count_received(context: &mut RouterContext<'_>, place: TablePlace, section: &Section<'_>) {
@@ -86,12 +90,21 @@ pub(crate) fn count_received(context: &mut RouterContext<'_>, place: TablePlace,
 }
 
 /// Adds the table with this key to a peer.
+///
+/// # Errors
+/// The peer may not have another table.
 #[cold]
-fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableKey) -> TableIndex {
+#[inline(never)]
+fn add_table(
+    context: &mut RouterContext<'_>,
+    peer_index: PeerIndex,
+    key: TableKey,
+) -> Result<TableIndex, WireError> {
     let RouterContext { router, shared, .. } = context;
     let Shared {
         settings, batcher, ..
     } = &mut **shared;
+    table_limits::check_new_tables(&router.peers[peer_index], &[key.family])?;
     router.note_identity(peer_index, key.peer);
     let subject = router.subject(
         SubjectKey::Updates(key.peer_asn, key.family),
@@ -101,9 +114,9 @@ fn add_table(context: &mut RouterContext<'_>, peer_index: PeerIndex, key: TableK
     let peer = &mut router.peers[peer_index];
     let add_path = peer.negotiated_add_path(key.view, key.family);
     let contradicts = peer.contradicts(&key);
-    let table = peer.add_table(PeerTable::new(key, subject, add_path, settings.curation));
+    let table = table_limits::add_table(peer, PeerTable::new(key, subject, add_path, settings.curation));
     if contradicts {
         context.count_quirk(peer_index, Quirk::OtherThanPeerUp);
     }
-    table
+    Ok(table)
 }

@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use arancini_wire::bgp::{Capability, Negotiated};
 use arancini_wire::bmp::{PeerIdentity, PeerUp, PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::counters::Quirk;
 use crate::route;
@@ -50,7 +51,7 @@ pub struct Peer {
     pub identity: PeerIdentity,
     /// Its AS number.
     pub asn: u32,
-    /// Whether it is up.
+    /// Whether it is up. Only its router changes this, because the look-up of peers depends on it.
     pub state: PeerState,
     /// What its OPENs agreed on; `None` for a provisional peer.
     pub negotiated: Option<Negotiated>,
@@ -67,12 +68,18 @@ pub struct Peer {
     /// AS number and BGP identifier of its present messages; see [`Peer::hear`].
     message_asn: u32,
     message_bgp_id: u32,
-    /// Ports and OPENs of its last Peer Up. Another BGP session has others.
-    session: Vec<u8>,
+    /// AS numbers besides its own that tables were made for since its last Peer Up or lost session.
+    pub(crate) other_asns: Vec<u32>,
+    /// Hash of ports and OPENs of its last Peer Up. Another BGP session has another one; see [`session_of`].
+    session: Option<u128>,
 }
 
 /// Most names of a peer: one for each family of a Loc-RIB that a router may show.
 const MOST_NAMES: usize = 16;
+
+/// Most families that are kept of an OPEN. It is several times the number of families that have a name; an OPEN with extended
+/// parameters (RFC 9072) could list ten thousand.
+const MOST_FAMILIES: usize = 256;
 
 /// A VRF / table name of a peer, and the families that the Peer Up of this name lists.
 pub(crate) struct TableName {
@@ -100,7 +107,8 @@ impl Peer {
             listed_as_gone: false,
             message_asn: asn,
             message_bgp_id: identity.bgp_id,
-            session: Vec::new(),
+            other_asns: Vec::new(),
+            session: None,
         }
     }
 
@@ -112,8 +120,7 @@ impl Peer {
 
     /// Whether nothing is left of the peer: it is down, and its routes are swept.
     pub(crate) fn is_gone(&self) -> bool {
-        let is_empty = |table: &PeerTable| table.routes() == 0 && !table.needs_sweep();
-        self.state == PeerState::Down && self.tables.iter().all(is_empty)
+        self.state == PeerState::Down && self.tables.iter().all(PeerTable::is_unused)
     }
 
     /// Routes held of all its tables.
@@ -145,7 +152,10 @@ impl Peer {
     pub(crate) fn set_names(&mut self, names: impl Iterator<Item = (String, Vec<AfiSafi>)>) {
         let names = names.take(MOST_NAMES);
         self.names = names
-            .map(|(name, families)| TableName { name, families })
+            .map(|(name, families)| TableName {
+                name,
+                families: sorted(families),
+            })
             .collect();
         self.name_tables();
     }
@@ -188,12 +198,12 @@ impl Peer {
     /// Whether this Peer Up is about the BGP session that is up already. Some routers send a Peer Up for each view or family
     /// (Huawei, Junos): the routes announced before stay true. A Loc-RIB has no BGP sessions (RFC 9069 §5.2).
     pub(crate) fn is_repeated(&self, message: &PeerUp<'_>) -> bool {
-        message.peer().is_loc_rib() || self.session == session_of(message)
+        message.peer().is_loc_rib() || self.session == Some(session_of(message))
     }
 
     /// Remembers what tells this BGP session from the peer's next one.
     pub(crate) fn remember_session(&mut self, message: &PeerUp<'_>) {
-        self.session = session_of(message);
+        self.session = Some(session_of(message));
     }
 
     /// What holds for the peer after a Peer Up. A Peer Up speaks for all views of the peer (RFC 8671 §8) and replaces what held
@@ -207,7 +217,7 @@ impl Peer {
             && let Some(before) = &self.negotiated
         {
             let others = before.add_path_loc_rib.iter();
-            for family in others.filter(|family| !listed.contains(family)) {
+            for family in others.filter(|family| listed.binary_search(family).is_err()) {
                 negotiated.add_path_loc_rib.insert(family);
             }
         }
@@ -245,6 +255,21 @@ impl Peer {
         self.message_bgp_id = or(header.bgp_id(), self.identity.bgp_id);
     }
 
+    /// The AS number that the peer's present message names.
+    pub(crate) const fn message_asn(&self) -> u32 {
+        self.message_asn
+    }
+
+    /// Whether the key of a table has another AS number or BGP identifier than the peer's present message.
+    pub(crate) const fn is_former_name(&self, key: &TableKey) -> bool {
+        key.peer_asn != self.message_asn || key.peer.bgp_id != self.message_bgp_id
+    }
+
+    /// Whether the key of one of its tables has this identity.
+    pub(crate) fn has_tables_of(&self, identity: &PeerIdentity) -> bool {
+        self.tables.iter().any(|table| table.key.peer == *identity)
+    }
+
     /// Whether the key of a table contradicts the last Peer Up.
     pub(crate) fn contradicts(&self, key: &TableKey) -> bool {
         let differs = key.peer_asn != self.asn || key.peer.bgp_id != self.identity.bgp_id;
@@ -275,32 +300,84 @@ impl Peer {
         TableIndex(self.tables.len() - 1)
     }
 
+    /// Gives the place of a table to another one.
+    pub(crate) fn replace_table(&mut self, place: TableIndex, mut table: PeerTable) -> TableIndex {
+        table.name = self.name_index(table.key.family);
+        self.tables[place] = table;
+        place
+    }
+
     /// Prefetches the memory that a look-up of the field's first route reads. It arrives while the rest of the message is read.
+    /// Returns the table of the field, if the field has routes and the table is known.
     #[inline]
-    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) {
-        if !field.is_empty()
-            && let Some(index) = self.find_table(&self.table_key(view, family))
-        {
-            let table = &self.tables[index];
-            let add_path = table.add_path && !table.path_ids_absent;
-            route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) -> Option<TableIndex> {
+        if field.is_empty() {
+            return None;
         }
+        let index = self.find_table(&self.table_key(view, family))?;
+        let table = &self.tables[index];
+        let add_path = table.add_path && !table.path_ids_absent;
+        route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+        Some(index)
     }
 }
 
-/// The families that the sent OPEN of a Peer Up lists.
+/// The families that the sent OPEN of a Peer Up lists, sorted; the first ones if they are too many.
 fn families_of(message: &PeerUp<'_>) -> Vec<AfiSafi> {
     let capabilities = message.sent_open().capabilities().flatten();
     let families = capabilities.filter_map(|capability| match capability {
         Capability::MultiProtocol(family) => Some(family),
         _ => None,
     });
-    families.collect()
+    sorted(families.collect())
 }
 
-/// Ports and OPENs of a Peer Up, which tell one BGP session from another.
-fn session_of(message: &PeerUp<'_>) -> Vec<u8> {
-    let ports = [message.local_port(), message.remote_port()].map(u16::to_be_bytes);
-    let opens = [message.sent_open().as_bytes(), message.received_open().as_bytes()];
-    [ports.as_flattened(), opens[0], opens[1]].concat()
+/// Sorts families. Each is kept once, and no more than a peer may have.
+fn sorted(mut families: Vec<AfiSafi>) -> Vec<AfiSafi> {
+    families.sort_unstable();
+    families.dedup();
+    families.truncate(MOST_FAMILIES);
+    families.shrink_to_fit();
+    families
+}
+
+/// Hash of the ports and OPENs of a Peer Up, which tell one BGP session from another.
+///
+/// Two sessions with equal hashes would count as one, so that routes of the first could stay until End-of-RIB or the quiet period.
+/// By chance this never happens with 128 bits. A router that chooses its OPENs gains nothing by it: it could as well repeat the
+/// Peer Up as it was.
+fn session_of(message: &PeerUp<'_>) -> u128 {
+    let mut hash = Xxh3::new();
+    for port in [message.local_port(), message.remote_port()] {
+        hash.update(&port.to_be_bytes());
+    }
+    // An OPEN begins with its length.
+    for open in [message.sent_open(), message.received_open()] {
+        hash.update(open.as_bytes());
+    }
+    hash.digest128()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An OPEN with extended parameters can list ten thousand families, and a Loc-RIB has up to 16 such lists.
+    #[test]
+    fn the_families_of_an_open_are_bounded() {
+        let identity = PeerIdentity {
+            peer_type: 3,
+            distinguisher: [0; 8],
+            address: [0; 16],
+            bgp_id: 1,
+        };
+        let mut peer = Peer::new(identity, 1);
+        let families = (0..10_000).rev().map(|afi| AfiSafi::new(afi, 1));
+        let families: Vec<AfiSafi> = families.chain([AfiSafi::new(7, 1)]).collect();
+        peer.set_names([("global".to_owned(), families)].into_iter());
+        let kept: Vec<&[AfiSafi]> = peer.names().map(|(_, families)| families).collect();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[0].len(), MOST_FAMILIES);
+        assert!(kept[0].is_sorted());
+    }
 }

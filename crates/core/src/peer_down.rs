@@ -20,9 +20,9 @@ pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>)
     let Some(index) = context.find_or_add_peer(&header) else {
         return;
     };
-    let peer = &mut context.router.peers[index];
-    let was_up = peer.state != PeerState::Down;
-    peer.state = PeerState::Down;
+    let was_up = context.router.peers[index].state != PeerState::Down;
+    context.router.set_state(index, PeerState::Down);
+    let peer = &context.router.peers[index];
     let (address, table_name) = (peer.address(), peer.last_name().to_owned());
     let down_data = event_limits::raw(message.raw_data());
     let event = PeerEvent {

@@ -32,14 +32,16 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     context.router.identify_peer(index, header.identity());
     let peer = &mut context.router.peers[index];
     peer.asn = header.asn();
+    peer.other_asns.clear();
     peer.hear(&header);
     peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
     let agreed = peer.agreed_after(message);
     peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
     context.shared.life_check_wanted = true;
-    peer.state = PeerState::Up;
     peer.remember_session(message);
+    context.router.bring_up(index, PeerState::Up);
 
+    let peer = &context.router.peers[index];
     let add_path: Vec<AfiSafi> = negotiated.context(header.view()).add_path.iter().collect();
     let information = information(message.tlvs());
     let (address, table_name) = (peer.address(), peer.last_name().to_owned());

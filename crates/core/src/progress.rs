@@ -4,7 +4,11 @@
 //! the work on a Route Monitoring message can stop between two UPDATEs and between two routes, and goes on in the next turn
 //! of the session. The bytes of the message stay where they are; this is all that is remembered besides.
 
+use std::collections::HashSet;
+
+use arancini_rib::RouteKey;
 use arancini_wire::bgp::attribute::Handling;
+use arancini_wire::iana::AfiSafi;
 
 use crate::table::TableIndex;
 
@@ -35,6 +39,7 @@ impl Progress {
                 done: 0,
                 framed: 0,
                 updates: 0,
+                new_families: Vec::new(),
             }),
             update: None,
         }
@@ -42,7 +47,7 @@ impl Progress {
 }
 
 /// Progress with the UPDATEs of one message, which are all checked before the first is taken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct SeveralUpdates {
     pub phase: Phase,
     /// Bytes of the BGP messages that are done with in this phase.
@@ -51,6 +56,8 @@ pub(crate) struct SeveralUpdates {
     pub framed: usize,
     /// UPDATEs among them.
     pub updates: u32,
+    /// Families that need a new table, each once.
+    pub new_families: Vec<AfiSafi>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,12 +67,21 @@ pub(crate) enum Phase {
 }
 
 /// Progress with the routes of one UPDATE.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default)]
 pub(crate) struct PartOfUpdate {
     /// What RFC 7606 made of the attributes.
     pub handling: Option<Handling>,
     /// The fields of routes, in the order in which they take effect.
     pub fields: [Option<PartOfField>; 4],
+    /// The routes that overrule withdraws of the UPDATE, once they are known.
+    pub announced: Option<Box<AnnouncedRoutes>>,
+}
+
+/// The routes of one table that an UPDATE announces while it withdraws routes of the same table.
+#[derive(Debug)]
+pub(crate) struct AnnouncedRoutes {
+    pub table: TableIndex,
+    pub keys: HashSet<RouteKey<'static>>,
 }
 
 /// Progress with one field of routes.

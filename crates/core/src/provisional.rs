@@ -25,8 +25,8 @@ pub(crate) fn peer_with_routes(
 #[cold]
 fn make_provisional(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
     let index = context.find_or_add_peer(header)?;
+    context.router.bring_up(index, PeerState::Provisional);
     let peer = &mut context.router.peers[index];
-    peer.state = PeerState::Provisional;
     peer.set_negotiated(None, context.now.monotonic_ns);
     let event = PeerEvent {
         time_bmp_header_ns: header.timestamp_ns(),

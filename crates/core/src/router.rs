@@ -1,21 +1,17 @@
 //! A router: its peers, its sequence numbers, and the subjects of its messages.
 
-use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use arancini_schema::subject;
-use arancini_wire::bmp::{PeerIdentity, PerPeerHeader};
-use arancini_wire::iana::AfiSafi;
+use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
-use crate::batch::BatchKind;
-use crate::batcher::{Batcher, RouterBatches, SubjectId};
+use crate::batcher::{Batcher, SubjectId};
+use crate::identities::Identities;
 use crate::peer::{Peer, PeerIndex, PeerState};
 use crate::session::SessionId;
+use crate::subjects::{SubjectKey, Subjects};
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
-
-/// Bytes of the per-peer header that name peer and view: everything before the timestamp.
-const HEADER_IDENTITY_BYTES: usize = 34;
+use crate::table_limits::make_room;
 
 /// Most identities of a peer besides its present one: one for each of its tables, and some earlier ones.
 const MOST_OTHER_IDENTITIES: usize = 272;
@@ -63,14 +59,13 @@ pub struct Router {
     pub(crate) sequence: u64,
     /// Peers of which nothing was left when they were listed. They may have come back since.
     gone: Vec<PeerIndex>,
-    /// The identities of the peers: present ones, some earlier ones, and those in the keys of tables.
-    lookup: HashMap<PeerIdentity, PeerIndex>,
-    /// First bytes of the last per-peer header, and its peer below.
-    last_header: [u8; HEADER_IDENTITY_BYTES],
+    /// The identities that lead to the peers.
+    identities: Identities,
+    /// The last per-peer header, and its peer below.
+    last_header: [u8; PER_PEER_HEADER_LEN],
     last_peer: Option<PeerIndex>,
-    subjects: BTreeMap<SubjectKey, SubjectId>,
-    /// Its open batches; set as soon as it has subjects.
-    batches: Option<RouterBatches>,
+    /// The subjects of its messages.
+    subjects: Subjects,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
     /// How many stale routes the router had announced again at the last check.
@@ -95,36 +90,18 @@ pub(crate) struct Resync {
     most_since_ns: u64,
 }
 
-/// What tells a subject from the others of its router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum SubjectKey {
-    Updates(u32, AfiSafi),
-    Peers(u32),
-    Statistics(u32),
-    Routers,
-    Malformed,
-}
-
-impl SubjectKey {
-    const fn kind(self) -> BatchKind {
-        match self {
-            Self::Updates(..) => BatchKind::Updates,
-            Self::Peers(_) => BatchKind::Peers,
-            Self::Statistics(_) => BatchKind::Statistics,
-            Self::Routers => BatchKind::Routers,
-            Self::Malformed => BatchKind::Malformed,
-        }
-    }
-
-    fn name(self, base: &str, router: IpAddr) -> String {
-        match self {
-            Self::Updates(asn, family) => subject::updates_subject(base, router, asn, family),
-            Self::Peers(asn) => subject::peers_subject(base, router, asn),
-            Self::Statistics(asn) => subject::statistics_subject(base, router, asn),
-            Self::Routers => subject::routers_subject(base, router),
-            Self::Malformed => subject::malformed_subject(base, router),
-        }
-    }
+/// Whether two per-peer headers name the same peer and view: whether their 34 bytes before the timestamp are equal.
+///
+/// They are compared in words, the last two of which overlap. A comparison of slices would be a call for each message.
+#[inline]
+fn name_the_same(one: &[u8; PER_PEER_HEADER_LEN], other: &[u8; PER_PEER_HEADER_LEN]) -> bool {
+    let word = |bytes: &[u8; PER_PEER_HEADER_LEN], at: usize| {
+        bytes[at..]
+            .first_chunk()
+            .map_or(0, |word| u64::from_ne_bytes(*word))
+    };
+    let difference = |at| word(one, at) ^ word(other, at);
+    difference(0) | difference(8) | difference(16) | difference(24) | difference(26) == 0
 }
 
 impl Router {
@@ -146,11 +123,10 @@ impl Router {
             address,
             sequence,
             gone: Vec::new(),
-            lookup: HashMap::new(),
-            last_header: [0; HEADER_IDENTITY_BYTES],
+            identities: Identities::default(),
+            last_header: [0; PER_PEER_HEADER_LEN],
             last_peer: None,
-            subjects: BTreeMap::new(),
-            batches: None,
+            subjects: Subjects::new(),
             resync: None,
             repeated: 0,
             dumped_ns: 0,
@@ -170,6 +146,12 @@ impl Router {
     #[must_use]
     pub fn routes(&self) -> usize {
         self.peers.iter().map(Peer::routes).sum()
+    }
+
+    /// Whether its tables hold no routes and no memory of former routes that the sweep has to free.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut tables = self.peers.iter().flat_map(|peer| &peer.tables);
+        tables.all(PeerTable::is_unused)
     }
 
     /// The last sequence number that the router was given.
@@ -208,6 +190,7 @@ impl Router {
     pub(crate) fn forget_routes(&mut self) {
         let tables = self.peers.iter_mut().flat_map(|peer| &mut peer.tables);
         tables.for_each(PeerTable::forget_routes);
+        self.note_all_gone();
         self.need_resync();
     }
 
@@ -242,80 +225,56 @@ impl Router {
 
     /// The subject of this key, registered with the batcher at its first use.
     pub(crate) fn subject(&mut self, key: SubjectKey, base: &str, batcher: &mut Batcher) -> SubjectId {
-        let id = self.id;
-        let batches = *self.batches.get_or_insert_with(|| batcher.register_router());
-        *self
-            .subjects
-            .entry(key)
-            .or_insert_with(|| batcher.register(key.kind(), key.name(base, id).into(), id, batches))
+        if self.subjects.is_one_too_many(key) {
+            self.subjects.release_unneeded(&self.peers, batcher);
+        }
+        self.subjects.get(key, self.id, base, batcher)
     }
 
     /// Closes all open batches of the router, so that the next message comes after them.
     pub(crate) fn close_batches(&self, batcher: &mut Batcher) {
-        if let Some(batches) = self.batches {
-            batcher.close_router(batches);
-        }
+        self.subjects.close_batches(batcher);
     }
 
     /// Gives all subjects back to the batcher.
     pub(crate) fn release_subjects(&mut self, batcher: &mut Batcher) {
-        for subject in std::mem::take(&mut self.subjects).into_values() {
-            batcher.release(subject);
-        }
-        if let Some(batches) = self.batches.take() {
-            batcher.release_router(batches);
-        }
+        self.subjects.release_all(batcher);
     }
 
     /// The peer that a header names, if it is known. Messages of one peer come in long runs, so the last peer is remembered by
     /// the bytes of its header.
     #[inline]
     pub(crate) fn find_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
-        let bytes = &header.as_bytes()[..HEADER_IDENTITY_BYTES];
-        if self.last_peer.is_some() && self.last_header == *bytes {
+        if self.last_peer.is_some() && name_the_same(&self.last_header, header.as_bytes()) {
             return self.last_peer;
         }
-        let found = self.lookup_peer(&header.identity());
+        self.find_other_peer(header)
+    }
+
+    /// Finds the peer of a header that is not about the peer of the last message.
+    #[inline(never)]
+    fn find_other_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
+        let found = self.identities.find(&header.identity());
         if let Some(peer) = found {
-            self.last_header.copy_from_slice(bytes);
+            self.last_header = *header.as_bytes();
             self.last_peer = found;
             self.peers[peer].hear(header);
         }
         found
     }
 
-    fn lookup_peer(&self, identity: &PeerIdentity) -> Option<PeerIndex> {
-        if let Some(&index) = self.lookup.get(identity) {
-            return Some(index);
-        }
-        // Some messages come with a BGP identifier of zero, before or after messages with the true one. A zero stands for the
-        // only peer that agrees in everything else. Peers that are down count only if no other peer agrees: the peer may have
-        // been down under an earlier identifier.
-        let agrees = |peer: &Peer| {
-            let known = &peer.identity;
-            (known.bgp_id == 0 || identity.bgp_id == 0)
-                && PeerIdentity {
-                    bgp_id: identity.bgp_id,
-                    ..*known
-                } == *identity
-        };
-        let mut only_down = None;
-        let mut only_up = None;
-        let (mut down, mut up) = (0, 0);
-        for (index, peer) in self.peers.iter().enumerate().filter(|(_, peer)| agrees(peer)) {
-            if peer.state == PeerState::Down {
-                only_down = Some(PeerIndex(index));
-                down += 1;
-            } else {
-                only_up = Some(PeerIndex(index));
-                up += 1;
-            }
-        }
-        match (up, down) {
-            (1, _) => only_up,
-            (0, 1) => only_down,
-            _ => None,
-        }
+    /// Notes whether a peer is up. Only this function changes the state of a peer, because the look-up by identity depends on it.
+    pub(crate) fn set_state(&mut self, index: PeerIndex, state: PeerState) {
+        let peer = &mut self.peers[index];
+        self.identities
+            .change_state(index, &peer.identity, peer.state, state);
+        peer.state = state;
+    }
+
+    /// Notes that a peer comes up.
+    pub(crate) fn bring_up(&mut self, index: PeerIndex, state: PeerState) {
+        make_room(&mut self.peers[index]);
+        self.set_state(index, state);
     }
 
     /// The table at this place.
@@ -325,29 +284,29 @@ impl Router {
 
     /// Finds the table with this key. Every identity that a peer ever had leads to the peer.
     pub(crate) fn find_table(&self, key: &TableKey) -> Option<TablePlace> {
-        let &peer = self.lookup.get(&key.peer)?;
+        let peer = self.identities.find_exact(&key.peer)?;
         let table = self.peers[peer].find_table(key)?;
         Some(TablePlace { peer, table })
     }
 
-    /// Remembers that an identity leads to a peer besides its present one. Beyond a limit, the oldest is forgotten.
+    /// Remembers that an identity leads to a peer besides its present one. Beyond a limit, the oldest one that is in the key of
+    /// no table is forgotten.
     fn keep_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
         let peer = &mut self.peers[index];
         if peer.identity == identity || peer.other_identities.contains(&identity) {
             return;
         }
         peer.other_identities.push(identity);
-        if peer.other_identities.len() > MOST_OTHER_IDENTITIES {
-            let oldest = peer.other_identities.remove(0);
-            if oldest != peer.identity {
-                self.forget_identity(index, &oldest);
+        if peer.other_identities.len() > MOST_OTHER_IDENTITIES
+            && let Some(forgotten) = peer
+                .other_identities
+                .iter()
+                .position(|other| !peer.has_tables_of(other))
+        {
+            let forgotten = peer.other_identities.remove(forgotten);
+            if forgotten != peer.identity {
+                self.identities.forget(index, &forgotten);
             }
-        }
-    }
-
-    fn forget_identity(&mut self, index: PeerIndex, identity: &PeerIdentity) {
-        if self.lookup.get(identity) == Some(&index) {
-            self.lookup.remove(identity);
         }
     }
 
@@ -375,10 +334,11 @@ impl Router {
                 continue;
             }
             let gone = std::mem::replace(&mut self.peers[index], Peer::new(identity, asn));
+            self.identities.remove(index, &gone.identity, gone.state);
             for known in gone.other_identities.iter().chain([&gone.identity]) {
-                self.forget_identity(index, known);
+                self.identities.forget(index, known);
             }
-            self.lookup.insert(identity, index);
+            self.identities.add(index, &identity, PeerState::Down);
             self.last_peer = None;
             return Some(index);
         }
@@ -395,27 +355,27 @@ impl Router {
     pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
         self.peers.push(Peer::new(identity, asn));
         let index = PeerIndex(self.peers.len() - 1);
-        self.lookup.insert(identity, index);
+        self.identities.add(index, &identity, PeerState::Down);
         self.last_peer = None;
         index
     }
 
-    /// The peer that a table with this key belongs to, added if it is not there. The Peer Up of a peer may have a BGP identifier
-    /// of zero, while the tables have the true one.
-    pub(crate) fn peer_of_table(&mut self, key: &TableKey) -> PeerIndex {
-        match self.lookup_peer(&key.peer) {
+    /// The peer that this identity leads to, added if it is not there. The Peer Up of a peer may have a BGP identifier of zero,
+    /// while the tables have the true one.
+    pub(crate) fn peer_of_identity(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
+        match self.identities.find(&identity) {
             Some(index) => {
-                self.note_identity(index, key.peer);
+                self.note_identity(index, identity);
                 index
             }
-            None => self.add_peer(key.peer, key.peer_asn),
+            None => self.add_peer(identity, asn),
         }
     }
 
     /// The peer of exactly this identity, added if it is not there.
     pub(crate) fn known_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
-        match self.lookup.get(&identity) {
-            Some(&index) => index,
+        match self.identities.find_exact(&identity) {
+            Some(index) => index,
             None => self.add_peer(identity, asn),
         }
     }
@@ -433,15 +393,17 @@ impl Router {
 
     /// Notes that a table of the peer has this identity in its key, so that the table is found by its key.
     pub(crate) fn note_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
-        if *self.lookup.entry(identity).or_insert(index) == index {
+        if self.identities.note(index, &identity) {
             self.keep_identity(index, identity);
         }
     }
 
     /// Gives a peer this identity. The peer is still found by its earlier ones.
     pub(crate) fn identify_peer(&mut self, index: PeerIndex, identity: PeerIdentity) {
-        let before = std::mem::replace(&mut self.peers[index].identity, identity);
-        self.lookup.insert(identity, index);
+        let peer = &mut self.peers[index];
+        let before = std::mem::replace(&mut peer.identity, identity);
+        self.identities.remove(index, &before, peer.state);
+        self.identities.add(index, &identity, peer.state);
         self.keep_identity(index, before);
         self.last_peer = None;
     }
@@ -449,6 +411,10 @@ impl Router {
 
 #[cfg(test)]
 mod tests {
+    use arancini_rib::CurationMode;
+    use arancini_wire::bmp::RibView;
+    use arancini_wire::iana::AfiSafi;
+
     use super::*;
     use crate::batcher::BatchSettings;
 
@@ -457,7 +423,16 @@ mod tests {
         let mut batcher = Batcher::new(0, BatchSettings::default());
         let mut router = Router::new(IpAddr::from([192, 0, 2, 1]), 0);
         let subjects: Vec<SubjectId> = (0..10_000)
-            .map(|asn| router.subject(SubjectKey::Peers(asn), "base", &mut batcher))
+            .map(|asn| {
+                let identity = PeerIdentity {
+                    peer_type: 0,
+                    distinguisher: [0; 8],
+                    address: [0; 16],
+                    bgp_id: asn,
+                };
+                router.add_peer(identity, asn);
+                router.subject(SubjectKey::Peers(asn), "base", &mut batcher)
+            })
             .collect();
         for barrier in 0..100 {
             for &subject in &subjects[barrier..barrier + 3] {
@@ -472,5 +447,61 @@ mod tests {
             batcher.visited
         );
         router.release_subjects(&mut batcher);
+    }
+
+    /// A peer that came up with 10,000 AS numbers, one after the other, once made 10,000 subjects that were kept.
+    #[test]
+    fn subjects_that_no_table_and_no_peer_needs_are_released() {
+        let mut batcher = Batcher::new(0, BatchSettings::default());
+        let mut router = Router::new(IpAddr::from([192, 0, 2, 1]), 0);
+        let identity = PeerIdentity {
+            peer_type: 0,
+            distinguisher: [0; 8],
+            address: [0; 16],
+            bgp_id: 1,
+        };
+        let peer = router.add_peer(identity, 0);
+        let family = AfiSafi::IPV4_UNICAST;
+        let of_table = router.subject(SubjectKey::Updates(7, family), "base", &mut batcher);
+        let key = TableKey::new(identity, 7, RibView::AdjRibInPre, family);
+        let table = PeerTable::new(key, of_table, false, CurationMode::Attributes);
+        router.peers[peer].add_table(table);
+        for asn in 0..10_000 {
+            router.peers[peer].asn = asn;
+            let subject = router.subject(SubjectKey::Peers(asn), "base", &mut batcher);
+            batcher.append(subject, router.next_sequence(), 0, |out| out.push(0));
+            assert!(router.subjects.len() < 1000, "{} subjects", router.subjects.len());
+        }
+        batcher.close_all();
+        assert_eq!(
+            std::iter::from_fn(|| batcher.pop()).count(),
+            10_000,
+            "nothing is lost"
+        );
+        let again = router.subject(SubjectKey::Updates(7, family), "base", &mut batcher);
+        assert_eq!(again, of_table, "the subject of a table stays");
+    }
+
+    /// The oldest identity was forgotten although a table had it in its key, and no look-up by key found the table any more.
+    #[test]
+    fn an_identity_that_a_table_has_in_its_key_is_not_forgotten() {
+        let mut router = Router::new(IpAddr::from([192, 0, 2, 1]), 0);
+        let identity = |bgp_id| PeerIdentity {
+            peer_type: 0,
+            distinguisher: [0; 8],
+            address: [0; 16],
+            bgp_id,
+        };
+        let peer = router.add_peer(identity(0), 7);
+        let key = TableKey::new(identity(1), 7, RibView::AdjRibInPre, AfiSafi::IPV4_UNICAST);
+        router.note_identity(peer, key.peer);
+        let table = PeerTable::new(key, SubjectId::NONE, false, CurationMode::Attributes);
+        router.peers[peer].add_table(table);
+        for bgp_id in 2..1000 {
+            router.identify_peer(peer, identity(bgp_id));
+            router.identify_peer(peer, identity(0));
+        }
+        assert!(router.find_table(&key).is_some());
+        assert_eq!(router.peers[peer].other_identities.len(), MOST_OTHER_IDENTITIES);
     }
 }

@@ -8,6 +8,7 @@ use arancini_wire::WireError;
 use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bgp::{MessageType, Pdu, Update, nlri};
 use arancini_wire::bmp::{PerPeerHeader, RouteMonitoring};
+use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
@@ -15,6 +16,7 @@ use crate::handling::attribute_handling;
 use crate::peer::{Peer, PeerIndex};
 use crate::progress::{PartOfUpdate, Phase, SeveralUpdates, Taken};
 use crate::sections::Sections;
+use crate::table_limits::check_new_tables;
 use crate::update::{UpdateBytes, as_width, update};
 
 /// Fixed cost of one UPDATE, counted in routes.
@@ -36,11 +38,8 @@ pub(crate) fn several_updates(
             return Ok(Taken::Part);
         }
         count_quirks(context, peer, message, several);
-        *several = SeveralUpdates {
-            phase: Phase::Taking,
-            done: 0,
-            ..*several
-        };
+        several.phase = Phase::Taking;
+        several.done = 0;
     }
     let header = message.peer();
     while several.done < several.framed
@@ -82,7 +81,8 @@ fn check_updates(
         };
         if pdu.kind() == MessageType::Update {
             let bytes = UpdateBytes::of(&pdu);
-            let routes = check_update(&context.router.peers[peer], &header, bytes.body)
+            let peer = &context.router.peers[peer];
+            let routes = check_update(peer, &header, bytes.body, &mut several.new_families)
                 .map_err(|error| error.at(bytes.offset))?;
             context.shared.work += routes / 4;
             several.updates += 1;
@@ -93,8 +93,14 @@ fn check_updates(
     Ok(Taken::Whole)
 }
 
-/// Checks one UPDATE as [`update`] does before it takes the first route; returns the number of its routes. Changes nothing.
-fn check_update(peer: &Peer, header: &PerPeerHeader<'_>, body: &[u8]) -> Result<u64, WireError> {
+/// Checks one UPDATE as [`update`] does before it takes the first route; returns the number of its routes. Changes nothing of the
+/// peer. Families without a table are added to `new_families`: the message needs a table for each.
+fn check_update(
+    peer: &Peer,
+    header: &PerPeerHeader<'_>,
+    body: &[u8],
+    new_families: &mut Vec<AfiSafi>,
+) -> Result<u64, WireError> {
     let update = Update::new_checked(body)?;
     if update.end_of_rib().is_some() {
         return Ok(0);
@@ -110,7 +116,13 @@ fn check_update(peer: &Peer, header: &PerPeerHeader<'_>, body: &[u8]) -> Result<
         let table = peer.find_table(&peer.table_key(view, section.family));
         let (add_path, absent) = match table {
             Some(index) => (peer.tables[index].add_path, peer.tables[index].path_ids_absent),
-            None => (peer.negotiated_add_path(view, section.family), false),
+            None => {
+                if !new_families.contains(&section.family) {
+                    new_families.push(section.family);
+                    check_new_tables(peer, new_families).map_err(|error| error.at(section.offset))?;
+                }
+                (peer.negotiated_add_path(view, section.family), false)
+            }
         };
         let decision = nlri::decide_add_path(section.family, section.field, add_path, absent)
             .map_err(|error| error.at(section.offset))?;

@@ -115,7 +115,7 @@ impl Shard {
         };
         life::connect(&mut context, session, port, known);
         self.schedule_life_check(now);
-        self.set_gauges();
+        self.set_session_gauges();
         session
     }
 
@@ -192,7 +192,7 @@ impl Shard {
         };
         life::disconnect(&mut context, reason);
         self.schedule_life_check(now);
-        self.set_gauges();
+        self.set_session_gauges();
     }
 
     /// Notes that receiving is paused by back-pressure. Call this before each [`Self::handle_timeout`] during the pause, and
@@ -231,7 +231,7 @@ impl Shard {
             done += sweep_slice(&mut context, next.place);
             if router.table(next.place).needs_sweep() {
                 self.shared.doomed.push(next.router, next.place);
-            } else if router.life == RouterLife::Leaving && router.routes() == 0 {
+            } else if router.life == RouterLife::Leaving && router.is_empty() {
                 self.forget(next.router);
             } else {
                 router.note_gone(next.place.peer);
@@ -276,6 +276,7 @@ impl Shard {
             return;
         }
         router.sequence = router.sequence.max(now.unix_ns).max(self.sequence_floor);
+        self.shared.counters.routes.add(router.routes() as u64);
         router.register_tables(&self.shared.settings.subject_base, &mut self.shared.batcher);
         life::lose(&mut router, now);
         let mut context = RouterContext {
@@ -283,9 +284,9 @@ impl Shard {
             shared: &mut self.shared,
             now,
         };
-        router_event(&mut context, RouterEventKind::Stale, reason, &[]);
+        router_event(&mut context, RouterEventKind::Stale, reason);
         self.life_check.soon(&self.shared.settings, now);
-        self.set_gauges();
+        self.set_session_gauges();
     }
 
     /// Raises the sequence floor: no router gets a sequence number at or below this one.
@@ -357,6 +358,12 @@ impl Shard {
         Some((framer.position(), framer.pending_bytes()))
     }
 
+    /// Work of the last [`Self::handle_bytes`], counted in routes as [`Settings::turn_work`] is.
+    #[must_use]
+    pub const fn last_work(&self) -> u64 {
+        self.shared.work
+    }
+
     /// Whether [`Self::handle_sweep`] has work.
     #[must_use]
     pub fn needs_sweep(&self) -> bool {
@@ -388,12 +395,18 @@ impl Shard {
 
     /// Brings the gauges among the counters up to date. O(number of tables), not of routes.
     pub fn set_gauges(&self) {
+        self.set_session_gauges();
+        self.shared
+            .counters
+            .routes
+            .set(self.routers.values().map(|router| router.routes() as u64).sum());
+    }
+
+    /// Brings the gauges of routers and sessions up to date. A connect must not cost what all routers hold.
+    fn set_session_gauges(&self) {
         let counters = &self.shared.counters;
         counters.routers.set(self.routers.len() as u64);
         counters.sessions.set(self.sessions.len() as u64);
-        counters
-            .routes
-            .set(self.routers.values().map(|router| router.routes() as u64).sum());
     }
 
     fn schedule_life_check(&mut self, now: Now) {

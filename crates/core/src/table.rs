@@ -9,7 +9,8 @@ use arancini_wire::iana::AfiSafi;
 use crate::batcher::SubjectId;
 use crate::table_key::TableKey;
 
-/// The place of a table among those of its peer. It stays valid while the router is known: a table is never removed.
+/// The place of a table among those of its peer. A table keeps its place as long as it holds routes. The place of a table that
+/// holds none may be given to another table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableIndex(pub(crate) usize);
 
@@ -178,6 +179,11 @@ impl PeerTable {
     /// Whether doomed routes wait to be withdrawn.
     pub(crate) const fn needs_sweep(&self) -> bool {
         self.plain.needs_sweep() || self.paths.needs_sweep()
+    }
+
+    /// Whether the table holds no routes and nothing of it waits for the sweep.
+    pub(crate) const fn is_unused(&self) -> bool {
+        self.routes() == 0 && !self.needs_sweep()
     }
 
     /// Whether the next slice of the sweep withdraws nothing and gives memory back instead.

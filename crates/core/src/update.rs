@@ -13,7 +13,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
-use crate::curation::{UpdateWork, announce, withdraw, withdraw_unless_announced};
+use crate::curation::{Overruling, UpdateWork, announce, withdraw, withdraw_unless_announced};
 use crate::emission::MessageTimes;
 use crate::end_of_rib::end_of_rib;
 use crate::handling::attribute_handling;
@@ -64,12 +64,15 @@ pub(crate) fn update(
         end_of_rib(context, peer, view, family);
         return Ok(Taken::Whole);
     }
-    context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain_field(&update));
+    let mut prefetched =
+        context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain_field(&update));
     // Read in place, because the struct is large: moving it would cost time.
     let mut attributes = PathAttributes::unread(update.attributes(), as_width(header));
     attributes.read();
     if let Some(mp) = &attributes.mp_reach {
-        context.router.peers[peer].prefetch(view, mp.family, mp.nlri);
+        prefetched = context.router.peers[peer]
+            .prefetch(view, mp.family, mp.nlri)
+            .or(prefetched);
     }
     // Filled in place, because moving it would cost time too.
     let mut sections = Sections::default();
@@ -80,10 +83,12 @@ pub(crate) fn update(
     } else {
         let handling =
             attribute_handling(&attributes, &update, view).map_err(|error| error.at(bytes.offset))?;
-        count_attributes(context, peer, &attributes, handling);
         for section in sections.iter_mut() {
-            locate(context, peer, view, section).map_err(|error| error.at(bytes.offset + section.offset))?;
+            locate(context, peer, view, section, prefetched)
+                .map_err(|error| error.at(bytes.offset + section.offset))?;
         }
+        // Only now: a message that is skipped shows no quirk.
+        count_attributes(context, peer, &attributes, handling);
         handling
     };
     let mut work = UpdateWork {
@@ -117,7 +122,10 @@ pub(crate) fn update(
             (&head, false)
         };
         // The only call, so that the compiler lays the usual way out in one piece.
-        take_field(context, peer, &mut work, field, handling, overruling.as_ref());
+        let overruling = overruling
+            .as_ref()
+            .map(|announced| Overruling { announced, part });
+        take_field(context, peer, &mut work, field, handling, overruling);
         if !whole {
             taken = Taken::Part;
             break;
@@ -126,10 +134,9 @@ pub(crate) fn update(
     }
     match taken {
         Taken::Part => {
-            *part = Some(PartOfUpdate {
-                handling,
-                fields: sections.progress(),
-            });
+            let part = part.get_or_insert_default();
+            part.handling = handling;
+            part.fields = sections.progress();
         }
         Taken::Whole if part.is_some() => *part = None,
         Taken::Whole => {}
@@ -194,7 +201,7 @@ fn take_field(
     work: &mut UpdateWork<'_>,
     section: &Section<'_>,
     handling: Option<Handling>,
-    overruling: Option<&[Option<Section<'_>>; 4]>,
+    overruling: Option<Overruling<'_, '_>>,
 ) {
     let table = section.table;
     let place = TablePlace { peer, table };
@@ -208,7 +215,7 @@ fn take_field(
         }
         match overruling {
             None => withdraw(context, place, work, section),
-            Some(announced) => withdraw_unless_announced(context, place, work, section, announced),
+            Some(overruling) => withdraw_unless_announced(context, place, work, section, overruling),
         }
     }
 }

@@ -3,12 +3,15 @@
 
 mod support;
 
-use arancini_generate::{initiation, route_monitoring};
+use std::collections::BTreeSet;
+
+use arancini_generate::{Peer, PeerDown, initiation, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
-use support::Harness;
+use support::consumer::Resyncs;
 use support::stream::Event;
 use support::wire::{as_path, attribute, mandatory, monitoring, mp_reach, origin, peer, up, update};
+use support::{Harness, SECOND, router};
 
 #[test]
 fn a_sender_that_makes_families_up_gets_no_tables_for_them() {
@@ -237,4 +240,169 @@ fn a_field_that_was_taken_in_an_earlier_turn_is_not_taken_again() {
     assert_eq!(turns.updates, 100);
     harness.shard.set_gauges();
     assert_eq!(harness.counters.routes.get(), 100);
+}
+
+/// The AS number of the per-peer header names the tables and the subjects. A peer whose header has another AS number in each
+/// message once made a subject for each of up to 256.
+#[test]
+fn a_peer_whose_as_number_is_another_in_each_message_makes_few_subjects() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    for asn in 65_000..66_000 {
+        let sender = Peer { asn, ..peer };
+        let route = [24, 198, 51, 100];
+        harness.send(session, &monitoring(&sender, &[], &mandatory(&[64_500]), &route));
+        harness.send(session, &monitoring(&sender, &route, &[], &[]));
+        if asn == 65_500 {
+            // From here on the peer is provisional, which says nothing of its AS number.
+            harness.send(session, &peer_down(&peer, &PeerDown::RemoteSilent));
+        }
+    }
+    let published = harness.published();
+    let malformed = published.iter().filter(|event| event.as_malformed().is_some());
+    assert_eq!(malformed.count(), 2 * (1000 - 8), "the rest is published raw");
+    // A subject has the AS number of its updates.
+    let subjects: BTreeSet<u32> = published
+        .into_iter()
+        .filter_map(Event::into_update)
+        .map(|update| update.table.key.peer_asn)
+        .collect();
+    assert_eq!(subjects, (65_000..65_008).collect());
+
+    // A Peer Up says the AS number anew.
+    let renumbered = Peer { asn: 65_500, ..peer };
+    harness.send(session, &up(&renumbered));
+    for asn in [65_500, 65_501] {
+        let sender = Peer { asn, ..peer };
+        harness.send(
+            session,
+            &monitoring(&sender, &[], &mandatory(&[64_500]), &[24, 198, 51, 100]),
+        );
+    }
+    assert_eq!(harness.updates().len(), 2);
+}
+
+/// Tables under earlier AS numbers once filled the 256 places of a peer for ever.
+#[test]
+fn a_peer_that_comes_up_with_ever_new_as_numbers_does_not_run_out_of_tables() {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    for asn in 65_000..65_600 {
+        let peer = Peer { asn, ..peer(1) };
+        harness.send(session, &up(&peer));
+        harness.send(
+            session,
+            &monitoring(&peer, &[], &mandatory(&[64_500]), &[24, 198, 51, 100]),
+        );
+        harness.published();
+        assert_eq!(harness.consumer.routes(), 1, "AS {asn}");
+    }
+    assert_eq!(harness.counters.malformed.get(), 0);
+    assert_eq!(
+        harness.shard.router(router(1)).unwrap().peers[0].tables.len(),
+        256
+    );
+}
+
+/// Made-up families once took the places of a peer's real ones for ever.
+#[test]
+fn a_peer_that_went_down_with_all_its_tables_comes_up_with_other_families() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    for number in 0..300 {
+        let mp = mp_reach(AfiSafi::new(20_000 + number, 77), &[1, 2, 3]);
+        harness.send(
+            session,
+            &monitoring(&peer, &[], &[origin(0), as_path(&[1]), mp].concat(), &[]),
+        );
+    }
+    harness.send(session, &peer_down(&peer, &PeerDown::RemoteSilent));
+    harness.published();
+    let malformed = harness.counters.malformed.get();
+    assert_eq!(malformed, 300 - 256);
+    harness.send(session, &up(&peer));
+    harness.send(
+        session,
+        &monitoring(&peer, &[], &mandatory(&[64_500]), &[24, 198, 51, 100]),
+    );
+    assert_eq!(harness.updates().len(), 1);
+    assert_eq!(harness.counters.malformed.get(), malformed);
+}
+
+/// The first UPDATEs of such a message were published, and then the message was reported as skipped.
+#[test]
+fn a_message_of_more_families_than_a_peer_may_have_tables_is_skipped_whole() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.published();
+    let of_family = |number: u16| {
+        let mp = mp_reach(AfiSafi::new(20_000 + number, 77), &[1, 2, 3]);
+        update(&[], &[origin(0), as_path(&[1]), mp].concat(), &[])
+    };
+    let message = |families: std::ops::Range<u16>| {
+        let pdus: Vec<u8> = families.flat_map(of_family).collect();
+        route_monitoring(&peer, &pdus)
+    };
+    harness.send(session, &message(0..257));
+    let published = harness.published();
+    assert_eq!(published.len(), 1, "{published:?}");
+    assert!(published[0].as_malformed().is_some());
+    harness.send(session, &message(0..256));
+    assert_eq!(harness.updates().len(), 256);
+    assert_eq!(harness.counters.malformed.get(), 1);
+}
+
+/// Each connect and each disconnect once counted the routes of all tables of the worker.
+#[test]
+fn a_session_that_opens_and_closes_counts_no_routes_of_others() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    harness.send(
+        session,
+        &monitoring(&peer, &[], &mandatory(&[64_500]), &[24, 198, 51, 100]),
+    );
+    let other = harness.open(router(2));
+    assert_eq!(harness.counters.sessions.get(), 2);
+    harness.close(other);
+    assert_eq!(harness.counters.sessions.get(), 1);
+    assert_eq!(harness.counters.routes.get(), 0, "the route is not counted yet");
+    harness.shard.set_gauges();
+    assert_eq!(harness.counters.routes.get(), 1);
+}
+
+/// The memory of all its tables was once freed in one step.
+#[test]
+fn a_router_that_leaves_in_a_resync_gives_its_memory_back_in_slices() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    harness.consumer.resyncs = Resyncs::Expected;
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    for high in 0..80_u8 {
+        let routes: Vec<u8> = (0..1000_u16)
+            .flat_map(|n| [32, 10, high, (n >> 8) as u8, n as u8])
+            .collect();
+        harness.send(session, &monitoring(&peer, &[], &mandatory(&[64_500]), &routes));
+    }
+    assert_eq!(harness.updates().len(), 80_000);
+    assert!(harness.shard.handle_forget_routes(router(1)));
+    harness.close(session);
+    harness.idle(1000 * SECOND);
+    let mut slices = 0;
+    while harness.shard.router(router(1)).is_some() {
+        harness.shard.handle_sweep(1, harness.now);
+        slices += 1;
+    }
+    assert!(slices > 3, "{slices} slices");
+    assert!(!harness.shard.needs_sweep());
+    harness.published();
+    assert_eq!(harness.consumer.routes(), 0);
 }

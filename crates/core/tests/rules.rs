@@ -11,7 +11,9 @@ use arancini_core::SessionId;
 use arancini_generate::{Peer, PeerDown, end_of_rib, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
-use support::wire::{Destination, announce, as_path, attribute, origin, peer, up, withdraw};
+use support::wire::{
+    Destination, announce, as_path, attribute, mandatory, monitoring, origin, peer, up, withdraw,
+};
 use support::world::Kind;
 use support::{Harness, SECOND, recordings};
 
@@ -270,6 +272,40 @@ fn many_small_tables_are_swept_in_one_slice() {
 
 /// Rule 7. One call takes messages until it has done a bounded amount of work, however much the shell hands over and
 /// whatever the messages hold. The rest of the bytes is left for the session's next turn.
+/// An UPDATE of 57 KB that withdraws and announces routes of one table is taken in many turns. Each turn once collected the
+/// announced routes again.
+#[test]
+fn the_routes_that_overrule_withdraws_are_collected_once_however_many_turns_the_update_takes() {
+    const ROUTES: u16 = 6000;
+    let peer = peer(1);
+    let (mut harness, session) = session_with(&peer);
+    let nlri = |first: u8| -> Vec<u8> {
+        let routes = (0..ROUTES).map(|n| [24, first, (n >> 8) as u8, n as u8]);
+        routes.flatten().collect()
+    };
+    let (gone, stays) = (nlri(10), nlri(11));
+    let communities: Vec<u8> = (0..2000_u32).flat_map(u32::to_be_bytes).collect();
+    let attributes = [mandatory(&[64_501]), attribute(0xc0, 8, &communities)].concat();
+    for routes in [&gone, &stays] {
+        harness.send(session, &monitoring(&peer, &[], &attributes, routes));
+        harness.published();
+    }
+    let message = monitoring(&peer, &gone, &attributes, &stays);
+    let mut turns = 0;
+    let (_, bytes) = allocated(|| {
+        let mut rest = &message[..];
+        while !rest.is_empty() {
+            let taken = harness.shard.handle_bytes(session, rest, harness.now).unwrap();
+            rest = &rest[taken..];
+            turns += 1;
+            carry(&mut harness);
+        }
+    });
+    assert!(turns > 50, "{turns} turns");
+    assert_eq!(harness.counters.emitted_withdraws.total(), u64::from(ROUTES));
+    assert!(bytes < 3 << 20, "{bytes} bytes were allocated");
+}
+
 #[test]
 fn one_call_takes_a_bounded_amount_of_work() {
     /// Routes after which a call ends, and routes that each message counts for besides its own.

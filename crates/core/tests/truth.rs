@@ -11,6 +11,7 @@ use arancini_schema::update_capnp::PeerEventKind;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
+use support::consumer::Resyncs;
 use support::stream::{Event, Update};
 use support::wire::{self, Destination, as_path, mandatory, monitoring, mp_reach, mp_unreach, origin, peer};
 use support::{Harness, SECOND, router};
@@ -323,6 +324,28 @@ fn a_peer_that_went_with_its_session_gives_its_place_to_another() {
         harness.published();
         assert_eq!(harness.consumer.routes(), 1, "peer {number}");
         harness.close(session);
+    }
+    assert_eq!(harness.counters.peer_limit_exceeded.get(), 0);
+}
+
+/// Peers whose routes were forgotten give their places away too.
+#[test]
+fn a_peer_whose_routes_were_forgotten_gives_its_place_to_another() {
+    let mut harness = Harness::with(Settings {
+        max_peers_per_router: 2,
+        ..Settings::default()
+    });
+    harness.consumer.resyncs = Resyncs::Expected;
+    for numbers in [[1, 2], [3, 4]] {
+        let session = harness.session();
+        for number in numbers {
+            let peer = peer(number);
+            harness.send(session, &wire::up(&peer));
+            let route = TEN.nlri(None, 0);
+            harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &route));
+        }
+        harness.close(session);
+        assert!(harness.shard.handle_forget_routes(router(1)));
     }
     assert_eq!(harness.counters.peer_limit_exceeded.get(), 0);
 }

@@ -16,6 +16,7 @@ mod message;
 mod compressor;
 mod directory_lock;
 pub mod spool;
+mod set_aside;
 pub mod nats;
 
 pub use directory_lock::{is_in_place, lock_directory, lock_path};

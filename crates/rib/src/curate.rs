@@ -280,6 +280,14 @@ impl CuratedTable {
         );
     }
 
+    /// Puts a route back as a snapshot has it. A route that was in doubt is in doubt again, in every mode.
+    pub fn restore(&mut self, key: &RouteKey<'_>, fingerprint: u64) {
+        self.announce(key, fingerprint);
+        if fingerprint == DOUBT {
+            self.doubt(key);
+        }
+    }
+
     /// Number of stale routes that were announced again since the table was made. Rises while a router dumps its table anew.
     #[must_use]
     pub const fn refreshed(&self) -> u64 {
@@ -292,15 +300,37 @@ impl CuratedTable {
             return;
         }
         if self.epoch == MAXIMUM_EPOCH {
-            // Sixteen million epochs without a finished sweep: every route of the table is old.
-            self.doom_stale(Doom::NotReannounced);
-            while self.sweep_cursor.is_some() {
-                self.sweep(|_| {});
-            }
-            self.epoch = 0;
-            self.doomed_below = 1;
+            self.renumber();
         }
         self.epoch += 1;
+    }
+
+    /// Counts the epochs from the start again. Every route stays what it is: doomed, stale or current.
+    ///
+    /// This walks the whole table, once in sixteen million epochs.
+    #[cold]
+    #[inline(never)]
+    fn renumber(&mut self) {
+        const DOOMED: u32 = 1;
+        const STALE: u32 = 2;
+        const CURRENT: u32 = 3;
+        let (doomed_below, current) = (self.doomed_below, self.epoch);
+        let mut renumbered = |epoch| match epoch {
+            epoch if epoch < doomed_below => DOOMED,
+            epoch if epoch < current => STALE,
+            _ => CURRENT,
+        };
+        match &mut self.store {
+            Store::Ipv4(table) => table.renumber(&mut renumbered),
+            Store::Ipv4Path(table) => table.renumber(&mut renumbered),
+            Store::Ipv6(table) => table.renumber(&mut renumbered),
+            Store::Ipv6Path(table) => table.renumber(&mut renumbered),
+            Store::Vpn4(table) => table.renumber(&mut renumbered),
+            Store::Vpn6(table) => table.renumber(&mut renumbered),
+            Store::Opaque(table) => table.renumber(&mut renumbered),
+        }
+        self.doomed_below = STALE;
+        self.epoch = CURRENT;
     }
 
     /// Dooms every route that was not announced since the last [`Self::mark_stale`].
@@ -405,3 +435,6 @@ impl CuratedTable {
         self.refreshed = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -331,6 +331,28 @@ impl<const N: usize> Table<N> {
         (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
     }
 
+    /// Gives every route the epoch that `epoch` returns for its present one. O(number of routes).
+    pub(crate) fn renumber(&mut self, epoch: &mut dyn FnMut(u32) -> u32) {
+        for index in 0..self.segments.len() {
+            let segment = &self.segments[index as u32];
+            for place in 0..segment.used() {
+                let entry = self.entries.at_mut(segment, place);
+                let Value {
+                    fingerprint,
+                    epoch: before,
+                } = entry.value();
+                let value = Value {
+                    fingerprint,
+                    epoch: epoch(before),
+                };
+                *entry = Entry::new(entry.key, value);
+            }
+        }
+        if let Some(overflow) = &mut self.overflow {
+            overflow.renumber(epoch);
+        }
+    }
+
     /// The number of the segment that a hash belongs to; `None` while the table is empty.
     #[inline]
     fn segment_of(&self, hash: u64) -> Option<u32> {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arrivals;
 mod bridge;
 mod buckets;
 mod command;
@@ -19,5 +20,8 @@ mod overload;
 mod place;
 mod restart;
 mod sessions;
+mod set_aside;
 mod stopping;
+mod stream_loss;
+mod stream_settings;
 mod support;

@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use arancini_rib::CurationMode;
 use arancini_schema::decode::{DecodeError, Messages};
-use arancini_schema::update_capnp::{RouterEventKind, router_event, update};
+use arancini_schema::table_key::identity_of;
+use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, router_event, update};
 
 use super::block::{BlockKind, SnapshotError, read_json};
 use super::entry::{PeerEntry, RouterEntry, TableEntry};
@@ -19,8 +20,9 @@ use super::route::read_route;
 use crate::batch::BatchKind;
 use crate::batcher::SubjectId;
 use crate::information::{shortened, text};
+use crate::peer::PeerIndex;
 use crate::published_route::route_key_of;
-use crate::router::Router;
+use crate::router::{Router, TablePlace};
 use crate::table::PeerTable;
 use crate::table_key::{TableKey, UnreadableUpdate, address_of};
 
@@ -56,11 +58,23 @@ impl From<UnreadableUpdate> for RestoreError {
     }
 }
 
+/// What last told the AS number of a peer, with its sequence number. A Peer Up counts more than an announce: the header of an
+/// announce may contradict the Peer Up. Of two that count the same, the newer one is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    ByAnnounce(u64),
+    ByPeerUp(u64),
+}
+
 /// Routers that are being restored.
 pub struct Restore {
     mode: CurationMode,
     routers: BTreeMap<IpAddr, Router>,
     order: Order,
+    /// What told the AS numbers of the peers.
+    told: BTreeMap<(IpAddr, PeerIndex), Told>,
+    /// The sequence number of the router whose peers a snapshot names at present.
+    loading: u64,
 }
 
 impl Restore {
@@ -71,6 +85,8 @@ impl Restore {
             mode,
             routers: BTreeMap::new(),
             order: Order::new(),
+            told: BTreeMap::new(),
+            loading: 0,
         }
     }
 
@@ -83,6 +99,7 @@ impl Restore {
             BlockKind::Router => {
                 let entry: RouterEntry = read_json(payload)?;
                 self.order.cover(entry.router.to_canonical(), entry.sequence);
+                self.loading = entry.sequence;
                 let router = self.router(entry.router);
                 router.sequence = router.sequence.max(entry.sequence);
                 router.port = entry.port;
@@ -94,9 +111,10 @@ impl Restore {
             }
             BlockKind::Peer => {
                 let entry: PeerEntry = read_json(payload)?;
-                let router = self.router(entry.router);
-                let peer = router.known_peer(entry.peer.identity(), entry.asn);
-                router.peers[peer].asn = entry.asn;
+                let id = entry.router.to_canonical();
+                let peer = self.router(id).known_peer(entry.peer.identity(), entry.asn);
+                self.tell_asn(id, peer, entry.asn, Told::ByPeerUp(self.loading));
+                let router = self.router(id);
                 let names = entry.into_names();
                 let names = names.map(|(name, families)| (shortened(name), families));
                 router.peers[peer].set_names(names);
@@ -120,7 +138,7 @@ impl Restore {
         while !routes.is_empty() {
             let (route, fingerprint, rest) =
                 read_route(routes, key.family, entry.path_ids).ok_or_else(short)?;
-            rib.announce(&route, fingerprint);
+            rib.restore(&route, fingerprint);
             routes = rest;
         }
         Ok(())
@@ -128,7 +146,8 @@ impl Restore {
 
     /// Applies a published payload: messages of one kind, back to back.
     ///
-    /// Updates change tables. A resync that began is due until it ended. A message that the snapshots cover is passed over:
+    /// Updates change tables. A Peer Up says what its peer is; a withdraw may come late and says nothing of the peer. A resync that
+    /// began is due until it ended. A message that the snapshots cover is passed over:
     /// the sink may have stored it late, and it may be older than they are. If the broker stored the updates of a subject, or
     /// an event and the updates around it, in another order than the router's, the router is resynced: consumers may
     /// hold the outcome of either order.
@@ -147,7 +166,12 @@ impl Restore {
                     self.apply_router_event(&message?.router_event()?)?;
                 }
             }
-            BatchKind::Peers | BatchKind::Statistics | BatchKind::Malformed => {}
+            BatchKind::Peers => {
+                for message in Messages::new(payload) {
+                    self.apply_peer_event(&message?.peer_event()?)?;
+                }
+            }
+            BatchKind::Statistics | BatchKind::Malformed => {}
         }
         Ok(())
     }
@@ -172,8 +196,10 @@ impl Restore {
 
     /// Drops a router for which another collector speaks now.
     pub fn disown(&mut self, router: IpAddr) {
-        self.routers.remove(&router.to_canonical());
-        self.order.uncover(router.to_canonical());
+        let router = router.to_canonical();
+        self.routers.remove(&router);
+        self.told.retain(|(of, _), _| *of != router);
+        self.order.uncover(router);
     }
 
     /// Forgets all routes, because it is not known what consumers hold. Each router's next dump is published in full, between
@@ -223,6 +249,35 @@ impl Restore {
         Ok(())
     }
 
+    fn apply_peer_event(&mut self, event: &peer_event::Reader<'_>) -> Result<(), RestoreError> {
+        let id = router_of(event.get_router_addr())?;
+        let sequence = event.get_sequence();
+        if self.order.covers(id, sequence) || event.get_kind() != Ok(PeerEventKind::Up) {
+            return Ok(());
+        }
+        let peer = event
+            .get_peer()
+            .map_err(|_| UnreadableUpdate("its peer cannot be read"))?;
+        let (identity, asn) = (identity_of(peer)?, peer.get_asn());
+        let router = self.router(id);
+        let peer = router.peer_of_identity(identity, asn);
+        if self.tell_asn(id, peer, asn, Told::ByPeerUp(sequence)) {
+            self.router(id).identify_peer(peer, identity);
+        }
+        Ok(())
+    }
+
+    /// Sets the AS number of a peer, unless something newer told another one. Returns whether it was set.
+    fn tell_asn(&mut self, router: IpAddr, peer: PeerIndex, asn: u32, told: Told) -> bool {
+        let known = self.told.entry((router, peer)).or_insert(told);
+        if told < *known {
+            return false;
+        }
+        *known = told;
+        self.router(router).peers[peer].asn = asn;
+        true
+    }
+
     fn apply_update(&mut self, update: &update::Reader<'_>) -> Result<(), RestoreError> {
         let id = router_of(update.get_router_addr())?;
         let sequence = update.get_sequence();
@@ -238,26 +293,30 @@ impl Restore {
         let router = self.router(id);
         router.sequence = router.sequence.max(sequence);
         router.port = update.get_router_port();
-        let peer = router.known_peer(key.peer, key.peer_asn);
-        router.peers[peer].asn = key.peer_asn;
+        let path_ids = route.path_id().is_some();
+        if !update.get_announced() {
+            if let Some(TablePlace { peer, table }) = router.find_table(&key) {
+                router.peers[peer].tables[table].of(path_ids).withdraw(&route);
+            }
+            return Ok(());
+        }
+        let peer = router.peer_of_identity(key.peer, key.peer_asn);
+        self.tell_asn(id, peer, key.peer_asn, Told::ByAnnounce(sequence));
+        let router = self.router(id);
         if update.has_table_name() {
             let name = update.get_table_name();
             let name = name.map_err(|_| UnreadableUpdate("its table name cannot be read"))?;
             router.peers[peer].name_family(key.family, &text(name.as_bytes()));
         }
-        let rib = known_table(router, key, mode).of(route.path_id().is_some());
-        if update.get_announced() {
-            rib.announce(&route, update.get_attribute_fingerprint());
-        } else {
-            rib.withdraw(&route);
-        }
+        let rib = known_table(router, key, mode).of(path_ids);
+        rib.announce(&route, update.get_attribute_fingerprint());
         Ok(())
     }
 }
 
 /// The table with this key, added to the router if the router does not have it.
 fn known_table(router: &mut Router, key: TableKey, mode: CurationMode) -> &mut PeerTable {
-    let peer = router.peer_of_table(&key);
+    let peer = router.peer_of_identity(key.peer, key.peer_asn);
     let peer = &mut router.peers[peer];
     let index = peer.find_table(&key).unwrap_or_else(|| {
         // Whether path identifiers are negotiated is known from the next Peer Up on.

@@ -12,35 +12,26 @@ pub(super) fn append_route(key: &RouteKey<'_>, fingerprint: u64, path_ids: bool,
     if path_ids {
         out.extend_from_slice(&key.path_id().unwrap_or(0).to_be_bytes());
     }
+    let mut prefix = |distinguisher: &[u8], address: &[u8], length| {
+        out.extend_from_slice(distinguisher);
+        out.extend_from_slice(address);
+        out.push(length);
+    };
     match *key {
-        RouteKey::Ipv4 { address, length, .. } => {
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
-        RouteKey::Ipv6 { address, length, .. } => {
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
+        RouteKey::Ipv4 { address, length, .. } => prefix(&[], &address.to_be_bytes(), length),
+        RouteKey::Ipv6 { address, length, .. } => prefix(&[], &address.to_be_bytes(), length),
         RouteKey::Vpn4 {
             distinguisher,
             address,
             length,
             ..
-        } => {
-            out.extend_from_slice(&distinguisher);
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
+        } => prefix(&distinguisher, &address.to_be_bytes(), length),
         RouteKey::Vpn6 {
             distinguisher,
             address,
             length,
             ..
-        } => {
-            out.extend_from_slice(&distinguisher);
-            out.extend_from_slice(&address.to_be_bytes());
-            out.push(length);
-        }
+        } => prefix(&distinguisher, &address.to_be_bytes(), length),
         RouteKey::Opaque { nlri, .. } => {
             // An NLRI is a part of an UPDATE, whose length has two bytes.
             out.extend_from_slice(&(nlri.len() as u16).to_be_bytes());
@@ -56,67 +47,51 @@ pub(super) fn read_route(
     family: AfiSafi,
     path_ids: bool,
 ) -> Option<(RouteKey<'_>, u64, &[u8])> {
-    let (path_id, bytes) = if path_ids {
-        let (path_id, rest) = bytes.split_first_chunk::<4>()?;
-        (Some(u32::from_be_bytes(*path_id)), rest)
+    let mut rest = bytes;
+    let bytes = &mut rest;
+    let path_id = if path_ids {
+        Some(u32::from_be_bytes(take(bytes)?))
     } else {
-        (None, bytes)
+        None
     };
-    let (key, rest) = match key_shape(family) {
-        KeyShape::Ipv4 => {
-            let (key, rest) = bytes.split_first_chunk::<5>()?;
-            let [a, b, c, d, length] = *key;
-            let address = u32::from_be_bytes([a, b, c, d]);
-            let key = RouteKey::Ipv4 {
-                address,
-                length,
-                path_id,
-            };
-            (key, rest)
-        }
-        KeyShape::Ipv6 => {
-            let (address, rest) = bytes.split_first_chunk::<16>()?;
-            let (&length, rest) = rest.split_first()?;
-            let address = u128::from_be_bytes(*address);
-            let key = RouteKey::Ipv6 {
-                address,
-                length,
-                path_id,
-            };
-            (key, rest)
-        }
-        KeyShape::Vpn4 => {
-            let (&distinguisher, rest) = bytes.split_first_chunk::<8>()?;
-            let (key, rest) = rest.split_first_chunk::<5>()?;
-            let [a, b, c, d, length] = *key;
-            let address = u32::from_be_bytes([a, b, c, d]);
-            let key = RouteKey::Vpn4 {
-                distinguisher,
-                address,
-                length,
-                path_id,
-            };
-            (key, rest)
-        }
-        KeyShape::Vpn6 => {
-            let (&distinguisher, rest) = bytes.split_first_chunk::<8>()?;
-            let (address, rest) = rest.split_first_chunk::<16>()?;
-            let (&length, rest) = rest.split_first()?;
-            let address = u128::from_be_bytes(*address);
-            let key = RouteKey::Vpn6 {
-                distinguisher,
-                address,
-                length,
-                path_id,
-            };
-            (key, rest)
-        }
+    // The fields are read in the order in which they stand here.
+    let key = match key_shape(family) {
+        KeyShape::Ipv4 => RouteKey::Ipv4 {
+            address: u32::from_be_bytes(take(bytes)?),
+            length: u8::from_be_bytes(take(bytes)?),
+            path_id,
+        },
+        KeyShape::Ipv6 => RouteKey::Ipv6 {
+            address: u128::from_be_bytes(take(bytes)?),
+            length: u8::from_be_bytes(take(bytes)?),
+            path_id,
+        },
+        KeyShape::Vpn4 => RouteKey::Vpn4 {
+            distinguisher: take(bytes)?,
+            address: u32::from_be_bytes(take(bytes)?),
+            length: u8::from_be_bytes(take(bytes)?),
+            path_id,
+        },
+        KeyShape::Vpn6 => RouteKey::Vpn6 {
+            distinguisher: take(bytes)?,
+            address: u128::from_be_bytes(take(bytes)?),
+            length: u8::from_be_bytes(take(bytes)?),
+            path_id,
+        },
         KeyShape::Opaque => {
-            let (length, rest) = bytes.split_first_chunk::<2>()?;
-            let (nlri, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-            (opaque_key(family, nlri, path_id), rest)
+            let length = u16::from_be_bytes(take(bytes)?);
+            let (nlri, behind) = bytes.split_at_checked(usize::from(length))?;
+            *bytes = behind;
+            opaque_key(family, nlri, path_id)
         }
     };
-    let (fingerprint, rest) = rest.split_first_chunk::<8>()?;
-    Some((key, u64::from_le_bytes(*fingerprint), rest))
+    let fingerprint = u64::from_le_bytes(take(bytes)?);
+    Some((key, fingerprint, rest))
+}
+
+/// Takes the next bytes; `None` if there are not enough.
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*taken)
 }

@@ -1,8 +1,9 @@
 //! Writing a snapshot: a walk over the routers of a shard, in slices.
 //!
 //! Between two slices anything may happen to the routers. The walk takes routers in the order of their addresses, peers and
-//! tables in the order of their places (no place is ever removed while its router is known), and routes in the order of the
-//! table's own cursor, which misses no route that was there from the first slice to the last.
+//! tables in the order of their places, and routes in the order of the table's own cursor, which misses no route that was there
+//! from the first slice to the last. A peer or a table whose place goes to another one has no routes, and those of the other one
+//! are published after the walk began.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

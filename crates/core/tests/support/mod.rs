@@ -127,7 +127,13 @@ impl Harness {
     }
 
     fn take(&mut self, batch: Batch) {
-        let events = self.check.batch(&batch);
+        self.read(&batch);
+        self.shard.handle_recycled(batch.payload);
+    }
+
+    /// Checks a batch, and keeps its messages for [`Self::published`].
+    pub fn read(&mut self, batch: &Batch) {
+        let events = self.check.batch(batch);
         let messages = Messages::new(&batch.payload).map(|message| message.unwrap().bytes().to_vec());
         let kind = batch.kind;
         self.messages
@@ -137,7 +143,6 @@ impl Harness {
                     .zip(messages)
                     .map(|(event, bytes)| Published { event, kind, bytes }),
             );
-        self.shard.handle_recycled(batch.payload);
     }
 
     /// Flushes, and returns everything published since the last call, in the order of the routers' sequence numbers.

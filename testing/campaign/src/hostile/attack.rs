@@ -24,7 +24,7 @@ pub enum Attack {
     Trickle,
     /// Ten thousand connections that send nothing.
     Connections,
-    /// Ten thousand connections that the collector is configured to accept; each opens a session.
+    /// Ten thousand connections that the collector is configured to accept.
     Sessions,
     /// HTTP, TLS, random bytes.
     Garbage,
