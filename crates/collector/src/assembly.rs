@@ -133,6 +133,7 @@ impl Collector {
         let snapshots = store.map(|store| Snapshots {
             store,
             collector: config.collector_name(),
+            published_to: configured::published_to(config),
             sink: Arc::clone(&status),
             watermarks,
             mailboxes: context.mailboxes.clone(),

@@ -93,7 +93,11 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
     if known {
         router_event(context, RouterEventKind::Back, "");
         let router = context.router.id;
-        context.shared.notices.push(router, None, NoticeKind::Back);
+        let what = match context.router.resync {
+            Some(_) => NoticeKind::BackForResync,
+            None => NoticeKind::Back,
+        };
+        context.shared.notices.push(router, None, what);
         context.shared.life_check_wanted = true;
     }
     if context.router.resync.is_some() {

@@ -32,7 +32,8 @@ pub struct Hooks {
     pub set_aside: Option<Arc<dyn Fn(Arc<Batch>) + Send + Sync>>,
     /// Called with the routers of which the stream has lost acknowledged messages.
     pub routers_are_lost: Option<Arc<dyn Fn(Vec<IpAddr>) + Send + Sync>>,
-    /// Called when the stream was created again or purged, or lost messages of unknown routers: consumers that read it now know nothing of what was published.
+    /// Called when the stream was created again or purged, when it lost messages of unknown routers, or when segments were
+    /// removed: consumers that read now do not know everything that was published.
     pub stream_is_emptied: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Called once if the sink has ended for good, because the reader of standard output is gone: time to shut down. The
     /// sidecar empties the bridge meanwhile, so that no worker waits for it. Without this callback the process exits with

@@ -19,7 +19,7 @@ pub mod spool;
 mod set_aside;
 pub mod nats;
 
-pub use directory_lock::lock_directory;
+pub use directory_lock::{is_in_place, lock_directory, lock_path};
 pub use hooks::{Acked, EXIT_FENCED, EXIT_SIDECAR_DIED, Hooks};
 pub use settings::{
     FileSettings, Fsync, NatsSettings, OnFull, Retention, SidecarSettings, SinkSettings, SpoolSettings,

@@ -58,3 +58,47 @@ fn a_damaged_record_costs_itself_and_is_resynced() {
         assert_eq!(ended.count(&["damaged"]), 0, "{:#?}", ended.lines);
     }
 }
+
+/// The collector acknowledged messages that it wrote to a removed file.
+#[test]
+fn segments_that_are_removed_while_the_collector_runs_are_noticed_and_resynced() {
+    for removed in ["segment", "directory"] {
+        let place = Place::files();
+        let directory = place.directory.path().join("segments");
+        let process = place.start("2", NEVER);
+        let mut router = dump(&process, 1, &small(23));
+        let mut consumer = Consumer::default();
+        consumer.read(&place);
+        if removed == "segment" {
+            std::fs::remove_file(&list(&directory, MessageKind::Updates).unwrap()[0].path).unwrap();
+        } else {
+            std::fs::remove_dir_all(&directory).unwrap();
+            std::fs::remove_dir_all(place.snapshots()).unwrap();
+        }
+        eventually("the loss is noticed", || {
+            process.metric("sink_errors_total{reason=\"io\"}") > 0
+        });
+        let line = process.line(
+            "segments were removed while the collector wrote to them; every router's next dump is published in full",
+        );
+        assert!(line.is_some());
+        let line = process.line("sink is not ready; retrying").unwrap();
+        assert!(line["cause"].as_str().unwrap().contains("was removed"), "{line}");
+        process.until_ready();
+        assert!(process.metric("segments_lost_total") > 0);
+        router.is_closed();
+        let router = dump(&process, 1, &small(24));
+        let wanted = table_of(&small(24));
+        eventually("the consumer holds what the router holds", || {
+            durable(&process);
+            consumer.read(&place);
+            consumer.table(1) == wanted
+        });
+        let ended = process.terminate();
+        assert_eq!(ended.code, Some(0), "{:#?}", ended.lines);
+        drop(router);
+        let process = place.start("1", NEVER);
+        assert_eq!(process.metric("restored_routes"), wanted.len() as u64);
+        process.kill();
+    }
+}

@@ -11,6 +11,7 @@ mod buckets;
 mod command;
 mod consumer;
 mod delivery;
+mod former_lives;
 mod hostile;
 mod idle;
 mod logging;

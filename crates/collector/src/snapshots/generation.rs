@@ -29,6 +29,8 @@ pub struct Snapshots {
     pub store: Arc<dyn Store>,
     /// The name of the collector.
     pub collector: String,
+    /// Where the collector publishes, for the manifest.
+    pub published_to: String,
     /// The status of the sink, which knows its position.
     pub sink: Arc<SinkStatus>,
     /// How far the sink has acknowledged the batches of each worker.
@@ -133,6 +135,7 @@ impl Snapshots {
             generation,
             collector: self.collector.clone(),
             completed_unix_ns: unix_ns(),
+            published_to: Some(self.published_to.clone()),
             files,
         };
         self.store.complete(&manifest)?;

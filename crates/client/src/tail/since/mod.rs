@@ -4,7 +4,7 @@
 //! snapshots of its own can do the same.
 
 mod published;
-mod resyncs;
+mod events;
 mod segments;
 mod stream;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use arancini_schema::MessageKind;
 
+use super::events::Events;
 use super::published::{Published, Wholeness};
-use super::resyncs::Resyncs;
 use crate::readable::{PublishedSequence, next_readable, read_sequence};
 use crate::records::{RecordError, Records};
 use crate::segments::{Segment, SeriesPosition, list, segment_path, series_name, set_aside_path};
@@ -16,8 +16,9 @@ use crate::segments::{Segment, SeriesPosition, list, segment_path, series_name, 
 const CHUNK: usize = 1 << 20;
 
 /// Hands out what a directory of segments holds behind the places of its series, or all of it with `None`: the updates,
-/// and the resync events of routers at their places between the updates. A record that a crash has cut short at the end
-/// of the last segment is ignored. A damaged record is a gap, and the records behind it are handed out.
+/// and at their places between the updates the resync events of routers and the Peer Ups. A record that a crash has cut
+/// short at the end of the last segment is ignored. A damaged record is a gap, and the records behind it are handed out.
+/// Peer Ups that are missing are no gap, because the routes do not depend on them.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -27,22 +28,26 @@ pub fn segments_since(
     mut take: impl FnMut(Published<'_>),
 ) -> io::Result<Wholeness> {
     let mut whole = Wholeness::Whole;
-    let mut events = Resyncs::default();
-    for kind in [MessageKind::Routers, MessageKind::Updates] {
-        let Some(start) = start_of(kind, positions) else {
-            whole = whole.and(Wholeness::Gap(format!(
+    let mut events = Events::default();
+    for kind in [MessageKind::Peers, MessageKind::Routers, MessageKind::Updates] {
+        let of_kind = match start_of(kind, positions) {
+            Some(start) => {
+                let segments = list_present(directory, kind)?;
+                let present = whole_since(directory, &segments, &start);
+                let read = read_series(segments, &start, &mut |published| match kind {
+                    MessageKind::Updates => events.merge(published, &mut take),
+                    _ => events.collect(kind, published.payload),
+                });
+                present.and(read?)
+            }
+            None => Wholeness::Gap(format!(
                 "the snapshot does not say which segments of the series {} came before it",
                 series_name(kind)
-            )));
-            continue;
+            )),
         };
-        let segments = list_present(directory, kind)?;
-        whole = whole.and(whole_since(directory, &segments, &start));
-        let read = read_series(segments, &start, &mut |published| match kind {
-            MessageKind::Routers => events.collect(published.payload),
-            _ => events.merge(published, &mut take),
-        });
-        whole = whole.and(read?);
+        if kind != MessageKind::Peers {
+            whole = whole.and(of_kind);
+        }
     }
     events.finish(&mut take);
     Ok(whole)

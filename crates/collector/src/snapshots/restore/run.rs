@@ -34,11 +34,11 @@ pub fn restore(
     }
     let mut is_logged = false;
     loop {
-        let loaded = load_newest(store, config.sink(), mode);
+        let loaded = load_newest(store, config, mode);
         store.rest();
         match loaded.and_then(|loaded| catch_up(config, sink, loaded, &name)) {
             Ok(mut caught_up) => {
-                apply_spool(&mut caught_up.loaded.restore, spooled, &name);
+                apply_spool(&mut caught_up.loaded, spooled, &name);
                 return Some(caught_up.restored(begin));
             }
             Err(why) => {
