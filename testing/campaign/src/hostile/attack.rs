@@ -16,7 +16,7 @@ pub enum Attack {
     Trickle,
     /// Ten thousand connections that send nothing.
     Connections,
-    /// Ten thousand connections that the collector is configured to accept.
+    /// Ten thousand connections that the collector is configured to accept; each opens a session.
     Sessions,
     /// HTTP, TLS, random bytes.
     Garbage,
