@@ -9,7 +9,6 @@ use arancini_wire::iana::AfiSafi;
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, RouterBatches, SubjectId};
 use crate::peer::Peer;
-use crate::table::PeerTable;
 
 /// Least and most subjects that a router may keep although it does not need them. Beyond, they are released: a router whose
 /// peers come up with ever new AS numbers would otherwise have a subject for each of them. A release looks at all peers, tables
@@ -85,9 +84,11 @@ impl Subjects {
     #[cold]
     #[inline(never)]
     pub fn release_unneeded(&mut self, peers: &[Peer], batcher: &mut Batcher) {
-        let tables = peers.iter().flat_map(|peer| &peer.tables);
-        let of_tables: HashSet<SubjectId> = tables.map(|table: &PeerTable| table.subject).collect();
-        let of_peers: HashSet<u32> = peers.iter().map(|peer| peer.asn).collect();
+        let (mut of_peers, mut of_tables) = (HashSet::new(), HashSet::new());
+        for peer in peers {
+            of_peers.insert(peer.asn);
+            of_tables.extend(peer.tables.iter().map(|table| table.subject));
+        }
         self.by_key.retain(|key, subject| {
             let needed = match key {
                 SubjectKey::Updates(..) => of_tables.contains(subject),
