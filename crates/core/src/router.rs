@@ -263,12 +263,21 @@ impl Router {
         found
     }
 
-    /// Notes whether a peer is up. Only this function changes the state of a peer, because the look-up by identity depends on it.
+    /// Notes whether a peer is up. The look-up by identity depends on the states of the peers, so only this function and
+    /// [`Self::take_peers_down`] change them.
     pub(crate) fn set_state(&mut self, index: PeerIndex, state: PeerState) {
         let peer = &mut self.peers[index];
         self.identities
             .change_state(index, &peer.identity, peer.state, state);
         peer.state = state;
+    }
+
+    /// Notes that all peers are down.
+    pub(crate) fn take_peers_down(&mut self) {
+        for peer in &mut self.peers {
+            peer.state = PeerState::Down;
+        }
+        self.identities.all_down();
     }
 
     /// Notes that a peer comes up.

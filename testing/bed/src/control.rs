@@ -59,10 +59,15 @@ impl Metrics {
     /// One sample, `name` or `name{label="value"}` without `arancini_`; `None` where it is missing.
     #[must_use]
     pub fn sample(&self, sample: &str) -> Option<u64> {
-        let value = self.text.lines().find_map(|line| {
+        self.exact(sample).map(|value| value as u64)
+    }
+
+    /// One sample with its fraction, for times in seconds; `None` where it is missing.
+    #[must_use]
+    pub fn exact(&self, sample: &str) -> Option<f64> {
+        self.text.lines().find_map(|line| {
             let rest = line.strip_prefix("arancini_")?.strip_prefix(sample)?;
-            rest.strip_prefix(' ')?.parse::<f64>().ok()
-        });
-        value.map(|value| value as u64)
+            rest.strip_prefix(' ')?.parse().ok()
+        })
     }
 }

@@ -32,6 +32,21 @@ impl Process {
         Ok(Self { child })
     }
 
+    /// Starts the command with a pipe as its standard error that nobody reads, and appends its other output to the log.
+    ///
+    /// # Errors
+    /// The log can't be opened, or the program can't be started.
+    pub fn start_unread(command: &mut Command, log: &Path) -> io::Result<Self> {
+        let out: File = OpenOptions::new().create(true).append(true).open(log)?;
+        // `child` owns the reading end of the pipe, so the pipe stays open.
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .spawn()?;
+        Ok(Self { child })
+    }
+
     /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -155,6 +155,8 @@ impl Table {
             router,
             peer: header.address,
             distinguisher: header.distinguisher,
+            asn: header.asn,
+            bgp_id: header.bgp_id.to_bits(),
             view: self.view as u16,
             family: Family::new(afi, safi),
         }

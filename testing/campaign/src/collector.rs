@@ -34,6 +34,8 @@ pub struct Collector {
     settings: Vec<(String, String)>,
     listen: SocketAddr,
     control: SocketAddr,
+    /// Whether standard error is a pipe that nobody reads, and not the log.
+    log_unread: bool,
     /// Holds both ports while the collector is down.
     _ports: [Port; 2],
     process: Option<Process>,
@@ -64,9 +66,23 @@ impl Collector {
             settings: settings.to_vec(),
             listen,
             control,
+            log_unread: false,
             _ports: ports,
             process: None,
         })
+    }
+
+    /// The same collector with a pipe that nobody reads as its standard error.
+    #[must_use]
+    pub const fn with_unread_log(mut self) -> Self {
+        self.log_unread = true;
+        self
+    }
+
+    /// The address of the control port.
+    #[must_use]
+    pub const fn control(&self) -> SocketAddr {
+        self.control
     }
 
     /// The address that routers connect to.
@@ -133,7 +149,12 @@ impl Collector {
             }
             Sink::File => command.args(["--sink", "file"]),
         };
-        self.process = Some(Process::start(&mut command, &self.log())?);
+        let start = if self.log_unread {
+            Process::start_unread
+        } else {
+            Process::start
+        };
+        self.process = Some(start(&mut command, &self.log())?);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::outages::{Kind, OutageArguments};
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
-use arancini_campaign::hostile::{self, Attack};
+use arancini_campaign::hostile::{self, Attack, Bounds};
 use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
 use arancini_campaign::rig::Setup;
@@ -101,7 +101,7 @@ struct HostileArguments {
     /// Seconds of each attack
     #[arg(long, default_value_t = 8)]
     seconds: u64,
-    /// Run only attacks whose name contains this text; may be repeated
+    /// Run only attacks whose name in the source contains this text, like `wide`; may be repeated
     #[arg(long)]
     only: Vec<String>,
 }
@@ -259,11 +259,10 @@ fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
     let mut clean = true;
     for attack in &campaign.attacks {
         let outcome = campaign.run(*attack)?;
-        println!("{}", outcome.row());
-        if !outcome.is_clean() {
-            clean = false;
-            println!("broken: {outcome:?}");
-        }
+        let broken = Bounds::PROMISED.broken_by(&outcome);
+        println!("{}", outcome.row(&broken));
+        clean &= broken.is_empty();
+        interrupt::look()?;
     }
     Ok(clean)
 }

@@ -9,6 +9,7 @@ pub mod configuration;
 pub mod differential;
 pub mod framing_session;
 pub mod nlri;
+pub mod opaque;
 pub mod open;
 #[cfg(feature = "collector")]
 pub mod segments;
@@ -49,6 +50,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "nlri",
         run: nlri::run,
+    },
+    Target {
+        name: "opaque",
+        run: opaque::run,
     },
     Target {
         name: "snapshot",

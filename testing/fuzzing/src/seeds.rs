@@ -83,6 +83,10 @@ pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
         "framing_session" => framing_session(streams, &mut seeds),
         "segments" => segments(streams, &mut seeds),
         "snapshot" => snapshots(streams, &mut seeds),
+        "opaque" => {
+            messages(target, streams, &mut seeds);
+            seeds.extend(OPAQUE.iter().map(|(family, field)| with(field, &[1, *family])));
+        }
         #[cfg(feature = "collector")]
         "configuration" => configuration(&mut seeds),
         _ => messages(target, streams, &mut seeds),
@@ -152,7 +156,7 @@ fn update(target: &str, body: &[u8], two_octet_as: bool, seeds: &mut BTreeSet<Ve
     let Ok(update) = Update::new_checked(body) else {
         return;
     };
-    if target == "nlri" {
+    if target == "nlri" || target == "opaque" {
         let width = if two_octet_as { AsWidth::Two } else { AsWidth::Four };
         let mut fields = vec![
             (AfiSafi::IPV4_UNICAST, update.withdrawn()),
@@ -163,6 +167,11 @@ fn update(target: &str, body: &[u8], two_octet_as: bool, seeds: &mut BTreeSet<Ve
             fields.extend(attributes.mp_unreach.map(|mp| (mp.family, mp.nlri)));
         }
         for (family, field) in fields {
+            if target == "opaque" {
+                let number = crate::opaque::FAMILIES.iter().position(|each| *each == family);
+                seeds.extend(number.map(|number| with(field, &[number as u8, number as u8])));
+                continue;
+            }
             let [high, low] = family.afi.to_be_bytes();
             seeds.insert(with(field, &[high, low, family.safi, 0]));
             seeds.insert(with(field, &[high, low, family.safi, 1]));
@@ -295,6 +304,45 @@ fn configuration(seeds: &mut BTreeSet<Vec<u8>>) {
         seeds.insert(whole.into_bytes());
     }
 }
+
+/// NLRI fields with attributes in them, which the recordings do not have, behind the place of their family in
+/// [`crate::opaque::FAMILIES`]: EVPN of the types 1, 2, 5 and 6, MUP T1ST, and prefixes with spare bits.
+const OPAQUE: [(u8, &[u8]); 7] = [
+    (
+        0,
+        &[
+            1, 25, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 7, 0, 1, 1,
+        ],
+    ),
+    (
+        0,
+        &[
+            2, 37, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 0, 7, 48, 2, 0, 0x5e, 0,
+            0, 1, 32, 192, 0, 2, 9, 0, 1, 1,
+        ],
+    ),
+    (
+        0,
+        &[
+            5, 34, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 203, 0, 113,
+            9, 192, 0, 2, 1, 0, 1, 1,
+        ],
+    ),
+    (
+        0,
+        &[
+            6, 24, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 0, 0, 0, 7, 0, 32, 233, 252, 0, 1, 32, 192, 0, 2, 1, 2,
+        ],
+    ),
+    (
+        1,
+        &[
+            1, 0, 3, 22, 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 24, 203, 0, 113, 0, 0, 0, 1, 9, 32, 192, 0, 2, 1, 0,
+        ],
+    ),
+    (3, &[60, 0, 0, 0xfd, 0xe8, 0, 2, 0xfd, 0xff]),
+    (4, &[5, 1, 20, 203, 0, 127]),
+];
 
 /// Well-formed attributes that the recordings do not have.
 const RARE_ATTRIBUTES: [&[u8]; 16] = [

@@ -63,6 +63,7 @@ short_runs! {
     update
     open
     nlri
+    opaque
     snapshot
     differential_bgpkit
     differential_netgauze

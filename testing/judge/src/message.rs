@@ -328,6 +328,8 @@ fn read_update<V: Value>(update: update::Reader<'_>) -> capnp::Result<Said<V>> {
             router,
             peer: octets(update.get_peer_addr()?),
             distinguisher: update.get_peer_distinguisher(),
+            asn: update.get_peer_asn(),
+            bgp_id: update.get_peer_bgp_id(),
             view: update.get_rib_view()? as u16,
             family,
         },

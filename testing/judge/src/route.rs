@@ -1,7 +1,7 @@
 //! How the stream names tables and routes.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address family and its subsequent family, as IANA numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,10 @@ pub struct Table {
     pub peer: IpAddr,
     /// The peer's distinguisher.
     pub distinguisher: u64,
+    /// The peer's AS number. A peer that comes back with another one is another peer for consumers.
+    pub asn: u32,
+    /// The peer's BGP identifier. A peer that comes back with another one is another peer for consumers.
+    pub bgp_id: u32,
     /// The RIB view, as the schema numbers it.
     pub view: u16,
     /// The family.
@@ -86,11 +90,17 @@ impl fmt::Display for Route {
             router,
             peer,
             distinguisher,
+            asn,
+            bgp_id,
             view,
             family,
         } = self.table;
         let view = VIEWS.get(usize::from(view)).unwrap_or(&"unknown view");
-        write!(f, "router {router} peer {peer}")?;
+        write!(
+            f,
+            "router {router} peer {peer} AS {asn} id {}",
+            Ipv4Addr::from(bgp_id)
+        )?;
         if distinguisher != 0 {
             write!(f, " distinguisher {distinguisher:x}")?;
         }

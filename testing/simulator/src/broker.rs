@@ -76,6 +76,10 @@ pub struct Broker {
     pub refusals_unheard: u64,
     /// Number of stored messages that an ended connection had left behind.
     pub stored_late: u64,
+    /// Number of acknowledged messages that it forgot.
+    pub forgotten: u64,
+    /// The highest sequence of a message that it ever stored.
+    highest: u64,
     /// Number of dropped doubles.
     pub doubles: u64,
     ids: BTreeMap<Id, (u64, u64)>,
@@ -108,6 +112,8 @@ impl Broker {
             refusals: 0,
             refusals_unheard: 0,
             stored_late: 0,
+            forgotten: 0,
+            highest: 0,
             doubles: 0,
             ids: BTreeMap::new(),
             links: Vec::new(),
@@ -253,6 +259,7 @@ impl Broker {
             let sequence = (self.stream.len() - self.origin) as u64 + 1;
             self.stored_late += u64::from(!link.open);
             self.ids.insert(message.id, (now_ns, sequence));
+            self.highest = self.highest.max(message.last_sequence);
             self.stream.push(Stored { message });
             Answer::Stored(sequence)
         };
@@ -280,10 +287,35 @@ impl Broker {
         self.first
     }
 
+    /// Whether the stream was never deleted.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.created == 1
+    }
+
     /// When the stream was created.
     #[must_use]
     pub const fn created(&self) -> i128 {
         self.created
+    }
+
+    /// Forgets the last messages of the stream although they were acknowledged, as a store that is put back, or a power
+    /// failure before the disk is synced. Consumers are newcomers: they never see these messages. Returns the number of
+    /// messages.
+    pub fn forget_tail(&mut self, most: u64) -> u64 {
+        let kept = self.first - 1;
+        let count = most.min(self.last_sequence().saturating_sub(kept));
+        self.stream.truncate(self.stream.len() - count as usize);
+        let last = self.last_sequence();
+        self.ids.retain(|_, (_, sequence)| *sequence <= last);
+        self.forgotten += count;
+        count
+    }
+
+    /// The highest sequence of a router's message that the broker ever stored, forgotten messages included.
+    #[must_use]
+    pub const fn highest_sequence(&self) -> u64 {
+        self.highest
     }
 
     /// Removes all messages below this sequence, as age or a purge does.

@@ -7,6 +7,7 @@ use arancini_core::snapshot::{End, Walk};
 use arancini_core::window::Limits;
 use arancini_core::{Batch, BatchSettings, Counters, Settings, Shard};
 use arancini_generate::Random;
+use arancini_rib::CurationMode;
 
 use crate::chance::{MILLISECOND, SECOND, pick};
 use crate::fault::Fault;
@@ -23,6 +24,8 @@ pub struct Setup {
     pub bridge_batches: usize,
     /// Number of routes in a slice of a snapshot.
     pub slice_routes: usize,
+    /// Whether updates are dropped where the bridge is full (`publish.on_full = "drop"`).
+    pub drops: bool,
     fault: Option<Fault>,
 }
 
@@ -40,10 +43,14 @@ impl Setup {
             socket_messages: pick(random, &[1, 3, 16]),
             bridge_batches: pick(random, &[1, 4, 32]),
             slice_routes: pick(random, &[1, 60, 400, 2_000]),
+            drops: random.percent(20),
             fault,
         }
     }
 }
+
+/// With `drops`, the length of the backlog at which the worker stops receiving. The real limit is 1024.
+const MOST_KEPT: usize = 64;
 
 /// The progress of a snapshot.
 #[derive(Debug, Default)]
@@ -110,6 +117,12 @@ impl Collector {
         }
     }
 
+    /// Whether the worker may receive and give up quiet tables: it waits for nothing. A worker that drops updates goes on while
+    /// batches wait that it must not drop.
+    pub fn hears(&self, drops: bool) -> bool {
+        self.backlog.is_empty() || drops && self.backlog.len() < MOST_KEPT
+    }
+
     /// Whether every closed batch is acknowledged.
     pub fn is_drained(&self) -> bool {
         self.backlog.is_empty() && self.bridge.is_empty() && self.publisher.held() == 0
@@ -127,21 +140,26 @@ fn settings(random: &mut Random, fault: Option<Fault>) -> Settings {
         session_hold_ns: u64::from(10 + random.below(30)) * SECOND,
         quiet_period_ns: u64::from(1 + random.below(8)) * SECOND,
         max_message_bytes: 8192,
+        // A message of several routes is taken in several turns, with other work between them.
+        turn_work: pick(random, &[1, 3, 1000]),
         batch: BatchSettings {
             max_messages: pick(random, &[1, 3, 1000]),
             max_bytes: pick(random, &[600, 4_000, 48 * 1024]),
             linger_ns: pick(random, &[MILLISECOND, 5 * MILLISECOND, 400 * MILLISECOND]),
             max_open_bytes: pick(random, &[1_500, 1 << 20]),
-            ..BatchSettings::default()
+            max_closed_bytes: pick(random, &[500, 4 << 20]),
         },
         ..Settings::default()
     };
+    if random.percent(25) {
+        settings.curation = CurationMode::Presence;
+    }
     if fault == Some(Fault::StaleSweep) {
         settings.session_hold_ns = u64::MAX / 4;
         settings.quiet_period_ns = u64::MAX / 4;
     }
     if fault == Some(Fault::Curation) {
-        settings.curation = arancini_rib::CurationMode::Off;
+        settings.curation = CurationMode::Off;
     }
     settings
 }

@@ -9,13 +9,24 @@ use arancini_generate::Random;
 /// Number of generations that are kept.
 const KEPT: usize = 2;
 
+/// A whole snapshot.
+#[derive(Debug)]
+pub struct Generation {
+    number: u64,
+    /// The content of its file.
+    pub bytes: Vec<u8>,
+    /// The last sequence of the stream when everything in the snapshot was acknowledged. A stream that ends before has lost
+    /// messages on which the snapshot relies.
+    pub relies_on: u64,
+}
+
 /// The directory.
 #[derive(Debug, Default)]
 pub struct Disk {
     /// The file that is being written.
     temporary: Option<Vec<u8>>,
     /// Whole files, oldest first.
-    generations: Vec<(u64, Vec<u8>)>,
+    generations: Vec<Generation>,
     /// The current generations, newest first. The manifest is replaced as a whole.
     manifest: Vec<u64>,
     last_number: u64,
@@ -34,24 +45,28 @@ impl Disk {
     }
 
     /// Gives the temporary file its final name.
-    pub fn rename(&mut self) {
+    pub fn rename(&mut self, relies_on: u64) {
         if let Some(bytes) = self.temporary.take() {
             self.last_number += 1;
-            self.generations.push((self.last_number, bytes));
+            self.generations.push(Generation {
+                number: self.last_number,
+                bytes,
+                relies_on,
+            });
         }
     }
 
     /// Writes the newest generations into the manifest.
     pub fn list(&mut self) {
         let newest = self.generations.iter().rev().take(KEPT);
-        self.manifest = newest.map(|(number, _)| *number).collect();
+        self.manifest = newest.map(|each| each.number).collect();
         self.used |= !self.manifest.is_empty();
     }
 
     /// Removes the files that the manifest does not name.
     pub fn prune(&mut self) {
         let manifest = &self.manifest;
-        self.generations.retain(|(number, _)| manifest.contains(number));
+        self.generations.retain(|each| manifest.contains(&each.number));
     }
 
     /// Removes all generations, which only a collector without this safeguard does.
@@ -76,12 +91,12 @@ impl Disk {
         let file = self
             .generations
             .iter_mut()
-            .find(|(number, _)| Some(*number) == newest);
-        let Some((_, bytes)) = file.filter(|(_, bytes)| !bytes.is_empty()) else {
+            .find(|each| Some(each.number) == newest);
+        let Some(file) = file.filter(|file| !file.bytes.is_empty()) else {
             return false;
         };
-        let at = random.below(bytes.len() as u32) as usize;
-        if let Some(byte) = bytes.get_mut(at) {
+        let at = random.below(file.bytes.len() as u32) as usize;
+        if let Some(byte) = file.bytes.get_mut(at) {
             *byte ^= 1 << random.below(8);
         }
         // The next start sets the damaged file aside.
@@ -101,11 +116,11 @@ impl Disk {
     }
 
     /// The current generations, newest first.
-    pub fn current(&self) -> impl Iterator<Item = (u64, &[u8])> {
+    pub fn current(&self) -> impl Iterator<Item = (u64, &Generation)> {
         let named = self.manifest.iter().copied();
         named.filter_map(|number| {
-            let file = self.generations.iter().find(|(each, _)| *each == number);
-            file.map(|(_, bytes)| (number, bytes.as_slice()))
+            let file = self.generations.iter().find(|each| each.number == number);
+            file.map(|file| (number, file))
         })
     }
 }

@@ -39,11 +39,17 @@ pub enum Fault {
     Strangers,
     /// The stream takes messages of connections from before the fence.
     Fencing,
+    /// A stream that lost acknowledged messages while the collector runs is taken as it is: no router is resynchronised.
+    LostTail,
+    /// With another name, or without its data directory, a collector takes routers that it does not know as new.
+    OtherName,
+    /// The routes of a dropped batch are not put in doubt.
+    Doubt,
 }
 
 impl Fault {
     /// All safeguards.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -61,5 +67,8 @@ impl Fault {
         Self::SequenceFloor,
         Self::Strangers,
         Self::Fencing,
+        Self::LostTail,
+        Self::OtherName,
+        Self::Doubt,
     ];
 }

@@ -8,6 +8,7 @@ pub mod plan;
 pub mod fault;
 mod chance;
 pub mod routes;
+pub mod oddity;
 pub mod router;
 mod network;
 mod collector;

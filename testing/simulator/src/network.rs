@@ -16,6 +16,8 @@ struct Connection {
     /// `None` until the worker has accepted it.
     session: Option<SessionId>,
     unread: VecDeque<u8>,
+    /// Number of unread bytes that the core was offered and did not take. They come again, in front of later ones.
+    offered: usize,
     /// The router has left the connection. The worker notices when everything is read.
     ended: bool,
 }
@@ -39,6 +41,7 @@ impl Connections {
             port: self.last_port,
             session: None,
             unread: bytes.iter().copied().collect(),
+            offered: 0,
             ended: false,
         });
     }
@@ -54,8 +57,9 @@ impl Connections {
     pub fn cut(&mut self, router: usize) {
         if let Some(connection) = self.of(router).find(|each| !each.ended) {
             connection.ended = true;
-            // A reset also throws away what waits in the receive buffer.
-            connection.unread.truncate(connection.unread.len() / 2);
+            // A reset also throws away what waits in the receive buffer, but not what the worker has received.
+            let kept = (connection.unread.len() / 2).max(connection.offered);
+            connection.unread.truncate(kept);
         }
     }
 
@@ -79,7 +83,8 @@ impl Connections {
     }
 
     /// Lets the worker look at a router's connections, the oldest first: it accepts one, reads a segment, or notices an
-    /// end. Returns the number of bytes, at least 1; 0 if there was nothing to do.
+    /// end. Returns the number of bytes that the core was offered, at least 1; 0 if there was nothing to do. The core may take
+    /// fewer.
     pub fn receive(
         &mut self,
         router: usize,
@@ -100,17 +105,34 @@ impl Connections {
             connection.session = Some(shard.handle_connect(address, connection.port, now));
             return 1;
         };
-        let count = most.min(connection.unread.len());
-        let segment: Vec<u8> = connection.unread.drain(..count).collect();
-        let refused = shard.handle_all_bytes(session, &segment, now).err();
-        if let Some(error) = refused {
-            shard.handle_disconnect(session, &error.to_string(), now);
-            self.all.remove(index);
-        } else if connection.ended && connection.unread.is_empty() {
+        let count = most.max(connection.offered).min(connection.unread.len());
+        let segment: Vec<u8> = connection.unread.iter().take(count).copied().collect();
+        match shard.handle_bytes(session, &segment, now) {
+            // What the core did not take comes again in the next turn.
+            Ok(taken) => {
+                connection.unread.drain(..taken);
+                connection.offered = count - taken;
+            }
+            Err(error) => {
+                shard.handle_disconnect(session, &error.to_string(), now);
+                self.all.remove(index);
+                return count.max(1);
+            }
+        }
+        if connection.ended && connection.unread.is_empty() {
             shard.handle_disconnect(session, "connection reset", now);
             self.all.remove(index);
         }
         count.max(1)
+    }
+
+    /// The collector ends all sessions, so that the routers dump again.
+    pub fn end_all(&mut self, reason: &str, shard: &mut Shard, now: Now) {
+        for connection in self.all.drain(..) {
+            if let Some(session) = connection.session {
+                shard.handle_disconnect(session, reason, now);
+            }
+        }
     }
 
     fn of(&mut self, router: usize) -> impl Iterator<Item = &mut Connection> {

@@ -61,6 +61,8 @@ pub struct Publisher {
     put_off: Option<(MessageId, Rc<Message>)>,
     /// Bytes in the window when it took more than it may, and its limit.
     pub excess: Option<(usize, usize)>,
+    /// The stream has lost acknowledged messages, and the workers do not know it yet.
+    pub tail_lost: bool,
     /// Number of messages that were sent again.
     pub resent: u64,
     /// Number of messages for which it reported that a later one of their router is stored before them.
@@ -90,6 +92,7 @@ impl Publisher {
             fault,
             put_off: None,
             excess: None,
+            tail_lost: false,
             resent: 0,
             overtaken: 0,
         }
@@ -196,6 +199,7 @@ impl Publisher {
         let stream_sequence = broker.last_sequence();
         if stream_sequence < self.stream_sequence {
             self.floors.clear();
+            self.tail_lost = true;
         }
         self.stream_sequence = stream_sequence;
         self.max_payload = broker.max_payload();

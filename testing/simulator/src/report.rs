@@ -25,6 +25,14 @@ pub struct Report {
     pub restored: u64,
     /// Starts with a stream that had lost messages.
     pub gaps: u64,
+    /// Starts under another name, and starts without the data directory.
+    pub strange_starts: u64,
+    /// Resyncs of all routers, because the stream had lost acknowledged messages.
+    pub lost_tails: u64,
+    /// Messages that were dropped because the bridge was full.
+    pub dropped: u64,
+    /// Dumps that were watched for routes that are given up too early.
+    pub slow_dumps: u64,
 }
 
 impl std::ops::AddAssign for Report {
@@ -40,5 +48,9 @@ impl std::ops::AddAssign for Report {
         self.stops += other.stops;
         self.restored += other.restored;
         self.gaps += other.gaps;
+        self.strange_starts += other.strange_starts;
+        self.lost_tails += other.lost_tails;
+        self.dropped += other.dropped;
+        self.slow_dumps += other.slow_dumps;
     }
 }

@@ -1,8 +1,7 @@
 //! A router: the routes that it holds, and the BMP messages that it sends.
 //!
 //! The router's tables are right whatever happens to its sessions. What it sends without a connection is lost, and the next
-//! session begins with a dump of all tables. Some routers are odd as real ones are: peers without Peer Up, no End-of-RIB,
-//! Peer Up sent twice.
+//! session begins with a dump of all tables. Some routers have [`Oddities`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,16 +14,21 @@ use arancini_judge::{Family, Route, Table};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use crate::routes::{self, Kind, Number, Value, Version};
+use crate::oddity::Oddities;
+use crate::routes::{self, Form, Kind, Number, Value, Version};
 
 /// Number of peers of a router.
 pub const PEERS: usize = 5;
 /// The peer that sends several paths for a prefix of IPv4.
 const ADD_PATH: usize = 1;
+/// The peer whose routes may come with another AS number than its Peer Up.
+const OTHER_AS: usize = 2;
 /// The peer in a VRF; it has the address of the first peer.
 const VRF: usize = 3;
-/// The Loc-RIB; the router sends no Peer Up for it.
+/// The Loc-RIB. Few routers send Peer Ups for it.
 const LOC_RIB: usize = 4;
+/// A withdraw carries this instead of a label (RFC 8277 §2.4).
+const WITHDRAWN_LABEL: u32 = 0x80_0000;
 
 /// A table of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,14 +56,6 @@ impl TableId {
             ..self
         }
     }
-
-    const fn has_paths(self) -> bool {
-        self.peer == ADD_PATH && matches!(self.kind, Kind::V4)
-    }
-
-    fn header(self) -> Peer {
-        header(self.peer).in_view(self.view())
-    }
 }
 
 /// A router and what it holds.
@@ -67,55 +63,55 @@ impl TableId {
 pub struct Router {
     /// The router's address.
     pub address: IpAddr,
-    /// Whether it sends no Peer Up for the peer in the VRF.
-    odd: bool,
+    oddities: Oddities,
     up: BTreeSet<usize>,
+    /// How often each peer came back with another BGP identifier.
+    new_ids: [u8; PEERS],
+    /// Whether the Loc-RIB has path identifiers in IPv4.
+    loc_rib_paths: bool,
+    /// Number of messages that could have the BGP identifier 0.
+    messages: u32,
     tables: BTreeMap<TableId, BTreeMap<Number, Version>>,
-    /// Number of Peer Ups sent; each reports another BGP session.
-    bgp_sessions: u16,
+    /// The number of each peer's BGP session.
+    bgp_sessions: [u16; PEERS],
 }
 
 impl Router {
     /// A router without routes. All its peers are up.
     #[must_use]
-    pub fn new(number: u8, odd: bool) -> Self {
+    pub fn new(number: u8, oddities: Oddities) -> Self {
         Self {
             address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
-            odd,
+            oddities,
             up: (0..PEERS).collect(),
+            new_ids: [0; PEERS],
+            loc_rib_paths: false,
+            messages: 0,
             tables: BTreeMap::new(),
-            bgp_sessions: 0,
+            bgp_sessions: [0; PEERS],
         }
     }
 
     /// Announces routes of a table. Damaged ones are written so that they count as withdrawn.
-    pub fn announce(
-        &mut self,
-        table: TableId,
-        numbers: &[Number],
-        version: Version,
-        damaged: bool,
-    ) -> Vec<u8> {
+    pub fn announce(&mut self, table: TableId, numbers: &[Number], version: Version, form: Form) -> Vec<u8> {
         let table = table.in_order();
         if !self.up.contains(&table.peer) {
             return Vec::new();
         }
+        let form = match form {
+            Form::AlsoWithdrawn if !self.oddities.also_withdraws => Form::Plain,
+            form => form,
+        };
         let held = self.tables.entry(table).or_default();
         for &number in numbers {
-            if damaged {
+            if form == Form::Damaged {
                 held.remove(&number);
             } else {
                 held.insert(number, version);
             }
         }
-        routes::announce(
-            &table.header(),
-            table.kind,
-            table.has_paths(),
-            numbers,
-            version,
-            damaged,
-        )
+        let header = self.routes_header(table);
+        routes::announce(&header, table.kind, self.has_paths(table), numbers, version, form)
     }
 
     /// Withdraws routes of a table, whether the router holds them or not.
@@ -127,7 +123,13 @@ impl Router {
         if let Some(held) = self.tables.get_mut(&table) {
             held.retain(|number, _| !numbers.contains(number));
         }
-        routes::withdraw(&table.header(), table.kind, table.has_paths(), numbers)
+        let header = self.routes_header(table);
+        let label_octets = if self.oddities.zero_labels {
+            0
+        } else {
+            WITHDRAWN_LABEL
+        };
+        routes::withdraw(&header, table.kind, self.has_paths(table), numbers, label_octets)
     }
 
     /// Takes a peer down with its routes.
@@ -136,21 +138,37 @@ impl Router {
             return Vec::new();
         }
         self.tables.retain(|table, _| table.peer != peer);
-        peer_down(&header(peer), &PeerDown::LocalEvent(2))
+        peer_down(&self.spoken_header(peer), &PeerDown::LocalEvent(2))
     }
 
-    /// Brings a peer up.
+    /// Brings a peer up. Its BGP identifier may be another one than before.
     pub fn peer_up(&mut self, peer: usize) -> Vec<u8> {
         if !self.up.insert(peer) {
             return Vec::new();
         }
+        if self.oddities.new_ids {
+            self.new_ids[peer] = self.new_ids[peer].wrapping_add(1) % 4;
+        }
         self.say_peer_up(peer)
+    }
+
+    /// Sends the Peer Up of a peer again, although it is up and its BGP session is the same. For the Loc-RIB of some routers,
+    /// IPv4 gains or loses path identifiers, and the router dumps it again.
+    pub fn peer_up_again(&mut self, peer: usize, with_end: bool) -> Vec<u8> {
+        if !self.up.contains(&peer) || !self.says_peer_up(peer) {
+            return Vec::new();
+        }
+        if peer == LOC_RIB {
+            self.loc_rib_paths = !self.loc_rib_paths;
+            return self.dump_peer(peer, with_end);
+        }
+        self.peer_up_message(peer)
     }
 
     /// Begins a new BGP session of a peer without a Peer Down for the old one. Every third route does not come back.
     pub fn peer_reset(&mut self, peer: usize, with_end: bool) -> Vec<u8> {
         // Without a Peer Up nobody can notice the new session.
-        if !self.up.contains(&peer) || peer == LOC_RIB || peer == VRF && self.odd {
+        if !self.up.contains(&peer) || peer == LOC_RIB || !self.says_peer_up(peer) {
             return Vec::new();
         }
         for (_, held) in self.tables.iter_mut().filter(|(table, _)| table.peer == peer) {
@@ -169,16 +187,15 @@ impl Router {
     }
 
     /// A Statistics Report of a peer.
-    #[must_use]
-    pub fn statistics(&self, peer: usize) -> Vec<u8> {
-        statistics_report(&header(peer), &[Statistic::Counter(0, 1), Statistic::Gauge(7, 2)])
+    pub fn statistics(&mut self, peer: usize) -> Vec<u8> {
+        let header = self.spoken_header(peer);
+        statistics_report(&header, &[Statistic::Counter(0, 1), Statistic::Gauge(7, 2)])
     }
 
     /// A message that can't be read, of a peer that is up.
-    #[must_use]
-    pub fn unreadable(&self, peer: usize) -> Vec<u8> {
+    pub fn unreadable(&mut self, peer: usize) -> Vec<u8> {
         if self.up.contains(&peer) {
-            routes::unreadable(&header(peer))
+            routes::unreadable(&self.spoken_header(peer))
         } else {
             Vec::new()
         }
@@ -187,7 +204,7 @@ impl Router {
     /// The routes that consumers must hold of this router.
     pub fn expected(&self) -> impl Iterator<Item = (Route, Value)> + '_ {
         self.tables.iter().flat_map(move |(&id, held)| {
-            let header = id.header();
+            let header = self.true_header(id);
             let AfiSafi { afi, safi } = id.kind.family();
             let table = Table {
                 router: self.address,
@@ -197,11 +214,13 @@ impl Router {
                     header.address
                 },
                 distinguisher: header.distinguisher,
+                asn: header.asn,
+                bgp_id: header.bgp_id.to_bits(),
                 view: id.view() as u16,
                 family: Family::new(afi, safi),
             };
             held.iter().map(move |(&number, &version)| {
-                let name = routes::name(id.kind, id.has_paths(), number);
+                let name = routes::name(id.kind, self.has_paths(id), number);
                 (Route { table, name }, routes::value(id.kind, version))
             })
         })
@@ -209,49 +228,96 @@ impl Router {
 
     fn dump_peer(&mut self, peer: usize, with_end: bool) -> Vec<u8> {
         let mut out = self.say_peer_up(peer);
-        let of_peer = self.tables.iter().filter(|(table, _)| table.peer == peer);
-        for (table, held) in of_peer {
-            for (&number, &version) in held {
-                let paths = table.has_paths();
-                out.extend(routes::announce(
-                    &table.header(),
-                    table.kind,
-                    paths,
-                    &[number],
-                    version,
-                    false,
-                ));
+        let tables: Vec<TableId> = self.tables.keys().copied().collect();
+        for table in tables.into_iter().filter(|table| table.peer == peer) {
+            let held = self.tables.get(&table).cloned().unwrap_or_default();
+            for (number, version) in held {
+                out.extend(self.announce(table, &[number], version, Form::Plain));
             }
         }
         if with_end {
             let views: &[bool] = if peer == LOC_RIB { &[false] } else { &[false, true] };
             for &post in views {
                 for kind in Kind::ALL {
-                    let table = TableId { peer, post, kind };
-                    out.extend(route_monitoring(&table.header(), &end_of_rib(kind.family())));
+                    let header = self.routes_header(TableId { peer, post, kind });
+                    out.extend(route_monitoring(&header, &end_of_rib(kind.family())));
                 }
             }
         }
         out
     }
 
+    /// Whether the router sends Peer Ups for this peer.
+    const fn says_peer_up(&self, peer: usize) -> bool {
+        match peer {
+            LOC_RIB => self.oddities.loc_rib_up,
+            VRF => !self.oddities.no_vrf_up,
+            _ => true,
+        }
+    }
+
     fn say_peer_up(&mut self, peer: usize) -> Vec<u8> {
-        if peer == LOC_RIB || peer == VRF && self.odd {
+        if !self.says_peer_up(peer) {
             return Vec::new();
         }
-        self.bgp_sessions += 1;
-        let header = header(peer);
+        self.bgp_sessions[peer] += 1;
+        self.peer_up_message(peer)
+    }
+
+    fn peer_up_message(&self, peer: usize) -> Vec<u8> {
+        let header = self.header(peer);
         let mut sent = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
         let mut received = Open::new(header.asn, header.bgp_id);
-        if peer == ADD_PATH {
+        if peer == ADD_PATH || peer == LOC_RIB && self.loc_rib_paths {
             sent = sent.with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
             received = received.with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
         }
         let local = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         let mut message = peer_up(&header, local, &sent, &received);
         // The peer's port stands behind the headers, the local address and the local port.
-        message[66..68].copy_from_slice(&self.bgp_sessions.to_be_bytes());
+        message[66..68].copy_from_slice(&self.bgp_sessions[peer].to_be_bytes());
         message
+    }
+
+    const fn has_paths(&self, table: TableId) -> bool {
+        let paths = table.peer == ADD_PATH || table.peer == LOC_RIB && self.loc_rib_paths;
+        paths && matches!(table.kind, Kind::V4)
+    }
+
+    /// The peer as its Peer Up names it.
+    fn header(&self, peer: usize) -> Peer {
+        let mut header = header(peer);
+        let id = header.bgp_id.to_bits() + (u32::from(self.new_ids[peer]) << 8);
+        header.bgp_id = Ipv4Addr::from_bits(id);
+        header
+    }
+
+    /// The header of a message about a peer: its BGP identifier is sometimes left out. Without a Peer Up nobody could know who
+    /// is meant.
+    fn spoken_header(&mut self, peer: usize) -> Peer {
+        let mut header = self.header(peer);
+        self.messages += 1;
+        if self.oddities.zero_ids && self.says_peer_up(peer) && self.messages.is_multiple_of(3) {
+            header.bgp_id = Ipv4Addr::UNSPECIFIED;
+        }
+        header
+    }
+
+    /// The header of a table's messages.
+    fn routes_header(&mut self, table: TableId) -> Peer {
+        Peer {
+            bgp_id: self.spoken_header(table.peer).bgp_id,
+            ..self.true_header(table)
+        }
+    }
+
+    /// The header of a table as consumers know it.
+    fn true_header(&self, table: TableId) -> Peer {
+        let mut header = self.header(table.peer).in_view(table.view());
+        if self.oddities.other_as && table.peer == OTHER_AS {
+            header.asn += 100;
+        }
+        header
     }
 }
 

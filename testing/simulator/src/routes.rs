@@ -104,8 +104,18 @@ pub fn name(kind: Kind, paths: bool, number: Number) -> Name {
     name
 }
 
-/// Writes a Route Monitoring message that announces these routes in this version. A damaged one has an ORIGIN of two
-/// octets, so RFC 7606 §7.1 withdraws its routes.
+/// The form of an UPDATE that announces routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As RFC 4271 wants it.
+    Plain,
+    /// Its ORIGIN has two octets, so RFC 7606 §7.1 withdraws its routes.
+    Damaged,
+    /// Its routes are among the withdrawn ones too, where the family is in the classic fields. RFC 4271 §4.3 announces them.
+    AlsoWithdrawn,
+}
+
+/// Writes a Route Monitoring message that announces these routes in this version.
 #[must_use]
 pub fn announce(
     peer: &Peer,
@@ -113,10 +123,10 @@ pub fn announce(
     paths: bool,
     numbers: &[Number],
     version: Version,
-    damaged: bool,
+    form: Form,
 ) -> Vec<u8> {
     let mut attributes = vec![0x40, 1, 1, 0];
-    if damaged {
+    if form == Form::Damaged {
         attributes = vec![0x40, 1, 2, 0, 0];
     }
     attributes.extend([0x40, 2, 10, 2, 2]);
@@ -128,7 +138,8 @@ pub fn announce(
     }
     if kind == Kind::V4 {
         attributes.extend([0x40, 3, 4, 192, 0, 2, 254]);
-        return monitoring(peer, &[], &attributes, &nlri);
+        let withdrawn: &[u8] = if form == Form::AlsoWithdrawn { &nlri } else { &[] };
+        return monitoring(peer, withdrawn, &attributes, &nlri);
     }
     let next_hop: &[u8] = match kind {
         Kind::Vpn4 => &[0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 254],
@@ -144,13 +155,13 @@ pub fn announce(
     monitoring(peer, &[], &attributes, &[])
 }
 
-/// Writes a Route Monitoring message that withdraws these routes.
+/// Writes a Route Monitoring message that withdraws these routes. It carries these octets instead of a label, and instead of
+/// the Ethernet segment of EVPN: 0x800000 (RFC 8277 §2.4), or 0 as FRR sends it.
 #[must_use]
-pub fn withdraw(peer: &Peer, kind: Kind, paths: bool, numbers: &[Number]) -> Vec<u8> {
+pub fn withdraw(peer: &Peer, kind: Kind, paths: bool, numbers: &[Number], label_octets: u32) -> Vec<u8> {
     let mut nlri = Vec::new();
     for &number in numbers {
-        // A withdraw carries 0x800000 instead of a label (RFC 8277 §2.4).
-        write_nlri(kind, paths, number, 0x80_0000, &mut nlri);
+        write_nlri(kind, paths, number, label_octets, &mut nlri);
     }
     if kind == Kind::V4 {
         return monitoring(peer, &nlri, &[], &[]);

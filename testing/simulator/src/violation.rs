@@ -54,6 +54,13 @@ pub enum Violation {
     },
     /// The core gave up routes as not announced again while it received nothing, because the bridge had no room.
     GivenUpUnheard,
+    /// The core gave up routes as not announced again while their router was still dumping.
+    GivenUpInDump {
+        /// Routes of the router before.
+        before: usize,
+        /// Routes of the router after.
+        after: usize,
+    },
     /// The core asks again and again to be woken at a time that has passed.
     Restless,
     /// A restart found no snapshot, although one had been current.
@@ -84,6 +91,7 @@ impl Violation {
             Self::Unbounded { .. } => "unbounded",
             Self::LeftOver { .. } => "left-over",
             Self::GivenUpUnheard => "given-up-unheard",
+            Self::GivenUpInDump { .. } => "given-up-in-dump",
             Self::Restless => "restless",
             Self::SnapshotLost => "snapshot-lost",
             Self::TornAccepted { .. } => "torn-accepted",

@@ -43,6 +43,10 @@ fn no_promise_is_broken() {
         sum.crashes > 1_000 && sum.stops > 500 && sum.restored > 2_000 && sum.gaps > 50,
         "{sum:?}"
     );
+    assert!(
+        sum.strange_starts > 200 && sum.lost_tails > 50 && sum.dropped > 2_000 && sum.slow_dumps > 200,
+        "{sum:?}"
+    );
 }
 
 /// Takes each safeguard out and tries seeds until one has a violation. Prints how many seeds that took.

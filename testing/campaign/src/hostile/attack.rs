@@ -1,19 +1,11 @@
-//! Attacks of hostile clients. Each attack goes on until it is told to stop.
+//! The attacks of hostile clients: what each is called, which settings it needs, and how it strikes.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicBool;
 
-use arancini_bed::router::connect_from;
-use arancini_generate::{PeerDown, Random, initiation, peer_down};
+use arancini_generate::initiation;
 
-use super::bytes;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-const WRITE_WITHIN: Duration = Duration::from_millis(500);
-/// Time between two turns of an attack over many connections.
-const TURN: Duration = Duration::from_millis(100);
+use super::{bytes, strike, updates};
 
 /// An attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +16,7 @@ pub enum Attack {
     Trickle,
     /// Ten thousand connections that send nothing.
     Connections,
-    /// Ten thousand connections that the collector is configured to accept.
+    /// Ten thousand connections that the collector is configured to accept; each opens a session.
     Sessions,
     /// HTTP, TLS, random bytes.
     Garbage,
@@ -46,11 +38,50 @@ pub enum Attack {
     PeerFlapping,
     /// Connections from an address that is not on the allow-list.
     Stranger,
+    /// Route Monitoring messages of the largest allowed length that can't be read: each is published raw.
+    LargeMalformed,
+    /// Initiations of 1.04 MB.
+    LargeInitiation,
+    /// UPDATEs of 65,535 bytes with a long path of two-octet AS numbers, which is twice as long in every published route.
+    WideRoutes,
+    /// BMP messages with four such UPDATEs.
+    FourWideUpdates,
+    /// A table whose VRF name has 65,000 bytes.
+    LongTableName,
+    /// A sysName of 65,000 bytes, and Terminations of six bytes.
+    LongSystemName,
+    /// Statistics Reports, each of another AS number.
+    FreshStatistics,
+    /// Route Monitoring messages, each of another AS number.
+    FreshAsNumbers,
+    /// Thousands of peers, and messages with the BGP identifier 0.
+    NoIdentifier,
+    /// Peers that come with two routes and go for ever, each with another address.
+    DynamicNeighbours,
+    /// Many short sessions while nobody reads the collector's standard error.
+    UnreadLog,
+    /// Thousands of connections at once, again and again, from as many addresses.
+    Bursts,
+    /// Connections from the honest router's address that end before they have said anything.
+    EmptyConnects,
+    /// Connections to the control port, without a request, with half a request, and without reading the answer.
+    ControlPort,
+}
+
+/// Where an attack strikes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The port for routers.
+    pub routers: SocketAddr,
+    /// The control port.
+    pub control: SocketAddr,
+    /// The honest router's address.
+    pub honest: IpAddr,
 }
 
 impl Attack {
     /// All attacks, in the order of the report.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 28] = [
         Self::Nothing,
         Self::Trickle,
         Self::Connections,
@@ -65,6 +96,20 @@ impl Attack {
         Self::Amplification,
         Self::Peers,
         Self::Stranger,
+        Self::LargeMalformed,
+        Self::LargeInitiation,
+        Self::WideRoutes,
+        Self::FourWideUpdates,
+        Self::LongTableName,
+        Self::LongSystemName,
+        Self::FreshStatistics,
+        Self::FreshAsNumbers,
+        Self::NoIdentifier,
+        Self::DynamicNeighbours,
+        Self::UnreadLog,
+        Self::Bursts,
+        Self::EmptyConnects,
+        Self::ControlPort,
     ];
 
     /// The name of the attack in the report.
@@ -85,6 +130,20 @@ impl Attack {
             Self::Amplification => "8,000 routes with 32 KB of attributes, an UPDATE",
             Self::Peers => "20,000 peers on a session",
             Self::Stranger => "not on the allow-list",
+            Self::LargeMalformed => "unreadable messages of 1 MiB",
+            Self::LargeInitiation => "Initiations of 1.04 MB",
+            Self::WideRoutes => "8,000 routes with 32 KB of two-octet AS numbers, an UPDATE",
+            Self::FourWideUpdates => "four of these UPDATEs in one message",
+            Self::LongTableName => "VRF name of 65,000 bytes, 1,000 routes",
+            Self::LongSystemName => "sysName of 65,000 bytes, 1,000 Terminations",
+            Self::FreshStatistics => "1,000 Statistics Reports, each of another AS",
+            Self::FreshAsNumbers => "1,000 UPDATEs, each with another AS in its header",
+            Self::NoIdentifier => "5,000 peers, headers with BGP identifier 0",
+            Self::DynamicNeighbours => "100 new peers up and down, with two routes each",
+            Self::UnreadLog => "short sessions, standard error unread",
+            Self::Bursts => "bursts of 8,000 connections",
+            Self::EmptyConnects => "empty connections from the honest router's address",
+            Self::ControlPort => "control port: silent, half and unread requests",
         }
     }
 
@@ -92,7 +151,7 @@ impl Attack {
     #[must_use]
     pub const fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Sessions => &[
+            Self::Sessions | Self::Bursts => &[
                 ("limits.max_sessions", "20000"),
                 ("limits.max_sessions_per_source", "100"),
             ],
@@ -101,166 +160,49 @@ impl Attack {
         }
     }
 
+    /// Whether nobody reads the collector's standard error during the attack.
+    #[must_use]
+    pub const fn leaves_log_unread(self) -> bool {
+        matches!(self, Self::UnreadLog)
+    }
+
     /// Attacks until it is told to stop. Returns the number of connections, messages or sessions.
-    pub fn run(self, to: SocketAddr, stop: &AtomicBool) -> u64 {
+    #[must_use]
+    pub fn run(self, target: &Target, stop: &AtomicBool) -> u64 {
+        let to = target.routers;
+        let hello = bytes::introduction();
         match self {
             Self::Nothing => 0,
-            Self::Trickle => trickle(to, stop),
-            Self::Connections => many(to, stop, &[]),
-            Self::Sessions => many(to, stop, &initiation("one of many", "hostile")),
-            Self::Garbage => one_after_another(to, stop, bytes::garbage),
-            Self::HugeLengths => one_after_another(to, stop, |_| bytes::huge_length()),
-            Self::NeverEnding => never_ending(to, stop),
-            Self::Flapping => one_after_another(to, stop, |random| bytes::short_life(random.below(1000))),
-            Self::PeerFlapping => repeat(to, stop, |turn| {
-                let mut bytes = bytes::peer_with_routes(0, 1000, turn);
-                bytes.extend(peer_down(&bytes::peer(0), &PeerDown::RemoteSilent));
-                bytes
-            }),
-            Self::LargeUpdates => repeat(to, stop, bytes::large_update),
-            Self::AttributeBombs => repeat(to, stop, bytes::attribute_bomb),
-            Self::Amplification => repeat(to, stop, bytes::amplification),
-            Self::Peers => repeat(to, stop, |turn| {
-                let first = turn.wrapping_mul(100) % 20_000;
-                (first..first + 100)
-                    .flat_map(|peer| bytes::peer_with_routes(peer, 2, 1))
-                    .collect()
-            }),
-            Self::Stranger => one_after_another(to, stop, |random| bytes::short_life(random.below(1000))),
-        }
-    }
-}
-
-/// Connects as the hostile client with this number.
-fn connect(number: u32, to: SocketAddr) -> io::Result<TcpStream> {
-    connect_from(hostile(number), to, CONNECT_WITHIN)
-}
-
-/// The address of the hostile client with this number; each network has 250 of them.
-fn hostile(number: u32) -> IpAddr {
-    let (network, host) = (number / 250 % 200, number % 250);
-    IpAddr::V4(Ipv4Addr::new(127, 0, 2 + network as u8, 1 + host as u8))
-}
-
-fn trickle(to: SocketAddr, stop: &AtomicBool) -> u64 {
-    // This message would take for ever.
-    let message = [3, 0, 0, 0xff, 0xff, 4, 0, 2, 0xff, 0xf0];
-    let mut open: Vec<Option<TcpStream>> = (0..1000).map(|_| None).collect();
-    let mut sent: Vec<usize> = vec![0; open.len()];
-    let mut connections = 0;
-    while !stop.load(Relaxed) {
-        let since = Instant::now();
-        for ((number, slot), sent) in (0..).zip(&mut open).zip(&mut sent) {
-            if slot.is_none() {
-                *slot = connect(number, to).ok();
-                *sent = 0;
-                connections += 1;
+            Self::Trickle => strike::trickle(to, stop),
+            Self::Connections => strike::many(to, stop, &[]),
+            Self::Sessions => strike::many(to, stop, &initiation("one of many", "hostile")),
+            Self::Garbage => strike::one_after_another(to, stop, bytes::garbage),
+            Self::HugeLengths => strike::one_after_another(to, stop, |_| bytes::huge_length()),
+            Self::NeverEnding => strike::never_ending(to, stop),
+            Self::Flapping | Self::Stranger => {
+                strike::one_after_another(to, stop, |random| bytes::short_life(random.below(1000)))
             }
-            let byte = message.get(*sent).copied().unwrap_or(b'a');
-            let written = slot.as_ref().map(|mut stream| stream.write_all(&[byte]));
-            if written.is_some_and(|written| written.is_ok()) {
-                *sent += 1;
-            } else {
-                *slot = None;
+            Self::PeerFlapping => strike::repeat(to, stop, &hello, bytes::peer_flap),
+            Self::LargeUpdates => strike::repeat(to, stop, &hello, updates::large),
+            Self::AttributeBombs => strike::repeat(to, stop, &hello, updates::attribute_bomb),
+            Self::Amplification => strike::repeat(to, stop, &hello, updates::amplification),
+            Self::Peers => strike::repeat(to, stop, &hello, bytes::hundred_peers),
+            Self::LargeMalformed => strike::repeat(to, stop, &hello, |_| bytes::large_malformed()),
+            Self::LargeInitiation => strike::repeat(to, stop, &hello, bytes::large_initiation),
+            Self::WideRoutes => strike::repeat(to, stop, &hello, updates::wide),
+            Self::FourWideUpdates => strike::repeat(to, stop, &hello, updates::four_wide),
+            Self::LongTableName => strike::repeat(to, stop, &bytes::long_table_name(), bytes::named_routes),
+            Self::LongSystemName => {
+                strike::repeat(to, stop, &bytes::long_system_name(), |_| bytes::terminations())
             }
-            if stop.load(Relaxed) {
-                break;
-            }
-        }
-        std::thread::sleep(TURN.saturating_sub(since.elapsed()));
-    }
-    connections
-}
-
-fn many(to: SocketAddr, stop: &AtomicBool, first: &[u8]) -> u64 {
-    let mut open = Vec::new();
-    for number in 0..10_000 {
-        if stop.load(Relaxed) {
-            break;
-        }
-        if let Ok(mut stream) = connect(number, to) {
-            let _ = stream.write_all(first);
-            open.push(stream);
+            Self::FreshStatistics => strike::repeat(to, stop, &hello, bytes::fresh_statistics),
+            Self::FreshAsNumbers => strike::repeat(to, stop, &hello, bytes::fresh_as_numbers),
+            Self::NoIdentifier => strike::repeat(to, stop, &bytes::many_peers(), bytes::no_identifier),
+            Self::DynamicNeighbours => strike::repeat(to, stop, &hello, bytes::dynamic_neighbours),
+            Self::UnreadLog => strike::visits(to, stop),
+            Self::Bursts => strike::bursts(to, stop),
+            Self::EmptyConnects => strike::empty_connects(target.honest, to, stop),
+            Self::ControlPort => strike::control_port(target.control, stop),
         }
     }
-    while !stop.load(Relaxed) {
-        std::thread::sleep(TURN);
-    }
-    open.len() as u64
-}
-
-fn one_after_another(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(&mut Random) -> Vec<u8>) -> u64 {
-    let mut random = Random::new(7);
-    let mut connections: u64 = 0;
-    while !stop.load(Relaxed) {
-        // There are sixteen addresses, so that each is a router that comes back.
-        let Ok(mut stream) = connect(connections as u32 % 16, to) else {
-            std::thread::sleep(TURN);
-            continue;
-        };
-        connections += 1;
-        let _ = stream.set_write_timeout(Some(WRITE_WITHIN));
-        let _ = stream.set_read_timeout(Some(Duration::from_millis(2)));
-        let _ = stream.write_all(&bytes(&mut random));
-        let _ = stream.read(&mut [0; 16]);
-    }
-    connections
-}
-
-fn never_ending(to: SocketAddr, stop: &AtomicBool) -> u64 {
-    let message = bytes::nearly_whole();
-    let mut open = Vec::new();
-    for number in 0..500 {
-        if stop.load(Relaxed) {
-            break;
-        }
-        if let Ok(mut stream) = connect(number, to) {
-            let _ = stream.set_write_timeout(Some(Duration::from_secs(5)));
-            let _ = stream.write_all(&initiation("never ending", "hostile"));
-            let _ = stream.write_all(&message);
-            open.push(stream);
-        }
-    }
-    while !stop.load(Relaxed) {
-        std::thread::sleep(TURN);
-    }
-    open.len() as u64
-}
-
-/// Sends one message after the other on one session, as fast as the collector takes them.
-fn repeat(to: SocketAddr, stop: &AtomicBool, bytes: impl Fn(u32) -> Vec<u8>) -> u64 {
-    let mut connection: Option<TcpStream> = None;
-    let mut turn = 0;
-    while !stop.load(Relaxed) {
-        let stream = match &mut connection {
-            Some(stream) => stream,
-            none => {
-                let Ok(mut stream) = connect(0, to) else {
-                    std::thread::sleep(TURN);
-                    continue;
-                };
-                let _ = stream.set_write_timeout(Some(WRITE_WITHIN));
-                let _ = stream.write_all(&bytes::introduction());
-                none.insert(stream)
-            }
-        };
-        if write_until(stream, &bytes(turn), stop).is_err() {
-            connection = None;
-        }
-        turn += 1;
-    }
-    u64::from(turn)
-}
-
-/// Writes all bytes, however slowly the collector takes them, or until the attack is over.
-fn write_until(stream: &mut TcpStream, mut bytes: &[u8], stop: &AtomicBool) -> io::Result<()> {
-    while !bytes.is_empty() && !stop.load(Relaxed) {
-        match stream.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

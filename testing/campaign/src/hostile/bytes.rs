@@ -1,27 +1,41 @@
-//! The bytes that hostile clients send.
+//! The sessions, peers and events that hostile clients send.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 
 use arancini_generate::{
-    Attributes, Open, Peer, Prefix, Random, Update, initiation, peer_up, route_monitoring,
+    Attributes, Open, Peer, PeerDown, Prefix, Random, Statistic, Update, initiation, initiation_with,
+    peer_down, peer_up, route_monitoring, statistics_report,
 };
+use arancini_wire::bmp::RibView;
 
-/// The longest BGP message there is (RFC 8654).
-const LONGEST: usize = 65_535;
-/// A BGP header and the two length fields of an UPDATE.
-const OVERHEAD: usize = 23;
+/// The longest BMP message that the collector accepts by default (`limits.max_message_bytes`).
+const LONGEST_ACCEPTED: usize = 1 << 20;
+/// Headers of BMP and of a peer.
+const HEADERS: usize = 48;
+/// The length of a name that is nearly as long as a TLV allows.
+const LONG_NAME: usize = 65_000;
+/// Messages in one write where each message is small.
+const AT_ONCE: u32 = 1000;
+/// Number of peers of [`many_peers`].
+const MANY_PEERS: u32 = 5000;
 
 /// The peer with this number.
 pub(super) fn peer(number: u32) -> Peer {
-    let address = Ipv4Addr::from_bits(0xc612_0000 | number);
+    // 198.18.0.0/15 has 131,072 addresses.
+    let address = Ipv4Addr::from_bits(0xc612_0000 + number % 0x2_0000);
     Peer::new(IpAddr::V4(address), 65_000, address)
 }
 
 fn up(number: u32) -> Vec<u8> {
-    let peer = peer(number);
+    say_up(&peer(number))
+}
+
+fn say_up(peer: &Peer) -> Vec<u8> {
     let mut open = Open::new(peer.asn, peer.bgp_id);
     open.extended_messages = true;
-    peer_up(&peer, Ipv4Addr::new(192, 0, 2, 1).into(), &open, &open)
+    open.four_octet_as = !peer.two_octet_as;
+    peer_up(peer, Ipv4Addr::new(192, 0, 2, 1).into(), &open, &open)
 }
 
 fn attributes(version: u32) -> Attributes {
@@ -33,9 +47,17 @@ fn prefix(number: u32) -> Prefix {
     Prefix::new(IpAddr::V4(Ipv4Addr::from_bits(0x0100_0000 + (number << 8))), 24)
 }
 
-/// Initiation and the Peer Up of the first peer.
+/// Initiation and the Peer Ups of the first peer and of [`old_peer`].
 pub(super) fn introduction() -> Vec<u8> {
-    [initiation("hostile", "hostile"), up(0)].concat()
+    [initiation("hostile", "hostile"), up(0), say_up(&old_peer())].concat()
+}
+
+/// A peer with two-octet AS numbers.
+pub(super) fn old_peer() -> Peer {
+    Peer {
+        two_octet_as: true,
+        ..peer(0x1_ffff)
+    }
 }
 
 /// HTTP, TLS, or random bytes.
@@ -74,91 +96,134 @@ pub(super) fn short_life(version: u32) -> Vec<u8> {
 
 /// A Peer Up and this many routes.
 pub(super) fn peer_with_routes(number: u32, routes: u32, version: u32) -> Vec<u8> {
-    let mut bytes = up(number);
-    for first in (0..routes).step_by(100) {
-        let prefixes = (first..routes.min(first + 100)).map(prefix);
+    [up(number), routes_of(&peer(number), 0..routes, version)].concat()
+}
+
+fn routes_of(peer: &Peer, routes: Range<u32>, version: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for first in routes.clone().step_by(100) {
+        let prefixes = (first..routes.end.min(first + 100)).map(prefix);
         let update = Update::announce(prefixes, attributes(version));
-        bytes.extend(route_monitoring(&peer(number), &update.to_bytes()));
+        bytes.extend(route_monitoring(peer, &update.to_bytes()));
     }
     bytes
 }
 
-/// An UPDATE of the largest length with as many routes as fit.
-pub(super) fn large_update(version: u32) -> Vec<u8> {
-    let attributes = plain_attributes(version);
-    let room = LONGEST - OVERHEAD - attributes.len();
-    update(&attributes, room / 4)
+/// A peer that comes up, announces a thousand routes and goes down.
+pub(super) fn peer_flap(turn: u32) -> Vec<u8> {
+    let mut bytes = peer_with_routes(0, 1000, turn);
+    bytes.extend(peer_down(&peer(0), &PeerDown::RemoteSilent));
+    bytes
 }
 
-/// An UPDATE of the largest length for one route, in turns with unknown attributes, the longest AS path, communities, and
-/// attributes that are out of order.
-pub(super) fn attribute_bomb(turn: u32) -> Vec<u8> {
-    let mut attributes = plain_attributes(turn);
-    let room = LONGEST - OVERHEAD - attributes.len() - 4;
-    match turn % 4 {
-        0 => {
-            // The type codes that BGP leaves free, again and again: a reader must discard the doubles.
-            let free = 50..=255_u8;
-            let empty = free.cycle().flat_map(|kind| [0xc0, kind, 0]);
-            attributes.extend(empty.take(room / 3 * 3));
-        }
-        1 => {
-            let numbers = (room - 4 - 2 * (room / 1022)) / 4 * 4;
-            let mut path = Vec::new();
-            for segment in vec![0xfe; numbers].chunks(255 * 4) {
-                path.extend([2, (segment.len() / 4) as u8]);
-                path.extend(segment);
-            }
-            // The long path replaces the short one.
-            attributes.splice(4..4 + 3 + 10, []);
-            write(0x40, 2, &path, &mut attributes);
-        }
-        2 => {
-            let communities = vec![0x55; (room - 4) / 4 * 4];
-            write(0xc0, 8, &communities, &mut attributes);
-        }
-        _ => {
-            let falling = (50..=255_u8).rev().cycle().flat_map(|kind| [0xc0, kind, 1, 7]);
-            attributes.extend(falling.take(room / 4 * 4));
-        }
+/// A hundred of 20,000 peers, with two routes each.
+pub(super) fn hundred_peers(turn: u32) -> Vec<u8> {
+    let first = turn.wrapping_mul(100) % 20_000;
+    (first..first + 100)
+        .flat_map(|peer| peer_with_routes(peer, 2, 1))
+        .collect()
+}
+
+/// A hundred peers that nobody saw before. Each comes up, announces two routes and goes down.
+pub(super) fn dynamic_neighbours(turn: u32) -> Vec<u8> {
+    let first = turn.wrapping_mul(100);
+    (first..first + 100)
+        .flat_map(|number| {
+            let mut bytes = peer_with_routes(number, 2, 1);
+            bytes.extend(peer_down(&peer(number), &PeerDown::NoLongerMonitored));
+            bytes
+        })
+        .collect()
+}
+
+/// A Route Monitoring message of the longest accepted length, with bytes that are no BGP message.
+pub(super) fn large_malformed() -> Vec<u8> {
+    route_monitoring(&peer(0), &vec![0xab; LONGEST_ACCEPTED - HEADERS])
+}
+
+/// An Initiation of 1.04 MB. Its text differs from that of the turn before.
+pub(super) fn large_initiation(turn: u32) -> Vec<u8> {
+    let text = vec![b'a' + (turn % 26) as u8; LONG_NAME];
+    let mut tlvs: Vec<(u16, &[u8])> = vec![(0, &text); 14];
+    tlvs.extend([(1, &*text), (2, &*text)]);
+    initiation_with(&tlvs)
+}
+
+fn loc_rib() -> Peer {
+    peer(0).in_view(RibView::LocRib)
+}
+
+/// Initiation, and a Loc-RIB whose VRF name (RFC 9069 §4.4) is as long as its TLV allows.
+pub(super) fn long_table_name() -> Vec<u8> {
+    let mut up = say_up(&loc_rib());
+    up.extend(3_u16.to_be_bytes());
+    up.extend((LONG_NAME as u16).to_be_bytes());
+    up.extend([b'v'; LONG_NAME]);
+    let length = (up.len() as u32).to_be_bytes();
+    up.splice(1..5, length);
+    [initiation("hostile", "hostile"), up].concat()
+}
+
+/// A thousand routes of that Loc-RIB.
+pub(super) fn named_routes(version: u32) -> Vec<u8> {
+    routes_of(&loc_rib(), 0..1000, version)
+}
+
+/// An Initiation with a sysName of 65,000 bytes.
+pub(super) fn long_system_name() -> Vec<u8> {
+    let name = [b'n'; LONG_NAME];
+    initiation_with(&[(2, &name), (1, b"hostile")])
+}
+
+/// A thousand Terminations without a reason, six bytes each.
+pub(super) fn terminations() -> Vec<u8> {
+    [3, 0, 0, 0, 6, 5].repeat(AT_ONCE as usize)
+}
+
+/// The first peer with another AS number in its per-peer header.
+fn other_as(turn: u32, number: u32) -> Peer {
+    Peer {
+        asn: 100_000 + turn.wrapping_mul(AT_ONCE) + number,
+        ..peer(0)
     }
-    update(&attributes, 1)
 }
 
-/// An UPDATE with 32,000 bytes of communities and 8,000 routes: 260 MB of updates.
-pub(super) fn amplification(turn: u32) -> Vec<u8> {
-    let mut attributes = plain_attributes(turn);
-    write(0xc0, 8, &[0x55; 32_000], &mut attributes);
-    update(&attributes, 8000)
+/// A thousand Statistics Reports, each of an AS number that no message had before.
+pub(super) fn fresh_statistics(turn: u32) -> Vec<u8> {
+    let statistics = [Statistic::Counter(0, turn)];
+    (0..AT_ONCE)
+        .flat_map(|number| statistics_report(&other_as(turn, number), &statistics))
+        .collect()
 }
 
-fn plain_attributes(version: u32) -> Vec<u8> {
-    let mut attributes = vec![0x40, 1, 1, 0, 0x40, 2, 10, 2, 2];
-    attributes.extend(65_000_u32.to_be_bytes());
-    attributes.extend((100_000 + version % 1000).to_be_bytes());
-    attributes.extend([0x40, 3, 4, 192, 0, 2, 254]);
-    attributes
+/// A thousand UPDATEs of one route. Each has an AS number in its header that no message had before.
+pub(super) fn fresh_as_numbers(turn: u32) -> Vec<u8> {
+    (0..AT_ONCE)
+        .flat_map(|number| routes_of(&other_as(turn, number), number..number + 1, turn))
+        .collect()
 }
 
-fn write(flags: u8, kind: u8, value: &[u8], out: &mut Vec<u8>) {
-    out.extend([flags | 0x10, kind]);
-    out.extend((value.len() as u16).to_be_bytes());
-    out.extend(value);
+/// Initiation, and the Peer Ups of thousands of peers.
+pub(super) fn many_peers() -> Vec<u8> {
+    let peers = (0..MANY_PEERS).flat_map(up);
+    initiation("hostile", "hostile")
+        .into_iter()
+        .chain(peers)
+        .collect()
 }
 
-fn update(attributes: &[u8], routes: usize) -> Vec<u8> {
-    let length = OVERHEAD + attributes.len() + routes * 4;
-    let mut update = vec![0xff; 16];
-    update.extend((length as u16).to_be_bytes());
-    update.extend([2, 0, 0]);
-    update.extend((attributes.len() as u16).to_be_bytes());
-    update.extend(attributes);
-    for route in 0..routes as u32 {
-        update.push(24);
-        let address = (0x0100_0000 + (route << 8)).to_be_bytes();
-        update.extend(address.iter().take(3));
-    }
-    route_monitoring(&peer(0), &update)
+/// A route of each of a thousand peers, with the BGP identifier 0 in the headers.
+pub(super) fn no_identifier(turn: u32) -> Vec<u8> {
+    let first = turn.wrapping_mul(AT_ONCE) % MANY_PEERS;
+    (first..first + AT_ONCE)
+        .flat_map(|number| {
+            let nameless = Peer {
+                bgp_id: Ipv4Addr::UNSPECIFIED,
+                ..peer(number)
+            };
+            routes_of(&nameless, 0..1, turn)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -166,16 +231,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bombs_are_as_long_as_a_message_may_be_and_say_their_own_length() {
-        for turn in 0..4 {
-            for message in [large_update(turn), attribute_bomb(turn), amplification(turn)] {
-                let bgp = message.get(48..).unwrap_or_default();
-                let length = bgp
-                    .get(16..18)
-                    .map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
-                assert_eq!(length.map(usize::from), Some(bgp.len()), "turn {turn}");
-            }
-            assert!(attribute_bomb(turn).len() > 65_500, "turn {turn}");
+    fn large_messages_are_as_long_as_they_say_and_as_the_collector_accepts() {
+        for message in [large_malformed(), large_initiation(1), up(0)] {
+            let says = message
+                .get(1..5)
+                .map(|bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+            assert_eq!(says.map(|says| says as usize), Some(message.len()));
+            assert!(message.len() <= LONGEST_ACCEPTED);
         }
+        assert!(large_initiation(1).len() > 1_040_000);
     }
 }

@@ -1,6 +1,6 @@
 //! The honest router, and a consumer that measures how long its updates take into the stream and out again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use arancini_bed::router::{connect_from, router_address};
 use arancini_client::StreamSource;
 use arancini_client::tail::{AtEnd, StreamTail, StreamTailOptions};
+use arancini_judge::{Judge, Rules};
 use arancini_schema::decode::Messages;
 use arancini_schema::subject::router_token;
 
+use crate::book::NumberedBook;
 use crate::route::{TABLES, VERSIONS};
 use crate::router::Router;
 
@@ -26,7 +28,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const WRITE_WITHIN: Duration = Duration::from_secs(60);
 /// Time after which the consumer looks whether it should end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const NUMBER: u8 = 1;
+/// Its number, by which it has its address.
+pub(super) const HONEST: u8 = 1;
 
 /// What became of the honest router's updates.
 #[derive(Debug, Default)]
@@ -37,7 +40,35 @@ struct Ledger {
     /// Updates that never came, although later ones did.
     skipped: u64,
     latencies: Vec<Duration>,
+    /// The last version sent of each route.
+    versions: BTreeMap<u32, u32>,
+    /// What the judge and the comparison at the end found.
+    findings: Vec<String>,
     failure: Option<String>,
+}
+
+impl Ledger {
+    /// Compares what consumers hold with what the router announced. Routes that are still under way count as lost already.
+    fn compare(&mut self, judge: &Judge<NumberedBook>) {
+        let examples = judge.findings.examples();
+        self.findings.extend(
+            examples
+                .iter()
+                .map(|(kind, examples)| format!("{kind}: {examples:?}")),
+        );
+        if !self.under_way.is_empty() {
+            return;
+        }
+        let wrong = self.versions.iter().filter(|(number, version)| {
+            judge.book.held(router_address(HONEST), 0, **number as usize) != **version
+        });
+        match wrong.count() {
+            0 => {}
+            count => self
+                .findings
+                .push(format!("{count} routes that consumers hold otherwise")),
+        }
+    }
 }
 
 /// The honest router and its consumer at work. Dropping the value stops them.
@@ -62,6 +93,8 @@ pub struct Noticed {
     pub p99: Duration,
     /// Longest time.
     pub longest: Duration,
+    /// Promises that its part of the stream breaks.
+    pub findings: Vec<String>,
     /// Why the measurement failed: the session broke, or the stream could not be read.
     pub failure: Option<String>,
 }
@@ -69,11 +102,11 @@ pub struct Noticed {
 impl Honest {
     /// Connects the router and begins to send.
     pub fn start(collector: SocketAddr, broker: String) -> io::Result<Self> {
-        let mut connection = connect_from(router_address(NUMBER), collector, CONNECT_WITHIN)?;
+        let mut connection = connect_from(router_address(HONEST), collector, CONNECT_WITHIN)?;
         connection.set_write_timeout(Some(WRITE_WITHIN))?;
         connection.set_nodelay(true)?;
         let mut bytes = Vec::new();
-        Router::new(NUMBER, 1, 1).begin_session(&mut bytes);
+        Router::new(HONEST, 1, 1).begin_session(&mut bytes);
         connection.write_all(&bytes)?;
         let ledger = Arc::<Mutex<Ledger>>::default();
         let (quiet, stop) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
@@ -146,6 +179,7 @@ impl Honest {
             p50: at(0.5),
             p99: at(0.99),
             longest: at(1.0),
+            findings: ledger.findings.clone(),
             failure: ledger.failure.clone(),
         }
     }
@@ -170,6 +204,7 @@ fn send(mut connection: TcpStream, ledger: &Mutex<Ledger>, quiet: &AtomicBool, s
         {
             let mut ledger = lock(ledger);
             ledger.under_way.push_back((number, version, Instant::now()));
+            ledger.versions.insert(number, version);
             ledger.sent += 1;
         }
         if let Err(error) = connection.write_all(&message) {
@@ -194,7 +229,7 @@ fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Res
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let filter = format!("arancini.updates.{}.>", router_token(router_address(NUMBER)));
+    let filter = format!("arancini.updates.{}.>", router_token(router_address(HONEST)));
     runtime.block_on(async {
         let mut tail = loop {
             let options = StreamTailOptions {
@@ -209,14 +244,19 @@ fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Res
                 Err(trouble) => return Err(io::Error::other(trouble.to_string())),
             }
         };
+        let book = NumberedBook::new([router_address(HONEST)], ROUTES);
+        let mut judge = Judge::new(book, Rules::default());
         while !stop.load(Relaxed) {
             let Ok(next) = tokio::time::timeout(LOOK_EVERY, tail.next()).await else {
                 continue;
             };
             if let Some(message) = next.map_err(|error| io::Error::other(error.to_string()))? {
                 take(&message.payload, ledger);
+                let stands = message.subject.strip_prefix("arancini.").unwrap_or_default();
+                judge.payload(stands, &message.payload);
             }
         }
+        lock(ledger).compare(&judge);
         Ok(())
     })
 }

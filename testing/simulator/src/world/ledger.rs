@@ -16,6 +16,12 @@ pub(super) struct Lives {
     pub restored: u64,
     /// Starts with a stream that had lost messages.
     pub gaps: u64,
+    /// Starts under another name, and starts without the data directory.
+    pub strange_starts: u64,
+    /// Times that the routers were resynchronised because the stream had lost acknowledged messages.
+    pub lost_tails: u64,
+    /// Messages that were dropped because the bridge was full.
+    pub dropped: u64,
     /// Messages that ended lives sent again.
     pub resent: u64,
     /// Messages that ended lives reported as overtaken.

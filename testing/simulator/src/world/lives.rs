@@ -6,8 +6,9 @@ use arancini_core::position::Position;
 use arancini_core::snapshot::{End, Head, Restore, Walk, read_snapshot};
 
 use super::state::World;
-use crate::chance::{MILLISECOND, SECOND};
+use crate::chance::{MILLISECOND, SECOND, pick};
 use crate::collector::{Collector, Snapshot};
+use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::stream::Consumers;
 use crate::violation::Violation;
@@ -16,6 +17,13 @@ use crate::violation::Violation;
 const STREAM: &str = "SIMULATED";
 /// Half seconds that a stop waits for acknowledgements.
 const STOP_ROUNDS: u32 = 20;
+
+/// What a snapshot says besides its routes.
+struct Loaded {
+    head: Head,
+    end: End,
+    relies_on: u64,
+}
 
 impl World {
     /// Goes on with a snapshot, ends this life, or begins the next one.
@@ -58,6 +66,7 @@ impl World {
     /// Takes the next step of a snapshot, as the shell does between its other work.
     fn go_on_with_snapshot(&mut self) -> Result<(), Violation> {
         let head = self.head();
+        let relies_on = self.collector.publisher.stream_sequence();
         let Collector {
             shard,
             snapshot,
@@ -100,7 +109,7 @@ impl World {
                 *snapshot = Snapshot::Writing(to);
             }
             Snapshot::Writing(_) => {
-                self.disk.rename();
+                self.disk.rename(relies_on);
                 *snapshot = Snapshot::Renamed;
             }
             Snapshot::Renamed => {
@@ -170,7 +179,7 @@ impl World {
         // A walk that was under way has left the first part of another file.
         self.disk.discard();
         self.disk.write(&bytes);
-        self.disk.rename();
+        self.disk.rename(self.collector.publisher.stream_sequence());
         self.disk.list();
         self.disk.prune();
         self.lives.snapshots += 1;
@@ -199,7 +208,8 @@ impl World {
             return Err(Violation::TornAccepted { bytes: torn.len() });
         }
         if random.percent(15) {
-            now.unix_ns -= u64::from(random.below(900)) * SECOND;
+            let back = pick(random, &[900, 900, 400_000]);
+            now.unix_ns -= u64::from(random.below(back)) * SECOND;
         }
         *collector = Collector {
             runs: false,
@@ -214,19 +224,32 @@ impl World {
         if !self.broker.is_there(self.now.monotonic_ns) {
             return Ok(());
         }
-        if self.fenced {
+        // A stream that is new says nothing about routes that consumers have from the one before.
+        let strange = loses && self.broker.is_first() && self.random.percent(10);
+        let renamed = strange && self.random.percent(50);
+        if self.fenced && !renamed {
             self.broker.raise_fence();
         } else {
-            // Without a fence the start waits for what the life before had sent.
+            // The fence of another name does not hold off the life before. Without a fence, a start waits for what it had sent.
             self.broker.work_off(self.now.monotonic_ns, &mut self.random);
         }
-        if loses && self.disk.was_used() && self.random.percent(8) {
+        if loses && !strange && self.disk.was_used() && self.random.percent(8) {
             self.lose_stream();
+        }
+        if strange {
+            // The snapshots of another name are not looked for.
+            self.disk = Disk::default();
+            self.lives.strange_starts += 1;
+            self.tell(|| format!("the data directory is gone; another name: {renamed}"));
+        }
+        if renamed {
+            self.named_since = self.collector.life;
         }
         let (mut restore, from) = self.load()?;
         let created = self.broker.created();
-        let end = from.as_ref().map_or_else(End::default, |(_, end)| *end);
-        let (of_stream, sequence) = from.map_or((created, 0), |(head, _)| match head.position {
+        let relies_on = from.as_ref().map_or(0, |from| from.relies_on);
+        let end = from.as_ref().map_or_else(End::default, |from| from.end);
+        let (of_stream, sequence) = from.map_or((created, 0), |from| match from.head.position {
             Position::Stream {
                 created_unix_ns,
                 sequence,
@@ -235,11 +258,20 @@ impl World {
             Position::Segments(_) => (created, 0),
         });
         let same = of_stream == created;
-        let gap = !same || self.broker.first_sequence() > sequence + 1;
+        let gap =
+            !same || self.broker.first_sequence() > sequence + 1 || self.broker.last_sequence() < relies_on;
         self.lives.gaps += u64::from(gap);
         let gap = gap && self.fault != Some(Fault::Gap);
         let mut highest = end.sequence_floor;
+        let mut foreign = false;
         for message in self.broker.behind(if same { sequence } else { 0 }) {
+            highest = highest.max(message.last_sequence);
+            if message.id.0 < self.named_since {
+                // Published under another name. Nothing tells what has become of these routes.
+                foreign = true;
+                restore.disown(message.router);
+                continue;
+            }
             if !gap && self.fault != Some(Fault::TailReplay) {
                 restore
                     .apply(message.kind, &message.payload)
@@ -249,21 +281,20 @@ impl World {
                     })?;
             }
             restore.sequence_seen(message.router, message.last_sequence);
-            highest = highest.max(message.last_sequence);
         }
         if gap {
             restore.forget_routes();
             // Lost messages can't tell which sequences are used. Only the clock is left, so it must be right.
-            let messages = self
-                .broker
-                .stream
-                .iter()
-                .map(|stored| stored.message.last_sequence);
-            self.now.unix_ns = self.now.unix_ns.max(messages.max().unwrap_or(0) + 1);
+            self.now.unix_ns = self.now.unix_ns.max(self.broker.highest_sequence() + 1);
             highest = highest.max(self.now.unix_ns);
         }
         self.begin_life(restore, gap, highest);
-        if end.resync_strangers && self.fault != Some(Fault::Strangers) {
+        if foreign {
+            self.note_unknown();
+        }
+        if end.resync_strangers && self.fault != Some(Fault::Strangers)
+            || foreign && self.fault != Some(Fault::OtherName)
+        {
             self.collector.shard.handle_resync_strangers();
         }
         self.hand_over()
@@ -273,16 +304,8 @@ impl World {
         let life = self.collector.life;
         self.collector = Collector::new(life, &self.setup, self.broker.last_sequence());
         let routers = restore.into_routers();
-        if gap {
-            if self.fault != Some(Fault::Strangers) {
-                self.collector.shard.handle_resync_strangers();
-            }
-            let known = |address| routers.iter().any(|router| router.id == address);
-            let of_routers = self.broker.stream.iter().map(|stored| &stored.message);
-            for message in of_routers.filter(|message| !known(message.router)) {
-                let since = self.lives.unknown.entry(message.router).or_default();
-                *since = message.last_sequence.max(*since);
-            }
+        if gap && self.fault != Some(Fault::Strangers) {
+            self.collector.shard.handle_resync_strangers();
         }
         if self.fault != Some(Fault::SequenceFloor) {
             self.collector.shard.handle_sequence_floor(highest);
@@ -293,19 +316,33 @@ impl World {
                 .shard
                 .handle_adopt(router, "the collector was restarted", self.now);
         }
+        if gap {
+            self.note_unknown();
+        }
         self.tell(|| format!("life {life} begins with {count} routers, the stream has a gap: {gap}"));
     }
 
+    /// Notes the routers of which the collector knows nothing, although consumers may hold routes of them.
+    pub(super) fn note_unknown(&mut self) {
+        let of_routers = self.broker.stream.iter().map(|stored| &stored.message);
+        let shard = &self.collector.shard;
+        for message in of_routers.filter(|message| shard.router(message.router).is_none()) {
+            let since = self.lives.unknown.entry(message.router).or_default();
+            *since = message.last_sequence.max(*since);
+        }
+    }
+
     /// Loads the newest snapshot that can be read, and sets damaged ones aside.
-    fn load(&mut self) -> Result<(Restore, Option<(Head, End)>), Violation> {
+    fn load(&mut self) -> Result<(Restore, Option<Loaded>), Violation> {
         let mode = self.setup.settings.curation;
         let mut damaged = Vec::new();
         let mut found = None;
-        for (number, bytes) in self.disk.current() {
+        for (number, file) in self.disk.current() {
             let mut restore = Restore::new(mode);
-            match read_snapshot(bytes, |kind, payload| restore.load(kind, payload)) {
-                Ok(whole) => {
-                    found = Some((restore, whole));
+            match read_snapshot(file.bytes.as_slice(), |kind, payload| restore.load(kind, payload)) {
+                Ok((head, end)) => {
+                    let relies_on = file.relies_on;
+                    found = Some((restore, Loaded { head, end, relies_on }));
                     break;
                 }
                 Err(_) => damaged.push(number),
@@ -315,9 +352,9 @@ impl World {
             self.disk.set_aside(number);
         }
         match found {
-            Some((restore, whole)) => {
+            Some((restore, loaded)) => {
                 self.lives.restored += 1;
-                Ok((restore, Some(whole)))
+                Ok((restore, Some(loaded)))
             }
             None if self.disk.was_used() => Err(Violation::SnapshotLost),
             // No snapshot was ever current, so the stream still has everything.
@@ -328,12 +365,7 @@ impl World {
     /// Removes messages by age or a purge, or deletes the whole stream. Consumers had read everything.
     fn lose_stream(&mut self) {
         // Lost messages can't tell which sequences are used. Only the clock is left, so it must be right.
-        let messages = self
-            .broker
-            .stream
-            .iter()
-            .map(|stored| stored.message.last_sequence);
-        self.now.unix_ns = self.now.unix_ns.max(messages.max().unwrap_or(0) + 1);
+        self.now.unix_ns = self.now.unix_ns.max(self.broker.highest_sequence() + 1);
         if self.random.percent(30) {
             self.broker.replace_stream();
         } else {

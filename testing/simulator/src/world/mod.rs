@@ -7,6 +7,7 @@
 mod ledger;
 mod state;
 mod worker;
+mod slow_dump;
 mod lives;
 mod settle;
 

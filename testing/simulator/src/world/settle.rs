@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arancini_generate::Random;
 use arancini_judge::{Route, Rule, Rules};
+use arancini_rib::CurationMode;
 
 use super::state::World;
 use crate::chance::{MILLISECOND, SECOND};
@@ -34,6 +35,9 @@ impl World {
             }
         }
         self.come_to_rest()?;
+        if self.lives.dropped > 0 {
+            self.repair()?;
+        }
         self.tell(|| "settled".to_owned());
         let report = self.examine()?;
         if self.random.percent(70) {
@@ -48,11 +52,23 @@ impl World {
         Ok(again)
     }
 
+    /// Lets every connected router dump again, with room for all of it. That repairs what was dropped.
+    fn repair(&mut self) -> Result<(), Violation> {
+        self.drops = false;
+        for index in 0..self.routers.len() {
+            if self.network.is_connected(index) {
+                self.connect(index, true);
+            }
+        }
+        self.come_to_rest()
+    }
+
     /// Stops and starts the collector. Every connected router comes back with the routes that it had.
     fn say_all_again(&mut self) -> Result<(), Violation> {
         let connected: Vec<bool> = (0..self.routers.len())
             .map(|index| self.network.is_connected(index))
             .collect();
+        self.drops = false;
         self.stop()?;
         self.start(false)?;
         for (index, connected) in connected.into_iter().enumerate() {
@@ -111,7 +127,7 @@ impl World {
         let rules = Rules {
             order: rule(!ordered),
             barriers: rule(!ordered),
-            truth: rule(has_hole),
+            truth: rule(has_hole || self.broker.forgotten > 0 || self.lives.dropped > 0),
         };
         let consumers = stream::judge(&self.broker.stream, rules)?;
         self.compare_tables(&consumers)?;
@@ -128,6 +144,10 @@ impl World {
             stops: self.lives.stops,
             restored: self.lives.restored,
             gaps: self.lives.gaps,
+            strange_starts: self.lives.strange_starts,
+            lost_tails: self.lives.lost_tails,
+            dropped: self.lives.dropped,
+            slow_dumps: self.slow_dumps,
         })
     }
 
@@ -138,9 +158,10 @@ impl World {
         for index in connected {
             expected.extend(self.routers[index].expected());
         }
+        let by_presence = self.setup.settings.curation == CurationMode::Presence;
         for (key, value) in &expected {
             let held = consumers.book.routes.get(key);
-            if held.is_none_or(|held| held.value != *value) {
+            if held.is_none_or(|held| held.value != *value && !by_presence) {
                 return Err(Violation::Missing(Box::new(key.clone())));
             }
         }
@@ -174,7 +195,13 @@ impl World {
         let mut held: Vec<u64> = held.map(|(_, held)| held.fingerprint).collect();
         core.sort_unstable();
         held.sort_unstable();
-        if core != held {
+        // By presence, the core notes the newest fingerprint of a route, and consumers hold the first one.
+        let agree = if self.setup.settings.curation == CurationMode::Presence {
+            core.len() == held.len()
+        } else {
+            core == held
+        };
+        if !agree {
             return Err(Violation::Disagreement {
                 core: core.len(),
                 consumers: held.len(),

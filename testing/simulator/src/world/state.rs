@@ -10,9 +10,10 @@ use crate::collector::{Collector, Setup};
 use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::network::Connections;
+use crate::oddity::Oddities;
 use crate::plan::Plan;
 use crate::router::{PEERS, Router, TableId};
-use crate::routes::{Kind, Number};
+use crate::routes::{Form, Kind, Number};
 use crate::violation::Violation;
 
 /// Where the wall clock starts: 2026-01-01T00:00:00Z.
@@ -36,6 +37,14 @@ pub(crate) struct World {
     pub(super) broker: Broker,
     pub(super) disk: Disk,
     pub(super) lives: Lives,
+    /// Whether updates are dropped where the bridge is full.
+    pub(super) drops: bool,
+    /// Whether the broker may forget acknowledged messages.
+    pub(super) forgets: bool,
+    /// The first life of the collector that has its present name.
+    pub(super) named_since: u32,
+    /// Number of dumps that were watched.
+    pub(super) slow_dumps: u64,
     /// Number of routes that the worker withdraws in one slice.
     pub(super) sweep_budget: u64,
     pub(super) trace: bool,
@@ -48,7 +57,7 @@ impl World {
         let mut random = Random::of(&[seed, 0]);
         let setup = Setup::draw(&mut random, plan.fault);
         let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
-        let odd = random.percent(30);
+        let routers = [1, 2].map(|number| Router::new(number, Oddities::draw(&mut random)));
         let fenced = random.percent(50);
         Self {
             now: Now {
@@ -58,7 +67,7 @@ impl World {
             collector: Collector::new(1, &setup, 0),
             fault: plan.fault,
             fenced,
-            routers: vec![Router::new(1, odd), Router::new(2, false)],
+            routers: routers.into(),
             network: Connections::default(),
             broker: Broker::new(
                 latency_ns,
@@ -67,6 +76,10 @@ impl World {
             ),
             disk: Disk::default(),
             lives: Lives::default(),
+            drops: setup.drops,
+            forgets: random.percent(30),
+            named_since: 1,
+            slow_dumps: 0,
             sweep_budget: pick(&mut random, &[1, 7, 1024]),
             setup,
             random,
@@ -85,7 +98,8 @@ impl World {
         self.random = Random::of(&[seed, 1, u64::from(step)]);
         let router = self.random.below(self.routers.len() as u32) as usize;
         match self.random.below(100) {
-            0..34 => self.live(router),
+            0..33 => self.live(router),
+            33 => self.dump_slowly(router)?,
             34..40 => self.connection(router),
             40..62 => self.deliver(router)?,
             62..78 => self.wait()?,
@@ -115,7 +129,8 @@ impl World {
         let bytes = match what {
             0..45 => {
                 let (table, numbers) = draw_routes(random, peer);
-                router.announce(table, &numbers, random.below(4) as u8, false)
+                let form = pick(random, &[Form::Plain, Form::Plain, Form::AlsoWithdrawn]);
+                router.announce(table, &numbers, random.below(4) as u8, form)
             }
             45..65 => {
                 let (table, numbers) = draw_routes(random, peer);
@@ -123,11 +138,12 @@ impl World {
             }
             65..70 => {
                 let (table, numbers) = draw_routes(random, peer);
-                router.announce(table, &numbers, random.below(4) as u8, true)
+                router.announce(table, &numbers, random.below(4) as u8, Form::Damaged)
             }
             70..77 => router.peer_down(peer),
             77..84 => router.peer_up(peer),
-            84..89 => router.peer_reset(peer, random.percent(60)),
+            84..87 => router.peer_reset(peer, random.percent(60)),
+            87..89 => router.peer_up_again(peer, random.percent(60)),
             89..92 => [router.peer_down(peer), router.peer_up(peer)].concat(),
             92..96 => router.statistics(peer),
             96..98 => router.unreadable(peer),
@@ -226,6 +242,7 @@ impl World {
 
     /// Troubles the broker.
     fn trouble(&mut self) {
+        let highest = self.broker.highest_sequence();
         let Self {
             random, broker, now, ..
         } = self;
@@ -233,14 +250,18 @@ impl World {
         let what = random.below(12);
         match what {
             0..3 => broker.disconnect(now_ns, random),
-            3..5 => {
-                let back_ns = u64::from(random.below(8_000)) * MILLISECOND;
-                let max_payload = pick(random, &[700, 2_000, 1 << 20]);
-                broker.kill(now_ns, back_ns, max_payload, random);
-            }
-            5 => {
-                let back_ns = u64::from(random.below(300)) * SECOND;
-                broker.kill(now_ns, back_ns, 1 << 20, random);
+            3..6 => {
+                let (back_ms, max_payload) = if what == 5 {
+                    (1000 * random.below(300), 1 << 20)
+                } else {
+                    (random.below(8_000), pick(random, &[700, 2_000, 1 << 20]))
+                };
+                broker.kill(now_ns, u64::from(back_ms) * MILLISECOND, max_payload, random);
+                let most = u64::from(1 + random.below(6));
+                if self.forgets && random.percent(60) && broker.forget_tail(most) > 0 {
+                    // Lost messages can't tell which sequences are used. Only the clock is left, so it must be right.
+                    now.unix_ns = now.unix_ns.max(highest + 1);
+                }
             }
             6..8 => broker.freeze(now_ns + u64::from(random.below(20_000)) * MILLISECOND),
             8 => {

@@ -3,7 +3,8 @@
 use arancini_core::{Batch, BatchKind, NoticeKind};
 
 use super::state::{LARGEST_MESSAGE, World, within};
-use crate::collector::Collector;
+use crate::collector::{Collector, Snapshot};
+use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::violation::Violation;
 
@@ -20,7 +21,7 @@ impl World {
 
     pub(super) fn receive(&mut self, index: usize, mut bytes: usize) -> Result<(), Violation> {
         let address = self.routers[index].address;
-        while self.collector.runs && self.collector.backlog.is_empty() && bytes > 0 {
+        while self.collector.runs && self.collector.hears(self.drops) && bytes > 0 {
             let segment = 1 + self.random.below(1400) as usize;
             let taken = self.network.receive(
                 index,
@@ -55,17 +56,37 @@ impl World {
             within("messages of a batch", batch.messages as usize, messages)?;
             self.push(batch);
         }
+        self.fill_bridge();
         let open = self.setup.settings.batch.max_open_bytes + LARGEST_MESSAGE;
         within("open batches", self.collector.shard.open_batch_bytes(), open)?;
+        Ok(())
+    }
+
+    fn fill_bridge(&mut self) {
         while self.collector.bridge.len() < self.setup.bridge_batches
             && let Some(batch) = self.collector.backlog.pop_front()
         {
             self.collector.bridge.push_back(batch);
         }
-        Ok(())
     }
 
+    /// Puts a batch into the backlog, or drops it where the bridge has no room.
     fn push(&mut self, batch: Batch) {
+        let full =
+            !self.collector.backlog.is_empty() || self.collector.bridge.len() >= self.setup.bridge_batches;
+        // A collector that stops drops nothing.
+        if self.drops && self.collector.listens && full {
+            let may_drop = if self.fault == Some(Fault::Doubt) {
+                batch.kind == BatchKind::Updates
+            } else {
+                self.collector.shard.handle_dropped(&batch)
+            };
+            if may_drop {
+                self.lives.dropped += u64::from(batch.messages);
+                self.tell(|| format!("batch {} is dropped", batch.number));
+                return;
+            }
+        }
         let is_event = matches!(batch.kind, BatchKind::Peers | BatchKind::Routers);
         let overtakes = |before: &Batch| before.kind == BatchKind::Updates && before.router == batch.router;
         if self.fault == Some(Fault::EventBarrier)
@@ -77,6 +98,7 @@ impl World {
         } else {
             self.collector.backlog.push_back(batch);
         }
+        self.fill_bridge();
     }
 
     /// Lets broker, publisher and worker do what is due.
@@ -99,6 +121,9 @@ impl World {
         if let Some((held, limit)) = publisher.excess {
             return within("window", held, limit);
         }
+        if std::mem::take(&mut self.collector.publisher.tail_lost) && self.fault != Some(Fault::LostTail) {
+            self.resync_all();
+        }
         self.keep_deadlines()?;
         if self
             .collector
@@ -118,10 +143,25 @@ impl World {
         Ok(())
     }
 
+    /// Ends all sessions, because consumers have lost messages: the next dump of every router is published in full.
+    fn resync_all(&mut self) {
+        self.lives.lost_tails += 1;
+        self.collector.shard.handle_forget_all_routes();
+        // A router that was forgotten before may be one of those whose withdraws are lost.
+        self.collector.shard.handle_resync_strangers();
+        // Snapshots from before say that consumers have what is lost.
+        self.collector.snapshot = Snapshot::None;
+        self.disk = Disk::default();
+        let reason = "the stream lost messages";
+        self.network.end_all(reason, &mut self.collector.shard, self.now);
+        self.note_unknown();
+        self.tell(|| "all routers are resynchronised".to_owned());
+    }
+
     /// Keeps the core's deadlines. While nothing is received, a router may have more to send, so no quiet period ends.
     fn keep_deadlines(&mut self) -> Result<(), Violation> {
         while self.collector.shard.poll_notices().pop().is_some() {}
-        let heard = self.collector.backlog.is_empty() && self.collector.listens;
+        let heard = self.collector.hears(self.drops) && self.collector.listens;
         if !heard && self.fault != Some(Fault::QuietPeriod) {
             self.collector.shard.handle_receive_paused(self.now);
         }

@@ -43,57 +43,85 @@ pub struct Deviation {
 
 /// Lists how `found` differs from what the settings want: what is refused first.
 pub fn deviations(settings: &StreamSettings, found: &Config) -> Vec<Deviation> {
-    let mut all = refused(settings, found);
+    let mut all = unusable(settings, found);
+    all.extend(lossy(settings, found));
     all.extend(warned(settings, found));
     all.extend(listed(settings, found));
     all
 }
 
-/// Lists the settings with which publishing fails, or with which acknowledged messages are lost without notice.
-fn refused(settings: &StreamSettings, found: &Config) -> Vec<Deviation> {
+/// Makes a deviation with which the collector does not publish.
+fn refuse(
+    setting: &'static str,
+    found: String,
+    wanted: &str,
+    reason: &'static str,
+    remedy: String,
+) -> Deviation {
+    Deviation {
+        severity: Severity::Refused,
+        setting,
+        found,
+        wanted: wanted.to_owned(),
+        reason,
+        remedy,
+    }
+}
+
+fn new_stream() -> String {
+    "create a new stream with `arancini stream create`, and set nats.stream to its name".to_owned()
+}
+
+/// Lists the settings with which publishing fails.
+fn unusable(settings: &StreamSettings, found: &Config) -> Vec<Deviation> {
     let mut all = Vec::new();
-    let mut refuse = |setting, found: String, wanted: &str, reason, remedy: String| {
-        all.push(Deviation {
-            severity: Severity::Refused,
-            setting,
-            found,
-            wanted: wanted.to_owned(),
-            reason,
-            remedy,
-        });
-    };
-    let new_stream =
-        || "create a new stream with `arancini stream create`, and set nats.stream to its name".to_owned();
     if let Some(mirrored) = &found.mirror {
         let remedy = format!("set nats.stream to {}", mirrored.name);
-        refuse(
-            "mirror",
-            mirrored.name.clone(),
-            "none",
-            "a mirror takes no messages of a publisher",
-            remedy,
-        );
+        let reason = "a mirror takes no messages of a publisher";
+        all.push(refuse("mirror", mirrored.name.clone(), "none", reason, remedy));
     }
     let subjects = settings.subjects();
     if found.mirror.is_none() && !found.subjects.iter().any(|filter| covers(filter, &subjects)) {
         let remedy = edit(settings, &format!("--subjects '{subjects}'"));
         let reason = "the stream would not store the collector's messages";
-        refuse("subjects", found.subjects.join(", "), &subjects, reason, remedy);
+        all.push(refuse(
+            "subjects",
+            found.subjects.join(", "),
+            &subjects,
+            reason,
+            remedy,
+        ));
     }
     if found.no_ack {
         let reason = "without acknowledgements nothing is known to be stored";
-        refuse(
+        all.push(refuse(
             "no_ack",
             "true".to_owned(),
             "false",
             reason,
             edit(settings, "--ack"),
-        );
+        ));
     }
     if found.sealed {
         let reason = "a sealed stream takes no messages";
-        refuse("sealed", "true".to_owned(), "false", reason, new_stream());
+        all.push(refuse("sealed", "true".to_owned(), "false", reason, new_stream()));
     }
+    if found.allow_message_counter {
+        let reason = "the stream takes only counters";
+        all.push(refuse(
+            "allow_msg_counter",
+            "true".to_owned(),
+            "false",
+            reason,
+            new_stream(),
+        ));
+    }
+    all
+}
+
+/// Lists the settings with which acknowledged messages are lost without notice.
+fn lossy(settings: &StreamSettings, found: &Config) -> Vec<Deviation> {
+    let mut all = Vec::new();
     if found.retention != RetentionPolicy::Limits {
         let reason = match found.retention {
             RetentionPolicy::Interest => {
@@ -103,54 +131,34 @@ fn refused(settings: &StreamSettings, found: &Config) -> Vec<Deviation> {
                 "each message is removed once one consumer has it, so neither a second consumer nor a restart can read the stream"
             }
         };
-        refuse(
-            "retention",
-            retention_name(found.retention).to_owned(),
-            "limits",
-            reason,
-            new_stream(),
-        );
+        let name = retention_name(found.retention).to_owned();
+        all.push(refuse("retention", name, "limits", reason, new_stream()));
     }
     if found.max_messages_per_subject > 0 {
         let reason = "the server removes messages from the middle of the stream, and neither consumers nor a restart notice that they are missing";
         let remedy = edit(settings, "--max-msgs-per-subject=-1");
-        refuse(
-            "max_msgs_per_subject",
-            found.max_messages_per_subject.to_string(),
-            "none",
-            reason,
-            remedy,
-        );
+        let limit = found.max_messages_per_subject.to_string();
+        all.push(refuse("max_msgs_per_subject", limit, "none", reason, remedy));
     }
     if found.subject_transform.is_some() {
         let reason = "messages are stored under other subjects than the collector and its consumers know";
-        refuse(
+        all.push(refuse(
             "subject_transform",
             "set".to_owned(),
             "none",
             reason,
             new_stream(),
-        );
+        ));
     }
     if found.persist_mode == Some(PersistenceMode::Async) {
         let reason = "the server acknowledges messages before it has written them";
-        refuse(
+        all.push(refuse(
             "persist_mode",
             "async".to_owned(),
             "default",
             reason,
             new_stream(),
-        );
-    }
-    if found.allow_message_counter {
-        let reason = "the stream takes only counters";
-        refuse(
-            "allow_msg_counter",
-            "true".to_owned(),
-            "false",
-            reason,
-            new_stream(),
-        );
+        ));
     }
     all
 }
@@ -413,11 +421,11 @@ mod tests {
             names,
             [
                 "sealed",
+                "allow_msg_counter",
                 "retention",
                 "max_msgs_per_subject",
                 "subject_transform",
-                "persist_mode",
-                "allow_msg_counter"
+                "persist_mode"
             ]
         );
         assert!(

@@ -1,0 +1,78 @@
+//! The outcome of an attack, as a row of the report.
+
+use std::time::Duration;
+
+use super::attack::Attack;
+use super::honest::Noticed;
+
+/// The outcome of an attack.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The attack.
+    pub attack: Attack,
+    /// Number of connections, messages or sessions of the attack.
+    pub strikes: u64,
+    /// Largest resident memory of the collector, in KiB.
+    pub peak_memory_kib: u64,
+    /// The longest turn of a worker, in CPU time.
+    pub longest_turn: Duration,
+    /// How often the campaign looked at the publish window during the attack.
+    pub looks: u32,
+    /// In how many of these looks the window was full.
+    pub full_looks: u32,
+    /// What the honest router noticed.
+    pub noticed: Noticed,
+    /// Counters that rose during the attack.
+    pub counters: Vec<(&'static str, u64)>,
+    /// Whether the collector ended by itself.
+    pub died: Option<String>,
+}
+
+impl Outcome {
+    /// Whether the broker took everything in time: the publish window was never full.
+    #[must_use]
+    pub const fn broker_had_room(&self) -> bool {
+        self.full_looks == 0
+    }
+
+    /// A row of the report, with the bounds that the attack broke.
+    #[must_use]
+    pub fn row(&self, broken: &[String]) -> String {
+        let counters: Vec<String> = self
+            .counters
+            .iter()
+            .map(|(name, by)| {
+                let short = name
+                    .replace("_total", "")
+                    .replace("{reason=\"", " ")
+                    .replace("\"}", "");
+                format!("`{short}` {by}")
+            })
+            .collect();
+        let ms = |duration: Duration| format!("{:.1}", duration.as_secs_f64() * 1000.0);
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {:.2} | {} | {} of {} | {} | {} |",
+            self.attack.name(),
+            self.strikes,
+            self.peak_memory_kib / 1024,
+            ms(self.noticed.p50),
+            ms(self.noticed.p99),
+            ms(self.noticed.longest),
+            self.longest_turn.as_secs_f64() * 1000.0,
+            100 * self.full_looks / self.looks.max(1),
+            self.noticed.lost,
+            self.noticed.sent,
+            counters.join(", "),
+            if broken.is_empty() {
+                "kept".to_owned()
+            } else {
+                format!("**{}**", broken.join("; "))
+            },
+        )
+    }
+}
+
+/// The head of the report.
+pub const HEAD: &str = "| attack | strikes | peak memory, MiB | p50, ms | p99, ms | longest, ms | longest turn, CPU ms | \
+                        window full, % | lost | counters that rose | bounds |\n\
+                        |---|---|---|---|---|---|---|---|---|---|---|";
