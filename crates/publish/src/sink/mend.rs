@@ -154,3 +154,48 @@ fn finish_earlier_mend(directory: &Path, kind: MessageKind) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const KIND: MessageKind = MessageKind::Updates;
+    const RECORD: [u8; 16] = [0, 0, 0, 0, 1, 0, 0, 0, 7, 7, 7, 7, 7, 7, 7, 7];
+
+    #[test]
+    fn a_mend_that_a_crash_interrupts_is_completed_or_undone() {
+        for is_set_aside in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = |number| segment_path(directory.path(), KIND, number);
+            // Retention may have removed all segments before the damaged one.
+            fs::write(path(7), RECORD).unwrap();
+            fs::write(path(8).with_extension("capnp.tmp"), [RECORD, RECORD].concat()).unwrap();
+            if is_set_aside {
+                fs::rename(path(7), set_aside_path(&path(7))).unwrap();
+            }
+            assert_eq!(mend(directory.path(), KIND).unwrap(), None);
+            let segments = list(directory.path(), KIND).unwrap();
+            let found: Vec<_> = segments
+                .iter()
+                .map(|segment| (segment.number, segment.bytes))
+                .collect();
+            assert_eq!(found, if is_set_aside { [(8, 32)] } else { [(7, 16)] });
+            assert!(
+                list_with_suffix(directory.path(), KIND, TEMPORARY)
+                    .unwrap()
+                    .is_empty()
+            );
+        }
+    }
+
+    #[test]
+    fn zeros_behind_the_last_record_are_cut_off_as_after_a_crash() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = segment_path(directory.path(), KIND, 1);
+        fs::write(&path, [&RECORD[..], &[0; 4096]].concat()).unwrap();
+        let torn = Mended::Torn(MendedBytes { kept: 16, lost: 4096 });
+        assert_eq!(mend(directory.path(), KIND).unwrap(), Some(torn));
+        assert_eq!(fs::read(&path).unwrap(), RECORD);
+    }
+}
