@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use arancini_client::Trouble;
 use arancini_publish::NatsSettings;
-use arancini_publish::nats::stream::{self, Deviation, StreamReport};
+use arancini_publish::nats::stream::{self, Deviation, Severity, StreamReport};
 
 use arancini_collector::config::{Config, FlagValue};
 
@@ -41,8 +41,8 @@ pub enum StreamCommand {
     /// Create the stream. An existing stream is not changed, only checked.
     #[command(after_help = "Example:\n  arancini stream create --nats nats://192.0.2.1:4222")]
     Create,
-    /// Report each setting that differs from what the collector needs, with the command that fixes it. Exit code 1 if any
-    /// differs.
+    /// Report each setting that differs from what the collector needs, with the reason and the command that fixes it. `fail`:
+    /// the collector does not publish; `warn`: a promise is weaker; `note`: it only differs. Exit code 1 if any differs.
     #[command(after_help = "Example:\n  arancini --config /etc/arancini.toml stream check")]
     Check,
     /// Print the settings and the state of the stream.
@@ -100,11 +100,16 @@ fn list(deviations: &[Deviation]) -> ExitCode {
             setting,
             found,
             wanted,
-            serious,
+            severity,
+            reason,
             remedy,
         } = deviation;
-        let severity = if *serious { "fail" } else { "warn" };
-        println!("{severity}: {setting} is {found}, but should be {wanted}; {remedy}");
+        let severity = match severity {
+            Severity::Refused => "fail",
+            Severity::Warned => "warn",
+            Severity::Listed => "note",
+        };
+        println!("{severity}: {setting} is {found}, but should be {wanted}: {reason}; {remedy}");
     }
     if deviations.is_empty() {
         ExitCode::SUCCESS

@@ -14,6 +14,7 @@ pub mod streams;
 pub mod headers;
 pub mod compression;
 pub mod records;
+pub mod readable;
 pub mod segments;
 pub mod tail;
 pub mod tables;

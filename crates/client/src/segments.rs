@@ -37,6 +37,11 @@ pub fn segment_path(directory: &Path, kind: MessageKind, number: u64) -> PathBuf
     directory.join(format!("{}-{number:020}.capnp", series_name(kind)))
 }
 
+/// Returns the name under which the sink sets a damaged segment aside.
+pub fn set_aside_path(segment: &Path) -> PathBuf {
+    segment.with_added_extension("damaged")
+}
+
 /// One existing segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
@@ -57,6 +62,14 @@ pub struct Segment {
 /// # Errors
 /// The directory cannot be read.
 pub fn list(directory: &Path, kind: MessageKind) -> io::Result<Vec<Segment>> {
+    list_with_suffix(directory, kind, ".capnp")
+}
+
+/// Lists the files of a series that end in `suffix` where a segment ends in `.capnp`, by rising number.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list_with_suffix(directory: &Path, kind: MessageKind, suffix: &str) -> io::Result<Vec<Segment>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -66,7 +79,7 @@ pub fn list(directory: &Path, kind: MessageKind) -> io::Result<Vec<Segment>> {
             .and_then(|name| {
                 name.strip_prefix(series_name(kind))?
                     .strip_prefix('-')?
-                    .strip_suffix(".capnp")
+                    .strip_suffix(suffix)
             })
             .filter(|digits| digits.len() == 20)
             .and_then(|digits| digits.parse().ok());

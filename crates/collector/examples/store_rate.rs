@@ -135,6 +135,7 @@ fn write(store: &dyn Store, shard: &Shard) -> Outcome<Manifest> {
         generation,
         collector: head.collector,
         completed_unix_ns: 0,
+        published_to: None,
         files: vec![draft.finish(end.routers, end.routes)?],
     };
     store.complete(&manifest)?;

@@ -4,8 +4,9 @@
 //! [`Collector::start`].
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -132,6 +133,7 @@ impl Collector {
         let snapshots = store.map(|store| Snapshots {
             store,
             collector: config.collector_name(),
+            published_to: configured::published_to(config),
             sink: Arc::clone(&status),
             watermarks,
             mailboxes: context.mailboxes.clone(),
@@ -181,6 +183,7 @@ impl Collector {
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
+        let set_aside = self.telemetry.sink().messages_set_aside.load(Relaxed);
         let (last_generation, requests) = snapshots
             .map(|snapshots| snapshots.last_generation(until))
             .unzip();
@@ -207,7 +210,10 @@ impl Collector {
         report.lost_batches += drained.unacknowledged_batches;
         report.lost_messages += drained.unacknowledged_messages;
         if let Some(last_generation) = last_generation {
-            last_generation.finish(if report.lost_batches == 0 {
+            // The last snapshot lists a message that was set aside since as published.
+            let is_whole = report.lost_batches == 0
+                && self.telemetry.sink().messages_set_aside.load(Relaxed) == set_aside;
+            last_generation.finish(if is_whole {
                 SinkOutcome::AllAcknowledged
             } else {
                 SinkOutcome::Incomplete
@@ -244,17 +250,30 @@ fn hooks(
     mailboxes: Vec<kanal::Sender<Mail>>,
     end: mpsc::Sender<()>,
 ) -> Hooks {
+    let everyone = move |mail: &dyn Fn() -> Mail| {
+        for mailbox in &mailboxes {
+            let _ = mailbox.send(mail());
+        }
+    };
     Hooks {
         // A full channel means that there are enough buffers.
         recycle: Some(Arc::new(move |buffer| {
             let _ = return_buffer.try_send(buffer);
         })),
         acked: Some(Arc::new(move |batch| watermarks.acked(batch))),
-        stream_is_emptied: Some(Arc::new(move || {
-            for mailbox in &mailboxes {
-                let _ = mailbox.send(Mail::Resync);
+        // Only the worker that owns a router acts.
+        set_aside: Some(Arc::new({
+            let everyone = everyone.clone();
+            move |batch| everyone(&|| Mail::SetAside(Arc::clone(&batch)))
+        })),
+        routers_are_lost: Some(Arc::new({
+            let everyone = everyone.clone();
+            move |routers| {
+                let routers: Arc<[IpAddr]> = routers.into();
+                everyone(&|| Mail::ResyncRouters(Arc::clone(&routers)));
             }
         })),
+        stream_is_emptied: Some(Arc::new(move || everyone(&|| Mail::Resync))),
         ended: Some(Arc::new(move || {
             let _ = end.send(());
         })),

@@ -69,38 +69,37 @@ impl<'s> Emission<'s> {
             ..
         } = &mut peers[peer];
         let table = &mut tables[table];
-        let source = RouteSource {
-            time_received_ns: times.received.unix_ns,
-            time_bmp_header_ns: times.bmp_header_ns,
-            router_address: *address,
-            router_port: *port,
-            peer_address: identity.address,
-            peer_bgp_id: table.key.peer.bgp_id,
-            peer_asn: table.key.peer_asn,
-            peer_type: identity.peer_type,
-            peer_distinguisher: identity.distinguisher,
-            view: table.key.view,
-            table_name: name_of(names, table),
-            family: table.key.family,
-        };
-        let writer = RouteWriter {
-            encoder,
-            batcher,
-            sequence,
-            subject: table.subject,
-            now_ns: times.received.monotonic_ns,
-        };
+        // Made in place, because moving the source would cost time.
         Self {
+            source: RouteSource {
+                time_received_ns: times.received.unix_ns,
+                time_bmp_header_ns: times.bmp_header_ns,
+                router_address: *address,
+                router_port: *port,
+                peer_address: identity.address,
+                peer_bgp_id: table.key.peer.bgp_id,
+                peer_asn: table.key.peer_asn,
+                peer_type: identity.peer_type,
+                peer_distinguisher: identity.distinguisher,
+                view: table.key.view,
+                table_name: name_of(names, table),
+                family: table.key.family,
+            },
+            writer: RouteWriter {
+                encoder,
+                batcher,
+                sequence,
+                subject: table.subject,
+                now_ns: times.received.monotonic_ns,
+            },
             table,
-            source,
-            writer,
         }
     }
 }
 
 impl RouteWriter<'_> {
     /// Appends one route in the present layout.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, fields: &mut RouteFields<'_>) {
         let Self {
             encoder,

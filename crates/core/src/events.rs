@@ -16,6 +16,9 @@ use crate::event_limits::Kept;
 use crate::peer::{Peer, PeerIndex};
 use crate::subjects::SubjectKey;
 
+/// Cost of one event, counted in routes: it closes batches, and is encoded with a layout of its own.
+const EVENT_WORK: u64 = 10;
+
 /// AS number in the subject of statistics about peers that are not known. RFC 7607 reserves it, so no peer has it.
 const UNKNOWN_PEER_ASN: u32 = 0;
 
@@ -111,6 +114,7 @@ fn append(
         router_port: context.router.port,
     };
     let shared = &mut *context.shared;
+    shared.work += EVENT_WORK;
     shared
         .batcher
         .append(subject, origin.sequence, context.now.monotonic_ns, |out| {

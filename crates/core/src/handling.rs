@@ -13,7 +13,21 @@ use arancini_wire::bmp::RibView;
 ///
 /// # Errors
 /// The message has to be skipped.
+#[inline]
 pub(crate) fn attribute_handling(
+    attributes: &PathAttributes<'_>,
+    update: &Update<'_>,
+    view: RibView,
+) -> Result<Option<Handling>, WireError> {
+    if attributes.is_sound(!update.nlri().is_empty()) {
+        Ok(None)
+    } else {
+        handling_of_faults(attributes, update, view)
+    }
+}
+
+#[cold]
+fn handling_of_faults(
     attributes: &PathAttributes<'_>,
     update: &Update<'_>,
     view: RibView,

@@ -143,6 +143,15 @@ impl Identities {
         }
     }
 
+    /// Notes that all peers are down.
+    pub fn all_down(&mut self) {
+        for alike in self.alike.values_mut() {
+            let up = std::mem::take(&mut alike.up);
+            alike.down.peers += up.peers;
+            alike.down.places += up.places;
+        }
+    }
+
     /// Notes that a peer has tables under this identity. Returns whether the identity leads to this peer: it may lead to
     /// another one already.
     pub fn note(&mut self, peer: PeerIndex, identity: &PeerIdentity) -> bool {
@@ -205,6 +214,8 @@ mod tests {
         Identify(u8, u32),
         /// The peer at this place is forgotten, and a new peer gets its place.
         Replace(usize, u8, u32),
+        /// The session is lost.
+        Lose,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -213,6 +224,7 @@ mod tests {
             4 => (0..3_u8, 0..4_u32, state).prop_map(|(address, id, state)| Step::Message(address, id, state)),
             2 => (0..3_u8, 0..4_u32).prop_map(|(address, id)| Step::Identify(address, id)),
             1 => (0..8_usize, 0..3_u8, 0..4_u32).prop_map(|(place, address, id)| Step::Replace(place, address, id)),
+            1 => Just(Step::Lose),
         ]
     }
 
@@ -245,6 +257,10 @@ mod tests {
                             identities.add(peer, &identity, state);
                             peers[peer.0].0 = identity;
                         }
+                    }
+                    Step::Lose => {
+                        identities.all_down();
+                        peers.iter_mut().for_each(|(_, state)| *state = PeerState::Down);
                     }
                     Step::Replace(place, address, id) => {
                         let identity = identity(address, id);

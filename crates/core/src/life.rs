@@ -26,7 +26,7 @@ use arancini_schema::events::RouterEventKind;
 use crate::context::RouterContext;
 use crate::events::router_event;
 use crate::notice::NoticeKind;
-use crate::peer::{PeerIndex, PeerState};
+use crate::peer::PeerIndex;
 use crate::router::{Router, RouterLife, TablePlace};
 use crate::session::SessionId;
 use crate::settings::Settings;
@@ -93,7 +93,11 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
     if known {
         router_event(context, RouterEventKind::Back, "");
         let router = context.router.id;
-        context.shared.notices.push(router, None, NoticeKind::Back);
+        let what = match context.router.resync {
+            Some(_) => NoticeKind::BackForResync,
+            None => NoticeKind::Back,
+        };
+        context.shared.notices.push(router, None, what);
         context.shared.life_check_wanted = true;
     }
     if context.router.resync.is_some() {
@@ -120,10 +124,8 @@ pub(crate) fn lose(router: &mut Router, now: Now) {
     router.life = RouterLife::Lost {
         since_ns: now.monotonic_ns,
     };
-    for index in 0..router.peers.len() {
-        let index = PeerIndex(index);
-        router.set_state(index, PeerState::Down);
-        let peer = &mut router.peers[index];
+    router.take_peers_down();
+    for peer in &mut router.peers {
         peer.other_asns.clear();
         for table in &mut peer.tables {
             table.mark_stale(now.monotonic_ns);

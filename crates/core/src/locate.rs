@@ -3,6 +3,7 @@
 use arancini_wire::WireError;
 use arancini_wire::bgp::nlri;
 use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::counters::Quirk;
@@ -16,7 +17,7 @@ use crate::table_key::TableKey;
 use crate::table_limits;
 
 /// Finds the table of a field, whether its NLRI carries path identifiers, and how many routes it has. Path identifiers are as
-/// negotiated, unless the bytes prove otherwise.
+/// negotiated, unless the bytes prove otherwise. `prefetched` is the table of another field of the message, or of this one.
 ///
 /// # Errors
 /// The NLRI cannot be read, or the peer has as many tables as it may have.
@@ -26,12 +27,12 @@ pub(crate) fn locate(
     peer_index: PeerIndex,
     view: RibView,
     section: &mut Section<'_>,
+    prefetched: Option<TableIndex>,
 ) -> Result<(), WireError> {
-    let router = &mut *context.router;
-    let key = router.peers[peer_index].table_key(view, section.family);
-    let table_index = match router.peers[peer_index].find_table(&key) {
-        Some(index) => index,
-        None => add_table(context, peer_index, key)?,
+    let tables = &context.router.peers[peer_index].tables;
+    let table_index = match prefetched {
+        Some(index) if tables[index].key.family == section.family => index,
+        _ => find_or_add_table(context, peer_index, view, section.family)?,
     };
     let table = &mut context.router.peers[peer_index].tables[table_index];
     let decision = nlri::decide_add_path(
@@ -56,6 +57,21 @@ pub(crate) fn locate(
     section.add_path = decision.add_path;
     section.routes = decision.routes;
     Ok(())
+}
+
+/// Finds the table of the peer's present messages for this view and family, or adds it.
+fn find_or_add_table(
+    context: &mut RouterContext<'_>,
+    peer_index: PeerIndex,
+    view: RibView,
+    family: AfiSafi,
+) -> Result<TableIndex, WireError> {
+    let peer = &context.router.peers[peer_index];
+    let key = peer.table_key(view, family);
+    match peer.find_table(&key) {
+        Some(index) => Ok(index),
+        None => add_table(context, peer_index, key),
+    }
 }
 
 /// Counts the routes of a field as received, before curation.

@@ -32,6 +32,8 @@ pub enum NoticeKind {
     SessionEnded(String),
     /// The router came back within its hold time and dumps its tables again.
     Back,
+    /// The router came back, and its dump is a resync: it is not known what consumers hold.
+    BackForResync,
     /// The router did not come back in time. Its routes are withdrawn.
     HoldExpired,
     /// A peer came up.

@@ -53,8 +53,8 @@ pub struct Peer {
     pub asn: u32,
     /// Whether it is up. Only its router changes this, because the look-up of peers depends on it.
     pub state: PeerState,
-    /// What its OPENs agreed on; `None` for a provisional peer.
-    pub negotiated: Option<Negotiated>,
+    /// What its OPENs agreed on; `None` for a provisional peer. It is large and rarely read, and so stands beside the peer.
+    pub negotiated: Option<Box<Negotiated>>,
     /// VRF / table names from its Peer Ups; see [`Peer::table_name`].
     pub(crate) names: Vec<TableName>,
     /// Its tables.
@@ -227,7 +227,7 @@ impl Peer {
     /// Sets what its OPENs agreed on, for all its tables. If path identifiers appear or disappear while the peer is up, the
     /// table becomes stale: its routes have other keys from now on.
     pub(crate) fn set_negotiated(&mut self, negotiated: Option<Negotiated>, now_ns: u64) {
-        self.negotiated = negotiated;
+        self.negotiated = negotiated.map(Box::new);
         for index in 0..self.tables.len() {
             let TableKey { view, family, .. } = self.tables[index].key;
             let add_path = self.negotiated_add_path(view, family);
@@ -308,15 +308,17 @@ impl Peer {
     }
 
     /// Prefetches the memory that a look-up of the field's first route reads. It arrives while the rest of the message is read.
+    /// Returns the table of the field, if the field has routes and the table is known.
     #[inline]
-    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) {
-        if !field.is_empty()
-            && let Some(index) = self.find_table(&self.table_key(view, family))
-        {
-            let table = &self.tables[index];
-            let add_path = table.add_path && !table.path_ids_absent;
-            route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+    pub(crate) fn prefetch(&self, view: RibView, family: AfiSafi, field: &[u8]) -> Option<TableIndex> {
+        if field.is_empty() {
+            return None;
         }
+        let index = self.find_table(&self.table_key(view, family))?;
+        let table = &self.tables[index];
+        let add_path = table.add_path && !table.path_ids_absent;
+        route::prefetch(table.with_path_ids(add_path), family, field, add_path);
+        Some(index)
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn route_monitoring(
 }
 
 /// The peer of a message. `None` if the router has as many peers as it may have.
-#[inline]
+// Inlined for each message; its other caller is cold.
+#[inline(always)]
 fn peer_of_message(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
     let peer = peer_with_routes(context, header)?;
     if header.is_loc_rib() && header.flags() & !LOC_RIB_FLAGS != 0 {

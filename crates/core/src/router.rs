@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use arancini_wire::bmp::{PeerIdentity, PerPeerHeader};
+use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
 use crate::identities::Identities;
@@ -12,9 +12,6 @@ use crate::subjects::{SubjectKey, Subjects};
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
 use crate::table_limits::make_room;
-
-/// Bytes of the per-peer header that name peer and view: everything before the timestamp.
-const HEADER_IDENTITY_BYTES: usize = 34;
 
 /// Most identities of a peer besides its present one: one for each of its tables, and some earlier ones.
 const MOST_OTHER_IDENTITIES: usize = 272;
@@ -64,8 +61,8 @@ pub struct Router {
     gone: Vec<PeerIndex>,
     /// The identities that lead to the peers.
     identities: Identities,
-    /// First bytes of the last per-peer header, and its peer below.
-    last_header: [u8; HEADER_IDENTITY_BYTES],
+    /// The last per-peer header, and its peer below.
+    last_header: [u8; PER_PEER_HEADER_LEN],
     last_peer: Option<PeerIndex>,
     /// The subjects of its messages.
     subjects: Subjects,
@@ -93,6 +90,20 @@ pub(crate) struct Resync {
     most_since_ns: u64,
 }
 
+/// Whether two per-peer headers name the same peer and view: whether their 34 bytes before the timestamp are equal.
+///
+/// They are compared in words, the last two of which overlap. A comparison of slices would be a call for each message.
+#[inline]
+fn name_the_same(one: &[u8; PER_PEER_HEADER_LEN], other: &[u8; PER_PEER_HEADER_LEN]) -> bool {
+    let word = |bytes: &[u8; PER_PEER_HEADER_LEN], at: usize| {
+        bytes[at..]
+            .first_chunk()
+            .map_or(0, |word| u64::from_ne_bytes(*word))
+    };
+    let difference = |at| word(one, at) ^ word(other, at);
+    difference(0) | difference(8) | difference(16) | difference(24) | difference(26) == 0
+}
+
 impl Router {
     /// A router without a session.
     pub(crate) fn new(id: IpAddr, sequence: u64) -> Self {
@@ -113,7 +124,7 @@ impl Router {
             sequence,
             gone: Vec::new(),
             identities: Identities::default(),
-            last_header: [0; HEADER_IDENTITY_BYTES],
+            last_header: [0; PER_PEER_HEADER_LEN],
             last_peer: None,
             subjects: Subjects::new(),
             resync: None,
@@ -234,25 +245,39 @@ impl Router {
     /// the bytes of its header.
     #[inline]
     pub(crate) fn find_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
-        let bytes = &header.as_bytes()[..HEADER_IDENTITY_BYTES];
-        if self.last_peer.is_some() && self.last_header == *bytes {
+        if self.last_peer.is_some() && name_the_same(&self.last_header, header.as_bytes()) {
             return self.last_peer;
         }
+        self.find_other_peer(header)
+    }
+
+    /// Finds the peer of a header that is not about the peer of the last message.
+    #[inline(never)]
+    fn find_other_peer(&mut self, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
         let found = self.identities.find(&header.identity());
         if let Some(peer) = found {
-            self.last_header.copy_from_slice(bytes);
+            self.last_header = *header.as_bytes();
             self.last_peer = found;
             self.peers[peer].hear(header);
         }
         found
     }
 
-    /// Notes whether a peer is up. Only this function changes the state of a peer, because the look-up by identity depends on it.
+    /// Notes whether a peer is up. The look-up by identity depends on the states of the peers, so only this function and
+    /// [`Self::take_peers_down`] change them.
     pub(crate) fn set_state(&mut self, index: PeerIndex, state: PeerState) {
         let peer = &mut self.peers[index];
         self.identities
             .change_state(index, &peer.identity, peer.state, state);
         peer.state = state;
+    }
+
+    /// Notes that all peers are down.
+    pub(crate) fn take_peers_down(&mut self) {
+        for peer in &mut self.peers {
+            peer.state = PeerState::Down;
+        }
+        self.identities.all_down();
     }
 
     /// Notes that a peer comes up.

@@ -358,6 +358,12 @@ impl Shard {
         Some((framer.position(), framer.pending_bytes()))
     }
 
+    /// Work of the last [`Self::handle_bytes`], counted in routes as [`Settings::turn_work`] is.
+    #[must_use]
+    pub const fn last_work(&self) -> u64 {
+        self.shared.work
+    }
+
     /// Whether [`Self::handle_sweep`] has work.
     #[must_use]
     pub fn needs_sweep(&self) -> bool {

@@ -28,12 +28,15 @@ pub(crate) struct Shared {
     pub life_check_wanted: bool,
     /// Work done since the shell handed bytes over, counted in routes.
     pub work: u64,
+    /// Most work of a turn: a quarter of the setting may go beyond it, so that an ordinary UPDATE is taken in one piece.
+    most_work: u64,
 }
 
 impl Shared {
     pub fn new(worker: u16, settings: Settings, counters: Arc<Counters>) -> Self {
         let batcher = Batcher::new(worker, settings.batch);
         Self {
+            most_work: settings.turn_work.saturating_add(settings.turn_work / 4),
             settings,
             counters,
             batcher,
@@ -52,18 +55,16 @@ impl Shared {
         self.work < self.settings.turn_work && !self.batcher.is_full()
     }
 
-    /// Whether this turn may take so much more work. A quarter of a turn may go beyond, so that an ordinary UPDATE is taken in
-    /// one piece.
+    /// Whether this turn may take so much more work.
     #[inline]
     pub const fn has_room_for(&self, work: u64) -> bool {
-        self.work + work <= self.settings.turn_work + self.settings.turn_work / 4
+        self.work + work <= self.most_work
     }
 
     /// Takes all work that is left of this turn.
     pub const fn use_up(&mut self) -> u64 {
-        let most = self.settings.turn_work + self.settings.turn_work / 4;
-        let left = most.saturating_sub(self.work);
-        self.work = most;
+        let left = self.most_work.saturating_sub(self.work);
+        self.work = self.most_work;
         left
     }
 }

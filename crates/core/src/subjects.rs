@@ -9,11 +9,11 @@ use arancini_wire::iana::AfiSafi;
 use crate::batch::BatchKind;
 use crate::batcher::{Batcher, RouterBatches, SubjectId};
 use crate::peer::Peer;
-use crate::table::PeerTable;
 
-/// Subjects that a router may keep although it does not need them. Beyond, they are released: a router whose peers come up with
-/// ever new AS numbers would otherwise have a subject for each of them.
-const KEPT_SUBJECTS: usize = 256;
+/// Least and most subjects that a router may keep although it does not need them. Beyond, they are released: a router whose
+/// peers come up with ever new AS numbers would otherwise have a subject for each of them. A release looks at all peers, tables
+/// and subjects, so it must be rare; it must also end soon, so it must not find too many.
+const KEPT_SUBJECTS: (usize, usize) = (256, 1024);
 
 /// What tells a subject from the others of its router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ impl Subjects {
         Self {
             by_key: BTreeMap::new(),
             batches: None,
-            release_at: KEPT_SUBJECTS,
+            release_at: KEPT_SUBJECTS.0,
         }
     }
 
@@ -79,14 +79,16 @@ impl Subjects {
             .or_insert_with(|| batcher.register(key.kind(), key.name(base, router).into(), router, batches))
     }
 
-    /// Releases every subject that no table and no peer of the router needs. The next release comes when the number has
-    /// doubled, so that a subject costs the same however many there are.
+    /// Releases every subject that no table and no peer of the router needs. The next release comes when as many others are
+    /// registered, within the limits of [`KEPT_SUBJECTS`].
     #[cold]
     #[inline(never)]
     pub fn release_unneeded(&mut self, peers: &[Peer], batcher: &mut Batcher) {
-        let tables = peers.iter().flat_map(|peer| &peer.tables);
-        let of_tables: HashSet<SubjectId> = tables.map(|table: &PeerTable| table.subject).collect();
-        let of_peers: HashSet<u32> = peers.iter().map(|peer| peer.asn).collect();
+        let (mut of_peers, mut of_tables) = (HashSet::new(), HashSet::new());
+        for peer in peers {
+            of_peers.insert(peer.asn);
+            of_tables.extend(peer.tables.iter().map(|table| table.subject));
+        }
         self.by_key.retain(|key, subject| {
             let needed = match key {
                 SubjectKey::Updates(..) => of_tables.contains(subject),
@@ -98,7 +100,8 @@ impl Subjects {
             }
             needed
         });
-        self.release_at = KEPT_SUBJECTS + 2 * self.by_key.len();
+        let needed = self.by_key.len();
+        self.release_at = needed + needed.clamp(KEPT_SUBJECTS.0, KEPT_SUBJECTS.1);
     }
 
     /// Number of subjects.

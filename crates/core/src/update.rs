@@ -64,12 +64,15 @@ pub(crate) fn update(
         end_of_rib(context, peer, view, family);
         return Ok(Taken::Whole);
     }
-    context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain_field(&update));
+    let mut prefetched =
+        context.router.peers[peer].prefetch(view, AfiSafi::IPV4_UNICAST, plain_field(&update));
     // Read in place, because the struct is large: moving it would cost time.
     let mut attributes = PathAttributes::unread(update.attributes(), as_width(header));
     attributes.read();
     if let Some(mp) = &attributes.mp_reach {
-        context.router.peers[peer].prefetch(view, mp.family, mp.nlri);
+        prefetched = context.router.peers[peer]
+            .prefetch(view, mp.family, mp.nlri)
+            .or(prefetched);
     }
     // Filled in place, because moving it would cost time too.
     let mut sections = Sections::default();
@@ -80,10 +83,12 @@ pub(crate) fn update(
     } else {
         let handling =
             attribute_handling(&attributes, &update, view).map_err(|error| error.at(bytes.offset))?;
-        count_attributes(context, peer, &attributes, handling);
         for section in sections.iter_mut() {
-            locate(context, peer, view, section).map_err(|error| error.at(bytes.offset + section.offset))?;
+            locate(context, peer, view, section, prefetched)
+                .map_err(|error| error.at(bytes.offset + section.offset))?;
         }
+        // Only now: a message that is skipped shows no quirk.
+        count_attributes(context, peer, &attributes, handling);
         handling
     };
     let mut work = UpdateWork {

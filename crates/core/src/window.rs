@@ -190,6 +190,21 @@ impl<T: WindowItem> Window<T> {
         resent
     }
 
+    /// The message with this id, as long as it is in the window.
+    pub fn item(&self, id: MessageId) -> Option<&T> {
+        let entry = self.entries.get(self.index_of(id)?)?;
+        Some(&entry.item)
+    }
+
+    /// Passes over the message that [`Window::next_to_publish`] showed, because the broker never takes it: it counts as
+    /// acknowledged. Returns the message, for the caller to mark.
+    pub fn pass_over(&mut self, id: MessageId) -> Option<&mut T> {
+        let index = self.index_of(id).filter(|index| *index == self.next)?;
+        self.entries.get_mut(index)?.fate = Fate::Acknowledged { latency_ns: None };
+        self.pass_over_stored();
+        self.entries.get_mut(index).map(|entry| &mut entry.item)
+    }
+
     /// Notes that the broker has a message. An unknown id is a late answer to an earlier client and is ignored.
     pub fn acknowledged(&mut self, id: MessageId, now_ns: u64) {
         let Some(entry) = self.index_of(id).and_then(|index| self.entries.get_mut(index)) else {

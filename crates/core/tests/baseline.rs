@@ -549,6 +549,21 @@ fn a_prefix_of_33_bits_is_skipped_with_its_message() {
     malformed(&wire::monitoring(&peer(1), &[], &mandatory(&[64_501]), &nlri));
 }
 
+/// The quirk was counted before the routes were located.
+#[test]
+fn a_message_that_is_skipped_shows_no_quirk() {
+    let peer = peer(1);
+    let (mut harness, session) = with_peer(&peer);
+    // An AS_PATH with AS numbers of two octets, in a session with four.
+    let as_path = wire::attribute(0x40, 2, &[2, 1, 0xfd, 0xe8]);
+    let attributes = [wire::origin(0), as_path, wire::next_hop()].concat();
+    let message = wire::monitoring(&peer, &[], &attributes, &[33, 10, 0, 0, 0, 0]);
+    harness.send(session, &message);
+    assert_eq!(harness.counters.malformed.get(), 1);
+    let quirks = harness.counters.quirks[arancini_core::Quirk::AsWidth as usize].get();
+    assert_eq!(quirks, 0);
+}
+
 #[test]
 fn a_length_that_lies_is_skipped_with_its_message() {
     let mut update = wire::update(&[], &mandatory(&[64_501]), &TEN.nlri(None, 0));

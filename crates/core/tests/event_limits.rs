@@ -139,6 +139,21 @@ fn a_statistics_report_keeps_its_first_thousand_counters() {
     assert_eq!(event.get_counters().unwrap().len(), 1000);
 }
 
+/// The schema says so of `StatisticsCounter.name`; it was `unknown`.
+#[test]
+fn a_statistic_without_a_name_has_an_empty_name() {
+    let list = [tlv(7, &[0; 8]), tlv(65_000, &[0; 8])].concat();
+    let body = [per_peer_header(1), 2_u32.to_be_bytes().to_vec(), list].concat();
+    let payload = event_of(BatchKind::Statistics, &message(1, &body));
+    let read = Messages::new(&payload).next().unwrap().unwrap();
+    let counters = read.statistics_event().unwrap().get_counters().unwrap();
+    let names: Vec<&str> = counters
+        .iter()
+        .map(|counter| counter.get_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(names, ["routes_adj_rib_in", ""]);
+}
+
 #[test]
 fn a_table_name_of_65000_bytes_is_kept_as_255() {
     let mut harness = Harness::new();

@@ -272,6 +272,23 @@ fn many_small_tables_are_swept_in_one_slice() {
 
 /// Rule 7. One call takes messages until it has done a bounded amount of work, however much the shell hands over and
 /// whatever the messages hold. The rest of the bytes is left for the session's next turn.
+/// An event costs as much as some ten routes. 500 Peer Ups in one turn held the worker for more than 2 ms.
+#[test]
+fn one_call_takes_a_bounded_number_of_events() {
+    let (mut harness, session) = session_with(&peer(1));
+    let bytes: Vec<u8> = (0..1000).flat_map(|number| up(&peer(number as u8))).collect();
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        let before = harness.counters.events.get();
+        let taken = harness.shard.handle_bytes(session, rest, harness.now).unwrap();
+        let events = harness.counters.events.get() - before;
+        assert!(events <= 100, "{events} events in one call");
+        rest = &rest[taken..];
+        carry(&mut harness);
+    }
+    assert_eq!(harness.counters.peers_up.get(), 1001);
+}
+
 /// An UPDATE of 57 KB that withdraws and announces routes of one table is taken in many turns. Each turn once collected the
 /// announced routes again.
 #[test]

@@ -1,6 +1,9 @@
 //! What the sidecar reports to the rest of the collector.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use arancini_core::Batch;
 
 /// Exit code when the sidecar died (EX_SOFTWARE).
 pub const EXIT_SIDECAR_DIED: i32 = 70;
@@ -24,7 +27,13 @@ pub struct Hooks {
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Called for each durable batch, while the sink works: it must not wait for anything.
     pub acked: Option<Arc<dyn Fn(Acked) + Send + Sync>>,
-    /// Called when the stream was created again or purged: consumers that read it now know nothing of what was published.
+    /// Called with each message that is larger than the server takes, before it counts as acknowledged: consumers do not
+    /// get it. Its payload is not compressed.
+    pub set_aside: Option<Arc<dyn Fn(Arc<Batch>) + Send + Sync>>,
+    /// Called with the routers of which the stream has lost acknowledged messages.
+    pub routers_are_lost: Option<Arc<dyn Fn(Vec<IpAddr>) + Send + Sync>>,
+    /// Called when the stream was created again or purged, when it lost messages of unknown routers, or when segments were
+    /// removed: consumers that read now do not know everything that was published.
     pub stream_is_emptied: Option<Arc<dyn Fn() + Send + Sync>>,
     /// Called once if the sink has ended for good, because the reader of standard output is gone: time to shut down. The
     /// sidecar empties the bridge meanwhile, so that no worker waits for it. Without this callback the process exits with
@@ -42,6 +51,18 @@ impl Hooks {
     pub(crate) fn acked(&self, worker: u16, number: u64) {
         if let Some(acked) = &self.acked {
             acked(Acked { worker, number });
+        }
+    }
+
+    pub(crate) fn set_aside(&self, batch: Arc<Batch>) {
+        if let Some(set_aside) = &self.set_aside {
+            set_aside(batch);
+        }
+    }
+
+    pub(crate) fn routers_are_lost(&self, routers: Vec<IpAddr>) {
+        if let Some(routers_are_lost) = &self.routers_are_lost {
+            routers_are_lost(routers);
         }
     }
 

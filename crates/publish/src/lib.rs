@@ -16,9 +16,10 @@ mod message;
 mod compressor;
 mod directory_lock;
 pub mod spool;
+mod set_aside;
 pub mod nats;
 
-pub use directory_lock::lock_directory;
+pub use directory_lock::{is_in_place, lock_directory, lock_path};
 pub use hooks::{Acked, EXIT_FENCED, EXIT_SIDECAR_DIED, Hooks};
 pub use settings::{
     FileSettings, Fsync, NatsSettings, OnFull, Retention, SidecarSettings, SinkSettings, SpoolSettings,

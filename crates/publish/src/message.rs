@@ -49,6 +49,8 @@ pub struct Message {
     pub life: Option<Arc<Life>>,
     /// The number of the part under which the spool holds the message, if it does.
     pub spooled: Option<u32>,
+    /// The message is larger than the server takes, so it is not published.
+    pub set_aside: bool,
 }
 
 impl From<Batch> for Message {
@@ -68,6 +70,7 @@ impl From<Batch> for Message {
             is_last: true,
             life: None,
             spooled: None,
+            set_aside: false,
         }
     }
 }
@@ -156,6 +159,7 @@ mod tests {
             is_last: true,
             life: None,
             spooled: None,
+            set_aside: false,
         }
     }
 

@@ -46,6 +46,8 @@ pub struct SidecarSettings {
     pub on_full: OnFull,
     /// The spool, with [`OnFull::Spool`].
     pub spool: SpoolSettings,
+    /// Directory of the messages that are larger than the server takes. Created if one is set aside.
+    pub set_aside: PathBuf,
     /// Compression of batches. Only the sink `nats` has it, because tools read segment files as they are.
     pub compression: Compression,
 }
@@ -62,6 +64,7 @@ impl SidecarSettings {
             incarnation,
             on_full: OnFull::Block,
             spool: SpoolSettings::new(PathBuf::from("arancini-data/spool")),
+            set_aside: PathBuf::from("arancini-data/set-aside"),
             compression: Compression::None,
         }
     }
@@ -140,6 +143,8 @@ pub struct StreamSettings {
     pub max_bytes: Option<u64>,
     /// Age at which the server removes messages; default none.
     pub max_age: Option<Duration>,
+    /// How long messages should stay at least: the interval of snapshots. Default 0, with no snapshots.
+    pub least_age: Duration,
     /// How long the server remembers message ids; default 2 min.
     pub duplicate_window: Duration,
 }
@@ -159,6 +164,7 @@ impl Default for StreamSettings {
             replicas: 1,
             max_bytes: None,
             max_age: None,
+            least_age: Duration::ZERO,
             duplicate_window: Duration::from_secs(120),
         }
     }

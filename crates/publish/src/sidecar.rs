@@ -36,10 +36,13 @@ pub enum SidecarError {
 /// Result of [`Sidecar::drain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DrainReport {
-    /// Batches that have become durable since the start.
+    /// Batches that have become durable since the start, or were set aside.
     pub acknowledged_batches: u64,
     /// Cap'n Proto messages that have become durable since the start.
     pub acknowledged_messages: u64,
+    /// Cap'n Proto messages that were set aside since the start, because they are larger than the server takes. The
+    /// unacknowledged messages do not include them.
+    pub set_aside_messages: u64,
     /// Batches that have not become durable.
     pub unacknowledged_batches: u64,
     /// Cap'n Proto messages that have not become durable.
@@ -127,13 +130,15 @@ impl Sidecar {
         let acknowledged_messages = read(&self.status.messages_acknowledged);
         let spooled_batches = read(&self.status.spool_own_batches);
         let spooled_messages = read(&self.status.spool_own_messages);
+        let set_aside_messages = read(&self.status.messages_set_aside_of_this_life);
         let (safe_batches, safe_messages) = (
             acknowledged_batches + spooled_batches,
-            acknowledged_messages + spooled_messages,
+            acknowledged_messages + spooled_messages + set_aside_messages,
         );
         DrainReport {
             acknowledged_batches,
             acknowledged_messages,
+            set_aside_messages,
             unacknowledged_batches: read(&self.status.batches_taken).saturating_sub(safe_batches)
                 + left.len() as u64,
             unacknowledged_messages: read(&self.status.messages_taken).saturating_sub(safe_messages)

@@ -44,6 +44,8 @@ pub struct SinkStatus {
     ready: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
     errors: [AtomicU64; Reason::ALL.len()],
+    /// What weakens a promise, though the sink works.
+    warnings: Mutex<Vec<Trouble>>,
     /// Everything that is published from now on lies behind this place.
     position: Mutex<Option<Position>>,
     /// The stream refuses messages of all earlier connections.
@@ -54,10 +56,16 @@ pub struct SinkStatus {
     pub batches_taken: AtomicU64,
     /// Cap'n Proto messages taken from the bridge.
     pub messages_taken: AtomicU64,
-    /// Batches that are durable in the sink.
+    /// Batches that are durable in the sink, or were set aside.
     pub batches_acknowledged: AtomicU64,
     /// Cap'n Proto messages that are durable in the sink.
     pub messages_acknowledged: AtomicU64,
+    /// Cap'n Proto messages that were set aside, because they are larger than the server takes.
+    pub messages_set_aside: AtomicU64,
+    /// Of these, the messages of this life.
+    pub messages_set_aside_of_this_life: AtomicU64,
+    /// NATS messages that were set aside, but not written to a file.
+    pub set_aside_without_file: AtomicU64,
     /// Payload bytes that are durable in the sink, as they were sent: compressed if compression is set.
     pub bytes_acknowledged: AtomicU64,
     /// Payload bytes of batches before compression. Counts only if compression is set.
@@ -72,6 +80,8 @@ pub struct SinkStatus {
     pub duplicates: AtomicU64,
     /// Messages stored behind a later one of the same router, because the server refused them at first.
     pub reordered: AtomicU64,
+    /// Times that the stream was found without messages that it had acknowledged.
+    pub stream_losses: AtomicU64,
     /// Connections made.
     pub connects: AtomicU64,
     /// Connections lost.
@@ -88,6 +98,8 @@ pub struct SinkStatus {
     pub spooled: AtomicU64,
     /// Messages lost because a file of the spool was damaged, plus places where a file had to be cut at the start.
     pub spool_damaged: AtomicU64,
+    /// Segments that were found damaged at the start, or that somebody removed while the sink wrote to them.
+    pub segments_lost: AtomicU64,
     /// Gauge: batches of this life in the spool.
     pub spool_own_batches: AtomicU64,
     /// Gauge: Cap'n Proto messages of this life in the spool.
@@ -191,6 +203,33 @@ impl SinkStatus {
             );
             *current = Some(trouble);
         }
+    }
+
+    /// Returns what weakens a promise, though the sink works.
+    pub fn warnings(&self) -> Vec<Trouble> {
+        self.lock_warnings().clone()
+    }
+
+    /// Notes what weakens a promise. Each warning is logged when it comes up.
+    pub(crate) fn set_warnings(&self, sink: &str, warnings: &[Trouble]) {
+        let mut current = self.lock_warnings();
+        for warning in warnings {
+            if !current.contains(warning) {
+                warn!(
+                    sink,
+                    cause = %warning.cause,
+                    remedy = %warning.remedy,
+                    "a setting of the stream weakens what the collector promises"
+                );
+            }
+        }
+        warnings.clone_into(&mut current);
+    }
+
+    fn lock_warnings(&self) -> std::sync::MutexGuard<'_, Vec<Trouble>> {
+        self.warnings
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub(crate) fn subtract(gauge: &AtomicU64, by: u64) {

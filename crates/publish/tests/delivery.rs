@@ -324,26 +324,6 @@ fn batches_beyond_max_payload_are_split_between_messages() {
 }
 
 #[test]
-fn a_single_message_beyond_max_payload_waits_and_says_why() {
-    let Some(mut server) = NatsServer::start_with("max_payload: 4096\n") else {
-        return;
-    };
-    let settings = settings(&server);
-    let rig = Rig::nats(settings.clone());
-    let mut worker = Worker::new(1, 2);
-    worker.per_batch = 1;
-    worker.words = 1000;
-    rig.bridge.send(worker.batch()).unwrap();
-    rig.until("told", |status| status.errors(Reason::TooLarge) > 1);
-    let trouble = rig.status.trouble().unwrap();
-    assert!(trouble.remedy.contains("max_payload"), "{trouble}");
-    server.configure("max_payload: 100000\n");
-    server.restart();
-    rig.until_acknowledged(1);
-    assert_whole(&settings, &[worker]);
-}
-
-#[test]
 fn window_and_bridge_bound_what_waits_and_drain_reports_it() {
     let Some(server) = NatsServer::prepare("") else {
         return;

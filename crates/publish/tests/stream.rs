@@ -10,8 +10,8 @@ use arancini_bed::{Cable, NatsServer};
 use arancini_client::Reason;
 use arancini_client::tail::{AtEnd, Begin, StreamTail, StreamTailOptions};
 use arancini_publish::NatsSettings;
-use arancini_publish::nats::stream::{check, create, show};
-use async_nats::jetstream::stream::{Config, StorageType};
+use arancini_publish::nats::stream::{Severity, check, create, show};
+use async_nats::jetstream::stream::{Config, PersistenceMode, RetentionPolicy, StorageType};
 use support::{PATIENCE, Rig, Worker, sequences};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -79,12 +79,12 @@ fn a_stream_that_does_not_fit_is_named_with_its_remedy() {
     assert!(
         deviations
             .iter()
-            .any(|deviation| deviation.setting == "subjects" && deviation.serious)
+            .any(|deviation| deviation.setting == "subjects" && deviation.severity == Severity::Refused)
     );
     assert!(
         deviations
             .iter()
-            .any(|deviation| deviation.setting == "storage" && !deviation.serious)
+            .any(|deviation| deviation.setting == "storage" && deviation.severity == Severity::Warned)
     );
     let rig = Rig::nats(settings.clone());
     rig.until("told", |status| status.errors(Reason::StreamMismatch) > 0);
@@ -99,6 +99,104 @@ fn a_stream_that_does_not_fit_is_named_with_its_remedy() {
     second.stream.base = "other.here".to_owned();
     let trouble = run(create(&second)).unwrap_err();
     assert_eq!(trouble.reason, Reason::StreamMismatch, "{trouble}");
+}
+
+/// Starts a server that has the stream with these settings.
+fn server_with(config: Config) -> Option<NatsServer> {
+    let server = NatsServer::start()?;
+    run(async {
+        let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let config = Config {
+            name: "ARANCINI".to_owned(),
+            subjects: vec!["arancini.>".to_owned()],
+            ..config
+        };
+        context.create_stream(config).await.unwrap();
+    });
+    Some(server)
+}
+
+#[test]
+fn a_stream_that_would_lose_what_it_acknowledges_is_refused_with_the_reason() {
+    for (config, setting, reason) in [
+        (
+            Config {
+                retention: RetentionPolicy::WorkQueue,
+                ..Config::default()
+            },
+            "retention = workqueue",
+            "once one consumer has it",
+        ),
+        (
+            Config {
+                retention: RetentionPolicy::Interest,
+                ..Config::default()
+            },
+            "retention = interest",
+            "at once without consumers",
+        ),
+        (
+            Config {
+                max_messages_per_subject: 5,
+                ..Config::default()
+            },
+            "max_msgs_per_subject = 5",
+            "from the middle of the stream",
+        ),
+        (
+            Config {
+                persist_mode: Some(PersistenceMode::Async),
+                ..Config::default()
+            },
+            "persist_mode = async",
+            "before it has written them",
+        ),
+    ] {
+        let Some(server) = server_with(config) else { return };
+        let settings = NatsSettings::new(vec![server.url()]);
+        let rig = Rig::nats(settings.clone());
+        rig.bridge.send(Worker::new(1, 1).batch()).unwrap();
+        rig.until("refused", |status| status.errors(Reason::StreamMismatch) > 0);
+        let trouble = rig.status.trouble().unwrap();
+        assert!(
+            trouble.cause.contains(setting) && trouble.cause.contains(reason),
+            "{trouble}"
+        );
+        assert_eq!(run(show(&settings)).unwrap().messages, 0, "nothing is published");
+        let listed = run(check(&settings)).unwrap();
+        assert!(
+            listed
+                .iter()
+                .any(|deviation| deviation.severity == Severity::Refused
+                    && deviation.reason.contains(reason)),
+            "{listed:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_weakens_a_promise_is_warned_of_and_used() {
+    let memory = Config {
+        storage: StorageType::Memory,
+        duplicate_window: Duration::from_secs(1),
+        ..Config::default()
+    };
+    let Some(server) = server_with(memory) else { return };
+    let rig = Rig::nats(NatsSettings::new(vec![server.url()]));
+    rig.bridge.send(Worker::new(1, 1).batch()).unwrap();
+    rig.until_acknowledged(1);
+    let warnings: Vec<String> = rig
+        .status
+        .warnings()
+        .into_iter()
+        .map(|warning| warning.cause)
+        .collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("storage = memory, but should have file: a restart of the server loses"),
+        "{warnings:?}"
+    );
+    assert!(warnings[1].contains("duplicate_window = 1 s"), "{warnings:?}");
 }
 
 #[test]

@@ -12,10 +12,12 @@ pub mod port;
 pub mod host;
 pub mod process;
 pub mod broker;
+pub mod backup;
 pub mod cable;
 pub mod router;
 pub mod control;
 
+pub use backup::Backup;
 pub use broker::NatsServer;
 pub use cable::Cable;
 pub use router::Router;

@@ -1,4 +1,4 @@
-//! A file for code that reads by path only. It is in memory if possible, because targets rewrite it for each input.
+//! Files for code that reads by path only. They are in memory if possible, because targets rewrite them for each input.
 
 use std::path::{Path, PathBuf};
 
@@ -7,15 +7,7 @@ pub(crate) struct Scratch(PathBuf);
 impl Scratch {
     /// Writes a file of this thread alone with this content.
     pub fn new(purpose: &str, content: &[u8]) -> Self {
-        let memory = Path::new("/dev/shm");
-        let directory = if memory.is_dir() {
-            memory.to_owned()
-        } else {
-            std::env::temp_dir()
-        };
-        let thread = std::thread::current().id();
-        let name = format!("arancini-fuzzing-{}-{thread:?}-{purpose}", std::process::id());
-        let path = directory.join(name);
+        let path = path_for(purpose);
         std::fs::write(&path, content).expect("a temporary file can be written");
         Self(path)
     }
@@ -23,10 +15,44 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.0
     }
+}
 
-    pub fn content(&self) -> Vec<u8> {
-        std::fs::read(&self.0).expect("what was written can be read")
+/// A directory of this thread alone, removed when this is dropped.
+pub(crate) struct ScratchDirectory(PathBuf);
+
+impl ScratchDirectory {
+    /// Makes an empty directory.
+    pub fn new(purpose: &str) -> Self {
+        let path = path_for(purpose);
+        // An input that ended in a panic has left its files.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path).expect("a temporary directory can be made");
+        Self(path)
     }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for ScratchDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn path_for(purpose: &str) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let directory = if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    let thread = std::thread::current().id();
+    directory.join(format!(
+        "arancini-fuzzing-{}-{thread:?}-{purpose}",
+        std::process::id()
+    ))
 }
 
 impl Drop for Scratch {

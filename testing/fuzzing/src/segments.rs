@@ -1,14 +1,17 @@
 //! Target `segments`: bytes of a segment file, or of a payload from a broker: framing, mending, decoding.
 
+use std::path::PathBuf;
+
 use arancini_client::records::{RecordError, Records};
-use arancini_publish::sink;
+use arancini_client::segments::{segment_path, set_aside_path};
+use arancini_publish::sink::{self, Mended};
 use arancini_schema::MessageKind;
 use arancini_schema::decode::{DecodeErrorKind, Messages};
 use arancini_schema::json::write_message;
 
-use crate::scratch::Scratch;
+use crate::scratch::ScratchDirectory;
 
-/// Reads the bytes as a payload, and mends a file with these bytes.
+/// Reads the bytes as a payload, and mends a segment with these bytes.
 pub fn run(input: &[u8]) {
     let kept = frames(input);
     messages(input, kept);
@@ -68,14 +71,35 @@ fn messages(input: &[u8], kept: usize) {
     }
 }
 
-/// Mends the file. The whole messages at its start must stay, and mending it again must change nothing.
+/// Mends a series whose last segment has these bytes. The whole messages at its start must stay. What is mended must be
+/// whole, and the bytes of a damaged segment must still be there under another name.
 fn mend(input: &[u8], kept: usize) {
-    let file = Scratch::new("segment", input);
-    let torn = sink::mend(file.path()).expect("the file is there");
-    match torn {
-        Some(torn) => assert_eq!((torn.kept, torn.cut), (kept as u64, (input.len() - kept) as u64)),
+    let directory = ScratchDirectory::new("segments");
+    let kind = MessageKind::Updates;
+    let path = |number| segment_path(directory.path(), kind, number);
+    std::fs::write(path(1), input).expect("a temporary file can be written");
+    let read = |path: PathBuf| std::fs::read(path).expect("the file is there");
+    let mend = || sink::mend(directory.path(), kind).expect("the directory is there");
+    match mend() {
         None => assert_eq!(kept, input.len()),
+        Some(Mended::Torn(bytes)) => {
+            assert_eq!(
+                (bytes.kept, bytes.lost),
+                (kept as u64, (input.len() - kept) as u64)
+            );
+            assert_eq!(read(path(1)), input[..kept]);
+        }
+        Some(Mended::Damaged(bytes)) => {
+            let mended = read(path(2));
+            assert_eq!(
+                (bytes.kept, bytes.kept + bytes.lost),
+                (mended.len() as u64, input.len() as u64)
+            );
+            assert!(mended.starts_with(&input[..kept]));
+            assert!(Records::new(&mended).all(|record| record.is_ok()));
+            assert_eq!(read(set_aside_path(&path(1))), input);
+            assert!(!path(1).exists());
+        }
     }
-    assert_eq!(file.content(), input[..kept]);
-    assert_eq!(sink::mend(file.path()).expect("the file is there"), None);
+    assert_eq!(mend(), None);
 }

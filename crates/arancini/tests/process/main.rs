@@ -5,16 +5,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arrivals;
 mod bridge;
 mod buckets;
 mod command;
+mod consumer;
 mod delivery;
+mod former_lives;
 mod hostile;
 mod idle;
 mod logging;
+mod lost;
 mod overload;
 mod place;
 mod restart;
 mod sessions;
+mod set_aside;
 mod stopping;
+mod stream_loss;
+mod stream_settings;
 mod support;

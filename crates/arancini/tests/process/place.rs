@@ -11,7 +11,7 @@ pub struct Place {
     pub directory: tempfile::TempDir,
     pub server: Option<NatsServer>,
     /// Snapshots are in NATS as well.
-    buckets: bool,
+    pub buckets: bool,
 }
 
 impl Place {

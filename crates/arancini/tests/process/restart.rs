@@ -2,7 +2,7 @@
 //! stopped or killed, and with what routers changed meanwhile.
 
 use arancini_bed::NatsServer;
-use arancini_generate::Scenario;
+use arancini_generate::{Scenario, initiation};
 use arancini_schema::update_capnp::RouterEventKind;
 
 use crate::command::Process;
@@ -308,8 +308,9 @@ fn a_stream_that_is_deleted_or_purged_while_the_collector_runs_is_filled_anew() 
                 context.delete_stream("ARANCINI").await.unwrap();
             }
         });
-        // That a second router connects is published, which shows what happened.
+        // That a second router opens a session is published, which shows what happened.
         let mut second = process.connect(2);
+        second.send(&initiation("second", "test"));
         first.is_closed();
         second.is_closed();
         let router = dump(&process, 1, &small(1));

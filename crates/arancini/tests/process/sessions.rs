@@ -10,6 +10,7 @@ use arancini_generate::{
     route_monitoring,
 };
 use arancini_schema::update_capnp::{RouterEventKind, WithdrawReason};
+use arancini_wire::bmp::frame_length;
 use arancini_wire::iana::AfiSafi;
 
 use crate::support::{
@@ -125,7 +126,17 @@ fn many_routers_share_the_workers() {
     on_each_ingest(|ingest| {
         let rig = rig(ingest);
         let routers = 1..=ROUTERS;
-        let sessions: Vec<Router> = routers.clone().map(|number| rig.connect(number)).collect();
+        // A session begins with its first whole message.
+        let sessions: Vec<(Router, Vec<u8>)> = routers
+            .clone()
+            .map(|number| {
+                let mut router = rig.connect(number);
+                let mut first = small(u64::from(number)).to_bytes();
+                let rest = first.split_off(frame_length(&first, usize::MAX).unwrap().unwrap());
+                router.send(&first);
+                (router, rest)
+            })
+            .collect();
         rig.until_metric("routers", u64::from(ROUTERS));
         // As long as none of them has routes, they are spread by number.
         for worker in 0..2 {
@@ -134,9 +145,9 @@ fn many_routers_share_the_workers() {
         }
         // All at once, and each in pieces, so that their bytes are interleaved.
         std::thread::scope(|scope| {
-            for (number, mut router) in routers.clone().zip(sessions) {
+            for (mut router, rest) in sessions {
                 scope.spawn(move || {
-                    for piece in small(u64::from(number)).to_bytes().chunks(1000) {
+                    for piece in rest.chunks(1000) {
                         router.send(piece);
                     }
                     // The end of the stream is seen by the collector after all that was sent.

@@ -36,6 +36,7 @@ impl Config {
             directory: self.spool_dir(),
             max_bytes: self.publish.spool_bytes,
         };
+        settings.set_aside = self.file.data_dir.join("set-aside");
         settings.compression = match self.publish.compression {
             CompressionKind::None => Compression::None,
             CompressionKind::Lz4 => Compression::Lz4,
@@ -81,6 +82,11 @@ impl Config {
             replicas: usize::from(nats.replicas),
             max_bytes: (nats.max_bytes > 0).then_some(nats.max_bytes),
             max_age: (nats.max_age_s > 0).then(|| Duration::from_secs(nats.max_age_s)),
+            least_age: if self.takes_snapshots() {
+                Duration::from_millis(self.snapshots.interval_ms)
+            } else {
+                Duration::ZERO
+            },
             duplicate_window: Duration::from_secs(nats.duplicate_window_s),
         };
         settings.create_stream = nats.create_stream;

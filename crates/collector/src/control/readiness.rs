@@ -18,11 +18,16 @@ pub struct Problem {
 pub struct Readiness {
     /// The current problems.
     pub problems: Vec<Problem>,
+    /// What weakens a promise, though updates reach the sink.
+    pub warnings: Vec<Problem>,
 }
 
 impl Readiness {
     /// The state without problems.
-    pub const READY: Self = Self { problems: Vec::new() };
+    pub const READY: Self = Self {
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
 
     /// Returns whether there is no problem.
     #[must_use]
@@ -33,11 +38,10 @@ impl Readiness {
     /// Returns the body of `/readyz`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let problems: Vec<_> = self
-            .problems
-            .iter()
-            .map(|problem| json!({"part": problem.part, "reason": problem.reason, "remedy": problem.remedy}))
-            .collect();
-        json!({"ready": self.is_ready(), "problems": problems})
+        let list = |problems: &[Problem]| -> Vec<Value> {
+            let one = |problem: &Problem| json!({"part": problem.part, "reason": problem.reason, "remedy": problem.remedy});
+            problems.iter().map(one).collect()
+        };
+        json!({"ready": self.is_ready(), "problems": list(&self.problems), "warnings": list(&self.warnings)})
     }
 }

@@ -148,6 +148,7 @@ mod tests {
                     reason: "the stream is missing".to_owned(),
                     remedy: "arancini stream create".to_owned(),
                 }],
+                warnings: Vec::new(),
             }
         }
     }

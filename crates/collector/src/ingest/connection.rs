@@ -15,10 +15,7 @@ use super::arrive::owners::Claim;
 use super::descriptor;
 use super::end::{End, EndReason};
 use super::lane::Lane;
-
-/// While a slot is taken in pieces, closed batches are handed to the bridge once they have this many bytes, because each
-/// hand-over wakes the sidecar.
-const DELIVERED_BYTES: usize = 256 * 1024;
+use super::patience::Patience;
 
 /// A connection with an open session.
 pub struct Connection {
@@ -26,18 +23,16 @@ pub struct Connection {
     pub remote: SocketAddr,
     pub router: IpAddr,
     pub session: SessionId,
-    /// Monotonic time at which the session was opened, moved forward by the time in which the worker did not receive.
-    pub opened_ns: Cell<u64>,
-    /// Monotonic time at which bytes came last, moved forward by the time in which the worker did not receive.
-    pub last_received_ns: Cell<u64>,
+    /// How long nothing has come.
+    pub silence: Patience,
     /// Why this side ended the connection, if it did.
     ended: Cell<Option<EndReason>>,
     rest: RefCell<Rest>,
-    _permit: Permit,
+    permit: Permit,
     _claim: Claim,
 }
 
-/// Bytes that were received and not taken by the core yet: at most one slot.
+/// Bytes that were received and not taken by the core yet: at most what the slots of the worker held at one time.
 #[derive(Debug, Default)]
 struct Rest {
     bytes: Vec<u8>,
@@ -46,35 +41,29 @@ struct Rest {
 }
 
 impl Connection {
-    /// Registers the socket with the worker's runtime.
-    ///
-    /// # Errors
-    /// The runtime can't watch the socket.
-    pub fn new(arriving: Arriving<Claimed>, session: SessionId, now_ns: u64) -> io::Result<Self> {
+    /// The connection of this session.
+    pub fn new(arriving: Arriving<Claimed, TcpStream>, session: SessionId, now_ns: u64) -> Self {
         let Claimed {
             permit,
             router,
             claim,
         } = arriving.known;
-        Ok(Self {
-            stream: TcpStream::from_std(arriving.stream)?,
+        Self {
+            stream: arriving.stream,
             remote: arriving.remote,
             router,
             session,
-            opened_ns: Cell::new(now_ns),
-            last_received_ns: Cell::new(now_ns),
+            silence: Patience::begin(now_ns),
             ended: Cell::new(None),
             rest: RefCell::default(),
-            _permit: permit,
+            permit,
             _claim: claim,
-        })
+        }
     }
 
-    /// Leaves out a time in which the worker did not receive, so that the router does not count as silent because of it.
-    pub fn excuse(&self, deaf_ns: u64, now_ns: u64) {
-        for since_ns in [&self.opened_ns, &self.last_received_ns] {
-            since_ns.set(since_ns.get().saturating_add(deaf_ns).min(now_ns));
-        }
+    /// The number of the connection in the order of acceptance.
+    pub const fn number(&self) -> u64 {
+        self.permit.number()
     }
 
     /// Ends the connection from this side. Its receive then finds the reason; the first reason given stays.
@@ -104,20 +93,22 @@ impl Connection {
     #[inline]
     fn take_some(&self, lane: &Lane, bytes: &[u8]) -> Result<usize, End> {
         let now = lane.clock.now();
-        self.last_received_ns.set(now.monotonic_ns);
+        self.silence.restart(now.monotonic_ns);
         let mut shard = lane.shard.borrow_mut();
         let taken = shard.handle_bytes(self.session, bytes, now);
-        let much = shard.closed_batch_bytes() >= DELIVERED_BYTES;
         drop(shard);
-        if much || taken.as_ref().map_or(true, |taken| *taken == bytes.len()) {
-            lane.deliver();
-        }
+        lane.deliver();
         taken.map_err(|error| self.broken(&error))
     }
 
     /// Whether received bytes wait for [`Self::take_rest`].
     pub fn has_rest(&self) -> bool {
         !self.rest.borrow().bytes.is_empty()
+    }
+
+    /// Puts received bytes behind those that wait for [`Self::take_rest`].
+    pub fn append(&self, bytes: &[u8]) {
+        self.rest.borrow_mut().bytes.extend_from_slice(bytes);
     }
 
     /// Does what [`Self::take`] does, for bytes that had to wait.
@@ -131,6 +122,22 @@ impl Connection {
             let Rest { mut bytes, .. } = std::mem::take(&mut *rest);
             bytes.clear();
             lane.spare.set(bytes);
+        }
+        Ok(())
+    }
+
+    /// Takes bytes that had to wait until none is left, in turns, as the bridge has room.
+    ///
+    /// # Errors
+    /// The session has to end, or the worker stops.
+    pub async fn finish_rest(&self, lane: &Lane) -> Result<(), End> {
+        while self.has_rest() {
+            lane.outlet.room().await;
+            if lane.is_stopping() {
+                return Err(EndReason::Stopping.into());
+            }
+            self.take_rest(lane)?;
+            lane.turnstile.pass().await;
         }
         Ok(())
     }

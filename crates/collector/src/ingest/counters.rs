@@ -23,6 +23,10 @@ pub struct WorkerCounters {
     pub dropped: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
+    /// Gauge: connections that have not sent a whole BMP message yet.
+    pub waiting: Counter,
+    /// Connections that ended before their first whole BMP message.
+    pub without_message: Counter,
     /// Lengths of the turns of the worker's tasks.
     pub turns: Turns,
     /// Connections ended, by reason.

@@ -3,15 +3,19 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::arrive::owners::Owners;
-use super::sessions::OpenSessions;
-use crate::config::Limits;
+use super::arrive::entrance::Entrance;
 
 /// Time between two rounds.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Keeps house for as long as the worker lives.
-pub async fn keep_house(sessions: Rc<OpenSessions>, owners: &dyn Owners, limits: &Limits) {
+pub async fn keep_house(entrance: Rc<Entrance>) {
+    let Entrance {
+        context,
+        sessions,
+        waiting,
+        ..
+    } = &*entrance;
     let lane = &*sessions.lane;
     let mut received_before = 0;
     loop {
@@ -23,9 +27,11 @@ pub async fn keep_house(sessions: Rc<OpenSessions>, owners: &dyn Owners, limits:
         lane.counters.bridge_full.set(lane.outlet.times_blocked());
         let forgotten = lane.shard.borrow_mut().poll_forgotten();
         for router in forgotten {
-            owners.forget(router);
+            context.owners.forget(router);
         }
-        sessions.end_overdue(limits);
+        let deaf_ns = lane.outlet.take_deaf_ns();
+        sessions.end_overdue(&context.config.limits, deaf_ns);
+        waiting.end_overdue(&context.config.limits, deaf_ns);
         lane.log_notices();
     }
 }

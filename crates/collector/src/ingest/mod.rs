@@ -31,6 +31,7 @@ mod registered;
 mod ring;
 mod descriptor;
 mod connection;
+mod patience;
 mod end;
 mod lane;
 mod outlet;

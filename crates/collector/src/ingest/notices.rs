@@ -138,6 +138,9 @@ fn write(notice: &Notice) {
         NoticeKind::Back => {
             info!(%router, "router is back; routes that it announces again unchanged are not published again")
         }
+        NoticeKind::BackForResync => {
+            info!(%router, "router is back; its dump is published in full, because it is not known what consumers hold")
+        }
         NoticeKind::HoldExpired => {
             warn!(%router, "router did not come back in time; its routes are withdrawn")
         }

@@ -119,15 +119,15 @@ impl Outlet {
         }
     }
 
-    /// Returns for how long the worker has not received, since the last call, because the outlet had no room.
-    pub fn take_deaf_time(&self) -> Duration {
+    /// Returns for how many nanoseconds the worker has not received, since the last call, because the outlet had no room.
+    pub fn take_deaf_ns(&self) -> u64 {
         let mut deaf = self.deaf.take();
         if let Some(since) = self.deaf_since.get() {
             let now = Instant::now();
             deaf += now.saturating_duration_since(since);
             self.deaf_since.set(Some(now));
         }
-        deaf
+        u64::try_from(deaf.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// What happens to a batch that [`Self::offer`] returns, by the setting `publish.on_full`.
@@ -158,6 +158,12 @@ impl Outlet {
     /// Waits until [`Self::has_room`]. This is the only wait between socket and bridge.
     pub async fn room(&self) {
         self.changed.until(|| self.has_room()).await;
+    }
+
+    /// Batches that wait in the backlog.
+    #[cfg(test)]
+    pub fn backlog_batches(&self) -> usize {
+        self.backlog.borrow().len()
     }
 
     /// Number of times that the bridge was found full.

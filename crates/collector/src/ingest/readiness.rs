@@ -31,15 +31,8 @@ impl Readiness {
     /// Receives from a connection until it ends.
     pub async fn receive(&self, lane: &Rc<Lane>, connection: &Connection) -> End {
         loop {
-            while connection.has_rest() {
-                lane.outlet.room().await;
-                if lane.is_stopping() {
-                    return EndReason::Stopping.into();
-                }
-                if let Err(end) = connection.take_rest(lane) {
-                    return end;
-                }
-                lane.turnstile.pass().await;
+            if let Err(end) = connection.finish_rest(lane).await {
+                return end;
             }
             if let Err(error) = connection.stream.readable(false).await {
                 return connection.failed(&error);

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use arancini_core::{Batch, BatchKind};
+use monoio::net::TcpStream;
 use tracing::{info, warn};
 
 use super::arrive::arriving::Arriving;
@@ -29,12 +31,20 @@ impl OpenSessions {
         }
     }
 
-    /// Opens the session of a router that this worker owns. An older session of the same router ends. Returns nothing if
-    /// the connection can't be used.
-    pub fn open(&self, claimed: Arriving<Claimed>) -> Option<Rc<Connection>> {
+    /// Opens the session of a router that this worker owns. An older session of the router ends. Returns nothing if the
+    /// router's session belongs to a connection that was accepted later: an older connection never replaces a newer one.
+    pub fn open(&self, claimed: Arriving<Claimed, TcpStream>) -> Option<Rc<Connection>> {
         let (router, remote) = (claimed.known.router, claimed.remote);
-        let before = self.connections.borrow_mut().remove(&router);
+        let number = claimed.known.permit.number();
+        let before = self.connections.borrow().get(&router).cloned();
         if let Some(before) = before {
+            if before.number() > number {
+                self.lane.counters.count_end(EndReason::Replaced);
+                if self.lane.may_log(router) {
+                    info!(%router, %remote, newer = %before.remote, "connection closed: the router has a session on a newer one");
+                }
+                return None;
+            }
             if self.lane.may_log(router) {
                 info!(%router, old = %before.remote, new = %remote, "session replaced: the router opened a newer one");
             }
@@ -47,19 +57,7 @@ impl OpenSessions {
             .borrow_mut()
             .handle_connect(router, remote.port(), now);
         self.lane.deliver();
-        let connection = match Connection::new(claimed, session, now.monotonic_ns) {
-            Ok(connection) => Rc::new(connection),
-            Err(error) => {
-                if self.lane.may_log(router) {
-                    warn!(%router, %remote, %error, "connection closed: its socket can't be watched");
-                }
-                self.lane
-                    .shard
-                    .borrow_mut()
-                    .handle_disconnect(session, "connection failed", now);
-                return None;
-            }
-        };
+        let connection = Rc::new(Connection::new(claimed, session, now.monotonic_ns));
         if self.lane.may_log(router) {
             info!(%router, %remote, worker = self.lane.worker.get(), "session opened");
         }
@@ -105,28 +103,34 @@ impl OpenSessions {
         }
     }
 
-    /// Ends the connections that brought no whole message, or nothing at all, for longer than the limits allow. Only the time
-    /// in which the worker receives counts.
-    pub fn end_overdue(&self, limits: &Limits) {
+    /// Resyncs one router, if this worker owns it: does for the router what [`Self::resync`] does for all.
+    pub fn resync_router(&self, router: IpAddr) {
+        if !self.lane.shard.borrow_mut().handle_forget_routes(router) {
+            return;
+        }
+        if let Some(connection) = self.connections.borrow().get(&router) {
+            connection.end(EndReason::Resync);
+        }
+    }
+
+    /// Makes up for a message that consumers did not get, because it is larger than the sink takes. Its routes are put in
+    /// doubt: the next thing that the router says about them is published. Where that repairs nothing, as for a withdraw of a
+    /// peer that is down, the router is resynced. Events are not repeated.
+    pub fn set_aside(&self, batch: &Batch) {
+        let is_in_doubt = self.lane.shard.borrow_mut().handle_dropped(batch);
+        if !is_in_doubt && batch.kind == BatchKind::Updates {
+            self.resync_router(batch.router);
+        }
+    }
+
+    /// Ends the sessions in which nothing came for longer than `limits.idle_timeout_ms`. `deaf_ns` is how long the worker did
+    /// not receive since the last call.
+    pub fn end_overdue(&self, limits: &Limits, deaf_ns: u64) {
         let now_ns = self.lane.clock.now().monotonic_ns;
-        let overdue = |since_ns: u64, limit_ms: u64| {
-            limit_ms > 0 && now_ns.saturating_sub(since_ns) > limit_ms.saturating_mul(1_000_000)
-        };
-        let deaf_ns = u64::try_from(self.lane.outlet.take_deaf_time().as_nanos()).unwrap_or(u64::MAX);
         for connection in self.connections.borrow().values() {
-            if deaf_ns > 0 {
-                connection.excuse(deaf_ns, now_ns);
-            }
+            connection.silence.excuse(deaf_ns, now_ns);
             // Bytes that wait for the core show that the router is not silent.
-            if connection.has_rest() {
-                continue;
-            }
-            let progress = self.lane.shard.borrow().progress(connection.session);
-            if progress.is_some_and(|(whole_bytes, _)| whole_bytes == 0)
-                && overdue(connection.opened_ns.get(), limits.handshake_timeout_ms)
-            {
-                connection.end(EndReason::Handshake);
-            } else if overdue(connection.last_received_ns.get(), limits.idle_timeout_ms) {
+            if !connection.has_rest() && connection.silence.is_over(limits.idle_timeout_ms, now_ns) {
                 connection.end(EndReason::Idle);
             }
         }

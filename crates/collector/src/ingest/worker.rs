@@ -11,6 +11,7 @@ use arancini_core::{Batch, Shard};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
 use super::arrive::entrance::Entrance;
+use super::arrive::waiting::Waiting;
 use super::backend::Driver;
 use super::context::WorkerContext;
 use super::deadlines::keep_deadlines;
@@ -18,7 +19,7 @@ use super::housekeeping::keep_house;
 use super::index::WorkerIndex;
 use super::inheritance::{Inheritance, inherit};
 use super::lane::Lane;
-use super::mail::{Mail, StopOrder};
+use super::mail::{Mail, Mailbox, StopOrder};
 use super::outlet::{LeftBehind, Outlet, WhenFull};
 use super::pinning::pin;
 use super::receiver::Receiver;
@@ -99,7 +100,6 @@ async fn live(start: WorkerStart, context: Arc<WorkerContext>, started: &Started
 
 /// One worker, on its own thread.
 struct Worker {
-    context: Arc<WorkerContext>,
     lane: Rc<Lane>,
     sessions: Rc<OpenSessions>,
     receiver: Rc<Receiver>,
@@ -128,12 +128,12 @@ impl Worker {
         let sessions = Rc::new(OpenSessions::new(Rc::clone(&lane)));
         let receiver = Rc::new(receiver);
         let entrance = Rc::new(Entrance {
-            context: Arc::clone(&context),
+            context,
+            waiting: Waiting::new(Rc::clone(&lane)),
             sessions: Rc::clone(&sessions),
             receiver: Rc::clone(&receiver),
         });
         Ok(Self {
-            context,
             lane,
             sessions,
             receiver,
@@ -152,26 +152,29 @@ impl Worker {
         let doorman = Rc::clone(&lane);
         monoio::spawn(async move { doorman.turnstile.turn().await });
         spawn_timed(&lane, keep_deadlines(Rc::clone(&lane)));
-        let (sessions, context) = (Rc::clone(&self.sessions), Arc::clone(&self.context));
-        spawn_timed(&lane, async move {
-            keep_house(sessions, &*context.owners, &context.config.limits).await;
-        });
+        spawn_timed(&lane, keep_house(Rc::clone(&self.entrance)));
         self.receiver.start(&self.sessions);
         timed(&lane, self.read_mail(mail)).await
     }
 
     /// Does what other threads order, until the order is to stop.
     async fn read_mail(self, mail: kanal::Receiver<Mail>) -> LeftBehind {
-        let mail = mail.to_async();
+        let mut mailbox = Mailbox::new(mail);
         loop {
-            match mail.recv().await {
-                Ok(Mail::Adopt(claimed)) => self.entrance.open(*claimed),
-                Ok(Mail::Snapshot(request)) => {
+            match mailbox.next(&self.lane.turnstile).await {
+                Some(Mail::Adopt(claimed)) => self.entrance.adopt(*claimed),
+                Some(Mail::Snapshot(request)) => {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }
-                Ok(Mail::Resync) => self.sessions.resync(),
-                Ok(Mail::Stop(order)) => return self.stop(order).await,
-                Err(_) => return stop(&self.lane, &self.receiver, Instant::now()).await,
+                Some(Mail::Resync) => self.sessions.resync(),
+                Some(Mail::ResyncRouters(routers)) => {
+                    routers
+                        .iter()
+                        .for_each(|router| self.sessions.resync_router(*router));
+                }
+                Some(Mail::SetAside(batch)) => self.sessions.set_aside(&batch),
+                Some(Mail::Stop(order)) => return self.stop(order).await,
+                None => return stop(&self.lane, &self.receiver, Instant::now()).await,
             }
         }
     }

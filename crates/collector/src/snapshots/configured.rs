@@ -1,4 +1,4 @@
-//! Opens the store of snapshots that the configuration names.
+//! The store of snapshots, and the place that their positions belong to, as the configuration names them.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::directory::Directory;
 use super::nats::{Access, NatsStore};
 use super::store::Store;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, SinkKind, StoreKind};
 
 /// Opens the configured store for writing. Returns `None` if no snapshots are taken.
 ///
@@ -28,6 +28,23 @@ pub fn to_read(config: &Config) -> Arc<dyn Store> {
     match config.snapshots.store {
         StoreKind::Local => Arc::new(Directory::read_only(&config.snapshots_directory())),
         StoreKind::Nats => Arc::new(nats(config, Access::Read)),
+    }
+}
+
+/// Names the place where the collector publishes. A position of the sink is a position in this place only.
+#[must_use]
+pub fn published_to(config: &Config) -> String {
+    match config.sink() {
+        SinkKind::Nats => format!(
+            "stream {}, subjects {}.>",
+            config.nats.stream, config.publish.subject_base
+        ),
+        SinkKind::File => {
+            let directory = config.file_settings().directory;
+            let directory = std::fs::canonicalize(&directory).unwrap_or(directory);
+            format!("segments in {}", directory.display())
+        }
+        SinkKind::Stdout | SinkKind::Null => String::new(),
     }
 }
 

@@ -12,8 +12,10 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use arancini_publish::lock_directory;
+use arancini_publish::{is_in_place, lock_directory, lock_path};
+use tracing::warn;
 
 use super::store::{self, KEPT, Listed, Manifest, ManifestFile, Store};
 
@@ -26,8 +28,8 @@ const SET_ASIDE: &str = ".damaged";
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// The lock of the directory, held as long as this collector may write to it.
-    _lock: Option<File>,
+    /// The lock of the directory, held as long as this collector may write to it; `None` if it only reads.
+    lock: Option<Mutex<File>>,
 }
 
 impl Directory {
@@ -36,16 +38,9 @@ impl Directory {
     /// # Errors
     /// Fails if the directory can't be used, or if another collector uses it.
     pub fn claim(path: &Path) -> io::Result<Self> {
-        let lock = lock_directory(path).map_err(|error| match error.kind() {
-            io::ErrorKind::ResourceBusy => io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "another collector stores its snapshots in this directory; stop it, or set snapshots.directory",
-            ),
-            _ => error,
-        })?;
         let directory = Self {
             path: path.to_owned(),
-            _lock: Some(lock),
+            lock: Some(Mutex::new(lock(path)?)),
         };
         for name in directory.names()? {
             if name.ends_with(TEMPORARY) {
@@ -60,8 +55,23 @@ impl Directory {
     pub fn read_only(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            _lock: None,
+            lock: None,
         }
+    }
+
+    /// Takes the lock again if somebody has removed it, or the whole directory, while the collector runs.
+    fn stay_in_place(&self) -> io::Result<()> {
+        let Some(held) = &self.lock else { return Ok(()) };
+        let mut held = held.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if !is_in_place(&held, &lock_path(&self.path))? {
+            *held = lock(&self.path)?;
+            warn!(
+                directory = %self.path.display(),
+                "the directory of the snapshots, or its lock, was removed while the collector runs; it is created again, and \
+                 the next snapshot goes there"
+            );
+        }
+        Ok(())
     }
 
     /// Removes all files older than the kept generations. Manifests are removed first, so that no manifest names a missing
@@ -116,6 +126,7 @@ impl Store for Directory {
     }
 
     fn next_generation(&self) -> io::Result<u64> {
+        self.stay_in_place()?;
         let numbers = self.names()?;
         let highest = numbers.iter().filter_map(|name| number_of(name)).max();
         Ok(highest.unwrap_or(0) + 1)
@@ -180,6 +191,17 @@ impl Store for Directory {
     }
 }
 
+/// Creates the directory if it is missing, and locks it.
+fn lock(path: &Path) -> io::Result<File> {
+    lock_directory(path).map_err(|error| match error.kind() {
+        io::ErrorKind::ResourceBusy => io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another collector stores its snapshots in this directory; stop it, or set snapshots.directory",
+        ),
+        _ => error,
+    })
+}
+
 /// Returns the number of the generation that a file name belongs to.
 fn number_of(name: &str) -> Option<u64> {
     name.get(..20)?.parse().ok()
@@ -228,6 +250,7 @@ mod tests {
             generation: number,
             collector: "test".to_owned(),
             completed_unix_ns: 1,
+            published_to: None,
             files: vec![file],
         };
         directory.complete(&manifest).unwrap();
@@ -280,6 +303,24 @@ mod tests {
         generation(&directory, 4);
         assert_eq!(numbers(&directory), [4, 3]);
         assert_eq!(directory.names().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn a_directory_that_is_removed_is_made_and_locked_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("snapshots");
+        let directory = Directory::claim(&path).unwrap();
+        generation(&directory, 1);
+        fs::remove_dir_all(&path).unwrap();
+        assert_eq!(directory.next_generation().unwrap(), 1);
+        generation(&directory, 1);
+        assert_eq!(numbers(&directory), [1]);
+        assert!(Directory::claim(&path).is_err(), "the new lock is held");
+        // Another collector may have taken the place.
+        fs::remove_file(lock_path(&path)).unwrap();
+        let _other = Directory::claim(&path).unwrap();
+        let error = directory.next_generation().unwrap_err();
+        assert!(error.to_string().contains("snapshots.directory"), "{error}");
     }
 
     #[test]

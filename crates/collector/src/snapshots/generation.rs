@@ -29,6 +29,8 @@ pub struct Snapshots {
     pub store: Arc<dyn Store>,
     /// The name of the collector.
     pub collector: String,
+    /// Where the collector publishes, for the manifest.
+    pub published_to: String,
     /// The status of the sink, which knows its position.
     pub sink: Arc<SinkStatus>,
     /// How far the sink has acknowledged the batches of each worker.
@@ -48,6 +50,8 @@ pub(super) enum GivenUp {
     NoPosition,
     /// A worker ended its walk early, because it is stopping or because it had to drop updates during the walk.
     Unfinished,
+    /// A message was larger than the sink takes and was set aside, though the walks count it as published.
+    SetAside,
     /// The store returned an error.
     Io(io::Error),
 }
@@ -77,6 +81,7 @@ impl Snapshots {
 
     /// Takes the walks of all workers one after the other, and waits until the sink has acknowledged what they contain.
     fn take(&self, generation: u64, stopped: &mpsc::Receiver<()>) -> Result<Vec<ManifestFile>, GivenUp> {
+        let set_aside = self.sink.messages_set_aside.load(Relaxed);
         let mut files = Vec::new();
         let mut ends = Vec::new();
         for (worker, mailbox) in self.mailboxes.iter().enumerate() {
@@ -98,6 +103,9 @@ impl Snapshots {
             ) {
                 return Err(GivenUp::Stopping);
             }
+        }
+        if self.sink.messages_set_aside.load(Relaxed) != set_aside {
+            return Err(GivenUp::SetAside);
         }
         Ok(files)
     }
@@ -127,6 +135,7 @@ impl Snapshots {
             generation,
             collector: self.collector.clone(),
             completed_unix_ns: unix_ns(),
+            published_to: Some(self.published_to.clone()),
             files,
         };
         self.store.complete(&manifest)?;
@@ -155,6 +164,11 @@ impl Snapshots {
                 warn!(
                     "a snapshot was given up, because a worker stopped or had to drop updates; the previous snapshot \
                      stays in use"
+                )
+            }
+            GivenUp::SetAside => {
+                warn!(
+                    "a snapshot was given up, because a message was set aside meanwhile; the previous snapshot stays in use"
                 )
             }
             GivenUp::Io(error) => warn!(

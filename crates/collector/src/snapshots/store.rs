@@ -21,6 +21,10 @@ pub struct Manifest {
     pub collector: String,
     /// When the generation was completed, in nanoseconds since the Unix epoch.
     pub completed_unix_ns: u64,
+    /// Where the collector published: a position in the files means nothing anywhere else. Absent in manifests of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_to: Option<String>,
     /// The files of the generation.
     pub files: Vec<ManifestFile>,
 }

@@ -109,6 +109,18 @@ impl Telemetry {
             ended.sample(&[("reason", reason)], count)?;
         }
         metrics
+            .gauge(
+                "connections_waiting",
+                "Connections that have not sent a whole BMP message yet, and so are no sessions.",
+            )?
+            .sample(&[], self.worker(|load| load.waiting.get()))?;
+        metrics
+            .counter(
+                "connections_without_message",
+                "Connections that ended before their first whole BMP message. They ended no session, and nothing was published about them.",
+            )?
+            .sample(&[], self.worker(|load| load.without_message.get()))?;
+        metrics
             .counter(
                 "connections_handed_over",
                 "Connections that one worker accepted and handed to the worker that owns the router.",

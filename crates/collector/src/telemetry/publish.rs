@@ -16,7 +16,12 @@ type Plain<'a> = (&'static str, &'static str, &'a AtomicU64);
 impl Telemetry {
     pub(super) fn publish_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
         self.bridge_metrics(metrics)?;
-        for (name, help, counter) in self.sink_counters().into_iter().chain(self.spool_counters()) {
+        for (name, help, counter) in self
+            .sink_counters()
+            .into_iter()
+            .chain(self.file_counters())
+            .chain(self.loss_counters())
+        {
             metrics.counter(name, help)?.sample(&[], counter.load(Relaxed))?;
         }
         let mut errors = metrics.counter("sink_errors", "Failures of the sink, by reason.")?;
@@ -123,8 +128,13 @@ impl Telemetry {
         ]
     }
 
-    fn spool_counters(&self) -> [Plain<'_>; 2] {
+    fn file_counters(&self) -> [Plain<'_>; 3] {
         [
+            (
+                "segments_lost",
+                "Segments of the sink file that were found damaged at the start, or that were removed while the collector wrote to them.",
+                &self.sink.segments_lost,
+            ),
             (
                 "spooled_batches",
                 "Batches written to the spool because the window was full.",
@@ -134,6 +144,26 @@ impl Telemetry {
                 "spool_damaged",
                 "Batches lost because files of the spool were damaged, plus places where a file was cut at the start.",
                 &self.sink.spool_damaged,
+            ),
+        ]
+    }
+
+    fn loss_counters(&self) -> [Plain<'_>; 3] {
+        [
+            (
+                "stream_losses",
+                "Times that the stream was found without messages that it had acknowledged, so routers were resynced.",
+                &self.sink.stream_losses,
+            ),
+            (
+                "set_aside_messages",
+                "Cap'n Proto messages that consumers did not get, because the broker takes no message of that size.",
+                &self.sink.messages_set_aside,
+            ),
+            (
+                "set_aside_without_file",
+                "Messages to the broker that were too large for it and could not be written to the set-aside directory.",
+                &self.sink.set_aside_without_file,
             ),
         ]
     }

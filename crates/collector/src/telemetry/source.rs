@@ -37,6 +37,14 @@ impl ControlSource for Telemetry {
                     .to_owned(),
             });
         }
-        Readiness { problems }
+        let warnings = self.sink.warnings().into_iter().map(|warning| Problem {
+            part: "sink",
+            reason: warning.cause,
+            remedy: warning.remedy,
+        });
+        Readiness {
+            problems,
+            warnings: warnings.collect(),
+        }
     }
 }

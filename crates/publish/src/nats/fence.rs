@@ -9,6 +9,8 @@
 //! A server before 2.11 does not know the header, and a stream with replicas takes one such message at a time. Without the
 //! check of each message, a second collector is noticed only when it connects, and a restart waits for late writes.
 
+use std::time::Duration;
+
 use arancini_client::headers::{
     HEADER_COLLECTOR, HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_STREAM, HEADER_INCARNATION,
 };
@@ -17,6 +19,7 @@ use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_nats::{Client, HeaderMap};
 
 use super::labels::FenceLabel;
+use super::landmarks::Landmark;
 use super::reply::{Ack, explain_refusal, lost};
 use crate::settings::NatsSettings;
 
@@ -34,6 +37,21 @@ pub(crate) struct Fence {
     raised: Option<u64>,
     /// There was no fence when this life raised it, though the stream was not new.
     was_gone: bool,
+}
+
+/// Pause before the next attempt while the servers of a cluster still store an earlier message.
+const STORING: Duration = Duration::from_millis(2);
+/// Such pauses before the connection is given up.
+const MOST_WAITS: usize = 500;
+
+/// What came of one attempt to raise the fence.
+enum Attempt {
+    /// The fence is at this place now.
+    Raised(u64),
+    /// Another connection was faster.
+    Overtaken,
+    /// The servers still store an earlier message, so nothing is decided.
+    TooEarly,
 }
 
 /// Where the fence was found, and which life raised it.
@@ -65,6 +83,15 @@ impl Fence {
         }
     }
 
+    /// Returns the fence as a landmark: once it was raised, the stream has it.
+    pub(crate) fn landmark(&self) -> Landmark {
+        Landmark {
+            sequence: self.raised.unwrap_or_default(),
+            subject: self.subject.as_str().into(),
+            identity: self.incarnation.to_string(),
+        }
+    }
+
     /// Returns whether the stream had messages but no fence. If this or another life had raised one before, somebody has
     /// removed what the stream held, or it aged out.
     pub(crate) const fn was_gone(&self) -> bool {
@@ -77,7 +104,8 @@ impl Fence {
     /// [`Reason::Fenced`]: another collector of this name has raised the fence since this one did. Any other reason: the
     /// stream cannot be read or written now.
     pub(crate) async fn raise(mut self, client: &Client, stream: &Stream) -> Result<Self, Trouble> {
-        for _ in 0..ATTEMPTS {
+        let (mut attempts, mut waits) = (0, 0);
+        while attempts < ATTEMPTS {
             let Found { place: last, owner } = self.look(stream).await?;
             self.was_gone = last == 0 && stream.cached_info().state.last_sequence > 0;
             if let Some(raised) = self.raised
@@ -86,9 +114,18 @@ impl Fence {
             {
                 return Err(self.fenced_off(owner));
             }
-            if let Some(place) = self.try_from(last, client).await? {
-                self.raised = Some(place);
-                return Ok(self);
+            match self.try_from(last, client).await? {
+                Attempt::Raised(place) => {
+                    self.raised = Some(place);
+                    return Ok(self);
+                }
+                Attempt::Overtaken => attempts += 1,
+                // Nothing was stored, and nobody is in the way. The servers finish within milliseconds.
+                Attempt::TooEarly if waits < MOST_WAITS => {
+                    waits += 1;
+                    tokio::time::sleep(STORING).await;
+                }
+                Attempt::TooEarly => return Err(still_storing(&self.subject)),
             }
         }
         Err(Trouble::new(
@@ -123,8 +160,8 @@ impl Fence {
         }
     }
 
-    /// Raises the fence if it is still at `last`. Returns its new place, or `None` if another connection was faster.
-    async fn try_from(&self, last: u64, client: &Client) -> Result<Option<u64>, Trouble> {
+    /// Raises the fence if it is still at `last`.
+    async fn try_from(&self, last: u64, client: &Client) -> Result<Attempt, Trouble> {
         let mut headers = HeaderMap::new();
         headers.insert(HEADER_EXPECTED_STREAM, self.stream.as_str());
         headers.insert(HEADER_EXPECTED_SEQUENCE, last.to_string().as_str());
@@ -134,8 +171,9 @@ impl Fence {
         let reply = request.await.map_err(|_| lost())?;
         let ack: Ack = serde_json::from_slice(&reply.payload).unwrap_or_default();
         match ack.error {
-            None if ack.seq > 0 => Ok(Some(ack.seq)),
-            Some(refusal) if refusal.is_wrong_sequence() => Ok(None),
+            None if ack.seq > 0 => Ok(Attempt::Raised(ack.seq)),
+            Some(refusal) if refusal.is_wrong_sequence() => Ok(Attempt::Overtaken),
+            Some(refusal) if refusal.is_too_early() => Ok(Attempt::TooEarly),
             error => Err(explain_refusal(&self.stream, error)),
         }
     }
@@ -151,6 +189,14 @@ impl Fence {
             "stop one of the two, or give each collector a name of its own (collector_name)",
         )
     }
+}
+
+fn still_storing(fence: &str) -> Trouble {
+    Trouble::new(
+        Reason::Timeout,
+        format!("the servers keep storing an earlier message of {fence}"),
+        "check the load and the disks of the servers that hold the stream",
+    )
 }
 
 /// Returns the subject of a collector's fence.

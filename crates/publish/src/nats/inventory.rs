@@ -2,8 +2,12 @@
 //!
 //! The stream is asked for each message's id. A conclusion from the last message of a subject would lose a message that the
 //! server refused when nobody listened any more. Only headers are transferred.
+//!
+//! A read ends at the fence that the present connection has raised. In a stream with replicas, the server may read from a
+//! replica that lags behind, and such a replica may not even have messages that were acknowledged. The fence was stored
+//! behind all of them, so whoever has read the fence has read them all.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +17,8 @@ use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream;
 use futures_util::StreamExt;
 
+use super::labels::FenceLabel;
+use super::landmarks::{Landmark, identity};
 use crate::spool::FileHead;
 
 /// With more subjects than this the whole base is read, since long lists of filters are slow on the server.
@@ -27,51 +33,77 @@ pub(crate) struct Doubts {
     pub(crate) floor: Floor,
     /// If present, all ids with this prefix are asked for instead of those on `subjects`.
     pub(crate) prefix: Option<String>,
+    /// An acknowledged message: whether the stream still has it.
+    pub(crate) landmark: Option<Landmark>,
 }
 
 /// Place from which the stream is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Floor {
-    /// Behind this stream sequence.
-    Sequence(u64),
-    /// From this time on, in Unix nanoseconds.
-    Time(u64),
+pub(crate) struct Floor {
+    /// Behind this stream sequence, where it is known and the stream still counts higher.
+    sequence: Option<u64>,
+    /// Otherwise from this time on, in Unix nanoseconds.
+    unix_ns: u64,
 }
 
 /// How far the server's clock may be behind the collector's.
 const CLOCKS_APART_NS: u64 = 600_000_000_000;
 
 impl Floor {
-    /// Returns the place that a former life knew when it began the spool's first file.
-    pub(crate) fn of_former(head: FileHead) -> Self {
-        match head.floor {
-            0 => Self::Time(head.created_ns.saturating_sub(CLOCKS_APART_NS)),
-            sequence => Self::Sequence(sequence),
+    /// Returns the place behind this stream sequence, which the stream had reached at this time.
+    pub(crate) const fn behind(sequence: u64, unix_ns: u64) -> Self {
+        Self {
+            sequence: Some(sequence),
+            unix_ns,
         }
     }
 
-    fn policy(self, last_sequence: u64) -> DeliverPolicy {
-        match self {
-            // A stream that counts lower was created again.
-            Self::Sequence(sequence) if sequence > last_sequence => DeliverPolicy::All,
-            Self::Sequence(sequence) => DeliverPolicy::ByStartSequence {
+    /// Returns the place that a former life knew when it began the spool's first file.
+    pub(crate) fn of_former(head: FileHead) -> Self {
+        Self {
+            sequence: (head.floor > 0).then_some(head.floor),
+            unix_ns: head.created_ns,
+        }
+    }
+
+    /// Returns where to begin if the fence is at this place. A stream whose fence lies lower than the floor was created
+    /// again, or has lost its end.
+    fn policy(self, fence: u64) -> DeliverPolicy {
+        match self.sequence {
+            Some(sequence) if sequence < fence => DeliverPolicy::ByStartSequence {
                 start_sequence: sequence + 1,
             },
-            Self::Time(unix_ns) => match async_nats::datetime::from_nanos(i128::from(unix_ns)) {
-                Ok(start_time) => DeliverPolicy::ByStartTime { start_time },
-                Err(_) => DeliverPolicy::All,
-            },
+            _ => {
+                let start = self.unix_ns.saturating_sub(CLOCKS_APART_NS);
+                match async_nats::datetime::from_nanos(i128::from(start)) {
+                    Ok(start_time) => DeliverPolicy::ByStartTime { start_time },
+                    Err(_) => DeliverPolicy::All,
+                }
+            }
         }
     }
 }
 
-/// Reads the ids of the messages in doubt that the stream has.
-pub(crate) async fn stored_ids(
+/// What the stream has of the messages that were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    /// Ids of the messages in doubt, with their places in the stream.
+    pub(crate) ids: HashMap<String, u64>,
+    /// The landmark is at its place.
+    pub(crate) has_landmark: bool,
+}
+
+/// Reads which messages in doubt the stream has, up to the fence. `base` are the subjects of the stream.
+///
+/// # Errors
+/// The stream cannot be read now.
+pub(crate) async fn take_inventory(
     stream: &Stream,
     base: String,
-    doubts: Doubts,
+    fence: &FenceLabel,
+    doubts: &Doubts,
     within: Duration,
-) -> Result<HashSet<String>, Trouble> {
+) -> Result<Inventory, Trouble> {
     let name = &stream.cached_info().config.name;
     let failed = |error: &dyn std::fmt::Display| {
         Trouble::new(
@@ -80,12 +112,16 @@ pub(crate) async fn stored_ids(
             "allow the user to publish $JS.API.CONSUMER.> for the stream; if the user may, look at the server's load",
         )
     };
-    let filter_subjects = match doubts.subjects.len() {
-        1..=MOST_FILTERS => doubts.subjects.iter().map(ToString::to_string).collect(),
-        _ => vec![base],
+    let mut filters: HashSet<&str> = doubts.subjects.iter().map(|subject| &**subject).collect();
+    filters.extend(doubts.landmark.iter().map(|landmark| &*landmark.subject));
+    filters.insert(&fence.subject);
+    let filter_subjects = if filters.len() <= MOST_FILTERS && doubts.prefix.is_none() {
+        filters.into_iter().map(str::to_owned).collect()
+    } else {
+        vec![base]
     };
     let config = pull::OrderedConfig {
-        deliver_policy: doubts.floor.policy(stream.cached_info().state.last_sequence),
+        deliver_policy: doubts.floor.policy(fence.place),
         filter_subjects,
         headers_only: true,
         ..pull::OrderedConfig::default()
@@ -94,34 +130,42 @@ pub(crate) async fn stored_ids(
         .create_consumer(config)
         .await
         .map_err(|error| failed(&error))?;
-    let mut pending = consumer.cached_info().num_pending;
-    let mut ids = HashSet::new();
-    if pending == 0 {
-        return Ok(ids);
-    }
     let mut messages = consumer.messages().await.map_err(|error| failed(&error))?;
-    while pending > 0 {
-        let next = tokio::time::timeout(within, messages.next())
-            .await
-            .map_err(|late| failed(&late))?;
+    let mut inventory = Inventory::default();
+    loop {
+        let next = tokio::time::timeout(within, messages.next()).await.map_err(|_| {
+            failed(&format!(
+                "nothing arrives before the fence at sequence {}",
+                fence.place
+            ))
+        })?;
         let message = match next {
             Some(message) => message.map_err(|error| failed(&error))?,
             None => return Err(failed(&"the consumer ended early")),
         };
-        pending = message.info().map_err(|error| failed(&error))?.pending;
-        let id = message
-            .headers
+        let sequence = message.info().map_err(|error| failed(&error))?.stream_sequence;
+        if sequence >= fence.place {
+            return Ok(inventory);
+        }
+        let Some(headers) = message.headers.as_ref() else {
+            continue;
+        };
+        if let Some(landmark) = doubts
+            .landmark
             .as_ref()
-            .and_then(|headers| headers.get(HEADER_MESSAGE_ID));
+            .filter(|landmark| landmark.sequence == sequence)
+        {
+            inventory.has_landmark = identity(headers) == Some(&landmark.identity);
+        }
         let is_wanted = |id: &str| match &doubts.prefix {
             Some(prefix) => id.starts_with(prefix),
             None => doubts.subjects.contains(message.subject.as_str()),
         };
-        if let Some(id) = id.map(|id| id.as_str()).filter(|id| is_wanted(id)) {
-            ids.insert(id.to_owned());
+        let id = headers.get(HEADER_MESSAGE_ID).map(|id| id.as_str());
+        if let Some(id) = id.filter(|id| is_wanted(id)) {
+            inventory.ids.insert(id.to_owned(), sequence);
         }
     }
-    Ok(ids)
 }
 
 /// Memory of how far the stream was at which time, no further back than the oldest message in doubt.

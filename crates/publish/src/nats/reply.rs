@@ -64,6 +64,12 @@ pub(crate) struct Ack {
     pub(crate) error: Option<Refusal>,
 }
 
+/// Error code of a message whose expected last place of a subject is not its last.
+const WRONG_LAST_SEQUENCE: u32 = 10071;
+/// Error code of a message with an expected place, while a replicated stream still stores another one. The text is almost the
+/// same as of [`WRONG_LAST_SEQUENCE`].
+const STILL_STORING: u32 = 10164;
+
 /// Why the stream does not take a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Refusal {
@@ -76,9 +82,15 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Returns whether the expected last place of a subject is not its last.
+    /// Returns whether the expected last place of a subject is not its last: somebody else has raised the fence.
     pub(crate) const fn is_wrong_sequence(&self) -> bool {
-        matches!(self.err_code, 10071 | 10164)
+        self.err_code == WRONG_LAST_SEQUENCE
+    }
+
+    /// Returns whether another message with an expected place is still being stored. Nothing is known of the place yet, and
+    /// the message may be sent again.
+    pub(crate) const fn is_too_early(&self) -> bool {
+        self.err_code == STILL_STORING
     }
 }
 
@@ -110,11 +122,41 @@ pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble
             "set nats.stream to the stream that has these subjects",
         ),
         10059 => missing_stream(stream),
-        10071 | 10164 => Trouble::new(
+        STILL_STORING => Trouble::new(
+            Reason::Other,
+            format!("{said}; it was still storing another message with the fence's check"),
+            "nothing: the collector sends the message again",
+        ),
+        WRONG_LAST_SEQUENCE => Trouble::new(
             Reason::Fenced,
             said,
             "if the fence has aged out, the collector raises it again and nothing is to be done; otherwise another collector uses this name: give each a name of its own (collector_name)",
         ),
         _ => Trouble::new(Reason::Other, said, "look at the server's log"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn refusal(err_code: u32) -> Option<Refusal> {
+        let text = format!(
+            r#"{{"error":{{"code":400,"err_code":{err_code},"description":"wrong last sequence"}},"stream":"S","seq":0}}"#
+        );
+        serde_json::from_str::<Ack>(&text).unwrap().error
+    }
+
+    #[test]
+    fn a_place_that_is_not_known_yet_is_not_a_second_collector() {
+        let early = refusal(10164).unwrap();
+        assert!(early.is_too_early() && !early.is_wrong_sequence());
+        let trouble = explain_refusal("S", Some(early));
+        assert_eq!(trouble.reason, Reason::Other);
+        assert!(!trouble.remedy.contains("collector_name"), "{trouble}");
+        let wrong = refusal(10071).unwrap();
+        assert!(wrong.is_wrong_sequence() && !wrong.is_too_early());
+        assert_eq!(explain_refusal("S", Some(wrong)).reason, Reason::Fenced);
     }
 }

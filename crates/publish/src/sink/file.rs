@@ -14,11 +14,12 @@ use arancini_client::segments::{list, segment_path, series_name};
 use arancini_client::{Reason, Trouble};
 use arancini_core::position::SegmentEnd;
 use arancini_core::{Batch, BatchKind, Position};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::mend::mend;
+use super::mend::{Mended, mend};
+use super::place::{CHECK_EVERY, Place};
 use super::receipt::{Receipt, taken};
-use crate::directory_lock::lock_directory;
+use crate::directory_lock::is_in_place;
 use crate::hooks::Hooks;
 use crate::input::{BlockingInput, Given};
 use crate::settings::{FileSettings, Fsync, Retention};
@@ -37,32 +38,39 @@ pub(crate) fn run(
     status: &SinkStatus,
     hooks: &Hooks,
 ) {
-    let _lock = wait_for(status, settings, || lock_directory(&settings.directory));
-    let mut writer = wait_for(status, settings, || Writer::open(settings));
+    let place = wait_for(status, settings, || Place::claim(&settings.directory));
+    let series = wait_for(status, settings, || open_series(settings, status));
+    let mut writer = Writer::new(settings, place, series);
     status.set_position(writer.position());
     let mut input = BlockingInput::new(bridge);
+    let work = |writer: &mut Writer, attempt: &mut dyn FnMut(&mut Writer) -> io::Result<()>| {
+        wait_for(status, settings, || {
+            writer.check_place(status, hooks)?;
+            attempt(writer)
+        });
+    };
     loop {
         match input.take() {
             Given::Batch(batch) => {
                 taken(status, &batch);
-                wait_for(status, settings, || writer.make_room(&batch));
+                work(&mut writer, &mut |writer| writer.make_room(&batch));
                 writer.append(&batch);
                 hooks.recycle(batch.payload);
             }
             Given::Nothing => {
-                wait_for(status, settings, || writer.write_out());
+                work(&mut writer, &mut Writer::write_out);
                 writer.acknowledge_if_unsynced(status, hooks);
                 input.wait(writer.patience());
             }
             Given::End => break,
         }
         if writer.sync_is_due() {
-            wait_for(status, settings, || writer.sync());
+            work(&mut writer, &mut Writer::sync);
             writer.acknowledge(status, hooks);
         }
         writer.retain_if_due();
     }
-    wait_for(status, settings, || writer.sync());
+    work(&mut writer, &mut Writer::sync);
     writer.acknowledge(status, hooks);
 }
 
@@ -94,6 +102,9 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
         io::ErrorKind::PermissionDenied => "give the collector's user write permission there",
         io::ErrorKind::ReadOnlyFilesystem => "mount it writable or choose another data directory",
         io::ErrorKind::ResourceBusy => "stop the other collector or choose another data directory",
+        io::ErrorKind::NotFound => {
+            "leave the files of a running collector in place; to free space, lower the retention"
+        }
         _ => "check the disk, or choose another data directory",
     };
     Trouble::new(
@@ -103,41 +114,109 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
     )
 }
 
+/// Mends the last segment of each series, and finds the number of the next one.
+fn open_series(settings: &FileSettings, status: &SinkStatus) -> io::Result<[Series; BatchKind::ALL.len()]> {
+    let mut series = BatchKind::ALL.map(Series::new);
+    for series in &mut series {
+        match mend(&settings.directory, series.kind)? {
+            None => {}
+            Some(Mended::Torn(bytes)) => warn!(
+                series = series_name(series.kind),
+                kept_bytes = bytes.kept,
+                cut_bytes = bytes.lost,
+                "cut off the message in which the last run ended; the messages before it are kept"
+            ),
+            Some(Mended::Damaged(bytes)) => {
+                SinkStatus::add(&status.segments_lost, 1);
+                error!(
+                    series = series_name(series.kind),
+                    kept_bytes = bytes.kept,
+                    lost_bytes = bytes.lost,
+                    "the last segment is damaged and is set aside; its readable messages are the next segment; check the disk"
+                );
+            }
+        }
+        if let Some(last) = list(&settings.directory, series.kind)?.last() {
+            series.next_number = last.number + 1;
+        }
+        retain(&settings.directory, series.kind, settings.retention);
+    }
+    Ok(series)
+}
+
 /// Writes all series.
 struct Writer {
     settings: FileSettings,
+    place: Place,
     series: [Series; BatchKind::ALL.len()],
     /// Batches that are appended and not acknowledged yet.
     receipts: Vec<Receipt>,
     /// Time of the oldest append that is not synced.
     dirty_since: Option<Instant>,
     retained_at: Instant,
+    /// Acknowledged messages are lost, and the routers are not resynced yet.
+    is_resync_due: bool,
 }
 
 impl Writer {
-    fn open(settings: &FileSettings) -> io::Result<Self> {
-        let mut series = BatchKind::ALL.map(Series::new);
-        for series in &mut series {
-            if let Some(last) = list(&settings.directory, series.kind)?.last() {
-                series.next_number = last.number + 1;
-                if let Some(torn) = mend(&last.path)? {
-                    warn!(
-                        segment = %last.path.display(),
-                        kept_bytes = torn.kept,
-                        cut_bytes = torn.cut,
-                        "cut off the message in which the last run ended; the messages before it are kept"
-                    );
-                }
-            }
-            retain(&settings.directory, series.kind, settings.retention);
-        }
-        Ok(Self {
+    fn new(settings: &FileSettings, place: Place, series: [Series; BatchKind::ALL.len()]) -> Self {
+        Self {
             settings: settings.clone(),
+            place,
             series,
             receipts: Vec::new(),
             dirty_since: None,
             retained_at: Instant::now(),
-        })
+            is_resync_due: false,
+        }
+    }
+
+    /// Checks now and then that everything is in place. What was removed is given up: the sink goes on with a new directory
+    /// or new segments, and all routers are resynced, because acknowledged messages are lost. Batches in a removed segment
+    /// that were not synced yet are lost with it, and the resync repairs that too.
+    ///
+    /// # Errors
+    /// Something was removed. The next call succeeds once the directory can be used again.
+    fn check_place(&mut self, status: &SinkStatus, hooks: &Hooks) -> io::Result<()> {
+        if !self.place.is_check_due() {
+            return Ok(());
+        }
+        let directory = self.place.path().to_owned();
+        let mut removed = (!self.place.has_lock()?).then(|| "the lock".to_owned());
+        for series in &mut self.series {
+            if series.is_removed(&directory)? {
+                removed = Some(format!(
+                    "the open segment of the series {}",
+                    series_name(series.kind)
+                ));
+                series.give_up();
+                SinkStatus::add(&status.segments_lost, 1);
+                self.is_resync_due = true;
+            }
+        }
+        if !self.place.has_directory()? {
+            removed = Some("the directory".to_owned());
+            self.is_resync_due = true;
+        }
+        let Some(removed) = removed else {
+            self.place.note_checked();
+            return Ok(());
+        };
+        if !self.place.has_lock()? {
+            // This fails as long as another collector holds a new lock.
+            self.place = Place::claim(&directory)?;
+        }
+        if std::mem::take(&mut self.is_resync_due) {
+            error!(
+                directory = %directory.display(),
+                removed,
+                "segments were removed while the collector wrote to them; every router's next dump is published in full"
+            );
+            status.set_position(self.position());
+            hooks.stream_is_emptied();
+        }
+        let what = format!("{removed} was removed while the collector runs");
+        Err(io::Error::new(io::ErrorKind::NotFound, what))
     }
 
     /// Writes and rotates so that the batch can be appended in memory.
@@ -162,7 +241,13 @@ impl Writer {
     }
 
     fn write_out(&mut self) -> io::Result<()> {
-        self.series.iter_mut().try_for_each(Series::write_out)
+        for series in &mut self.series {
+            if !series.buffer.is_empty() {
+                series.open(&self.settings.directory)?;
+            }
+            series.write_out()?;
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -184,8 +269,8 @@ impl Writer {
     /// Returns how long to wait for a batch before other work is due.
     fn patience(&self) -> Duration {
         match (self.settings.fsync, self.dirty_since) {
-            (Fsync::Every(period), Some(since)) => period.saturating_sub(since.elapsed()),
-            _ => RETENTION_EVERY,
+            (Fsync::Every(period), Some(since)) => period.saturating_sub(since.elapsed()).min(CHECK_EVERY),
+            _ => CHECK_EVERY,
         }
     }
 
@@ -253,6 +338,24 @@ impl Series {
         }
     }
 
+    /// Returns whether somebody has removed or replaced the open segment.
+    fn is_removed(&self, directory: &Path) -> io::Result<bool> {
+        match &self.file {
+            Some(file) => {
+                let path = segment_path(directory, self.kind, self.next_number - 1);
+                Ok(!is_in_place(file, &path)?)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Writes no more to the open segment. What waits to be written goes to the next one.
+    fn give_up(&mut self) {
+        self.file = None;
+        self.written = 0;
+        self.unsynced = false;
+    }
+
     fn length(&self) -> u64 {
         self.written + self.buffer.len() as u64
     }
@@ -299,9 +402,7 @@ impl Series {
         if let Fsync::Every(_) = fsync {
             self.sync()?;
         }
-        self.unsynced = false;
-        self.file = None;
-        self.written = 0;
+        self.give_up();
         Ok(())
     }
 }

@@ -3,7 +3,8 @@
 pub(crate) mod receipt;
 pub(crate) mod file;
 mod mend;
+mod place;
 pub(crate) mod stdout;
 pub(crate) mod null;
 
-pub use mend::{TornTail, mend};
+pub use mend::{Mended, MendedBytes, mend};

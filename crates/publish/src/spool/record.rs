@@ -144,6 +144,7 @@ pub(crate) fn decode(body: &[u8], checksum: u64, at: u64) -> Option<Message> {
             incarnation,
         })),
         spooled: Some(part),
+        set_aside: false,
     })
 }
 

@@ -42,6 +42,7 @@ fn message(number: u64, bytes: usize) -> Message {
         is_last: true,
         life: None,
         spooled: None,
+        set_aside: false,
     }
 }
 
@@ -83,6 +84,7 @@ fn a_message_comes_back_as_it_was() {
     assert_eq!(back.spooled, Some(3));
     let same = Message {
         spooled: None,
+        set_aside: false,
         ..back
     };
     assert_eq!(format!("{same:?}"), format!("{sent:?}"));

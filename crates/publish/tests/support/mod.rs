@@ -84,6 +84,15 @@ pub struct Rig {
     pub status: Arc<SinkStatus>,
     pub acked: kanal::Receiver<Acked>,
     pub recycled: kanal::Receiver<Vec<u8>>,
+    pub set_aside: kanal::Receiver<Arc<Batch>>,
+    losses: kanal::Receiver<Loss>,
+}
+
+/// What the stream has lost.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Loss {
+    Routers(Vec<IpAddr>),
+    Everything,
 }
 
 impl Rig {
@@ -102,9 +111,17 @@ impl Rig {
         let (bridge, input) = kanal::bounded(16);
         let (acked_sender, acked) = kanal::unbounded();
         let (recycle, recycled) = kanal::unbounded();
+        let (aside, set_aside) = kanal::unbounded();
+        let (loss, losses) = kanal::unbounded();
+        let everything = loss.clone();
         let status = Arc::new(SinkStatus::default());
         let hooks = Hooks {
             acked: Some(Arc::new(move |acked| drop(acked_sender.send(acked)))),
+            set_aside: Some(Arc::new(move |batch| drop(aside.send(batch)))),
+            routers_are_lost: Some(Arc::new(move |routers| {
+                drop(loss.send(Loss::Routers(routers)));
+            })),
+            stream_is_emptied: Some(Arc::new(move || drop(everything.send(Loss::Everything)))),
             recycle: Some(Arc::new(move |buffer| drop(recycle.send(buffer)))),
             ..Hooks::default()
         };
@@ -115,7 +132,16 @@ impl Rig {
             status,
             acked,
             recycled,
+            set_aside,
+            losses,
         }
+    }
+
+    /// Takes the losses that were reported so far.
+    pub fn losses(&self) -> Vec<Loss> {
+        let mut all = Vec::new();
+        let _ = self.losses.drain_into(&mut all);
+        all
     }
 
     pub fn nats(settings: NatsSettings) -> Self {

@@ -119,6 +119,7 @@ pub(super) fn put_attributes(
     put_unknown(template, carrier, attributes);
 }
 
+#[inline]
 fn put_numbers(template: &mut Template, attributes: &PathAttributes<'_>) {
     let mut flags = 0;
     let mut more_flags = 0;
@@ -191,24 +192,29 @@ fn odd_next_hop<'a>(reach: &MpReach<'a>) -> Option<&'a [u8]> {
     (!reach.next_hop.is_empty() && known_next_hop(reach).is_none()).then_some(reach.next_hop)
 }
 
+#[inline]
 fn put_as_path(template: &mut Template, path: &Path<'_>) {
     match path {
         Path::None => {}
         Path::Plain(asns) => template.put_wire_u32s(pointer::AS_PATH, asns),
-        Path::Other(path) => {
-            template.put_u32s(pointer::AS_PATH, path.flat_asns());
-            if !path.is_single_sequence() {
-                template.put_structs_with_list(
-                    pointer::AS_PATH_SEGMENTS,
-                    path.segments(),
-                    |segment| [segment.kind as u8, 0, 0, 0, 0, 0, 0, 0],
-                    |template, segment| (Element::FourBytes, template.push_u32s(segment.asns())),
-                );
-            }
-        }
+        Path::Other(path) => put_segments(template, path),
     }
 }
 
+#[cold]
+fn put_segments(template: &mut Template, path: &EffectiveAsPath<'_>) {
+    template.put_u32s(pointer::AS_PATH, path.flat_asns());
+    if !path.is_single_sequence() {
+        template.put_structs_with_list(
+            pointer::AS_PATH_SEGMENTS,
+            path.segments(),
+            |segment| [segment.kind as u8, 0, 0, 0, 0, 0, 0, 0],
+            |template, segment| (Element::FourBytes, template.push_u32s(segment.asns())),
+        );
+    }
+}
+
+#[inline]
 fn put_unknown(template: &mut Template, carrier: Carrier, attributes: &PathAttributes<'_>) {
     let odd_next_hop = match (carrier, &attributes.mp_reach) {
         (Carrier::MultiProtocol, Some(reach)) => odd_next_hop(reach),
@@ -217,6 +223,12 @@ fn put_unknown(template: &mut Template, carrier: Carrier, attributes: &PathAttri
     if !attributes.has_unknown() && attributes.ipv6_extended_communities.is_none() && odd_next_hop.is_none() {
         return;
     }
+    put_raw(template, attributes, odd_next_hop);
+}
+
+/// Writes the attributes without a field of their own: as on the wire.
+#[inline(never)]
+fn put_raw(template: &mut Template, attributes: &PathAttributes<'_>, odd_next_hop: Option<&[u8]>) {
     let ipv6_extended = attributes.ipv6_extended_communities.and_then(|_| {
         raw_attributes(attributes.field())
             .map_while(Result::ok)

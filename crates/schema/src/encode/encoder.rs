@@ -70,7 +70,8 @@ impl UpdateEncoder {
     }
 
     /// Appends one message: a copy of the layout with this route.
-    #[inline]
+    // Inlined into its few callers, because it runs for each route.
+    #[inline(always)]
     pub fn append(&mut self, route: &RouteFields<'_>, out: &mut Vec<u8>) {
         let has_tail = !route.labels.is_empty() || !route.raw_nlri.is_empty();
         if has_tail && self.template.pointer_count() <= pointer::RAW_NLRI {

@@ -34,6 +34,8 @@ pub(super) struct Template {
     end: usize,
     /// Number of pointers.
     pointers: usize,
+    /// Bytes to copy for the finished message: its size, rounded up to [`COPIED_AT_ONCE`].
+    copied: usize,
 }
 
 impl Template {
@@ -43,6 +45,7 @@ impl Template {
             bytes: zeroed(),
             end: HEAD,
             pointers: 0,
+            copied: 0,
         };
         template.finish();
         template
@@ -64,6 +67,7 @@ impl Template {
         let root = (DATA_SIZE as u64 / 8) << 32 | (self.pointers as u64) << 48;
         self.bytes[..FRAME].copy_from_slice(&((segment_words as u64) << 32).to_le_bytes());
         self.bytes[FRAME..DATA_START].copy_from_slice(&root.to_le_bytes());
+        self.copied = self.end.next_multiple_of(COPIED_AT_ONCE);
     }
 
     /// Adds null pointers to a finished message.
@@ -91,8 +95,7 @@ impl Template {
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let end = out.len() + self.end;
-        let copied = self.end.next_multiple_of(COPIED_AT_ONCE);
-        out.extend_from_slice(self.bytes.get(..copied).unwrap_or_default());
+        out.extend_from_slice(self.bytes.get(..self.copied).unwrap_or_default());
         out.truncate(end);
     }
 

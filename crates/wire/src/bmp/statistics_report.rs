@@ -114,10 +114,13 @@ impl<'a> Statistic<'a> {
         StatisticsType::from_code(self.stat_type)
     }
 
-    /// Name of the type; `unknown` for a number without a name.
+    /// Name of the type; empty for a number without a name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
-        self.kind().name()
+        match self.kind() {
+            StatisticsType::Unknown(_) => "",
+            known => known.name(),
+        }
     }
 
     /// Reads the value by its length.
@@ -175,7 +178,7 @@ mod tests {
                         value: 3
                     }
                 ),
-                ("unknown", StatisticValue::Raw(&[1, 2, 3])),
+                ("", StatisticValue::Raw(&[1, 2, 3])),
             ]
         );
     }

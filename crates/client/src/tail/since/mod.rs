@@ -4,10 +4,10 @@
 //! snapshots of its own can do the same.
 
 mod published;
-mod resyncs;
+mod events;
 mod segments;
 mod stream;
 
-pub use published::{Published, PublishedSequence, Wholeness};
-pub use segments::segments_since;
+pub use published::{Published, Wholeness};
+pub use segments::{segment_sequences, segments_since};
 pub use stream::{LateWrites, StreamPosition, stream_since};

@@ -1,17 +1,8 @@
 //! What is handed out, and whether it is all.
 
-use std::net::IpAddr;
-
 use arancini_schema::MessageKind;
 
-/// The last sequence number that a router got in a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublishedSequence {
-    /// The router.
-    pub router: IpAddr,
-    /// Its last sequence number in the batch.
-    pub last: u64,
-}
+use crate::readable::PublishedSequence;
 
 /// Messages that were published together: one batch of a stream, or some records of a segment.
 #[derive(Debug, Clone, Copy)]
@@ -33,4 +24,15 @@ pub enum Wholeness {
     Whole,
     /// Some of it is gone, for this reason.
     Gap(String),
+}
+
+impl Wholeness {
+    /// Returns the first gap of the two, or that both are whole.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match self {
+            Self::Whole => other,
+            Self::Gap(why) => Self::Gap(why),
+        }
+    }
 }

@@ -6,17 +6,19 @@ use std::path::Path;
 
 use arancini_schema::MessageKind;
 
+use super::events::Events;
 use super::published::{Published, Wholeness};
-use super::resyncs::Resyncs;
-use crate::records::Records;
-use crate::segments::{Segment, SeriesPosition, list, series_name};
+use crate::readable::{PublishedSequence, next_readable, read_sequence};
+use crate::records::{RecordError, Records};
+use crate::segments::{Segment, SeriesPosition, list, segment_path, series_name, set_aside_path};
 
 /// Bytes of a segment that are looked at together.
 const CHUNK: usize = 1 << 20;
 
 /// Hands out what a directory of segments holds behind the places of its series, or all of it with `None`: the updates,
-/// and the resync events of routers at their places between the updates. A record that a crash has cut short at the end
-/// of a segment is ignored.
+/// and at their places between the updates the resync events of routers and the Peer Ups. A record that a crash has cut
+/// short at the end of the last segment is ignored. A damaged record is a gap, and the records behind it are handed out.
+/// Peer Ups that are missing are no gap, because the routes do not depend on them.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -25,26 +27,57 @@ pub fn segments_since(
     positions: Option<&[SeriesPosition]>,
     mut take: impl FnMut(Published<'_>),
 ) -> io::Result<Wholeness> {
-    let Some(start) = start_of(MessageKind::Updates, positions) else {
-        return Ok(Wholeness::Gap(
-            "the snapshot does not say which segments of updates came before it".to_owned(),
-        ));
-    };
-    let mut events = Resyncs::default();
-    if let Some(start) = start_of(MessageKind::Routers, positions) {
-        for (segment, skip) in segments_from(directory, &start)? {
-            read_segment(&segment, skip, &mut |published| events.collect(published.payload))?;
+    let mut whole = Wholeness::Whole;
+    let mut events = Events::default();
+    for kind in [MessageKind::Peers, MessageKind::Routers, MessageKind::Updates] {
+        let of_kind = match start_of(kind, positions) {
+            Some(start) => {
+                let segments = list_present(directory, kind)?;
+                let present = whole_since(directory, &segments, &start);
+                let read = read_series(segments, &start, &mut |published| match kind {
+                    MessageKind::Updates => events.merge(published, &mut take),
+                    _ => events.collect(kind, published.payload),
+                });
+                present.and(read?)
+            }
+            None => Wholeness::Gap(format!(
+                "the snapshot does not say which segments of the series {} came before it",
+                series_name(kind)
+            )),
+        };
+        if kind != MessageKind::Peers {
+            whole = whole.and(of_kind);
         }
-    }
-    let segments = list_present(directory, MessageKind::Updates)?;
-    let whole = whole_since(directory, &segments, &start);
-    for (segment, skip) in segments_from(directory, &start)? {
-        read_segment(&segment, skip, &mut |published| {
-            events.merge(published, &mut take)
-        })?;
     }
     events.finish(&mut take);
     Ok(whole)
+}
+
+/// Hands out router and sequence number of every message behind the places, or of all messages with `None`, except those
+/// of the updates: [`segments_since`] hands out the updates.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn segment_sequences(
+    directory: &Path,
+    positions: Option<&[SeriesPosition]>,
+    mut take: impl FnMut(PublishedSequence),
+) -> io::Result<()> {
+    for kind in MessageKind::ALL {
+        if kind == MessageKind::Updates {
+            continue;
+        }
+        // A series that the places do not name is read from its beginning.
+        let start = start_of(kind, positions).or_else(|| start_of(kind, None));
+        let Some(start) = start else { continue };
+        read_series(list_present(directory, kind)?, &start, &mut |published| {
+            let records = Records::new(published.payload).filter_map(Result::ok);
+            records
+                .filter_map(|record| read_sequence(kind, record))
+                .for_each(&mut take);
+        })?;
+    }
+    Ok(())
 }
 
 /// Returns where a series goes on; `None` if the places do not name the series.
@@ -67,62 +100,100 @@ fn list_present(directory: &Path, kind: MessageKind) -> io::Result<Vec<Segment>>
     }
 }
 
-/// Returns the segments from `start` on, each with the number of bytes to skip.
-fn segments_from(directory: &Path, start: &SeriesPosition) -> io::Result<Vec<(Segment, u64)>> {
-    let mut segments = list_present(directory, start.kind)?;
-    segments.retain(|segment| segment.number >= start.number);
-    let skip = |segment: &Segment| {
-        if segment.number == start.number {
+/// Hands out the whole records of a series from `start` on. The outcome is a gap if a segment is damaged.
+fn read_series(
+    segments: Vec<Segment>,
+    start: &SeriesPosition,
+    take: &mut impl FnMut(Published<'_>),
+) -> io::Result<Wholeness> {
+    let mut whole = Wholeness::Whole;
+    let last = segments.last().map_or(0, |segment| segment.number);
+    for segment in segments {
+        if segment.number < start.number {
+            continue;
+        }
+        let skip = if segment.number == start.number {
             start.bytes
         } else {
             0
+        };
+        let damage = match read_segment(&segment, skip, take)? {
+            // The sink may be writing the record, or a crash has cut it short.
+            Some(damage) if damage.is_at_end && segment.number == last => None,
+            damage => damage,
+        };
+        if let Some(damage) = damage {
+            whole = whole.and(Wholeness::Gap(format!(
+                "segment {} of the series {} is damaged at byte {}",
+                segment.number,
+                series_name(segment.kind),
+                damage.at
+            )));
         }
-    };
-    Ok(segments
-        .into_iter()
-        .map(|segment| {
-            let skip = skip(&segment);
-            (segment, skip)
-        })
-        .collect())
+    }
+    Ok(whole)
 }
 
-/// Says whether the segments from `start` on are all present. The sink never removes the last segment of a series.
+/// Says whether the segments from `start` on are all present. The sink never removes the last segment of a series, and uses
+/// the numbers one after the other.
 fn whole_since(directory: &Path, segments: &[Segment], start: &SeriesPosition) -> Wholeness {
     let there = |number| segments.iter().find(|segment| segment.number == number);
-    let later = segments.iter().any(|segment| segment.number > start.number);
-    let whole = match there(start.number) {
-        Some(segment) => segment.bytes >= start.bytes,
-        None if start.bytes > 0 || later => false,
+    let last = segments.last().map_or(0, |segment| segment.number);
+    let missing = match there(start.number) {
+        Some(segment) if segment.bytes < start.bytes => Some(start.number),
         // The sink had not begun this segment when the position was taken: the one before it was the last.
-        None => start.number == 1 || there(start.number - 1).is_some(),
+        None if start.bytes == 0 && last < start.number => {
+            (start.number > 1 && there(start.number - 1).is_none()).then_some(start.number - 1)
+        }
+        _ => (start.number..=last.max(start.number)).find(|number| there(*number).is_none()),
     };
-    if whole {
+    let Some(missing) = missing else {
         return Wholeness::Whole;
-    }
-    Wholeness::Gap(format!(
-        "segment {} of the series {} in {} is missing, or is shorter than {} bytes",
-        start.number,
-        series_name(start.kind),
-        directory.display(),
-        start.bytes
-    ))
+    };
+    let series = series_name(start.kind);
+    let place = directory.display();
+    let set_aside = set_aside_path(&segment_path(directory, start.kind, missing));
+    Wholeness::Gap(if set_aside.exists() {
+        format!("segment {missing} of the series {series} in {place} was damaged and is set aside")
+    } else {
+        format!("segment {missing} of the series {series} in {place} is missing or shorter than it was")
+    })
 }
 
-/// Hands out the whole records of a segment behind the first `skip` bytes.
-fn read_segment(segment: &Segment, skip: u64, take: &mut impl FnMut(Published<'_>)) -> io::Result<()> {
+/// Bytes of a segment that are no record.
+struct Damage {
+    /// Where they begin in the segment.
+    at: u64,
+    /// Whether no record follows.
+    is_at_end: bool,
+}
+
+/// Hands out the whole records of a segment behind the first `skip` bytes. Returns the first damage.
+fn read_segment(
+    segment: &Segment,
+    skip: u64,
+    take: &mut impl FnMut(Published<'_>),
+) -> io::Result<Option<Damage>> {
     let mut file = match File::open(&segment.path) {
         Ok(file) => BufReader::with_capacity(CHUNK, file),
         // Retention has removed the file since it was listed. The list has decided already what is missing.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     file.seek(SeekFrom::Start(skip))?;
+    let mut at = skip;
     let mut bytes: Vec<u8> = Vec::new();
+    let mut damage: Option<Damage> = None;
     loop {
         let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut bytes)?;
         let mut records = Records::new(&bytes);
-        while let Some(Ok(_)) = records.next() {}
+        let is_foreign = loop {
+            match records.next() {
+                Some(Ok(_)) => {}
+                Some(Err(RecordError::Foreign { .. })) => break true,
+                Some(Err(RecordError::Torn { .. })) | None => break false,
+            }
+        };
         let whole = records.position();
         if whole > 0 {
             take(Published {
@@ -132,10 +203,24 @@ fn read_segment(segment: &Segment, skip: u64, take: &mut impl FnMut(Published<'_
                 sequence: None,
             });
             bytes.drain(..whole);
+            at += whole as u64;
         }
-        if read == 0 {
-            return Ok(());
+        if read > 0 && !is_foreign {
+            continue;
         }
+        if bytes.is_empty() {
+            return Ok(damage);
+        }
+        // The next readable record may be anywhere.
+        file.read_to_end(&mut bytes)?;
+        let next = next_readable(segment.kind, &bytes);
+        damage.get_or_insert(Damage {
+            at,
+            is_at_end: next.is_none(),
+        });
+        let Some(next) = next else { return Ok(damage) };
+        bytes.drain(..next);
+        at += next as u64;
     }
 }
 
@@ -173,6 +258,10 @@ mod tests {
         assert!(!whole(&[segment(3, 80)], end(3, 88)), "shorter than it was");
         assert!(!whole(&[segment(5, 80)], end(3, 80)));
         assert!(!whole(&[segment(5, 80)], end(4, 0)));
+        assert!(
+            !whole(&[segment(3, 80), segment(5, 80)], end(3, 16)),
+            "4 was set aside"
+        );
         assert!(!whole(&[], end(4, 0)), "all were removed by somebody");
         assert!(!whole(&[segment(2, 80)], end(1, 0)), "the first ones aged out");
     }

@@ -6,8 +6,9 @@ use arancini_schema::subject::Subject;
 use async_nats::jetstream;
 use tracing::warn;
 
-use super::published::{Published, PublishedSequence, Wholeness};
+use super::published::{Published, Wholeness};
 use crate::connect::connect;
+use crate::readable::PublishedSequence;
 use crate::settings::StreamSource;
 use crate::streams::find_stream;
 use crate::tail::options::Begin;
@@ -57,27 +58,27 @@ pub async fn stream_since(
     };
     let info = stream.cached_info();
     let (first, last) = (info.state.first_sequence, info.state.last_sequence);
-    let after = match position {
-        None => 0,
+    let (after, known) = match position {
+        None => (0, Wholeness::Whole),
         Some(position)
             if position.created_unix_ns == info.created.unix_timestamp_nanos()
                 && position.sequence <= last =>
         {
-            position.sequence
+            (position.sequence, Wholeness::Whole)
         }
+        // What the new stream holds is handed out too: its sequence numbers are taken.
         Some(_) => {
-            return Ok(Wholeness::Gap(format!(
-                "stream {name} was deleted and created again"
-            )));
+            let why = format!("stream {name} was deleted and created again");
+            (0, Wholeness::Gap(why))
         }
     };
-    let whole = if first > after + 1 && last > after {
+    let whole = known.and(if first > after + 1 && last > after {
         Wholeness::Gap(format!(
             "stream {name} begins at sequence {first}, but the messages behind sequence {after} are needed"
         ))
     } else {
         Wholeness::Whole
-    };
+    });
     if last == 0 {
         return Ok(whole);
     }

@@ -74,6 +74,14 @@ struct Open {
 pub struct Permit {
     admission: Arc<Admission>,
     source: IpAddr,
+    number: u64,
+}
+
+impl Permit {
+    /// The number of the connection in the order in which all workers let connections in.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 impl Admission {
@@ -102,14 +110,14 @@ impl Admission {
     /// Permits one more connection from this source, or says why not.
     fn permit(self: &Arc<Self>, source: IpAddr) -> Result<Permit, Refusal> {
         let source = source.to_canonical();
-        let admitted = self.check(source);
-        match admitted {
-            Ok(()) => self.accepted.fetch_add(1, Ordering::Relaxed),
-            Err(refusal) => self.refused[refusal as usize].fetch_add(1, Ordering::Relaxed),
-        };
-        admitted.map(|()| Permit {
+        if let Err(refusal) = self.check(source) {
+            self.refused[refusal as usize].fetch_add(1, Ordering::Relaxed);
+            return Err(refusal);
+        }
+        Ok(Permit {
             admission: Arc::clone(self),
             source,
+            number: self.accepted.fetch_add(1, Ordering::Relaxed),
         })
     }
 

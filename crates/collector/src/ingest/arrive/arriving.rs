@@ -1,12 +1,13 @@
 //! A connection on its way to a session.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 
-/// A connection on its way to a session. `K` is what the stages it has passed know of it.
+/// A connection on its way to a session. `K` is what the stages it has passed know of it, and `S` is its socket.
 #[derive(Debug)]
-pub struct Arriving<K> {
+pub struct Arriving<K, S = TcpStream> {
     /// The socket.
-    pub stream: TcpStream,
+    pub stream: S,
     /// The address that the connection comes from.
     pub remote: SocketAddr,
     /// What is known of the connection.
@@ -21,5 +22,17 @@ impl<K> Arriving<K> {
             remote: self.remote,
             known: next(self.known),
         }
+    }
+
+    /// Registers the socket with the worker's runtime.
+    ///
+    /// # Errors
+    /// The runtime can't watch the socket.
+    pub fn watch(self) -> io::Result<Arriving<K, monoio::net::TcpStream>> {
+        Ok(Arriving {
+            stream: monoio::net::TcpStream::from_std(self.stream)?,
+            remote: self.remote,
+            known: self.known,
+        })
     }
 }

@@ -1,24 +1,30 @@
 //! The sequence of the stages, on each worker.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tracing::{debug, info};
+use monoio::net::TcpStream;
+use tracing::{debug, info, warn};
 
 use super::arriving::Arriving;
 use super::claim::{Claimed, claim};
+use super::first_message::first_message;
 use super::hand_over::hand_over;
 use super::identify::identify;
 use super::listen::{self, Accepted};
 use super::open::open;
+use super::waiting::{Place, Waiting};
 use crate::ingest::context::WorkerContext;
+use crate::ingest::end::{End, EndReason};
 use crate::ingest::receiver::Receiver;
 use crate::ingest::sessions::OpenSessions;
+use crate::ingest::task::spawn_timed;
 
 /// Where connections come in to a worker.
 pub struct Entrance {
     pub context: Arc<WorkerContext>,
+    pub waiting: Waiting,
     pub sessions: Rc<OpenSessions>,
     pub receiver: Rc<Receiver>,
 }
@@ -30,7 +36,7 @@ impl Entrance {
     }
 
     /// Takes an accepted connection through all stages, or hands it over to the worker that owns its router.
-    fn arrived(&self, accepted: Arriving<Accepted>) {
+    fn arrived(self: &Rc<Self>, accepted: Arriving<Accepted>) {
         let (context, lane) = (&*self.context, &*self.sessions.lane);
         let remote = accepted.remote;
         let admitted = match context.admission.admit(accepted) {
@@ -52,14 +58,67 @@ impl Entrance {
         let identified = identify(admitted, &context.config.routers.identity);
         let claimed = claim(identified, &context.owners, &context.counters);
         if claimed.known.claim.worker() == lane.worker {
-            self.open(claimed);
+            self.adopt(claimed);
         } else {
             hand_over(claimed, &context.mailboxes, &lane.counters);
         }
     }
 
-    /// Opens the session of a connection whose router this worker owns.
-    pub fn open(&self, claimed: Arriving<Claimed>) {
-        open(claimed, &self.sessions, &self.receiver);
+    /// Takes a connection whose router this worker owns through the other stages. A worker that stops takes none.
+    pub fn adopt(self: &Rc<Self>, claimed: Arriving<Claimed>) {
+        let lane = &self.sessions.lane;
+        if lane.is_stopping() {
+            return;
+        }
+        let Claimed { permit, router, .. } = &claimed.known;
+        let (router, remote) = (*router, claimed.remote);
+        let place = self.waiting.enter(router, permit.number());
+        let entrance = Rc::clone(self);
+        spawn_timed(lane, async move {
+            let heard = entrance.hear(claimed, &place).await;
+            entrance.waiting.leave(&place);
+            match heard {
+                Ok((claimed, message)) => {
+                    open(claimed, &message, &entrance.sessions, &entrance.receiver).await;
+                }
+                Err(end) => entrance.ended_early(router, remote, &end),
+            }
+        });
+    }
+
+    /// Waits for the first message of a connection.
+    async fn hear(
+        &self,
+        claimed: Arriving<Claimed>,
+        place: &Place,
+    ) -> Result<(Arriving<Claimed, TcpStream>, Vec<u8>), End> {
+        let claimed = claimed
+            .watch()
+            .map_err(|error| End::with_details(EndReason::Failed, &error))?;
+        let limit = self.context.config.limits.max_message_bytes;
+        let message = first_message(&self.sessions.lane, &claimed.stream, limit);
+        match place.unless_called_off(message).await {
+            Ok(message) => message.map(|message| (claimed, message)),
+            Err(reason) => Err(reason.into()),
+        }
+    }
+
+    /// Notes the end of a connection that had no session. Nothing is published about it.
+    fn ended_early(&self, router: IpAddr, remote: SocketAddr, end: &End) {
+        let lane = &self.sessions.lane;
+        lane.counters.count_end(end.reason);
+        lane.counters.without_message.add(1);
+        if !lane.is_stopping() && lane.may_log(router) {
+            let reason = &*end.words;
+            if end.reason == EndReason::Framing {
+                warn!(%router, %remote, reason, "connection closed before its first BMP message; is this port meant for BMP?");
+            } else {
+                info!(%router, %remote, reason, "connection ended before its first BMP message");
+            }
+        }
+        if lane.shard.borrow().router(router).is_none() {
+            // Nothing is known of the router, so nobody else would take it out of the table of owners.
+            self.context.owners.forget(router);
+        }
     }
 }

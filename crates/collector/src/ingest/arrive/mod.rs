@@ -10,6 +10,7 @@
 //! | [`identify`] | the router it belongs to |
 //! | [`claim`] | the worker that owns the router, as [`owners`] say ([`local_owners`] keeps the table) |
 //! | [`hand_over`] | nothing: it moves the connection to the owner |
+//! | [`first_message`] | the first whole BMP message; until it comes, the connection is among the [`waiting`] ones |
 //! | [`open`] | the session, and with it the receive |
 //!
 //! [`entrance`] is the sequence. Another way for a router to prove who it is, or another way to connect, is one more stage.
@@ -23,4 +24,6 @@ pub mod claim;
 pub mod owners;
 pub mod local_owners;
 pub mod hand_over;
+pub mod waiting;
+pub mod first_message;
 pub mod open;

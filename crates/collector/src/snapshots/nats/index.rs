@@ -150,6 +150,7 @@ mod tests {
             generation,
             collector: "test".to_owned(),
             completed_unix_ns: 1,
+            published_to: None,
             files: Vec::new(),
         }
     }

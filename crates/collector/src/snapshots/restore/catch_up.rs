@@ -1,8 +1,14 @@
 //! Applies what was published after the snapshots were taken, so that the tables hold what consumers hold.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Instant;
 
-use arancini_client::tail::since::{LateWrites, Published, Wholeness, segments_since, stream_since};
+use arancini_client::readable::read_sequence;
+use arancini_client::records::Records;
+use arancini_client::tail::since::{
+    LateWrites, Published, Wholeness, segment_sequences, segments_since, stream_since,
+};
 use arancini_core::{Position, Router};
 use arancini_publish::SinkStatus;
 use tracing::{info, warn};
@@ -19,8 +25,21 @@ pub(super) struct CaughtUp {
     pub(super) loaded: Loaded,
     /// Why the published messages are incomplete; `None` if they are complete.
     gap: Option<String>,
-    /// How many messages of other collectors were skipped.
+    /// How much was published behind the position of the snapshots.
+    found: Found,
+}
+
+/// What was found among the published messages.
+#[derive(Default)]
+struct Found {
+    /// How many payloads were read.
+    payloads: u64,
+    /// How many of them were published by other collectors, and were skipped.
     foreign: u64,
+    /// The other collectors.
+    collectors: BTreeSet<String>,
+    /// The routers that other collectors have published.
+    routers: BTreeSet<IpAddr>,
 }
 
 /// Applies everything that was published behind the position of the snapshots.
@@ -30,29 +49,60 @@ pub(super) fn catch_up(
     mut loaded: Loaded,
     name: &str,
 ) -> Result<CaughtUp, String> {
-    let mut foreign = 0_u64;
+    let mut found = Found::default();
     let mut broken: Option<String> = None;
+    // Whoever has the store of another collector has its place: the other collector has this name now.
+    let former = loaded.collector.clone().filter(|former| former != name);
+    let is_own = |collector: &str| collector == name || former.as_deref() == Some(collector);
+    let position = loaded.position.take();
+    let floor = &mut loaded.sequence_floor;
     let restore = &mut loaded.restore;
     let take = |published: Published<'_>| {
-        if published.collector.is_some_and(|collector| collector != name) {
-            foreign += 1;
+        found.payloads += 1;
+        if let Some(published) = published.sequence {
+            *floor = published.last.max(*floor);
+        }
+        if let Some(collector) = published.collector.filter(|collector| !is_own(collector)) {
+            found.foreign += 1;
+            if !found.collectors.contains(collector) {
+                found.collectors.insert(collector.to_owned());
+            }
             if let Some(published) = published.sequence {
+                found.routers.insert(published.router);
                 restore.disown(published.router);
             }
             return;
         }
-        if let Some(published) = published.sequence {
-            restore.sequence_seen(published.router, published.last);
-        }
         if let Err(error) = restore.apply(published.kind, published.payload) {
             broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
+            // The tables are forgotten, but the sequence numbers of the messages behind the error still count.
+            for record in Records::new(published.payload).map_while(Result::ok) {
+                if let Some(seen) = read_sequence(published.kind, record) {
+                    *floor = seen.last.max(*floor);
+                }
+            }
         }
     };
-    let gap = match read_published(config, sink, loaded.position.as_ref(), take)? {
+    let reader = Reader {
+        config,
+        sink,
+        position: position.as_ref(),
+        is_renamed: former.is_some(),
+    };
+    let gap = match reader.read(take)? {
         Wholeness::Whole => broken,
         Wholeness::Gap(why) => Some(why),
     };
-    Ok(CaughtUp { loaded, gap, foreign })
+    reader.read_sequences(&mut loaded.sequence_floor)?;
+    if let Some(former) = former {
+        info!(
+            former,
+            name,
+            "the snapshots were taken under another collector_name; the collector takes over what was published under it"
+        );
+    }
+    loaded.position = position;
+    Ok(CaughtUp { loaded, gap, found })
 }
 
 impl CaughtUp {
@@ -62,8 +112,16 @@ impl CaughtUp {
             mut restore,
             mut sequence_floor,
             mut resync,
+            position,
             ..
         } = self.loaded;
+        let found = self.found;
+        let has_snapshot = position.is_some();
+        let from = match (&self.gap, has_snapshot) {
+            (Some(_), _) => "nothing: every router is resynced",
+            (None, true) => "the snapshot and what was published since",
+            (None, false) => "everything that was published",
+        };
         if let Some(why) = &self.gap {
             resync = true;
             // The messages with the old sequences may be gone. The floor keeps new sequences above them even if the wall
@@ -75,6 +133,22 @@ impl CaughtUp {
                  published in full, between the events resync-begin and resync-end"
             );
             restore.forget_routes();
+        } else if !has_snapshot && found.payloads == 0 {
+            info!(
+                "neither a snapshot nor a published message was found, so this is a first start; if an earlier run published \
+                 something, consumers have to begin again without it"
+            );
+        }
+        if !found.routers.is_empty() {
+            resync = true;
+            let collectors: Vec<&str> = found.collectors.iter().map(String::as_str).collect();
+            info!(
+                collectors = collectors.join(", "),
+                routers = found.routers.len(),
+                "other collectors have published routers here; the first dump of such a router is a resync. If one of them was \
+                 this collector under an earlier name, start it once with that collector_name and without snapshots, so \
+                 that routers that never come back are withdrawn"
+            );
         }
         let routes = restore.routes() as u64;
         let routers = restore.into_routers();
@@ -89,7 +163,8 @@ impl CaughtUp {
         info!(
             routers = restored.routers.len(),
             routes = restored.routes,
-            messages_of_other_collectors = self.foreign,
+            from,
+            messages_of_other_collectors = found.foreign,
             took_ms = restored.took.as_millis() as u64,
             "tables restored"
         );
@@ -97,44 +172,67 @@ impl CaughtUp {
     }
 }
 
-/// Reads what was published behind the position. Earlier runs of this collector can't publish any more.
-fn read_published(
-    config: &Config,
-    sink: &SinkStatus,
-    position: Option<&Position>,
-    take: impl FnMut(Published<'_>),
-) -> Result<Wholeness, String> {
-    match config.sink() {
-        SinkKind::Nats if position.is_some() && sink.fence_was_gone() => {
-            Ok(Wholeness::Gap("the stream was purged".to_owned()))
+/// Reads what was published.
+struct Reader<'a> {
+    config: &'a Config,
+    sink: &'a SinkStatus,
+    /// The position of the snapshots; `None` without a snapshot.
+    position: Option<&'a Position>,
+    /// The snapshots were taken under another name of the collector.
+    is_renamed: bool,
+}
+
+impl Reader<'_> {
+    /// Reads what was published behind the position. Earlier runs of this collector can't publish any more.
+    fn read(&self, take: impl FnMut(Published<'_>)) -> Result<Wholeness, String> {
+        match self.config.sink() {
+            SinkKind::Nats => self.read_stream(take),
+            SinkKind::File => {
+                let positions = self.position.map(series_positions);
+                segments_since(&self.config.file_settings().directory, positions.as_deref(), take)
+                    .map_err(|error| format!("can't read the segment files: {error}"))
+            }
+            SinkKind::Stdout | SinkKind::Null => Ok(Wholeness::Whole),
         }
-        SinkKind::Nats => {
-            let position = match position.map(stream_position).transpose() {
-                Ok(position) => position,
-                Err(gap) => return Ok(gap),
-            };
-            let late = if sink.is_fenced() {
-                LateWrites::Fenced
-            } else {
-                LateWrites::Possible
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| error.to_string())?;
-            let read = runtime.block_on(stream_since(
-                &config.nats_settings().source(),
-                position,
-                late,
-                take,
-            ));
-            read.map_err(|trouble| trouble.to_string())
+    }
+
+    fn read_stream(&self, take: impl FnMut(Published<'_>)) -> Result<Wholeness, String> {
+        let mut known = Wholeness::Whole;
+        let mut position = match self.position.map(stream_position).transpose() {
+            Ok(position) => position,
+            Err(gap) => return Ok(gap),
+        };
+        // Without a fence of this name the stream was purged, unless the collector had another name.
+        if position.is_some() && self.sink.fence_was_gone() && !self.is_renamed {
+            known = Wholeness::Gap("the stream was purged".to_owned());
+            position = None;
         }
-        SinkKind::File => {
-            let positions = position.map(series_positions);
-            segments_since(&config.file_settings().directory, positions.as_deref(), take)
-                .map_err(|error| format!("can't read the segment files: {error}"))
+        // The fence keeps out only earlier runs of the same name.
+        let late = if self.sink.is_fenced() && !self.is_renamed {
+            LateWrites::Fenced
+        } else {
+            LateWrites::Possible
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let source = self.config.nats_settings().source();
+        let read = runtime.block_on(stream_since(&source, position, late, take));
+        read.map(|whole| known.and(whole))
+            .map_err(|trouble| trouble.to_string())
+    }
+
+    /// Raises `floor` above the sequence numbers of the messages that [`Self::read`] does not hand out.
+    fn read_sequences(&self, floor: &mut u64) -> Result<(), String> {
+        if self.config.sink() != SinkKind::File {
+            return Ok(());
         }
-        SinkKind::Stdout | SinkKind::Null => Ok(Wholeness::Whole),
+        let positions = self.position.map(series_positions);
+        let directory = self.config.file_settings().directory;
+        segment_sequences(&directory, positions.as_deref(), |seen| {
+            *floor = seen.last.max(*floor);
+        })
+        .map_err(|error| format!("can't read the segment files: {error}"))
     }
 }

@@ -1,12 +1,13 @@
 //! Loads the newest usable generation of snapshots.
 
-use arancini_core::Position;
 use arancini_core::snapshot::{ReadError, Restore, read_snapshot};
+use arancini_core::{Position, Router};
 use arancini_rib::CurationMode;
 use tracing::{error, warn};
 
 use super::position::{earlier, is_of};
-use crate::config::SinkKind;
+use crate::config::Config;
+use crate::snapshots::configured::published_to;
 use crate::snapshots::store::{Manifest, Store, may_pass, read_may_pass};
 
 /// The content of a generation of snapshots.
@@ -15,6 +16,8 @@ pub struct Loaded {
     pub restore: Restore,
     /// The earliest position of the sink in any of the files; `None` without a snapshot.
     pub(super) position: Option<Position>,
+    /// The name of the collector that took the snapshot. It may be an earlier name of this one.
+    pub(super) collector: Option<String>,
     /// The next sequence number of every router must be above this number.
     pub(super) sequence_floor: u64,
     /// Whether routers that are not in the snapshot still have to do a resync.
@@ -27,15 +30,22 @@ impl Loaded {
         Self {
             restore: Restore::new(mode),
             position: None,
+            collector: None,
             sequence_floor: 0,
             resync: false,
         }
     }
+
+    /// Returns the highest sequence number of all routers.
+    fn highest_sequence(self) -> u64 {
+        let routers = self.restore.into_routers();
+        routers.iter().map(Router::sequence).max().unwrap_or(0)
+    }
 }
 
-/// Loads the newest generation that is whole and belongs to this sink. A damaged generation is set aside and logged. Fails
-/// only if the store can't be reached now.
-pub(super) fn load_newest(store: &dyn Store, sink: SinkKind, mode: CurationMode) -> Result<Loaded, String> {
+/// Loads the newest generation that is whole and belongs to the place where the collector publishes now. A damaged
+/// generation is set aside and logged. Fails only if the store can't be reached now.
+pub(super) fn load_newest(store: &dyn Store, config: &Config, mode: CurationMode) -> Result<Loaded, String> {
     let listed = store.prepare().and_then(|()| store.generations());
     let generations = match listed {
         Ok(generations) => generations,
@@ -45,20 +55,34 @@ pub(super) fn load_newest(store: &dyn Store, sink: SinkKind, mode: CurationMode)
             Vec::new()
         }
     };
+    let here = published_to(config);
+    let mut sequence_floor = 0;
     for (number, manifest) in generations {
-        let loaded = manifest
-            .map_err(LoadError::Damaged)
-            .and_then(|manifest| load(store, &manifest, mode));
+        let loaded = manifest.map_err(LoadError::Damaged).and_then(|manifest| {
+            let loaded = load(store, &manifest, mode)?;
+            Ok((loaded, manifest.published_to))
+        });
         match loaded {
-            Ok(loaded)
-                if loaded
-                    .position
-                    .as_ref()
-                    .is_some_and(|position| is_of(position, sink)) =>
-            {
-                return Ok(loaded);
+            Ok((mut loaded, place)) => {
+                sequence_floor = sequence_floor.max(loaded.sequence_floor);
+                let is_here = place.as_ref().is_none_or(|place| *place == here);
+                if is_here
+                    && loaded
+                        .position
+                        .as_ref()
+                        .is_some_and(|position| is_of(position, config.sink()))
+                {
+                    loaded.sequence_floor = sequence_floor;
+                    return Ok(loaded);
+                }
+                sequence_floor = sequence_floor.max(loaded.highest_sequence());
+                warn!(
+                    generation = number,
+                    published_to = place,
+                    publishes_to = here,
+                    "a snapshot is not used, because the collector published to another place when it was taken"
+                );
             }
-            Ok(_) => warn!(generation = number, "a snapshot of another sink is ignored"),
             Err(LoadError::Away(why)) => return Err(why),
             Err(LoadError::Damaged(why)) => {
                 error!(
@@ -71,7 +95,10 @@ pub(super) fn load_newest(store: &dyn Store, sink: SinkKind, mode: CurationMode)
             }
         }
     }
-    Ok(Loaded::empty(mode))
+    Ok(Loaded {
+        sequence_floor,
+        ..Loaded::empty(mode)
+    })
 }
 
 /// Why a generation can't be loaded.
@@ -95,7 +122,10 @@ impl std::fmt::Display for LoadError {
 /// # Errors
 /// Fails if a file can't be read or is damaged, or if the files belong to different sinks.
 pub fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, LoadError> {
-    let mut loaded = Loaded::empty(mode);
+    let mut loaded = Loaded {
+        collector: Some(manifest.collector.clone()),
+        ..Loaded::empty(mode)
+    };
     for file in &manifest.files {
         let restore = &mut loaded.restore;
         let read = store

@@ -10,7 +10,7 @@ use super::catch_up::catch_up;
 use super::load::load_newest;
 use super::restored::Restored;
 use super::spool::{Spooled, apply_spool};
-use crate::config::{Config, SinkKind};
+use crate::config::Config;
 use crate::snapshots::store::Store;
 
 /// How long to wait before the next attempt, if snapshots or published messages can't be read.
@@ -27,18 +27,18 @@ pub fn restore(
 ) -> Option<Restored> {
     let begin = Instant::now();
     let name = config.collector_name();
-    // The sink raises its fence when it connects. After that, earlier runs of this collector can't publish any more, so what
-    // the stream holds now is complete.
-    if config.sink() == SinkKind::Nats && !connected(sink, cancelled) {
+    // The sink `nats` raises its fence when it connects. After that, earlier runs of this collector can't publish any more,
+    // so what the stream holds now is complete. The sink `file` mends the segments first.
+    if !is_open(sink, cancelled) {
         return None;
     }
     let mut is_logged = false;
     loop {
-        let loaded = load_newest(store, config.sink(), mode);
+        let loaded = load_newest(store, config, mode);
         store.rest();
         match loaded.and_then(|loaded| catch_up(config, sink, loaded, &name)) {
             Ok(mut caught_up) => {
-                apply_spool(&mut caught_up.loaded.restore, spooled, &name);
+                apply_spool(&mut caught_up.loaded, spooled, &name);
                 return Some(caught_up.restored(begin));
             }
             Err(why) => {
@@ -57,8 +57,8 @@ pub fn restore(
 const WAITING: &str = "the tables can't be restored yet, because snapshots or published messages can't be read; the \
                        collector retries, and routers can't connect until it succeeds";
 
-/// Waits until the sink has connected. Returns `false` if the start is cancelled meanwhile.
-fn connected(sink: &SinkStatus, cancelled: &dyn Fn() -> bool) -> bool {
+/// Waits until the sink can be read. Returns `false` if the start is cancelled meanwhile.
+fn is_open(sink: &SinkStatus, cancelled: &dyn Fn() -> bool) -> bool {
     let outcome = || match sink.position() {
         Some(_) => Some(true),
         None => cancelled().then_some(false),

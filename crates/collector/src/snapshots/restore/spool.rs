@@ -2,10 +2,10 @@
 
 use std::io;
 
-use arancini_core::snapshot::Restore;
 use arancini_publish::spool::SpooledBatch;
 use tracing::warn;
 
+use super::load::Loaded;
 use crate::config::{Config, OnFull, SinkKind};
 
 /// Reads the batches that wait in the spool. Call this before the sink starts, because the sink publishes and removes them.
@@ -25,11 +25,14 @@ pub fn open_spool(config: &Config) -> Spooled {
 pub type Spooled = Box<dyn Iterator<Item = io::Result<SpooledBatch>>>;
 
 /// Applies the batches of the spool to the tables, because they are published before anything else.
-pub(super) fn apply_spool(restore: &mut Restore, spooled: Spooled, name: &str) {
+pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
     for batch in spooled {
+        if let Ok(batch) = &batch {
+            loaded.sequence_floor = loaded.sequence_floor.max(batch.last_sequence);
+        }
         let applied = match batch {
             Ok(batch) if batch.collector == name => {
-                restore.sequence_seen(batch.router, batch.last_sequence);
+                let restore = &mut loaded.restore;
                 restore
                     .apply_again(batch.kind, &batch.payload)
                     .map_err(|error| error.to_string())

@@ -11,6 +11,15 @@ use super::state::{Publisher, SINK};
 use crate::nats::reply::{Ack, explain_refusal};
 use crate::status::SinkStatus;
 
+/// The trouble of a stream that has lost messages while the connection lasted. The next connection finds out which.
+fn counts_lower(stream: &str, sequence: u64, before: u64) -> Trouble {
+    Trouble::new(
+        Reason::Other,
+        format!("stream {stream} stored a message at sequence {sequence}, after it had reached {before}"),
+        "nothing: the collector connects again and looks what the stream has lost",
+    )
+}
+
 impl Publisher {
     /// Takes one acknowledgement. Returns the trouble that a refusal stands for.
     pub(super) fn hear(&mut self, reply: &async_nats::Message) -> Option<Trouble> {
@@ -27,7 +36,15 @@ impl Publisher {
         match ack.error {
             None if ack.seq > 0 => {
                 SinkStatus::add(&self.status.duplicates, u64::from(ack.duplicate));
+                if !ack.duplicate && ack.seq <= self.stream_sequence {
+                    self.counts_lower.get_or_insert(counts_lower(
+                        &self.settings.stream.name,
+                        ack.seq,
+                        self.stream_sequence,
+                    ));
+                }
                 self.stream_sequence = self.stream_sequence.max(ack.seq);
+                self.note_landmark(id, ack.seq);
                 self.window.acknowledged(id, self.now_ns());
                 self.failures = 0;
                 if !self.status.is_ready() {
@@ -51,9 +68,16 @@ impl Publisher {
             if let Some(latency) = latency {
                 self.status.ack_latency.observe_ns(latency);
             }
-            SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            if !message.set_aside {
+                SinkStatus::add(&self.status.bytes_acknowledged, message.payload.len() as u64);
+            }
             if message.life.is_none() {
-                SinkStatus::add(&self.status.messages_acknowledged, u64::from(message.messages));
+                let counter = if message.set_aside {
+                    &self.status.messages_set_aside_of_this_life
+                } else {
+                    &self.status.messages_acknowledged
+                };
+                SinkStatus::add(counter, u64::from(message.messages));
             }
             if message.is_last && message.life.is_none() {
                 SinkStatus::add(&self.status.batches_acknowledged, 1);

@@ -5,13 +5,14 @@
 //! the bridge until the window is full, and with a spool until the spool is full too.
 //!
 //! `run` is the loop, `uplink` one connection, `state` what outlives connections, `resume` the way from one connection to
-//! the next, `acknowledge` what the server answers, `spooling` the spool's part.
+//! the next, `acknowledge` what the server answers, `spooling` the spool's part, `oversize` what is larger than the server takes.
 
 mod run;
 mod uplink;
 mod resume;
 mod state;
 mod spooling;
+mod oversize;
 mod acknowledge;
 
 pub(crate) use run::run;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use arancini_client::Trouble;
 use arancini_core::Position;
+use arancini_core::window::MessageId;
 use tracing::{info, warn};
 
 use super::state::{Publisher, SINK};
 use super::uplink::Uplink;
 use crate::nats::inventory::{Doubts, Floor, Floors};
+use crate::nats::landmarks::{Landmark, LostRouters};
 use crate::status::SinkStatus;
 
 impl Publisher {
@@ -33,17 +35,26 @@ impl Publisher {
         }
     }
 
-    /// Returns which messages the stream must be asked about, if any are in doubt.
+    /// Returns which messages the stream must be asked about: those in doubt, and the newest one that it acknowledged. `None`
+    /// before the first connection.
     pub(super) fn doubts(&self) -> Option<Doubts> {
-        let oldest = self.window.in_doubt().map(|doubt| doubt.first_sent_ns).min()?;
+        let landmark = self.landmarks.newest().cloned();
+        let oldest = self.window.in_doubt().map(|doubt| doubt.first_sent_ns).min();
+        let of_doubts = oldest.map(|oldest| self.floors.floor_of(oldest));
+        let before_landmark = landmark
+            .as_ref()
+            .map(|landmark| landmark.sequence.saturating_sub(1));
+        let sequence = of_doubts.into_iter().chain(before_landmark).min()?;
+        let unix_ns = self.unix_ns_of(oldest.unwrap_or_else(|| self.now_ns()));
         Some(Doubts {
             subjects: self
                 .window
                 .in_doubt()
                 .map(|doubt| Arc::clone(&doubt.item.subject))
                 .collect(),
-            floor: Floor::Sequence(self.floors.floor_of(oldest)),
+            floor: Floor::behind(sequence, unix_ns),
             prefix: None,
+            landmark,
         })
     }
 
@@ -53,30 +64,18 @@ impl Publisher {
         let found: Vec<_> = self
             .window
             .in_doubt()
-            .filter(|doubt| uplink.stored.contains(&self.labels.message_id(doubt.item)))
-            .map(|doubt| doubt.id)
+            .filter_map(|doubt| {
+                let sequence = uplink.stored.get(&self.labels.message_id(doubt.item))?;
+                Some((doubt.id, *sequence))
+            })
             .collect();
-        for id in found {
+        self.notice_losses(uplink);
+        for (id, sequence) in found {
+            self.note_landmark(id, sequence);
             self.window.found_stored(id);
         }
         self.report_overtaken();
-        if uplink.stream_sequence < self.stream_sequence {
-            // The stream was created again and counts from the beginning.
-            self.floors = Floors::default();
-        }
-        self.stream_sequence = uplink.stream_sequence;
-        let before = self.created_unix_ns.replace(uplink.created_unix_ns);
-        let made_anew = before.is_some_and(|before| before != uplink.created_unix_ns);
-        let emptied = uplink.keeps_all && uplink.fence.was_gone();
-        if before.is_none() {
-            self.status.fence_was_gone.store(emptied, Relaxed);
-        } else if made_anew || emptied {
-            warn!(
-                stream = self.settings.stream.name,
-                made_anew, "the stream was emptied: every router's next dump is published in full"
-            );
-            self.hooks.stream_is_emptied();
-        }
+        self.status.set_warnings(SINK, &uplink.warnings);
         self.fence = uplink.fence.clone();
         self.labels
             .set_fence(uplink.is_checked.then(|| self.fence.label()));
@@ -104,6 +103,64 @@ impl Publisher {
         // With messages outstanding, only an acknowledgement shows that publishing works.
         if self.window.is_empty() {
             self.status.set_ready(SINK);
+        }
+    }
+
+    /// Notices what the stream has lost since the last connection, and has the routers concerned resynced.
+    fn notice_losses(&mut self, uplink: &Uplink) {
+        let (acknowledged, now) = (self.stream_sequence, uplink.stream_sequence);
+        if now <= acknowledged {
+            // The stream counts from a lower place: what was noted of its places is not true any more.
+            self.floors = Floors::default();
+        }
+        self.stream_sequence = now;
+        let before = self.created_unix_ns.replace(uplink.created_unix_ns);
+        let made_anew = before.is_some_and(|before| before != uplink.created_unix_ns);
+        let emptied = uplink.keeps_all && uplink.fence.was_gone();
+        let stream = &self.settings.stream.name;
+        if before.is_none() {
+            self.status.fence_was_gone.store(emptied, Relaxed);
+        } else if made_anew || emptied {
+            warn!(
+                stream,
+                made_anew, "the stream was emptied: every router's next dump is published in full"
+            );
+            SinkStatus::add(&self.status.stream_losses, 1);
+            self.hooks.stream_is_emptied();
+        } else if let Some(lost) = &uplink.lost {
+            let routers = match lost {
+                LostRouters::Some(routers) => routers.len().to_string(),
+                LostRouters::All => "all".to_owned(),
+            };
+            warn!(
+                stream,
+                acknowledged,
+                now,
+                routers,
+                "the stream lost its newest messages, which it had acknowledged: the next dump of the routers concerned is \
+                 published in full; acknowledged messages are safe from a power failure only with replicas, or with \
+                 sync_interval: always"
+            );
+            SinkStatus::add(&self.status.stream_losses, 1);
+            match lost {
+                LostRouters::Some(routers) => self.hooks.routers_are_lost(routers.clone()),
+                LostRouters::All => self.hooks.stream_is_emptied(),
+            }
+        }
+        if !self.landmarks.has_begun() || made_anew || emptied || uplink.lost.is_some() {
+            self.landmarks.begin(uplink.fence.landmark());
+        }
+    }
+
+    /// Notes the place of a message that the stream has acknowledged.
+    pub(super) fn note_landmark(&mut self, id: MessageId, sequence: u64) {
+        if let Some(message) = self.window.item(id) {
+            let landmark = Landmark {
+                sequence,
+                subject: Arc::clone(&message.subject),
+                identity: self.labels.message_id(message),
+            };
+            self.landmarks.note(message.router, landmark);
         }
     }
 

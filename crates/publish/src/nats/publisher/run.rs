@@ -53,6 +53,7 @@ pub(crate) async fn run(
             }
         }
     }
+    publisher.set_aside.finish().await;
 }
 
 impl Publisher {
@@ -61,10 +62,11 @@ impl Publisher {
         loop {
             let doubts = self.former_doubts().or_else(|| self.doubts());
             let pause = self.pause();
-            let (settings, fence) = (self.settings.clone(), self.fence.clone());
+            let (settings, fence, landmarks) =
+                (self.settings.clone(), self.fence.clone(), self.landmarks.clone());
             let attempt = async move {
                 tokio::time::sleep(pause).await;
-                establish(&settings, fence, doubts).await
+                establish(&settings, fence, doubts, landmarks).await
             };
             tokio::pin!(attempt);
             let outcome = loop {
@@ -94,6 +96,7 @@ impl Publisher {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut refusal = None;
         loop {
+            self.pass_over_too_large(&uplink);
             let next = self.window.next_to_publish();
             let (client, inbox, labels) = (&uplink.connection.client, &uplink.inbox, &self.labels);
             tokio::select! {
@@ -124,6 +127,9 @@ impl Publisher {
                 () = spooling::heard(&mut self.stage) => {}
                 batch = input.next(), if input.open && self.has_room() => self.take(batch, input),
                 _ = tick.tick() => {}
+            }
+            if let Some(trouble) = self.counts_lower.take() {
+                return Err(trouble);
             }
             self.release();
             self.refill();

@@ -1,6 +1,6 @@
 //! The spool's part in publishing: which batches pass it by, which go through it, and what a former life left in it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,11 +90,11 @@ impl Publisher {
         {
             any = true;
             if message.life.is_none() && !self.former_stored.is_empty() {
-                self.former_stored = HashSet::new();
+                self.former_stored = HashMap::new();
             }
             for message in self.packer.fit(message, self.max_payload) {
-                let is_stored =
-                    message.life.is_some() && self.former_stored.contains(&self.labels.message_id(&message));
+                let is_stored = message.life.is_some()
+                    && self.former_stored.contains_key(&self.labels.message_id(&message));
                 if is_stored {
                     self.window.offer_stored(message);
                 } else {
@@ -132,6 +132,7 @@ impl Publisher {
             subjects: HashSet::new(),
             floor: Floor::of_former(self.former?),
             prefix: Some(format!("{}-", self.labels.collector())),
+            landmark: None,
         })
     }
 }

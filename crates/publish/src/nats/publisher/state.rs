@@ -1,9 +1,10 @@
 //! What the publisher keeps over connections.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use arancini_client::Trouble;
 use arancini_core::window::Window;
 
 use crate::hooks::Hooks;
@@ -11,7 +12,9 @@ use crate::message::Message;
 use crate::nats::fence::Fence;
 use crate::nats::inventory::Floors;
 use crate::nats::labels::{HEADER_ALLOWANCE, Labels};
+use crate::nats::landmarks::Landmarks;
 use crate::nats::packer::Packer;
+use crate::set_aside::SetAside;
 use crate::settings::{NatsSettings, SidecarSettings};
 use crate::spool::{FileHead, Stage};
 use crate::status::SinkStatus;
@@ -38,6 +41,10 @@ pub(super) struct Publisher {
     pub(super) created_unix_ns: Option<i128>,
     /// The fence, as raised for the last connection.
     pub(super) fence: Fence,
+    /// Acknowledged messages that show whether the stream still has what it acknowledged.
+    pub(super) landmarks: Landmarks,
+    /// Set when the stream acknowledged a message at a lower place than one before.
+    pub(super) counts_lower: Option<Trouble>,
     /// Highest stream sequence that was acknowledged.
     pub(super) stream_sequence: u64,
     /// The spool, if there is one.
@@ -45,7 +52,9 @@ pub(super) struct Publisher {
     /// Head of the spool's first file, while it holds batches of a former life and the stream was not asked about them.
     pub(super) former: Option<FileHead>,
     /// Ids of messages of a former life that the stream has.
-    pub(super) former_stored: HashSet<String>,
+    pub(super) former_stored: HashMap<String, u64>,
+    /// Messages that no server takes because of their size.
+    pub(super) set_aside: SetAside,
     /// Largest payload that the last server takes.
     pub(super) max_payload: usize,
     /// Failures since the last acknowledgement.
@@ -70,6 +79,7 @@ impl Publisher {
         Self {
             fence: Fence::new(&nats, &settings.collector, settings.incarnation),
             packer: Packer::new(settings.compression, Arc::clone(&status), hooks.clone()),
+            set_aside: SetAside::new(settings.set_aside.clone(), Arc::clone(&status)),
             window: Window::new(nats.window),
             labels,
             settings: nats,
@@ -77,14 +87,24 @@ impl Publisher {
             hooks,
             started: Instant::now(),
             floors: Floors::default(),
+            landmarks: Landmarks::default(),
+            counts_lower: None,
             stream_sequence: 0,
             created_unix_ns: None,
             former: stage.as_ref().and_then(Stage::former),
-            former_stored: HashSet::new(),
+            former_stored: HashMap::new(),
             stage,
             max_payload: ASSUMED_MAX_PAYLOAD - HEADER_ALLOWANCE,
             failures: 0,
         }
+    }
+
+    /// Returns the wall clock's time, in Unix nanoseconds, at which `now_ns` was this.
+    pub(super) fn unix_ns_of(&self, now_ns: u64) -> u64 {
+        let unix_ns = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        unix_ns.saturating_sub(self.now_ns().saturating_sub(now_ns))
     }
 
     /// Returns the nanoseconds since the publisher was created.

@@ -1,16 +1,18 @@
 //! The uplink: one connection to NATS, ready to publish.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use arancini_client::Trouble;
 use arancini_client::connect::{Connection, connect};
+use async_nats::jetstream::stream::Stream;
 use async_nats::{Subscriber, jetstream};
 
 use crate::nats::fence::{self, Fence};
-use crate::nats::inventory::{Doubts, stored_ids};
+use crate::nats::inventory::{Doubts, Inventory, take_inventory};
 use crate::nats::labels::HEADER_ALLOWANCE;
+use crate::nats::landmarks::{Landmarks, LostRouters};
 use crate::nats::reply::{explained, lost};
-use crate::nats::stream::ensure::ensure;
+use crate::nats::stream::ensure::{Ensured, ensure};
 use crate::settings::NatsSettings;
 
 /// One connection, with what was learnt while it was made.
@@ -20,14 +22,20 @@ pub(super) struct Uplink {
     pub(super) acks: Subscriber,
     /// First words of the subjects on which acknowledgements arrive.
     pub(super) inbox: String,
-    /// Largest payload that server and stream take.
+    /// Most bytes of payload and headers that server and stream take.
+    pub(super) max_bytes: usize,
+    /// Largest payload that fits whatever its headers are.
     pub(super) max_payload: usize,
-    /// Ids of the messages in doubt that the stream has.
-    pub(super) stored: HashSet<String>,
-    /// Last sequence of the stream when the connection was made.
+    /// Ids of the messages in doubt that the stream has, with their places.
+    pub(super) stored: HashMap<String, u64>,
+    /// The stream has lost messages of these routers that it acknowledged on an earlier connection.
+    pub(super) lost: Option<LostRouters>,
+    /// Place of the fence: the last sequence of the stream when it was raised.
     pub(super) stream_sequence: u64,
     /// When the stream was created, in Unix nanoseconds.
     pub(super) created_unix_ns: i128,
+    /// Settings of the stream that weaken a promise.
+    pub(super) warnings: Vec<Trouble>,
     /// The fence, raised for this connection.
     pub(super) fence: Fence,
     /// The stream has no limits: it removes nothing by itself.
@@ -42,10 +50,11 @@ pub(super) async fn establish(
     settings: &NatsSettings,
     fence: Fence,
     doubts: Option<Doubts>,
+    landmarks: Landmarks,
 ) -> Result<Uplink, Trouble> {
     let mut connection = connect(&settings.server, "arancini").await?;
     let context = jetstream::new(connection.client.clone());
-    let stream = ensure(&context, settings)
+    let Ensured { stream, warnings } = ensure(&context, settings)
         .await
         .map_err(|trouble| explained(trouble, &mut connection))?;
     let inbox = connection.client.new_inbox();
@@ -59,15 +68,20 @@ pub(super) async fn establish(
         .await
         .map_err(|trouble| explained(trouble, &mut connection))?;
     // The fence is raised: what earlier connections had on the way is stored by now, or never will be.
-    let stored = match doubts {
-        Some(doubts) => {
-            let base = settings.stream.subjects();
-            stored_ids(&stream, base, doubts, settings.server.connect_timeout)
+    let place = fence.label();
+    let mut inventory = Inventory::default();
+    let mut lost = None;
+    if let Some(doubts) = doubts {
+        let base = settings.stream.subjects();
+        inventory = take_inventory(&stream, base, &place, &doubts, settings.server.connect_timeout)
+            .await
+            .map_err(|trouble| explained(trouble, &mut connection))?;
+        if doubts.landmark.is_some() && !inventory.has_landmark {
+            lost = lost_since(&stream, &landmarks, place.place)
                 .await
-                .map_err(|trouble| explained(trouble, &mut connection))?
+                .map_err(|trouble| explained(trouble, &mut connection))?;
         }
-        None => HashSet::new(),
-    };
+    }
     let config = &stream.cached_info().config;
     let server = connection.client.max_payload();
     let by_stream = usize::try_from(config.max_message_size).unwrap_or(usize::MAX);
@@ -81,12 +95,30 @@ pub(super) async fn establish(
         keeps_all: !bounded && config.max_age.is_zero(),
         acks,
         inbox,
+        max_bytes: largest,
         max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
-        stored,
-        stream_sequence: stream.cached_info().state.last_sequence,
+        stored: inventory.ids,
+        lost,
+        stream_sequence: place.place,
         created_unix_ns: stream.cached_info().created.unix_timestamp_nanos(),
         is_checked: fence::is_checked(&connection.client, &stream),
         fence,
+        warnings,
         connection,
     })
+}
+
+/// Finds the routers of which the stream has lost messages, once the newest landmark is not there. `None` if a limit or a
+/// purge has removed that message and all before it.
+async fn lost_since(
+    stream: &Stream,
+    landmarks: &Landmarks,
+    fence: u64,
+) -> Result<Option<LostRouters>, Trouble> {
+    let first = stream.get_info().await.map_err(|_| lost())?.state.first_sequence;
+    match landmarks.newest() {
+        Some(newest) if newest.sequence < fence && newest.sequence < first => Ok(None),
+        Some(_) => landmarks.lost_routers(stream, fence, first).await.map(Some),
+        None => Ok(None),
+    }
 }

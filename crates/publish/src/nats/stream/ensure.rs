@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::{Info, Stream};
 use tracing::info;
 
 use super::configuration::wanted;
-use super::deviations::{Deviation, deviations};
+use super::deviations::{Deviation, Severity, deviations};
 use super::report::StreamReport;
 use crate::settings::{NatsSettings, StreamSettings};
 
@@ -53,25 +53,53 @@ async fn existing(settings: &NatsSettings) -> Result<Info, Trouble> {
         .ok_or_else(|| missing_stream(&settings.stream.name))
 }
 
-/// Returns the stream; creates it if it is missing and the settings allow that. A serious deviation is an error.
-pub(crate) async fn ensure(context: &jetstream::Context, settings: &NatsSettings) -> Result<Stream, Trouble> {
+/// A stream to publish to, and the deviations that weaken a promise.
+pub(crate) struct Ensured {
+    pub(crate) stream: Stream,
+    pub(crate) warnings: Vec<Trouble>,
+}
+
+/// Returns the stream; creates it if it is missing and the settings allow that. A deviation that is refused is an error.
+pub(crate) async fn ensure(
+    context: &jetstream::Context,
+    settings: &NatsSettings,
+) -> Result<Ensured, Trouble> {
     let stream = match find_stream(context, &settings.stream.name).await? {
         Some(stream) => stream,
         None if settings.create_stream => make(context, &settings.stream).await?,
         None => return Err(missing_stream(&settings.stream.name)),
     };
     let wrong = deviations(&settings.stream, &stream.cached_info().config);
-    match wrong.into_iter().find(|deviation| deviation.serious) {
-        None => Ok(stream),
-        Some(deviation) => Err(Trouble::new(
-            Reason::StreamMismatch,
-            format!(
-                "stream {} has {} = {}, but needs {}",
-                settings.stream.name, deviation.setting, deviation.found, deviation.wanted
-            ),
-            deviation.remedy,
-        )),
+    let mut warnings = Vec::new();
+    for deviation in wrong {
+        let severity = deviation.severity;
+        let trouble = explain_deviation(&settings.stream, deviation);
+        match severity {
+            Severity::Refused => return Err(trouble),
+            Severity::Warned => warnings.push(trouble),
+            Severity::Listed => {}
+        }
     }
+    Ok(Ensured { stream, warnings })
+}
+
+fn explain_deviation(settings: &StreamSettings, deviation: Deviation) -> Trouble {
+    let Deviation {
+        setting,
+        found,
+        wanted,
+        reason,
+        remedy,
+        severity: _,
+    } = deviation;
+    Trouble::new(
+        Reason::StreamMismatch,
+        format!(
+            "stream {} has {setting} = {found}, but should have {wanted}: {reason}",
+            settings.name
+        ),
+        remedy,
+    )
 }
 
 async fn make(context: &jetstream::Context, settings: &StreamSettings) -> Result<Stream, Trouble> {

@@ -5,6 +5,6 @@ mod deviations;
 mod report;
 pub(crate) mod ensure;
 
-pub use deviations::{Deviation, deviations};
+pub use deviations::{Deviation, Severity, deviations};
 pub use ensure::{check, create, show};
 pub use report::StreamReport;

@@ -189,13 +189,22 @@ impl<'a> AsPath<'a> {
 /// predict how long a path is, and a wrong prediction costs more than eight checks.
 #[inline]
 fn contains_zero(asns: &[[u8; 4]]) -> bool {
-    match asns.len() {
-        0 => false,
-        count @ 1..=8 => (0..8).fold(false, |zero, place: usize| {
-            zero | (asns[place.min(count - 1)] == [0; 4])
-        }),
-        _ => asns.contains(&[0; 4]),
+    /// The lowest and the highest bit of each half of a word.
+    const LOWEST: u64 = 0x0000_0001_0000_0001;
+    const HIGHEST: u64 = 0x8000_0000_8000_0000;
+    let count = asns.len();
+    if !(2..=8).contains(&count) {
+        return asns.contains(&[0; 4]);
     }
+    // Two numbers at a time. If 1 is subtracted from each half of a word, the highest bit becomes set only in a half that is
+    // zero, or beside one.
+    let borrows = |place: usize| {
+        let place = place.min(count - 2);
+        let pair = asns.get(place..place + 2).map_or(&[][..], <[_]>::as_flattened);
+        let word = pair.try_into().map_or(u64::MAX, u64::from_ne_bytes);
+        word.wrapping_sub(LOWEST) & !word
+    };
+    (borrows(0) | borrows(2) | borrows(4) | borrows(6)) & HIGHEST != 0
 }
 
 /// The last AS number of a path that ends in an AS_SEQUENCE.

@@ -135,6 +135,23 @@ impl<'a> PathAttributes<'a> {
         }
     }
 
+    /// Whether no attribute is malformed, mandatory but missing, or without its next hop. This is a quick check for the UPDATEs
+    /// of nearly all senders. If it returns `false`, the faults have to be looked at one by one.
+    #[inline]
+    #[must_use]
+    pub fn is_sound(&self, has_ipv4_nlri: bool) -> bool {
+        const WITH_MP_REACH: TypeSet = TypeSet::of(&[code::ORIGIN, code::AS_PATH]);
+        const WITH_NLRI: TypeSet = TypeSet::of(&[code::ORIGIN, code::AS_PATH, code::NEXT_HOP]);
+        let mandatory = if has_ipv4_nlri {
+            WITH_NLRI
+        } else if self.mp_reach.is_some() {
+            WITH_MP_REACH
+        } else {
+            TypeSet::EMPTY
+        };
+        self.faults.is_empty() && self.seen.contains_low(mandatory) && self.absent_next_hop().is_none()
+    }
+
     /// The fault of an UPDATE that announces routes without a mandatory attribute (RFC 7606 §3 d); `None` if it does not.
     ///
     /// Mandatory are ORIGIN, AS_PATH, and NEXT_HOP for routes in the NLRI field. BGPsec_PATH takes the place of AS_PATH (RFC

@@ -23,6 +23,13 @@ impl TypeSet {
         self.0[(code >> 6) as usize] >> (code & 63) & 1 == 1
     }
 
+    /// Whether the set contains all codes of another one whose codes are below 64.
+    #[inline]
+    pub(super) const fn contains_low(&self, codes: Self) -> bool {
+        let [low, ..] = codes.0;
+        self.0[0] & low == low
+    }
+
     /// Adds a code. Returns `false` if the set contained the code already.
     #[inline]
     pub(super) const fn insert(&mut self, code: u8) -> bool {

@@ -1,154 +1,23 @@
 //! The rules of the hot path as far as a worker keeps them (`docs/rules.md`), counted on real sockets.
-#![allow(clippy::unwrap_used)]
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
-use arancini_core::{Batch, BatchSettings, Settings, Shard};
-use arancini_generate::Scenario;
-use monoio::{LegacyDriver, RuntimeBuilder};
-use socket2::SockRef;
-
-use super::arrive::admit::Admission;
-use super::arrive::arriving::Arriving;
-use super::arrive::claim::claim;
-use super::arrive::identify::identify;
-use super::arrive::listen::{self, Accepted};
-use super::arrive::local_owners::LocalOwners;
-use super::arrive::owners::Owners;
-use super::backend::{Backend, Driver};
-use super::connection::Connection;
-use super::counters::WorkerCounters;
-use super::end::EndReason;
-use super::index::WorkerIndex;
-use super::lane::Lane;
-use super::outlet::{Outlet, WhenFull};
-use super::readiness::Readiness;
-use super::registered::{Registered, Turn};
-use super::sessions::OpenSessions;
-use crate::config::{Limits, Listen};
+use super::way::{Way, has_registered_ring, on_a_runtime, stream};
+use crate::config::Listen;
+use crate::ingest::arrive::listen;
+use crate::ingest::backend::Driver;
+use crate::ingest::end::EndReason;
+use crate::ingest::readiness::Readiness;
+use crate::ingest::registered::{Registered, Turn};
 
 /// Small enough that the core takes a whole slot at once.
 const SLOT_BYTES: usize = 4096;
-
-/// A worker without its thread and its tasks: what lies between a socket and the bridge.
-struct Way {
-    sessions: Rc<OpenSessions>,
-    bridge_out: kanal::Receiver<Batch>,
-    _used_buffers: kanal::Sender<Vec<u8>>,
-    /// Batches that came over the bridge.
-    delivered: u64,
-}
-
-/// Counters of a way at one moment.
-#[derive(Debug, PartialEq, Eq)]
-struct Counted {
-    receive_calls: u64,
-    received_bytes: u64,
-}
-
-impl Way {
-    fn new(bridge_batches: usize) -> Self {
-        let settings = Settings {
-            batch: BatchSettings {
-                max_messages: 20,
-                ..BatchSettings::default()
-            },
-            ..Settings::default()
-        };
-        let counters = Arc::new(WorkerCounters::default());
-        let shard = Shard::new(0, settings, Arc::clone(&counters.core));
-        let (bridge, bridge_out) = kanal::bounded(bridge_batches);
-        let (return_buffer, used_buffers) = kanal::bounded(1);
-        let outlet = Outlet::new(bridge, used_buffers, WhenFull::Wait);
-        let lane = Rc::new(Lane::new(WorkerIndex::new(0), counters, shard, outlet));
-        Self {
-            sessions: Rc::new(OpenSessions::new(lane)),
-            bridge_out,
-            _used_buffers: return_buffer,
-            delivered: 0,
-        }
-    }
-
-    fn lane(&self) -> &Rc<Lane> {
-        &self.sessions.lane
-    }
-
-    /// A router's socket with its connection on this worker. All routers have one address, so `router` makes them several.
-    fn connect(&self, router: u8) -> (TcpStream, Rc<Connection>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        SockRef::from(&listener).set_recv_buffer_size(1 << 20).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        SockRef::from(&client).set_send_buffer_size(1 << 20).unwrap();
-        // A write that never ends would be a fault of the test.
-        client.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
-        let (stream, remote) = listener.accept().unwrap();
-        stream.set_nonblocking(true).unwrap();
-        let accepted = Arriving {
-            stream,
-            remote,
-            known: Accepted,
-        };
-        let admitted = Admission::new(&Limits::default()).admit(accepted).unwrap();
-        let identity = [(remote.ip(), [192, 0, 2, router].into())].into();
-        let owners: Arc<dyn Owners> = LocalOwners::new(1);
-        let counters = [Arc::clone(&self.lane().counters)];
-        let claimed = claim(identify(admitted, &identity), &owners, &counters);
-        (client, self.sessions.open(claimed).unwrap())
-    }
-
-    fn counted(&self) -> Counted {
-        let counters = &self.lane().counters;
-        Counted {
-            receive_calls: counters.receive_calls.get(),
-            received_bytes: counters.core.received_bytes.get(),
-        }
-    }
-
-    /// Checks that every batch closed so far is on the bridge, and takes the batches from there.
-    fn everything_is_on_the_bridge(&mut self) {
-        assert_eq!(self.lane().shard.borrow().closed_batch_bytes(), 0);
-        while let Ok(Some(_)) = self.bridge_out.try_recv() {
-            self.delivered += 1;
-        }
-        assert_eq!(self.delivered, self.lane().counters.core.batches.get());
-    }
-}
-
-/// A stream of updates, many slots long.
-fn stream(seed: u64) -> Vec<u8> {
-    let scenario = Scenario {
-        peers: 1,
-        prefixes_per_peer: 8000,
-        prefixes_per_update: 4,
-        seed,
-        ..Scenario::default()
-    };
-    scenario.to_bytes()
-}
-
-fn on_a_runtime<R>(test: impl Future<Output = R>) -> R {
-    let mut runtime = RuntimeBuilder::<LegacyDriver>::new()
-        .enable_timer()
-        .build()
-        .unwrap();
-    runtime.block_on(test)
-}
-
-fn has_registered_ring() -> bool {
-    let refused = Backend::registered_refused();
-    if let Some(reason) = &refused {
-        println!("skipped: no registered ring: {reason}");
-    }
-    refused.is_none()
-}
 
 /// Rule 1, backend `readiness`. Each poll of a receiving task that receives a slot ends with the slot taken by the core and
 /// with all closed batches on the bridge: nothing waits in between. Around it the task waits for bytes and for its turn, which
@@ -225,45 +94,6 @@ fn a_burst_of_connections_is_accepted_in_short_turns() {
         .await;
         assert_eq!(arrived.get(), BURST);
         drop(clients);
-    });
-}
-
-/// Time in which the worker does not listen, because the bridge is full, makes no router late.
-#[test]
-fn limits_of_silence_count_only_the_time_in_which_the_worker_listens() {
-    let limits = Limits {
-        handshake_timeout_ms: 200,
-        idle_timeout_ms: 200,
-        ..Limits::default()
-    };
-    on_a_runtime(async {
-        let way = Way::new(1);
-        let (_first, _connection) = way.connect(1);
-        let lane = Rc::clone(way.lane());
-        let carrier = Rc::clone(&lane);
-        monoio::spawn(async move { carrier.outlet.carry().await });
-        // The event of this router finds the bridge full.
-        let (_router, connection) = way.connect(2);
-        assert!(!lane.outlet.has_room());
-        let passed = |limit_ms: u64| {
-            let begun = lane.clock.now().monotonic_ns;
-            while lane.clock.now().monotonic_ns - begun <= limit_ms * 1_000_000 {
-                std::thread::yield_now();
-            }
-        };
-        passed(300);
-        way.sessions.end_overdue(&limits);
-        assert_eq!(connection.closed().reason, EndReason::Closed, "nobody listened");
-        while way.bridge_out.try_recv().unwrap().is_some() || !lane.outlet.has_room() {
-            monoio::time::sleep(Duration::from_millis(1)).await;
-        }
-        passed(300);
-        way.sessions.end_overdue(&limits);
-        assert_eq!(
-            connection.closed().reason,
-            EndReason::Handshake,
-            "the router was silent"
-        );
     });
 }
 
@@ -379,15 +209,15 @@ fn the_ring_is_entered_when_all_is_reaped() {
 /// The files that a message passes between its socket and the bridge, without their imports and comments.
 fn sources_of_the_way() -> impl Iterator<Item = (&'static str, String)> {
     let sources = [
-        ("readiness.rs", include_str!("readiness.rs")),
-        ("registered.rs", include_str!("registered.rs")),
-        ("ring/companion.rs", include_str!("ring/companion.rs")),
-        ("ring/slots.rs", include_str!("ring/slots.rs")),
-        ("connection.rs", include_str!("connection.rs")),
-        ("lane.rs", include_str!("lane.rs")),
-        ("outlet.rs", include_str!("outlet.rs")),
-        ("alarm.rs", include_str!("alarm.rs")),
-        ("signal.rs", include_str!("signal.rs")),
+        ("readiness.rs", include_str!("../readiness.rs")),
+        ("registered.rs", include_str!("../registered.rs")),
+        ("ring/companion.rs", include_str!("../ring/companion.rs")),
+        ("ring/slots.rs", include_str!("../ring/slots.rs")),
+        ("connection.rs", include_str!("../connection.rs")),
+        ("lane.rs", include_str!("../lane.rs")),
+        ("outlet.rs", include_str!("../outlet.rs")),
+        ("alarm.rs", include_str!("../alarm.rs")),
+        ("signal.rs", include_str!("../signal.rs")),
     ];
     sources.into_iter().map(|(name, source)| {
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();

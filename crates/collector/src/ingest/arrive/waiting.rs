@@ -1,0 +1,124 @@
+//! The connections of one worker that have not sent a whole BMP message yet.
+//!
+//! Such a connection is no session: nothing is published about it, and a session that its router has goes on. A router has few
+//! of them at a time, so nobody can collect connections in a router's name.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use crate::config::Limits;
+use crate::ingest::end::EndReason;
+use crate::ingest::lane::Lane;
+use crate::ingest::patience::Patience;
+
+/// Connections of one router that wait at the same time. When one more comes, the one that was accepted first ends.
+pub const WAITING_PER_ROUTER: usize = 4;
+
+/// The connections of a worker that wait for their first message, by router.
+pub struct Waiting {
+    lane: Rc<Lane>,
+    places: RefCell<HashMap<IpAddr, Vec<Rc<Place>>>>,
+}
+
+/// The place of one connection that waits.
+pub struct Place {
+    router: IpAddr,
+    /// The number of the connection in the order of acceptance.
+    number: u64,
+    patience: Patience,
+    /// Why the connection has to end, if it has to.
+    called_off: Cell<Option<EndReason>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Waiting {
+    /// A worker without connections that wait.
+    pub fn new(lane: Rc<Lane>) -> Self {
+        Self {
+            lane,
+            places: RefCell::default(),
+        }
+    }
+
+    /// Gives a connection a place, and ends another one if the router has too many.
+    pub fn enter(&self, router: IpAddr, number: u64) -> Rc<Place> {
+        let place = Rc::new(Place {
+            router,
+            number,
+            patience: Patience::begin(self.lane.clock.now().monotonic_ns),
+            called_off: Cell::new(None),
+            waker: RefCell::default(),
+        });
+        let mut places = self.places.borrow_mut();
+        let of_router = places.entry(router).or_default();
+        let at = of_router.partition_point(|other| other.number < number);
+        of_router.insert(at, Rc::clone(&place));
+        // Those that have been called off leave their places soon.
+        let mut waiting = of_router.iter().filter(|place| place.called_off.get().is_none());
+        if waiting.clone().count() > WAITING_PER_ROUTER
+            && let Some(first) = waiting.next()
+        {
+            first.call_off(EndReason::Replaced);
+        }
+        drop(places);
+        let gauge = &self.lane.counters.waiting;
+        gauge.set(gauge.get() + 1);
+        place
+    }
+
+    /// Takes a place away: the connection waits no longer.
+    pub fn leave(&self, place: &Rc<Place>) {
+        let mut places = self.places.borrow_mut();
+        if let Some(of_router) = places.get_mut(&place.router) {
+            of_router.retain(|other| !Rc::ptr_eq(other, place));
+            if of_router.is_empty() {
+                places.remove(&place.router);
+            }
+        }
+        let gauge = &self.lane.counters.waiting;
+        gauge.set(gauge.get() - 1);
+    }
+
+    /// Ends the connections that have waited for longer than `limits.handshake_timeout_ms`. `deaf_ns` is how long the worker
+    /// did not receive since the last call.
+    pub fn end_overdue(&self, limits: &Limits, deaf_ns: u64) {
+        let now_ns = self.lane.clock.now().monotonic_ns;
+        for place in self.places.borrow().values().flatten() {
+            place.patience.excuse(deaf_ns, now_ns);
+            if place.patience.is_over(limits.handshake_timeout_ms, now_ns) {
+                place.call_off(EndReason::Handshake);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Makes the connection end.
+    fn call_off(&self, reason: EndReason) {
+        self.called_off.set(Some(reason));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits for the future, unless the connection has to end before.
+    ///
+    /// # Errors
+    /// The connection has to end.
+    pub async fn unless_called_off<T>(&self, future: impl Future<Output = T>) -> Result<T, EndReason> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            if let Some(reason) = self.called_off.get() {
+                return Poll::Ready(Err(reason));
+            }
+            self.waker.replace(Some(context.waker().clone()));
+            future.as_mut().poll(context).map(Ok)
+        })
+        .await
+    }
+}

@@ -1,0 +1,205 @@
+//! Connections before their first message: what they may do to the session of their router, and what bounds them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use arancini_generate::initiation;
+
+use super::way::{Way, has_registered_ring, on_a_runtime};
+use crate::config::Limits;
+use crate::ingest::arrive::admit::Admission;
+use crate::ingest::arrive::entrance::Entrance;
+use crate::ingest::arrive::waiting::WAITING_PER_ROUTER;
+use crate::ingest::backend::Backend;
+use crate::ingest::end::EndReason;
+use crate::ingest::lane::Lane;
+
+/// The number of the router.
+const ROUTER: u8 = 1;
+
+fn address() -> IpAddr {
+    [192, 0, 2, ROUTER].into()
+}
+
+/// Runs the test once with each receive backend that this host has.
+fn on_each_backend(bridge_batches: usize, test: impl AsyncFn(&Way, &Rc<Entrance>)) {
+    for backend in Backend::ALL {
+        if backend == Backend::Registered && !has_registered_ring() {
+            continue;
+        }
+        on_a_runtime(async {
+            let way = Way::new(bridge_batches);
+            let entrance = way.entrance(backend);
+            test(&way, &entrance).await;
+        });
+    }
+}
+
+/// Lets the tasks of the worker run until the condition holds.
+async fn until(lane: &Lane, what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..100_000 {
+        if condition() {
+            return;
+        }
+        lane.turnstile.pass().await;
+    }
+    panic!("never came true: {what}");
+}
+
+fn ended(way: &Way, reason: EndReason) -> u64 {
+    way.lane().counters.ended[reason as usize].get()
+}
+
+/// Whether the worker has closed the connection.
+fn is_closed(mut client: &TcpStream) -> bool {
+    client.set_nonblocking(true).unwrap();
+    match client.read(&mut [0]) {
+        Ok(length) => length == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
+
+/// Two workers accept two connections of a router, and the owner gets the older one last.
+#[test]
+fn connections_that_are_handed_over_in_reverse_are_served_in_the_order_of_acceptance() {
+    on_each_backend(100, async |way, entrance| {
+        let admission = Admission::new(&Limits::default());
+        let (mut older, claimed_older) = way.arriving(&admission, ROUTER);
+        let (mut newer, claimed_newer) = way.arriving(&admission, ROUTER);
+        for client in [&mut older, &mut newer] {
+            client.write_all(&initiation("router", "test")).unwrap();
+        }
+        let core = &way.lane().counters.core;
+        entrance.adopt(claimed_newer);
+        until(way.lane(), "the newer one has the session", || {
+            core.sessions.get() == 1
+        })
+        .await;
+        let events = core.events.get();
+        entrance.adopt(claimed_older);
+        until(way.lane(), "the older one is closed", || is_closed(&older)).await;
+        assert!(!is_closed(&newer));
+        assert_eq!(ended(way, EndReason::Replaced), 1);
+        assert_eq!((core.sessions.get(), core.events.get()), (1, events));
+    });
+}
+
+#[test]
+fn connections_that_wait_for_their_first_message_are_few_for_each_router() {
+    on_each_backend(100, async |way, entrance| {
+        const CONNECTIONS: usize = 3 * WAITING_PER_ROUTER;
+        let admission = Admission::new(&Limits::default());
+        let waiting = &way.lane().counters.waiting;
+        let clients: Vec<TcpStream> = (0..CONNECTIONS)
+            .map(|_| {
+                let (client, claimed) = way.arriving(&admission, ROUTER);
+                entrance.adopt(claimed);
+                client
+            })
+            .collect();
+        let (_other, claimed) = way.arriving(&admission, ROUTER + 1);
+        entrance.adopt(claimed);
+        let (gone, left) = clients.split_at(CONNECTIONS - WAITING_PER_ROUTER);
+        until(way.lane(), "the first ones are closed", || {
+            gone.iter().all(is_closed)
+        })
+        .await;
+        assert!(!left.iter().any(is_closed), "the newest ones stay");
+        assert_eq!(waiting.get(), WAITING_PER_ROUTER as u64 + 1);
+        drop(clients);
+        until(way.lane(), "the other router waits alone", || waiting.get() == 1).await;
+        let counters = &way.lane().counters;
+        assert_eq!(counters.without_message.get(), CONNECTIONS as u64);
+        assert_eq!(counters.core.events.get(), 0, "nothing is published about them");
+        assert_eq!(
+            way.owners.owner(address()),
+            None,
+            "nobody owns a router that said nothing"
+        );
+    });
+}
+
+/// The worker published the end and the beginning of a session for each connection, also while the bridge was full.
+#[test]
+fn a_router_that_reconnects_while_the_bridge_is_full_makes_no_backlog() {
+    on_each_backend(1, async |way, entrance| {
+        const RECONNECTS: usize = 10_000;
+        let outlet = &way.lane().outlet;
+        // The first event fills the bridge, and the second one waits.
+        let _sessions = [way.connect(ROUTER + 1), way.connect(ROUTER + 2)];
+        assert!(!outlet.has_room());
+        let backlog = outlet.backlog_batches();
+        // Otherwise the limits would refuse the router before its backlog is large.
+        let admission = Admission::new(&Limits {
+            max_sessions: RECONNECTS,
+            max_sessions_per_source: RECONNECTS,
+            ..Limits::default()
+        });
+        for _ in 0..RECONNECTS {
+            let (mut client, claimed) = way.arriving(&admission, ROUTER);
+            client.write_all(&initiation("router", "test")).unwrap();
+            entrance.adopt(claimed);
+            way.lane().turnstile.pass().await;
+        }
+        assert_eq!(outlet.backlog_batches(), backlog);
+        let carrier = Rc::clone(way.lane());
+        monoio::spawn(async move { carrier.outlet.carry().await });
+        let core = &way.lane().counters.core;
+        until(way.lane(), "the router has a session", || {
+            while let Ok(Some(_)) = way.bridge_out.try_recv() {}
+            core.routers.get() == 3
+        })
+        .await;
+    });
+}
+
+/// Time in which the worker does not listen, because the bridge is full, makes no router late.
+#[test]
+fn limits_of_silence_count_only_the_time_in_which_the_worker_listens() {
+    let limits = Limits {
+        handshake_timeout_ms: 200,
+        idle_timeout_ms: 200,
+        ..Limits::default()
+    };
+    on_each_backend(1, async |way, entrance| {
+        let (_first, _connection) = way.connect(ROUTER + 1);
+        let lane = Rc::clone(way.lane());
+        let carrier = Rc::clone(&lane);
+        monoio::spawn(async move { carrier.outlet.carry().await });
+        // The event of this router finds the bridge full.
+        let (_router, connection) = way.connect(ROUTER + 2);
+        let (silent, claimed) = way.arriving(&Admission::new(&limits), ROUTER);
+        entrance.adopt(claimed);
+        assert!(!lane.outlet.has_room());
+        let passed = |limit_ms: u64| {
+            let begun = lane.clock.now().monotonic_ns;
+            while lane.clock.now().monotonic_ns - begun <= limit_ms * 1_000_000 {
+                std::thread::yield_now();
+            }
+        };
+        let end_overdue = || {
+            let deaf_ns = lane.outlet.take_deaf_ns();
+            way.sessions.end_overdue(&limits, deaf_ns);
+            entrance.waiting.end_overdue(&limits, deaf_ns);
+        };
+        passed(300);
+        end_overdue();
+        assert_eq!(connection.closed().reason, EndReason::Closed, "nobody listened");
+        lane.turnstile.pass().await;
+        assert!(!is_closed(&silent), "nobody listened");
+        while way.bridge_out.try_recv().unwrap().is_some() || !lane.outlet.has_room() {
+            monoio::time::sleep(Duration::from_millis(1)).await;
+        }
+        passed(300);
+        end_overdue();
+        assert_eq!(
+            connection.closed().reason,
+            EndReason::Idle,
+            "the router was silent"
+        );
+        until(&lane, "the silent connection is closed", || is_closed(&silent)).await;
+        assert_eq!(ended(way, EndReason::Handshake), 1, "the router was silent");
+    });
+}
