@@ -191,6 +191,7 @@ fn a_message_too_large_in_the_spool_is_set_aside_by_this_life_and_the_next() {
     for words in [4, TOO_MANY_WORDS, 4, TOO_MANY_WORDS] {
         rig.bridge.send(batch(&mut worker, &[words, words])).unwrap();
     }
+    rig.until("all are taken", |status| status.batches_taken.load(Relaxed) == 4);
     drop(rig.bridge);
     assert_eq!(rig.sidecar.drain(Duration::ZERO).spooled_batches, 4);
     server.restart();

@@ -90,8 +90,11 @@ pub fn read_frame(frame: &[u8]) {
             let read = message.counters().filter(Result::is_ok).count();
             assert!(!message.count_is_true() || declared as usize == read);
             for statistic in message.counters().flatten() {
-                assert!(!statistic.name().is_empty());
-                let _ = (statistic.kind(), format!("{:?}", statistic.decode()));
+                let _ = (
+                    statistic.kind(),
+                    statistic.name(),
+                    format!("{:?}", statistic.decode()),
+                );
             }
         }
         Message::PeerDown(message) => {

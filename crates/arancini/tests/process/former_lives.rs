@@ -14,6 +14,7 @@ use arancini_client::records::Records;
 use arancini_client::segments::segment_path;
 use arancini_client::tail::{AtEnd, Begin, SegmentTail, StreamTail, StreamTailOptions};
 use arancini_core::{Batch, Now, Settings, Shard};
+use arancini_generate::initiation;
 use arancini_schema::MessageKind;
 use arancini_schema::subject::Subject;
 use async_nats::jetstream::{self, stream};
@@ -142,7 +143,8 @@ fn a_clock_that_is_set_back_uses_no_sequence_twice() {
         store(&place, &batches, collector);
         let process = place.start("2", NEVER);
         let first = dump(&process, 1, &small(32));
-        let second = process.connect(2);
+        let mut second = process.connect(2);
+        second.send(&initiation("second", "test"));
         eventually("both routers are published", || {
             durable(&process);
             process.metric("sessions") == 2
