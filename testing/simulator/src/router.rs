@@ -18,7 +18,7 @@ use crate::oddity::Oddities;
 use crate::routes::{self, Form, Kind, Number, Value, Version};
 
 /// Number of peers of a router.
-pub const PEERS: usize = 5;
+const PEERS: usize = 5;
 /// The peer that sends several paths for a prefix of IPv4.
 const ADD_PATH: usize = 1;
 /// The peer whose routes may come with another AS number than its Peer Up.
@@ -26,7 +26,7 @@ const OTHER_AS: usize = 2;
 /// The peer in a VRF; it has the address of the first peer.
 const VRF: usize = 3;
 /// The Loc-RIB. Few routers send Peer Ups for it.
-const LOC_RIB: usize = 4;
+pub const LOC_RIB: usize = 4;
 /// A withdraw carries this instead of a label (RFC 8277 §2.4).
 const WITHDRAWN_LABEL: u32 = 0x80_0000;
 
@@ -72,6 +72,8 @@ pub struct Router {
     /// Number of messages that could have the BGP identifier 0.
     messages: u32,
     tables: BTreeMap<TableId, BTreeMap<Number, Version>>,
+    /// How often each route was withdrawn.
+    withdrawals: BTreeMap<Route, u32>,
     /// The number of each peer's BGP session.
     bgp_sessions: [u16; PEERS],
 }
@@ -88,6 +90,7 @@ impl Router {
             loc_rib_paths: false,
             messages: 0,
             tables: BTreeMap::new(),
+            withdrawals: BTreeMap::new(),
             bgp_sessions: [0; PEERS],
         }
     }
@@ -102,6 +105,9 @@ impl Router {
             Form::AlsoWithdrawn if !self.oddities.also_withdraws => Form::Plain,
             form => form,
         };
+        if form == Form::Damaged {
+            self.note_withdrawals(table, numbers);
+        }
         let held = self.tables.entry(table).or_default();
         for &number in numbers {
             if form == Form::Damaged {
@@ -120,6 +126,7 @@ impl Router {
         if !self.up.contains(&table.peer) {
             return Vec::new();
         }
+        self.note_withdrawals(table, numbers);
         if let Some(held) = self.tables.get_mut(&table) {
             held.retain(|number, _| !numbers.contains(number));
         }
@@ -204,26 +211,42 @@ impl Router {
     /// The routes that consumers must hold of this router.
     pub fn expected(&self) -> impl Iterator<Item = (Route, Value)> + '_ {
         self.tables.iter().flat_map(move |(&id, held)| {
-            let header = self.true_header(id);
-            let AfiSafi { afi, safi } = id.kind.family();
-            let table = Table {
-                router: self.address,
-                peer: if id.peer == LOC_RIB {
-                    IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-                } else {
-                    header.address
-                },
-                distinguisher: header.distinguisher,
-                asn: header.asn,
-                bgp_id: header.bgp_id.to_bits(),
-                view: id.view() as u16,
-                family: Family::new(afi, safi),
-            };
-            held.iter().map(move |(&number, &version)| {
-                let name = routes::name(id.kind, self.has_paths(id), number);
-                (Route { table, name }, routes::value(id.kind, version))
-            })
+            let routes = held.iter();
+            routes.map(move |(&number, &version)| (self.route(id, number), routes::value(id.kind, version)))
         })
+    }
+
+    /// How often the router withdrew a route, damaged announces included.
+    #[must_use]
+    pub fn withdrawals(&self, route: &Route) -> u32 {
+        self.withdrawals.get(route).copied().unwrap_or_default()
+    }
+
+    fn note_withdrawals(&mut self, table: TableId, numbers: &[Number]) {
+        for &number in numbers {
+            *self.withdrawals.entry(self.route(table, number)).or_default() += 1;
+        }
+    }
+
+    /// A route as consumers know it.
+    fn route(&self, id: TableId, number: Number) -> Route {
+        let header = self.true_header(id);
+        let AfiSafi { afi, safi } = id.kind.family();
+        let table = Table {
+            router: self.address,
+            peer: if id.peer == LOC_RIB {
+                IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+            } else {
+                header.address
+            },
+            distinguisher: header.distinguisher,
+            asn: header.asn,
+            bgp_id: header.bgp_id.to_bits(),
+            view: id.view() as u16,
+            family: Family::new(afi, safi),
+        };
+        let name = routes::name(id.kind, self.has_paths(id), number);
+        Route { table, name }
     }
 
     fn dump_peer(&mut self, peer: usize, with_end: bool) -> Vec<u8> {

@@ -1,12 +1,16 @@
 //! The stream that the broker stored, read as the independent judge reads it.
 
+use std::collections::BTreeMap;
+
 use arancini_core::BatchKind;
 use arancini_judge::message::Messages;
+use arancini_judge::message::Synthetic;
 use arancini_judge::order::Place;
-use arancini_judge::{Judge, Kind, MapBook, Rules, Said};
+use arancini_judge::{Judge, Kind, MapBook, Route, Rules, Said, What};
 
 use crate::broker::Stored;
 use crate::message::Message;
+use crate::router::Router;
 use crate::routes::Value;
 use crate::violation::Violation;
 
@@ -18,7 +22,8 @@ pub type Consumers = Judge<MapBook<Value>>;
 ///
 /// # Errors
 /// The first promise that the stream breaks.
-pub fn judge(stream: &[Stored], rules: Rules) -> Result<Consumers, Violation> {
+pub fn judge(stream: &[Stored], rules: Rules, routers: &[Router]) -> Result<Consumers, Violation> {
+    let mut withdrawn = BTreeMap::<Route, u32>::new();
     let mut judge = Judge::new(MapBook::default(), rules);
     let mut said = Vec::new();
     for Stored { message } in stream {
@@ -33,8 +38,22 @@ pub fn judge(stream: &[Stored], rules: Rules) -> Result<Consumers, Violation> {
         if judge.findings.counts.sum() > 0 {
             break;
         }
-        judge.is_new(one);
+        if judge.is_new(one)
+            && let What::Withdraw {
+                route,
+                synthetic: Synthetic::No,
+            } = &one.what
+        {
+            *withdrawn.entry(route.clone()).or_default() += 1;
+        }
         judge.take(one);
+    }
+    let invented = |(route, count): &(Route, u32)| {
+        let said = routers.iter().map(|router| router.withdrawals(route));
+        said.sum::<u32>() < *count
+    };
+    if let Some((route, _)) = withdrawn.into_iter().find(invented) {
+        return Err(Violation::Invented(Box::new(route)));
     }
     match std::mem::take(&mut judge.findings).into_first() {
         Some(finding) => Err(Violation::Stream(finding)),

@@ -11,6 +11,8 @@ pub enum Violation {
     Missing(Box<Route>),
     /// Consumers hold a route that no router holds.
     Ghost(Box<Route>),
+    /// A route is withdrawn as the router's word more often than the router withdrew it.
+    Invented(Box<Route>),
     /// The stream by itself breaks a promise: the judge found it.
     Stream(Finding),
     /// Batches do not leave the worker in the order of their numbers.
@@ -84,6 +86,7 @@ impl Violation {
         match self {
             Self::Missing(_) => "missing",
             Self::Ghost(_) => "ghost",
+            Self::Invented(_) => "invented",
             Self::Stream(finding) => finding.kind().name(),
             Self::BatchOutOfOrder { .. } => "batch-out-of-order",
             Self::Unreadable { .. } => "unreadable",

@@ -258,8 +258,12 @@ impl World {
             Position::Segments(_) => (created, 0),
         });
         let same = of_stream == created;
-        let gap =
-            !same || self.broker.first_sequence() > sequence + 1 || self.broker.last_sequence() < relies_on;
+        let tail_lost = self.broker.last_sequence() < relies_on;
+        if tail_lost {
+            // When the stream has grown again, nothing would tell that this snapshot relies on lost messages.
+            self.disk = Disk::default();
+        }
+        let gap = !same || self.broker.first_sequence() > sequence + 1 || tail_lost;
         self.lives.gaps += u64::from(gap);
         let gap = gap && self.fault != Some(Fault::Gap);
         let mut highest = end.sequence_floor;

@@ -129,7 +129,7 @@ impl World {
             barriers: rule(!ordered),
             truth: rule(has_hole || self.broker.forgotten > 0 || self.lives.dropped > 0),
         };
-        let consumers = stream::judge(&self.broker.stream, rules)?;
+        let consumers = stream::judge(&self.broker.stream, rules, &self.routers)?;
         self.compare_tables(&consumers)?;
         self.compare_core(&consumers)?;
         Ok(Report {

@@ -1,6 +1,7 @@
 //! A dump that takes longer than the quiet period, beside tables that are complete.
 
 use super::state::World;
+use crate::fault::Fault;
 use crate::violation::Violation;
 
 /// Bytes of a piece: at least one whole message.
@@ -15,7 +16,9 @@ impl World {
                 self.receive(other, usize::MAX)?;
             }
         }
-        if !self.is_idle() || self.collector.shard.needs_sweep() {
+        // Without the safeguard `stale-sweep` there are no quiet periods.
+        let has_quiet_periods = self.fault != Some(Fault::StaleSweep);
+        if !has_quiet_periods || !self.is_idle() || self.collector.shard.needs_sweep() {
             return Ok(());
         }
         self.connect(index, false);

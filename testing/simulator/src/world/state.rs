@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::network::Connections;
 use crate::oddity::Oddities;
 use crate::plan::Plan;
-use crate::router::{PEERS, Router, TableId};
+use crate::router::{LOC_RIB, Router, TableId};
 use crate::routes::{Form, Kind, Number};
 use crate::violation::Violation;
 
@@ -32,6 +32,10 @@ pub(crate) struct World {
     /// Whether the stream checks the fence.
     pub(super) fenced: bool,
     pub(super) routers: Vec<Router>,
+    /// The peers and families that change in this run. In half of the runs there are few, so that much happens to the same
+    /// routes.
+    peers: Vec<usize>,
+    kinds: Vec<Kind>,
     pub(super) network: Connections,
     pub(super) collector: Collector,
     pub(super) broker: Broker,
@@ -59,6 +63,7 @@ impl World {
         let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
         let routers = [1, 2].map(|number| Router::new(number, Oddities::draw(&mut random)));
         let fenced = random.percent(50);
+        let few = random.percent(50);
         Self {
             now: Now {
                 monotonic_ns: START_NS,
@@ -68,6 +73,8 @@ impl World {
             fault: plan.fault,
             fenced,
             routers: routers.into(),
+            peers: draw_some(&mut random, &[0, 1, 2, 3, LOC_RIB], few),
+            kinds: draw_some(&mut random, &Kind::ALL, few),
             network: Connections::default(),
             broker: Broker::new(
                 latency_ns,
@@ -121,29 +128,34 @@ impl World {
             random,
             routers,
             network,
+            peers,
+            kinds,
             ..
         } = self;
         let router = &mut routers[index];
-        let peer = random.below(PEERS as u32) as usize;
+        let peer = pick(random, peers);
         let what = random.below(100);
         let bytes = match what {
             0..45 => {
-                let (table, numbers) = draw_routes(random, peer);
+                let (table, numbers) = draw_routes(random, peer, kinds);
                 let form = pick(random, &[Form::Plain, Form::Plain, Form::AlsoWithdrawn]);
                 router.announce(table, &numbers, random.below(4) as u8, form)
             }
             45..65 => {
-                let (table, numbers) = draw_routes(random, peer);
+                let (table, numbers) = draw_routes(random, peer, kinds);
                 router.withdraw(table, &numbers)
             }
             65..70 => {
-                let (table, numbers) = draw_routes(random, peer);
+                let (table, numbers) = draw_routes(random, peer, kinds);
                 router.announce(table, &numbers, random.below(4) as u8, Form::Damaged)
             }
             70..77 => router.peer_down(peer),
             77..84 => router.peer_up(peer),
             84..87 => router.peer_reset(peer, random.percent(60)),
-            87..89 => router.peer_up_again(peer, random.percent(60)),
+            87..89 => {
+                let peer = pick(random, &[peer, LOC_RIB]);
+                router.peer_up_again(peer, random.percent(60))
+            }
             89..92 => [router.peer_down(peer), router.peer_up(peer)].concat(),
             92..96 => router.statistics(peer),
             96..98 => router.unreadable(peer),
@@ -287,9 +299,18 @@ impl World {
     }
 }
 
+/// All of these values, or two of them.
+fn draw_some<T: Copy>(random: &mut Random, all: &[T], few: bool) -> Vec<T> {
+    if few {
+        vec![pick(random, all), pick(random, all)]
+    } else {
+        all.to_vec()
+    }
+}
+
 /// Draws a table of a peer and a few neighbouring routes in it.
-fn draw_routes(random: &mut Random, peer: usize) -> (TableId, Vec<Number>) {
-    let kind = Kind::ALL[random.below(Kind::ALL.len() as u32) as usize];
+fn draw_routes(random: &mut Random, peer: usize, kinds: &[Kind]) -> (TableId, Vec<Number>) {
+    let kind = pick(random, kinds);
     let post = random.percent(30);
     let start = random.below(20) as u8;
     let count = 1 + random.below(7) as u8;
