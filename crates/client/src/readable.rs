@@ -74,7 +74,7 @@ pub fn next_readable(kind: MessageKind, bytes: &[u8]) -> Option<usize> {
 #[must_use]
 pub fn has_wrong_table(kind: MessageKind, bytes: &[u8]) -> bool {
     let words = u32::try_from(bytes.len() / WORD).unwrap_or(0);
-    let Some(content) = bytes.get(WORD..).filter(|_| bytes.len() % WORD == 0) else {
+    let Some(content) = bytes.get(WORD..).filter(|_| bytes.len().is_multiple_of(WORD)) else {
         return false;
     };
     let table = [[0; 4], words.saturating_sub(1).to_le_bytes()].concat();
