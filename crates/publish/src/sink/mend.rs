@@ -181,7 +181,11 @@ mod tests {
                 .map(|segment| (segment.number, segment.bytes))
                 .collect();
             assert_eq!(found, if is_set_aside { [(8, 32)] } else { [(7, 16)] });
-            assert!(list_with_suffix(directory.path(), KIND, TEMPORARY).unwrap().is_empty());
+            assert!(
+                list_with_suffix(directory.path(), KIND, TEMPORARY)
+                    .unwrap()
+                    .is_empty()
+            );
         }
     }
 
