@@ -258,7 +258,7 @@ impl World {
             Position::Segments(_) => (created, 0),
         });
         let same = of_stream == created;
-        let tail_lost = self.broker.last_sequence() < relies_on;
+        let tail_lost = same && self.broker.last_sequence() < relies_on;
         if tail_lost {
             // When the stream has grown again, nothing would tell that this snapshot relies on lost messages.
             self.disk = Disk::default();
