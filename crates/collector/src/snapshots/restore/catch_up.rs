@@ -105,6 +105,14 @@ impl CaughtUp {
     }
 }
 
+/// Returns a sequence that the stream is known to have: that of the fence, or of a message behind it.
+fn stored_sequence(sink: &SinkStatus) -> u64 {
+    match sink.position() {
+        Some(Position::Stream { sequence, .. }) => sequence,
+        Some(Position::Segments(_)) | None => 0,
+    }
+}
+
 /// Reads what was published behind the position. Earlier runs of this collector can't publish any more.
 fn read_published(
     config: &Config,
@@ -133,6 +141,7 @@ fn read_published(
             let read = runtime.block_on(stream_since(
                 &config.nats_settings().source(),
                 position,
+                stored_sequence(sink),
                 late,
                 take,
             ));
