@@ -87,6 +87,15 @@ impl<'a> BatchHeaders<'a> {
     }
 }
 
+/// Returns what tells a message from every other one at the same place of a stream: the id of a batch, or the life that raised
+/// a fence.
+pub fn message_identity(headers: &HeaderMap) -> Option<&str> {
+    let header = headers
+        .get(HEADER_MESSAGE_ID)
+        .or_else(|| headers.get(HEADER_INCARNATION))?;
+    Some(header.as_str())
+}
+
 /// Returns whether a subject carries collectors' fences, which are nothing for consumers.
 pub fn is_fence(base: &str, subject: &str) -> bool {
     subject

@@ -14,6 +14,10 @@ pub enum Position {
         created_unix_ns: i128,
         /// Last stream sequence that was stored before.
         sequence: u64,
+        /// What tells the message with this sequence from every other. If the stream has another message there, it has lost
+        /// messages and stored new ones in their places. Not known in snapshots of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
     },
     /// In a directory of segments: the end of each series.
     Segments(Vec<SegmentEnd>),

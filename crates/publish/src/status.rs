@@ -154,10 +154,15 @@ impl SinkStatus {
         *self.lock_position() = Some(position);
     }
 
-    /// Notes that the stream has grown to this sequence.
-    pub(crate) fn advance_position(&self, reached: u64) {
-        if let Some(Position::Stream { sequence, .. }) = &mut *self.lock_position() {
-            *sequence = reached.max(*sequence);
+    /// Notes that the stream has grown to this sequence, and the identity of the message there.
+    pub(crate) fn advance_position(&self, reached: u64, identity: &str) {
+        if let Some(Position::Stream {
+            sequence, message, ..
+        }) = &mut *self.lock_position()
+            && reached > *sequence
+        {
+            *sequence = reached;
+            *message = Some(identity.to_owned());
         }
     }
 

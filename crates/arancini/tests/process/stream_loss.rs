@@ -111,3 +111,52 @@ fn routers_of_which_the_stream_lost_acknowledged_messages_are_resynced_and_no_ot
     );
     drop((untouched, again));
 }
+
+/// What others write fills the places of the lost messages, so the stream is not shorter than the snapshot says.
+#[test]
+fn a_start_notices_that_the_stream_lost_what_the_snapshot_lies_behind() {
+    let Some(mut place) = Place::stream() else { return };
+    let process = place.start("1", NEVER);
+    let first = Scenario {
+        churn_rounds: 0,
+        ..small(2)
+    };
+    let second = Scenario {
+        seed: 3,
+        ..first.clone()
+    };
+    let mut router = dump(&process, 1, &first);
+    let backup = Backup::of(place.server.as_mut().unwrap());
+    router.is_read();
+    let router = dump(&process, 1, &second);
+    eventually("what is not there any more is withdrawn", || {
+        durable(&process);
+        place.stored().table(1) == table_of(&second)
+    });
+    assert_eq!(
+        process.terminate().code,
+        Some(0),
+        "with a snapshot behind the dump"
+    );
+    drop(router);
+    let server = place.server.as_mut().unwrap();
+    backup.put_back(server);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        for _ in 0..500 {
+            let sent = context.publish("arancini.strange", "x".into()).await.unwrap();
+            sent.await.unwrap();
+        }
+    });
+    let process = place.start("1", NEVER);
+    let router = dump(&process, 1, &second);
+    let server = place.server.as_ref().unwrap();
+    eventually("the stream is what the router holds", || {
+        consumed(server, 1) == table_of(&second)
+    });
+    drop(router);
+}

@@ -18,6 +18,9 @@ pub enum AtEnd {
     /// Stops.
     #[default]
     Stop,
+    /// Stops, but not before this stream sequence. A replica that lags behind sees an earlier end than the stream has. Segment
+    /// files have no such sequence; there it means [`AtEnd::Stop`].
+    StopBehind(u64),
     /// Waits for more.
     Follow,
 }

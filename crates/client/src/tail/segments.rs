@@ -67,7 +67,7 @@ impl SegmentTail {
             if let Some(message) = self.next_present()? {
                 return Ok(Some(message));
             }
-            if self.at_end == AtEnd::Stop {
+            if self.at_end != AtEnd::Follow {
                 return Ok(None);
             }
             tokio::time::sleep(POLL).await;

@@ -103,14 +103,14 @@ impl StreamTail {
         Ok(tail)
     }
 
-    /// Returns the next message; `None` at the end of the stream with [`AtEnd::Stop`].
+    /// Returns the next message; `None` at the end of the stream, unless it is followed.
     ///
     /// # Errors
     /// The stream cannot be read now (only with [`AtEnd::Stop`]), or the next message is damaged.
     pub async fn next(&mut self) -> Result<Option<PublishedMessage>, StreamTailError> {
         let follows = self.options.at_end == AtEnd::Follow;
         loop {
-            if self.pending == 0 && !follows {
+            if self.pending == 0 && self.ends_here() {
                 return Ok(None);
             }
             let Some(subscription) = &mut self.subscription else {
@@ -158,6 +158,15 @@ impl StreamTail {
                 stream_sequence,
                 stored_unix_ns,
             }));
+        }
+    }
+
+    /// Returns whether the tail may end behind the last message.
+    fn ends_here(&self) -> bool {
+        match self.options.at_end {
+            AtEnd::Stop => true,
+            AtEnd::StopBehind(sequence) => self.last.unwrap_or_default() >= sequence,
+            AtEnd::Follow => false,
         }
     }
 

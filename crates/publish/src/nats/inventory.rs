@@ -11,14 +11,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arancini_client::headers::HEADER_MESSAGE_ID;
+use arancini_client::headers::{HEADER_MESSAGE_ID, message_identity};
 use arancini_client::{Reason, Trouble};
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::stream::Stream;
 use futures_util::StreamExt;
 
 use super::labels::FenceLabel;
-use super::landmarks::{Landmark, identity};
+use super::landmarks::Landmark;
 use crate::spool::FileHead;
 
 /// With more subjects than this the whole base is read, since long lists of filters are slow on the server.
@@ -155,7 +155,7 @@ pub(crate) async fn take_inventory(
             .as_ref()
             .filter(|landmark| landmark.sequence == sequence)
         {
-            inventory.has_landmark = identity(headers) == Some(&landmark.identity);
+            inventory.has_landmark = message_identity(headers) == Some(&landmark.identity);
         }
         let is_wanted = |id: &str| match &doubts.prefix {
             Some(prefix) => id.starts_with(prefix),

@@ -10,8 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arancini_client::Trouble;
-use arancini_client::headers::{HEADER_INCARNATION, HEADER_MESSAGE_ID};
-use async_nats::HeaderMap;
+use arancini_client::headers::message_identity;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 
 use super::reply::lost;
@@ -26,16 +25,8 @@ pub(crate) struct Landmark {
     pub(crate) sequence: u64,
     /// Its subject.
     pub(crate) subject: Arc<str>,
-    /// What tells it from every other message.
+    /// Its [identity](message_identity).
     pub(crate) identity: String,
-}
-
-/// Returns what tells a message from every other: the id of a batch, or the life that raised a fence.
-pub(crate) fn identity(headers: &HeaderMap) -> Option<&str> {
-    let header = headers
-        .get(HEADER_MESSAGE_ID)
-        .or_else(|| headers.get(HEADER_INCARNATION))?;
-    Some(header.as_str())
 }
 
 /// The landmarks of one life of a collector.
@@ -43,6 +34,8 @@ pub(crate) fn identity(headers: &HeaderMap) -> Option<&str> {
 pub(crate) struct Landmarks {
     /// Whatever was acknowledged before this message has no landmark of its own. The first fence, at the beginning.
     base: Option<Landmark>,
+    /// The newest message of all.
+    newest: Option<Landmark>,
     /// The last message of each router behind `base`.
     routers: HashMap<IpAddr, Landmark>,
 }
@@ -60,6 +53,7 @@ impl Landmarks {
     /// Begins anew with a fence that was just raised.
     pub(crate) fn begin(&mut self, fence: Landmark) {
         self.routers.clear();
+        self.newest = Some(fence.clone());
         self.base = Some(fence);
     }
 
@@ -71,6 +65,13 @@ impl Landmarks {
     /// Notes that a message of a router was acknowledged. An older one than before changes nothing: if the stream counts
     /// lower than before, the message before it is the one that is gone.
     pub(crate) fn note(&mut self, router: IpAddr, landmark: Landmark) {
+        if self
+            .newest
+            .as_ref()
+            .is_none_or(|newest| newest.sequence < landmark.sequence)
+        {
+            self.newest = Some(landmark.clone());
+        }
         match self.routers.get_mut(&router) {
             Some(before) if before.sequence >= landmark.sequence => {}
             Some(before) => *before = landmark,
@@ -95,11 +96,8 @@ impl Landmarks {
     }
 
     /// Returns the newest landmark.
-    pub(crate) fn newest(&self) -> Option<&Landmark> {
-        self.routers
-            .values()
-            .chain(&self.base)
-            .max_by_key(|landmark| landmark.sequence)
+    pub(crate) const fn newest(&self) -> Option<&Landmark> {
+        self.newest.as_ref()
     }
 
     /// Returns the landmarks of the routers, the oldest first.
@@ -152,7 +150,7 @@ impl Landmarks {
 /// Returns whether the stream has the message at its place.
 async fn is_stored(stream: &Stream, landmark: &Landmark) -> Result<bool, Trouble> {
     match stream.get_raw_message(landmark.sequence).await {
-        Ok(found) => Ok(identity(&found.headers) == Some(&landmark.identity)),
+        Ok(found) => Ok(message_identity(&found.headers) == Some(&landmark.identity)),
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(false),
         Err(_) => Err(lost()),
     }

@@ -132,6 +132,7 @@ impl World {
                 stream: STREAM.to_owned(),
                 created_unix_ns: self.broker.created(),
                 sequence: self.collector.publisher.stream_sequence(),
+                message: None,
             },
         }
     }

@@ -4,28 +4,35 @@ use std::time::Duration;
 
 use arancini_schema::subject::Subject;
 use async_nats::jetstream;
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use tracing::warn;
 
 use super::published::{Published, Wholeness};
 use crate::connect::connect;
+use crate::headers::message_identity;
 use crate::readable::PublishedSequence;
 use crate::settings::StreamSource;
-use crate::streams::find_stream;
-use crate::tail::options::Begin;
+use crate::streams::{explain_api, find_stream};
+use crate::tail::options::{AtEnd, Begin};
 use crate::tail::stream::{StreamTail, StreamTailError, StreamTailOptions};
-use crate::trouble::Trouble;
+use crate::trouble::{Reason, Trouble};
 
 /// How long the last messages of a dead collector may take from its socket into the stream, where no fence keeps them
 /// out. A server needs far less for the content of a socket's buffer.
 const LAST_WRITES: Duration = Duration::from_millis(250);
 
+/// How long a stream may hand out nothing before a message that it is known to have. A busy host needs a part of this.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// A place in a stream: everything before it was stored earlier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamPosition {
     /// When the stream was created, in Unix nanoseconds. A stream that was created again counts from 1.
     pub created_unix_ns: i128,
     /// The last stream sequence before the place.
     pub sequence: u64,
+    /// The [identity](message_identity) of the message with this sequence, if it is known.
+    pub message: Option<String>,
 }
 
 /// Whether a dead collector's last messages may still reach the stream.
@@ -37,13 +44,16 @@ pub enum LateWrites {
     Possible,
 }
 
-/// Hands out what a stream holds behind a place, or all of it with `None`, up to its end at the time of the call.
+/// Hands out what a stream holds behind a place, or all of it with `None`, up to its end at the time of the call. `stored` is a
+/// stream sequence that is known to be stored, such as the caller's fence; 0 if none is. In a stream with replicas, the
+/// server may read from a replica that lags behind, so the end counts only behind that sequence.
 ///
 /// # Errors
 /// The stream cannot be read now. The caller must discard what was handed out so far.
 pub async fn stream_since(
     source: &StreamSource,
     position: Option<StreamPosition>,
+    stored: u64,
     late: LateWrites,
     mut take: impl FnMut(Published<'_>),
 ) -> Result<Wholeness, Trouble> {
@@ -57,14 +67,22 @@ pub async fn stream_since(
         });
     };
     let info = stream.cached_info();
-    let (first, last) = (info.state.first_sequence, info.state.last_sequence);
-    let (after, known) = match position {
+    let (first, last) = (info.state.first_sequence, info.state.last_sequence.max(stored));
+    let (after, known) = match &position {
         None => (0, Wholeness::Whole),
         Some(position)
             if position.created_unix_ns == info.created.unix_timestamp_nanos()
                 && position.sequence <= last =>
         {
-            (position.sequence, Wholeness::Whole)
+            if position.sequence < first || has_message(&stream, position).await? {
+                (position.sequence, Wholeness::Whole)
+            } else {
+                let sequence = position.sequence;
+                let why = format!(
+                    "stream {name} has another message at sequence {sequence} than before, so it has lost what it had stored"
+                );
+                (0, Wholeness::Gap(why))
+            }
         }
         // What the new stream holds is handed out too: its sequence numbers are taken.
         Some(_) => {
@@ -82,7 +100,9 @@ pub async fn stream_since(
     if last == 0 {
         return Ok(whole);
     }
-    read_stream(source, after, last, &mut take).await?;
+    // A purge may have removed the known message meanwhile.
+    let stored = if stored >= first { stored } else { 0 };
+    read_stream(source, after, last, stored, &mut take).await?;
     if late == LateWrites::Fenced {
         return Ok(whole);
     }
@@ -90,27 +110,46 @@ pub async fn stream_since(
     let now = find_stream(&context, name)
         .await?
         .map_or(last, |stream| stream.cached_info().state.last_sequence);
-    read_stream(source, last, now, &mut take).await?;
+    read_stream(source, last, now, 0, &mut take).await?;
     Ok(whole)
 }
 
-/// Hands out what is stored behind the sequence `after`, up to the sequence `last`.
+/// Returns whether the stream has the message of the position at its place; also if it is not known which one that was.
+async fn has_message(stream: &Stream, position: &StreamPosition) -> Result<bool, Trouble> {
+    let Some(message) = &position.message else {
+        return Ok(true);
+    };
+    match stream.get_raw_message(position.sequence).await {
+        Ok(found) => Ok(message_identity(&found.headers) == Some(message)),
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(false),
+        Err(error) => {
+            let name = &stream.cached_info().config.name;
+            Err(explain_api(name, "STREAM.MSG.GET", &error.to_string()))
+        }
+    }
+}
+
+/// Hands out what is stored behind the sequence `after`, up to the sequence `last`, and at least up to the sequence `stored`.
 async fn read_stream(
     source: &StreamSource,
     after: u64,
     last: u64,
+    stored: u64,
     take: &mut impl FnMut(Published<'_>),
 ) -> Result<(), Trouble> {
     if last <= after {
         return Ok(());
     }
+    let stored = if stored > after { stored } else { 0 };
     let options = StreamTailOptions {
         begin: Begin::Sequence(after + 1),
+        at_end: AtEnd::StopBehind(stored),
         ..StreamTailOptions::default()
     };
     let mut tail = StreamTail::open(source.clone(), options).await?;
     loop {
-        let message = match tail.next().await {
+        let next = tokio::time::timeout(SILENCE, tail.next());
+        let message = match next.await.unwrap_or_else(|_| Err(silent(&source.stream, stored))) {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(()),
             Err(StreamTailError::Stream(trouble)) => return Err(trouble),
@@ -137,4 +176,13 @@ async fn read_stream(
             return Ok(());
         }
     }
+}
+
+/// The error of a stream that hands out nothing more, though it has not come to a message that it has stored.
+fn silent(stream: &str, stored: u64) -> StreamTailError {
+    StreamTailError::Stream(Trouble::new(
+        Reason::Timeout,
+        format!("stream {stream} hands out no messages, though it has one at sequence {stored}"),
+        "check the load of the servers; with replicas, check that each of them is current (`nats stream info`)",
+    ))
 }

@@ -172,6 +172,14 @@ impl CaughtUp {
     }
 }
 
+/// Returns a sequence that the stream is known to have: that of the fence, or of a message behind it.
+fn stored_sequence(sink: &SinkStatus) -> u64 {
+    match sink.position() {
+        Some(Position::Stream { sequence, .. }) => sequence,
+        Some(Position::Segments(_)) | None => 0,
+    }
+}
+
 /// Reads what was published.
 struct Reader<'a> {
     config: &'a Config,
@@ -218,7 +226,8 @@ impl Reader<'_> {
             .build()
             .map_err(|error| error.to_string())?;
         let source = self.config.nats_settings().source();
-        let read = runtime.block_on(stream_since(&source, position, late, take));
+        let stored = stored_sequence(self.sink);
+        let read = runtime.block_on(stream_since(&source, position, stored, late, take));
         read.map(|whole| known.and(whole))
             .map_err(|trouble| trouble.to_string())
     }

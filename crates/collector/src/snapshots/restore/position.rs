@@ -24,17 +24,23 @@ pub(super) fn earlier(one: Position, other: Position) -> Option<Position> {
                 stream,
                 created_unix_ns,
                 sequence,
+                message,
             },
             Position::Stream {
                 stream: other_stream,
                 created_unix_ns: other_created,
                 sequence: other_sequence,
+                message: other_message,
             },
-        ) if stream == other_stream && created_unix_ns == other_created => Some(Position::Stream {
-            stream,
-            created_unix_ns,
-            sequence: sequence.min(other_sequence),
-        }),
+        ) if stream == other_stream && created_unix_ns == other_created => {
+            let is_earlier = sequence <= other_sequence;
+            Some(Position::Stream {
+                stream,
+                created_unix_ns,
+                sequence: sequence.min(other_sequence),
+                message: if is_earlier { message } else { other_message },
+            })
+        }
         (Position::Segments(one), Position::Segments(other)) => {
             let pick = |end: SegmentEnd| match other.iter().find(|other| other.series == end.series) {
                 Some(other) if (other.number, other.bytes) < (end.number, end.bytes) => other.clone(),
@@ -52,10 +58,12 @@ pub(super) fn stream_position(position: &Position) -> Result<StreamPosition, Who
         Position::Stream {
             created_unix_ns,
             sequence,
+            message,
             ..
         } => Ok(StreamPosition {
             created_unix_ns: *created_unix_ns,
             sequence: *sequence,
+            message: message.clone(),
         }),
         Position::Segments(_) => Err(Wholeness::Gap("the snapshot is not of a stream".to_owned())),
     }

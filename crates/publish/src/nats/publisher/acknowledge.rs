@@ -88,7 +88,9 @@ impl Publisher {
             }
         }
         if any {
-            self.status.advance_position(self.stream_sequence);
+            if let Some(newest) = self.landmarks.newest() {
+                self.status.advance_position(newest.sequence, &newest.identity);
+            }
             self.show_window();
             self.mark_floor();
         }

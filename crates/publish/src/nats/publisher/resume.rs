@@ -84,6 +84,7 @@ impl Publisher {
             stream: self.settings.stream.name.clone(),
             created_unix_ns: uplink.created_unix_ns,
             sequence: uplink.stream_sequence,
+            message: Some(uplink.fence.landmark().identity),
         });
         if self.former.take().is_some() {
             self.former_stored.clone_from(&uplink.stored);
