@@ -136,6 +136,7 @@ fn write(store: &dyn Store, shard: &Shard) -> Outcome<Manifest> {
         collector: head.collector,
         completed_unix_ns: 0,
         published_to: None,
+        relies_on: None,
         files: vec![draft.finish(end.routers, end.routes)?],
     };
     store.complete(&manifest)?;

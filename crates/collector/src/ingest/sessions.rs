@@ -97,14 +97,27 @@ impl OpenSessions {
     /// Ends every session because the published stream was lost: the routers connect again and dump their tables, and
     /// everything they have is published between resync-begin and resync-end.
     pub fn resync(&self) {
-        self.lane.shard.borrow_mut().handle_forget_all_routes();
+        let mut shard = self.lane.shard.borrow_mut();
+        shard.handle_forget_all_routes();
+        // The withdraws of routers that are forgotten may be among the lost messages.
+        shard.handle_resync_strangers();
+        drop(shard);
         for connection in self.connections.borrow().values() {
             connection.end(EndReason::Resync);
         }
     }
 
+    /// Resyncs those of the routers that this worker owns. Some may be forgotten, so routers that are not known are resynced
+    /// too when they come.
+    pub fn resync_routers(&self, routers: &[IpAddr]) {
+        self.lane.shard.borrow_mut().handle_resync_strangers();
+        for router in routers {
+            self.resync_router(*router);
+        }
+    }
+
     /// Resyncs one router, if this worker owns it: does for the router what [`Self::resync`] does for all.
-    pub fn resync_router(&self, router: IpAddr) {
+    fn resync_router(&self, router: IpAddr) {
         if !self.lane.shard.borrow_mut().handle_forget_routes(router) {
             return;
         }

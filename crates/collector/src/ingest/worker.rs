@@ -167,11 +167,7 @@ impl Worker {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }
                 Some(Mail::Resync) => self.sessions.resync(),
-                Some(Mail::ResyncRouters(routers)) => {
-                    routers
-                        .iter()
-                        .for_each(|router| self.sessions.resync_router(*router));
-                }
+                Some(Mail::ResyncRouters(routers)) => self.sessions.resync_routers(&routers),
                 Some(Mail::SetAside(batch)) => self.sessions.set_aside(&batch),
                 Some(Mail::Stop(order)) => return self.stop(order).await,
                 None => return stop(&self.lane, &self.receiver, Instant::now()).await,

@@ -251,6 +251,7 @@ mod tests {
             collector: "test".to_owned(),
             completed_unix_ns: 1,
             published_to: None,
+            relies_on: None,
             files: vec![file],
         };
         directory.complete(&manifest).unwrap();

@@ -136,6 +136,7 @@ impl Snapshots {
             collector: self.collector.clone(),
             completed_unix_ns: unix_ns(),
             published_to: Some(self.published_to.clone()),
+            relies_on: self.sink.position(),
             files,
         };
         self.store.complete(&manifest)?;

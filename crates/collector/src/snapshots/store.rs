@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 use std::time::Instant;
 
+use arancini_core::Position;
 use arancini_core::snapshot::ReadError;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,10 @@ pub struct Manifest {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_to: Option<String>,
+    /// Where the sink was when everything in the files was published. If the stream ends before, it has lost messages that the
+    /// files count as published. Absent in manifests of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relies_on: Option<Position>,
     /// The files of the generation.
     pub files: Vec<ManifestFile>,
 }

@@ -10,4 +10,4 @@ mod stream;
 
 pub use published::{Published, Wholeness};
 pub use segments::{segment_sequences, segments_since};
-pub use stream::{LateWrites, StreamPosition, stream_since};
+pub use stream::{LateWrites, Since, StreamPosition, stream_since};

@@ -44,51 +44,73 @@ pub enum LateWrites {
     Possible,
 }
 
-/// Hands out what a stream holds behind a place, or all of it with `None`, up to its end at the time of the call. `stored` is a
-/// stream sequence that is known to be stored, such as the caller's fence; 0 if none is. In a stream with replicas, the
-/// server may read from a replica that lags behind, so the end counts only behind that sequence.
+/// What to read of a stream, and what is known of it.
+#[derive(Debug)]
+pub struct Since {
+    /// The place behind which the messages are needed; `None` for all messages.
+    pub position: Option<StreamPosition>,
+    /// The last message that the reader counts as stored. If it is gone, the stream has lost its end.
+    pub relies_on: Option<StreamPosition>,
+    /// A stream sequence that is known to be stored, such as the reader's fence; 0 if none is. In a stream with replicas, the
+    /// server may read from a replica that lags behind, so the end counts only behind that sequence.
+    pub stored: u64,
+    /// Whether a dead collector's last messages may still reach the stream.
+    pub late: LateWrites,
+}
+
+/// Hands out what a stream holds behind a place, up to its end at the time of the call.
 ///
 /// # Errors
 /// The stream cannot be read now. The caller must discard what was handed out so far.
 pub async fn stream_since(
     source: &StreamSource,
-    position: Option<StreamPosition>,
-    stored: u64,
-    late: LateWrites,
+    since: &Since,
     mut take: impl FnMut(Published<'_>),
 ) -> Result<Wholeness, Trouble> {
     let name = &source.stream;
     let connection = connect(&source.server, "arancini restore").await?;
     let context = jetstream::new(connection.client.clone());
     let Some(stream) = find_stream(&context, name).await? else {
-        return Ok(match position {
+        return Ok(match since.position {
             Some(_) => Wholeness::Gap(format!("stream {name} does not exist any more")),
             None => Wholeness::Whole,
         });
     };
     let info = stream.cached_info();
-    let (first, last) = (info.state.first_sequence, info.state.last_sequence.max(stored));
-    let (after, known) = match &position {
-        None => (0, Wholeness::Whole),
-        Some(position)
-            if position.created_unix_ns == info.created.unix_timestamp_nanos()
-                && position.sequence <= last =>
-        {
-            if position.sequence < first || has_message(&stream, position).await? {
-                (position.sequence, Wholeness::Whole)
-            } else {
-                let sequence = position.sequence;
-                let why = format!(
-                    "stream {name} has another message at sequence {sequence} than before, so it has lost what it had stored"
-                );
-                (0, Wholeness::Gap(why))
-            }
+    let (first, last) = (
+        info.state.first_sequence,
+        info.state.last_sequence.max(since.stored),
+    );
+    let created = info.created.unix_timestamp_nanos();
+    let is_made_anew =
+        |position: &StreamPosition| position.created_unix_ns != created || position.sequence > last;
+    let mut lost = None;
+    for position in since.position.iter().chain(&since.relies_on) {
+        // A place before the first message was removed by a limit, which is no loss.
+        if position.sequence >= first && !is_made_anew(position) && !has_message(&stream, position).await? {
+            lost = Some(position.sequence);
         }
-        // What the new stream holds is handed out too: its sequence numbers are taken.
-        Some(_) => {
+    }
+    // What the stream holds is handed out also after a loss: its sequence numbers are taken.
+    let (after, known) = match (&since.position, lost) {
+        (_, Some(sequence)) => {
+            let why = format!(
+                "stream {name} has another message at sequence {sequence} than before, so it has lost what it had stored"
+            );
+            (0, Wholeness::Gap(why))
+        }
+        (Some(position), _) if is_made_anew(position) => {
             let why = format!("stream {name} was deleted and created again");
             (0, Wholeness::Gap(why))
         }
+        (Some(_), _) if since.relies_on.as_ref().is_some_and(is_made_anew) => {
+            let why = format!(
+                "stream {name} ends at sequence {last}, before the last message that the snapshot counts as stored"
+            );
+            (0, Wholeness::Gap(why))
+        }
+        (Some(position), _) => (position.sequence, Wholeness::Whole),
+        (None, _) => (0, Wholeness::Whole),
     };
     let whole = known.and(if first > after + 1 && last > after {
         Wholeness::Gap(format!(
@@ -101,9 +123,9 @@ pub async fn stream_since(
         return Ok(whole);
     }
     // A purge may have removed the known message meanwhile.
-    let stored = if stored >= first { stored } else { 0 };
+    let stored = if since.stored >= first { since.stored } else { 0 };
     read_stream(source, after, last, stored, &mut take).await?;
-    if late == LateWrites::Fenced {
+    if since.late == LateWrites::Fenced {
         return Ok(whole);
     }
     tokio::time::sleep(LAST_WRITES).await;

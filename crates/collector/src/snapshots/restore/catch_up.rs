@@ -7,7 +7,7 @@ use std::time::Instant;
 use arancini_client::readable::read_sequence;
 use arancini_client::records::Records;
 use arancini_client::tail::since::{
-    LateWrites, Published, Wholeness, segment_sequences, segments_since, stream_since,
+    LateWrites, Published, Since, Wholeness, segment_sequences, segments_since, stream_since,
 };
 use arancini_core::{Position, Router};
 use arancini_publish::SinkStatus;
@@ -55,6 +55,7 @@ pub(super) fn catch_up(
     let former = loaded.collector.clone().filter(|former| former != name);
     let is_own = |collector: &str| collector == name || former.as_deref() == Some(collector);
     let position = loaded.position.take();
+    let relies_on = loaded.relies_on.take();
     let floor = &mut loaded.sequence_floor;
     let restore = &mut loaded.restore;
     let take = |published: Published<'_>| {
@@ -87,6 +88,7 @@ pub(super) fn catch_up(
         config,
         sink,
         position: position.as_ref(),
+        relies_on: relies_on.as_ref(),
         is_renamed: former.is_some(),
     };
     let gap = match reader.read(take)? {
@@ -186,6 +188,8 @@ struct Reader<'a> {
     sink: &'a SinkStatus,
     /// The position of the snapshots; `None` without a snapshot.
     position: Option<&'a Position>,
+    /// Where the sink was when everything in the snapshots was published.
+    relies_on: Option<&'a Position>,
     /// The snapshots were taken under another name of the collector.
     is_renamed: bool,
 }
@@ -226,8 +230,15 @@ impl Reader<'_> {
             .build()
             .map_err(|error| error.to_string())?;
         let source = self.config.nats_settings().source();
-        let stored = stored_sequence(self.sink);
-        let read = runtime.block_on(stream_since(&source, position, stored, late, take));
+        let since = Since {
+            position,
+            relies_on: self
+                .relies_on
+                .and_then(|relies_on| stream_position(relies_on).ok()),
+            stored: stored_sequence(self.sink),
+            late,
+        };
+        let read = runtime.block_on(stream_since(&source, &since, take));
         read.map(|whole| known.and(whole))
             .map_err(|trouble| trouble.to_string())
     }

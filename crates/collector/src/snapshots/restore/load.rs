@@ -16,6 +16,8 @@ pub struct Loaded {
     pub restore: Restore,
     /// The earliest position of the sink in any of the files; `None` without a snapshot.
     pub(super) position: Option<Position>,
+    /// Where the sink was when everything in the snapshot was published.
+    pub(super) relies_on: Option<Position>,
     /// The name of the collector that took the snapshot. It may be an earlier name of this one.
     pub(super) collector: Option<String>,
     /// The next sequence number of every router must be above this number.
@@ -30,6 +32,7 @@ impl Loaded {
         Self {
             restore: Restore::new(mode),
             position: None,
+            relies_on: None,
             collector: None,
             sequence_floor: 0,
             resync: false,
@@ -124,6 +127,7 @@ impl std::fmt::Display for LoadError {
 pub fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Result<Loaded, LoadError> {
     let mut loaded = Loaded {
         collector: Some(manifest.collector.clone()),
+        relies_on: manifest.relies_on.clone(),
         ..Loaded::empty(mode)
     };
     for file in &manifest.files {
