@@ -212,6 +212,18 @@ fn wrong_types_name_file_line_key_and_what_is_expected() {
 #[test]
 fn settings_that_do_not_go_together_are_refused() {
     for (text, line, key) in [
+        ("[listen]\nkeepalive_idle_s = 32768", 2, "listen.keepalive_idle_s"),
+        (
+            "[listen]\nkeepalive_interval_s = 0",
+            2,
+            "listen.keepalive_interval_s",
+        ),
+        ("[listen]\nkeepalive_count = 128", 2, "listen.keepalive_count"),
+        (
+            "[nats]\nurls = \"nats://h\"\ninbox_prefix = \"arancini.updates\"",
+            3,
+            "nats.inbox_prefix",
+        ),
         ("[ingest]\nslots = 1", 2, "ingest.slots"),
         ("[ingest]\n\nslot_bytes = 1", 3, "ingest.slot_bytes"),
         (

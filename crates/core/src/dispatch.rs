@@ -1,5 +1,6 @@
 //! One BMP message of a router, handed to the module of its type (RFC 7854 §4).
 
+use arancini_wire::WireError;
 use arancini_wire::bmp::Message;
 
 use crate::context::RouterContext;
@@ -34,10 +35,10 @@ pub(crate) fn dispatch(
             Ok(taken) => return taken,
             Err(error) => error,
         },
-        Ok(other) => {
-            event_message(context, &other);
-            return Taken::Whole;
-        }
+        Ok(other) => match event_message(context, &other) {
+            Ok(()) => return Taken::Whole,
+            Err(error) => error,
+        },
         Err(error) => error,
     };
     malformed(context, frame, error);
@@ -56,15 +57,19 @@ fn count(context: &mut RouterContext<'_>, frame: &[u8]) {
 }
 
 /// Takes a message that carries no routes.
-fn event_message(context: &mut RouterContext<'_>, message: &Message<'_>) {
+///
+/// # Errors
+/// The message cannot be read. Nothing of it was taken.
+fn event_message(context: &mut RouterContext<'_>, message: &Message<'_>) -> Result<(), WireError> {
     match message {
         Message::StatisticsReport(message) => statistics(context, message),
         Message::PeerDown(message) => peer_down(context, message),
         Message::PeerUp(message) => peer_up(context, message),
-        Message::Initiation(message) => initiation(context, message),
+        Message::Initiation(message) => initiation(context, message)?,
         Message::Termination(message) => termination(context, message),
         // A mirrored message is a verbatim copy of what a peer sent, not a route of a table (RFC 7854 §4.7). "A BMP
         // implementation MUST ignore unrecognized message types" (§4.1). Both are counted by type.
         Message::RouteMonitoring(_) | Message::RouteMirroring(_) | Message::Unknown { .. } => {}
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Initiation (RFC 7854 §4.3): the router names itself.
 
 use arancini_schema::events::RouterEventKind;
+use arancini_wire::WireError;
 use arancini_wire::bmp::Initiation;
 
 use crate::context::RouterContext;
@@ -9,9 +10,16 @@ use crate::events::router_message_event;
 use crate::information::text;
 
 /// Takes an Initiation. "An initiation message MAY be sent at any point thereafter", so the last one counts.
-pub(crate) fn initiation(context: &mut RouterContext<'_>, message: &Initiation<'_>) {
+///
+/// # Errors
+/// A TLV runs past the end of the message. The names of the last Initiation still count.
+pub(crate) fn initiation(context: &mut RouterContext<'_>, message: &Initiation<'_>) -> Result<(), WireError> {
+    if let Some(error) = message.tlvs().find_map(Result::err) {
+        return Err(error);
+    }
     context.router.sys_name = message.sys_name().map(text).unwrap_or_default();
     context.router.sys_descr = message.sys_descr().map(text).unwrap_or_default();
     let information = information(message.tlvs());
     router_message_event(context, RouterEventKind::Initiation, "", information.as_deref());
+    Ok(())
 }

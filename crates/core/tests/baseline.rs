@@ -549,6 +549,17 @@ fn a_prefix_of_33_bits_is_skipped_with_its_message() {
     malformed(&wire::monitoring(&peer(1), &[], &mandatory(&[64_501]), &nlri));
 }
 
+/// It was published as an Initiation without names, and erased those that were known.
+#[test]
+fn an_initiation_with_a_tlv_past_its_end_is_skipped_and_erases_no_name() {
+    let (mut harness, session) = with_peer(&peer(1));
+    let before = harness.shard.router(support::router(1)).unwrap().sys_name.clone();
+    assert!(!before.is_empty());
+    harness.send(session, &[3, 0, 0, 0, 11, 4, 0, 2, 0, 5, b'a']);
+    assert_eq!(harness.counters.malformed.get(), 1);
+    assert_eq!(harness.shard.router(support::router(1)).unwrap().sys_name, before);
+}
+
 /// The quirk was counted before the routes were located.
 #[test]
 fn a_message_that_is_skipped_shows_no_quirk() {

@@ -59,18 +59,22 @@ fn a_damaged_record_costs_itself_and_is_resynced() {
     }
 }
 
-/// The collector acknowledged messages that it wrote to a removed file.
+/// The collector acknowledged messages that it wrote to a removed file, or behind a hole in a file that was cut.
 #[test]
 fn segments_that_are_removed_while_the_collector_runs_are_noticed_and_resynced() {
-    for removed in ["segment", "directory"] {
+    for removed in ["segment", "directory", "content"] {
         let place = Place::files();
         let directory = place.directory.path().join("segments");
         let process = place.start("2", NEVER);
         let mut router = dump(&process, 1, &small(23));
         let mut consumer = Consumer::default();
         consumer.read(&place);
+        let segment = || list(&directory, MessageKind::Updates).unwrap()[0].path.clone();
         if removed == "segment" {
-            std::fs::remove_file(&list(&directory, MessageKind::Updates).unwrap()[0].path).unwrap();
+            std::fs::remove_file(segment()).unwrap();
+        } else if removed == "content" {
+            let open = std::fs::OpenOptions::new().write(true).open(segment());
+            open.unwrap().set_len(0).unwrap();
         } else {
             std::fs::remove_dir_all(&directory).unwrap();
             std::fs::remove_dir_all(place.snapshots()).unwrap();

@@ -29,6 +29,10 @@ const MOST_BRIDGE_BATCHES: usize = 65_536;
 /// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
+/// Longest time and most probes of TCP keepalive that Linux takes. With others, no connection could be prepared.
+const MOST_KEEPALIVE_S: usize = 32_767;
+const MOST_KEEPALIVE_PROBES: usize = 127;
+
 /// Returns every problem of the settings as a whole.
 pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
     let mut check = Check::new(places);
@@ -62,6 +66,17 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
             "there is no address to listen on",
             "write at least one, like \"[::]:4000\"",
         );
+    }
+    if config.listen.keepalive_idle_s > 0 {
+        let seconds = [
+            ("listen.keepalive_idle_s", config.listen.keepalive_idle_s),
+            ("listen.keepalive_interval_s", config.listen.keepalive_interval_s),
+        ];
+        for (key, value) in seconds {
+            check.within(key, value as usize, 1, MOST_KEEPALIVE_S);
+        }
+        let count = config.listen.keepalive_count as usize;
+        check.within("listen.keepalive_count", count, 1, MOST_KEEPALIVE_PROBES);
     }
     check.within(
         "ingest.slot_bytes",

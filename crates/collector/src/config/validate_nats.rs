@@ -15,6 +15,9 @@ fn uses_nats(config: &Config) -> bool {
 pub(super) fn nats(config: &Config, check: &mut Check<'_>) {
     servers(config, check);
     stream(&config.nats, check);
+    if uses_nats(config) {
+        inbox(config, check);
+    }
     authentication(&config.nats, check);
     client_certificate(&config.nats, check);
     if uses_nats(config) {
@@ -61,6 +64,25 @@ fn servers(config: &Config, check: &mut Check<'_>) {
                 "write nats://HOST:4222; a port is at most 65535",
             );
         }
+    }
+}
+
+/// The stream stores whatever is published below the base subject. Replies must not be among it.
+fn inbox(config: &Config, check: &mut Check<'_>) {
+    let (inbox, base) = (&config.nats.inbox_prefix, &config.publish.subject_base);
+    let is_below = |subject: &str, above: &str| {
+        subject
+            .strip_prefix(above)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    if is_below(inbox, base) || is_below(base, inbox) {
+        check.fail(
+            "nats.inbox_prefix",
+            format!(
+                "the replies of the server would be stored in the stream, whose subjects begin with {base}"
+            ),
+            "choose a prefix that shares no beginning with publish.subject_base, like _INBOX",
+        );
     }
 }
 

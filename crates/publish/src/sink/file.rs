@@ -215,7 +215,7 @@ impl Writer {
             status.set_position(self.position());
             hooks.stream_is_emptied();
         }
-        let what = format!("{removed} was removed while the collector runs");
+        let what = format!("{removed} was removed or cut while the collector runs");
         Err(io::Error::new(io::ErrorKind::NotFound, what))
     }
 
@@ -338,12 +338,12 @@ impl Series {
         }
     }
 
-    /// Returns whether somebody has removed or replaced the open segment.
+    /// Returns whether somebody has removed, replaced or cut the open segment.
     fn is_removed(&self, directory: &Path) -> io::Result<bool> {
         match &self.file {
             Some(file) => {
                 let path = segment_path(directory, self.kind, self.next_number - 1);
-                Ok(!is_in_place(file, &path)?)
+                Ok(!is_in_place(file, &path)? || file.metadata()?.len() < self.written)
             }
             None => Ok(false),
         }
