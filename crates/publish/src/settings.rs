@@ -102,6 +102,8 @@ pub struct NatsSettings {
     pub window: Limits,
     /// Longest pause between two attempts to connect; the first pause is a twentieth of it. Default 4 s.
     pub max_backoff: Duration,
+    /// Age of the known size limits at which the stream is asked for them again, before a message is set aside. Default 10 s.
+    pub limits_age: Duration,
 }
 
 impl NatsSettings {
@@ -117,6 +119,7 @@ impl NatsSettings {
             create_stream: true,
             window: Limits::default(),
             max_backoff: Duration::from_secs(4),
+            limits_age: Duration::from_secs(10),
         }
     }
 

@@ -71,6 +71,25 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
+/// Gives the stream this limit; -1 is none.
+fn set_max_msg_size(server: &NatsServer, bytes: i32) {
+    run(async {
+        let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let found = context
+            .get_stream("ARANCINI")
+            .await
+            .unwrap()
+            .cached_info()
+            .config
+            .clone();
+        let changed = Config {
+            max_message_size: bytes,
+            ..found
+        };
+        context.update_stream(changed).await.unwrap();
+    });
+}
+
 #[test]
 fn a_message_larger_than_max_payload_is_set_aside_and_all_others_are_published() {
     for compression in [Compression::None, Compression::Zstd] {
@@ -143,21 +162,7 @@ fn a_message_that_the_stream_refuses_for_its_size_is_set_aside() {
     let mut worker = Worker::new(1, 1);
     rig.bridge.send(batch(&mut worker, &[4])).unwrap();
     rig.until_acknowledged(1);
-    run(async {
-        let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
-        let found = context
-            .get_stream("ARANCINI")
-            .await
-            .unwrap()
-            .cached_info()
-            .config
-            .clone();
-        let smaller = Config {
-            max_message_size: 4096,
-            ..found
-        };
-        context.update_stream(smaller).await.unwrap();
-    });
+    set_max_msg_size(&server, 4096);
     rig.bridge.send(batch(&mut worker, &[TOO_MANY_WORDS])).unwrap();
     rig.bridge.send(batch(&mut worker, &[4])).unwrap();
     rig.until_acknowledged(3);
@@ -167,6 +172,30 @@ fn a_message_that_the_stream_refuses_for_its_size_is_set_aside() {
         "the refusal that told of the limit"
     );
     assert_eq!(rig.status.messages_set_aside.load(Relaxed), 1);
+    assert_eq!(published(&settings), [1, 3]);
+    rig.finish();
+    assert_eq!(set_aside(directory.path()), [2]);
+}
+
+#[test]
+fn a_raised_limit_of_the_stream_is_noticed_without_a_new_connection() {
+    let Some(server) = NatsServer::start() else { return };
+    let (mut settings, directory) = (settings(&server), tempfile::tempdir().unwrap());
+    settings.limits_age = Duration::ZERO;
+    let rig = Rig::with(sidecar(&settings, directory.path()));
+    let mut worker = Worker::new(1, 1);
+    rig.bridge.send(batch(&mut worker, &[4])).unwrap();
+    rig.until_acknowledged(1);
+    set_max_msg_size(&server, 4096);
+    rig.bridge.send(batch(&mut worker, &[TOO_MANY_WORDS])).unwrap();
+    rig.until_acknowledged(2);
+    assert_eq!(rig.status.messages_set_aside.load(Relaxed), 1);
+    let connects = rig.status.connects.load(Relaxed);
+    set_max_msg_size(&server, -1);
+    rig.bridge.send(batch(&mut worker, &[TOO_MANY_WORDS])).unwrap();
+    rig.until_acknowledged(3);
+    assert_eq!(rig.status.messages_set_aside.load(Relaxed), 1);
+    assert_eq!(rig.status.connects.load(Relaxed), connects);
     assert_eq!(published(&settings), [1, 3]);
     rig.finish();
     assert_eq!(set_aside(directory.path()), [2]);

@@ -13,6 +13,18 @@ use crate::message::Message;
 use crate::set_aside::TooLarge;
 
 impl Publisher {
+    /// Asks server and stream for their limits again if the next message is larger than they took some seconds ago: they may
+    /// have been raised since.
+    pub(super) async fn renew_limits(&mut self, uplink: &mut Uplink) {
+        let is_too_large = self.window.next_to_publish().is_some_and(|(_, message)| {
+            message.payload.len() > uplink.max_payload && self.labels.wire_bytes(message) > uplink.max_bytes
+        });
+        if is_too_large && uplink.limits_asked.elapsed() >= self.settings.limits_age {
+            uplink.ask_limits().await;
+            self.max_payload = uplink.max_payload;
+        }
+    }
+
     /// Sets aside the next messages while they are larger than the server takes.
     pub(super) fn pass_over_too_large(&mut self, uplink: &Uplink) {
         let mut any = false;

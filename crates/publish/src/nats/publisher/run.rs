@@ -96,6 +96,7 @@ impl Publisher {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut refusal = None;
         loop {
+            self.renew_limits(&mut uplink).await;
             self.pass_over_too_large(&uplink);
             let next = self.window.next_to_publish();
             let (client, inbox, labels) = (&uplink.connection.client, &uplink.inbox, &self.labels);

@@ -1,10 +1,11 @@
 //! The uplink: one connection to NATS, ready to publish.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use arancini_client::Trouble;
 use arancini_client::connect::{Connection, connect};
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::{Subscriber, jetstream};
 
 use crate::nats::fence::{self, Fence};
@@ -15,6 +16,9 @@ use crate::nats::reply::{explained, lost};
 use crate::nats::stream::ensure::{Ensured, ensure};
 use crate::settings::NatsSettings;
 
+/// Longest wait for the stream's limits. Publishing stands still meanwhile.
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// One connection, with what was learnt while it was made.
 pub(super) struct Uplink {
     pub(super) connection: Connection,
@@ -22,6 +26,10 @@ pub(super) struct Uplink {
     pub(super) acks: Subscriber,
     /// First words of the subjects on which acknowledgements arrive.
     pub(super) inbox: String,
+    /// The stream, to ask for its limits again.
+    pub(super) stream: Stream,
+    /// When server and stream were last asked for their limits.
+    pub(super) limits_asked: Instant,
     /// Most bytes of payload and headers that server and stream take.
     pub(super) max_bytes: usize,
     /// Largest payload that fits whatever its headers are.
@@ -83,29 +91,51 @@ pub(super) async fn establish(
         }
     }
     let config = &stream.cached_info().config;
-    let server = connection.client.max_payload();
-    let by_stream = usize::try_from(config.max_message_size).unwrap_or(usize::MAX);
-    let largest = if by_stream == 0 {
-        server
-    } else {
-        server.min(by_stream)
-    };
+    let max_bytes = max_bytes(&connection, config);
     let bounded = config.max_bytes > 0 || config.max_messages > 0 || config.max_messages_per_subject > 0;
     Ok(Uplink {
         keeps_all: !bounded && config.max_age.is_zero(),
         acks,
         inbox,
-        max_bytes: largest,
-        max_payload: largest.saturating_sub(HEADER_ALLOWANCE).max(1),
+        limits_asked: Instant::now(),
+        max_bytes,
+        max_payload: max_payload(max_bytes),
         stored: inventory.ids,
         lost,
         stream_sequence: place.place,
         created_unix_ns: stream.cached_info().created.unix_timestamp_nanos(),
         is_checked: fence::is_checked(&connection.client, &stream),
+        stream,
         fence,
         warnings,
         connection,
     })
+}
+
+impl Uplink {
+    /// Asks server and stream for their limits again. The limits stay as they are if no answer comes, or if they were
+    /// lowered: the stream then refuses a message, and the next connection learns them.
+    pub(super) async fn ask_limits(&mut self) {
+        if let Ok(Ok(info)) = tokio::time::timeout(LIMITS_TIMEOUT, self.stream.get_info()).await {
+            self.max_bytes = self.max_bytes.max(max_bytes(&self.connection, &info.config));
+            self.max_payload = max_payload(self.max_bytes);
+        }
+        self.limits_asked = Instant::now();
+    }
+}
+
+/// Returns the most bytes of payload and headers that server and stream take.
+fn max_bytes(connection: &Connection, config: &Config) -> usize {
+    let server = connection.client.max_payload();
+    match usize::try_from(config.max_message_size) {
+        Ok(0) | Err(_) => server,
+        Ok(stream) => server.min(stream),
+    }
+}
+
+/// Returns the largest payload that fits whatever its headers are.
+fn max_payload(max_bytes: usize) -> usize {
+    max_bytes.saturating_sub(HEADER_ALLOWANCE).max(1)
 }
 
 /// Finds the routers of which the stream has lost messages, once the newest landmark is not there. `None` if a limit or a
