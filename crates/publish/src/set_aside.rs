@@ -8,7 +8,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,8 +21,8 @@ use crate::status::SinkStatus;
 
 /// Size at which the directory is full.
 const MOST_BYTES: u64 = 64 << 20;
-/// Messages that may wait for the thread.
-const MOST_WAITING: usize = 64;
+/// Bytes of memory that may wait for the thread. It is enough for a burst of many thousand small messages.
+const MOST_WAITING_BYTES: usize = 32 << 20;
 /// Shortest time between two log lines. The counters are always up to date.
 const LOG_PERIOD: Duration = Duration::from_secs(10);
 
@@ -36,20 +37,38 @@ pub(crate) struct TooLarge {
     pub(crate) most_bytes: usize,
 }
 
+impl TooLarge {
+    /// Returns the memory that the message takes while it waits for the thread.
+    fn memory(&self) -> usize {
+        self.batch.payload.len() + size_of::<Batch>() + size_of::<Self>()
+    }
+}
+
 /// The publisher's side: hands messages to the thread, which starts with the first one.
 pub(crate) struct SetAside {
     directory: PathBuf,
     status: Arc<SinkStatus>,
-    writer: Option<(SyncSender<TooLarge>, JoinHandle<()>)>,
+    writer: Option<(Sender<TooLarge>, JoinHandle<()>)>,
+    /// Bytes that wait for the thread.
+    waiting_bytes: Arc<AtomicUsize>,
+    most_waiting_bytes: usize,
+    /// Messages that did not get to the thread and are not in the log yet.
+    lost_not_logged: u64,
+    /// When such messages were last logged.
+    lost_logged: Option<Instant>,
 }
 
 impl SetAside {
     /// Creates the publisher's side for this directory.
-    pub(crate) const fn new(directory: PathBuf, status: Arc<SinkStatus>) -> Self {
+    pub(crate) fn new(directory: PathBuf, status: Arc<SinkStatus>) -> Self {
         Self {
             directory,
             status,
             writer: None,
+            waiting_bytes: Arc::default(),
+            most_waiting_bytes: MOST_WAITING_BYTES,
+            lost_not_logged: 0,
+            lost_logged: None,
         }
     }
 
@@ -57,17 +76,57 @@ impl SetAside {
     pub(crate) fn add(&mut self, message: TooLarge) {
         SinkStatus::add(&self.status.messages_set_aside, u64::from(message.batch.messages));
         if self.writer.is_none() {
-            self.writer = start(&self.directory, &self.status).ok();
+            self.writer = start(&self.directory, &self.status, &self.waiting_bytes).ok();
         }
-        let refused = match &self.writer {
-            Some((writer, _)) => writer.try_send(message).is_err(),
-            None => true,
+        if !self.hand_over(message) {
+            SinkStatus::add(&self.status.set_aside_without_file, 1);
+            self.lost_not_logged += 1;
+            if self
+                .lost_logged
+                .is_none_or(|logged| logged.elapsed() >= LOG_PERIOD)
+            {
+                self.log_lost();
+            }
+        }
+    }
+
+    /// Hands the message to the thread and returns whether the thread takes it.
+    fn hand_over(&self, message: TooLarge) -> bool {
+        let Some((writer, _)) = &self.writer else {
+            return false;
         };
-        SinkStatus::add(&self.status.set_aside_without_file, u64::from(refused));
+        let bytes = message.memory();
+        if self.waiting_bytes.load(Relaxed) + bytes > self.most_waiting_bytes {
+            return false;
+        }
+        self.waiting_bytes.fetch_add(bytes, Relaxed);
+        writer.send(message).is_ok()
+    }
+
+    /// Logs the messages that did not get to the thread since the last line.
+    fn log_lost(&mut self) {
+        let cause = if self.writer.is_some() {
+            format!(
+                "they come faster than the disk takes them, and {} bytes wait already",
+                self.waiting_bytes.load(Relaxed)
+            )
+        } else {
+            "the thread that writes the files can't be started; raise the limit on threads".to_owned()
+        };
+        warn!(
+            messages = self.lost_not_logged,
+            cause,
+            "messages were set aside without a file, so what they contain is lost to consumers and readers"
+        );
+        self.lost_not_logged = 0;
+        self.lost_logged = Some(Instant::now());
     }
 
     /// Waits until everything is written.
     pub(crate) async fn finish(&mut self) {
+        if self.lost_not_logged > 0 {
+            self.log_lost();
+        }
         if let Some((writer, thread)) = self.writer.take() {
             drop(writer);
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -75,19 +134,26 @@ impl SetAside {
     }
 }
 
-fn start(directory: &Path, status: &Arc<SinkStatus>) -> io::Result<(SyncSender<TooLarge>, JoinHandle<()>)> {
-    let (sender, receiver) = mpsc::sync_channel(MOST_WAITING);
+fn start(
+    directory: &Path,
+    status: &Arc<SinkStatus>,
+    waiting_bytes: &Arc<AtomicUsize>,
+) -> io::Result<(Sender<TooLarge>, JoinHandle<()>)> {
+    let (sender, receiver) = mpsc::channel();
+    let waiting_bytes = Arc::clone(waiting_bytes);
     let writer = Writer {
         directory: directory.join("segments"),
         most_bytes: MOST_BYTES,
         status: Arc::clone(status),
+        held_bytes: None,
         last_number: 0,
         logged: None,
         not_logged: 0,
+        not_logged_without_file: 0,
     };
     let thread = std::thread::Builder::new()
         .name("arancini-set-aside".to_owned())
-        .spawn(move || writer.run(&receiver))?;
+        .spawn(move || writer.run(&receiver, &waiting_bytes))?;
     Ok((sender, thread))
 }
 
@@ -97,18 +163,23 @@ struct Writer {
     /// Size at which the directory is full.
     most_bytes: u64,
     status: Arc<SinkStatus>,
+    /// Size of all files in the directory, as counted last. Files that somebody removed since are not noticed.
+    held_bytes: Option<u64>,
     /// Number of the last file.
     last_number: u64,
     /// When the last line was logged.
     logged: Option<Instant>,
     /// Messages that were set aside since then.
     not_logged: u64,
+    /// How many of these have no file.
+    not_logged_without_file: u64,
 }
 
 impl Writer {
-    fn run(mut self, messages: &Receiver<TooLarge>) {
+    fn run(mut self, messages: &Receiver<TooLarge>, waiting_bytes: &AtomicUsize) {
         while let Ok(message) = messages.recv() {
             let kept = self.write(&message.batch);
+            waiting_bytes.fetch_sub(message.memory(), Relaxed);
             SinkStatus::add(&self.status.set_aside_without_file, u64::from(kept.is_err()));
             self.log(&message, &kept);
         }
@@ -117,8 +188,14 @@ impl Writer {
     /// Writes one file and returns its path.
     fn write(&mut self, batch: &Batch) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.directory)?;
-        let held = directory_bytes(&self.directory)?;
-        if held + batch.payload.len() as u64 > self.most_bytes {
+        let bytes = batch.payload.len() as u64;
+        // Reading the directory takes longer than writing a file, so it is done only if the file seems to find no room.
+        let held = match self.held_bytes {
+            Some(held) if held + bytes <= self.most_bytes => held,
+            _ => directory_bytes(&self.directory)?,
+        };
+        self.held_bytes = Some(held);
+        if held + bytes > self.most_bytes {
             return Err(io::Error::new(
                 io::ErrorKind::StorageFull,
                 format!(
@@ -132,6 +209,8 @@ impl Writer {
             .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
         self.last_number = now_ns.max(self.last_number.saturating_add(1));
         let path = segment_path(&self.directory, batch.kind, self.last_number);
+        // A write that fails may leave a part of the file.
+        self.held_bytes = Some(held + bytes);
         std::fs::write(&path, &batch.payload)?;
         Ok(path)
     }
@@ -139,6 +218,7 @@ impl Writer {
     fn log(&mut self, message: &TooLarge, kept: &io::Result<PathBuf>) {
         if self.logged.is_some_and(|logged| logged.elapsed() < LOG_PERIOD) {
             self.not_logged += 1;
+            self.not_logged_without_file += u64::from(kept.is_err());
             return;
         }
         let file = match kept {
@@ -155,11 +235,13 @@ impl Writer {
             limit = message.most_bytes,
             file,
             further_messages = self.not_logged,
+            further_without_file = self.not_logged_without_file,
             "message set aside: it is larger than the server or the stream takes, so consumers do not get it; raise the \
              server's max_payload (and the stream's max_msg_size, if it has one)"
         );
         self.logged = Some(Instant::now());
         self.not_logged = 0;
+        self.not_logged_without_file = 0;
     }
 }
 
@@ -179,18 +261,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_full_directory_takes_no_more_until_files_are_removed() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut writer = Writer {
-            directory: directory.path().join("set-aside/segments"),
-            most_bytes: 100,
-            status: Arc::default(),
-            last_number: 0,
-            logged: None,
-            not_logged: 0,
-        };
-        let batch = Batch {
+    fn batch() -> Batch {
+        Batch {
             kind: BatchKind::Updates,
             subject: "arancini.updates.v4_192_0_2_1.64512.1_1".into(),
             router: IpAddr::from([192, 0, 2, 1]),
@@ -200,7 +272,60 @@ mod tests {
             last_sequence: 1,
             worker: 0,
             number: 1,
+        }
+    }
+
+    fn too_large() -> TooLarge {
+        TooLarge {
+            batch: Arc::new(batch()),
+            bytes: 40,
+            most_bytes: 10,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_message_of_a_burst_gets_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let status = Arc::<SinkStatus>::default();
+        let mut aside = SetAside::new(directory.path().to_owned(), Arc::clone(&status));
+        for _ in 0..2000 {
+            aside.add(too_large());
+        }
+        aside.finish().await;
+        assert_eq!(status.set_aside_without_file.load(Relaxed), 0);
+        let files = list(&directory.path().join("segments"), BatchKind::Updates).unwrap();
+        assert_eq!(files.len(), 2000);
+        assert_eq!(aside.waiting_bytes.load(Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_finds_no_room_in_memory_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let status = Arc::<SinkStatus>::default();
+        let mut aside = SetAside::new(directory.path().to_owned(), Arc::clone(&status));
+        aside.most_waiting_bytes = 0;
+        aside.add(too_large());
+        aside.add(too_large());
+        assert_eq!(aside.lost_not_logged, 1, "the first one is in the log");
+        aside.finish().await;
+        assert_eq!(aside.lost_not_logged, 0);
+        assert_eq!(status.set_aside_without_file.load(Relaxed), 2);
+    }
+
+    #[test]
+    fn a_full_directory_takes_no_more_until_files_are_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = Writer {
+            directory: directory.path().join("set-aside/segments"),
+            most_bytes: 100,
+            status: Arc::default(),
+            held_bytes: None,
+            last_number: 0,
+            logged: None,
+            not_logged: 0,
+            not_logged_without_file: 0,
         };
+        let batch = batch();
         let first = writer.write(&batch).unwrap();
         let second = writer.write(&batch).unwrap();
         assert_eq!(std::fs::read(&first).unwrap(), batch.payload);

@@ -162,7 +162,7 @@ impl Telemetry {
             ),
             (
                 "set_aside_without_file",
-                "Messages to the broker that were too large for it and could not be written to the set-aside directory.",
+                "NATS messages that were set aside without a file: the directory is full, the disk fails, or too many came at once.",
                 &self.sink.set_aside_without_file,
             ),
         ]
