@@ -136,7 +136,11 @@ fn lossy(settings: &StreamSettings, found: &Config) -> Vec<Deviation> {
     }
     if found.max_messages_per_subject > 0 {
         let reason = "the server removes messages from the middle of the stream, and neither consumers nor a restart notice that they are missing";
-        let remedy = edit(settings, "--max-msgs-per-subject=-1");
+        let remedy = format!(
+            "{}; messages already removed stay missing: then purge the stream (`nats stream purge {}`), so that all routers are resynced",
+            edit(settings, "--max-msgs-per-subject=-1"),
+            settings.name
+        );
         let limit = found.max_messages_per_subject.to_string();
         all.push(refuse("max_msgs_per_subject", limit, "none", reason, remedy));
     }
