@@ -35,6 +35,37 @@ pub(crate) struct TooLarge {
     pub(crate) bytes: usize,
     /// Size of payload and headers that server and stream take.
     pub(crate) most_bytes: usize,
+    /// The limit that the message exceeds.
+    pub(crate) limit: SizeLimit,
+}
+
+/// The limit that a message exceeds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SizeLimit {
+    /// The server's `max_payload`.
+    Server,
+    /// The stream's `max_msg_size`.
+    Stream,
+    /// Both.
+    Both,
+}
+
+impl SizeLimit {
+    /// Returns the log line of a message that exceeds the limit.
+    const fn line(self) -> &'static str {
+        match self {
+            Self::Server => {
+                "message set aside: it is larger than the server takes, so consumers do not get it; raise the server's max_payload"
+            }
+            Self::Stream => {
+                "message set aside: it is larger than the stream takes, so consumers do not get it; raise the stream's max_msg_size"
+            }
+            Self::Both => {
+                "message set aside: it is larger than the server and the stream take, so consumers do not get it; raise the \
+                 server's max_payload and the stream's max_msg_size"
+            }
+        }
+    }
 }
 
 impl TooLarge {
@@ -236,8 +267,8 @@ impl Writer {
             file,
             further_messages = self.not_logged,
             further_without_file = self.not_logged_without_file,
-            "message set aside: it is larger than the server or the stream takes, so consumers do not get it; raise the \
-             server's max_payload (and the stream's max_msg_size, if it has one)"
+            "{}",
+            message.limit.line()
         );
         self.logged = Some(Instant::now());
         self.not_logged = 0;
@@ -280,6 +311,7 @@ mod tests {
             batch: Arc::new(batch()),
             bytes: 40,
             most_bytes: 10,
+            limit: SizeLimit::Stream,
         }
     }
 

@@ -122,5 +122,5 @@ fn a_route_too_large_for_the_broker_holds_up_nobody_and_is_published_once_it_fit
     assert_eq!(process.terminate().code, Some(0));
 }
 
-const LINE: &str = "message set aside: it is larger than the server or the stream takes, so consumers do not get it; raise \
-                    the server's max_payload (and the stream's max_msg_size, if it has one)";
+const LINE: &str = "message set aside: it is larger than the server takes, so consumers do not get it; raise the server's \
+                    max_payload";

@@ -115,7 +115,11 @@ pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble
             said,
             "raise the limits of the stream or the account, free disk space, or let the stream discard old messages",
         ),
-        10054 => Trouble::new(Reason::TooLarge, said, "raise max_msg_size of the stream"),
+        10054 => Trouble::new(
+            Reason::TooLarge,
+            said,
+            "nothing: a size limit was lowered, and the collector connects again to learn it; raise the stream's max_msg_size so that consumers get such messages",
+        ),
         10060 => Trouble::new(
             Reason::StreamMismatch,
             said,

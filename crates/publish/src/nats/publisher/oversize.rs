@@ -10,7 +10,7 @@ use arancini_core::Batch;
 use super::state::{Publisher, SINK};
 use super::uplink::Uplink;
 use crate::message::Message;
-use crate::set_aside::TooLarge;
+use crate::set_aside::{SizeLimit, TooLarge};
 
 impl Publisher {
     /// Asks server and stream for their limits again if the next message is larger than they took some seconds ago: they may
@@ -35,6 +35,12 @@ impl Publisher {
             if bytes <= uplink.max_bytes {
                 break;
             }
+            let server_bytes = uplink.connection.client.max_payload();
+            let limit = match (bytes > server_bytes, uplink.max_bytes < server_bytes) {
+                (true, false) => SizeLimit::Server,
+                (true, true) => SizeLimit::Both,
+                (false, _) => SizeLimit::Stream,
+            };
             any = true;
             let batch = Arc::new(batch_of(message));
             if let Some(message) = self.window.pass_over(id) {
@@ -46,6 +52,7 @@ impl Publisher {
                 batch,
                 bytes,
                 most_bytes: uplink.max_bytes,
+                limit,
             });
         }
         if any {

@@ -98,7 +98,7 @@ impl Publisher {
         self.refill();
         info!(
             unacknowledged = self.window.len(),
-            max_payload = uplink.max_payload,
+            largest_payload = uplink.max_payload,
             "connected to NATS; publishing the messages that are not acknowledged"
         );
         // With messages outstanding, only an acknowledgement shows that publishing works.

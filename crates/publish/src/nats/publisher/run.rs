@@ -189,7 +189,7 @@ async fn send(
                 message.payload.len(),
                 message.subject
             ),
-            "raise max_payload of the server",
+            "nothing: a size limit was lowered, and the collector connects again to learn it; raise the server's max_payload so that consumers get such messages",
         )),
         Err(_) => Err(lost()),
     }
