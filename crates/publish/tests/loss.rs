@@ -1,4 +1,4 @@
-//! A stream that loses messages which it had acknowledged, with a real nats-server whose store is put back from a copy.
+//! A stream that loses messages which it had acknowledged, with a real nats-server whose store is restored from an older copy.
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -1,7 +1,7 @@
 //! Landmarks: acknowledged messages that show after a reconnect whether the stream still has what it acknowledged.
 //!
 //! A stream can lose its newest messages although it acknowledged them: a power failure before the server synced its files,
-//! or a store that was put back from a copy. Whoever reads the stream from then on misses those messages. The publisher
+//! or a store that was restored from an older copy. Whoever reads the stream from then on misses those messages. The publisher
 //! keeps the last acknowledged message of each router. A loss cuts off the end of the stream, so a router has lost something
 //! exactly if its last message is gone.
 

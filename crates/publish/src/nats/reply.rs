@@ -134,7 +134,7 @@ pub(crate) fn explain_refusal(stream: &str, refusal: Option<Refusal>) -> Trouble
         WRONG_LAST_SEQUENCE => Trouble::new(
             Reason::Fenced,
             said,
-            "if the fence has aged out, the collector raises it again and nothing is to be done; otherwise another collector uses this name: give each a name of its own (collector_name)",
+            "if the fence has aged out or was purged, the collector publishes the fence again; do nothing. Otherwise another collector uses this name: give each collector its own collector_name",
         ),
         _ => Trouble::new(Reason::Other, said, "look at the server's log"),
     }

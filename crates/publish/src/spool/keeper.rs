@@ -74,7 +74,7 @@ impl Keeper {
             info!(
                 batches = held,
                 bytes = work.spool.bytes(),
-                "batches of a former life are in the spool; publishing them first"
+                "the spool holds batches of an earlier run; publishing them first"
             );
         }
         work.answer(Answer::Opened(held, work.spool.head()));

@@ -116,15 +116,15 @@ impl Publisher {
         }
         self.stream_sequence = now;
         let before = self.created_unix_ns.replace(uplink.created_unix_ns);
-        let made_anew = before.is_some_and(|before| before != uplink.created_unix_ns);
+        let recreated = before.is_some_and(|before| before != uplink.created_unix_ns);
         let emptied = uplink.keeps_all && uplink.fence.was_gone();
         let stream = &self.settings.stream.name;
         if before.is_none() {
             self.status.fence_was_gone.store(emptied, Relaxed);
-        } else if made_anew || emptied {
+        } else if recreated || emptied {
             warn!(
                 stream,
-                made_anew, "the stream was emptied: every router's next dump is published in full"
+                recreated, "the stream was emptied: every router's next dump is published in full"
             );
             SinkStatus::add(&self.status.stream_losses, 1);
             self.hooks.stream_is_emptied();
@@ -148,7 +148,7 @@ impl Publisher {
                 LostRouters::All => self.hooks.stream_is_emptied(),
             }
         }
-        if !self.landmarks.has_begun() || made_anew || emptied || uplink.lost.is_some() {
+        if !self.landmarks.has_begun() || recreated || emptied || uplink.lost.is_some() {
             self.landmarks.begin(uplink.fence.landmark());
         }
     }
