@@ -280,6 +280,39 @@ fn settings_that_do_not_go_together_are_refused() {
 }
 
 #[test]
+fn a_log_filter_whose_word_is_no_level_is_refused_with_the_nearest_level() {
+    for (filter, problem) in [
+        ("warning", r#""warning" is not a level; did you mean warn?"#),
+        ("infoo", r#""infoo" is not a level; did you mean info?"#),
+        ("infoo,,x=all", r#""infoo" is not a level; did you mean info?"#),
+        (
+            "info,arancini_collector=debgu",
+            r#""arancini_collector=debgu" is not a target with a level; did you mean debug?"#,
+        ),
+        (
+            "info,x=",
+            r#""x=" is not a target with a level; did you mean off?"#,
+        ),
+    ] {
+        let wrong = file(&format!("[log]\nlevel = \"{filter}\"\n"));
+        let path = wrong.path.to_str().unwrap();
+        for arguments in [vec!["config", "check", path], vec!["--config", path, "run"]] {
+            let output = arancini(&arguments);
+            assert_eq!(output.status.code(), Some(2), "{filter}: {output:?}");
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                text.contains(&format!(":2: log.level: {problem}")),
+                "{filter}: {text}"
+            );
+        }
+    }
+    for filter in ["off", "WARN", "info,arancini=debug", "info,arancini[span]=trace"] {
+        let right = file(&format!("[log]\nlevel = \"{filter}\"\n"));
+        assert!(load(Some(&right.path), [], &[]).is_ok(), "{filter}");
+    }
+}
+
+#[test]
 fn secrets_are_masked_wherever_the_configuration_is_shown() {
     let environment = [
         variable("ARANCINI_NATS__URLS", "nats://joe:hush@192.0.2.1:4222"),

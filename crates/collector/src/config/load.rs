@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::listen_default::{default_address, has_ipv6};
+use super::nearest::nearest;
 use super::settings::{Config, Refused, table};
 use super::validate::validate;
 use super::value::Value;
@@ -233,14 +234,6 @@ fn is_section(name: &str) -> bool {
 /// Returns the number of the line that contains the byte at `offset`, counted from 1.
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
-}
-
-/// Returns the known name that is most similar to this one.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
