@@ -16,6 +16,7 @@ use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
+use crate::output::{print_line, quiet_if_closed};
 
 /// List, verify or export the snapshots that a restarted collector restores.
 ///
@@ -104,7 +105,7 @@ fn list(generations: &[Listed]) -> ExitCode {
         match manifest {
             Ok(manifest) => {
                 let sum = |of: fn(&ManifestFile) -> u64| -> u64 { manifest.files.iter().map(of).sum() };
-                println!(
+                print_line(format_args!(
                     "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {} (Unix seconds)",
                     counted(sum(|file| file.routers), "router"),
                     counted(sum(|file| file.routes), "route"),
@@ -112,13 +113,15 @@ fn list(generations: &[Listed]) -> ExitCode {
                     counted(manifest.files.len() as u64, "file"),
                     manifest.collector,
                     manifest.completed_unix_ns / 1_000_000_000,
-                );
+                ));
             }
-            Err(why) => println!("generation {number}: can't read the manifest: {why}"),
+            Err(why) => print_line(format_args!(
+                "generation {number}: can't read the manifest: {why}"
+            )),
         }
     }
     if generations.is_empty() {
-        println!("there is no snapshot yet");
+        print_line("there is no snapshot yet");
     }
     ExitCode::SUCCESS
 }
@@ -129,7 +132,9 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
         let files = match manifest {
             Ok(manifest) => &manifest.files[..],
             Err(why) => {
-                println!("generation {number}: can't read the manifest: {why}");
+                print_line(format_args!(
+                    "generation {number}: can't read the manifest: {why}"
+                ));
                 damaged += 1;
                 &[]
             }
@@ -141,16 +146,16 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
                 .and_then(|open| read_snapshot(open, |_, _| Ok(())).map_err(|error| error.to_string()));
             match read {
                 Ok((Head { position, .. }, End { routers, routes, .. })) => {
-                    println!(
+                    print_line(format_args!(
                         "{}: whole, {}, {}, taken at {}",
                         file.name,
                         counted(routers, "router"),
                         counted(routes, "route"),
                         place(&position),
-                    );
+                    ));
                 }
                 Err(why) => {
-                    println!("{}: {why}", file.name);
+                    print_line(format_args!("{}: {why}", file.name));
                     damaged += 1;
                 }
             }
@@ -195,11 +200,9 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
             }
         }
     }
-    match written.and_then(|()| out.flush()) {
+    match quiet_if_closed(written.and_then(|()| out.flush())) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of the pipe has closed it, as `| head` does. This is not an error.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(format_args!("can't write to standard output: {error}")),
+        Err(failure) => failure,
     }
 }
 

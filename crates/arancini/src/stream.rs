@@ -12,6 +12,7 @@ use arancini_collector::config::{Config, FlagValue};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
+use crate::output::print_line;
 use crate::runtime::block_on;
 
 /// Create, check or show the JetStream stream that the collector publishes to.
@@ -76,13 +77,13 @@ async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<Exit
         StreamCommand::Create => {
             let report = stream::create(settings).await?;
             let deviations = stream::check(settings).await?;
-            println!("{}: the stream exists", report.name);
+            print_line(format_args!("{}: the stream exists", report.name));
             Ok(list(&deviations))
         }
         StreamCommand::Check => {
             let deviations = stream::check(settings).await?;
             if deviations.is_empty() {
-                println!("{}: ok", settings.stream.name);
+                print_line(format_args!("{}: ok", settings.stream.name));
             }
             Ok(list(&deviations))
         }
@@ -109,7 +110,9 @@ fn list(deviations: &[Deviation]) -> ExitCode {
             Severity::Warned => "warn",
             Severity::Listed => "note",
         };
-        println!("{severity}: {setting} is {found}, but should be {wanted}: {reason}; {remedy}");
+        print_line(format_args!(
+            "{severity}: {setting} is {found}, but should be {wanted}: {reason}; {remedy}"
+        ));
     }
     if deviations.is_empty() {
         ExitCode::SUCCESS
@@ -149,6 +152,6 @@ fn print_report(report: &StreamReport) {
         ("consumers", report.consumers.to_string()),
     ];
     for (name, value) in rows {
-        println!("{name:<18}{value}");
+        print_line(format_args!("{name:<18}{value}"));
     }
 }
