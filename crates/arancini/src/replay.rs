@@ -80,7 +80,13 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
     match replay(args) {
         Ok(sent) => {
             print_summary(&sent.summary);
+            let messages = sent.summary.messages.total();
             hold(args, sent);
+            if messages == 0 {
+                return fail(
+                    "there is no BMP version 3 message in what was sent; give a recorded BMP stream or a packet capture of one",
+                );
+            }
             ExitCode::SUCCESS
         }
         Err(error) => fail(error),

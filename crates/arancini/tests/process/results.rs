@@ -1,5 +1,7 @@
 //! What commands that end by themselves report: their exit codes, and how they end when nobody reads their output.
 
+use std::net::TcpListener;
+
 use crate::command::arancini;
 
 #[test]
@@ -27,4 +29,20 @@ fn a_command_whose_output_is_not_read_ends_with_its_exit_code() {
         );
         assert!(unread.stderr.is_empty(), "{arguments:?}: {unread:?}");
     }
+}
+
+#[test]
+fn a_replay_without_any_bmp_message_fails() {
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap().to_string();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "this is no BMP stream\n").unwrap();
+    let replay = arancini()
+        .args(["replay", "--to", &address])
+        .arg(file.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(replay.stderr).unwrap();
+    assert_eq!(replay.status.code(), Some(1), "{text}");
+    assert!(text.contains("there is no BMP version 3 message"), "{text}");
 }
