@@ -75,9 +75,16 @@ pub fn run(config: &Config, args: &StreamArgs) -> ExitCode {
 async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<ExitCode, Trouble> {
     match command {
         StreamCommand::Create => {
+            // If the server can't be reached, `create` says so.
+            let existed = stream::show(settings).await.is_ok();
             let report = stream::create(settings).await?;
             let deviations = stream::check(settings).await?;
-            print_line(format_args!("{}: the stream exists", report.name));
+            let outcome = if existed {
+                "exists already, not changed"
+            } else {
+                "created"
+            };
+            print_line(format_args!("{}: {outcome}", report.name));
             Ok(list(&deviations))
         }
         StreamCommand::Check => {
