@@ -276,7 +276,32 @@ fn settings_that_do_not_go_together_are_refused() {
             "no remedy: {errors:?}"
         );
     }
-    assert!(errors_with(&[("ARANCINI_PUBLISH__SINK", "nats")])[0].starts_with("default: nats.urls: "));
+    assert!(
+        errors_with(&[("ARANCINI_PUBLISH__SINK", "nats")])[0]
+            .contains("ARANCINI_PUBLISH__SINK: publish.sink: ")
+    );
+    assert!(errors_of("[publish]\nsink = \"nats\"\n")[0].starts_with("arancini.toml:2: publish.sink: "));
+}
+
+#[test]
+fn a_wrong_item_of_a_list_or_a_table_is_shown() {
+    for (text, start) in [
+        (
+            "[limits]\nallow = [\"192.0.2.0/24\", \"10.0.0.0/33\"]\n",
+            r#"limits.allow: the list ["192.0.2.0/24", "10.0.0.0/33"] was given; expected an IP prefix"#,
+        ),
+        (
+            "[routers]\nidentity = { \"10.0.0.1\" = \"r1\" }\n",
+            r#"routers.identity: the table { "10.0.0.1" = "r1" } was given; expected a table of IP addresses"#,
+        ),
+    ] {
+        let errors = errors_of(text);
+        assert!(
+            errors[0].starts_with(&format!("arancini.toml:2: {start}")),
+            "{errors:?}"
+        );
+    }
+    assert!(!errors_of("[nats]\nurls = [1, \"nats://joe:hush@h\"]\n")[0].contains("hush"));
 }
 
 #[test]

@@ -258,8 +258,17 @@ fn describe(path: &str, value: &Value) -> String {
         Value::Raw(text) | Value::Text(text) => super::value::quote(text),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
-        Value::List(_) => "a list".to_owned(),
-        Value::Table(_) => "a table".to_owned(),
+        Value::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| describe(path, item)).collect();
+            format!("the list [{}]", items.join(", "))
+        }
+        Value::Table(entries) => {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| format!("{} = {}", super::value::quote(key), describe(path, value)))
+                .collect();
+            format!("the table {{ {} }}", entries.join(", "))
+        }
         Value::Other => "a number with a fraction or a date".to_owned(),
     }
 }
