@@ -9,7 +9,7 @@ use arancini_rib::{CurationMode, RouteKey};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use arancini_collector::config::{Config, FlagValue};
+use arancini_collector::config::{Config, FlagValue, StoreKind};
 use arancini_collector::snapshots::configured;
 use arancini_collector::snapshots::restore::load;
 use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
@@ -17,6 +17,7 @@ use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
 use crate::output::{print_line, quiet_if_closed};
+use crate::tail::UnixTime;
 
 /// List, verify or export the snapshots that a restarted collector restores.
 ///
@@ -86,9 +87,17 @@ pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
     let generations = match store.generations() {
         Ok(generations) => generations,
         Err(error) => {
+            let remedy = match config.snapshots.store {
+                StoreKind::Nats => {
+                    "NATS has snapshots only if the collector runs with snapshots.store = \"nats\"; else give its data directory \
+                     with --data-dir instead of --nats"
+                }
+                _ => {
+                    "give the data directory of the collector with --data-dir, or its NATS servers with --nats"
+                }
+            };
             return fail(format_args!(
-                "can't read the snapshots in {}: {error}; give the data directory of the collector with --data-dir, or its \
-                 NATS servers with --nats",
+                "can't read the snapshots in {}: {error}; {remedy}",
                 store.place()
             ));
         }
@@ -106,13 +115,13 @@ fn list(generations: &[Listed]) -> ExitCode {
             Ok(manifest) => {
                 let sum = |of: fn(&ManifestFile) -> u64| -> u64 { manifest.files.iter().map(of).sum() };
                 print_line(format_args!(
-                    "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {} (Unix seconds)",
+                    "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {}",
                     counted(sum(|file| file.routers), "router"),
                     counted(sum(|file| file.routes), "route"),
                     sum(|file| file.bytes),
                     counted(manifest.files.len() as u64, "file"),
                     manifest.collector,
-                    manifest.completed_unix_ns / 1_000_000_000,
+                    UnixTime(manifest.completed_unix_ns),
                 ));
             }
             Err(why) => print_line(format_args!(
