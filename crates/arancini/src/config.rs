@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use arancini_collector::config;
 
 use crate::exit::MISCONFIGURED;
+use crate::output::{print_line, print_text};
 use crate::settings::with_config;
 
 /// Check, show or explain the configuration.
@@ -47,7 +48,7 @@ pub fn run(file: Option<&Path>, args: &ConfigArgs) -> ExitCode {
     match &args.command {
         ConfigCommand::Check { file } => match config::load(Some(file), [], &[]) {
             Ok(_) => {
-                println!("{}: ok", file.display());
+                print_line(format_args!("{}: ok", file.display()));
                 ExitCode::SUCCESS
             }
             Err(errors) => {
@@ -56,11 +57,11 @@ pub fn run(file: Option<&Path>, args: &ConfigArgs) -> ExitCode {
             }
         },
         ConfigCommand::Show => with_config(file, &[], |config| {
-            print!("{}", config::show(&config));
+            print_text(config::show(&config));
             ExitCode::SUCCESS
         }),
         ConfigCommand::Schema => {
-            print!("{}", config::template());
+            print_text(config::template());
             ExitCode::SUCCESS
         }
     }

@@ -12,7 +12,8 @@ use clap::Args;
 use arancini_collector::offline::{Decoder, write_json};
 use arancini_collector::replay::Recording;
 
-use crate::exit::{FAILED, fail};
+use crate::exit::FAILED;
+use crate::output::quiet_if_closed;
 
 /// Decode recorded BMP streams: raw, `.zst` or pcap.
 ///
@@ -46,9 +47,7 @@ pub fn run(args: &DecodeArgs) -> ExitCode {
     match decode(args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(FAILED),
-        // The reader of the pipe has closed it, as `| head` does. This is not an error.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(format_args!("can't write to standard output: {error}")),
+        Err(error) => quiet_if_closed(Err(error)).err().unwrap_or(ExitCode::SUCCESS),
     }
 }
 

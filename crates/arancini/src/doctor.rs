@@ -8,6 +8,7 @@ use arancini_collector::config::Config;
 use arancini_collector::doctor::{Host, Level, examine, sysctl};
 
 use crate::exit::FAILED;
+use crate::output::{print_line, print_text};
 
 /// Check this host: io_uring, limits, cores, network cards, kernel settings.
 ///
@@ -32,7 +33,7 @@ pub struct DoctorArgs {
 /// Prints the file of recommended kernel settings.
 #[must_use]
 pub fn print_sysctl() -> ExitCode {
-    print!("{}", sysctl::file());
+    print_text(sysctl::file());
     ExitCode::SUCCESS
 }
 
@@ -41,18 +42,18 @@ pub fn print_sysctl() -> ExitCode {
 pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
     let report = examine(&Host::default(), config);
     if args.json {
-        println!("{:#}", report.json());
+        print_line(format_args!("{:#}", report.json()));
     } else {
-        println!("{report}");
+        print_line(&report);
         if sysctl::WANTED.iter().any(|setting| {
             report
                 .rows
                 .iter()
                 .any(|row| row.check == setting.name && row.level != Level::Ok)
         }) {
-            println!(
+            print_line(
                 "to install all recommended kernel settings permanently: arancini doctor --print-sysctl | \
-                 sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system"
+                 sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system",
             );
         }
     }

@@ -19,6 +19,7 @@ mod flags;
 mod settings;
 mod log;
 mod runtime;
+mod output;
 mod exit;
 
 use std::path::PathBuf;

@@ -15,6 +15,7 @@ use arancini_collector::replay::{
 };
 
 use crate::exit::fail;
+use crate::output::print_line;
 
 /// Send recorded BMP streams to a collector.
 ///
@@ -79,7 +80,13 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
     match replay(args) {
         Ok(sent) => {
             print_summary(&sent.summary);
+            let messages = sent.summary.messages.total();
             hold(args, sent);
+            if messages == 0 {
+                return fail(
+                    "there is no BMP version 3 message in what was sent; give a recorded BMP stream or a packet capture of one",
+                );
+            }
             ExitCode::SUCCESS
         }
         Err(error) => fail(error),
@@ -137,19 +144,19 @@ fn replay(args: &ReplayArgs) -> Result<Sent, ReplayError> {
 
 fn print_summary(summary: &Summary) {
     let seconds = summary.elapsed.as_secs_f64();
-    println!("{:<20}{}", "sessions", summary.sessions);
-    println!("{:<20}{}", "bytes", summary.bytes);
+    print_line(format_args!("{:<20}{}", "sessions", summary.sessions));
+    print_line(format_args!("{:<20}{}", "bytes", summary.bytes));
     if summary.unframed_bytes > 0 {
-        println!(
+        print_line(format_args!(
             "{:<20}{} (not part of a whole BMP version 3 message)",
             "  unframed bytes", summary.unframed_bytes
-        );
+        ));
     }
-    println!("{:<20}{}", "messages", summary.messages.total());
+    print_line(format_args!("{:<20}{}", "messages", summary.messages.total()));
     for (name, count) in summary.messages.named().filter(|(_, count)| *count > 0) {
-        println!("  {name:<18}{count}");
+        print_line(format_args!("  {name:<18}{count}"));
     }
-    println!("{:<20}{seconds:.3}", "seconds");
+    print_line(format_args!("{:<20}{seconds:.3}", "seconds"));
 }
 
 /// Keeps the last connections open as long as the flags say.

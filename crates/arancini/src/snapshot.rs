@@ -9,13 +9,15 @@ use arancini_rib::{CurationMode, RouteKey};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use arancini_collector::config::{Config, FlagValue};
+use arancini_collector::config::{Config, FlagValue, StoreKind};
 use arancini_collector::snapshots::configured;
 use arancini_collector::snapshots::restore::load;
 use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
+use crate::output::{print_line, quiet_if_closed};
+use crate::tail::UnixTime;
 
 /// List, verify or export the snapshots that a restarted collector restores.
 ///
@@ -85,9 +87,17 @@ pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
     let generations = match store.generations() {
         Ok(generations) => generations,
         Err(error) => {
+            let remedy = match config.snapshots.store {
+                StoreKind::Nats => {
+                    "NATS has snapshots only if the collector runs with snapshots.store = \"nats\"; else give its data directory \
+                     with --data-dir instead of --nats"
+                }
+                _ => {
+                    "give the data directory of the collector with --data-dir, or its NATS servers with --nats"
+                }
+            };
             return fail(format_args!(
-                "can't read the snapshots in {}: {error}; give the data directory of the collector with --data-dir, or its \
-                 NATS servers with --nats",
+                "can't read the snapshots in {}: {error}; {remedy}",
                 store.place()
             ));
         }
@@ -104,21 +114,23 @@ fn list(generations: &[Listed]) -> ExitCode {
         match manifest {
             Ok(manifest) => {
                 let sum = |of: fn(&ManifestFile) -> u64| -> u64 { manifest.files.iter().map(of).sum() };
-                println!(
-                    "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {} (Unix seconds)",
+                print_line(format_args!(
+                    "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {}",
                     counted(sum(|file| file.routers), "router"),
                     counted(sum(|file| file.routes), "route"),
                     sum(|file| file.bytes),
                     counted(manifest.files.len() as u64, "file"),
                     manifest.collector,
-                    manifest.completed_unix_ns / 1_000_000_000,
-                );
+                    UnixTime(manifest.completed_unix_ns),
+                ));
             }
-            Err(why) => println!("generation {number}: can't read the manifest: {why}"),
+            Err(why) => print_line(format_args!(
+                "generation {number}: can't read the manifest: {why}"
+            )),
         }
     }
     if generations.is_empty() {
-        println!("there is no snapshot yet");
+        print_line("there is no snapshot yet");
     }
     ExitCode::SUCCESS
 }
@@ -129,7 +141,9 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
         let files = match manifest {
             Ok(manifest) => &manifest.files[..],
             Err(why) => {
-                println!("generation {number}: can't read the manifest: {why}");
+                print_line(format_args!(
+                    "generation {number}: can't read the manifest: {why}"
+                ));
                 damaged += 1;
                 &[]
             }
@@ -141,16 +155,16 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
                 .and_then(|open| read_snapshot(open, |_, _| Ok(())).map_err(|error| error.to_string()));
             match read {
                 Ok((Head { position, .. }, End { routers, routes, .. })) => {
-                    println!(
+                    print_line(format_args!(
                         "{}: whole, {}, {}, taken at {}",
                         file.name,
                         counted(routers, "router"),
                         counted(routes, "route"),
                         place(&position),
-                    );
+                    ));
                 }
                 Err(why) => {
-                    println!("{}: {why}", file.name);
+                    print_line(format_args!("{}: {why}", file.name));
                     damaged += 1;
                 }
             }
@@ -195,11 +209,9 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
             }
         }
     }
-    match written.and_then(|()| out.flush()) {
+    match quiet_if_closed(written.and_then(|()| out.flush())) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of the pipe has closed it, as `| head` does. This is not an error.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(format_args!("can't write to standard output: {error}")),
+        Err(failure) => failure,
     }
 }
 

@@ -12,6 +12,7 @@ use arancini_collector::config::{Config, FlagValue};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
+use crate::output::print_line;
 use crate::runtime::block_on;
 
 /// Create, check or show the JetStream stream that the collector publishes to.
@@ -74,15 +75,22 @@ pub fn run(config: &Config, args: &StreamArgs) -> ExitCode {
 async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<ExitCode, Trouble> {
     match command {
         StreamCommand::Create => {
+            // If the server can't be reached, `create` says so.
+            let existed = stream::show(settings).await.is_ok();
             let report = stream::create(settings).await?;
             let deviations = stream::check(settings).await?;
-            println!("{}: the stream exists", report.name);
+            let outcome = if existed {
+                "exists already, not changed"
+            } else {
+                "created"
+            };
+            print_line(format_args!("{}: {outcome}", report.name));
             Ok(list(&deviations))
         }
         StreamCommand::Check => {
             let deviations = stream::check(settings).await?;
             if deviations.is_empty() {
-                println!("{}: ok", settings.stream.name);
+                print_line(format_args!("{}: ok", settings.stream.name));
             }
             Ok(list(&deviations))
         }
@@ -109,7 +117,9 @@ fn list(deviations: &[Deviation]) -> ExitCode {
             Severity::Warned => "warn",
             Severity::Listed => "note",
         };
-        println!("{severity}: {setting} is {found}, but should be {wanted}: {reason}; {remedy}");
+        print_line(format_args!(
+            "{severity}: {setting} is {found}, but should be {wanted}: {reason}; {remedy}"
+        ));
     }
     if deviations.is_empty() {
         ExitCode::SUCCESS
@@ -149,6 +159,6 @@ fn print_report(report: &StreamReport) {
         ("consumers", report.consumers.to_string()),
     ];
     for (name, value) in rows {
-        println!("{name:<18}{value}");
+        print_line(format_args!("{name:<18}{value}"));
     }
 }

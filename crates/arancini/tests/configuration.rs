@@ -288,7 +288,65 @@ fn settings_that_do_not_go_together_are_refused() {
             "no remedy: {errors:?}"
         );
     }
-    assert!(errors_with(&[("ARANCINI_PUBLISH__SINK", "nats")])[0].starts_with("default: nats.urls: "));
+    assert!(
+        errors_with(&[("ARANCINI_PUBLISH__SINK", "nats")])[0]
+            .contains("ARANCINI_PUBLISH__SINK: publish.sink: ")
+    );
+    assert!(errors_of("[publish]\nsink = \"nats\"\n")[0].starts_with("arancini.toml:2: publish.sink: "));
+}
+
+#[test]
+fn a_wrong_item_of_a_list_or_a_table_is_shown() {
+    for (text, start) in [
+        (
+            "[limits]\nallow = [\"192.0.2.0/24\", \"10.0.0.0/33\"]\n",
+            r#"limits.allow: the list ["192.0.2.0/24", "10.0.0.0/33"] was given; expected an IP prefix"#,
+        ),
+        (
+            "[routers]\nidentity = { \"10.0.0.1\" = \"r1\" }\n",
+            r#"routers.identity: the table { "10.0.0.1" = "r1" } was given; expected a table of IP addresses"#,
+        ),
+    ] {
+        let errors = errors_of(text);
+        assert!(
+            errors[0].starts_with(&format!("arancini.toml:2: {start}")),
+            "{errors:?}"
+        );
+    }
+    assert!(!errors_of("[nats]\nurls = [1, \"nats://joe:hush@h\"]\n")[0].contains("hush"));
+}
+
+#[test]
+fn a_log_filter_whose_word_is_no_level_is_refused_with_the_nearest_level() {
+    for (filter, problem) in [
+        ("warning", r#""warning" is not a level; did you mean warn?"#),
+        ("infoo", r#""infoo" is not a level; did you mean info?"#),
+        ("infoo,,x=all", r#""infoo" is not a level; did you mean info?"#),
+        (
+            "info,arancini_collector=debgu",
+            r#""arancini_collector=debgu" is not a target with a level; did you mean debug?"#,
+        ),
+        (
+            "info,x=",
+            r#""x=" is not a target with a level; did you mean off?"#,
+        ),
+    ] {
+        let wrong = file(&format!("[log]\nlevel = \"{filter}\"\n"));
+        let path = wrong.path.to_str().unwrap();
+        for arguments in [vec!["config", "check", path], vec!["--config", path, "run"]] {
+            let output = arancini(&arguments);
+            assert_eq!(output.status.code(), Some(2), "{filter}: {output:?}");
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                text.contains(&format!(":2: log.level: {problem}")),
+                "{filter}: {text}"
+            );
+        }
+    }
+    for filter in ["off", "WARN", "info,arancini=debug", "info,arancini[span]=trace"] {
+        let right = file(&format!("[log]\nlevel = \"{filter}\"\n"));
+        assert!(load(Some(&right.path), [], &[]).is_ok(), "{filter}");
+    }
 }
 
 #[test]

@@ -37,7 +37,16 @@ impl fmt::Display for StartError {
                     f,
                     "snapshots can't be written to {}: {error}",
                     directory.display()
-                )
+                )?;
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) {
+                    f.write_str(
+                        "; give the collector's user write permission there, or choose another directory with --data-dir",
+                    )?;
+                }
+                Ok(())
             }
             Self::Cancelled => f.write_str("the collector was stopped before it had started"),
             Self::Worker(error) => write!(
@@ -53,5 +62,20 @@ impl std::error::Error for StartError {}
 impl From<BindError> for StartError {
     fn from(error: BindError) -> Self {
         Self::Bind(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_snapshots_without_permission_is_told_with_the_remedy() {
+        let error = StartError::Snapshots("d".into(), io::ErrorKind::PermissionDenied.into());
+        assert_eq!(
+            error.to_string(),
+            "snapshots can't be written to d: permission denied; give the collector's user write permission there, or \
+             choose another directory with --data-dir"
+        );
     }
 }

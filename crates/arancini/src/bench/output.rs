@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use arancini_bench::{BenchError, Report};
 
 use crate::exit::fail;
+use crate::output::{print_line, print_text};
 
 /// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,8 @@ impl Format {
 /// Prints a report, or why there is none.
 pub(super) fn print(report: Result<Report, BenchError>, format: Format) -> ExitCode {
     match report {
-        Ok(report) if format == Format::Json => println!("{:#}", report.to_json()),
-        Ok(report) => print!("{report}"),
+        Ok(report) if format == Format::Json => print_line(format_args!("{:#}", report.to_json())),
+        Ok(report) => print_text(&report),
         Err(error) => return fail(error),
     }
     ExitCode::SUCCESS

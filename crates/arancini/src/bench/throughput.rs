@@ -12,6 +12,7 @@ use super::command::{BenchArgs, DEFAULT_RUNS};
 use super::output::{Format, print};
 use super::start::Start;
 use crate::exit::fail;
+use crate::output::print_line;
 
 impl BenchArgs {
     /// Measures the throughput, or writes the streams if the command line says so.
@@ -38,9 +39,9 @@ impl BenchArgs {
                 return fail(format_args!("can't write to {}: {error}", directory.display()));
             }
             if self.json {
-                println!("{:#}", load.to_json());
+                print_line(format_args!("{:#}", load.to_json()));
             } else {
-                println!("{load}");
+                print_line(&load);
             }
         }
         ExitCode::SUCCESS

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::exit::fail;
+use crate::output::print_line;
 use story::Narration;
 
 /// Show within a minute what Arancini does.
@@ -33,11 +34,11 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     };
     match story::tell(narration) {
         Ok(summary) if args.json => {
-            println!("{}", summary.to_json());
+            print_line(summary.to_json());
             ExitCode::SUCCESS
         }
         Ok(summary) => {
-            println!("{summary}");
+            print_line(&summary);
             ExitCode::SUCCESS
         }
         Err(error) => fail(format_args!("the demo failed: {error}")),

@@ -72,11 +72,12 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
 
 async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<(), String> {
     let directory = config.file_settings().directory;
-    let failed = |error: io::Error| {
-        format!(
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidData => format!("{}: {error}", directory.display()),
+        _ => format!(
             "can't read {}: {error}; is this the data directory of a collector?",
             directory.display()
-        )
+        ),
     };
     if !directory.is_dir() {
         return Err(failed(io::ErrorKind::NotFound.into()));

@@ -106,7 +106,7 @@ impl Line<'_> {
 }
 
 /// A time in nanoseconds since the Unix epoch, shown as RFC 3339 in UTC with milliseconds.
-struct UnixTime(u64);
+pub(crate) struct UnixTime(pub(crate) u64);
 
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,6 +19,7 @@ mod lost;
 mod overload;
 mod place;
 mod restart;
+mod results;
 mod sessions;
 mod set_aside;
 mod stopping;

@@ -172,6 +172,11 @@ fn a_second_collector_in_the_same_directory_says_what_to_do() {
     let ended = second.end();
     assert_eq!(ended.code, Some(1));
     assert!(ended.count(&["snapshots.directory"]) > 0, "{:#?}", ended.lines);
+    assert!(
+        ended.count(&["another collector uses this directory", "--data-dir"]) > 0,
+        "{:#?}",
+        ended.lines
+    );
     assert_eq!(process.terminate().code, Some(0));
 }
 
@@ -187,6 +192,10 @@ fn snapshots_can_be_listed_verified_and_exported() {
         let (code, said) = place.snapshot("list");
         assert_eq!(code, Some(0));
         assert!(said.contains(&format!("1 router, {routes} routes")), "{said}");
+        assert!(
+            said.contains(", completed at 20") && said.contains("Z\n"),
+            "{said}"
+        );
         let (code, said) = place.snapshot("verify");
         assert_eq!((code, said.matches("whole").count()), (Some(0), 2), "{said}");
         let (code, said) = place.snapshot("export");

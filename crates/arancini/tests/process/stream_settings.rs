@@ -60,6 +60,28 @@ fn a_stream_that_is_no_log_is_refused_at_the_start() {
 }
 
 #[test]
+fn stream_create_says_whether_it_created_the_stream() {
+    let Some(server) = NatsServer::start() else { return };
+    for said in ["ARANCINI: created\n", "ARANCINI: exists already, not changed\n"] {
+        let output = crate::command::arancini()
+            .args(["stream", "create", "--nats", &server.url()])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+    }
+    // Nobody reads the output.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = crate::command::arancini()
+        .args(["stream", "show", "--nats", &server.url()])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(unread.status.code(), Some(0), "{unread:?}");
+    assert!(unread.stderr.is_empty(), "{unread:?}");
+}
+
+#[test]
 fn a_stream_in_memory_is_used_with_a_warning() {
     let memory = Config {
         storage: StorageType::Memory,

@@ -45,7 +45,7 @@ impl SegmentTail {
         for kind in MessageKind::ALL {
             let mut cursor = Cursor::new(kind);
             if let (Begin::New, Some(last)) = (begin, list(directory, kind)?.last()) {
-                cursor.start(last.number, File::open(&last.path)?);
+                cursor.start(last.number, &last.path, File::open(&last.path)?);
                 while cursor.next()?.is_some() {}
             }
             cursors.push(cursor);
@@ -101,6 +101,8 @@ struct Cursor {
     /// Number of the segment that is open, or was open last.
     number: u64,
     file: Option<File>,
+    /// Name of the open segment's file.
+    name: String,
     /// Place in the file behind the end of `buffer`.
     offset: u64,
     buffer: Vec<u8>,
@@ -114,15 +116,20 @@ impl Cursor {
             kind,
             number: 0,
             file: None,
+            name: String::new(),
             offset: 0,
             buffer: Vec::new(),
             used: 0,
         }
     }
 
-    fn start(&mut self, number: u64, file: File) {
+    fn start(&mut self, number: u64, path: &Path, file: File) {
         self.number = number;
         self.file = Some(file);
+        self.name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         self.offset = 0;
         self.buffer.clear();
         self.used = 0;
@@ -145,7 +152,7 @@ impl Cursor {
                 return Ok(Some(message));
             }
             match File::open(&next.path) {
-                Ok(file) => self.start(next.number, file),
+                Ok(file) => self.start(next.number, &next.path, file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => self.number = next.number,
                 Err(error) => return Err(error),
             }
@@ -165,8 +172,9 @@ impl Cursor {
                 Some(Err(RecordError::Foreign { what, .. })) => {
                     let at = self.offset - (self.buffer.len() - self.used) as u64;
                     let text = format!(
-                        "segment {}: no Cap'n Proto message at byte {at}: impossible {what}",
-                        self.number
+                        "{} is damaged at byte {at} (impossible {what}); the collector repairs the last segment at its next \
+                         start (docs/operating.md#lost-segments)",
+                        self.name
                     );
                     return Err(io::Error::new(io::ErrorKind::InvalidData, text));
                 }

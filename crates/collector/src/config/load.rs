@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors, Place};
 use super::listen_default::{default_address, has_ipv6};
+use super::nearest::nearest;
 use super::settings::{Config, Refused, table};
 use super::validate::validate;
 use super::value::Value;
@@ -235,14 +236,6 @@ fn line_of(text: &str, offset: usize) -> usize {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
-/// Returns the known name that is most similar to this one.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
 fn did_you_mean(nearest: Option<&str>) -> String {
     match nearest {
         Some(nearest) => format!("did you mean {nearest}? `arancini config schema` lists all"),
@@ -265,8 +258,17 @@ fn describe(path: &str, value: &Value) -> String {
         Value::Raw(text) | Value::Text(text) => super::value::quote(text),
         Value::Integer(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
-        Value::List(_) => "a list".to_owned(),
-        Value::Table(_) => "a table".to_owned(),
+        Value::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| describe(path, item)).collect();
+            format!("the list [{}]", items.join(", "))
+        }
+        Value::Table(entries) => {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| format!("{} = {}", super::value::quote(key), describe(path, value)))
+                .collect();
+            format!("the table {{ {} }}", entries.join(", "))
+        }
         Value::Other => "a number with a fraction or a date".to_owned(),
     }
 }

@@ -10,6 +10,7 @@ mod listen_default;
 mod load;
 mod validate;
 mod validate_nats;
+mod nearest;
 mod check;
 mod error;
 mod derived;

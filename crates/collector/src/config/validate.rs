@@ -7,9 +7,11 @@ use arancini_publish::names::{is_collector_name, is_subject_base};
 
 use super::check::Check;
 use super::error::{ConfigError, Place};
+use super::nearest::nearest;
 use super::settings::Config;
 use super::types::{CompressionKind, OnFull, SinkKind, StoreKind};
 use super::validate_nats::nats;
+use super::value::quote;
 
 /// Length of a Route Monitoring message with an extended BGP message (RFC 8654): common header, per-peer header and
 /// 65,535 bytes.
@@ -32,6 +34,10 @@ const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 /// Longest time and most probes of TCP keepalive that Linux takes. With others, no connection could be prepared.
 const MOST_KEEPALIVE_S: usize = 32_767;
 const MOST_KEEPALIVE_PROBES: usize = 127;
+/// The levels of the log.
+const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// What `log.level` may be, for its errors.
+const LOG_FILTER: &str = "off, error, warn, info, debug, trace or a filter like info,arancini=debug";
 
 /// Returns every problem of the settings as a whole.
 pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
@@ -49,14 +55,39 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     publish(config, &mut check);
     snapshots(config, &mut check);
     nats(config, &mut check);
-    if tracing_subscriber::EnvFilter::try_new(&config.log.level).is_err() {
+    log_level(&config.log.level, &mut check);
+    check.into_errors()
+}
+
+/// Checks each directive of the log filter. The filter's own parser takes a bare word that is no level for a target, which
+/// silences the whole log.
+fn log_level(filter: &str, check: &mut Check<'_>) {
+    for directive in filter.split(',').filter(|directive| !directive.is_empty()) {
+        let level = directive
+            .rsplit_once('=')
+            .map_or(directive, |(_target, level)| level);
+        if !LOG_LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+            let level_or_target = if directive == level {
+                "a level"
+            } else {
+                "a target with a level"
+            };
+            let nearest = nearest(&level.to_lowercase(), LOG_LEVELS.into_iter()).unwrap_or("info");
+            check.fail(
+                "log.level",
+                format!("{} is not {level_or_target}", quote(directive)),
+                format!("did you mean {nearest}? Write {LOG_FILTER}"),
+            );
+            return;
+        }
+    }
+    if tracing_subscriber::EnvFilter::try_new(filter).is_err() {
         check.fail(
             "log.level",
             "this is not a level or a filter",
-            "write error, warn, info, debug, trace or a filter like info,arancini=debug",
+            format!("write {LOG_FILTER}"),
         );
     }
-    check.into_errors()
 }
 
 fn listen_and_limits(config: &Config, check: &mut Check<'_>) {

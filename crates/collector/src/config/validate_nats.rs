@@ -36,7 +36,7 @@ fn servers(config: &Config, check: &mut Check<'_>) {
     let nats = &config.nats;
     if config.sink() == SinkKind::Nats && nats.urls.is_empty() {
         check.fail(
-            "nats.urls",
+            "publish.sink",
             "the sink is nats, but no NATS server is given",
             "set nats.urls or --nats, like nats://127.0.0.1:4222",
         );

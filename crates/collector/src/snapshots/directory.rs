@@ -196,7 +196,8 @@ fn lock(path: &Path) -> io::Result<File> {
     lock_directory(path).map_err(|error| match error.kind() {
         io::ErrorKind::ResourceBusy => io::Error::new(
             io::ErrorKind::ResourceBusy,
-            "another collector stores its snapshots in this directory; stop it, or set snapshots.directory",
+            "another collector uses this directory; stop it, choose another data directory with --data-dir, or set \
+             snapshots.directory",
         ),
         _ => error,
     })
