@@ -60,7 +60,7 @@ impl EndReason {
             Self::Replaced => "replaced by a newer session of the same router",
             Self::Handshake => "no whole BMP message within limits.handshake_timeout_ms",
             Self::Idle => "silent for longer than limits.idle_timeout_ms",
-            Self::Resync => "the router has to dump anew: what was published is gone",
+            Self::Resync => "the router must dump again, because the stream lost what was published",
             Self::Stopping => "the collector stops",
         }
     }
