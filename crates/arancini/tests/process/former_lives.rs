@@ -282,8 +282,9 @@ fn a_start_that_finds_nothing_says_so() {
     let places = [Some(Place::files()), Place::stream(), Place::buckets()];
     for place in places.into_iter().flatten() {
         let process = place.start("1", NEVER);
-        let line = "neither a snapshot nor a published message was found, so this is a first start; if an earlier run \
-                    published something, consumers have to begin again without it";
+        let line = "neither a snapshot nor a published message was found, so this looks like a first start; if an \
+                    earlier run has published, that is lost: empty the tables of all consumers";
         assert!(process.line(line).is_some());
+        assert_eq!(restored_from(&process), "nothing");
     }
 }

@@ -236,7 +236,7 @@ settings! {
     routers Routers {
         /// Milliseconds for which the collector keeps the routes of a router after its session is lost. If the router does not reconnect within that time, its routes are withdrawn. Should be longer than a restart of the router takes.
         session_hold_ms: u64 = 300_000;
-        /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which nothing of any dump of the router came: no Peer Up, no stale route again, and no table that grew.
+        /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which the router sent no Peer Up, confirmed no stale route and added no route.
         quiet_period_ms: u64 = 30_000;
         /// Identities of routers behind NAT or a load balancer: maps the source address of a connection to the router's own address.
         identity: BTreeMap<IpAddr, IpAddr> = BTreeMap::new();
@@ -274,7 +274,7 @@ settings! {
         spool_dir: Option<PathBuf> = None;
         /// The largest size of the spool on disk, in bytes. When the spool is full, the workers stop receiving, as with `block`.
         spool_bytes: u64 = 8_589_934_592;
-        /// How many milliseconds a stopping collector waits for outstanding acknowledgements. What is not acknowledged by then is counted as lost. A service manager must allow more time for a stop; `arancini.service` allows 60 s.
+        /// How many milliseconds a stopping collector waits for outstanding acknowledgements. What is not acknowledged by then stays in the spool if `on_full = "spool"`; otherwise it is counted as lost. A service manager must allow more time for a stop; `arancini.service` allows 60 s.
         drain_deadline_ms: u64 = 30_000;
         /// How the payload of a batch is compressed; sink `nats` only. ClickHouse reads only uncompressed payloads (`none`). `lz4` and `zstd` are named in the `Content-Encoding` header.
         compression: CompressionKind = CompressionKind::None;

@@ -113,8 +113,13 @@ pub async fn stream_since(
         (None, _) => (0, Wholeness::Whole),
     };
     let whole = known.and(if first > after + 1 && last > after {
+        let needed = if after == 0 {
+            "all messages".to_owned()
+        } else {
+            format!("the messages behind sequence {after}")
+        };
         Wholeness::Gap(format!(
-            "stream {name} begins at sequence {first}, but the messages behind sequence {after} are needed"
+            "stream {name} begins at sequence {first}, but {needed} are needed"
         ))
     } else {
         Wholeness::Whole

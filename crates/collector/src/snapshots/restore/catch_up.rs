@@ -122,6 +122,7 @@ impl CaughtUp {
         let from = match (&self.gap, has_snapshot) {
             (Some(_), _) => "nothing: every router is resynced",
             (None, true) => "the snapshot and what was published since",
+            (None, false) if found.payloads == 0 => "nothing",
             (None, false) => "everything that was published",
         };
         if let Some(why) = &self.gap {
@@ -137,8 +138,8 @@ impl CaughtUp {
             restore.forget_routes();
         } else if !has_snapshot && found.payloads == 0 {
             info!(
-                "neither a snapshot nor a published message was found, so this is a first start; if an earlier run published \
-                 something, consumers have to begin again without it"
+                "neither a snapshot nor a published message was found, so this looks like a first start; if an earlier run has \
+                 published, that is lost: empty the tables of all consumers"
             );
         }
         if !found.routers.is_empty() {
