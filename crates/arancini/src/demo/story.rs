@@ -299,7 +299,7 @@ impl Story {
 
     fn say(&self, line: fmt::Arguments<'_>) {
         if self.narration == Narration::Printed {
-            print_line(&line);
+            print_line(line);
         }
     }
 }
