@@ -27,10 +27,7 @@ struct Buckets {
 
 impl Buckets {
     fn of(place: &Place) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = crate::support::runtime();
         let url = place.server.as_ref().map(NatsServer::url).unwrap();
         let context = runtime.block_on(async { jetstream::new(async_nats::connect(url).await.unwrap()) });
         Self { runtime, context }

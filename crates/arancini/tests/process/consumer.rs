@@ -12,7 +12,7 @@ use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::update;
 
 use crate::place::Place;
-use crate::support::{Table, router_address};
+use crate::support::{Table, router_address, runtime};
 
 /// What this consumer keeps of a route.
 struct AsPath(Vec<u32>);
@@ -50,11 +50,7 @@ impl Consumer {
     }
 
     fn read_stream(&mut self, server: &NatsServer, base: &str) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             let mut source = StreamSource::new(vec![server.url()]);
             source.base = base.to_owned();
             let mut tail = StreamTail::open(source, StreamTailOptions::default())

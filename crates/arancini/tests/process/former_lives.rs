@@ -17,12 +17,11 @@ use arancini_core::{Batch, Now, Settings, Shard};
 use arancini_schema::MessageKind;
 use arancini_schema::subject::Subject;
 use async_nats::jetstream::{self, stream};
-use tokio::runtime::Runtime;
 
 use crate::command::Process;
 use crate::consumer::Consumer;
 use crate::place::{NAME, NEVER, Place, dump, durable};
-use crate::support::{eventually, router_address, small, table_of};
+use crate::support::{eventually, router_address, runtime, small, table_of};
 
 /// The hold time of routers that do not come back.
 const SHORT_HOLD: (&str, &str) = ("ARANCINI_ROUTERS__SESSION_HOLD_MS", "1500");
@@ -30,13 +29,6 @@ const OTHER_NAME: (&str, &str) = ("ARANCINI_COLLECTOR_NAME", "two");
 const OTHERS_LINE: &str = "other collectors have published routers here; the first dump of such a router is a resync. If \
                            one of them was this collector under an earlier name, start it once with that collector_name \
                            and without snapshots, so that routers that never come back are withdrawn";
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
 
 async fn context(server: &NatsServer) -> jetstream::Context {
     jetstream::new(async_nats::connect(server.url()).await.unwrap())

@@ -7,7 +7,7 @@ use arancini_schema::update_capnp::RouterEventKind;
 
 use crate::command::Process;
 use crate::place::{NEVER, OFTEN, Place, dump, durable};
-use crate::support::{eventually, small, table_of};
+use crate::support::{eventually, runtime, small, table_of};
 
 #[test]
 fn a_restart_with_another_number_of_workers_holds_the_same() {
@@ -304,11 +304,7 @@ fn a_stream_that_is_deleted_or_purged_while_the_collector_runs_is_filled_anew() 
         let process = place.start("2", NEVER);
         let mut first = dump(&process, 1, &small(1));
         let url = place.server.as_ref().unwrap().url();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
             if purged {
                 let stream = context.get_stream("ARANCINI").await.unwrap();
@@ -340,11 +336,7 @@ fn a_stream_that_was_purged_before_the_last_snapshot_is_a_resync() {
     let process = place.start("1", NEVER);
     let router = dump(&process, 1, &small(1));
     let url = place.server.as_ref().unwrap().url();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
         let stream = context.get_stream("ARANCINI").await.unwrap();
         stream.purge().await.unwrap();

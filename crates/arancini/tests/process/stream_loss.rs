@@ -12,8 +12,9 @@ use arancini_schema::decode::Message;
 use arancini_schema::subject::Subject;
 use arancini_schema::update_capnp::{RouterEventKind, update};
 
+use crate::command::Process;
 use crate::place::{NEVER, Place, dump, durable};
-use crate::support::{Table, eventually, router_address, small, table_of};
+use crate::support::{Router, Table, eventually, router_address, runtime, small, table_of};
 
 /// What a consumer keeps of a route here.
 struct AsPath(Vec<u32>);
@@ -26,11 +27,7 @@ impl Held for AsPath {
 
 /// Returns a router's table as a consumer has it that reads the stream from the beginning and follows resyncs.
 fn consumed(server: &NatsServer, router: u8) -> Table {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let tables: Tables<AsPath> = runtime.block_on(async {
+    let tables: Tables<AsPath> = runtime().block_on(async {
         let mut tables = Tables::default();
         let source = StreamSource::new(vec![server.url()]);
         let mut tail = StreamTail::open(source, StreamTailOptions::default())
@@ -61,29 +58,43 @@ fn consumed(server: &NatsServer, router: u8) -> Table {
         .collect()
 }
 
+/// The tables that a router announces before the backup and after it.
+fn before_and_after() -> [Scenario; 2] {
+    let before = Scenario {
+        churn_rounds: 0,
+        ..small(2)
+    };
+    let after = Scenario {
+        seed: 3,
+        ..before.clone()
+    };
+    [before, after]
+}
+
+/// Has a router announce one table and then another, and takes the backup between the two. When the store is put back, the
+/// stream loses the second table, and the withdraws of the first. Returns the backup, and the router that is still connected.
+fn dumps_around_a_backup(place: &mut Place, process: &Process, number: u8) -> (Backup, Router) {
+    let [before, after] = before_and_after();
+    let mut router = dump(process, number, &before);
+    let backup = Backup::of(place.server.as_mut().unwrap());
+    router.is_read();
+    let router = dump(process, number, &after);
+    let wanted = table_of(&after);
+    eventually("what is not there any more is withdrawn", || {
+        durable(process);
+        place.stored().table(number) == wanted
+    });
+    (backup, router)
+}
+
 #[test]
 fn routers_of_which_the_stream_lost_acknowledged_messages_are_resynced_and_no_others() {
     let Some(mut place) = Place::stream() else { return };
     let process = place.start("2", NEVER);
     let untouched = dump(&process, 1, &small(1));
-    let first = Scenario {
-        churn_rounds: 0,
-        ..small(2)
-    };
-    let second = Scenario {
-        seed: 3,
-        ..first.clone()
-    };
-    let mut router = dump(&process, 2, &first);
-    let backup = Backup::of(place.server.as_mut().unwrap());
-    // The stream is going to lose what this router announces now, and the withdraws of what it had before.
-    router.is_read();
-    let mut router = dump(&process, 2, &second);
+    let [_, second] = before_and_after();
     let wanted = table_of(&second);
-    eventually("what is not there any more is withdrawn", || {
-        durable(&process);
-        place.stored().table(2) == wanted
-    });
+    let (backup, mut router) = dumps_around_a_backup(&mut place, &process, 2);
     backup.put_back(place.server.as_mut().unwrap());
     router.is_closed();
     assert_eq!(process.metric("stream_losses_total"), 1);
@@ -117,22 +128,8 @@ fn routers_of_which_the_stream_lost_acknowledged_messages_are_resynced_and_no_ot
 fn a_start_notices_that_the_stream_lost_what_the_snapshot_lies_behind() {
     let Some(mut place) = Place::stream() else { return };
     let process = place.start("1", NEVER);
-    let first = Scenario {
-        churn_rounds: 0,
-        ..small(2)
-    };
-    let second = Scenario {
-        seed: 3,
-        ..first.clone()
-    };
-    let mut router = dump(&process, 1, &first);
-    let backup = Backup::of(place.server.as_mut().unwrap());
-    router.is_read();
-    let router = dump(&process, 1, &second);
-    eventually("what is not there any more is withdrawn", || {
-        durable(&process);
-        place.stored().table(1) == table_of(&second)
-    });
+    let [_, second] = before_and_after();
+    let (backup, router) = dumps_around_a_backup(&mut place, &process, 1);
     assert_eq!(
         process.terminate().code,
         Some(0),
@@ -141,11 +138,7 @@ fn a_start_notices_that_the_stream_lost_what_the_snapshot_lies_behind() {
     drop(router);
     let server = place.server.as_mut().unwrap();
     backup.put_back(server);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
         for _ in 0..500 {
             let sent = context.publish("arancini.strange", "x".into()).await.unwrap();

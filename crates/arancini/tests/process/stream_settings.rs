@@ -4,16 +4,12 @@ use arancini_bed::NatsServer;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 
 use crate::command::Process;
-use crate::support::eventually;
+use crate::support::{eventually, runtime};
 
 /// Starts a server that has the stream with these settings.
 fn server_with(config: Config) -> Option<NatsServer> {
     let server = NatsServer::start()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
         let config = Config {
             name: "ARANCINI".to_owned(),

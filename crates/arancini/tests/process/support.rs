@@ -32,6 +32,14 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// A runtime for a test that talks to NATS.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
 /// A way to receive: the kernel interface that the workers wait on, and the receive path.
 #[derive(Debug, Clone, Copy)]
 pub struct Ingest {
@@ -206,11 +214,7 @@ impl Stored {
     }
 
     pub fn from_stream(url: &str) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             let mut stored = Self::default();
             let source = StreamSource::new(vec![url.to_owned()]);
             let mut tail = StreamTail::open(source, StreamTailOptions::default())

@@ -4,6 +4,7 @@
 
 pub mod consumer;
 pub mod recordings;
+pub mod restart;
 pub mod stream;
 pub mod wire;
 pub mod world;
