@@ -9,20 +9,12 @@ use std::time::Duration;
 use arancini_bed::{Cable, NatsServer, programs};
 use arancini_publish::NatsSettings;
 use async_nats::jetstream::{self, stream::Stream};
-use support::{Rig, Worker, assert_whole};
+use support::{Rig, Worker, assert_whole, run};
 
 const FENCE: &str = "arancini.fence.arancini";
 /// Of three servers, the one that is asked is the lagging one now and then.
 const ROUNDS: usize = 12;
 const BATCHES_A_ROUND: usize = 120;
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(future)
-}
 
 async fn stream(server: &NatsServer) -> Stream {
     let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arancini_bed::{Cable, NatsServer};
 use arancini_client::Reason;
 use arancini_publish::NatsSettings;
-use support::{Rig, Worker, assert_whole, read_all, sequences};
+use support::{Rig, Worker, assert_whole, read_all, run, sequences};
 
 fn settings(server: &NatsServer) -> NatsSettings {
     let mut settings = NatsSettings::new(vec![server.url()]);
@@ -233,11 +233,7 @@ fn stream_deleted_in_mid_publish_is_made_again() {
     let mut worker = Worker::new(1, 2);
     rig.bridge.send(worker.batch()).unwrap();
     rig.until_acknowledged(1);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    run(async {
         let client = async_nats::connect(server.url()).await.unwrap();
         async_nats::jetstream::new(client)
             .delete_stream("ARANCINI")

@@ -11,18 +11,10 @@ use arancini_client::Reason;
 use arancini_client::headers::{HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_SUBJECT, HEADER_MESSAGE_ID};
 use arancini_core::Position;
 use arancini_publish::{EXIT_FENCED, NatsSettings};
-use support::{Rig, Worker, assert_whole, read_all, until};
+use support::{Rig, Worker, assert_whole, read_all, run, until};
 
 /// Environment variable that gives the server's URL to the child that is fenced off.
 const CHILD: &str = "ARANCINI_TEST_FENCED_CHILD";
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(future)
-}
 
 fn jetstream(server: &NatsServer) -> impl Future<Output = async_nats::jetstream::Context> {
     let url = server.url();

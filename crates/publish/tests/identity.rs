@@ -11,7 +11,7 @@ use std::time::Duration;
 use arancini_bed::{Cable, NatsServer};
 use arancini_client::{Authentication, ClientCertificate, Reason, Secret, Trouble};
 use arancini_publish::NatsSettings;
-use support::{Rig, Worker, assert_whole};
+use support::{Rig, Worker, assert_whole, run};
 
 fn settings(server: &NatsServer) -> NatsSettings {
     let mut settings = NatsSettings::new(vec![server.url()]);
@@ -84,11 +84,7 @@ fn user_and_password_from_value_file_and_url() {
 /// Removes the stream, so that the next publisher starts with a new one.
 fn delete_stream(settings: &NatsSettings) {
     let settings = settings.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    run(async {
         let connection = arancini_client::connect::connect(&settings.server, "test")
             .await
             .unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arancini_bed::{Backup, Cable, NatsServer};
 use arancini_publish::NatsSettings;
 use async_nats::jetstream;
-use support::{Loss, Rig, Worker};
+use support::{Loss, Rig, Worker, run};
 
 fn settings(cable: &Cable) -> NatsSettings {
     let mut settings = NatsSettings::new(vec![cable.url()]);
@@ -30,11 +30,7 @@ fn publish(rig: &Rig, worker: &mut Worker) {
 
 /// Publishes a message of another program that writes to the stream.
 fn publish_as_stranger(server: &NatsServer, messages: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    run(async {
         let context = jetstream::new(async_nats::connect(server.url()).await.unwrap());
         for _ in 0..messages {
             context

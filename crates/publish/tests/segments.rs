@@ -12,7 +12,7 @@ use arancini_client::segments::{list, segment_path};
 use arancini_client::tail::{AtEnd, Begin, SegmentTail};
 use arancini_core::BatchKind;
 use arancini_publish::{FileSettings, Fsync, Retention, SinkSettings};
-use support::{Rig, Worker, message, sequences, until};
+use support::{Rig, Worker, message, run, sequences, until};
 
 fn settings(directory: &Path) -> FileSettings {
     let mut settings = FileSettings::new(directory.join("segments"));
@@ -176,11 +176,7 @@ fn a_follower_keeps_up_over_rotation() {
     let mut new = SegmentTail::open(&settings.directory, Begin::New, AtEnd::Follow).unwrap();
     let directory = settings.clone();
     let writer = std::thread::spawn(move || publish(&directory, &mut worker, 400));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    run(async {
         for sequence in 1..=1230 {
             assert_eq!(sequences(&old.next().await.unwrap().unwrap().bytes), [sequence]);
         }

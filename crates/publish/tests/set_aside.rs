@@ -14,7 +14,7 @@ use arancini_core::Batch;
 use arancini_publish::{NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings};
 use async_nats::jetstream;
 use async_nats::jetstream::stream::Config;
-use support::{Rig, Worker, message, read_all, sequences};
+use support::{Rig, Worker, message, read_all, run, sequences};
 
 /// What the server of most tests takes.
 const MAX_PAYLOAD: &str = "max_payload: 4096\n";
@@ -61,14 +61,6 @@ fn published(settings: &NatsSettings) -> Vec<u64> {
         .iter()
         .flat_map(|message| sequences(&message.payload))
         .collect()
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(future)
 }
 
 /// Gives the stream this limit; -1 is none.

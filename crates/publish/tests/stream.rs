@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::future::Future;
 use std::time::Duration;
 
 use arancini_bed::{Cable, NatsServer};
@@ -12,15 +11,7 @@ use arancini_client::tail::{AtEnd, Begin, StreamTail, StreamTailOptions};
 use arancini_publish::NatsSettings;
 use arancini_publish::nats::stream::{Severity, check, create, show};
 use async_nats::jetstream::stream::{Config, PersistenceMode, RetentionPolicy, StorageType};
-use support::{PATIENCE, Rig, Worker, sequences};
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(future)
-}
+use support::{PATIENCE, Rig, Worker, run, sequences};
 
 #[test]
 fn made_shown_checked() {

@@ -167,6 +167,15 @@ impl Rig {
 }
 
 /// Polls until it is so. Polling is not timing: only a hang fails.
+/// Runs a future that talks to NATS to its end.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(future)
+}
+
 pub fn until(what: &str, is_so: impl Fn() -> bool, show: impl Fn() -> String) {
     let since = Instant::now();
     while !is_so() {
@@ -181,11 +190,7 @@ pub fn until(what: &str, is_so: impl Fn() -> bool, show: impl Fn() -> String) {
 
 /// All that the stream holds.
 pub fn read_all(settings: &NatsSettings) -> Vec<PublishedMessage> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    run(async {
         let mut tail = StreamTail::open(settings.source(), StreamTailOptions::default())
             .await
             .unwrap();

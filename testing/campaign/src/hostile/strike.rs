@@ -63,13 +63,20 @@ pub(super) fn trickle(to: SocketAddr, stop: &AtomicBool) -> u64 {
 }
 
 pub(super) fn many(to: SocketAddr, stop: &AtomicBool, first: &[u8]) -> u64 {
+    open_and_keep(to, stop, 10_000, |mut stream| {
+        let _ = stream.write_all(first);
+    })
+}
+
+/// Opens so many connections, sends something on each, and keeps them open.
+fn open_and_keep(to: SocketAddr, stop: &AtomicBool, connections: u32, send: impl Fn(&TcpStream)) -> u64 {
     let mut open = Vec::new();
-    for number in 0..10_000 {
+    for number in 0..connections {
         if stop.load(Relaxed) {
             break;
         }
-        if let Ok(mut stream) = connect(number, to) {
-            let _ = stream.write_all(first);
+        if let Ok(stream) = connect(number, to) {
+            send(&stream);
             open.push(stream);
         }
     }
@@ -103,22 +110,11 @@ pub(super) fn one_after_another(
 
 pub(super) fn never_ending(to: SocketAddr, stop: &AtomicBool) -> u64 {
     let message = bytes::nearly_whole();
-    let mut open = Vec::new();
-    for number in 0..500 {
-        if stop.load(Relaxed) {
-            break;
-        }
-        if let Ok(mut stream) = connect(number, to) {
-            let _ = stream.set_write_timeout(Some(Duration::from_secs(5)));
-            let _ = stream.write_all(&initiation("never ending", "hostile"));
-            let _ = stream.write_all(&message);
-            open.push(stream);
-        }
-    }
-    while !stop.load(Relaxed) {
-        std::thread::sleep(TURN);
-    }
-    open.len() as u64
+    open_and_keep(to, stop, 500, |mut stream| {
+        let _ = stream.set_write_timeout(Some(Duration::from_secs(5)));
+        let _ = stream.write_all(&initiation("never ending", "hostile"));
+        let _ = stream.write_all(&message);
+    })
 }
 
 /// Sends one message after the other on one session, as fast as the collector takes them. Every session begins with the

@@ -82,35 +82,32 @@ pub async fn stream_since(
         info.state.last_sequence.max(since.stored),
     );
     let created = info.created.unix_timestamp_nanos();
-    let is_made_anew =
-        |position: &StreamPosition| position.created_unix_ns != created || position.sequence > last;
-    let mut lost = None;
-    for position in since.position.iter().chain(&since.relies_on) {
-        // A place before the first message was removed by a limit, which is no loss.
-        if position.sequence >= first && !is_made_anew(position) && !has_message(&stream, position).await? {
-            lost = Some(position.sequence);
-        }
+    let is_recreated = |position: &StreamPosition| position.created_unix_ns != created;
+    let known = since.position.iter().chain(&since.relies_on);
+    let mut loss = None;
+    for position in known {
+        let sequence = position.sequence;
+        loss = if is_recreated(position) {
+            Some(format!("stream {name} was deleted and created again"))
+        } else if sequence > last {
+            Some(format!(
+                "stream {name} ends at sequence {last}, but it had stored sequence {sequence}"
+            ))
+        } else if sequence >= first && !has_message(&stream, position).await? {
+            // A place before the first message was removed by a limit, which is no loss.
+            Some(format!(
+                "stream {name} has another message at sequence {sequence} than before, so it has lost what it had stored"
+            ))
+        } else {
+            continue;
+        };
+        break;
     }
     // What the stream holds is handed out also after a loss: its sequence numbers are taken.
-    let (after, known) = match (&since.position, lost) {
-        (_, Some(sequence)) => {
-            let why = format!(
-                "stream {name} has another message at sequence {sequence} than before, so it has lost what it had stored"
-            );
-            (0, Wholeness::Gap(why))
-        }
-        (Some(position), _) if is_made_anew(position) => {
-            let why = format!("stream {name} was deleted and created again");
-            (0, Wholeness::Gap(why))
-        }
-        (Some(_), _) if since.relies_on.as_ref().is_some_and(is_made_anew) => {
-            let why = format!(
-                "stream {name} ends at sequence {last}, before the last message that the snapshot counts as stored"
-            );
-            (0, Wholeness::Gap(why))
-        }
-        (Some(position), _) => (position.sequence, Wholeness::Whole),
-        (None, _) => (0, Wholeness::Whole),
+    let (after, known) = match (&since.position, loss) {
+        (_, Some(why)) => (0, Wholeness::Gap(why)),
+        (Some(position), None) => (position.sequence, Wholeness::Whole),
+        (None, None) => (0, Wholeness::Whole),
     };
     let whole = known.and(if first > after + 1 && last > after {
         let needed = if after == 0 {
