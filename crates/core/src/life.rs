@@ -186,15 +186,29 @@ fn leave(context: &mut RouterContext<'_>) {
     let router = context.router.id;
     context.shared.notices.push(router, None, NoticeKind::HoldExpired);
     if context.router.resync.is_some() {
-        context.router.forget_routes();
-        // Nothing is announced between begin and end: consumers drop everything that they hold of the router.
-        router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
-        end_resync(context);
+        resync_to_nothing(context);
     }
     // The sweep also frees the memory of tables that are empty already.
     for peer in 0..context.router.peers.len() {
         context.doom_peer(PeerIndex(peer), Doom::SessionLost);
     }
+}
+
+/// Forgets the routes of a router, because consumers have lost them; its next dump is a resync.
+pub(crate) fn forget_routes(context: &mut RouterContext<'_>) {
+    if context.router.life == RouterLife::Leaving {
+        // No dump will come, and the sweep will find no routes to withdraw.
+        resync_to_nothing(context);
+    } else {
+        context.router.forget_routes();
+    }
+}
+
+/// Publishes a resync without routes: consumers drop everything that they hold of the router.
+fn resync_to_nothing(context: &mut RouterContext<'_>) {
+    context.router.forget_routes();
+    router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
+    end_resync(context);
 }
 
 /// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.

@@ -232,7 +232,7 @@ impl Peer {
             let TableKey { view, family, .. } = self.tables[index].key;
             let add_path = self.negotiated_add_path(view, family);
             let table = &mut self.tables[index];
-            if self.state == PeerState::Up && table.add_path != add_path && !table.needs_sweep() {
+            if self.state == PeerState::Up && table.add_path != add_path {
                 table.mark_stale(now_ns);
             }
             table.add_path = add_path;

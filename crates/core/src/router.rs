@@ -181,6 +181,12 @@ impl Router {
         self.dumped_ns = now_ns;
     }
 
+    /// Whether it is not known what consumers hold of the router: a resync is due or under way.
+    #[must_use]
+    pub const fn needs_resync(&self) -> bool {
+        self.resync.is_some()
+    }
+
     /// Notes that it is not known what consumers hold of the router: its next dump is a resync.
     pub(crate) fn need_resync(&mut self) {
         self.resync = Some(Resync::default());

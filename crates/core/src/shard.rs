@@ -303,17 +303,21 @@ impl Shard {
 
     /// Forgets the routes of a router, because consumers have lost them. The shell then ends the session, so that the router
     /// dumps anew. Returns whether the router is known.
-    pub fn handle_forget_routes(&mut self, router: IpAddr) -> bool {
+    pub fn handle_forget_routes(&mut self, router: IpAddr, now: Now) -> bool {
         let Some(router) = self.routers.get_mut(&router.to_canonical()) else {
             return false;
         };
-        router.forget_routes();
+        let shared = &mut self.shared;
+        life::forget_routes(&mut RouterContext { router, shared, now });
         true
     }
 
     /// Forgets the routes of all routers, as [`Self::handle_forget_routes`] does of one.
-    pub fn handle_forget_all_routes(&mut self) {
-        self.routers.values_mut().for_each(Router::forget_routes);
+    pub fn handle_forget_all_routes(&mut self, now: Now) {
+        let shared = &mut self.shared;
+        for router in self.routers.values_mut() {
+            life::forget_routes(&mut RouterContext { router, shared, now });
+        }
     }
 
     /// Takes the next closed batch, for the bridge.

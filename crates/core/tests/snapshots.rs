@@ -314,7 +314,7 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
     for ended in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.handle_forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1), harness.now));
         routers[0].withdraw(&some_routes(0, 20));
         routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
@@ -404,7 +404,7 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     for late in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.handle_forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1), harness.now));
         routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
         harness.wait(40 * SECOND);

@@ -5,8 +5,10 @@ mod support;
 
 use std::net::Ipv4Addr;
 
-use arancini_core::{Quirk, Settings};
-use arancini_generate::{AddPathMode, Open, Peer, PeerDown, peer_down, peer_up};
+use arancini_core::{Quirk, RouterLife, Settings};
+use arancini_generate::{
+    AddPathMode, Open, Peer, PeerDown, end_of_rib, peer_down, peer_up, route_monitoring,
+};
 use arancini_schema::update_capnp::PeerEventKind;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
@@ -148,6 +150,39 @@ fn the_newest_peer_up_of_a_loc_rib_says_whether_there_are_path_identifiers() {
     assert_eq!(found, expected);
     harness.wait(60 * SECOND);
     assert_eq!(said(&harness.updates()), [(false, "10.0.0.0/8", Some(1))]);
+}
+
+/// A Peer Up added path identifiers to a table that was still being swept, and the routes without identifiers stayed for ever
+/// (found by the simulator, seed 20016506).
+#[test]
+fn a_table_that_gains_path_identifiers_while_it_is_swept_loses_its_former_routes() {
+    let loc_rib = peer(1).in_view(RibView::LocRib);
+    let open = Open::new(64_496, Ipv4Addr::new(192, 0, 2, 1));
+    let with_paths = open
+        .clone()
+        .with_add_path(AfiSafi::IPV4_UNICAST, AddPathMode::Both);
+    let up = |open: &Open| peer_up(&loc_rib, wire::v4("0.0.0.0"), open, open);
+    let route = |path| monitoring(&loc_rib, &[], &mandatory(&[1]), &TEN.nlri(path, 0));
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&open));
+    harness.send(session, &route(None));
+    harness.close(session);
+    let session = harness.session();
+    harness.send(session, &up(&open));
+    harness.send(session, &route(None));
+    let end = route_monitoring(&loc_rib, &end_of_rib(AfiSafi::IPV4_UNICAST));
+    harness.send(session, &end);
+    assert!(harness.shard.needs_sweep());
+    harness.send(session, &up(&with_paths));
+    harness.send(session, &route(Some(1)));
+    harness.send(session, &end);
+    let expected = [
+        (true, "10.0.0.0/8", None),
+        (true, "10.0.0.0/8", Some(1)),
+        (false, "10.0.0.0/8", None),
+    ];
+    assert_eq!(said(&harness.updates()), expected);
 }
 
 /// The per-peer header of a route names the peer (RFC 9069 §5.1), also where the Peer Up had another AS number. A zero names
@@ -345,9 +380,33 @@ fn a_peer_whose_routes_were_forgotten_gives_its_place_to_another() {
             harness.send(session, &monitoring(&peer, &[], &mandatory(&[1]), &route));
         }
         harness.close(session);
-        assert!(harness.shard.handle_forget_routes(router(1)));
+        assert!(harness.shard.handle_forget_routes(router(1), harness.now));
     }
     assert_eq!(harness.counters.peer_limit_exceeded.get(), 0);
+}
+
+/// The hold of a lost router was over and its withdraws were still to come when consumers lost messages. The routes were
+/// forgotten, so no withdraw came, and no resync either (found by the simulator, seed 20004618).
+#[test]
+fn consumers_drop_the_routes_of_a_router_that_is_leaving_when_its_routes_are_forgotten() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
+    harness.consumer.resyncs = Resyncs::Expected;
+    let session = harness.session();
+    harness.send(session, &wire::up(&peer));
+    harness.send(
+        session,
+        &monitoring(&peer, &[], &mandatory(&[1]), &TEN.nlri(None, 0)),
+    );
+    harness.published();
+    assert_eq!(harness.consumer.routes(), 1);
+    harness.close(session);
+    harness.idle(1000 * SECOND);
+    assert_eq!(harness.shard.router(router(1)).unwrap().life, RouterLife::Leaving);
+    assert!(harness.shard.handle_forget_routes(router(1), harness.now));
+    harness.published();
+    assert_eq!(harness.consumer.routes(), 0);
+    assert!(harness.shard.router(router(1)).is_none());
 }
 
 fn is_peer_up(event: &Event) -> bool {

@@ -61,6 +61,52 @@ pub fn judge(stream: &[Stored], rules: Rules, routers: &[Router]) -> Result<Cons
     }
 }
 
+/// Prints the stream, message by message, for people who trace a run.
+pub fn print(stream: &[Stored]) {
+    for (at, Stored { message }) in stream.iter().enumerate() {
+        let (life, batch, part) = message.id;
+        eprintln!(
+            "stream {}: life {life}, batch {batch}.{part}, {}",
+            at + 1,
+            message.subject
+        );
+        for each in arancini_schema::decode::Messages::new(&message.payload) {
+            let said = match (each, message.kind) {
+                (Err(error), _) => error.to_string(),
+                (Ok(one), BatchKind::Updates) => {
+                    one.update().map_or_else(|error| error.to_string(), describe)
+                }
+                (Ok(one), BatchKind::Peers) => one.peer_event().map_or_else(
+                    |error| error.to_string(),
+                    |event| format!("{} {:?}", event.get_sequence(), event.get_kind()),
+                ),
+                (Ok(one), BatchKind::Routers) => one.router_event().map_or_else(
+                    |error| error.to_string(),
+                    |event| format!("{} {:?}", event.get_sequence(), event.get_kind()),
+                ),
+                (Ok(_), BatchKind::Statistics | BatchKind::Malformed) => continue,
+            };
+            eprintln!("    {said}");
+        }
+    }
+}
+
+fn describe(update: arancini_schema::update_capnp::update::Reader<'_>) -> String {
+    format!(
+        "{} announced {}, reason {:?}, peer {:?} id {:x} view {:?}, {:?}/{} path {} nlri {:02x?}",
+        update.get_sequence(),
+        update.get_announced(),
+        update.get_withdraw_reason(),
+        update.get_peer_addr(),
+        update.get_peer_bgp_id(),
+        update.get_rib_view(),
+        update.get_prefix_addr(),
+        update.get_prefix_len(),
+        update.get_path_id(),
+        update.get_raw_nlri(),
+    )
+}
+
 /// Reads a message of the broker and compares it with what its batch says. Returns its place in the order.
 fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violation> {
     let unreadable = |what: String| Violation::Unreadable {
@@ -87,7 +133,11 @@ fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violati
         .iter()
         .zip(said.iter().skip(1))
         .all(|(one, two)| one.sequence < two.sequence);
-    let of_subject = said.iter().all(|one| one.subject == place.subject);
+    // Statistics of peers that are not known have one subject, whatever AS numbers they name.
+    let statistics = place.subject.kind == Kind::Statistics;
+    let of_subject = said
+        .iter()
+        .all(|one| one.subject == place.subject || statistics && one.subject.kind == Kind::Statistics);
     let of_router = place.subject.router == message.router;
     let counted = said.len() == message.messages as usize;
     if !counted || !(whole || is_part && within) || !rises || !of_subject || !of_router {

@@ -98,7 +98,7 @@ impl OpenSessions {
     /// everything they have is published between resync-begin and resync-end.
     pub fn resync(&self) {
         let mut shard = self.lane.shard.borrow_mut();
-        shard.handle_forget_all_routes();
+        shard.handle_forget_all_routes(self.lane.clock.now());
         // The withdraws of routers that are forgotten may be among the lost messages.
         shard.handle_resync_strangers();
         drop(shard);
@@ -118,7 +118,8 @@ impl OpenSessions {
 
     /// Resyncs one router, if this worker owns it: does for the router what [`Self::resync`] does for all.
     fn resync_router(&self, router: IpAddr) {
-        if !self.lane.shard.borrow_mut().handle_forget_routes(router) {
+        let now = self.lane.clock.now();
+        if !self.lane.shard.borrow_mut().handle_forget_routes(router, now) {
             return;
         }
         if let Some(connection) = self.connections.borrow().get(&router) {

@@ -22,6 +22,8 @@ pub(super) struct Lives {
     pub lost_tails: u64,
     /// Messages that were dropped because the bridge was full.
     pub dropped: u64,
+    /// `dropped` when the present snapshot was begun.
+    pub dropped_before_walk: u64,
     /// Messages that ended lives sent again.
     pub resent: u64,
     /// Messages that ended lives reported as overtaken.

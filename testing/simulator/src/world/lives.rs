@@ -77,6 +77,7 @@ impl World {
             Snapshot::None => {
                 if self.random.percent(25) {
                     bytes.clear();
+                    self.lives.dropped_before_walk = self.lives.dropped;
                     *snapshot = Snapshot::Walking(Walk::begin(&head, bytes));
                 }
             }
@@ -84,12 +85,9 @@ impl World {
                 if shard.poll_snapshot(&mut walk, self.setup.slice_routes, bytes) {
                     *snapshot = Snapshot::Walking(walk);
                 } else {
-                    let end = walk.finish(shard.handle_seal(), bytes);
-                    *snapshot = Snapshot::Waiting(end);
-                    if self.fault == Some(Fault::LatePosition) {
-                        replace_head(&head, bytes);
-                    }
+                    let last_batch = shard.handle_seal();
                     self.hand_over()?;
+                    self.finish(walk, last_batch, &head);
                 }
             }
             Snapshot::Waiting(end) => {
@@ -121,6 +119,19 @@ impl World {
             Snapshot::Listed => self.disk.prune(),
         }
         Ok(())
+    }
+
+    /// Ends a walk. If updates were dropped since it began, the snapshot is given up: it may list them as published.
+    fn finish(&mut self, walk: Walk, last_batch: u64, head: &Head) {
+        if self.lives.dropped != self.lives.dropped_before_walk {
+            return;
+        }
+        let bytes = &mut self.collector.snapshot_bytes;
+        let end = walk.finish(last_batch, bytes);
+        self.collector.snapshot = Snapshot::Waiting(end);
+        if self.fault == Some(Fault::LatePosition) {
+            replace_head(head, bytes);
+        }
     }
 
     fn head(&self) -> Head {

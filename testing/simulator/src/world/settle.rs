@@ -39,6 +39,9 @@ impl World {
             self.repair()?;
         }
         self.tell(|| "settled".to_owned());
+        if self.trace {
+            stream::print(&self.broker.stream);
+        }
         let report = self.examine()?;
         if self.random.percent(70) {
             return Ok(report);

@@ -1,5 +1,7 @@
 //! A dump that takes longer than the quiet period, beside tables that are complete.
 
+use arancini_core::Router;
+
 use super::state::World;
 use crate::fault::Fault;
 use crate::violation::Violation;
@@ -19,6 +21,16 @@ impl World {
         // Without the safeguard `stale-sweep` there are no quiet periods.
         let has_quiet_periods = self.fault != Some(Fault::StaleSweep);
         if !has_quiet_periods || !self.is_idle() || self.collector.shard.needs_sweep() {
+            return Ok(());
+        }
+        // The dump of a resync begins with no routes.
+        let address = self.routers[index].address;
+        if self
+            .collector
+            .shard
+            .router(address)
+            .is_some_and(Router::needs_resync)
+        {
             return Ok(());
         }
         self.connect(index, false);

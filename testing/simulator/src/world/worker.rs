@@ -146,7 +146,7 @@ impl World {
     /// Ends all sessions, because consumers have lost messages: the next dump of every router is published in full.
     fn resync_all(&mut self) {
         self.lives.lost_tails += 1;
-        self.collector.shard.handle_forget_all_routes();
+        self.collector.shard.handle_forget_all_routes(self.now);
         // A router that was forgotten before may be one of those whose withdraws are lost.
         self.collector.shard.handle_resync_strangers();
         // Snapshots from before say that consumers have what is lost.
