@@ -50,7 +50,7 @@ pub struct PeerTable {
     plain: CuratedTable,
     /// Routes with a path identifier.
     paths: CuratedTable,
-    /// Most routes that the table held since it was doomed or became stale, as far as [`Self::grew`] saw.
+    /// Most routes that the table held since it was swept or became stale, as far as [`Self::grew`] saw.
     most_routes: usize,
     /// Since when the router dumps the table anew, after a lost session or a second Peer Up.
     settling_since_ns: Option<u64>,
@@ -131,13 +131,13 @@ impl PeerTable {
 
     /// Marks every route as stale, because the session is lost or the peer came up anew: the router has to announce it again.
     pub(crate) fn mark_stale(&mut self, now_ns: u64) {
+        self.most_routes = self.routes();
         if self.routes() == 0 {
             self.settling_since_ns = None;
             return;
         }
         self.plain.mark_stale();
         self.paths.mark_stale();
-        self.most_routes = self.routes();
         self.settling_since_ns = Some(now_ns);
     }
 
@@ -204,6 +204,9 @@ impl PeerTable {
         };
         let doom = table.doom();
         table.sweep(|key| gone(key, doom));
+        if !self.needs_sweep() {
+            self.most_routes = self.most_routes.min(self.routes());
+        }
     }
 
     /// Whether the table holds more routes than at any earlier call: the router still dumps it. While doomed routes are swept,

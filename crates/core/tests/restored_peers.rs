@@ -150,3 +150,33 @@ fn what_was_thrown_away_is_in_doubt_after_a_restart_in_every_mode() {
         assert_eq!(published, 2, "{curation:?}");
     }
 }
+
+/// The broker refused the begin of a resync and stored what came behind it; then the collector died. After the restart the routes
+/// that the router no longer has stayed with consumers for ever (found by the simulator, seeds 30650396 and 30747192).
+#[test]
+fn a_router_whose_begin_of_a_resync_was_never_stored_is_resynced() {
+    let peer = peer(1);
+    let dump = [up(&peer), monitoring(&peer, &[], &mandatory(&[1]), &ROUTES)].concat();
+    for named_by in ["a snapshot", "another collector"] {
+        let mut harness = Harness::new();
+        harness.shard.handle_resync_strangers();
+        let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+        let session = harness.session();
+        harness.send(session, &dump);
+        let mut published = tail(&mut harness);
+        published.retain(|batch| batch.kind != BatchKind::Routers);
+        let restore = if named_by == "a snapshot" {
+            restore_from(Some(&bytes), &published)
+        } else {
+            let mut restore = Restore::new(CurationMode::Attributes);
+            restore.disown(router(1));
+            for batch in &published {
+                restore.apply(batch.kind, &batch.payload).unwrap();
+            }
+            restore
+        };
+        restart(&mut harness, restore);
+        let known = harness.shard.router(router(1)).unwrap();
+        assert!(known.needs_resync(), "{named_by} said that it is not known");
+    }
+}

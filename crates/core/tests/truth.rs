@@ -272,6 +272,49 @@ fn no_table_settles_while_the_router_still_dumps_another_one() {
     assert_eq!(harness.consumer.routes(), 51);
 }
 
+/// The table had held routes before, so filling it again counted as growth only above their number, and the tables whose turn had
+/// not come were given up (found by the simulator, seed 30577313).
+#[test]
+fn a_dump_that_fills_an_emptied_table_again_is_still_a_dump() {
+    let (held, emptied) = (peer(1), peer(2));
+    let mut harness = Harness::new();
+    let route = |peer: &Peer, number: u8| {
+        let nlri = Destination::V4([100, number, 0, 0], 16).nlri(None, 0);
+        monitoring(peer, &[], &mandatory(&[1]), &nlri)
+    };
+    let session = harness.session();
+    harness.send(session, &wire::up(&held));
+    harness.send(session, &route(&held, 0));
+    harness.send(session, &wire::up(&emptied));
+    for number in 0..50 {
+        harness.send(session, &route(&emptied, number));
+    }
+    harness.close(session);
+    // The second peer has no routes in this session.
+    let session = harness.session();
+    harness.send(session, &wire::up(&held));
+    harness.send(session, &route(&held, 0));
+    harness.wait(60 * SECOND);
+    harness.published();
+    assert_eq!(harness.consumer.routes(), 1);
+    harness.close(session);
+    let session = harness.session();
+    harness.send(session, &wire::up(&held));
+    harness.send(session, &wire::up(&emptied));
+    // The quiet period is 30 s; the dump of the second table takes 80 s.
+    for number in 0..40 {
+        harness.send(session, &route(&emptied, number));
+        harness.wait(2 * SECOND);
+    }
+    harness.send(session, &route(&held, 0));
+    let withdrawn = harness
+        .updates()
+        .iter()
+        .filter(|update| update.announced.is_none())
+        .count();
+    assert_eq!(withdrawn, 0);
+}
+
 /// Announces that add nothing to a table do not prolong a dump: a router without End-of-RIB that never pauses settles too.
 #[test]
 fn changes_of_known_routes_do_not_prolong_a_dump() {

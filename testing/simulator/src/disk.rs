@@ -31,6 +31,7 @@ pub struct Disk {
     manifest: Vec<u64>,
     last_number: u64,
     used: bool,
+    void: bool,
 }
 
 impl Disk {
@@ -56,11 +57,31 @@ impl Disk {
         }
     }
 
-    /// Writes the newest generations into the manifest.
+    /// Writes the newest generation into the manifest, before those that it named so far. A generation of an earlier life that
+    /// was renamed and never listed stays out.
     pub fn list(&mut self) {
-        let newest = self.generations.iter().rev().take(KEPT);
-        self.manifest = newest.map(|each| each.number).collect();
+        let newest = self.generations.last().map(|each| each.number);
+        self.manifest.retain(|number| Some(*number) != newest);
+        self.manifest.splice(0..0, newest);
+        self.manifest.truncate(KEPT);
         self.used |= !self.manifest.is_empty();
+        self.void = false;
+    }
+
+    /// Gives up all generations, because the stream lost messages on which they rely. Until there is another one, a start knows
+    /// that the stream is not whole.
+    pub fn void(&mut self) {
+        *self = Self {
+            last_number: self.last_number,
+            void: self.used || self.void,
+            ..Self::default()
+        };
+    }
+
+    /// Whether the generations were given up and there is no other one yet.
+    #[must_use]
+    pub const fn is_void(&self) -> bool {
+        self.void
     }
 
     /// Removes the files that the manifest does not name.

@@ -63,7 +63,8 @@ impl TableId {
 pub struct Router {
     /// The router's address.
     pub address: IpAddr,
-    oddities: Oddities,
+    /// What it does differently from others.
+    pub oddities: Oddities,
     up: BTreeSet<usize>,
     /// How often each peer came back with another BGP identifier.
     new_ids: [u8; PEERS],

@@ -75,7 +75,10 @@ pub fn read_snapshot(
             (None, _) | (Some(_), BlockKind::Head) => {
                 return Err(SnapshotError::Content("its blocks are out of order".to_owned()).into());
             }
-            (Some(head), BlockKind::End) => return Ok((head.clone(), read_json(&payload)?)),
+            (Some(head), BlockKind::End) => {
+                block(BlockKind::End, &payload)?;
+                return Ok((head.clone(), read_json(&payload)?));
+            }
             (Some(_), kind) => block(kind, &payload)?,
         }
     }

@@ -4,7 +4,7 @@
 //! is applied, in the order of the stream. The last message about a route is right, so applying what a snapshot already
 //! holds does no harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,6 +14,7 @@ use arancini_schema::table_key::identity_of;
 use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, router_event, update};
 
 use super::block::{BlockKind, SnapshotError, read_json};
+use super::ends::End;
 use super::entry::{PeerEntry, RouterEntry, TableEntry};
 use super::order::Order;
 use super::route::read_route;
@@ -75,6 +76,10 @@ pub struct Restore {
     told: BTreeMap<(IpAddr, PeerIndex), Told>,
     /// The sequence number of the router whose peers a snapshot names at present.
     loading: u64,
+    /// Whether the snapshots say that routers which they do not name have to be resynchronised.
+    resync_strangers: bool,
+    /// Routers for which another collector spoke.
+    disowned: BTreeSet<IpAddr>,
 }
 
 impl Restore {
@@ -87,10 +92,12 @@ impl Restore {
             order: Order::new(),
             told: BTreeMap::new(),
             loading: 0,
+            resync_strangers: false,
+            disowned: BTreeSet::new(),
         }
     }
 
-    /// Takes one checked block of a snapshot. The first and the last block say nothing about a router and change nothing.
+    /// Takes one checked block of a snapshot.
     ///
     /// # Errors
     /// The block makes no sense. The snapshot must not be used, and this `Restore` holds a part of it.
@@ -100,7 +107,8 @@ impl Restore {
                 let entry: RouterEntry = read_json(payload)?;
                 self.order.cover(entry.router.to_canonical(), entry.sequence);
                 self.loading = entry.sequence;
-                let router = self.router(entry.router);
+                let id = entry.router.to_canonical();
+                let router = self.routers.entry(id).or_insert_with(|| Router::new(id, 0));
                 router.sequence = router.sequence.max(entry.sequence);
                 router.port = entry.port;
                 router.sys_name = shortened(entry.sys_name);
@@ -120,7 +128,11 @@ impl Restore {
                 router.peers[peer].set_names(names);
             }
             BlockKind::Routes => self.load_routes(payload)?,
-            BlockKind::Head | BlockKind::End => {}
+            BlockKind::End => {
+                let end: End = read_json(payload)?;
+                self.resync_strangers |= end.resync_strangers;
+            }
+            BlockKind::Head => {}
         }
         Ok(())
     }
@@ -194,12 +206,13 @@ impl Restore {
         router.sequence = router.sequence.max(sequence);
     }
 
-    /// Drops a router for which another collector speaks now.
+    /// Drops a router for which another collector speaks now. If this collector speaks for it later, it began with a resync.
     pub fn disown(&mut self, router: IpAddr) {
         let router = router.to_canonical();
         self.routers.remove(&router);
         self.told.retain(|(of, _), _| *of != router);
         self.order.uncover(router);
+        self.disowned.insert(router);
     }
 
     /// Forgets all routes, because it is not known what consumers hold. Each router's next dump is published in full, between
@@ -227,9 +240,18 @@ impl Restore {
         self.routers.into_values().collect()
     }
 
+    /// The router of this address. A router whose first dump had to be a resync is resynchronised again, unless the stream shows
+    /// that its resync ended: the begin may never have been stored.
     fn router(&mut self, id: IpAddr) -> &mut Router {
         let id = id.to_canonical();
-        self.routers.entry(id).or_insert_with(|| Router::new(id, 0))
+        let resync = self.resync_strangers || self.disowned.contains(&id);
+        self.routers.entry(id).or_insert_with(|| {
+            let mut router = Router::new(id, 0);
+            if resync {
+                router.need_resync();
+            }
+            router
+        })
     }
 
     fn apply_router_event(&mut self, event: &router_event::Reader<'_>) -> Result<(), RestoreError> {

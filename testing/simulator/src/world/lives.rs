@@ -273,9 +273,9 @@ impl World {
         let tail_lost = same && self.broker.last_sequence() < relies_on;
         if tail_lost {
             // When the stream has grown again, nothing would tell that this snapshot relies on lost messages.
-            self.disk = Disk::default();
+            self.disk.void();
         }
-        let gap = !same || self.broker.first_sequence() > sequence + 1 || tail_lost;
+        let gap = !same || self.broker.first_sequence() > sequence + 1 || self.disk.is_void();
         self.lives.gaps += u64::from(gap);
         let gap = gap && self.fault != Some(Fault::Gap);
         let mut highest = end.sequence_floor;

@@ -23,14 +23,10 @@ impl World {
         if !has_quiet_periods || !self.is_idle() || self.collector.shard.needs_sweep() {
             return Ok(());
         }
-        // The dump of a resync begins with no routes.
-        let address = self.routers[index].address;
-        if self
-            .collector
-            .shard
-            .router(address)
-            .is_some_and(Router::needs_resync)
-        {
+        // The dump of a resync begins with no routes. A Peer Up with another BGP identifier ends the routes of the one before.
+        let router = &self.routers[index];
+        let known = self.collector.shard.router(router.address);
+        if router.oddities.new_ids || known.is_some_and(Router::needs_resync) {
             return Ok(());
         }
         self.connect(index, false);

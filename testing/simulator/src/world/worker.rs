@@ -4,7 +4,6 @@ use arancini_core::{Batch, BatchKind, NoticeKind};
 
 use super::state::{LARGEST_MESSAGE, World, within};
 use crate::collector::{Collector, Snapshot};
-use crate::disk::Disk;
 use crate::fault::Fault;
 use crate::violation::Violation;
 
@@ -151,7 +150,7 @@ impl World {
         self.collector.shard.handle_resync_strangers();
         // Snapshots from before say that consumers have what is lost.
         self.collector.snapshot = Snapshot::None;
-        self.disk = Disk::default();
+        self.disk.void();
         let reason = "the stream lost messages";
         self.network.end_all(reason, &mut self.collector.shard, self.now);
         self.note_unknown();
