@@ -6,7 +6,6 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -183,7 +182,7 @@ impl Collector {
     pub fn stop(self, deadline: Duration) -> StopReport {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
-        let set_aside = self.telemetry.sink().messages_set_aside.load(Relaxed);
+        let losses = self.telemetry.sink().losses();
         let (last_generation, requests) = snapshots
             .map(|snapshots| snapshots.last_generation(until))
             .unzip();
@@ -210,9 +209,8 @@ impl Collector {
         report.lost_batches += drained.unacknowledged_batches;
         report.lost_messages += drained.unacknowledged_messages;
         if let Some(last_generation) = last_generation {
-            // The last snapshot lists a message that was set aside since as published.
-            let is_whole = report.lost_batches == 0
-                && self.telemetry.sink().messages_set_aside.load(Relaxed) == set_aside;
+            // The last snapshot lists a message that was set aside or lost since as published.
+            let is_whole = report.lost_batches == 0 && self.telemetry.sink().losses() == losses;
             last_generation.finish(if is_whole {
                 SinkOutcome::AllAcknowledged
             } else {

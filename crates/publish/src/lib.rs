@@ -15,6 +15,7 @@ pub mod sink;
 mod message;
 mod compressor;
 mod directory_lock;
+mod place;
 pub mod spool;
 mod set_aside;
 pub mod nats;

@@ -43,6 +43,10 @@ impl LatencyHistogram {
 pub struct SinkStatus {
     ready: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
+    /// What is wrong with the place of the spool, beside what is wrong with the sink.
+    spool_trouble: Mutex<Option<Trouble>>,
+    /// There is a trouble of the spool.
+    spool_fails: AtomicBool,
     errors: [AtomicU64; Reason::ALL.len()],
     /// What weakens a promise, though the sink works.
     warnings: Mutex<Vec<Trouble>>,
@@ -96,7 +100,7 @@ pub struct SinkStatus {
     pub spool_batches: AtomicU64,
     /// Messages written to the spool.
     pub spooled: AtomicU64,
-    /// Messages lost because a file of the spool was damaged, plus places where a file had to be cut at the start.
+    /// Messages lost because a file of the spool was damaged or removed, plus places where a file had to be cut at the start.
     pub spool_damaged: AtomicU64,
     /// Segments that were found damaged at the start, or that somebody removed while the sink wrote to them.
     pub segments_lost: AtomicU64,
@@ -111,7 +115,7 @@ pub struct SinkStatus {
 impl SinkStatus {
     /// Returns whether the sink takes batches and makes them durable.
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Relaxed)
+        self.ready.load(Relaxed) && !self.spool_fails.load(Relaxed)
     }
 
     /// Returns why the sink is not ready; `None` if it is ready.
@@ -119,11 +123,11 @@ impl SinkStatus {
         if self.is_ready() {
             return None;
         }
-        let trouble = self
-            .trouble
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone();
+        let of = |trouble: &Mutex<Option<Trouble>>| {
+            let trouble = trouble.lock();
+            trouble.unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        };
+        let trouble = of(&self.trouble).or_else(|| of(&self.spool_trouble));
         Some(trouble.unwrap_or_else(|| {
             Trouble::new(
                 Reason::Starting,
@@ -208,6 +212,39 @@ impl SinkStatus {
             );
             *current = Some(trouble);
         }
+    }
+
+    /// Notes that the directory of the spool is not in place, or with `None` that it is again. The sink is not ready
+    /// meanwhile. A trouble is counted each time, and logged once per cause.
+    pub(crate) fn set_spool_trouble(&self, trouble: Option<Trouble>) {
+        let mut current = self
+            .spool_trouble
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        match &trouble {
+            Some(trouble) => {
+                SinkStatus::add(&self.errors[trouble.reason as usize], 1);
+                if current.as_ref() != Some(trouble) {
+                    warn!(
+                        reason = trouble.reason.label(),
+                        cause = %trouble.cause,
+                        remedy = %trouble.remedy,
+                        "the spool is not in place, so the sink is not ready; retrying"
+                    );
+                }
+            }
+            None if current.is_some() => info!("the spool is in place again"),
+            None => {}
+        }
+        self.spool_fails.store(trouble.is_some(), Relaxed);
+        *current = trouble;
+    }
+
+    /// Returns how often something was lost on its way to consumers that a snapshot in progress may list as published. The
+    /// number only rises.
+    pub fn losses(&self) -> u64 {
+        let counters = [&self.messages_set_aside, &self.spool_damaged, &self.segments_lost];
+        counters.iter().map(|counter| counter.load(Relaxed)).sum()
     }
 
     /// Returns what weakens a promise, though the sink works.

@@ -153,3 +153,73 @@ fn a_start_notices_that_the_stream_lost_what_the_snapshot_lies_behind() {
     });
     drop(router);
 }
+
+/// What waited in the spool was lost without a word: the collector was ready, its snapshot had these routes, and it ended with 0.
+#[test]
+fn a_spool_that_is_removed_while_the_collector_runs_is_noticed_and_resynced() {
+    for removed in ["directory", "files"] {
+        let Some(mut place) = Place::stream() else { return };
+        let [before, after] = before_and_after();
+        let spool = [
+            ("ARANCINI_PUBLISH__ON_FULL", "spool"),
+            ("ARANCINI_PUBLISH__MAX_BATCH_BYTES", "16384"),
+            ("ARANCINI_PUBLISH__WINDOW_BYTES", "65536"),
+        ];
+        let process = place.start_with("2", NEVER, &spool);
+        drop(dump(&process, 1, &before));
+        place.server.as_mut().unwrap().stop();
+        let mut router = process.connect(1);
+        let read = process.metric("received_bytes_total");
+        let sent = router.send(&after.to_bytes()) as u64;
+        eventually("some of the second table is in the spool", || {
+            process.metric("received_bytes_total") == read + sent && process.metric("spool_batches") > 0
+        });
+        let directory = place.directory.path().join("spool");
+        if removed == "directory" {
+            std::fs::remove_dir_all(&directory).unwrap();
+        } else {
+            for entry in std::fs::read_dir(&directory).unwrap() {
+                std::fs::remove_file(entry.unwrap().path()).unwrap();
+            }
+        }
+        eventually("the loss is noticed", || {
+            process.metric("spool_damaged_total") > 0
+        });
+        let line = "the spool is not in place, so the sink is not ready; retrying";
+        eventually("it is said", || process.line(line).is_some());
+        assert_eq!(process.line(line).unwrap()["reason"], "io");
+        router.is_closed();
+        place.server.as_mut().unwrap().resume();
+        process.until_ready();
+        let mut router = process.connect(1);
+        router.send(&after.to_bytes());
+        let server = place.server.as_ref().unwrap();
+        let wanted = table_of(&after);
+        eventually("the stream is what the router holds", || {
+            consumed(server, 1) == wanted
+        });
+        let ended = process.terminate();
+        assert_eq!(ended.code, Some(1), "messages were lost: {:#?}", ended.lines);
+        drop(router);
+        let process = place.start_with("1", NEVER, &spool);
+        assert_eq!(process.metric("restored_routes"), wanted.len() as u64);
+        process.kill();
+    }
+}
+
+#[test]
+fn an_empty_spool_that_is_removed_costs_nothing() {
+    let Some(place) = Place::stream() else { return };
+    let process = place.start_with("1", NEVER, &[("ARANCINI_PUBLISH__ON_FULL", "spool")]);
+    let _router = dump(&process, 1, &small(1));
+    let directory = place.directory.path().join("spool");
+    std::fs::remove_dir_all(&directory).unwrap();
+    let problem = process.until_unready("while the collector runs");
+    let remedy = problem["problems"][0]["remedy"].as_str().unwrap();
+    assert!(remedy.contains("leave the files"), "{problem}");
+    process.until_ready();
+    assert!(directory.join("LOCK").exists());
+    assert_eq!(process.metric("sessions"), 1);
+    assert_eq!(process.metric("spool_damaged_total"), 0);
+    assert_eq!(process.terminate().code, Some(0));
+}

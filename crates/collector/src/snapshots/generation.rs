@@ -50,8 +50,8 @@ pub(super) enum GivenUp {
     NoPosition,
     /// A worker ended its walk early, because it is stopping or because it had to drop updates during the walk.
     Unfinished,
-    /// A message was larger than the sink takes and was set aside, though the walks count it as published.
-    SetAside,
+    /// A message was set aside because of its size, or lost with its file, though the walks count it as published.
+    Lost,
     /// The store returned an error.
     Io(io::Error),
 }
@@ -81,7 +81,7 @@ impl Snapshots {
 
     /// Takes the walks of all workers one after the other, and waits until the sink has acknowledged what they contain.
     fn take(&self, generation: u64, stopped: &mpsc::Receiver<()>) -> Result<Vec<ManifestFile>, GivenUp> {
-        let set_aside = self.sink.messages_set_aside.load(Relaxed);
+        let losses = self.sink.losses();
         let mut files = Vec::new();
         let mut ends = Vec::new();
         for (worker, mailbox) in self.mailboxes.iter().enumerate() {
@@ -104,8 +104,8 @@ impl Snapshots {
                 return Err(GivenUp::Stopping);
             }
         }
-        if self.sink.messages_set_aside.load(Relaxed) != set_aside {
-            return Err(GivenUp::SetAside);
+        if self.sink.losses() != losses {
+            return Err(GivenUp::Lost);
         }
         Ok(files)
     }
@@ -167,9 +167,9 @@ impl Snapshots {
                      stays in use"
                 )
             }
-            GivenUp::SetAside => {
+            GivenUp::Lost => {
                 warn!(
-                    "a snapshot was given up, because a message was set aside meanwhile; the previous snapshot stays in use"
+                    "a snapshot was given up, because a message was set aside or lost meanwhile; the previous snapshot stays in use"
                 )
             }
             GivenUp::Io(error) => warn!(

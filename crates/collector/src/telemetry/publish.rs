@@ -142,7 +142,7 @@ impl Telemetry {
             ),
             (
                 "spool_damaged",
-                "Batches lost because files of the spool were damaged, plus places where a file was cut at the start.",
+                "Batches lost because files of the spool were damaged or removed, plus places where a file was cut at the start.",
                 &self.sink.spool_damaged,
             ),
         ]

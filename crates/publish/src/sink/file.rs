@@ -17,11 +17,11 @@ use arancini_core::{Batch, BatchKind, Position};
 use tracing::{error, info, warn};
 
 use super::mend::{Mended, mend};
-use super::place::{CHECK_EVERY, Place};
 use super::receipt::{Receipt, taken};
 use crate::directory_lock::is_in_place;
 use crate::hooks::Hooks;
 use crate::input::{BlockingInput, Given};
+use crate::place::{CHECK_EVERY, Place};
 use crate::settings::{FileSettings, Fsync, Retention};
 use crate::status::SinkStatus;
 

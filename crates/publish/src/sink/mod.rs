@@ -3,7 +3,6 @@
 pub(crate) mod receipt;
 pub(crate) mod file;
 mod mend;
-mod place;
 pub(crate) mod stdout;
 pub(crate) mod null;
 

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The queue is synchronous and single-threaded; `keeper` runs it. A write goes to a fixed place, so that a second attempt
-//! after an error cannot double anything. No content of a file makes it panic.
+//! after an error cannot double anything. No content of a file makes it panic. Somebody may remove the files or their
+//! directory meanwhile: `keeper` has that checked twice a second.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -19,8 +20,9 @@ use tracing::{error, warn};
 
 use super::record::{FILE_HEAD, FileHead, encode};
 use super::segment::{Check, Reader, Unreadable, list, path_of, scan, set_aside, sync_directory};
-use crate::directory_lock::lock_directory;
+use crate::directory_lock::is_in_place;
 use crate::message::{Life, Message};
+use crate::place::Place;
 
 /// Size at which a file is closed, unless an eighth of the spool's limit is smaller.
 const FILE_BYTES: u64 = 64 << 20;
@@ -35,6 +37,66 @@ struct Segment {
     records: u64,
     read: u64,
     released: u64,
+    /// Messages of this life that are not read.
+    own: Count,
+}
+
+impl Segment {
+    /// Returns the messages that are not read.
+    fn unread(&self) -> Lost {
+        Lost {
+            messages: self.records - self.read,
+            own: self.own,
+        }
+    }
+}
+
+/// A number of messages of this life, counted in two ways.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Batches that end in them.
+    pub(crate) batches: u64,
+    /// Cap'n Proto messages.
+    pub(crate) messages: u64,
+}
+
+impl Count {
+    /// Returns what a message counts for; nothing if it is of an earlier life.
+    pub(crate) fn of(message: &Message) -> Self {
+        match message.life {
+            Some(_) => Self::default(),
+            None => Self {
+                batches: u64::from(message.is_last),
+                messages: u64::from(message.messages),
+            },
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.batches += other.batches;
+        self.messages += other.messages;
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.batches = self.batches.saturating_sub(other.batches);
+        self.messages = self.messages.saturating_sub(other.messages);
+    }
+}
+
+/// Messages that will not be read back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// All of them.
+    pub(crate) messages: u64,
+    /// Those of this life.
+    pub(crate) own: Count,
+}
+
+impl Lost {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.own.add(other.own);
+    }
 }
 
 /// The next entry of the queue.
@@ -42,8 +104,8 @@ struct Segment {
 pub(crate) enum Next {
     /// A message.
     Message(Message),
-    /// This number of messages is lost, because the file cannot be read on.
-    Lost(u64),
+    /// These messages are lost, because the file cannot be read on.
+    Lost(Lost),
     /// Everything has been read.
     Nothing,
 }
@@ -51,6 +113,7 @@ pub(crate) enum Next {
 /// The queue.
 pub(crate) struct Spool {
     directory: PathBuf,
+    place: Place,
     own: Life,
     file_bytes: u64,
     segments: VecDeque<Segment>,
@@ -66,15 +129,17 @@ pub(crate) struct Spool {
     buffer: Vec<u8>,
     /// Places where a file was cut at the start.
     cut: u64,
-    _lock: File,
+    /// Messages that were read from files which somebody has removed, and that are not released yet. They count as
+    /// released before all others.
+    homeless: u64,
 }
 
 impl Spool {
     /// Opens the directory with the files in it. Creates it if it is missing.
     pub(crate) fn open(directory: &Path, max_bytes: u64, own: Life) -> io::Result<Self> {
-        let lock = lock_directory(directory)?;
         let mut spool = Self {
             directory: directory.to_owned(),
+            place: Place::claim(directory)?,
             own,
             file_bytes: FILE_BYTES.min(max_bytes / 8).max(1),
             segments: VecDeque::new(),
@@ -85,7 +150,7 @@ impl Spool {
             made: false,
             buffer: Vec::new(),
             cut: 0,
-            _lock: lock,
+            homeless: 0,
         };
         let numbers = list(directory)?;
         let last = numbers.last().copied();
@@ -118,6 +183,7 @@ impl Spool {
                 records: found.records,
                 read: 0,
                 released: 0,
+                own: Count::default(),
             });
         }
         Ok(spool)
@@ -175,11 +241,18 @@ impl Spool {
         file.write_all_at(&self.buffer, segment.end)?;
         segment.end += self.buffer.len() as u64;
         segment.records += 1;
+        segment.own.add(Count::of(message));
         self.dirty = true;
         Ok(())
     }
 
     fn begin(&mut self, floor: u64) -> io::Result<()> {
+        if !self.place.has_lock()? {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the directory or its lock was removed while the collector runs",
+            ));
+        }
         let number = self.segments.back().map_or(0, |segment| segment.number + 1);
         // No number is used twice, so that a part that was put aside keeps its name.
         let number = number.max(unix_ns());
@@ -202,6 +275,7 @@ impl Spool {
             records: 0,
             read: 0,
             released: 0,
+            own: Count::default(),
         });
         Ok(())
     }
@@ -245,31 +319,36 @@ impl Spool {
                     if message.life.as_deref() == Some(&self.own) {
                         message.life = None;
                     }
+                    segment.own.subtract(Count::of(&message));
                     return Ok(Next::Message(message));
                 }
                 // The record was counted, so it must exist.
                 Ok(None) => segment.end,
                 Err(Unreadable::Torn { at } | Unreadable::Damaged { at }) => at,
+                // The file was removed, and nothing of it can be had.
+                Err(Unreadable::Io(error)) if is_gone(&error) => {
+                    return Ok(Next::Lost(self.give_up_removed()));
+                }
                 Err(Unreadable::Io(error)) => return Err(error),
             };
             return Ok(Next::Lost(self.give_up(at)));
         }
     }
 
-    /// Gives up the rest of the file that is read, from this place on, and puts it aside. Returns the number of messages that
-    /// are lost.
-    fn give_up(&mut self, at: u64) -> u64 {
+    /// Gives up the rest of the file that is read, from this place on, and puts it aside. Returns the messages that are lost.
+    fn give_up(&mut self, at: u64) -> Lost {
         let Some(segment) = self.segments.get_mut(self.reading) else {
-            return 0;
+            return Lost::default();
         };
-        let lost = segment.records - segment.read;
+        let lost = segment.unread();
         let path = path_of(&self.directory, segment.number);
         let aside = set_aside(&path, at);
         error!(
-            file = %path.display(), at, lost, aside = ?aside,
+            file = %path.display(), at, lost = lost.messages, aside = ?aside,
             "a file of the spool is damaged; the rest of it was put aside, and its batches are not published"
         );
         segment.records = segment.read;
+        segment.own = Count::default();
         segment.end = at;
         if self.reading + 1 == self.segments.len() {
             // Messages that are appended from now on must not lie behind the damage.
@@ -279,8 +358,72 @@ impl Spool {
         lost
     }
 
+    /// Returns whether the next check of what is in place is due.
+    pub(crate) fn is_check_due(&self) -> bool {
+        self.place.is_check_due()
+    }
+
+    /// Gives up the files that somebody has removed, replaced or cut. Returns the messages that are lost with them. Messages
+    /// that were read from these files are in memory and not lost.
+    pub(crate) fn give_up_removed(&mut self) -> Lost {
+        let mut lost = Lost::default();
+        let last = self.segments.len().saturating_sub(1);
+        let mut kept = VecDeque::new();
+        let mut reading = 0;
+        for (index, segment) in std::mem::take(&mut self.segments).into_iter().enumerate() {
+            let path = path_of(&self.directory, segment.number);
+            let has_bytes = match std::fs::metadata(&path) {
+                Ok(data) => data.len() >= segment.end,
+                Err(error) => !is_gone(&error),
+            };
+            let is_replaced = index == last
+                && self
+                    .writer
+                    .as_ref()
+                    .is_some_and(|open| !is_in_place(open, &path).unwrap_or(true));
+            if has_bytes && !is_replaced {
+                if index < self.reading {
+                    reading += 1;
+                }
+                kept.push_back(segment);
+                continue;
+            }
+            lost.add(segment.unread());
+            self.homeless += segment.read - segment.released;
+            if index == self.reading {
+                self.reader = None;
+            }
+            if index == last {
+                (self.writer, self.dirty, self.made) = (None, false, false);
+            }
+        }
+        (self.segments, self.reading) = (kept, reading);
+        lost
+    }
+
+    /// Returns whether the directory and its lock are in place. If they were removed, claims the path again.
+    ///
+    /// # Errors
+    /// The directory cannot be created, or another collector holds its lock.
+    pub(crate) fn keep_place(&mut self) -> io::Result<bool> {
+        if self.place.has_lock()? {
+            self.place.note_checked();
+            return Ok(true);
+        }
+        self.place = Place::claim(&self.directory)?;
+        Ok(false)
+    }
+
+    /// Returns the messages that were read from files which are gone, and that are not released yet.
+    pub(crate) fn homeless(&self) -> u64 {
+        self.homeless
+    }
+
     /// Releases the next messages, in the order in which they were read.
     pub(crate) fn release(&mut self, mut messages: u64) {
+        let homeless = messages.min(self.homeless);
+        self.homeless -= homeless;
+        messages -= homeless;
         for segment in &mut self.segments {
             let here = messages.min(segment.read - segment.released);
             segment.released += here;
@@ -371,7 +514,10 @@ impl Spool {
             records: front.len() as u64,
             read: 0,
             released: 0,
+            // The life ends, so nothing more is lost of it.
+            own: Count::default(),
         });
+        self.homeless = 0;
         Ok(())
     }
 
@@ -380,6 +526,14 @@ impl Spool {
         let files = self.segments.iter().take(files);
         files.map(|segment| segment.records - segment.read).sum()
     }
+}
+
+/// Returns whether the error says that the file does not exist.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 fn unix_ns() -> u64 {

@@ -10,10 +10,11 @@ use arancini_client::{Compression, Reason, Trouble};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{error, info, warn};
 
-use super::files::{Next, Spool};
+use super::files::{Count, Lost, Next, Spool};
 use super::record::FileHead;
 use crate::hooks::Hooks;
 use crate::message::{Life, Message};
+use crate::place::CHECK_EVERY;
 use crate::settings::SpoolSettings;
 use crate::status::SinkStatus;
 
@@ -42,8 +43,10 @@ pub(super) enum Answer {
     Opened(u64, Option<FileHead>),
     /// A message of this number of payload bytes is no longer held in memory for writing.
     Written(usize),
-    /// The oldest messages, and the number of messages that are lost.
-    Read(Vec<Message>, u64),
+    /// The oldest messages, as asked.
+    Read(Vec<Message>),
+    /// This number of messages is lost, and will not be read back.
+    Lost(u64),
     /// There may be room again.
     Released,
 }
@@ -124,9 +127,9 @@ impl Work {
             } else if self.spool.is_dirty() {
                 SYNC_EVERY.saturating_sub(self.synced.elapsed())
             } else {
-                Duration::MAX
+                CHECK_EVERY
             };
-            match self.keeper.asks.recv_timeout(wait) {
+            match self.keeper.asks.recv_timeout(wait.min(CHECK_EVERY)) {
                 Ok(Ask::Append(message, floor)) => {
                     self.unwritten.push_back((message, floor));
                     if self.unwritten.len() == 1 || !self.failing {
@@ -147,8 +150,52 @@ impl Work {
                 self.told(synced);
                 self.synced = Instant::now();
             }
+            if self.spool.is_check_due() {
+                self.check_place();
+            }
             self.show();
         }
+    }
+
+    /// Checks that the files and their directory are in place. What was removed is given up, and the spool goes on in a new
+    /// directory.
+    fn check_place(&mut self) {
+        let lost = self.spool.give_up_removed();
+        self.lose(lost);
+        let trouble = match self.spool.keep_place() {
+            Ok(true) if lost == Lost::default() => None,
+            Ok(true) => Some("files of the spool were removed".to_owned()),
+            Ok(false) => Some("the directory of the spool or its lock was removed or replaced".to_owned()),
+            Err(error) => Some(format!(
+                "the directory of the spool was removed or replaced, and can't be used again: {error}"
+            )),
+        };
+        let directory = self.keeper.settings.directory.display();
+        self.keeper.status.set_spool_trouble(trouble.map(|what| {
+            Trouble::new(
+                Reason::Io,
+                format!("{what} while the collector runs: {directory}"),
+                "leave the files of a running collector in place; if the directory can't be used, correct its path and its \
+                 permissions; to free space, lower publish.spool_bytes",
+            )
+        }));
+    }
+
+    /// Counts lost messages, and has all routers resynced, because consumers never get these messages.
+    fn lose(&mut self, lost: Lost) {
+        if lost == Lost::default() {
+            return;
+        }
+        let status = &self.keeper.status;
+        SinkStatus::add(&status.spool_damaged, lost.messages);
+        forget(status, lost.own);
+        error!(
+            messages = lost.messages,
+            directory = %self.keeper.settings.directory.display(),
+            "the spool lost batches that consumers never get; every router's next dump is published in full"
+        );
+        self.answer(Answer::Lost(lost.messages));
+        self.keeper.hooks.stream_is_emptied();
     }
 
     /// Writes the waiting messages until the disk fails.
@@ -173,22 +220,21 @@ impl Work {
     fn count(&self, message: &Message) {
         let status = &self.keeper.status;
         SinkStatus::add(&status.spooled, 1);
-        if message.life.is_none() {
-            SinkStatus::add(&status.spool_own_batches, u64::from(message.is_last));
-            SinkStatus::add(&status.spool_own_messages, u64::from(message.messages));
-        }
+        let own = Count::of(message);
+        SinkStatus::add(&status.spool_own_batches, own.batches);
+        SinkStatus::add(&status.spool_own_messages, own.messages);
     }
 
     fn read(&mut self) {
         let mut messages = Vec::new();
-        let (mut bytes, mut lost) = (0, 0);
+        let (mut bytes, mut lost) = (0, Lost::default());
         while bytes < READ_BYTES && messages.len() < READ_MESSAGES {
             match self.spool.next() {
                 Ok(Next::Message(message)) => {
                     bytes += message.payload.len();
                     messages.push(message);
                 }
-                Ok(Next::Lost(count)) => lost += count,
+                Ok(Next::Lost(more)) => lost.add(more),
                 Ok(Next::Nothing) => {
                     // Messages that the disk does not take can still be published.
                     let Some((message, _)) = self.unwritten.pop_front() else {
@@ -205,22 +251,29 @@ impl Work {
                 }
             }
         }
-        SinkStatus::add(&self.keeper.status.spool_damaged, lost);
-        self.answer(Answer::Read(messages, lost));
+        self.answer(Answer::Read(messages));
+        self.lose(lost);
     }
 
     fn park(&mut self, front: Vec<Message>, floor: u64) {
+        // Somebody may have removed the files since the last check.
+        self.check_place();
         let new: Vec<_> = front
             .iter()
             .filter(|message| message.spooled.is_none())
             .cloned()
             .collect();
+        let homeless = front.iter().filter(|message| message.spooled.is_some());
+        let homeless = homeless.take(usize::try_from(self.spool.homeless()).unwrap_or(usize::MAX));
+        let mut homeless_own = Count::default();
+        homeless.for_each(|message| homeless_own.add(Count::of(message)));
         let mut parked = Ok(());
         // Messages that are in the files already stay there.
-        if !new.is_empty() {
+        if !new.is_empty() || self.spool.homeless() > 0 {
             parked = self.spool.park(front, floor);
-            if parked.is_ok() {
-                new.iter().for_each(|message| self.count(message));
+            match parked {
+                Ok(()) => new.iter().for_each(|message| self.count(message)),
+                Err(_) => forget(&self.keeper.status, homeless_own),
             }
         }
         self.write();
@@ -268,4 +321,10 @@ impl Work {
         status.spool_bytes.store(self.spool.bytes(), Relaxed);
         status.spool_batches.store(self.spool.held(), Relaxed);
     }
+}
+
+/// Takes messages of this life back out of what the spool holds.
+fn forget(status: &SinkStatus, own: Count) {
+    SinkStatus::subtract(&status.spool_own_batches, own.batches);
+    SinkStatus::subtract(&status.spool_own_messages, own.messages);
 }

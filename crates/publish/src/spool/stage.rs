@@ -141,9 +141,10 @@ impl Stage {
                 self.former = head;
             }
             Answer::Written(bytes) => self.unwritten = self.unwritten.saturating_sub(bytes),
-            Answer::Read(messages, lost) => {
+            Answer::Lost(lost) => self.behind = self.behind.saturating_sub(lost),
+            Answer::Read(messages) => {
                 self.asked = false;
-                self.behind = self.behind.saturating_sub(messages.len() as u64 + lost);
+                self.behind = self.behind.saturating_sub(messages.len() as u64);
                 self.ready.extend(messages);
             }
             Answer::Released => {}

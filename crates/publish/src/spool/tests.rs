@@ -10,7 +10,7 @@ use arancini_client::Compression;
 use arancini_core::BatchKind;
 use proptest::prelude::*;
 
-use super::files::{Next, Spool};
+use super::files::{Lost, Next, Spool};
 use super::segment::{list, path_of};
 use super::*;
 use crate::message::{Life, Message};
@@ -56,7 +56,7 @@ fn drain(spool: &mut Spool) -> (Vec<u64>, u64) {
     loop {
         match spool.next().unwrap() {
             Next::Message(message) => numbers.push(message.number),
-            Next::Lost(count) => lost += count,
+            Next::Lost(count) => lost += count.messages,
             Next::Nothing => return (numbers, lost),
         }
     }
@@ -210,6 +210,41 @@ fn copied(origin: &Path) -> tempfile::TempDir {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
     copy
+}
+
+/// The files were used on as if they were there.
+#[test]
+fn what_was_read_from_files_that_are_removed_is_not_lost_and_the_rest_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let mut spool = open(&path, 1);
+    for number in 1..=20 {
+        spool.append(&message(number, 300), 0).unwrap();
+    }
+    let read: Vec<_> = (0..9)
+        .map(|_| match spool.next().unwrap() {
+            Next::Message(message) => message,
+            next => panic!("{next:?}"),
+        })
+        .collect();
+    spool.release(2);
+    assert_eq!(spool.give_up_removed(), Lost::default());
+    assert!(spool.keep_place().unwrap());
+    std::fs::remove_dir_all(&path).unwrap();
+    let lost = spool.give_up_removed();
+    assert_eq!((lost.messages, lost.own.batches, lost.own.messages), (11, 11, 33));
+    assert_eq!(spool.give_up_removed(), Lost::default(), "counted once");
+    let error = spool.append(&message(21, 300), 0).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound, "not without the lock");
+    assert!(!spool.keep_place().unwrap());
+    assert!(spool.keep_place().unwrap());
+    spool.append(&message(21, 300), 0).unwrap();
+    // What was read before comes first, and is no part of the new file.
+    spool.release(3);
+    assert_eq!(drain(&mut spool), (vec![21], 0));
+    let front = read[5..].iter().cloned().chain([message(21, 300)]);
+    spool.park(front.collect(), 0).unwrap();
+    assert_eq!(read_numbers(&path), [6, 7, 8, 9, 21]);
 }
 
 #[derive(Debug, Clone)]

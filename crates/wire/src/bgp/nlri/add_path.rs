@@ -1,8 +1,8 @@
 //! Decides whether the NLRI of a field have path identifiers (RFC 7911).
 //!
 //! The negotiation decides, unless the bytes prove it wrong. Some senders negotiate Add-Path and then mirror their tables to
-//! BMP without path identifiers. A field that cannot be read as negotiated, but can be read exactly the other way, is read
-//! the other way. The caller counts that as a quirk.
+//! BMP without path identifiers. A field with prefixes that cannot be read as negotiated, but can be read exactly the other
+//! way into likely routes, is read the other way. The caller counts that as a quirk. Everything else is malformed.
 
 use super::field::{count, iter};
 use super::route::Route;
@@ -29,7 +29,7 @@ pub struct PathIdDecision {
 /// read both ways is then read without path identifiers, if the routes of that reading are likely.
 ///
 /// # Errors
-/// The field is malformed in both readings. The error is the error of the negotiated reading.
+/// The field is malformed as negotiated, and the other reading is malformed or unlikely too.
 #[inline]
 pub fn decide_add_path(
     family: AfiSafi,
@@ -40,7 +40,7 @@ pub fn decide_add_path(
     if negotiated
         && hint_absent
         && let Ok(routes) = count(family, field, WITHOUT_PATH_IDS)
-        && is_likely_plain(family, field)
+        && is_likely(family, field, WITHOUT_PATH_IDS)
     {
         return Ok(PathIdDecision {
             add_path: false,
@@ -54,29 +54,39 @@ pub fn decide_add_path(
             contradiction: false,
             routes,
         }),
-        Err(error) => contradicted(family, field, negotiated, error),
+        Err(error) => contradicted(family, field, negotiated, hint_absent, error),
     }
 }
 
-/// Whether a field that can be read without path identifiers probably has none.
+/// Largest path identifier that is likely where none was negotiated: senders count from 1, or from 0.
+const MOST_LIKELY_PATH_ID: u32 = (1 << 24) - 1;
+/// Largest type of a route distinguisher (RFC 4364 §4.2).
+const LAST_RD_TYPE: u16 = 2;
+
+/// Whether this reading of a field, which has no error, is also likely. It never is for a family without prefixes: any bytes
+/// are a key there, so a broken field would become routes that do not exist.
 ///
 /// Some senders leave out path identifiers only in some messages. Most path identifiers are small numbers. Without path
 /// identifiers, their zero octets would read as several default routes, or the following octets as a prefix with bits set
 /// behind its length.
 #[cold]
-fn is_likely_plain(family: AfiSafi, field: &[u8]) -> bool {
+fn is_likely(family: AfiSafi, field: &[u8], add_path: bool) -> bool {
     let mut default_routes = 0;
-    for nlri in iter(family, field, WITHOUT_PATH_IDS).flatten() {
+    for nlri in iter(family, field, add_path).flatten() {
         let Route::Prefix {
-            rd: None,
-            length,
-            prefix,
-            ..
+            rd, length, prefix, ..
         } = nlri.route
         else {
-            continue;
+            return false;
         };
-        default_routes += usize::from(length == 0);
+        if nlri.path_id.is_some_and(|id| id > MOST_LIKELY_PATH_ID) {
+            return false;
+        }
+        match rd {
+            Some([high, low, ..]) if u16::from_be_bytes([high, low]) > LAST_RD_TYPE => return false,
+            None if nlri.path_id.is_none() && length == 0 => default_routes += 1,
+            _ => {}
+        }
         let spare_bits = match (length % 8, prefix.octets().last()) {
             (1..=7, Some(last)) => last & (0xff >> (length % 8)),
             _ => 0,
@@ -88,20 +98,24 @@ fn is_likely_plain(family: AfiSafi, field: &[u8]) -> bool {
     true
 }
 
-/// Reads a field the other way after the negotiated reading failed with `error`.
+/// Reads a field the other way after the negotiated reading failed with `error`. A peer that left out path identifiers before
+/// may have done so again, however unlikely its prefixes are.
 #[cold]
 fn contradicted(
     family: AfiSafi,
     field: &[u8],
     negotiated: bool,
+    hint_absent: bool,
     error: WireError,
 ) -> Result<PathIdDecision, WireError> {
     match count(family, field, !negotiated) {
-        Ok(routes) => Ok(PathIdDecision {
-            add_path: !negotiated,
-            contradiction: true,
-            routes,
-        }),
-        Err(_) => Err(error),
+        Ok(routes) if (negotiated && hint_absent) || is_likely(family, field, !negotiated) => {
+            Ok(PathIdDecision {
+                add_path: !negotiated,
+                contradiction: true,
+                routes,
+            })
+        }
+        _ => Err(error),
     }
 }

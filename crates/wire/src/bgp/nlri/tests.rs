@@ -238,6 +238,45 @@ fn path_ids_are_as_negotiated_unless_that_is_impossible() {
     assert_eq!(decide(&[99], WITH_IDS, NOT_SEEN).unwrap_err().offset, 0);
 }
 
+/// A broken field was read with path identifiers that nobody had negotiated, and became routes that do not exist.
+#[test]
+fn a_broken_field_is_not_read_as_routes_with_invented_path_identifiers() {
+    let decide = |family, field: &[u8], negotiated| {
+        decide_add_path(family, field, negotiated, NOT_SEEN).map(|decision| decision.routes)
+    };
+    for (family, field) in [
+        (AfiSafi::EVPN, &[0, 0, 0, 1, 3, 2, 7, 7][..]),
+        (AfiSafi::BGP_LS, &[0, 0, 0, 9, 0, 1, 0, 2, 7, 7]),
+        (AfiSafi::IPV4_FLOWSPEC, &[0xf0, 9, 9, 9, 2, 1, 1]),
+        // 198.51.100.0/24 behind a path identifier of 553779201, or a prefix of 33 bits.
+        (AfiSafi::IPV4_UNICAST, &[33, 2, 0, 1, 24, 198, 51, 100]),
+        // Bits behind the length.
+        (AfiSafi::IPV4_UNICAST, &[0, 0, 0, 99, 20, 198, 51, 0xff]),
+        // A route distinguisher of type 9.
+        (
+            AfiSafi::IPV4_VPN,
+            &[0, 0, 0, 1, 112, 0, 0, 0x11, 0, 9, 0, 0, 0, 1, 0, 1, 198, 51, 100],
+        ),
+    ] {
+        assert!(count(family, field, PLAIN).is_err(), "{family} {field:?}");
+        assert!(count(family, field, WITH_IDS).is_ok(), "{family} {field:?}");
+        assert_eq!(decide(family, field, PLAIN).ok(), None, "{family} {field:?}");
+    }
+    for (family, field) in [
+        (AfiSafi::EVPN, &[3, 2, 7, 7][..]),
+        (AfiSafi::IPV4_UNICAST, &[0, 0, 0]),
+        (AfiSafi::IPV4_UNICAST, &[20, 198, 51, 0xff]),
+    ] {
+        assert!(count(family, field, WITH_IDS).is_err(), "{family} {field:?}");
+        assert!(count(family, field, PLAIN).is_ok(), "{family} {field:?}");
+        assert_eq!(decide(family, field, WITH_IDS).ok(), None, "{family} {field:?}");
+    }
+    // What real senders do is read as before.
+    let vpn = [0, 0, 0, 1, 112, 0, 0, 0x11, 0, 0, 0, 1, 0, 0, 0, 1, 198, 51, 100];
+    assert_eq!(decide(AfiSafi::IPV4_VPN, &vpn, PLAIN), Ok(1));
+    assert_eq!(decide(AfiSafi::IPV4_VPN, &vpn[4..], WITH_IDS), Ok(1));
+}
+
 /// GoBGP leaves out path identifiers in some messages only.
 #[test]
 fn small_path_identifiers_are_not_taken_for_default_routes() {

@@ -1,4 +1,4 @@
-//! The directory of the segments, locked and watched: somebody may remove it, or its lock, while the sink writes to it.
+//! A directory of segments or of the spool, locked and watched: somebody may remove it, or its lock, while it is in use.
 
 use std::fs::File;
 use std::io;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::directory_lock::{is_in_place, lock_directory, lock_path};
 
-/// Interval of the checks whether the open segments and their directory are still in place.
-pub(super) const CHECK_EVERY: Duration = Duration::from_millis(500);
+/// Interval of the checks whether the directory and its files are still in place.
+pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// A locked directory. The directory and its lock are held open, to see whether their paths still name them.
-pub(super) struct Place {
+pub(crate) struct Place {
     path: PathBuf,
     directory: File,
     lock: File,
@@ -20,7 +20,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Creates the directory if it is missing, and locks it.
-    pub(super) fn claim(path: &Path) -> io::Result<Self> {
+    pub(crate) fn claim(path: &Path) -> io::Result<Self> {
         let lock = lock_directory(path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -31,27 +31,27 @@ impl Place {
     }
 
     /// Returns the path of the directory.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Returns whether the next check is due.
-    pub(super) fn is_check_due(&self) -> bool {
+    pub(crate) fn is_check_due(&self) -> bool {
         self.checked_at.elapsed() >= CHECK_EVERY
     }
 
     /// Returns whether the path still names the directory.
-    pub(super) fn has_directory(&self) -> io::Result<bool> {
+    pub(crate) fn has_directory(&self) -> io::Result<bool> {
         is_in_place(&self.directory, &self.path)
     }
 
     /// Returns whether the directory still has the lock that this collector holds.
-    pub(super) fn has_lock(&self) -> io::Result<bool> {
+    pub(crate) fn has_lock(&self) -> io::Result<bool> {
         is_in_place(&self.lock, &lock_path(&self.path))
     }
 
     /// Notes that everything is in place.
-    pub(super) fn note_checked(&mut self) {
+    pub(crate) fn note_checked(&mut self) {
         self.checked_at = Instant::now();
     }
 }
