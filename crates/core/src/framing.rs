@@ -6,8 +6,9 @@
 use arancini_wire::WireError;
 use arancini_wire::bmp::frame_length;
 
-/// A larger spill buffer is given back once its message is done: only single huge messages need it.
-const SPILL_KEPT_BYTES: usize = 64 * 1024;
+/// A larger spill buffer is given back once its message is done: a session must not hold memory for one large message that
+/// it sent long ago. A Route Monitoring message about an UPDATE of 4096 bytes fits.
+const SPILL_KEPT_BYTES: usize = 8 * 1024;
 
 /// How the framer goes on after a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,6 +33,8 @@ pub struct Shard {
     /// Sorted, so that the same calls give the same batches on every run.
     routers: BTreeMap<IpAddr, Router>,
     sessions: HashMap<SessionId, BmpSession>,
+    /// Bytes that all sessions hold of messages whose end has not come yet.
+    unfinished_bytes: usize,
     last_session: u64,
     /// No forgotten router had a sequence number above this one. A router that returns goes on above it, even if the wall
     /// clock was set back.
@@ -73,6 +75,7 @@ impl Shard {
             shared: Shared::new(worker, settings, counters),
             routers: BTreeMap::new(),
             sessions: HashMap::new(),
+            unfinished_bytes: 0,
             last_session: 0,
             sequence_floor: 0,
             forgotten: Vec::new(),
@@ -155,6 +158,7 @@ impl Shard {
             shared,
             routers,
             sessions,
+            unfinished_bytes,
             ..
         } = self;
         let session = sessions.get_mut(&session).ok_or(SessionError::Unknown)?;
@@ -162,11 +166,13 @@ impl Shard {
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
         let BmpSession { framer, progress, .. } = session;
+        *unfinished_bytes -= framer.pending_bytes();
         let framed = framer.feed(bytes, |frame| match dispatch(&mut context, frame, progress) {
             Taken::Part => Next::SameMessage,
             Taken::Whole if context.shared.has_work_left() => Next::Message,
             Taken::Whole => Next::Pause,
         });
+        *unfinished_bytes += framer.pending_bytes();
         let counters = &shared.counters;
         counters.doomed_tables.set(shared.doomed.len() as u64);
         // Last, so that whoever sees these bytes counted sees everything that was made of them.
@@ -182,6 +188,7 @@ impl Shard {
         let Some(session) = self.sessions.remove(&session) else {
             return;
         };
+        self.unfinished_bytes -= session.framer.pending_bytes();
         let Some(router) = self.routers.get_mut(&session.router) else {
             return;
         };
@@ -360,6 +367,22 @@ impl Shard {
     pub fn progress(&self, session: SessionId) -> Option<(u64, usize)> {
         let framer = &self.sessions.get(&session)?.framer;
         Some((framer.position(), framer.pending_bytes()))
+    }
+
+    /// Bytes that all sessions together hold of messages whose end has not come yet.
+    #[must_use]
+    pub const fn unfinished_bytes(&self) -> usize {
+        self.unfinished_bytes
+    }
+
+    /// The router whose session holds the most bytes of a message whose end has not come yet, with the number of bytes.
+    /// O(number of sessions).
+    #[must_use]
+    pub fn largest_unfinished(&self) -> Option<(IpAddr, usize)> {
+        let sessions = self.sessions.values();
+        sessions
+            .map(|session| (session.router, session.framer.pending_bytes()))
+            .max_by_key(|&(router, bytes)| (bytes, router))
     }
 
     /// Work of the last [`Self::handle_bytes`], counted in routes as [`Settings::turn_work`] is.

@@ -96,7 +96,11 @@ impl Connection {
         self.silence.restart(now.monotonic_ns);
         let mut shard = lane.shard.borrow_mut();
         let taken = shard.handle_bytes(self.session, bytes, now);
+        let unfinished = shard.unfinished_bytes();
         drop(shard);
+        if lane.unfinished.is_exceeded(unfinished) {
+            lane.unfinished.call_keeper();
+        }
         lane.deliver();
         taken.map_err(|error| self.broken(&error))
     }

@@ -18,6 +18,8 @@ pub enum EndReason {
     Handshake,
     /// Nothing came for longer than `limits.idle_timeout_ms`.
     Idle,
+    /// The unfinished messages of a worker occupied too much memory, and this connection held the most of it.
+    Unfinished,
     /// The published stream was lost, so the router has to dump its tables again.
     Resync,
     /// The collector stops.
@@ -26,13 +28,14 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Closed,
         Self::Failed,
         Self::Framing,
         Self::Replaced,
         Self::Handshake,
         Self::Idle,
+        Self::Unfinished,
         Self::Resync,
         Self::Stopping,
     ];
@@ -46,6 +49,7 @@ impl EndReason {
             Self::Replaced => "replaced",
             Self::Handshake => "handshake_timeout",
             Self::Idle => "idle_timeout",
+            Self::Unfinished => "unfinished_message",
             Self::Resync => "resync",
             Self::Stopping => "stopping",
         }
@@ -60,6 +64,9 @@ impl EndReason {
             Self::Replaced => "replaced by a newer session of the same router",
             Self::Handshake => "no whole BMP message within limits.handshake_timeout_ms",
             Self::Idle => "silent for longer than limits.idle_timeout_ms",
+            Self::Unfinished => {
+                "unfinished messages occupied too much memory, and this connection held the most of it"
+            }
             Self::Resync => {
                 "the router must dump again, because the sink lacks some of the router's messages"
             }

@@ -19,6 +19,7 @@ use super::notices::NoticeLog;
 use super::outlet::{Outlet, WhenFull};
 use super::signal::Turnstile;
 use super::turns::TurnClock;
+use super::unfinished::Unfinished;
 
 /// The shared part of one worker.
 pub struct Lane {
@@ -41,6 +42,8 @@ pub struct Lane {
     /// A buffer for the bytes of a slot that have to wait. There is one per worker, since there may be thousands of
     /// connections.
     pub spare: Cell<Vec<u8>>,
+    /// The budget for bytes of unfinished messages.
+    pub unfinished: Unfinished,
     losses: RefCell<Losses>,
     notices: RefCell<NoticeLog>,
     stopping: Cell<bool>,
@@ -48,7 +51,13 @@ pub struct Lane {
 
 impl Lane {
     /// The lane of a worker that begins with this shard.
-    pub fn new(worker: WorkerIndex, counters: Arc<WorkerCounters>, shard: Shard, outlet: Outlet) -> Self {
+    pub fn new(
+        worker: WorkerIndex,
+        counters: Arc<WorkerCounters>,
+        shard: Shard,
+        outlet: Outlet,
+        unfinished: Unfinished,
+    ) -> Self {
         Self {
             worker,
             counters,
@@ -59,6 +68,7 @@ impl Lane {
             turn_clock: TurnClock::default(),
             keeper: Alarm::default(),
             spare: Cell::default(),
+            unfinished,
             losses: RefCell::default(),
             notices: RefCell::default(),
             stopping: Cell::new(false),
@@ -101,6 +111,12 @@ impl Lane {
         if needs_sweep || deadline_ns.is_some_and(|deadline_ns| self.keeper.rings_after(deadline_ns)) {
             self.keeper.wake();
         }
+    }
+
+    /// Whether the unfinished messages of all connections exceed the budget.
+    pub fn exceeds_unfinished(&self) -> bool {
+        let of_sessions = self.shard.borrow().unfinished_bytes();
+        self.unfinished.is_exceeded(of_sessions)
     }
 
     /// Keeps or drops a batch that found no room on the bridge.

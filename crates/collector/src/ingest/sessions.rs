@@ -94,6 +94,22 @@ impl OpenSessions {
         self.lane.deliver();
     }
 
+    /// The connection of this router.
+    pub fn of_router(&self, router: IpAddr) -> Option<Rc<Connection>> {
+        self.connections.borrow().get(&router).cloned()
+    }
+
+    /// Ends the connection and its session, without waiting until the receive finds out: what the session holds is freed now.
+    pub fn give_up(&self, connection: &Connection, reason: EndReason) {
+        connection.end(reason);
+        let now = self.lane.clock.now();
+        self.lane
+            .shard
+            .borrow_mut()
+            .handle_disconnect(connection.session, &End::from(reason).words, now);
+        self.lane.deliver();
+    }
+
     /// Ends every session because the published stream was lost: the routers connect again and dump their tables, and
     /// everything they have is published between resync-begin and resync-end.
     pub fn resync(&self) {

@@ -19,6 +19,12 @@ impl Signal {
         }
     }
 
+    /// Waits for the next [`Self::notify`].
+    pub async fn next(&self) {
+        let mut registered = false;
+        self.until(|| std::mem::replace(&mut registered, true)).await;
+    }
+
     /// Waits until the condition holds.
     pub async fn until(&self, mut condition: impl FnMut() -> bool) {
         poll_fn(|context| {

@@ -13,6 +13,7 @@ use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use super::arrive::entrance::Entrance;
 use super::arrive::waiting::Waiting;
 use super::backend::Driver;
+use super::budget_keeper::keep_budget;
 use super::context::WorkerContext;
 use super::deadlines::keep_deadlines;
 use super::housekeeping::keep_house;
@@ -27,6 +28,7 @@ use super::ring;
 use super::sessions::OpenSessions;
 use super::stop::stop;
 use super::task::{spawn_timed, timed};
+use super::unfinished::Unfinished;
 use super::walk::write_snapshot;
 use super::worker_died::DeathWatch;
 use crate::config::OnFull;
@@ -124,7 +126,8 @@ impl Worker {
             OnFull::Block | OnFull::Spool => WhenFull::Wait,
         };
         let outlet = Outlet::new(bridge, context.used_buffers.clone(), when_full);
-        let lane = Rc::new(Lane::new(index, counters, shard, outlet));
+        let unfinished = Unfinished::share_of(context.counters.len(), &context.config.limits);
+        let lane = Rc::new(Lane::new(index, counters, shard, outlet, unfinished));
         let sessions = Rc::new(OpenSessions::new(Rc::clone(&lane)));
         let receiver = Rc::new(receiver);
         let entrance = Rc::new(Entrance {
@@ -153,6 +156,7 @@ impl Worker {
         monoio::spawn(async move { doorman.turnstile.turn().await });
         spawn_timed(&lane, keep_deadlines(Rc::clone(&lane)));
         spawn_timed(&lane, keep_house(Rc::clone(&self.entrance)));
+        spawn_timed(&lane, keep_budget(Rc::clone(&self.entrance)));
         self.receiver.start(&self.sessions);
         timed(&lane, self.read_mail(mail)).await
     }

@@ -37,7 +37,7 @@ const FULL_BYTES: u64 = (64 << 20) / 10 * 9;
 const FULL_BATCHES: u64 = 4096 / 10 * 9;
 
 /// Counters that rise when a client misbehaves.
-const COUNTERS: [&str; 15] = [
+const COUNTERS: [&str; 16] = [
     "connections_refused_total{reason=\"not_allowed\"}",
     "connections_refused_total{reason=\"too_many_sessions\"}",
     "connections_refused_total{reason=\"too_many_from_source\"}",
@@ -47,6 +47,7 @@ const COUNTERS: [&str; 15] = [
     "connections_ended_total{reason=\"replaced\"}",
     "connections_ended_total{reason=\"handshake_timeout\"}",
     "connections_ended_total{reason=\"idle_timeout\"}",
+    "connections_ended_total{reason=\"unfinished_message\"}",
     "malformed_messages_total",
     "peer_limit_exceeded_total",
     "treated_as_withdraw_total",

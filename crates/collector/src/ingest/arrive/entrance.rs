@@ -72,7 +72,7 @@ impl Entrance {
         }
         let Claimed { permit, router, .. } = &claimed.known;
         let (router, remote) = (*router, claimed.remote);
-        let place = self.waiting.enter(router, permit.number());
+        let place = self.waiting.enter(router, remote, permit.number());
         let entrance = Rc::clone(self);
         spawn_timed(lane, async move {
             let heard = entrance.hear(claimed, &place).await;
@@ -96,7 +96,7 @@ impl Entrance {
             .watch()
             .map_err(|error| End::with_details(EndReason::Failed, &error))?;
         let limit = self.context.config.limits.max_message_bytes;
-        let message = first_message(&self.sessions.lane, &claimed.stream, limit);
+        let message = first_message(&self.sessions.lane, &claimed.stream, limit, place);
         match place.unless_called_off(message).await {
             Ok(message) => message.map(|message| (claimed, message)),
             Err(reason) => Err(reason.into()),

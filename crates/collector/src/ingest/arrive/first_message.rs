@@ -10,6 +10,7 @@ use monoio::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
+use super::waiting::Place;
 use crate::ingest::descriptor;
 use crate::ingest::end::{End, EndReason};
 use crate::ingest::lane::Lane;
@@ -25,6 +26,7 @@ pub async fn first_message(
     lane: &Lane,
     stream: &TcpStream,
     max_message_bytes: usize,
+    place: &Place,
 ) -> Result<Vec<u8>, End> {
     let mut bytes = Vec::new();
     loop {
@@ -44,6 +46,7 @@ pub async fn first_message(
             return Ok(bytes);
         }
         receive(lane, stream, &mut bytes, missing)?;
+        place.hold(lane, bytes.len());
         lane.turnstile.pass().await;
     }
 }

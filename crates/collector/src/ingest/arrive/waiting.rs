@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -27,10 +27,14 @@ pub struct Waiting {
 
 /// The place of one connection that waits.
 pub struct Place {
-    router: IpAddr,
+    pub router: IpAddr,
+    /// The address that the connection comes from.
+    pub remote: SocketAddr,
     /// The number of the connection in the order of acceptance.
     number: u64,
     patience: Patience,
+    /// Bytes of the first message that have come.
+    held: Cell<usize>,
     /// Why the connection has to end, if it has to.
     called_off: Cell<Option<EndReason>>,
     waker: RefCell<Option<Waker>>,
@@ -46,10 +50,12 @@ impl Waiting {
     }
 
     /// Gives a connection a place, and ends another one if the router has too many.
-    pub fn enter(&self, router: IpAddr, number: u64) -> Rc<Place> {
+    pub fn enter(&self, router: IpAddr, remote: SocketAddr, number: u64) -> Rc<Place> {
         let place = Rc::new(Place {
             router,
+            remote,
             number,
+            held: Cell::new(0),
             patience: Patience::begin(self.lane.clock.now().monotonic_ns),
             called_off: Cell::new(None),
             waker: RefCell::default(),
@@ -73,6 +79,7 @@ impl Waiting {
 
     /// Takes a place away: the connection waits no longer.
     pub fn leave(&self, place: &Rc<Place>) {
+        place.hold(&self.lane, 0);
         let mut places = self.places.borrow_mut();
         if let Some(of_router) = places.get_mut(&place.router) {
             of_router.retain(|other| !Rc::ptr_eq(other, place));
@@ -82,6 +89,13 @@ impl Waiting {
         }
         let gauge = &self.lane.counters.waiting;
         gauge.set(gauge.get() - 1);
+    }
+
+    /// The place of the connection that holds the most bytes of its first message.
+    pub fn largest(&self) -> Option<Rc<Place>> {
+        let places = self.places.borrow();
+        let waiting = places.values().flatten();
+        waiting.max_by_key(|place| (place.held(), place.number)).cloned()
     }
 
     /// Ends the connections that have waited for longer than `limits.handshake_timeout_ms`. `deaf_ns` is how long the worker
@@ -98,8 +112,21 @@ impl Waiting {
 }
 
 impl Place {
+    /// Bytes of the first message that have come.
+    pub fn held(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Notes how many bytes of the first message have come. They count in the budget of the worker.
+    pub fn hold(&self, lane: &Lane, bytes: usize) {
+        lane.unfinished.note_waiting(self.held.replace(bytes), bytes);
+        if lane.exceeds_unfinished() {
+            lane.unfinished.call_keeper();
+        }
+    }
+
     /// Makes the connection end.
-    fn call_off(&self, reason: EndReason) {
+    pub fn call_off(&self, reason: EndReason) {
         self.called_off.set(Some(reason));
         if let Some(waker) = self.waker.take() {
             waker.wake();

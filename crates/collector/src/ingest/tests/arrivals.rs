@@ -13,6 +13,7 @@ use crate::ingest::arrive::admit::Admission;
 use crate::ingest::arrive::entrance::Entrance;
 use crate::ingest::arrive::waiting::WAITING_PER_ROUTER;
 use crate::ingest::backend::Backend;
+use crate::ingest::budget_keeper::keep_budget;
 use crate::ingest::end::EndReason;
 use crate::ingest::lane::Lane;
 
@@ -201,5 +202,65 @@ fn limits_of_silence_count_only_the_time_in_which_the_worker_listens() {
         );
         until(&lane, "the silent connection is closed", || is_closed(&silent)).await;
         assert_eq!(ended(way, EndReason::Handshake), 1, "the router was silent");
+    });
+}
+
+/// A message of this length without its last byte.
+fn nearly_whole(length: u32) -> Vec<u8> {
+    let mut bytes = [&[3], length.to_be_bytes().as_slice(), &[4]].concat();
+    bytes.resize(length as usize - 1, 0);
+    bytes
+}
+
+/// 500 messages of 1 MB whose last byte never came occupied 510 MiB.
+#[test]
+fn messages_that_never_end_keep_a_budget_and_no_router_with_short_messages_pays_for_them() {
+    const LENGTH: u32 = 100_000;
+    const HOSTILE: u8 = 8;
+    on_each_backend(1000, async |way, entrance| {
+        monoio::spawn(keep_budget(Rc::clone(entrance)));
+        let admission = Admission::new(&Limits {
+            max_sessions_per_source: 100,
+            ..Limits::default()
+        });
+        let lane = way.lane();
+        let core = &lane.counters.core;
+        let begin = |router: u8, bytes: &[u8]| {
+            let (mut client, claimed) = way.arriving(&admission, router);
+            client.write_all(bytes).unwrap();
+            entrance.adopt(claimed);
+            client
+        };
+        // Both hold the beginning of a short message: one in a session, and one before its session.
+        let hello = initiation("honest", "test");
+        let (first, rest) = hello.split_at(10);
+        let mut in_session = begin(100, &[&hello, first].concat());
+        let mut before_session = begin(101, first);
+        until(lane, "the honest router has a session", || {
+            core.sessions.get() == 1
+        })
+        .await;
+        let mut hostile = Vec::new();
+        for router in 1..=HOSTILE {
+            let hello = if router % 2 == 0 { &hello[..] } else { &[] };
+            hostile.push(begin(router, &[hello, &nearly_whole(LENGTH)].concat()));
+            let held = || hostile.iter().filter(|client| !is_closed(client)).count();
+            // Two of them fit.
+            let most = usize::from(router).min(2);
+            until(lane, "the budget is kept", || held() == most).await;
+        }
+        assert_eq!(ended(way, EndReason::Unfinished), u64::from(HOSTILE) - 2);
+        assert!(!lane.exceeds_unfinished());
+        for client in [&mut in_session, &mut before_session] {
+            assert!(!is_closed(client));
+            client.set_nonblocking(false).unwrap();
+            client.write_all(rest).unwrap();
+        }
+        let initiations = || core.messages[4].get();
+        let of_hostile = u64::from(HOSTILE) / 2;
+        until(lane, "both honest routers are heard", || {
+            initiations() == 3 + of_hostile
+        })
+        .await;
     });
 }

@@ -30,6 +30,7 @@ use crate::ingest::lane::Lane;
 use crate::ingest::outlet::{Outlet, WhenFull};
 use crate::ingest::receiver::Receiver;
 use crate::ingest::sessions::OpenSessions;
+use crate::ingest::unfinished::Unfinished;
 
 /// A worker without its thread and its tasks: what lies between a socket and the bridge.
 pub struct Way {
@@ -49,6 +50,9 @@ pub struct Counted {
 }
 
 impl Way {
+    /// The budget of the worker for unfinished messages.
+    pub const UNFINISHED_BYTES: usize = 256 * 1024;
+
     /// A worker with a bridge of this length.
     pub fn new(bridge_batches: usize) -> Self {
         Self::with_turns(bridge_batches, Settings::TURN_WORK)
@@ -69,7 +73,14 @@ impl Way {
         let (bridge, bridge_out) = kanal::bounded(bridge_batches);
         let (return_buffer, used_buffers) = kanal::bounded(1);
         let outlet = Outlet::new(bridge, used_buffers, WhenFull::Wait);
-        let lane = Rc::new(Lane::new(WorkerIndex::new(0), counters, shard, outlet));
+        let unfinished = Unfinished::with_budget(Self::UNFINISHED_BYTES);
+        let lane = Rc::new(Lane::new(
+            WorkerIndex::new(0),
+            counters,
+            shard,
+            outlet,
+            unfinished,
+        ));
         Self {
             sessions: Rc::new(OpenSessions::new(lane)),
             owners: LocalOwners::new(1),
