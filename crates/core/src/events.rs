@@ -16,8 +16,10 @@ use crate::event_limits::Kept;
 use crate::peer::{Peer, PeerIndex};
 use crate::subjects::SubjectKey;
 
-/// Cost of one event, counted in routes: it closes batches, and is encoded with a layout of its own.
+/// Cost of one event, counted in routes: it is encoded with a layout of its own.
 const EVENT_WORK: u64 = 10;
+/// Cost of a barrier beside its event, counted in routes: it closes batches, and its own batch needs a buffer.
+const BARRIER_WORK: u64 = 40;
 
 /// AS number in the subject of statistics about peers that are not known. RFC 7607 reserves it, so no peer has it.
 const UNKNOWN_PEER_ASN: u32 = 0;
@@ -89,6 +91,7 @@ pub(crate) fn malformed_event(context: &mut RouterContext<'_>, message: &Malform
 /// Appends an event behind everything the router has said so far and before everything it says next: the router's open
 /// batches are closed first, and the event's own batch at once.
 fn barrier(context: &mut RouterContext<'_>, key: SubjectKey, write: impl FnOnce(&EventOrigin, &mut Vec<u8>)) {
+    context.shared.work += BARRIER_WORK;
     context.router.close_batches(&mut context.shared.batcher);
     let subject = subject(context, key);
     append(context, subject, write);

@@ -20,6 +20,9 @@
 //! routers are still there. Peers have lives of their own within a session: [`crate::peer_up`], [`crate::peer_down`],
 //! [`crate::provisional`].
 
+use std::net::IpAddr;
+use std::ops::Bound;
+
 use arancini_rib::Doom;
 use arancini_schema::events::RouterEventKind;
 
@@ -36,6 +39,9 @@ use crate::time::Now;
 /// Least time between two checks of the routers and tables that wait for time to pass.
 const CHECK_INTERVAL_NS: u64 = 1_000_000_000;
 
+/// Peers and routers that one call of the check looks at, so that thousands of routers do not make one long turn.
+pub(crate) const CHECK_SLICE: usize = 500;
+
 /// Reason of a resync, for people who read the event.
 const RESYNC_REASON: &str = "it is not known which routes of this router consumers hold";
 
@@ -43,6 +49,10 @@ const RESYNC_REASON: &str = "it is not known which routes of this router consume
 #[derive(Debug, Default)]
 pub(crate) struct LifeCheck {
     deadline_ns: Option<u64>,
+    /// The router with which the check goes on, if it stopped between two routers.
+    next: Option<IpAddr>,
+    /// Whether a router that the check has passed waits for time to pass.
+    waiting: bool,
     /// When the shell last said that it does not receive. A router is not quiet while nobody listens to it.
     paused_ns: u64,
 }
@@ -77,6 +87,27 @@ impl LifeCheck {
             self.deadline_ns = None;
         }
         due
+    }
+
+    /// The router with which the check begins: the first one, or the one at which the check stopped.
+    pub fn begin_at(&mut self) -> Bound<IpAddr> {
+        self.next.take().map_or(Bound::Unbounded, Bound::Included)
+    }
+
+    /// Notes that a router still waits for time to pass.
+    pub const fn note_waiting(&mut self) {
+        self.waiting = true;
+    }
+
+    /// Stops the check before this router. It is due again at once.
+    pub fn stop_before(&mut self, router: IpAddr, now: Now) {
+        self.next = Some(router);
+        self.deadline_ns = Some(now.monotonic_ns);
+    }
+
+    /// Ends the check; returns whether a router waits, so that there has to be another check.
+    pub const fn finish(&mut self) -> bool {
+        std::mem::replace(&mut self.waiting, false)
     }
 }
 

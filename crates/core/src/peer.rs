@@ -206,16 +206,18 @@ impl Peer {
         self.session = Some(session_of(message));
     }
 
-    /// What holds for the peer after a Peer Up. A Peer Up speaks for all views of the peer (RFC 8671 §8) and replaces what held
+    /// What holds for the peer after a Peer Up whose OPENs agree on `negotiated`. A Peer Up speaks for all views of the peer (RFC 8671 §8) and replaces what held
     /// before. But a Loc-RIB that is up already may have a Peer Up for each family: then what held for families that the new
     /// Peer Up does not list still holds.
-    pub(crate) fn agreed_after(&self, message: &PeerUp<'_>) -> Negotiated {
-        let mut negotiated = message.negotiated();
-        let listed = families_of(message);
+    pub(crate) fn agreed_after(&self, message: &PeerUp<'_>, mut negotiated: Negotiated) -> Negotiated {
         if self.state == PeerState::Up
-            && !listed.is_empty()
             && let Some(before) = &self.negotiated
+            && !before.add_path_loc_rib.is_empty()
         {
+            let listed = families_of(message);
+            if listed.is_empty() {
+                return negotiated;
+            }
             let others = before.add_path_loc_rib.iter();
             for family in others.filter(|family| listed.binary_search(family).is_err()) {
                 negotiated.add_path_loc_rib.insert(family);

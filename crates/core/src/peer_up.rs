@@ -13,10 +13,14 @@ use crate::information::text;
 use crate::notice::NoticeKind;
 use crate::peer::{PeerIndex, PeerState};
 
+/// Cost of one Peer Up beside its event, counted in routes: it may add a peer, and reads two OPENs.
+const PEER_UP_WORK: u64 = 40;
+
 /// Takes a Peer Up: "a peering session has come up (i.e., has transitioned into the Established state)".
 pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     let header = message.peer();
     context.shared.counters.peers_up.add(1);
+    context.shared.work += PEER_UP_WORK;
     let Some(index) = context.find_or_add_peer(&header) else {
         return;
     };
@@ -35,7 +39,7 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     peer.other_asns.clear();
     peer.hear(&header);
     peer.set_table_name(message.table_name().map(text).unwrap_or_default(), message);
-    let agreed = peer.agreed_after(message);
+    let agreed = peer.agreed_after(message, negotiated);
     peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
     context.shared.life_check_wanted = true;
     peer.remember_session(message);

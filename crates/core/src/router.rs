@@ -210,6 +210,9 @@ impl Router {
 
     /// Whether a resync is over: the router was received from for `quiet_ns`, and has not come to hold more routes since.
     pub(crate) fn resync_is_over(&mut self, now_ns: u64, quiet_ns: u64, paused_ns: u64) -> bool {
+        if self.resync.is_none() {
+            return false;
+        }
         let routes = self.routes();
         let Some(resync) = &mut self.resync else {
             return false;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arancini_schema::events::RouterEventKind;
@@ -26,6 +27,9 @@ use crate::shared::Shared;
 use crate::snapshot::Walk;
 use crate::sweep::sweep_slice;
 use crate::time::Now;
+
+/// Cost of forgetting a router, counted as this many routers that a check of lives looks at.
+const GONE_WORK: usize = 10;
 
 /// One worker's routers, their sessions, and the batches made of their messages.
 pub struct Shard {
@@ -443,24 +447,40 @@ impl Shard {
     }
 
     fn check_life(&mut self, now: Now) {
-        let mut waiting = false;
+        let mut looked_at = 0;
         let mut gone = Vec::new();
-        for router in self.routers.values_mut() {
+        let mut stopped = false;
+        for (id, router) in self
+            .routers
+            .range_mut((self.life_check.begin_at(), Bound::Unbounded))
+        {
+            if looked_at >= life::CHECK_SLICE {
+                self.life_check.stop_before(*id, now);
+                stopped = true;
+                break;
+            }
+            looked_at += 1 + router.peers.len();
             let mut context = RouterContext {
                 router,
                 shared: &mut self.shared,
                 now,
             };
             match life::check(&mut context, &self.life_check) {
-                Outlook::Waits => waiting = true,
+                Outlook::Waits => self.life_check.note_waiting(),
                 Outlook::Rests => {}
-                Outlook::Gone => gone.push(router.id),
+                Outlook::Gone => {
+                    gone.push(router.id);
+                    looked_at += GONE_WORK;
+                }
             }
         }
         for id in gone {
             self.forget(id);
         }
-        if waiting {
+        if stopped {
+            return;
+        }
+        if self.life_check.finish() {
             self.life_check.soon(&self.shared.settings, now);
         }
         self.set_gauges();

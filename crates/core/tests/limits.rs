@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use arancini_core::{Now, Settings, Shard};
 use arancini_generate::{Peer, PeerDown, initiation, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
@@ -405,4 +406,58 @@ fn a_router_that_leaves_in_a_resync_gives_its_memory_back_in_slices() {
     assert!(!harness.shard.needs_sweep());
     harness.published();
     assert_eq!(harness.consumer.routes(), 0);
+}
+
+/// A check of 20,000 routers whose hold was over took a single turn of several milliseconds.
+#[test]
+fn lives_of_many_routers_are_checked_in_slices_and_none_is_left_out() {
+    const ROUTERS: u32 = 2000;
+    let settings = Settings::default();
+    let hold_ns = settings.session_hold_ns;
+    let mut shard = Shard::new(0, settings, std::sync::Arc::default());
+    let at = |monotonic_ns| Now {
+        monotonic_ns,
+        unix_ns: monotonic_ns,
+    };
+    for number in 0..ROUTERS {
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
+        let session = shard.handle_connect(address.into(), 1, at(1));
+        shard.handle_disconnect(session, "closed", at(1));
+    }
+    let over = at(1 + hold_ns);
+    let mut forgotten = Vec::new();
+    let mut calls = 0;
+    while shard.poll_timeout().is_some_and(|due| due <= over.monotonic_ns) {
+        shard.handle_timeout(over);
+        let of_this_call = shard.poll_forgotten().len();
+        assert!(of_this_call <= 100, "{of_this_call} routers in one call");
+        forgotten.push(of_this_call);
+        calls += 1;
+        assert!(calls < 1000, "the check never ends");
+    }
+    assert_eq!(forgotten.iter().sum::<usize>(), ROUTERS as usize);
+    assert_eq!(shard.routers().count(), 0);
+}
+
+/// Each of the Peer Ups adds a peer and closes batches: a thousand of them took a turn of 3 ms for 63.
+#[test]
+fn new_peers_that_come_up_together_come_up_in_several_turns() {
+    const PEERS: u8 = 200;
+    const MOST_PER_TURN: usize = 20;
+    let mut shard = Shard::new(0, Settings::default(), std::sync::Arc::default());
+    let now = Now {
+        monotonic_ns: 1,
+        unix_ns: 1,
+    };
+    let session = shard.handle_connect(router(1), 1, now);
+    let messages: Vec<Vec<u8>> = (1..=PEERS).map(|number| up(&peer(number))).collect();
+    let bytes = messages.concat();
+    let mut rest = &bytes[..];
+    let mut turns = 0;
+    while !rest.is_empty() {
+        rest = &rest[shard.handle_bytes(session, rest, now).unwrap()..];
+        while shard.poll_batch().is_some() {}
+        turns += 1;
+    }
+    assert!(turns >= usize::from(PEERS) / MOST_PER_TURN, "{turns} turns");
 }

@@ -17,7 +17,7 @@ use super::index::WorkerIndex;
 use super::losses::Losses;
 use super::notices::NoticeLog;
 use super::outlet::{Outlet, WhenFull};
-use super::signal::Turnstile;
+use super::signal::{Gate, Turnstile};
 use super::turns::TurnClock;
 use super::unfinished::Unfinished;
 
@@ -35,6 +35,8 @@ pub struct Lane {
     pub outlet: Outlet,
     /// Where tasks step back behind the others.
     pub turnstile: Turnstile,
+    /// Where connections without a session wait for their turn.
+    pub gate: Gate,
     /// Measures the turns of the worker's tasks.
     pub turn_clock: TurnClock,
     /// Wakes the task that keeps deadlines and sweeps.
@@ -65,6 +67,7 @@ impl Lane {
             shard: RefCell::new(shard),
             outlet,
             turnstile: Turnstile::default(),
+            gate: Gate::default(),
             turn_clock: TurnClock::default(),
             keeper: Alarm::default(),
             spare: Cell::default(),

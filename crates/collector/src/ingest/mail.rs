@@ -12,7 +12,7 @@ use super::signal::Turnstile;
 use super::snapshot_request::SnapshotRequest;
 
 /// Orders that a worker takes before its other tasks get their turn.
-pub const ORDERS_PER_TURN: u32 = 64;
+pub const ORDERS_PER_TURN: u32 = 32;
 
 /// An order to a worker.
 pub enum Mail {

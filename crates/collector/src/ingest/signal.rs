@@ -1,6 +1,7 @@
 //! Waiting for a condition within one thread.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
@@ -35,6 +36,65 @@ impl Signal {
             Poll::Pending
         })
         .await;
+    }
+}
+
+/// Lets tasks through a few at a time, in the order in which they came.
+///
+/// A turn of the turnstile lets every task run that can run. When thousands of connections have something to do at the same
+/// time, one turn would take as long as all of them together, and the tasks that receive for sessions would wait. At the
+/// gate, only some of them go on in each turn.
+#[derive(Default)]
+pub struct Gate {
+    /// Places in the queue that were given out.
+    arrived: Cell<u64>,
+    /// Places in the queue that may go on.
+    admitted: Cell<u64>,
+    /// The tasks that wait, with their places.
+    waiting: RefCell<VecDeque<(u64, Waker)>>,
+    /// A task came to the gate.
+    queued: Signal,
+}
+
+impl Gate {
+    /// Waits until all tasks that came before have gone on, in another turn.
+    pub async fn pass(&self) {
+        let place = self.arrived.get();
+        self.arrived.set(place + 1);
+        poll_fn(|context| {
+            if place < self.admitted.get() {
+                return Poll::Ready(());
+            }
+            self.waiting
+                .borrow_mut()
+                .push_back((place, context.waker().clone()));
+            self.queued.notify();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn next_admitted(&self) -> Option<Waker> {
+        let mut waiting = self.waiting.borrow_mut();
+        let (place, _) = waiting.front()?;
+        if *place >= self.admitted.get() {
+            return None;
+        }
+        waiting.pop_front().map(|(_, waker)| waker)
+    }
+
+    /// Lets this many tasks through in each turn of the turnstile. Runs as a task for the worker's whole life.
+    pub async fn admit(&self, tasks_per_turn: u64, turnstile: &Turnstile) {
+        loop {
+            let waits = || self.admitted.get() < self.arrived.get();
+            self.queued.until(waits).await;
+            self.admitted
+                .set((self.admitted.get() + tasks_per_turn).min(self.arrived.get()));
+            while let Some(waker) = self.next_admitted() {
+                waker.wake();
+            }
+            turnstile.pass().await;
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
-use std::time::Instant;
 
 use super::lane::Lane;
 
@@ -11,9 +10,9 @@ pub fn timed<F: Future>(lane: &Rc<Lane>, task: F) -> impl Future<Output = F::Out
     let lane = Rc::clone(lane);
     let mut task = Box::pin(task);
     poll_fn(move |context| {
-        let begin = Instant::now();
+        let begin = lane.turn_clock.begin();
         let polled = task.as_mut().poll(context);
-        lane.turn_clock.over(&lane.counters.turns, begin.elapsed());
+        lane.turn_clock.over(&lane.counters.turns, begin);
         polled
     })
 }

@@ -2,11 +2,12 @@
 //! the worker runs meanwhile.
 //!
 //! Each turn costs two readings of the clock. CPU time, which other load on the machine does not lengthen, costs a system
-//! call, so it is read only after a long turn. The CPU time since the last reading is at least what the turn used, and a turn
-//! uses at most the time that it lasted: the smaller of the two counts.
+//! call, so it is read only after a long turn, and before a turn if the last reading is older than [`LONG`]. The CPU time
+//! since the last reading is at least what the turn used, and at most [`LONG`] more. A turn uses at most the time that it
+//! lasted: the smaller of the two counts.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arancini_core::counters::Counter;
 
@@ -75,21 +76,52 @@ pub struct Turns {
 /// The clock for turns of one thread.
 #[derive(Default)]
 pub struct TurnClock {
-    cpu_when_last_asked: Cell<Duration>,
+    asked: Cell<Option<Asked>>,
+}
+
+/// A reading of the CPU time.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    cpu: Duration,
 }
 
 impl TurnClock {
-    /// Counts a turn that has lasted this long.
-    pub fn over(&self, turns: &Turns, wall: Duration) {
+    /// Begins a turn. Other threads may take the processor during a short turn, which makes it long by the wall clock. Then it
+    /// must not count with the CPU time of all turns since the last long one, so the last reading may not be old.
+    pub fn begin(&self) -> Instant {
+        let now = Instant::now();
+        if self
+            .asked
+            .get()
+            .is_none_or(|asked| now.saturating_duration_since(asked.at) > LONG)
+        {
+            self.ask(now);
+        }
+        now
+    }
+
+    /// Counts a turn that began then.
+    pub fn over(&self, turns: &Turns, begin: Instant) {
+        self.took(turns, begin.elapsed());
+    }
+
+    fn took(&self, turns: &Turns, wall: Duration) {
         turns.wall.observe(wall);
         let cpu = if wall < LONG { wall } else { wall.min(self.used()) };
         turns.cpu.observe(cpu);
     }
 
-    /// CPU time of this thread since the last call.
+    /// CPU time of this thread since the last reading.
     fn used(&self) -> Duration {
-        let now = thread_cpu_time();
-        now.saturating_sub(self.cpu_when_last_asked.replace(now))
+        self.ask(Instant::now())
+    }
+
+    /// Reads the CPU time. Returns how much this thread has used since the last reading.
+    fn ask(&self, at: Instant) -> Duration {
+        let cpu = thread_cpu_time();
+        let before = self.asked.replace(Some(Asked { at, cpu }));
+        cpu.saturating_sub(before.map_or(Duration::ZERO, |before| before.cpu))
     }
 }
 
@@ -114,13 +146,34 @@ mod tests {
     #[test]
     fn a_turn_used_no_more_cpu_time_than_it_lasted() {
         let (turns, clock) = (Turns::default(), TurnClock::default());
-        clock.over(&turns, Duration::from_micros(5));
+        clock.took(&turns, Duration::from_micros(5));
         // This thread has used more CPU time than this since it began: the length by the wall clock counts.
-        clock.over(&turns, LONG);
+        clock.took(&turns, LONG);
         assert_eq!(turns.cpu.longest(), LONG.min(turns.cpu.longest()));
         // The thread has used hardly any CPU time since.
-        clock.over(&turns, Duration::from_secs(100));
+        clock.took(&turns, Duration::from_secs(100));
         assert!(turns.cpu.longest() < Duration::from_secs(1));
         assert_eq!(turns.wall.longest(), Duration::from_secs(100));
+    }
+
+    /// A turn of a few microseconds counted as one of milliseconds: it had to wait for the processor, and the short turns before
+    /// it had used as much CPU time.
+    #[test]
+    fn a_short_turn_that_waited_for_the_processor_does_not_count_with_the_turns_before_it() {
+        let (turns, clock) = (Turns::default(), TurnClock::default());
+        let busy = Duration::from_millis(20);
+        let before = thread_cpu_time();
+        while thread_cpu_time() - before < busy {
+            let begin = clock.begin();
+            turns.wall.observe(begin.elapsed());
+        }
+        clock.begin();
+        // The turn uses hardly any CPU time, and ends much later.
+        clock.took(&turns, Duration::from_secs(100));
+        assert!(
+            turns.cpu.longest() < busy / 2,
+            "{:?} with what came before",
+            turns.cpu.longest()
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use arancini_core::{Batch, Shard};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
-use super::arrive::entrance::Entrance;
+use super::arrive::entrance::{ARRIVALS_PER_TURN, Entrance};
 use super::arrive::waiting::Waiting;
 use super::backend::Driver;
 use super::budget_keeper::keep_budget;
@@ -154,6 +154,13 @@ impl Worker {
         spawn_timed(&lane, async move { carrier.outlet.carry().await });
         let doorman = Rc::clone(&lane);
         monoio::spawn(async move { doorman.turnstile.turn().await });
+        let gatekeeper = Rc::clone(&lane);
+        spawn_timed(&lane, async move {
+            gatekeeper
+                .gate
+                .admit(ARRIVALS_PER_TURN, &gatekeeper.turnstile)
+                .await;
+        });
         spawn_timed(&lane, keep_deadlines(Rc::clone(&lane)));
         spawn_timed(&lane, keep_house(Rc::clone(&self.entrance)));
         spawn_timed(&lane, keep_budget(Rc::clone(&self.entrance)));

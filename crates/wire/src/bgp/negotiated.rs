@@ -47,11 +47,12 @@ impl Offer {
                 Capability::FourOctetAs(_) => offer.four_octet_as = true,
                 Capability::ExtendedMessage => offer.extended_message = true,
                 Capability::AddPath(families) => {
+                    // An OPEN with extended parameters can list 15,000 families.
                     for (family, mode) in families.iter() {
-                        if mode & ADD_PATH_RECEIVE != 0 {
+                        if mode & ADD_PATH_RECEIVE != 0 && !offer.receives.is_full() {
                             offer.receives.insert(family);
                         }
-                        if mode & ADD_PATH_SEND != 0 {
+                        if mode & ADD_PATH_SEND != 0 && !offer.sends.is_full() {
                             offer.sends.insert(family);
                         }
                     }

@@ -62,6 +62,12 @@ impl FamilySet {
         self.families.iter().take(usize::from(self.length)).copied()
     }
 
+    /// Whether the set holds as many families as it can.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.length as usize == Self::CAPACITY
+    }
+
     /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -38,6 +38,9 @@ pub async fn first_message(
         {
             return Err(End::with_details(EndReason::Failed, &error));
         }
+        if missing > 0 {
+            lane.gate.pass().await;
+        }
         lane.outlet.room().await;
         if lane.is_stopping() {
             return Err(EndReason::Stopping.into());
@@ -47,7 +50,6 @@ pub async fn first_message(
         }
         receive(lane, stream, &mut bytes, missing)?;
         place.hold(lane, bytes.len());
-        lane.turnstile.pass().await;
     }
 }
 

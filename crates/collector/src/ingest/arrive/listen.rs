@@ -20,7 +20,7 @@ const LINGERING_RING: Duration = Duration::from_secs(2);
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Connections that a listener accepts before the other tasks of the worker get their turn.
-pub const ACCEPTS_PER_TURN: u32 = 64;
+pub const ACCEPTS_PER_TURN: u32 = 16;
 
 /// A connection that a listener has accepted: nothing more is known of it than where it comes from.
 #[derive(Debug)]

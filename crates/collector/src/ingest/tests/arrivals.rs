@@ -10,7 +10,7 @@ use arancini_generate::initiation;
 use super::way::{Way, has_registered_ring, on_a_runtime};
 use crate::config::Limits;
 use crate::ingest::arrive::admit::Admission;
-use crate::ingest::arrive::entrance::Entrance;
+use crate::ingest::arrive::entrance::{ARRIVALS_PER_TURN, Entrance};
 use crate::ingest::arrive::waiting::WAITING_PER_ROUTER;
 use crate::ingest::backend::Backend;
 use crate::ingest::budget_keeper::keep_budget;
@@ -262,5 +262,37 @@ fn messages_that_never_end_keep_a_budget_and_no_router_with_short_messages_pays_
             initiations() == 3 + of_hostile
         })
         .await;
+    });
+}
+
+/// Thousands of connections with something to do at the same time held up the sessions for as long as all of them together.
+#[test]
+fn connections_that_come_together_become_sessions_a_few_in_each_turn() {
+    on_each_backend(10_000, async |way, entrance| {
+        const CONNECTIONS: u8 = 100;
+        let admission = Admission::new(&Limits {
+            max_sessions_per_source: usize::from(CONNECTIONS),
+            ..Limits::default()
+        });
+        let lane = way.lane();
+        let sessions = &lane.counters.core.sessions;
+        let _clients: Vec<TcpStream> = (1..=CONNECTIONS)
+            .map(|router| {
+                let (mut client, claimed) = way.arriving(&admission, router);
+                client.write_all(&initiation("router", "test")).unwrap();
+                entrance.adopt(claimed);
+                client
+            })
+            .collect();
+        for _ in 0..100_000 {
+            let before = sessions.get();
+            lane.turnstile.pass().await;
+            let opened = sessions.get() - before;
+            assert!(opened <= ARRIVALS_PER_TURN, "{opened} sessions in one turn");
+            if sessions.get() == u64::from(CONNECTIONS) {
+                return;
+            }
+        }
+        panic!("only {} sessions", sessions.get());
     });
 }

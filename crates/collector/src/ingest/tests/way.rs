@@ -15,7 +15,7 @@ use crate::config::{Config, Limits};
 use crate::ingest::arrive::admit::Admission;
 use crate::ingest::arrive::arriving::Arriving;
 use crate::ingest::arrive::claim::{Claimed, claim};
-use crate::ingest::arrive::entrance::Entrance;
+use crate::ingest::arrive::entrance::{ARRIVALS_PER_TURN, Entrance};
 use crate::ingest::arrive::identify::identify;
 use crate::ingest::arrive::listen::Accepted;
 use crate::ingest::arrive::local_owners::LocalOwners;
@@ -142,6 +142,13 @@ impl Way {
         let lane = Rc::clone(self.lane());
         let doorman = Rc::clone(&lane);
         monoio::spawn(async move { doorman.turnstile.turn().await });
+        let gatekeeper = Rc::clone(&lane);
+        monoio::spawn(async move {
+            gatekeeper
+                .gate
+                .admit(ARRIVALS_PER_TURN, &gatekeeper.turnstile)
+                .await;
+        });
         receiver.start(&self.sessions);
         Rc::new(Entrance {
             context: Arc::new(context),
