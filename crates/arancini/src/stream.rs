@@ -144,6 +144,8 @@ fn print_report(report: &StreamReport) {
         ("discard", report.discard.to_owned()),
         ("replicas", report.replicas.to_string()),
         ("size limit", limit(report.max_bytes, "bytes")),
+        ("per subject", limit(report.max_messages_per_subject, "messages")),
+        ("message size", limit(report.max_message_bytes, "bytes")),
         ("age limit", limit(report.max_age_seconds.cast_signed(), "s")),
         (
             "duplicate window",

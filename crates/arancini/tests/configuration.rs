@@ -73,6 +73,27 @@ fn what_the_start_would_refuse_is_refused_by_the_check() {
 }
 
 #[test]
+fn times_and_names_that_only_the_start_refused_are_refused_by_the_check() {
+    let long = "b".repeat(252);
+    let errors = errors_of(&format!(
+        "[nats]\nurls = [\"nats://192.0.2.1\"]\nmax_age_s = 9223372037\nduplicate_window_s = 18446744074\n\
+         connect_timeout_ms = 0\n[snapshots]\nstore = \"nats\"\nbucket = \"{long}\"\n"
+    ));
+    for (setting, problem) in [
+        ("nats.max_age_s", "9223372037 is too large"),
+        ("nats.duplicate_window_s", "18446744074 is too large"),
+        ("nats.connect_timeout_ms", "no connection is made in 0 ms"),
+        ("snapshots.bucket", "this is not a valid name of a bucket"),
+    ] {
+        let found = errors
+            .iter()
+            .any(|error| error.contains(setting) && error.contains(problem));
+        assert!(found, "{setting}: {errors:#?}");
+    }
+    assert_eq!(errors.len(), 4, "{errors:#?}");
+}
+
+#[test]
 fn ipv4_mapped_addresses_are_read_as_ipv4() {
     let file = file("[routers]\nidentity = { \"::ffff:10.0.0.1\" = \"::ffff:192.0.2.1\" }\n");
     let variables = [variable(

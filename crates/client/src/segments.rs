@@ -10,6 +10,10 @@ use std::time::SystemTime;
 
 use arancini_schema::MessageKind;
 
+/// Highest number of a segment. The numbers of a series rise by one, so a collector never gets there, and a file with a
+/// higher number is not a segment.
+pub const LAST_SEGMENT_NUMBER: u64 = u64::MAX / 2;
+
 /// Name of a series in its file names.
 pub fn series_name(kind: MessageKind) -> &'static str {
     match kind {
@@ -57,7 +61,8 @@ pub struct Segment {
     pub modified: SystemTime,
 }
 
-/// Lists the segments of a series by rising number. Other files are ignored.
+/// Lists the segments of a series by rising number. Other files are ignored, and so is whatever is not a file: opening a named
+/// pipe would wait for ever.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -70,6 +75,31 @@ pub fn list(directory: &Path, kind: MessageKind) -> io::Result<Vec<Segment>> {
 /// # Errors
 /// The directory cannot be read.
 pub fn list_with_suffix(directory: &Path, kind: MessageKind, suffix: &str) -> io::Result<Vec<Segment>> {
+    let mut found = named(directory, kind, suffix)?;
+    found.retain(|named| named.is_segment);
+    found.sort_by_key(|named| named.segment.number);
+    Ok(found.into_iter().map(|named| named.segment).collect())
+}
+
+/// Lists what has the name of a segment of the series but is none: a directory, a named pipe, a file with a number that no
+/// collector reaches.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list_strangers(directory: &Path, kind: MessageKind) -> io::Result<Vec<PathBuf>> {
+    let mut found = named(directory, kind, ".capnp")?;
+    found.retain(|named| !named.is_segment);
+    Ok(found.into_iter().map(|named| named.segment.path).collect())
+}
+
+/// Something with the name of a segment.
+struct Named {
+    segment: Segment,
+    is_segment: bool,
+}
+
+/// Lists what has the name of a segment of the series.
+fn named(directory: &Path, kind: MessageKind, suffix: &str) -> io::Result<Vec<Named>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -84,20 +114,22 @@ pub fn list_with_suffix(directory: &Path, kind: MessageKind, suffix: &str) -> io
             .filter(|digits| digits.len() == 20)
             .and_then(|digits| digits.parse().ok());
         let Some(number) = number else { continue };
-        let data = match entry.metadata() {
+        let data = match std::fs::metadata(entry.path()) {
             Ok(data) => data,
             // Retention has removed the file meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        found.push(Segment {
-            kind,
-            number,
-            path: entry.path(),
-            bytes: data.len(),
-            modified: data.modified()?,
+        found.push(Named {
+            is_segment: data.is_file() && number <= LAST_SEGMENT_NUMBER,
+            segment: Segment {
+                kind,
+                number,
+                path: entry.path(),
+                bytes: data.len(),
+                modified: data.modified()?,
+            },
         });
     }
-    found.sort_by_key(|segment| segment.number);
     Ok(found)
 }

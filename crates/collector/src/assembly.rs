@@ -61,8 +61,8 @@ impl Collector {
         Self::start_unless(config, &|| false)
     }
 
-    /// Starts everything, and gives up as soon as `cancelled`. A start can last: before routers may connect, the tables of a
-    /// former life are restored, which needs the broker.
+    /// Starts everything, and gives up as soon as `cancelled`. A start can last: before routers may connect, the tables of an
+    /// earlier run are restored, which needs the broker.
     ///
     /// The order of the steps matters. Ports are checked before anything is touched. The sidecar runs before the restore,
     /// which waits for the sink. Owners are known before any worker listens, and workers run before snapshots are taken.

@@ -10,6 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
+use arancini_schema::json::visible;
+
 /// Bytes of lines that may wait for standard error.
 const MOST_BYTES: usize = 1024 * 1024;
 /// Additional bytes for the line that tells how many lines were dropped.
@@ -64,8 +66,10 @@ impl LogWriter {
 }
 
 impl Write for LogWriter {
-    /// Takes one whole line.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+    /// Takes one whole line. Names from routers may be in it, so what a terminal would obey or hide is escaped.
+    fn write(&mut self, taken: &[u8]) -> io::Result<usize> {
+        let shown = std::str::from_utf8(taken).map(visible);
+        let line = shown.as_ref().map_or(taken, |shown| shown.as_bytes());
         match &self.queue {
             Some(queue) => {
                 queue.push(line);
@@ -75,7 +79,7 @@ impl Write for LogWriter {
             }
             None => io::stderr().write_all(line)?,
         }
-        Ok(line.len())
+        Ok(taken.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -225,5 +229,21 @@ mod tests {
         BufReader::new(reader).read_line(&mut line).unwrap();
         assert_eq!(line, "last\n");
         assert!(!queue.waiting().is_writing);
+    }
+
+    /// A router's name could turn around what follows in the line.
+    #[test]
+    fn what_a_terminal_obeys_or_hides_is_escaped_in_a_line() {
+        let (reader, output) = io::pipe().unwrap();
+        let mut writer = LogWriter {
+            queue: Some(LogQueue::start(output).unwrap()),
+            flushes: true,
+        };
+        writer
+            .write_all("peer up name=a\u{202e}b\u{9b}2Jc\n".as_bytes())
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(reader).read_line(&mut line).unwrap();
+        assert_eq!(line, "peer up name=a\\u202eb\\u009b2Jc\n");
     }
 }

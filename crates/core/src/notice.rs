@@ -40,6 +40,8 @@ pub enum NoticeKind {
     PeerUp,
     /// A peer went down, with the RFC's reason code.
     PeerDown(u8),
+    /// The router reported a peer as down, with the RFC's reason code, that was not up.
+    PeerDownWithoutUp(u8),
 }
 
 /// A bounded queue of notices.

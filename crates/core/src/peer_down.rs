@@ -40,6 +40,11 @@ pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>)
         context.count_quirk(index, Quirk::PeerDownWithoutUp);
     }
     let router = context.router.id;
-    let what = NoticeKind::PeerDown(message.reason().code());
+    let reason = message.reason().code();
+    let what = if was_up {
+        NoticeKind::PeerDown(reason)
+    } else {
+        NoticeKind::PeerDownWithoutUp(reason)
+    };
     context.shared.notices.push(router, Some(address), what);
 }

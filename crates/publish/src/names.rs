@@ -20,6 +20,13 @@ pub fn is_stream_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= MOST_STREAM_NAME_BYTES && !name.contains(refused)
 }
 
+/// Returns whether nats-server accepts this name of a bucket: the streams of its key-value bucket and of its object store are
+/// `KV_` and `OBJ_` before the name.
+#[must_use]
+pub fn is_bucket_name(name: &str) -> bool {
+    is_collector_name(name) && name.len() + "OBJ_".len() <= MOST_STREAM_NAME_BYTES
+}
+
 /// Returns whether the text consists of one or more non-empty subject tokens without wildcards.
 #[must_use]
 pub fn is_subject(text: &str) -> bool {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arancini_client::Reason;
-use arancini_client::segments::{list, segment_path};
+use arancini_client::segments::{list, list_strangers, segment_path};
 use arancini_client::tail::{AtEnd, Begin, SegmentTail};
 use arancini_core::BatchKind;
 use arancini_publish::{FileSettings, Fsync, Retention, SinkSettings};
@@ -185,6 +185,46 @@ fn a_follower_keeps_up_over_rotation() {
         }
     });
     writer.join().unwrap();
+}
+
+/// A named pipe with the name of a segment made the collector wait for ever, and the highest number an overflow.
+#[test]
+fn what_only_has_the_name_of_a_segment_is_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    std::fs::create_dir_all(&settings.directory).unwrap();
+    let path = |number| segment_path(&settings.directory, BatchKind::Updates, number);
+    std::fs::write(path(u64::MAX), "").unwrap();
+    std::fs::create_dir(path(7)).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(path(9))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let mut worker = Worker::new(1, 1);
+    publish(&settings, &mut worker, 3);
+    publish(&settings, &mut worker, 3);
+    assert_eq!(
+        read(&settings.directory),
+        updates(1..=18),
+        "three messages a batch"
+    );
+    let strangers = list_strangers(&settings.directory, BatchKind::Updates).unwrap();
+    assert_eq!(strangers.len(), 3, "{strangers:?}");
+}
+
+/// A stop waited for its whole deadline, though nothing had been published.
+#[test]
+fn a_stop_without_anything_to_write_does_not_wait_for_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let rig = Rig::new(SinkSettings::File(settings(&file)));
+    rig.until("it is told", |status| status.errors(Reason::Io) > 0);
+    // Without a deadline, this ends only if the sink does.
+    drop(rig.bridge);
+    let report = rig.sidecar.drain(Duration::MAX);
+    assert_eq!(report.unacknowledged_batches, 0);
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn a_message_too_large_in_the_spool_is_set_aside_by_this_life_and_the_next() {
     assert_eq!(rig.sidecar.drain(Duration::ZERO).spooled_batches, 4);
     server.restart();
     let rig = start();
-    rig.until("the former life's are passed over", |status| {
+    rig.until("the messages of the earlier run are passed over", |status| {
         status.messages_set_aside.load(Relaxed) == 4
     });
     for words in [TOO_MANY_WORDS, 4] {

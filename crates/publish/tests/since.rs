@@ -81,3 +81,52 @@ fn a_stream_that_lost_what_a_snapshot_relies_on_is_not_whole() {
         }
     });
 }
+
+/// What a stranger publishes on the collector's subjects can be anything. It made the next start a resync of all routers.
+#[test]
+fn messages_of_strangers_are_passed_over() {
+    let Some(server) = NatsServer::start() else { return };
+    let settings = NatsSettings::new(vec![server.url()]);
+    let rig = Rig::nats(settings.clone());
+    let mut worker = Worker::new(1, 1);
+    let stranger = |payload: &'static str| {
+        let url = server.url();
+        run(async move {
+            let context = jetstream::new(async_nats::connect(url).await.unwrap());
+            let subject = "arancini.updates.v4_192_0_2_1.64512.1_1";
+            context
+                .publish(subject, payload.into())
+                .await
+                .unwrap()
+                .await
+                .unwrap();
+        });
+    };
+    rig.bridge.send(worker.batch()).unwrap();
+    rig.until_acknowledged(1);
+    stranger("hello");
+    rig.bridge.send(worker.batch()).unwrap();
+    rig.until_acknowledged(2);
+    stranger("");
+    let since = Since {
+        position: None,
+        relies_on: None,
+        stored: 0,
+        late: LateWrites::Fenced,
+    };
+    let mut taken = Vec::new();
+    let read = run(stream_since(&settings.source(), &since, |published| {
+        taken.push((
+            published.collector.map(str::to_owned),
+            published.payload.is_empty(),
+        ));
+    }));
+    assert_eq!(read.unwrap(), Wholeness::Whole);
+    assert_eq!(taken.len(), 2, "{taken:?}");
+    assert!(
+        taken
+            .iter()
+            .all(|(collector, empty)| collector.is_some() && !empty)
+    );
+    rig.finish();
+}

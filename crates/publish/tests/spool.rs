@@ -313,7 +313,7 @@ fn after_a_crash_what_the_stream_does_not_have_is_published() {
     server.resume();
     let next = start(&settings, image.path(), 1 << 30, Compression::None);
     spool_is_empty(&next, image.path());
-    assert!(next.acked.is_empty(), "of a former life");
+    assert!(next.acked.is_empty(), "of an earlier run");
     next.finish();
     assert_whole(&settings, &workers);
     let ids = read_stream(&settings);

@@ -7,7 +7,7 @@ use arancini_client::tail::{SegmentTail, StreamTail, StreamTailError, StreamTail
 use arancini_collector::config::{Config, SinkKind};
 use arancini_schema::MessageKind;
 use arancini_schema::decode::Messages;
-use arancini_schema::json::write_message;
+use arancini_schema::json::{visible, write_message};
 use arancini_schema::subject::Subject;
 
 use super::arguments::TailArgs;
@@ -65,6 +65,7 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
         match printer.print(subject.message_kind(), &message.payload) {
             Ok(Output::Read) => {}
             Ok(Output::Closed) => return Ok(()),
+            Ok(Output::Failed(error)) => return Err(unwritable(&error)),
             Err(problem) => eprintln!("{}: {problem}", place()),
         }
     }
@@ -87,16 +88,25 @@ async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer
         match printer.print(message.kind, &message.bytes) {
             Ok(Output::Read) => {}
             Ok(Output::Closed) => return Ok(()),
+            Ok(Output::Failed(error)) => return Err(unwritable(&error)),
             Err(problem) => eprintln!("{}: {problem}", directory.display()),
         }
     }
     Ok(())
 }
 
-/// Whether the output is still read.
+/// What became of the output.
 enum Output {
+    /// It is written.
     Read,
+    /// Nobody reads it any more, as after `| head`.
     Closed,
+    /// It can't be written.
+    Failed(io::Error),
+}
+
+fn unwritable(error: &io::Error) -> String {
+    format!("can't write to standard output: {error}")
 }
 
 /// Prints the messages that pass the filter.
@@ -126,12 +136,12 @@ impl Printer {
             let printed = if self.json {
                 out.write_all(&self.line)
             } else {
-                writeln!(out, "{}", Line(&object))
+                writeln!(out, "{}", visible(&Line(&object).to_string()))
             };
             match printed.and_then(|()| out.flush()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Output::Closed),
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Ok(Output::Failed(error)),
             }
         }
         Ok(Output::Read)

@@ -98,10 +98,37 @@ impl Line<'_> {
     fn rest(&self, f: &mut fmt::Formatter<'_>, without: &[&str]) -> fmt::Result {
         for (name, value) in self.0.as_object().into_iter().flatten() {
             if !without.contains(&name.as_str()) {
-                write!(f, " {name}={value}")?;
+                write!(f, " {name}={}", Shown(value))?;
             }
         }
         Ok(())
+    }
+}
+
+/// A value for people: lists and objects without the marks of JSON.
+struct Shown<'a>(&'a Value);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Array(values) => {
+                f.write_str("[")?;
+                for (index, value) in values.iter().enumerate() {
+                    let separator = if index > 0 { ", " } else { "" };
+                    write!(f, "{separator}{}", Shown(value))?;
+                }
+                f.write_str("]")
+            }
+            Value::Object(members) => {
+                f.write_str("(")?;
+                for (index, (name, value)) in members.iter().enumerate() {
+                    let separator = if index > 0 { " " } else { "" };
+                    write!(f, "{separator}{name}={}", Shown(value))?;
+                }
+                f.write_str(")")
+            }
+            value => write!(f, "{value}"),
+        }
     }
 }
 
@@ -151,6 +178,19 @@ mod tests {
         ] {
             assert_eq!(UnixTime(seconds * 1_000_000_000).to_string(), text);
         }
+    }
+
+    #[test]
+    fn lists_and_objects_of_an_event_are_not_json() {
+        let event = json!({
+            "type": "statistics", "timeReceivedNs": "0", "routerAddr": "10.0.0.1", "peer": {"address": "10.0.0.2"},
+            "statistics": [{"type": 0, "value": "5"}, {"type": 7, "value": "8"}],
+        });
+        assert_eq!(
+            Line(&event).to_string(),
+            "1970-01-01T00:00:00.000Z 10.0.0.1 statistics peer=(address=\"10.0.0.2\") \
+             statistics=[(type=0 value=\"5\"), (type=7 value=\"8\")]"
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 
 use crate::command::arancini;
+use crate::place::{NEVER, Place, dump};
+use crate::support::small;
 
 #[test]
 fn a_command_whose_output_is_not_read_ends_with_its_exit_code() {
@@ -45,4 +47,31 @@ fn a_replay_without_any_bmp_message_fails() {
     let text = String::from_utf8(replay.stderr).unwrap();
     assert_eq!(replay.status.code(), Some(1), "{text}");
     assert!(text.contains("there is no BMP version 3 message"), "{text}");
+}
+
+#[test]
+fn an_output_on_a_full_disk_is_a_failure() {
+    let place = Place::files();
+    let process = place.start("1", NEVER);
+    drop(dump(&process, 1, &small(1)));
+    assert_eq!(process.terminate().code, Some(0));
+    let data_dir = place.directory.path().to_str().unwrap();
+    let recording = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(recording.path(), small(1).to_bytes()).unwrap();
+    let recording = recording.path().to_str().unwrap();
+    for arguments in [
+        vec!["tail", "--data-dir", data_dir, "--no-follow"],
+        vec!["tail", "--data-dir", data_dir, "--no-follow", "--all", "--json"],
+        vec!["decode", recording],
+        vec!["decode", "--summary", recording],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = arancini().args(&arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(
+            said.contains("can't write to standard output"),
+            "{arguments:?}: {said}"
+        );
+    }
 }

@@ -88,7 +88,7 @@ fn a_stream_in_memory_is_used_with_a_warning() {
     process.until_ready();
     let answer: serde_json::Value = serde_json::from_str(&process.get("/readyz").1).unwrap();
     assert_eq!(answer["problems"], serde_json::json!([]));
-    let warning = answer["warnings"][0]["reason"].as_str().unwrap();
+    let warning = answer["warnings"][0]["cause"].as_str().unwrap();
     assert!(warning.contains("storage = memory"), "{answer}");
     eventually("the log says so too", || {
         process

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arancini_publish::NatsSettings;
-use arancini_publish::names::{is_collector_name, is_subject_base};
+use arancini_publish::names::{is_bucket_name, is_collector_name, is_subject_base};
 
 use super::check::Check;
 use super::error::{ConfigError, Place};
@@ -253,12 +253,11 @@ fn snapshots(config: &Config, check: &mut Check<'_>) {
             "remove the directory, or set snapshots.store = \"local\"",
         );
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if snapshots.bucket.is_empty() || !snapshots.bucket.chars().all(plain) {
+    if !is_bucket_name(&snapshots.bucket) {
         check.fail(
             "snapshots.bucket",
             "this is not a valid name of a bucket",
-            "use letters, digits, - and _ only",
+            "use letters, digits, - and _ only, and at most 251 of them",
         );
     }
 }

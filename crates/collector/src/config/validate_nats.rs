@@ -6,6 +6,9 @@ use super::check::Check;
 use super::settings::{Config, Nats};
 use super::types::{SinkKind, StoreKind};
 
+/// Longest time in seconds that NATS takes: it counts nanoseconds in 63 bits.
+const MOST_SECONDS: usize = (i64::MAX / 1_000_000_000) as usize;
+
 /// Returns whether the collector connects to NATS at all.
 fn uses_nats(config: &Config) -> bool {
     config.sink() == SinkKind::Nats || config.snapshots.store == StoreKind::Nats
@@ -102,6 +105,20 @@ fn stream(nats: &Nats, check: &mut Check<'_>) {
         );
     }
     check.within("nats.replicas", usize::from(nats.replicas), 1, 5);
+    for (key, seconds) in [
+        ("nats.max_age_s", nats.max_age_s),
+        ("nats.duplicate_window_s", nats.duplicate_window_s),
+    ] {
+        let seconds = usize::try_from(seconds).unwrap_or(usize::MAX);
+        check.within(key, seconds, 0, MOST_SECONDS);
+    }
+    if nats.connect_timeout_ms == 0 {
+        check.fail(
+            "nats.connect_timeout_ms",
+            "no connection is made in 0 ms",
+            "write at least 1; the default is 5000",
+        );
+    }
     if nats.duplicate_window_s == 0 {
         check.fail(
             "nats.duplicate_window_s",

@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 pub struct Problem {
     /// The part of the collector that has the problem: `sink` or `restore`.
     pub part: &'static str,
+    /// The class of the problem, as in the label of `arancini_sink_errors_total`.
+    pub reason: &'static str,
     /// What is wrong.
-    pub reason: String,
+    pub cause: String,
     /// What to do about it.
     pub remedy: String,
 }
@@ -39,7 +41,7 @@ impl Readiness {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let list = |problems: &[Problem]| -> Vec<Value> {
-            let one = |problem: &Problem| json!({"part": problem.part, "reason": problem.reason, "remedy": problem.remedy});
+            let one = |problem: &Problem| json!({"part": problem.part, "reason": problem.reason, "cause": problem.cause, "remedy": problem.remedy});
             problems.iter().map(one).collect()
         };
         json!({"ready": self.is_ready(), "problems": list(&self.problems), "warnings": list(&self.warnings)})

@@ -145,7 +145,8 @@ mod tests {
             Readiness {
                 problems: vec![Problem {
                     part: "sink",
-                    reason: "the stream is missing".to_owned(),
+                    reason: "stream_missing",
+                    cause: "the stream is missing".to_owned(),
                     remedy: "arancini stream create".to_owned(),
                 }],
                 warnings: Vec::new(),
@@ -201,7 +202,8 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 503"), "{head}");
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["ready"], false);
-        assert_eq!(body["problems"][0]["reason"], "the stream is missing");
+        assert_eq!(body["problems"][0]["reason"], "stream_missing");
+        assert_eq!(body["problems"][0]["cause"], "the stream is missing");
         assert_eq!(body["problems"][0]["remedy"], "arancini stream create");
     }
 

@@ -1,4 +1,4 @@
-//! What a worker takes over from a former life of the collector.
+//! What a worker takes over from an earlier run of the collector.
 
 use arancini_core::Router;
 
@@ -7,7 +7,7 @@ use super::lane::Lane;
 /// What a worker begins with.
 #[derive(Default)]
 pub struct Inheritance {
-    /// Routers of a former life.
+    /// Routers of an earlier run.
     pub routers: Vec<Router>,
     /// No router may get a sequence number at or below this one.
     pub sequence_floor: u64,
@@ -15,7 +15,7 @@ pub struct Inheritance {
     pub resync: bool,
 }
 
-/// Takes over what a former life left.
+/// Takes over what an earlier run left.
 pub fn inherit(lane: &Lane, inheritance: Inheritance) {
     let now = lane.clock.now();
     let mut shard = lane.shard.borrow_mut();

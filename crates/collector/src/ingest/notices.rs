@@ -146,6 +146,7 @@ fn write(notice: &Notice) {
         }
         NoticeKind::PeerUp => info!(%router, %peer, "peer up"),
         NoticeKind::PeerDown(reason) => info!(%router, %peer, reason, "peer down; its routes are withdrawn"),
+        NoticeKind::PeerDownWithoutUp(reason) => info!(%router, %peer, reason, "peer down; it was not up"),
     }
 }
 

@@ -49,7 +49,7 @@ pub struct WorkerStart {
     pub listeners: Vec<TcpListener>,
     /// Its mailbox.
     pub mail: kanal::Receiver<Mail>,
-    /// What it takes over from a former life.
+    /// What it takes over from an earlier run.
     pub inheritance: Inheritance,
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
 
+use arancini_client::Reason;
+
 use super::figures::Telemetry;
 use crate::control::{ControlSource, Metrics, Problem, Readiness};
 
@@ -19,12 +21,14 @@ impl ControlSource for Telemetry {
         match self.sink.trouble() {
             Some(trouble) => problems.push(Problem {
                 part: "sink",
-                reason: trouble.cause,
+                reason: trouble.reason.label(),
+                cause: trouble.cause,
                 remedy: trouble.remedy,
             }),
             None if !self.sink.is_ready() => problems.push(Problem {
                 part: "sink",
-                reason: "the sink has not started yet".to_owned(),
+                reason: Reason::Starting.label(),
+                cause: "the sink has not started yet".to_owned(),
                 remedy: "wait a moment; if this stays, read the log of the collector".to_owned(),
             }),
             None => {}
@@ -32,14 +36,16 @@ impl ControlSource for Telemetry {
         if !self.listening.load(Relaxed) {
             problems.push(Problem {
                 part: "restore",
-                reason: "the tables are being restored, so routers can't connect yet".to_owned(),
+                reason: Reason::Starting.label(),
+                cause: "the tables are being restored, so routers can't connect yet".to_owned(),
                 remedy: "wait; the restore reads the stream, so the NATS server must be reachable if the sink is nats"
                     .to_owned(),
             });
         }
         let warnings = self.sink.warnings().into_iter().map(|warning| Problem {
             part: "sink",
-            reason: warning.cause,
+            reason: warning.reason.label(),
+            cause: warning.cause,
             remedy: warning.remedy,
         });
         Readiness {

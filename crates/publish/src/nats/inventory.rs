@@ -58,7 +58,7 @@ impl Floor {
         }
     }
 
-    /// Returns the place that a former life knew when it began the spool's first file.
+    /// Returns the place that an earlier run knew when it began the spool's first file.
     pub(crate) fn of_former(head: FileHead) -> Self {
         Self {
             sequence: (head.floor > 0).then_some(head.floor),

@@ -45,7 +45,7 @@ pub(crate) struct Landmarks {
 pub(crate) enum LostRouters {
     /// These.
     Some(Vec<IpAddr>),
-    /// All, and perhaps some of a former life.
+    /// All, and perhaps some of an earlier run.
     All,
 }
 

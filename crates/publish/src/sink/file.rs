@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use arancini_client::segments::{list, segment_path, series_name};
+use arancini_client::segments::{LAST_SEGMENT_NUMBER, list, list_strangers, segment_path, series_name};
 use arancini_client::{Reason, Trouble};
 use arancini_core::position::SegmentEnd;
 use arancini_core::{Batch, BatchKind, Position};
@@ -38,13 +38,16 @@ pub(crate) fn run(
     status: &SinkStatus,
     hooks: &Hooks,
 ) {
-    let place = wait_for(status, settings, || Place::claim(&settings.directory));
-    let series = wait_for(status, settings, || open_series(settings, status));
+    let Some((place, series)) = begin(settings, bridge, status) else {
+        return;
+    };
     let mut writer = Writer::new(settings, place, series);
     status.set_position(writer.position());
     let mut input = BlockingInput::new(bridge);
     let work = |writer: &mut Writer, attempt: &mut dyn FnMut(&mut Writer) -> io::Result<()>| {
-        wait_for(status, settings, || {
+        // What was taken is not given up.
+        let is_over = || false;
+        let _ = wait_for(status, settings, is_over, || {
             writer.check_place(status, hooks)?;
             attempt(writer)
         });
@@ -74,22 +77,39 @@ pub(crate) fn run(
     writer.acknowledge(status, hooks);
 }
 
-/// Tries again until it works. Reports once why it does not work.
+/// Claims the directory and opens its series. `None` if the bridge is closed and empty before that works: nothing is
+/// outstanding, so a stop need not wait for the disk.
+fn begin(
+    settings: &FileSettings,
+    bridge: &kanal::Receiver<Batch>,
+    status: &SinkStatus,
+) -> Option<(Place, [Series; BatchKind::ALL.len()])> {
+    let is_over = || bridge.is_terminated();
+    let place = wait_for(status, settings, is_over, || Place::claim(&settings.directory))?;
+    let series = wait_for(status, settings, is_over, || open_series(settings, status))?;
+    Some((place, series))
+}
+
+/// Tries again until it works, or until `is_over`. Reports once why it does not work.
 fn wait_for<T>(
     status: &SinkStatus,
     settings: &FileSettings,
+    is_over: impl Fn() -> bool,
     mut attempt: impl FnMut() -> io::Result<T>,
-) -> T {
+) -> Option<T> {
     loop {
         match attempt() {
             Ok(value) => {
                 if !status.is_ready() {
                     status.set_ready("file");
                 }
-                return value;
+                return Some(value);
             }
             Err(error) => {
                 status.set_trouble("file", explain(&error, &settings.directory));
+                if is_over() {
+                    return None;
+                }
                 std::thread::sleep(RETRY_PAUSE);
             }
         }
@@ -118,6 +138,12 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
 fn open_series(settings: &FileSettings, status: &SinkStatus) -> io::Result<[Series; BatchKind::ALL.len()]> {
     let mut series = BatchKind::ALL.map(Series::new);
     for series in &mut series {
+        for stranger in list_strangers(&settings.directory, series.kind)? {
+            warn!(
+                path = %stranger.display(),
+                "ignored: it has the name of a segment, but it is no file that a collector has written; remove it"
+            );
+        }
         match mend(&settings.directory, series.kind)? {
             None => {}
             Some(Mended::Torn(bytes)) => warn!(
@@ -362,6 +388,11 @@ impl Series {
 
     fn open(&mut self, directory: &Path) -> io::Result<()> {
         while self.file.is_none() {
+            if self.next_number > LAST_SEGMENT_NUMBER {
+                return Err(io::Error::other(
+                    "the numbers of the segments are used up; remove the segment with the highest number",
+                ));
+            }
             let path = segment_path(directory, self.kind, self.next_number);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {

@@ -5,6 +5,8 @@ use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use tracing::warn;
+
 use super::record::{FILE_HEAD, FileHead, RECORD_HEAD, decode, decode_head};
 use crate::message::Message;
 
@@ -13,7 +15,12 @@ pub(crate) fn path_of(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:020}.spool"))
 }
 
-/// Lists the numbers of the files by rising number; none if there is no directory. Other files are ignored.
+/// Highest number of a file. Numbers are Unix nanoseconds, so a collector never gets there.
+const LAST_NUMBER: u64 = u64::MAX / 2;
+
+/// Lists the numbers of the files by rising number; none if there is no directory. Other files are ignored. What has the name
+/// of such a file but is no file, or has a number that no collector reaches, is ignored with a warning: opening a named pipe
+/// would wait for ever.
 pub(crate) fn list(directory: &Path) -> io::Result<Vec<u64>> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -22,13 +29,23 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<u64>> {
     };
     let mut numbers = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let digits = name.to_str().and_then(|name| name.strip_suffix(".spool"));
-        numbers.extend(
-            digits
-                .filter(|digits| digits.len() == 20)
-                .and_then(|digits| digits.parse::<u64>().ok()),
-        );
+        let number = digits
+            .filter(|digits| digits.len() == 20)
+            .and_then(|digits| digits.parse::<u64>().ok());
+        let Some(number) = number else { continue };
+        match std::fs::metadata(entry.path()) {
+            Ok(data) if data.is_file() && (1..=LAST_NUMBER).contains(&number) => numbers.push(number),
+            // The file was removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(_) => warn!(
+                path = %entry.path().display(),
+                "ignored: it has the name of a file of the spool, but no collector has written it; remove it"
+            ),
+        }
     }
     numbers.sort_unstable();
     Ok(numbers)

@@ -37,7 +37,7 @@ pub(crate) struct Stage {
     asked: bool,
     max_bytes: u64,
     status: Arc<SinkStatus>,
-    /// Head of the first file at the start, if a former life left one.
+    /// Head of the first file at the start, if an earlier run left one.
     former: Option<FileHead>,
 }
 
@@ -84,7 +84,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Returns the head of the first file at the start, if a former life left one.
+    /// Returns the head of the first file at the start, if an earlier run left one.
     pub(crate) fn former(&self) -> Option<FileHead> {
         self.former
     }

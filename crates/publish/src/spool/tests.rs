@@ -104,7 +104,7 @@ fn a_message_comes_back_as_it_was() {
     let Next::Message(back) = next.next().unwrap() else {
         panic!("nothing there")
     };
-    assert_eq!(back.life.as_deref(), Some(&life(1)), "of a former life");
+    assert_eq!(back.life.as_deref(), Some(&life(1)), "of an earlier run");
 }
 
 #[test]
@@ -210,6 +210,27 @@ fn copied(origin: &Path) -> tempfile::TempDir {
         std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
     }
     copy
+}
+
+/// A named pipe with the name of a file made the collector wait for ever, and the highest number an overflow.
+#[test]
+fn what_only_has_the_name_of_a_file_of_the_spool_is_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |number| path_of(directory.path(), number);
+    std::fs::write(path(u64::MAX), "").unwrap();
+    std::fs::create_dir(path(7)).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(path(9))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let mut spool = open(directory.path(), 1);
+    spool.append(&message(1, 100), 0).unwrap();
+    assert_eq!(drain(&mut spool), (vec![1], 0));
+    assert_eq!(read_numbers(directory.path()), [1]);
+    for number in [u64::MAX, 7, 9] {
+        assert!(path(number).symlink_metadata().is_ok(), "it stays where it is");
+    }
 }
 
 /// The files were used on as if they were there.

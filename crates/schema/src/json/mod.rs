@@ -12,5 +12,7 @@ mod event;
 mod object;
 mod text;
 mod damaged;
+mod visible;
 
 pub use line::write_message;
+pub use visible::visible;

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use super::visible::visible;
+
 use capnp::text;
 
 /// An open object or array. It separates its members by commas; [`Members::end`] closes it.
@@ -67,14 +69,16 @@ impl<'w, W: Write> Members<'w, W> {
         write!(self.out, "\"{value}\"")
     }
 
-    /// Writes text from outside; no member if it is empty. Bytes that are not UTF-8 are replaced.
+    /// Writes text from outside; no member if it is empty. Bytes that are not UTF-8 are replaced, and characters that a
+    /// terminal obeys or hides are escaped.
     pub(super) fn text(&mut self, name: &str, value: text::Reader<'_>) -> io::Result<()> {
         if value.as_bytes().is_empty() {
             return Ok(());
         }
         self.name(name)?;
         let value = String::from_utf8_lossy(value.as_bytes());
-        serde_json::to_writer(&mut *self.out, &value).map_err(io::Error::from)
+        let value = serde_json::to_string(&value).map_err(io::Error::from)?;
+        self.out.write_all(visible(&value).as_bytes())
     }
 
     /// Opens an object as a member.

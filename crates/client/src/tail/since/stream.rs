@@ -171,6 +171,7 @@ async fn read_stream(
         ..StreamTailOptions::default()
     };
     let mut tail = StreamTail::open(source.clone(), options).await?;
+    let mut strangers = Strangers::default();
     loop {
         let next = tokio::time::timeout(SILENCE, tail.next());
         let message = match next.await.unwrap_or_else(|_| Err(silent(&source.stream, stored))) {
@@ -186,6 +187,13 @@ async fn read_stream(
             continue;
         };
         let headers = message.batch_headers();
+        if headers.collector().is_none() {
+            strangers.note(&message.subject);
+            if message.stream_sequence >= last {
+                return Ok(());
+            }
+            continue;
+        }
         let sequence = match (headers.router(), headers.last_sequence()) {
             (Some(router), Some(last)) => Some(PublishedSequence { router, last }),
             _ => None,
@@ -198,6 +206,36 @@ async fn read_stream(
         });
         if message.stream_sequence >= last {
             return Ok(());
+        }
+    }
+}
+
+/// Messages on the subjects of the stream that no collector has published. They say nothing about a router, whatever is in
+/// them, so they are passed over.
+#[derive(Default)]
+struct Strangers {
+    messages: u64,
+    /// Subject of the first one.
+    first: Option<String>,
+}
+
+impl Strangers {
+    fn note(&mut self, subject: &str) {
+        self.messages += 1;
+        self.first.get_or_insert_with(|| subject.to_owned());
+    }
+}
+
+impl Drop for Strangers {
+    /// Logs the messages once, however the reading ends.
+    fn drop(&mut self) {
+        if let Some(first) = &self.first {
+            warn!(
+                messages = self.messages,
+                first,
+                "passed over messages of the stream that no collector has published, because they have no \
+                 Arancini-Collector header; find out who publishes on the collector's subjects"
+            );
         }
     }
 }

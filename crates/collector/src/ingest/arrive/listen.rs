@@ -82,7 +82,7 @@ fn bind_alone(address: SocketAddr) -> io::Result<()> {
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
-    // Connections of a former life that are in TIME_WAIT do not matter.
+    // Connections of an earlier run that are in TIME_WAIT do not matter.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())
 }

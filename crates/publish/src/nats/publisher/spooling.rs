@@ -1,4 +1,4 @@
-//! The spool's part in publishing: which batches pass it by, which go through it, and what a former life left in it.
+//! The spool's part in publishing: which batches pass it by, which go through it, and what an earlier run left in it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Publisher {
         }
     }
 
-    /// Moves messages from the spool into the window while it has room. Messages of a former life wait until the stream has
+    /// Moves messages from the spool into the window while it has room. Messages of an earlier run wait until the stream has
     /// been asked which of them it has.
     pub(super) fn refill(&mut self) {
         let Some(stage) = &mut self.stage else { return };
@@ -125,7 +125,7 @@ impl Publisher {
         }
     }
 
-    /// Returns which messages of a former life the stream must be asked about: those published since it began the first file
+    /// Returns which messages of an earlier run the stream must be asked about: those published since it began the first file
     /// that it left, which are not more than that file and a window.
     pub(super) fn former_doubts(&self) -> Option<Doubts> {
         Some(Doubts {

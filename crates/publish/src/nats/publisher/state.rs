@@ -49,9 +49,9 @@ pub(super) struct Publisher {
     pub(super) stream_sequence: u64,
     /// The spool, if there is one.
     pub(super) stage: Option<Stage>,
-    /// Head of the spool's first file, while it holds batches of a former life and the stream was not asked about them.
+    /// Head of the spool's first file, while it holds batches of an earlier run and the stream was not asked about them.
     pub(super) former: Option<FileHead>,
-    /// Ids of messages of a former life that the stream has.
+    /// Ids of messages of an earlier run that the stream has.
     pub(super) former_stored: HashMap<String, u64>,
     /// Messages that no server takes because of their size.
     pub(super) set_aside: SetAside,

@@ -20,6 +20,10 @@ pub struct StreamReport {
     pub replicas: usize,
     /// Limit in bytes; no limit if not positive.
     pub max_bytes: i64,
+    /// Limit of the messages on one subject; no limit if not positive.
+    pub max_messages_per_subject: i64,
+    /// Limit of the size of one message in bytes; no limit if not positive.
+    pub max_message_bytes: i64,
     /// Limit of age in seconds; no limit if 0.
     pub max_age_seconds: u64,
     /// How long the server remembers message ids, in seconds.
@@ -53,6 +57,8 @@ impl StreamReport {
             },
             replicas: config.num_replicas,
             max_bytes: config.max_bytes,
+            max_messages_per_subject: config.max_messages_per_subject,
+            max_message_bytes: i64::from(config.max_message_size),
             max_age_seconds: config.max_age.as_secs(),
             duplicate_window_seconds: config.duplicate_window.as_secs(),
             messages: info.state.messages,
