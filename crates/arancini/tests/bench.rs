@@ -140,6 +140,32 @@ fn a_real_table_is_sent_as_it_is() {
 }
 
 #[test]
+fn named_loads_are_measured_and_what_comes_before_is_not() {
+    let report = scenario(&[
+        "--load=full-packed,reconnect,churn",
+        "--elements=20000",
+        "--routers=2",
+        "--runs=1",
+        "--json",
+    ]);
+    let cases = report["cases"].as_array().unwrap();
+    let names: Vec<_> = cases.iter().map(|case| &case["load"]["name"]).collect();
+    assert_eq!(names, ["full-packed", "reconnect", "churn"]);
+    for case in cases {
+        let (load, run) = (&case["load"], &case["runs"][0]);
+        for key in ["elements", "emitted", "bytes", "routes"] {
+            assert_eq!(run[key], load[key], "{key}: {case}");
+        }
+        assert!(
+            load["elements"].as_u64().unwrap().abs_diff(20_000) < 1000,
+            "{load}"
+        );
+    }
+    assert_eq!(cases[1]["runs"][0]["emitted"], 0);
+    assert_eq!(cases[1]["load"]["elements_before"], cases[0]["load"]["elements"]);
+}
+
+#[test]
 fn a_full_table_of_ipv6_is_sent_and_all_of_it_is_held() {
     let table =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/tables/libloc6.txt.zst");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::described::Described;
 use crate::digits::digits;
+use crate::named::Named;
 
 /// The source address of the first router. The other routers have the following addresses.
 const FIRST_ROUTER: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
@@ -17,6 +18,8 @@ const FIRST_ROUTER: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 /// The settings of a generated load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadSettings {
+    /// The named load to send. It uses the number of routers and the seed; the other settings have no meaning for it.
+    pub named: Option<Named>,
     /// Number of routers, each with its own source address and connection.
     pub routers: u16,
     /// Number of peers per router.
@@ -47,6 +50,7 @@ impl Default for LoadSettings {
     /// Returns a load of a million routes from one router, each in an UPDATE of its own.
     fn default() -> Self {
         Self {
+            named: None,
             routers: 1,
             peers: 4,
             prefixes: 250_000,
@@ -68,6 +72,8 @@ impl Default for LoadSettings {
 pub struct Wanted {
     /// BMP messages.
     pub messages: u64,
+    /// Announced and withdrawn prefixes in all UPDATEs before the measurement.
+    pub elements_before: u64,
     /// Announced and withdrawn prefixes in all measured UPDATEs.
     pub elements: u64,
     /// Updates that curation with the mode `attributes` publishes during the measurement.
@@ -135,6 +141,7 @@ impl LoadSettings {
         let times = u64::from(self.routers / distinct.max(1));
         for router in 0..distinct {
             let one = self.wanted_of(router);
+            all.elements_before += times * one.elements_before;
             all.messages += times * one.messages;
             all.elements += times * one.elements;
             all.emitted += times * one.emitted;
@@ -166,6 +173,7 @@ impl LoadSettings {
         let before = if self.held { expected(0).elements } else { 0 };
         Wanted {
             messages,
+            elements_before: before,
             elements: one.elements - before,
             emitted: one.emitted_announces + one.emitted_withdraws - before,
             routes: one.synthetic,
@@ -175,6 +183,12 @@ impl LoadSettings {
 
 impl Described for LoadSettings {
     fn to_json(&self) -> Value {
+        if let Some(named) = &self.named {
+            let mut object = named.to_json();
+            object["routers"] = json!(self.routers);
+            object["seed"] = json!(self.seed);
+            return object;
+        }
         json!({
             "routers": self.routers,
             "peers": self.peers,
@@ -194,6 +208,9 @@ impl Described for LoadSettings {
 
 impl fmt::Display for LoadSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(named) = &self.named {
+            return write!(f, "{named}, routers {}, seed {}", self.routers, self.seed);
+        }
         let (prefixes, families) = if self.table.is_empty() {
             (self.prefixes as usize, format!("{} % IPv6", self.ipv6_percent))
         } else {

@@ -47,8 +47,9 @@ impl Progress {
 pub(crate) fn send_whole(load: &Load, subject: &Subject) -> Result<Vec<TcpStream>, BenchError> {
     let connections = connect_all(load, subject.address)?;
     let watch = Watch::begin(subject)?;
-    let begin = send_all(&connections, &load.parts(|_| ..), subject.address)?;
-    watch.until_taken(load.bytes(), begin)?;
+    send_all(&connections, &load.before(), subject.address)?;
+    let begin = send_all(&connections, &load.measured(), subject.address)?;
+    watch.until_taken(load.bytes_before() + load.bytes(), begin)?;
     Ok(connections)
 }
 
@@ -182,14 +183,17 @@ impl<T: PartialEq> Patience<T> {
 pub fn measure(load: &Load, subject: &Subject) -> Result<Figures, BenchError> {
     let from_the_start = Watch::begin(subject)?;
     let connections = connect_all(load, subject.address)?;
-    let before = load.parts(|stream| ..stream.before);
-    let bytes = before.iter().map(|part| part.len() as u64).sum();
-    let begin = send_all(&connections, &before, subject.address)?;
-    from_the_start.until_taken(bytes, begin)?;
+    let begin = send_all(&connections, &load.before(), subject.address)?;
+    from_the_start.until_taken(load.bytes_before(), begin)?;
+    let connections = if load.reconnects {
+        close(connections).map_err(BenchError::io("the collector did not read the load to its end"))?;
+        connect_all(load, subject.address)?
+    } else {
+        connections
+    };
 
     let watch = Watch::begin(subject)?;
-    let measured = load.parts(|stream| stream.before..);
-    let begin = send_all(&connections, &measured, subject.address)?;
+    let begin = send_all(&connections, &load.measured(), subject.address)?;
     let mut figures = watch.until_taken(load.bytes(), begin)?;
     // Routes of other routers are not part of the load. The memory is compared with the time before the dump.
     let others = from_the_start.scrape.sum("routes");
@@ -207,8 +211,7 @@ pub fn measure(load: &Load, subject: &Subject) -> Result<Figures, BenchError> {
 pub fn measure_limit(load: &Load, subject: &Subject) -> Result<Limit, BenchError> {
     let before = subject.usage()?;
     let connections = connect_all(load, subject.address)?;
-    let measured = load.parts(|stream| stream.before..);
-    let begin = send_all(&connections, &measured, subject.address)?;
+    let begin = send_all(&connections, &load.measured(), subject.address)?;
     close(connections).map_err(BenchError::io(
         "the process that only receives did not read the load to its end",
     ))?;

@@ -7,12 +7,12 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arancini_generate::Piece;
+
 use crate::error::BenchError;
-use crate::load::{Load, Stream};
+use crate::load::{CHUNK_BYTES, Load, Stream};
 use arancini_collector::replay::{ReplayError, connect};
 
-/// How many bytes one write passes to the kernel.
-const CHUNK_BYTES: usize = 256 * 1024;
 /// How long the other side may take to close a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -22,10 +22,10 @@ pub(crate) fn connect_all(load: &Load, to: SocketAddr) -> Result<Vec<TcpStream>,
     load.streams.iter().map(open).collect()
 }
 
-/// Sends the bytes of all routers at the same time, at full speed. Returns when the first byte was sent.
+/// Sends the pieces of all routers at the same time, at full speed. Returns when the first byte was sent.
 pub(crate) fn send_all(
     connections: &[impl Borrow<TcpStream> + Sync],
-    parts: &[&[u8]],
+    parts: &[&[Piece]],
     to: SocketAddr,
 ) -> Result<Instant, BenchError> {
     let together = Barrier::new(connections.len() + 1);
@@ -37,7 +37,7 @@ pub(crate) fn send_all(
             .map(|(connection, part)| {
                 scope.spawn(move || {
                     together.wait();
-                    send_one(connection.borrow(), part, to)
+                    send_pieces(connection.borrow(), part, to)
                 })
             })
             .collect();
@@ -52,20 +52,28 @@ pub(crate) fn send_all(
     })
 }
 
-/// Sends a part of the stream of one router.
-pub(crate) fn send_one(mut connection: &TcpStream, stream: &[u8], to: SocketAddr) -> Result<(), BenchError> {
+/// Sends pieces of the stream of one router.
+fn send_pieces(mut connection: &TcpStream, pieces: &[Piece], to: SocketAddr) -> Result<(), BenchError> {
     let mut after_bytes = 0;
-    for chunk in stream.chunks(CHUNK_BYTES) {
-        connection.write_all(chunk).map_err(|source| {
-            BenchError::Send(ReplayError::Closed {
-                to,
-                after_bytes,
-                source,
-            })
+    for piece in pieces {
+        piece.each_chunk(CHUNK_BYTES, |chunk| {
+            connection.write_all(chunk).map_err(|source| {
+                BenchError::Send(ReplayError::Closed {
+                    to,
+                    after_bytes,
+                    source,
+                })
+            })?;
+            after_bytes += chunk.len() as u64;
+            Ok(())
         })?;
-        after_bytes += chunk.len() as u64;
     }
     Ok(())
+}
+
+/// Sends bytes of the stream of one router.
+pub(crate) fn send_one(connection: &TcpStream, bytes: &[u8], to: SocketAddr) -> Result<(), BenchError> {
+    send_pieces(connection, &[Piece::new(bytes.to_vec())], to)
 }
 
 /// Ends all streams and waits until the other side has read them completely.

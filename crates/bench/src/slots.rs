@@ -1,5 +1,7 @@
 //! The load in slots, as a worker receives it.
 
+use arancini_generate::Piece;
+
 use crate::load::Load;
 
 /// The size of a receive slot, as the collector has it by default.
@@ -13,10 +15,15 @@ pub(crate) struct Slot<'a> {
     pub(crate) is_first: bool,
 }
 
-/// Returns all streams of a load in slots, one stream after the other.
+/// Returns all streams of a load in slots, one stream after the other. A piece that takes the name of another peer
+/// is left out; only named loads have such pieces, and the scenarios that need slots do not take named loads.
 pub(crate) fn slots(load: &Load) -> impl Iterator<Item = Slot<'_>> {
     load.streams.iter().flat_map(|stream| {
-        let slots = stream.bytes.chunks(SLOT_BYTES).enumerate();
+        let pieces = stream.before.iter().chain(&stream.measured);
+        let slots = pieces
+            .filter_map(Piece::as_sent)
+            .flat_map(|bytes| bytes.chunks(SLOT_BYTES))
+            .enumerate();
         slots.map(|(number, bytes)| Slot {
             bytes,
             is_first: number == 0,

@@ -17,7 +17,7 @@ use crate::report::{Case, What};
 use crate::scrape::{Histogram, Scrape};
 use crate::send::{connect_all, send_all};
 use crate::subject::Subject;
-use arancini_generate::{PeerDown, Scenario, peer_down};
+use arancini_generate::{PeerDown, Piece, Scenario, peer_down};
 
 /// The goal: no turn is longer than this.
 const MOST_SECONDS: f64 = 0.001;
@@ -99,7 +99,7 @@ pub fn run_stops(load: &Load, case: &mut Case, subject: &Subject) -> Result<Stri
     let of_its_peer = first_router.expected().elements / u64::from(first_router.peers);
     let down = peer_down(&first_router.peer(0), &PeerDown::RemoteSilent);
     let first: Vec<&TcpStream> = connections.iter().take(1).collect();
-    send_all(&first, &[&down], subject.address)?;
+    send_all(&first, &[&[Piece::new(down)]], subject.address)?;
     watch.until("synthetic_withdraws_total", of_its_peer)?;
     phase(case, "peer down")?;
 
@@ -107,7 +107,7 @@ pub fn run_stops(load: &Load, case: &mut Case, subject: &Subject) -> Result<Stri
     drop(connections);
     let empty = load.settings.empty();
     let back = connect_all(&empty, subject.address)?;
-    send_all(&back, &empty.parts(|_| ..), subject.address)?;
+    send_all(&back, &empty.measured(), subject.address)?;
     watch.until("synthetic_withdraws_total", load.wanted.routes - of_its_peer)?;
     phase(case, "stale sweep")?;
     case.add(What::new("load_average", "load average before", 2), load_average);
@@ -126,18 +126,21 @@ impl LoadSettings {
     fn empty(&self) -> Load {
         let streams = self.of_each_router(|router| Stream {
             from: source_address(router),
-            bytes: Scenario {
-                prefixes_per_peer: 0,
-                table: Arc::default(),
-                churn_rounds: 0,
-                ..self.scenario(router)
-            }
-            .to_bytes(),
-            before: 0,
+            before: Vec::new(),
+            measured: vec![Piece::new(
+                Scenario {
+                    prefixes_per_peer: 0,
+                    table: Arc::default(),
+                    churn_rounds: 0,
+                    ..self.scenario(router)
+                }
+                .to_bytes(),
+            )],
         });
         Load {
             settings: self.clone(),
             streams,
+            reconnects: false,
             wanted: Wanted::default(),
         }
     }

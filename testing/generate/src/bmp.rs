@@ -62,6 +62,28 @@ impl Peer {
         self
     }
 
+    /// The part of the per-peer header that names the peer: distinguisher, address, AS and BGP identifier.
+    pub(super) fn identity(&self) -> [u8; 32] {
+        let mut identity = [0; 32];
+        let (distinguisher, rest) = identity.split_at_mut(8);
+        let (address, rest) = rest.split_at_mut(16);
+        let (asn, bgp_id) = rest.split_at_mut(4);
+        distinguisher.copy_from_slice(&self.distinguisher.to_be_bytes());
+        address.copy_from_slice(&self.address_octets());
+        asn.copy_from_slice(&self.asn.to_be_bytes());
+        bgp_id.copy_from_slice(&self.bgp_id.octets());
+        identity
+    }
+
+    /// The address as the header has it: zeros for a Loc-RIB (RFC 9069 §4.1).
+    fn address_octets(&self) -> [u8; 16] {
+        if self.view == RibView::LocRib {
+            [0; 16]
+        } else {
+            address_octets(self.address)
+        }
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         let loc_rib = self.view == RibView::LocRib;
         out.push(if loc_rib { 3 } else { self.peer_type });
@@ -80,14 +102,7 @@ impl Peer {
             };
         }
         out.push(flags);
-        out.extend(self.distinguisher.to_be_bytes());
-        out.extend(if loc_rib {
-            [0; 16]
-        } else {
-            address_octets(self.address)
-        });
-        out.extend(self.asn.to_be_bytes());
-        out.extend(self.bgp_id.octets());
+        out.extend(self.identity());
         out.extend(self.seconds.to_be_bytes());
         out.extend(self.microseconds.to_be_bytes());
     }

@@ -1,4 +1,5 @@
-//! Synthetic BMP: single messages for tests, and whole tables with churn whose outcome is known exactly.
+//! Synthetic BMP: single messages for tests, whole tables with churn whose outcome is known exactly, and named loads that
+//! resemble the traffic of real routers.
 //!
 //! All output is a function of the arguments, seed included: the same call gives the same bytes on every machine.
 
@@ -6,7 +7,9 @@
 
 mod bmp;
 mod expected;
+mod load;
 mod open;
+mod prefixes;
 mod random;
 mod scenario;
 mod update;
@@ -16,6 +19,7 @@ pub use bmp::{
     statistics_report, termination,
 };
 pub use expected::{Expected, ExpectedRoute};
+pub use load::{Counts, LoadName, NamedLoad, Piece, RouterLoad};
 pub use open::{AddPathMode, Open};
 pub use random::Random;
 pub use scenario::{Ending, Scenario, ScenarioStream};

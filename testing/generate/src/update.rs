@@ -71,7 +71,8 @@ impl From<Prefix> for Nlri {
 }
 
 impl Nlri {
-    fn write(&self, head: &[u8], out: &mut Vec<u8>) {
+    /// Writes the path identifier if there is one, and then the prefix with this head before its octets.
+    pub(super) fn write(&self, head: &[u8], out: &mut Vec<u8>) {
         if let Some(path_id) = self.path_id {
             out.extend(path_id.to_be_bytes());
         }

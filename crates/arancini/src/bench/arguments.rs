@@ -144,7 +144,7 @@ impl CollectorArgs {
 }
 
 /// Combines each item with each value. Without values, returns the items unchanged.
-fn each<T: Clone, V: Copy>(all: Vec<T>, values: &[V], set: impl Fn(&mut T, V)) -> Vec<T> {
+pub(super) fn each<T: Clone, V: Copy>(all: Vec<T>, values: &[V], set: impl Fn(&mut T, V)) -> Vec<T> {
     if values.is_empty() {
         return all;
     }

@@ -7,13 +7,14 @@ use arancini_collector::config::SinkKind;
 use clap::{Args, Subcommand};
 
 use super::arguments::{CollectorArgs, LoadArgs, up_to};
+use super::named_load::NamedLoadArgs;
 
 /// Number of runs if --runs is not given.
 pub(super) const DEFAULT_RUNS: u16 = 5;
 
 /// Measure a collector under generated load.
 ///
-/// Generates BMP streams in memory, starts a collector as a separate process, sends the streams from one source address per
+/// Generates BMP streams, starts a collector as a separate process, sends the streams from one source address per
 /// router, and reports throughput, CPU time, memory, receive calls and context switches. Each run starts a new collector.
 /// Before each run, a process that only receives gets the same bytes; its speed is the limit of this host. The published
 /// updates are counted: a run that publishes too many or too few fails. If an argument takes a list, each combination is
@@ -25,6 +26,7 @@ pub(super) const DEFAULT_RUNS: u16 = 5;
     after_help = "Examples:\n  arancini bench\n  arancini bench --routers 64 --peers 2 --prefixes 10000 --json\n  \
     arancini bench --sink nats --nats nats://127.0.0.1:4222 --runs 3\n  \
     arancini bench --routers 8 --workers 1,2\n  \
+    arancini bench --load full-packed --runs 3\n  \
     arancini bench --routers 1,16,256 --peers 1 --prefixes 5000 --receive registered,readiness,epoll\n  \
     arancini bench --to 192.0.2.1:4000 --control 192.0.2.1:8080"
 )]
@@ -33,6 +35,8 @@ pub struct BenchArgs {
     pub(super) part: Option<Part>,
     #[command(flatten)]
     pub(super) load: LoadArgs,
+    #[command(flatten)]
+    pub(super) named: NamedLoadArgs,
     #[command(flatten)]
     pub(super) collector: CollectorArgs,
     /// Number of runs [default: 5; 1 with --to].
@@ -53,7 +57,8 @@ pub struct BenchArgs {
     /// Process id of the running collector, if it runs on this host. Without it, CPU time and memory are not measured.
     #[arg(long, value_name = "PID", requires = "to")]
     pub pid: Option<u32>,
-    /// Only write the streams to files in this directory, one per router, named after its source address.
+    /// Only write the streams to files in this directory, one per router, named after its source address. What is sent before
+    /// the measurement goes to a second file, which ends in .before.bmp.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "runs"])]
     pub write: Option<PathBuf>,
     /// Print the report as one JSON object.

@@ -2,6 +2,7 @@
 
 mod command;
 mod arguments;
+mod named_load;
 mod dispatch;
 mod throughput;
 mod scenarios;

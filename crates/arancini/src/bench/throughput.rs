@@ -17,7 +17,7 @@ use crate::output::print_line;
 impl BenchArgs {
     /// Measures the throughput, or writes the streams if the command line says so.
     pub(super) fn run(&self, config: Option<&Path>) -> ExitCode {
-        let loads = match self.load.loads(&LoadSettings::default()) {
+        let loads = match self.loads() {
             Ok(loads) => loads,
             Err(error) => return fail(error),
         };
@@ -29,6 +29,15 @@ impl BenchArgs {
         // An error does not matter: the directory is temporary, and most sinks write nothing to it.
         let _ = fs::remove_dir_all(&scratch);
         print(report, Format::of(self.json))
+    }
+
+    /// Returns the loads that the command line selects.
+    fn loads(&self) -> Result<Vec<LoadSettings>, BenchError> {
+        if self.named.is_empty() {
+            self.load.loads(&LoadSettings::default())
+        } else {
+            Ok(self.named.loads(&self.load))
+        }
     }
 
     /// Writes the streams to files. With several loads, the files of the last load remain.
