@@ -28,7 +28,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// Returns empty tables, for a start without a snapshot.
-    const fn empty(mode: CurationMode) -> Self {
+    pub(super) const fn empty(mode: CurationMode) -> Self {
         Self {
             restore: Restore::new(mode),
             position: None,

@@ -24,7 +24,8 @@ pub fn open_spool(config: &Config) -> Spooled {
 /// The batches of a spool, in the order in which they will be published.
 pub type Spooled = Box<dyn Iterator<Item = io::Result<SpooledBatch>>>;
 
-/// Applies the batches of the spool to the tables, because they are published before anything else.
+/// Applies the batches of the spool to the tables, because they are published before anything else. If a part of the spool is
+/// damaged, all routers are resynchronised: the part will not be published, and a snapshot may list its routes as published.
 pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
     for batch in spooled {
         if let Ok(batch) = &batch {
@@ -41,11 +42,33 @@ pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = applied {
-            // The damaged part will not be published either, so tables and consumers still agree.
-            warn!(
-                why,
-                "a part of the spool can't be read; it is neither restored nor published"
-            );
+            if !loaded.resync {
+                warn!(
+                    why,
+                    "a part of the spool can't be read and is not published; all routers are resynced"
+                );
+            }
+            loaded.restore.forget_routes();
+            loaded.resync = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arancini_rib::CurationMode;
+
+    use super::*;
+
+    /// A snapshot of a stop lists what is in the spool as published. Damaged parts were skipped, and consumers lacked their routes for
+    /// ever.
+    #[test]
+    fn a_damaged_part_of_the_spool_makes_a_resync_of_all_routers() {
+        let mut loaded = Loaded::empty(CurationMode::Attributes);
+        apply_spool(&mut loaded, Box::new(std::iter::empty()), "test");
+        assert!(!loaded.resync);
+        let damaged = std::iter::once(Err(io::Error::other("damaged")));
+        apply_spool(&mut loaded, Box::new(damaged), "test");
+        assert!(loaded.resync);
     }
 }
