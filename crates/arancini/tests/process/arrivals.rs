@@ -77,22 +77,6 @@ fn half_a_message_does_not_end_the_live_session() {
     });
 }
 
-/// Six octets of a type that no RFC has replaced the live session.
-#[test]
-fn a_message_of_an_unknown_type_does_not_end_the_live_session() {
-    on_each_ingest(|ingest| {
-        let live = Live::begin(ingest);
-        for (message_type, count) in [7, 9, 255].into_iter().zip(1..) {
-            let mut other = live.rig.connect(ROUTER);
-            other.send(&[3, 0, 0, 0, 6, message_type]);
-            other.is_closed();
-            live.rig
-                .until_metric("connections_ended_total{reason=\"framing\"}", count);
-        }
-        live.end(3);
-    });
-}
-
 #[test]
 fn the_first_whole_message_replaces_the_session() {
     on_each_ingest(|ingest| {

@@ -5,8 +5,7 @@
 //! that one message and nothing behind it; all else stays in the socket for the receive backend.
 
 use arancini_core::SessionError;
-use arancini_wire::WireError;
-use arancini_wire::bmp::{COMMON_HEADER_LEN, Message, frame_length};
+use arancini_wire::bmp::{COMMON_HEADER_LEN, frame_length};
 use monoio::net::TcpStream;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
@@ -47,18 +46,7 @@ pub async fn first_message(
             return Err(EndReason::Stopping.into());
         }
         if missing == 0 {
-            // A message of a type that RFC 7854 does not have must not replace the session of a router.
-            return match Message::new_checked(&bytes) {
-                Ok(Message::Unknown { message_type, .. }) => {
-                    let at = COMMON_HEADER_LEN - 1;
-                    let error = WireError::invalid(at, "BMP message type", u64::from(message_type));
-                    Err(End::with_details(
-                        EndReason::Framing,
-                        &SessionError::Framing(error),
-                    ))
-                }
-                _ => Ok(bytes),
-            };
+            return Ok(bytes);
         }
         receive(lane, stream, &mut bytes, missing)?;
         place.hold(lane, bytes.len());
