@@ -11,10 +11,10 @@ use crate::session::SessionId;
 use crate::subjects::{SubjectKey, Subjects};
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
-use crate::table_limits::make_room;
+use crate::table_limits::{MAX_TABLES_PER_PEER, make_room};
 
 /// Most identities of a peer besides its present one: one for each of its tables, and some earlier ones.
-const MOST_OTHER_IDENTITIES: usize = 272;
+const MOST_OTHER_IDENTITIES: usize = MAX_TABLES_PER_PEER + 16;
 
 /// Where a router is in the life of its session. The module `life` has the transitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::peer::Peer;
 use crate::table::{PeerTable, TableIndex};
 
 /// Most tables of a peer: five views of some fifty families.
-const MAX_TABLES_PER_PEER: usize = 256;
+pub(crate) const MAX_TABLES_PER_PEER: usize = 256;
 
 /// Most AS numbers that the messages of a peer may name besides the one of its Peer Up, until the next Peer Up or session. Real
 /// routers name one: some send the Peer Up of a Loc-RIB with AS number 0. Each AS number has subjects of its own.
