@@ -2,8 +2,8 @@
 //! the worker runs meanwhile.
 //!
 //! Each turn costs two readings of the clock. CPU time, which other load on the machine does not lengthen, costs a system
-//! call, so it is read only after a long turn, and before a turn if the last reading is older than [`LONG`]. The CPU time
-//! since the last reading is at least what the turn used, and at most [`LONG`] more. A turn uses at most the time that it
+//! call, so it is read only after a long turn, and before a turn if the last reading is older than `LONG`. The CPU time
+//! since the last reading is at least what the turn used, and at most `LONG` more. A turn uses at most the time that it
 //! lasted: the smaller of the two counts.
 
 use std::cell::Cell;
