@@ -27,6 +27,7 @@ pub type Spooled = Box<dyn Iterator<Item = io::Result<SpooledBatch>>>;
 /// Applies the batches of the spool to the tables, because they are published before anything else. If a part of the spool is
 /// damaged, all routers are resynchronised: the part will not be published, and a snapshot may list its routes as published.
 pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
+    let mut is_damaged = false;
     for batch in spooled {
         if let Ok(batch) = &batch {
             loaded.sequence_floor = loaded.sequence_floor.max(batch.last_sequence);
@@ -42,33 +43,76 @@ pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = applied {
-            if !loaded.resync {
-                warn!(
-                    why,
-                    "a part of the spool can't be read and is not published; all routers are resynced"
-                );
-            }
-            loaded.restore.forget_routes();
-            loaded.resync = true;
+            warn!(
+                why,
+                "a part of the spool can't be read and is not published; all routers are resynced"
+            );
+            is_damaged = true;
         }
+    }
+    if is_damaged {
+        // Also the routers that only the batches behind the damage name.
+        loaded.restore.forget_routes();
+        loaded.resync = true;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use arancini_core::{Counters, Now, Router, Settings, Shard};
     use arancini_rib::CurationMode;
 
     use super::*;
 
-    /// A snapshot of a stop lists what is in the spool as published. Damaged parts were skipped, and consumers lacked their routes for
-    /// ever.
+    /// A batch of the collector `test` that says that a session of this router was opened.
+    fn session_opened(router: IpAddr) -> SpooledBatch {
+        let now = Now {
+            monotonic_ns: 1,
+            unix_ns: 1,
+        };
+        let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
+        shard.handle_connect(router, 50_000, now);
+        shard.handle_flush(now);
+        let batch = shard.poll_batch().unwrap();
+        SpooledBatch {
+            collector: "test".to_owned(),
+            incarnation: 1,
+            worker: batch.worker,
+            number: batch.number,
+            part: 0,
+            is_last: true,
+            kind: batch.kind,
+            subject: batch.subject,
+            router: batch.router,
+            payload: batch.payload.into(),
+            messages: batch.messages,
+            first_sequence: batch.first_sequence,
+            last_sequence: batch.last_sequence,
+        }
+    }
+
+    /// A snapshot of a stop lists what is in the spool as published. Damaged parts were skipped, and consumers lacked their routes
+    /// for ever. A router that only a batch behind the damage names may have messages in the damaged part too.
     #[test]
     fn a_damaged_part_of_the_spool_makes_a_resync_of_all_routers() {
-        let mut loaded = Loaded::empty(CurationMode::Attributes);
-        apply_spool(&mut loaded, Box::new(std::iter::empty()), "test");
-        assert!(!loaded.resync);
-        let damaged = std::iter::once(Err(io::Error::other("damaged")));
-        apply_spool(&mut loaded, Box::new(damaged), "test");
-        assert!(loaded.resync);
+        let router = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let of = |batches: Vec<io::Result<SpooledBatch>>| {
+            let mut loaded = Loaded::empty(CurationMode::Attributes);
+            apply_spool(&mut loaded, Box::new(batches.into_iter()), "test");
+            let routers = loaded.restore.into_routers();
+            let resynced = routers.iter().map(Router::needs_resync).collect::<Vec<_>>();
+            (loaded.resync, resynced)
+        };
+        let damaged = || Err(io::Error::other("damaged"));
+        assert_eq!(of(vec![Ok(session_opened(router))]), (false, vec![false]));
+        assert_eq!(of(vec![damaged()]), (true, vec![]));
+        assert_eq!(
+            of(vec![damaged(), Ok(session_opened(router))]),
+            (true, vec![true])
+        );
     }
 }
