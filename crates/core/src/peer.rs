@@ -206,9 +206,9 @@ impl Peer {
         self.session = Some(session_of(message));
     }
 
-    /// What holds for the peer after a Peer Up whose OPENs agree on `negotiated`. A Peer Up speaks for all views of the peer (RFC 8671 §8) and replaces what held
-    /// before. But a Loc-RIB that is up already may have a Peer Up for each family: then what held for families that the new
-    /// Peer Up does not list still holds.
+    /// What holds for the peer after a Peer Up whose OPENs agree on `negotiated`. A Peer Up speaks for all views of the peer
+    /// (RFC 8671 §8) and replaces what held before. But a Loc-RIB that is up already may have a Peer Up for each family: then
+    /// what held for families that the new Peer Up does not list still holds.
     pub(crate) fn agreed_after(&self, message: &PeerUp<'_>, mut negotiated: Negotiated) -> Negotiated {
         if self.state == PeerState::Up
             && let Some(before) = &self.negotiated

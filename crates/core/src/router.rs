@@ -210,18 +210,16 @@ impl Router {
 
     /// Whether a resync is over: the router was received from for `quiet_ns`, and has not come to hold more routes since.
     pub(crate) fn resync_is_over(&mut self, now_ns: u64, quiet_ns: u64, paused_ns: u64) -> bool {
-        if self.resync.is_none() {
-            return false;
-        }
-        let routes = self.routes();
-        let Some(resync) = &mut self.resync else {
+        let Some(mut resync) = self.resync else {
             return false;
         };
+        let routes = self.routes();
         if routes > resync.most_routes {
-            *resync = Resync {
+            resync = Resync {
                 most_routes: routes,
                 most_since_ns: now_ns,
             };
+            self.resync = Some(resync);
         }
         now_ns.saturating_sub(resync.most_since_ns.max(paused_ns)) >= quiet_ns
     }

@@ -98,9 +98,7 @@ impl Connection {
         let taken = shard.handle_bytes(self.session, bytes, now);
         let unfinished = shard.unfinished_bytes();
         drop(shard);
-        if lane.unfinished.is_exceeded(unfinished) {
-            lane.unfinished.call_keeper();
-        }
+        lane.unfinished.check(unfinished);
         lane.deliver();
         taken.map_err(|error| self.broken(&error))
     }

@@ -11,7 +11,8 @@
 //! - `receiver` receives, with one of two backends ([`backend`] chooses): `readiness`, or `reaper` and `registered` from the
 //!   slots of the companion `ring`; both pass bytes to their `connection`;
 //! - `lane` is what all tasks of a worker share, with the `outlet` to the bridge at its end;
-//! - `deadlines`, `budget_keeper` (for unfinished messages), `housekeeping`, `walk` (for snapshots) and `stop` are the other tasks.
+//! - `deadlines`, `budget_keeper` (for unfinished messages), `housekeeping`, `walk` (for snapshots) and `stop` are the other
+//!   tasks.
 
 mod index;
 mod context;

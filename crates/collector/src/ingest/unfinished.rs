@@ -49,13 +49,15 @@ impl Unfinished {
         of_sessions + self.waiting.get() > self.budget
     }
 
-    /// Wakes the task that closes connections.
-    #[cold]
-    pub fn call_keeper(&self) {
-        self.exceeded.notify();
+    /// Wakes the task that closes connections, if the budget is exceeded while the sessions hold so many bytes.
+    #[inline]
+    pub fn check(&self, of_sessions: usize) {
+        if self.is_exceeded(of_sessions) {
+            self.exceeded.notify();
+        }
     }
 
-    /// Waits for the next [`Self::call_keeper`].
+    /// Waits until a [`Self::check`] finds the budget exceeded.
     pub async fn called(&self) {
         self.exceeded.next().await;
     }

@@ -127,7 +127,7 @@ impl Work {
             } else if self.spool.is_dirty() {
                 SYNC_EVERY.saturating_sub(self.synced.elapsed())
             } else {
-                CHECK_EVERY
+                Duration::MAX
             };
             match self.keeper.asks.recv_timeout(wait.min(CHECK_EVERY)) {
                 Ok(Ask::Append(message, floor)) => {

@@ -120,9 +120,7 @@ impl Place {
     /// Notes how many bytes of the first message have come. They count in the budget of the worker.
     pub fn hold(&self, lane: &Lane, bytes: usize) {
         lane.unfinished.note_waiting(self.held.replace(bytes), bytes);
-        if lane.exceeds_unfinished() {
-            lane.unfinished.call_keeper();
-        }
+        lane.unfinished.check(lane.shard.borrow().unfinished_bytes());
     }
 
     /// Makes the connection end.
