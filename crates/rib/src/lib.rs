@@ -10,6 +10,7 @@
 mod key;
 mod curate;
 mod curation;
+mod known;
 mod store;
 mod ahead;
 mod opaque;
@@ -25,4 +26,6 @@ mod processor;
 pub use curate::CuratedTable;
 pub use curation::{Curation, CurationMode, DOUBT, Doom};
 pub use key::{KeyShape, OpaqueIdentity, RouteKey};
+pub use known::{KnownRoute, RouteState};
+pub use store::StoredKey;
 pub use table::Table;
