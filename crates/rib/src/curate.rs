@@ -11,7 +11,7 @@ use crate::entry::{MAXIMUM_EPOCH, Value};
 use crate::key::{KeyShape, RouteKey, part};
 use crate::known::{KnownRoute, RouteState};
 use crate::opaque::OpaqueTable;
-use crate::store::{Store, StoredKey, each_unicast, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
+use crate::store::{Store, StoredKey, each_batch, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
 use crate::table::Table;
 
 /// Routes of one peer, RIB view and family, all with path identifiers or all without.
@@ -218,7 +218,8 @@ impl CuratedTable {
         curation
     }
 
-    /// Curates announces of many routes in their order, as [`Self::announce`] does. Prefetches the memory of unicast prefixes.
+    /// Curates announces of many routes in their order, as [`Self::announce`] does. Looks up
+    /// several routes together.
     #[inline]
     pub fn announce_each(
         &mut self,
@@ -230,12 +231,14 @@ impl CuratedTable {
             return keys.for_each(|key| curated(key, Curation::Emit));
         };
         let value = comparison.value;
-        each_unicast!(
+        each_batch!(
             &mut self.store,
             keys,
-            |table, bytes, hash, key| curated(
-                key,
-                comparison.curate(table.insert_hashed(bytes, hash, value))
+            self.has_path_ids,
+            |table, batch, key| table.insert_batch(
+                batch,
+                |_| value,
+                |number, before| curated(key(&batch[number]), comparison.curate(before))
             ),
             |key| curated(key, self.announce(&key, fingerprint))
         );
@@ -270,19 +273,22 @@ impl CuratedTable {
     ) where
         [u8; N]: StoredKey<N>,
     {
-        let Some(mut comparison) = self.comparison(0) else {
+        let compared = self.comparison(0);
+        let (Some(mut comparison), Some(table)) = (compared, <[u8; N]>::table_mut(&mut self.store)) else {
             return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
         };
-        let Some(table) = <[u8; N]>::table_mut(&mut self.store) else {
-            return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
+        let Value { epoch, .. } = comparison.value;
+        let value = |number| Value {
+            fingerprint: match self.mode {
+                CurationMode::Attributes => fingerprint(number),
+                _ => 0,
+            },
+            epoch,
         };
-        for (number, key) in keys.iter().enumerate() {
-            if self.mode == CurationMode::Attributes {
-                comparison.value.fingerprint = fingerprint(number);
-            }
-            let before = table.insert(key, comparison.value);
+        table.insert_batch(keys, value, |number, before| {
+            comparison.value = value(number);
             curated(number, comparison.curate(before));
-        }
+        });
         self.refreshed += comparison.refreshed;
     }
 
@@ -303,9 +309,9 @@ impl CuratedTable {
         let Some(table) = table else {
             return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
         };
-        for (number, key) in keys.iter().enumerate() {
-            curated(number, Curation::of_withdraw(table.remove(key)));
-        }
+        table.remove_batch(keys, |number, before| {
+            curated(number, Curation::of_withdraw(before))
+        });
     }
 
     /// The comparison for announces of this fingerprint; `None` if the table remembers nothing.
@@ -344,7 +350,8 @@ impl CuratedTable {
         Curation::of_withdraw(before)
     }
 
-    /// Curates withdraws of many routes in their order, as [`Self::withdraw`] does. Prefetches the memory of unicast prefixes.
+    /// Curates withdraws of many routes in their order, as [`Self::withdraw`] does. Looks up
+    /// several routes together.
     #[inline]
     pub fn withdraw_each(
         &mut self,
@@ -354,10 +361,14 @@ impl CuratedTable {
         if self.mode == CurationMode::Off {
             return keys.for_each(|key| curated(key, Curation::Emit));
         }
-        each_unicast!(
+        each_batch!(
             &mut self.store,
             keys,
-            |table, bytes, hash, key| curated(key, Curation::of_withdraw(table.remove_hashed(bytes, hash))),
+            self.has_path_ids,
+            |table, batch, key| table.remove_batch(batch, |number, before| curated(
+                key(&batch[number]),
+                Curation::of_withdraw(before)
+            )),
             |key| curated(key, self.withdraw(&key))
         );
     }

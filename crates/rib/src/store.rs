@@ -1,5 +1,6 @@
 //! The store of a [`CuratedTable`](crate::CuratedTable): a table for each shape of key, and how keys become stored bytes.
 
+use crate::batch::KEYS;
 use crate::key::{KeyBytes, RouteKey, part};
 use crate::opaque::OpaqueTable;
 use crate::table::Table;
@@ -161,66 +162,38 @@ macro_rules! with_key {
     }};
 }
 
-/// Runs an expression for each of many keys on a store of unicast prefixes, with the key's bytes and hash. On any other
-/// store, runs another expression for each key.
-macro_rules! each_unicast {
-    ($store:expr, $keys:expr, |$table:ident, $bytes:ident, $hash:ident, $key:ident| $fixed:expr, |$any:ident| $other:expr) => {{
-        use $crate::ahead::each;
-        use $crate::key::{RouteKey, part};
-        use $crate::store::{
-            Store, ipv4_bytes, ipv4_key, ipv4_path_bytes, ipv6_bytes, ipv6_key, ipv6_path_bytes,
-            of_another_shape,
-        };
+/// Runs an expression for each batch of many keys, with the table of the store, the stored keys and a function that makes a
+/// key of stored bytes. On a store of opaque routes, runs another expression for each key.
+macro_rules! each_batch {
+    ($store:expr, $keys:expr, $has_path_ids:expr, |$table:ident, $batch:ident, $key:ident| $fixed:expr, |$any:ident| $other:expr) => {{
+        use $crate::store::{Store, in_batches, ipv4_key, ipv6_key, vpn4_key, vpn6_key};
+        let path = |bytes: [u8; 4]| $has_path_ids.then(|| u32::from_be_bytes(bytes));
         match $store {
-            Store::Ipv4(table) => {
-                let keys = $keys.filter_map(|key| match key {
-                    RouteKey::Ipv4 { address, length, .. } => Some(ipv4_bytes(address, length)),
-                    key => of_another_shape(&key),
-                });
-                each(table, keys, |$table, $bytes, $hash| {
-                    let $key = ipv4_key($bytes, None);
-                    $fixed
-                });
+            Store::Ipv4($table) => {
+                let $key = |bytes: &[u8; 5]| ipv4_key(bytes, None);
+                in_batches($keys, |$batch: &[[u8; 5]]| $fixed);
             }
-            Store::Ipv4Path(table) => {
-                let keys = $keys.filter_map(|key| match key {
-                    RouteKey::Ipv4 {
-                        address,
-                        length,
-                        path_id,
-                    } => Some(ipv4_path_bytes(address, length, path_id)),
-                    key => of_another_shape(&key),
-                });
-                each(table, keys, |$table, $bytes, $hash| {
-                    let $key = ipv4_key($bytes, Some(u32::from_be_bytes(part($bytes, 5))));
-                    $fixed
-                });
+            Store::Ipv4Path($table) => {
+                let $key = |bytes: &[u8; 9]| ipv4_key(bytes, path(part(bytes, 5)));
+                in_batches($keys, |$batch: &[[u8; 9]]| $fixed);
             }
-            Store::Ipv6(table) => {
-                let keys = $keys.filter_map(|key| match key {
-                    RouteKey::Ipv6 { address, length, .. } => Some(ipv6_bytes(address, length)),
-                    key => of_another_shape(&key),
-                });
-                each(table, keys, |$table, $bytes, $hash| {
-                    let $key = ipv6_key($bytes, None);
-                    $fixed
-                });
+            Store::Ipv6($table) => {
+                let $key = |bytes: &[u8; 17]| ipv6_key(bytes, None);
+                in_batches($keys, |$batch: &[[u8; 17]]| $fixed);
             }
-            Store::Ipv6Path(table) => {
-                let keys = $keys.filter_map(|key| match key {
-                    RouteKey::Ipv6 {
-                        address,
-                        length,
-                        path_id,
-                    } => Some(ipv6_path_bytes(address, length, path_id)),
-                    key => of_another_shape(&key),
-                });
-                each(table, keys, |$table, $bytes, $hash| {
-                    let $key = ipv6_key($bytes, Some(u32::from_be_bytes(part($bytes, 17))));
-                    $fixed
-                });
+            Store::Ipv6Path($table) => {
+                let $key = |bytes: &[u8; 21]| ipv6_key(bytes, path(part(bytes, 17)));
+                in_batches($keys, |$batch: &[[u8; 21]]| $fixed);
             }
-            _ => {
+            Store::Vpn4($table) => {
+                let $key = |bytes: &[u8; 17]| vpn4_key(bytes, path(part(bytes, 5)));
+                in_batches($keys, |$batch: &[[u8; 17]]| $fixed);
+            }
+            Store::Vpn6($table) => {
+                let $key = |bytes: &[u8; 29]| vpn6_key(bytes, path(part(bytes, 17)));
+                in_batches($keys, |$batch: &[[u8; 29]]| $fixed);
+            }
+            Store::Opaque(_) => {
                 for $any in $keys {
                     $other;
                 }
@@ -229,7 +202,32 @@ macro_rules! each_unicast {
     }};
 }
 
-pub(crate) use {each_unicast, with_key};
+/// Stores keys as bytes and hands them out in batches of at most [`KEYS`].
+#[inline]
+pub(crate) fn in_batches<const N: usize>(
+    mut keys: impl Iterator<Item = RouteKey<'static>>,
+    mut each: impl FnMut(&[[u8; N]]),
+) where
+    [u8; N]: StoredKey<N>,
+{
+    let mut batch = [[0; N]; KEYS];
+    loop {
+        let mut length = 0;
+        for (place, key) in batch.iter_mut().zip(&mut keys) {
+            let Some(bytes) = StoredKey::of(&key).or_else(|| of_another_shape(&key)) else {
+                continue;
+            };
+            *place = bytes;
+            length += 1;
+        }
+        each(&batch[..length]);
+        if length < KEYS {
+            return;
+        }
+    }
+}
+
+pub(crate) use {each_batch, with_key};
 
 /// Handles a key in a store of another shape. Never happens: the caller has a table for each shape.
 #[cold]
