@@ -5,13 +5,17 @@
 mod support;
 
 use arancini_core::{BatchSettings, Settings};
-use arancini_generate::{LoadName, NamedLoad, RouterLoad};
+use arancini_generate::{LoadName, NamedLoad, Peer, RouterLoad};
 use arancini_rib::CurationMode;
+use arancini_wire::bgp::Update;
+use arancini_wire::bgp::attribute::raw_attributes;
 use arancini_wire::bmp::frame_length;
+use arancini_wire::iana::AfiSafi;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use support::recordings::{root, streams};
+use support::wire::{as_path, mandatory, monitoring, mp_reach, origin, peer, up};
 use support::{Harness, router};
 
 /// Bytes of one receive.
@@ -118,21 +122,152 @@ fn sources() -> Vec<Vec<Vec<u8>>> {
     sources
 }
 
-/// Damage to one message: an octet behind the common header.
-type Damage = (Index, Index, u8);
+/// Damage to a stream.
+#[derive(Debug, Clone)]
+enum Damage {
+    /// An octet of one message behind the common header has another value.
+    Octet(Index, Index, u8),
+    /// An octet of the per-peer header has another value, in all messages from one on.
+    Headers(Index, Index, u8),
+    /// The path attributes of one message lose one, or get one of another message.
+    Attributes {
+        message: Index,
+        place: Index,
+        from: Option<(Index, Index)>,
+    },
+    /// A message comes again at another place.
+    Repeated(Index, Index),
+    /// The peer of a message goes down before it.
+    PeerDown(Index),
+    /// A Peer Up of the stream comes again at another place, with an octet of another value.
+    PeerUp(Index, Index, Index, u8),
+}
+
+/// Octets of the common header, and of the per-peer header up to its timestamp.
+const COMMON_HEADER: usize = 6;
+const IDENTITY: usize = 34;
+/// Where the body of an UPDATE starts in a Route Monitoring message.
+const BODY: usize = COMMON_HEADER + 42 + 19;
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let octet = || prop_oneof![any::<u8>(), 0..5_u8, Just(0x20), Just(0x80)];
+    let index = any::<Index>;
+    prop_oneof![
+        6 => (index(), index(), octet()).prop_map(|(m, o, v)| Damage::Octet(m, o, v)),
+        3 => (index(), index(), octet()).prop_map(|(m, o, v)| Damage::Headers(m, o, v)),
+        4 => (index(), index(), prop::option::of((index(), index())))
+            .prop_map(|(message, place, from)| Damage::Attributes { message, place, from }),
+        2 => (index(), index()).prop_map(|(from, to)| Damage::Repeated(from, to)),
+        2 => index().prop_map(Damage::PeerDown),
+        2 => (index(), index(), index(), octet()).prop_map(|(m, to, o, v)| Damage::PeerUp(m, to, o, v)),
+    ]
+}
+
+fn set_octet(message: &mut [u8], range: std::ops::Range<usize>, octet: Index, value: u8) {
+    let end = range.end.min(message.len());
+    if range.start < end {
+        message[range.start + octet.index(end - range.start)] = value;
+    }
+}
+
+/// The withdrawn routes of an UPDATE, its attributes one by one, and its routes. `None` if the message is no Route Monitoring.
+fn parts(message: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>, Vec<u8>)> {
+    let body = message.get(BODY..).filter(|_| message[5] == 0)?;
+    let update = Update::new_checked(body).ok()?;
+    let field = update.attributes();
+    let attributes = raw_attributes(field).map_while(Result::ok).map(|attribute| {
+        let end = attribute.value_offset() + attribute.value.len();
+        field[attribute.offset..end].to_vec()
+    });
+    Some((
+        update.withdrawn().to_vec(),
+        attributes.collect(),
+        update.nlri().to_vec(),
+    ))
+}
+
+/// A message like this one with other attributes.
+fn with_attributes(
+    message: &[u8],
+    (withdrawn, attributes, nlri): (Vec<u8>, Vec<Vec<u8>>, Vec<u8>),
+) -> Vec<u8> {
+    let sized = |field: &[u8]| [&(field.len() as u16).to_be_bytes(), field].concat();
+    let body = [sized(&withdrawn), sized(&attributes.concat()), nlri].concat();
+    let mut other = [&message[..BODY], &body].concat();
+    let length = other.len();
+    other[1..5].copy_from_slice(&(length as u32).to_be_bytes());
+    other[BODY - 3..BODY - 1].copy_from_slice(&((length - BODY + 19) as u16).to_be_bytes());
+    other
+}
+
+/// The message with one attribute less, or with one more, which comes from another message.
+fn change_attributes(messages: &mut [Vec<u8>], message: Index, place: Index, from: Option<(Index, Index)>) {
+    let message = message.index(messages.len());
+    let Some((withdrawn, mut attributes, nlri)) = parts(&messages[message]) else {
+        return;
+    };
+    match from {
+        None if attributes.is_empty() => {}
+        None => {
+            attributes.remove(place.index(attributes.len()));
+        }
+        Some((from, which)) => {
+            let Some((_, others, _)) = parts(&messages[from.index(messages.len())]) else {
+                return;
+            };
+            if others.is_empty() {
+                return;
+            }
+            let other = others[which.index(others.len())].clone();
+            // In the order of types, so that the short way is tempted.
+            let place = attributes.iter().position(|known| known[1] > other[1]);
+            attributes.insert(place.unwrap_or(attributes.len()), other);
+        }
+    }
+    messages[message] = with_attributes(&messages[message], (withdrawn, attributes, nlri));
+}
 
 fn damaged(source: &[Vec<u8>], from: Index, damages: &[Damage]) -> Vec<u8> {
+    const PEER_UP: u8 = 3;
     // A Peer Up is often at the start.
     let from = from.index(source.len());
     let window = source.iter().skip(from).take(300);
     let mut messages: Vec<_> = source.iter().take(20).chain(window).cloned().collect();
-    for (message, octet, value) in damages {
-        let message = message.index(messages.len());
-        let message = &mut messages[message];
-        let behind = message.len() - 6;
-        if behind > 0 {
-            let place = 6 + octet.index(behind);
-            message[place] = *value;
+    for damage in damages {
+        let count = messages.len();
+        match damage {
+            Damage::Octet(message, octet, value) => {
+                let range = COMMON_HEADER..usize::MAX;
+                set_octet(&mut messages[message.index(count)], range, *octet, *value);
+            }
+            Damage::Headers(message, octet, value) => {
+                for message in &mut messages[message.index(count)..] {
+                    set_octet(message, COMMON_HEADER..COMMON_HEADER + IDENTITY, *octet, *value);
+                }
+            }
+            Damage::Attributes { message, place, from } => {
+                change_attributes(&mut messages, *message, *place, *from)
+            }
+            Damage::Repeated(from, to) => {
+                let message = messages[from.index(count)].clone();
+                messages.insert(to.index(count), message);
+            }
+            Damage::PeerDown(message) => {
+                let place = message.index(count);
+                if let Some(header) = messages[place].get(COMMON_HEADER..COMMON_HEADER + 42) {
+                    let down = [&[3, 0, 0, 0, 49, 2][..], header, &[4]].concat();
+                    messages.insert(place, down);
+                }
+            }
+            Damage::PeerUp(message, to, octet, value) => {
+                let ups = messages.iter().filter(|message| message[5] == PEER_UP);
+                let ups: Vec<_> = ups.cloned().collect();
+                if !ups.is_empty() {
+                    let mut up = ups[message.index(ups.len())].clone();
+                    set_octet(&mut up, COMMON_HEADER..usize::MAX, *octet, *value);
+                    messages.insert(to.index(count), up);
+                }
+            }
         }
     }
     messages.concat()
@@ -141,17 +276,16 @@ fn damaged(source: &[Vec<u8>], from: Index, damages: &[Damage]) -> Vec<u8> {
 #[test]
 fn damaged_streams_have_the_same_outcome_on_both_ways() {
     let sources = sources();
-    let damage = (any::<Index>(), any::<Index>(), prop_oneof![any::<u8>(), 0..5_u8]);
     let strategy = (
         settings(),
         any::<Index>(),
         any::<Index>(),
-        prop::collection::vec(damage, 0..40),
+        prop::collection::vec(damage(), 0..30),
         1..20_000_usize,
         any::<bool>(),
     );
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 100,
+        cases: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
     });
@@ -184,4 +318,35 @@ fn drain(harness: &mut Harness) {
     while let Some(batch) = harness.shard.poll_batch() {
         harness.shard.handle_recycled(batch.payload);
     }
+}
+
+/// A table that holds nothing may give its place to another table. Its lane must not write into that one.
+#[test]
+fn the_lane_of_a_table_whose_place_was_given_away_is_closed() {
+    let named = peer(1);
+    let other = Peer {
+        asn: named.asn + 1,
+        ..named
+    };
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&named));
+    let prefix = [24, 198, 51, 100];
+    let announce = monitoring(&other, &[], &mandatory(&[64_500]), &prefix);
+    harness.send(session, &announce);
+    harness.send(session, &monitoring(&other, &prefix, &[], &[]));
+    assert_eq!(
+        harness.counters.short_way.get(),
+        1,
+        "the announce opened the lane"
+    );
+    for number in 0..256 {
+        let mp = mp_reach(AfiSafi::new(20_000 + number, 77), &[1, 2, 3]);
+        let attributes = [origin(0), as_path(&[1]), mp].concat();
+        harness.send(session, &monitoring(&named, &[], &attributes, &[]));
+    }
+    assert_eq!(harness.counters.malformed.get(), 0, "the last one got the place");
+    harness.send(session, &announce);
+    assert_eq!(harness.counters.malformed.get(), 1, "no table is left");
+    harness.published();
 }

@@ -1,13 +1,14 @@
 //! The lanes of a session, found by the bytes of the per-peer header.
 
-use arancini_schema::encode::{Carrier, TableLayout};
+use arancini_schema::encode::TableLayout;
+use arancini_wire::bgp::attribute::CommonAttributes;
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, RibView};
 use arancini_wire::iana::AfiSafi;
 
-use super::message::CommonMessage;
+use super::message::{AnnouncedRoutes, CommonMessage, Content, Part};
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
-use crate::peer::{PeerIndex, PeerState};
+use crate::peer::PeerState;
 use crate::router::TablePlace;
 
 /// Most lanes of a session. The messages of further peers take the general way.
@@ -16,7 +17,7 @@ const MOST_LANES: usize = 4096;
 /// Flags that RFC 9069 §4.2 does not define for a Loc-RIB. The general way counts them.
 const UNKNOWN_LOC_RIB_FLAGS: u8 = 0x7f;
 
-/// What the messages of one per-peer header and family have in common.
+/// What the messages of one per-peer header have in common, if the same part of their UPDATEs carries routes of one family.
 pub(super) struct Lane {
     identity: Identity,
     pub place: TablePlace,
@@ -39,17 +40,17 @@ pub(crate) struct Lanes {
     revision: u64,
 }
 
-/// The per-peer header up to its timestamp, and the family.
+/// The per-peer header up to its timestamp, and the part of the UPDATE that carries the routes.
 #[derive(Clone, Copy)]
 struct Identity {
     /// The last word overlaps the one before.
     words: [u64; 5],
-    family: AfiSafi,
+    part: Part,
 }
 
 impl Identity {
     #[inline(always)]
-    fn of(header: &[u8; PER_PEER_HEADER_LEN], family: AfiSafi) -> Self {
+    fn of(header: &[u8; PER_PEER_HEADER_LEN], part: Part) -> Self {
         let word = |at: usize| {
             header[at..]
                 .first_chunk()
@@ -57,7 +58,7 @@ impl Identity {
         };
         Self {
             words: [word(0), word(8), word(16), word(24), word(26)],
-            family,
+            part,
         }
     }
 
@@ -66,8 +67,9 @@ impl Identity {
     fn place(&self, length: usize) -> usize {
         let [a, b, c, d, e] = self.words;
         let mixed = a ^ b.rotate_left(13) ^ c.rotate_left(26) ^ d.rotate_left(39) ^ e.rotate_left(52);
-        let family = u64::from(self.family.afi) << 8 | u64::from(self.family.safi);
-        let hash = (mixed ^ family).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let Part { family, carrier } = self.part;
+        let part = u64::from(family.afi) << 16 | u64::from(family.safi) << 8 | carrier as u64;
+        let hash = (mixed ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (hash >> 40) as usize & (length - 1)
     }
 }
@@ -78,7 +80,15 @@ impl PartialEq for Identity {
     fn eq(&self, other: &Self) -> bool {
         let pairs = self.words.iter().zip(other.words);
         let difference = pairs.fold(0, |difference, (one, other)| difference | (one ^ other));
-        difference == 0 && self.family == other.family
+        difference == 0 && self.part == other.part
+    }
+}
+
+impl Lane {
+    /// The family of the routes.
+    #[inline(always)]
+    pub const fn family(&self) -> AfiSafi {
+        self.identity.part.family
     }
 }
 
@@ -93,11 +103,16 @@ impl Lanes {
 
     /// The lane of a message, if it is open and holds for this revision of the router.
     #[inline(always)]
-    pub(super) fn find(&mut self, message: &CommonMessage<'_>, revision: u64) -> Option<&Lane> {
+    pub(super) fn find(
+        &mut self,
+        header: &[u8; PER_PEER_HEADER_LEN],
+        part: Part,
+        revision: u64,
+    ) -> Option<&Lane> {
         if self.revision != revision {
             return None;
         }
-        let identity = Identity::of(message.header, message.family);
+        let identity = Identity::of(header, part);
         match self.lanes.get(self.last) {
             Some(lane) if lane.identity == identity => {}
             _ => self.last = self.find_other(&identity)?,
@@ -122,11 +137,14 @@ impl Lanes {
         }
     }
 
-    /// Opens the lane of a message that the general way took. Messages of its header and family may take it from now on.
+    /// Opens the lane of a message that the general way took. Messages like it may take it from now on.
     #[cold]
     #[inline(never)]
     pub fn open(&mut self, context: &mut RouterContext<'_>, frame: &[u8]) {
         let Some(message) = CommonMessage::read(frame) else {
+            return;
+        };
+        let Some(part) = part_of(&message, frame) else {
             return;
         };
         let revision = context.router.revision();
@@ -134,7 +152,7 @@ impl Lanes {
             self.clear();
             self.revision = revision;
         }
-        let identity = Identity::of(message.header, message.family);
+        let identity = Identity::of(message.header, part);
         if self.lanes.len() >= MOST_LANES || self.find_other(&identity).is_some() {
             return;
         }
@@ -166,21 +184,41 @@ impl Lanes {
     }
 }
 
-/// The lane of a message; `None` if its messages have to take the general way.
+/// The part that carries the routes of a message of the common kind.
+fn part_of(message: &CommonMessage<'_>, frame: &[u8]) -> Option<Part> {
+    match message.content {
+        Content::Withdrawn { part, .. } => Some(part),
+        Content::Announced {
+            attributes: field,
+            from,
+        } => {
+            let mut attributes = CommonAttributes::NONE;
+            if !attributes.read(field) {
+                return None;
+            }
+            Some(AnnouncedRoutes::find(&attributes, from, frame.len())?.part)
+        }
+    }
+}
+
+/// The lane of a message; `None` if such messages have to take the general way.
 fn lane_of(context: &mut RouterContext<'_>, message: &CommonMessage<'_>, identity: Identity) -> Option<Lane> {
+    let Part { family, carrier } = identity.part;
+    if family != AfiSafi::IPV4_UNICAST && family != AfiSafi::IPV6_UNICAST {
+        return None;
+    }
     let header = message.per_peer_header();
     let RouterContext { router, shared, now } = context;
-    let index = router.find_peer(&header)?;
-    let peer = &router.peers[index];
+    let peer_index = router.find_peer(&header)?;
+    let peer = &router.peers[peer_index];
     let counts_flags = header.is_loc_rib() && header.flags() & UNKNOWN_LOC_RIB_FLAGS != 0;
     if peer.state == PeerState::Down || counts_flags {
         return None;
     }
     let view = header.view();
-    let place = place_of(peer.find_table(&peer.table_key(view, message.family))?, index);
-    let carrier = match message.family {
-        AfiSafi::IPV4_UNICAST => Carrier::UpdateField,
-        _ => Carrier::MultiProtocol,
+    let place = TablePlace {
+        peer: peer_index,
+        table: peer.find_table(&peer.table_key(view, family))?,
     };
     let times = MessageTimes::without_message(*now);
     let Emission { source, writer, .. } =
@@ -192,8 +230,4 @@ fn lane_of(context: &mut RouterContext<'_>, message: &CommonMessage<'_>, identit
         four_octet_as: !header.is_legacy_as_path(),
         layout: TableLayout::new(writer.encoder, &source, carrier)?,
     })
-}
-
-const fn place_of(table: crate::table::TableIndex, peer: PeerIndex) -> TablePlace {
-    TablePlace { peer, table }
 }

@@ -1,5 +1,7 @@
 //! The outer fields of a Route Monitoring message with one UPDATE.
 
+use arancini_schema::encode::Carrier;
+use arancini_wire::bgp::attribute::{CommonAttributes, MP_HEADER_OCTETS};
 use arancini_wire::bgp::header::HEADER_LEN;
 use arancini_wire::bmp::{COMMON_HEADER_LEN, PER_PEER_HEADER_LEN, PerPeerHeader};
 use arancini_wire::iana::{AfiSafi, attribute_type as code};
@@ -12,17 +14,39 @@ const ATTRIBUTES: usize = BODY + 4;
 /// A message that may be of the common kind: whether its routes are announced or withdrawn, and where they are.
 pub(super) struct CommonMessage<'f> {
     pub header: &'f [u8; PER_PEER_HEADER_LEN],
-    pub family: AfiSafi,
-    pub routes: Routes<'f>,
+    pub content: Content<'f>,
 }
 
-/// The routes of a message that may be of the common kind.
-pub(super) enum Routes<'f> {
-    /// The message has these path attributes and, for IPv4, the routes `from..` of the frame. The other routes are in
+/// The content of a message that may be of the common kind.
+pub(super) enum Content<'f> {
+    /// The path attributes of announced routes. The routes are the octets `from..` of the frame; if there are none, they are in
     /// MP_REACH_NLRI.
     Announced { attributes: &'f [u8], from: usize },
-    /// The routes `from..to` of the frame.
-    Withdrawn { from: usize, to: usize },
+    /// The withdrawn routes are the octets `from..to` of the frame.
+    Withdrawn { part: Part, from: usize, to: usize },
+}
+
+/// The part of an UPDATE that carries routes, and their family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub family: AfiSafi,
+    pub carrier: Carrier,
+}
+
+impl Part {
+    /// The UPDATE's own field of announced or withdrawn routes.
+    pub const FIELD: Self = Self {
+        family: AfiSafi::IPV4_UNICAST,
+        carrier: Carrier::UpdateField,
+    };
+
+    /// MP_REACH_NLRI or MP_UNREACH_NLRI of this family.
+    pub const fn multi_protocol(family: AfiSafi) -> Self {
+        Self {
+            family,
+            carrier: Carrier::MultiProtocol,
+        }
+    }
 }
 
 /// Two octets at an offset, as a number.
@@ -32,9 +56,6 @@ fn number(front: &[u8; ATTRIBUTES], at: usize) -> usize {
 }
 
 impl<'f> CommonMessage<'f> {
-    /// Where path attributes start in the frame.
-    pub const ATTRIBUTES: usize = ATTRIBUTES;
-
     /// Reads the outer fields of a whole BMP message. `None`: it takes the general way.
     #[inline(always)]
     pub fn read(frame: &'f [u8]) -> Option<Self> {
@@ -53,44 +74,78 @@ impl<'f> CommonMessage<'f> {
             // The path attributes are empty: their length ends the message.
             let (from, to) = (BODY + 2, BODY + 2 + withdrawn);
             let is_all = to + 2 == frame.len() && *frame.last_chunk()? == [0, 0];
-            return is_all.then_some(Self {
-                header,
-                family: AfiSafi::IPV4_UNICAST,
-                routes: Routes::Withdrawn { from, to },
-            });
+            let content = Content::Withdrawn {
+                part: Part::FIELD,
+                from,
+                to,
+            };
+            return is_all.then_some(Self { header, content });
         }
         let (attributes, nlri) = rest.split_at_checked(number(front, BODY + 2))?;
-        let from = ATTRIBUTES + attributes.len();
-        if !nlri.is_empty() {
-            return Some(Self {
-                header,
-                family: AfiSafi::IPV4_UNICAST,
-                routes: Routes::Announced { attributes, from },
-            });
-        }
-        // MP_UNREACH_NLRI alone, or MP_REACH_NLRI among others.
-        let routes = match attributes {
-            [0x80, code::MP_UNREACH_NLRI, length, 0, 2, 1, field @ ..]
-            | [0x90, code::MP_UNREACH_NLRI, 0, length, 0, 2, 1, field @ ..]
-                if usize::from(*length) == field.len() + 3 && !field.is_empty() =>
+        let content = match attributes {
+            // MP_UNREACH_NLRI alone withdraws routes. Without routes, it is End-of-RIB.
+            [0x80, code::MP_UNREACH_NLRI, length, high, low, safi, field @ ..]
+            | [
+                0x90,
+                code::MP_UNREACH_NLRI,
+                0,
+                length,
+                high,
+                low,
+                safi,
+                field @ ..,
+            ] if usize::from(*length) == field.len() + MP_HEADER_OCTETS
+                && !field.is_empty()
+                && nlri.is_empty() =>
             {
-                Routes::Withdrawn {
+                Content::Withdrawn {
+                    part: Part::multi_protocol(AfiSafi::new(u16::from_be_bytes([*high, *low]), *safi)),
                     from: frame.len() - field.len(),
                     to: frame.len(),
                 }
             }
-            _ => Routes::Announced { attributes, from },
+            _ => Content::Announced {
+                attributes,
+                from: ATTRIBUTES + attributes.len(),
+            },
         };
-        Some(Self {
-            header,
-            family: AfiSafi::IPV6_UNICAST,
-            routes,
-        })
+        Some(Self { header, content })
     }
 
     /// The per-peer header.
     #[inline(always)]
     pub const fn per_peer_header(&self) -> PerPeerHeader<'f> {
         PerPeerHeader::new(self.header)
+    }
+}
+
+/// Where the announced routes of a message with these attributes are: the octets `from..to` of the frame.
+pub(super) struct AnnouncedRoutes {
+    pub part: Part,
+    pub from: usize,
+    pub to: usize,
+}
+
+impl AnnouncedRoutes {
+    /// Finds the routes of a frame of this length, whose own field of routes starts at `field`. `None` if the message has routes
+    /// in both parts or in none.
+    #[inline(always)]
+    pub fn find(attributes: &CommonAttributes<'_>, field: usize, frame: usize) -> Option<Self> {
+        let has_next_hop = attributes.has(code::NEXT_HOP);
+        let has_reach = attributes.has(code::MP_REACH_NLRI);
+        if field < frame {
+            return (has_next_hop && !has_reach).then_some(Self {
+                part: Part::FIELD,
+                from: field,
+                to: frame,
+            });
+        }
+        let reach = &attributes.mp_reach;
+        let to = ATTRIBUTES + reach.end;
+        has_reach.then_some(Self {
+            part: Part::multi_protocol(reach.family),
+            from: to - reach.nlri.len(),
+            to,
+        })
     }
 }

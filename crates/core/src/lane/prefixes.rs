@@ -1,5 +1,7 @@
 //! The prefixes of a field, read into the keys that tables store.
 
+use std::ops::Range;
+
 use arancini_rib::StoredKey;
 use arancini_schema::encode::DirectRoute;
 
@@ -28,6 +30,9 @@ impl Prefixes {
 
 /// A key of `N` bytes, as [`StoredKey`] lays it out, that is read from an NLRI field.
 pub(crate) trait Prefix<const N: usize>: StoredKey<N> + Copy {
+    /// Whether the key has a path identifier.
+    const HAS_PATH_ID: bool;
+
     /// The room for keys of this shape.
     fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES];
 
@@ -39,19 +44,18 @@ pub(crate) trait Prefix<const N: usize>: StoredKey<N> + Copy {
     fn route(&self, sequence: u64) -> DirectRoute;
 }
 
-/// Reads all keys of the field `from..end` of a frame. `None` if the field is malformed or has too many routes.
+/// Reads all keys of the field at this place of a frame. `None` if the field is malformed or has too many routes.
 #[inline(always)]
 pub(crate) fn read_all<'p, const N: usize>(
     frame: &[u8],
-    from: usize,
-    end: usize,
+    routes: &Range<usize>,
     prefixes: &'p mut Prefixes,
 ) -> Option<&'p [[u8; N]]>
 where
     [u8; N]: Prefix<N>,
 {
     let room = <[u8; N]>::room(prefixes);
-    let mut at = from;
+    let (mut at, end) = (routes.start, routes.end);
     let mut count = 0;
     for place in &mut *room {
         if at >= end {
@@ -129,6 +133,8 @@ const fn mapped(v4: [u8; 4]) -> [u8; 16] {
 }
 
 impl Prefix<5> for [u8; 5] {
+    const HAS_PATH_ID: bool = false;
+
     #[inline(always)]
     fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
         &mut prefixes.ipv4
@@ -154,6 +160,8 @@ impl Prefix<5> for [u8; 5] {
 }
 
 impl Prefix<9> for [u8; 9] {
+    const HAS_PATH_ID: bool = true;
+
     #[inline(always)]
     fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
         &mut prefixes.ipv4_path
@@ -182,6 +190,8 @@ impl Prefix<9> for [u8; 9] {
 }
 
 impl Prefix<17> for [u8; 17] {
+    const HAS_PATH_ID: bool = false;
+
     #[inline(always)]
     fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
         &mut prefixes.ipv6
@@ -208,6 +218,8 @@ impl Prefix<17> for [u8; 17] {
 }
 
 impl Prefix<21> for [u8; 21] {
+    const HAS_PATH_ID: bool = true;
+
     #[inline(always)]
     fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
         &mut prefixes.ipv6_path

@@ -1,19 +1,20 @@
 //! One message on the short way.
 
+use std::ops::Range;
+
 use arancini_rib::Curation;
-use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
+use arancini_schema::encode::{LaidOut, Times, WINDOW};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::CommonAttributes;
-use arancini_wire::iana::{AfiSafi, attribute_type as code};
+use arancini_wire::iana::AfiSafi;
 
 use super::lanes::{Lane, Lanes};
-use super::message::{CommonMessage, Routes};
+use super::message::{AnnouncedRoutes, CommonMessage, Content, Part};
 use super::prefixes::{Prefix, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
 use crate::peer::Peer;
 use crate::router::Router;
-use crate::shared::Shared;
 use crate::table::PeerTable;
 
 /// Routes that go through a table together.
@@ -26,45 +27,76 @@ pub(crate) fn take(context: &mut RouterContext<'_>, lanes: &mut Lanes, frame: &[
     let Some(message) = CommonMessage::read(frame) else {
         return false;
     };
-    let Some(lane) = lanes.find(&message, context.router.revision()) else {
-        return false;
-    };
-    let table = &context.router.peers[lane.place.peer].tables[lane.place.table];
-    let taken = match (message.family, table.add_path) {
-        (AfiSafi::IPV4_UNICAST, false) => take_routes::<5>(context, lane, &message, frame),
-        (AfiSafi::IPV4_UNICAST, true) => take_routes::<9>(context, lane, &message, frame),
-        (_, false) => take_routes::<17>(context, lane, &message, frame),
-        (_, true) => take_routes::<21>(context, lane, &message, frame),
+    let taken = match message.content {
+        Content::Announced { attributes, from } => {
+            take_announced(context, lanes, &message, frame, attributes, from)
+        }
+        Content::Withdrawn { part, from, to } => {
+            take_withdrawn(context, lanes, &message, frame, part, from..to)
+        }
     };
     taken.is_some()
 }
 
-/// Takes the routes of a message, whose keys have `N` bytes. `None` if it has to take the general way.
+/// Takes a message with announced routes. `None` if it has to take the general way.
 #[inline(always)]
-fn take_routes<const N: usize>(
+fn take_announced(
     context: &mut RouterContext<'_>,
-    lane: &Lane,
+    lanes: &mut Lanes,
     message: &CommonMessage<'_>,
     frame: &[u8],
-) -> Option<()>
-where
-    [u8; N]: Prefix<N>,
-{
-    let work = Work {
-        lane,
-        times: Times {
-            received_ns: context.now.unix_ns,
-            bmp_header_ns: message.per_peer_header().timestamp_ns(),
-        },
-        now_ns: context.now.monotonic_ns,
-        frame,
-    };
-    match message.routes {
-        Routes::Announced { attributes, from } => {
-            announce(context.router, context.shared, &work, attributes, from)
-        }
-        Routes::Withdrawn { from, to } => withdraw(context.router, context.shared, &work, from, to),
+    field: &[u8],
+    from: usize,
+) -> Option<()> {
+    let mut attributes = CommonAttributes::NONE;
+    if !attributes.read(field) {
+        return None;
     }
+    let AnnouncedRoutes { part, from, to } = AnnouncedRoutes::find(&attributes, from, frame.len())?;
+    let lane = lanes.find(message.header, part, context.router.revision())?;
+    if !lane.four_octet_as {
+        return None;
+    }
+    let octets = field.len() - attributes.mp_reach.nlri.len();
+    let announce = Announce {
+        work: Work::new(context, lane, message, frame, from..to),
+        field,
+        attributes: &attributes,
+        // As the general way counts it (`route_work` in `update.rs`).
+        route_work: 1 + (octets as u64 >> 8),
+    };
+    match (lane.family(), add_path(context, lane)) {
+        (AfiSafi::IPV4_UNICAST, false) => announce.take::<5>(context),
+        (AfiSafi::IPV4_UNICAST, true) => announce.take::<9>(context),
+        (_, false) => announce.take::<17>(context),
+        (_, true) => announce.take::<21>(context),
+    }
+}
+
+/// Takes a message with withdrawn routes. `None` if it has to take the general way.
+#[inline(always)]
+fn take_withdrawn(
+    context: &mut RouterContext<'_>,
+    lanes: &mut Lanes,
+    message: &CommonMessage<'_>,
+    frame: &[u8],
+    part: Part,
+    routes: Range<usize>,
+) -> Option<()> {
+    let lane = lanes.find(message.header, part, context.router.revision())?;
+    let work = Work::new(context, lane, message, frame, routes);
+    match (lane.family(), add_path(context, lane)) {
+        (AfiSafi::IPV4_UNICAST, false) => work.withdraw::<5>(context),
+        (AfiSafi::IPV4_UNICAST, true) => work.withdraw::<9>(context),
+        (_, false) => work.withdraw::<17>(context),
+        (_, true) => work.withdraw::<21>(context),
+    }
+}
+
+/// Whether the routes of a lane have path identifiers.
+#[inline(always)]
+fn add_path(context: &RouterContext<'_>, lane: &Lane) -> bool {
+    context.router.table(lane.place).add_path
 }
 
 /// A message that has found its lane.
@@ -73,6 +105,18 @@ struct Work<'w> {
     times: Times,
     now_ns: u64,
     frame: &'w [u8],
+    /// The octets of the frame that are routes.
+    routes: Range<usize>,
+}
+
+/// The announced routes of a message that has found its lane.
+struct Announce<'w> {
+    work: Work<'w>,
+    /// The Path Attributes field.
+    field: &'w [u8],
+    attributes: &'w CommonAttributes<'w>,
+    /// Work on one route, counted as [`crate::Settings::turn_work`] is.
+    route_work: u64,
 }
 
 /// The table of a lane, if lanes may change it at present.
@@ -87,114 +131,110 @@ fn table_of<'r>(peers: &'r mut [Peer], lane: &Lane) -> Option<&'r mut PeerTable>
     usual.then_some(table)
 }
 
-#[inline(always)]
-fn announce<const N: usize>(
-    router: &mut Router,
-    shared: &mut Shared,
-    work: &Work<'_>,
-    field: &[u8],
-    from: usize,
-) -> Option<()>
-where
-    [u8; N]: Prefix<N>,
-{
-    let Work { lane, frame, .. } = *work;
-    let Router { peers, sequence, .. } = router;
-    let table = table_of(peers, lane)?;
-    if !lane.four_octet_as {
-        return None;
-    }
-    let mut attributes = CommonAttributes::NONE;
-    if !attributes.read(field) {
-        return None;
-    }
-    let has_next_hop = attributes.has(code::NEXT_HOP);
-    let has_reach = attributes.has(code::MP_REACH_NLRI);
-    let carrier = lane.layout.carrier();
-    let (from, to) = match carrier {
-        Carrier::UpdateField if has_next_hop && !has_reach => (from, frame.len()),
-        Carrier::MultiProtocol
-            if has_reach && !has_next_hop && attributes.mp_reach.family == AfiSafi::IPV6_UNICAST =>
-        {
-            let end = CommonMessage::ATTRIBUTES + attributes.mp_reach.end;
-            (end - attributes.mp_reach.nlri.len(), end)
+impl Announce<'_> {
+    /// Takes the routes, whose keys have `N` bytes.
+    #[inline(always)]
+    fn take<const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
+    where
+        [u8; N]: Prefix<N>,
+    {
+        let Self { work, attributes, .. } = self;
+        let lane = work.lane;
+        let RouterContext { router, shared, .. } = context;
+        let Router { peers, sequence, .. } = &mut **router;
+        let table = table_of(peers, lane)?;
+        let room = shared.room();
+        let keys = read_all::<N>(work.frame, &work.routes, &mut shared.prefixes)?;
+        let routes = keys.len() as u64;
+        if routes == 0 || routes * self.route_work > room {
+            return None;
         }
-        _ => return None,
-    };
-    let room = shared.room();
-    let keys = read_all::<N>(frame, from, to, &mut shared.prefixes)?;
-    let routes = keys.len() as u64;
-    let octets = field.len() - attributes.mp_reach.nlri.len();
-    let route_work = 1 + (octets as u64 >> 8);
-    if routes == 0 || routes * route_work > room {
-        return None;
+        // Accepted: from here on the message is taken.
+        shared.work += routes * self.route_work;
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        rib.prefetch_batch(keys.get(..1).unwrap_or_default());
+        let carrier = lane.layout.carrier();
+        let fingerprint = fingerprint::of_common(self.field, attributes, carrier, &mut shared.scratch);
+        let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, work.now_ns);
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        for keys in keys.chunks(CHUNK) {
+            let mut emitted = 0;
+            rib.announce_batch(keys, fingerprint, |number, curation| {
+                emitted |= u32::from(curation != Curation::Suppress) << number;
+            });
+            writer.put_each(keys, emitted, |window| {
+                lane.layout.announce(window, work.times, fingerprint, attributes)
+            });
+        }
+        let emitted = writer.emitted;
+        table.received_announces += routes;
+        let counters = &shared.counters;
+        counters.received_announces.of(lane.view).add(routes);
+        counters.attribute_fingerprints.add(1);
+        counters.layouts.add(u64::from(emitted > 0));
+        counters.emitted_announces.of(lane.view).add(emitted);
+        counters.suppressed.of(lane.view).add(routes - emitted);
+        Some(())
     }
-    // Accepted: from here on the message is taken.
-    shared.work += routes * route_work;
-    let rib = table.of(N == 9 || N == 21);
-    rib.prefetch_batch(keys.get(..1).unwrap_or_default());
-    let fingerprint = fingerprint::of_common(field, &attributes, carrier, &mut shared.scratch);
-    let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, work.now_ns);
-    let rib = table.of(N == 9 || N == 21);
-    for keys in keys.chunks(CHUNK) {
-        let mut emitted = 0;
-        rib.announce_batch(keys, fingerprint, |number, curation| {
-            emitted |= u32::from(curation != Curation::Suppress) << number;
-        });
-        writer.put_each(keys, emitted, |window| {
-            lane.layout.announce(window, work.times, fingerprint, &attributes)
-        });
-    }
-    let emitted = writer.emitted;
-    table.received_announces += routes;
-    let counters = &shared.counters;
-    counters.received_announces.of(lane.view).add(routes);
-    counters.attribute_fingerprints.add(1);
-    counters.layouts.add(u64::from(emitted > 0));
-    counters.emitted_announces.of(lane.view).add(emitted);
-    counters.suppressed.of(lane.view).add(routes - emitted);
-    Some(())
 }
 
-#[inline(always)]
-fn withdraw<const N: usize>(
-    router: &mut Router,
-    shared: &mut Shared,
-    work: &Work<'_>,
-    from: usize,
-    to: usize,
-) -> Option<()>
-where
-    [u8; N]: Prefix<N>,
-{
-    let Work { lane, frame, .. } = *work;
-    let Router { peers, sequence, .. } = router;
-    let table = table_of(peers, lane)?;
-    let room = shared.room();
-    let keys = read_all::<N>(frame, from, to, &mut shared.prefixes)?;
-    let routes = keys.len() as u64;
-    if routes == 0 || routes > room {
-        return None;
+impl<'w> Work<'w> {
+    #[inline(always)]
+    fn new(
+        context: &RouterContext<'_>,
+        lane: &'w Lane,
+        message: &CommonMessage<'_>,
+        frame: &'w [u8],
+        routes: Range<usize>,
+    ) -> Self {
+        Self {
+            lane,
+            times: Times {
+                received_ns: context.now.unix_ns,
+                bmp_header_ns: message.per_peer_header().timestamp_ns(),
+            },
+            now_ns: context.now.monotonic_ns,
+            frame,
+            routes,
+        }
     }
-    // Accepted: from here on the message is taken.
-    shared.work += routes;
-    let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, work.now_ns);
-    let rib = table.of(N == 9 || N == 21);
-    for keys in keys.chunks(CHUNK) {
-        let mut emitted = 0;
-        rib.withdraw_batch(keys, |number, curation| {
-            emitted |= u32::from(curation != Curation::Suppress) << number;
-        });
-        writer.put_each(keys, emitted, |window| lane.layout.withdraw(window, work.times));
+
+    /// Takes the withdrawn routes, whose keys have `N` bytes.
+    #[inline(always)]
+    fn withdraw<const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
+    where
+        [u8; N]: Prefix<N>,
+    {
+        let lane = self.lane;
+        let RouterContext { router, shared, .. } = context;
+        let Router { peers, sequence, .. } = &mut **router;
+        let table = table_of(peers, lane)?;
+        let room = shared.room();
+        let keys = read_all::<N>(self.frame, &self.routes, &mut shared.prefixes)?;
+        let routes = keys.len() as u64;
+        if routes == 0 || routes > room {
+            return None;
+        }
+        // Accepted: from here on the message is taken.
+        shared.work += routes;
+        let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        for keys in keys.chunks(CHUNK) {
+            let mut emitted = 0;
+            rib.withdraw_batch(keys, |number, curation| {
+                emitted |= u32::from(curation != Curation::Suppress) << number;
+            });
+            writer.put_each(keys, emitted, |window| lane.layout.withdraw(window, self.times));
+        }
+        let emitted = writer.emitted;
+        table.received_withdraws += routes;
+        let counters = &shared.counters;
+        counters.received_withdraws.of(lane.view).add(routes);
+        counters.layouts.add(u64::from(emitted > 0));
+        counters.emitted_withdraws.of(lane.view).add(emitted);
+        counters.suppressed.of(lane.view).add(routes - emitted);
+        Some(())
     }
-    let emitted = writer.emitted;
-    table.received_withdraws += routes;
-    let counters = &shared.counters;
-    counters.received_withdraws.of(lane.view).add(routes);
-    counters.layouts.add(u64::from(emitted > 0));
-    counters.emitted_withdraws.of(lane.view).add(emitted);
-    counters.suppressed.of(lane.view).add(routes - emitted);
-    Some(())
 }
 
 /// Publishes the routes of one UPDATE. The first route of a batch is laid out in place; the others are copies of it.
