@@ -170,8 +170,15 @@ fn set_octet(message: &mut [u8], range: std::ops::Range<usize>, octet: Index, va
     }
 }
 
-/// The withdrawn routes of an UPDATE, its attributes one by one, and its routes. `None` if the message is no Route Monitoring.
-fn parts(message: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>, Vec<u8>)> {
+/// The parts of an UPDATE, with each attribute by itself.
+struct Parts {
+    withdrawn: Vec<u8>,
+    attributes: Vec<Vec<u8>>,
+    nlri: Vec<u8>,
+}
+
+/// The parts of the UPDATE of a Route Monitoring message; `None` of any other message.
+fn parts(message: &[u8]) -> Option<Parts> {
     let body = message.get(BODY..).filter(|_| message[5] == 0)?;
     let update = Update::new_checked(body).ok()?;
     let field = update.attributes();
@@ -179,20 +186,18 @@ fn parts(message: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>, Vec<u8>)> {
         let end = attribute.value_offset() + attribute.value.len();
         field[attribute.offset..end].to_vec()
     });
-    Some((
-        update.withdrawn().to_vec(),
-        attributes.collect(),
-        update.nlri().to_vec(),
-    ))
+    Some(Parts {
+        withdrawn: update.withdrawn().to_vec(),
+        attributes: attributes.collect(),
+        nlri: update.nlri().to_vec(),
+    })
 }
 
-/// A message like this one with other attributes.
-fn with_attributes(
-    message: &[u8],
-    (withdrawn, attributes, nlri): (Vec<u8>, Vec<Vec<u8>>, Vec<u8>),
-) -> Vec<u8> {
+/// A message like this one with other parts.
+fn with_parts(message: &[u8], parts: &Parts) -> Vec<u8> {
     let sized = |field: &[u8]| [&(field.len() as u16).to_be_bytes(), field].concat();
-    let body = [sized(&withdrawn), sized(&attributes.concat()), nlri].concat();
+    let attributes = parts.attributes.concat();
+    let body = [sized(&parts.withdrawn), sized(&attributes), parts.nlri.clone()].concat();
     let mut other = [&message[..BODY], &body].concat();
     let length = other.len();
     other[1..5].copy_from_slice(&(length as u32).to_be_bytes());
@@ -203,16 +208,20 @@ fn with_attributes(
 /// The message with one attribute less, or with one more, which comes from another message.
 fn change_attributes(messages: &mut [Vec<u8>], message: Index, place: Index, from: Option<(Index, Index)>) {
     let message = message.index(messages.len());
-    let Some((withdrawn, mut attributes, nlri)) = parts(&messages[message]) else {
+    let Some(mut changed) = parts(&messages[message]) else {
         return;
     };
+    let attributes = &mut changed.attributes;
     match from {
         None if attributes.is_empty() => {}
         None => {
             attributes.remove(place.index(attributes.len()));
         }
         Some((from, which)) => {
-            let Some((_, others, _)) = parts(&messages[from.index(messages.len())]) else {
+            let Some(Parts {
+                attributes: others, ..
+            }) = parts(&messages[from.index(messages.len())])
+            else {
                 return;
             };
             if others.is_empty() {
@@ -224,7 +233,7 @@ fn change_attributes(messages: &mut [Vec<u8>], message: Index, place: Index, fro
             attributes.insert(place.unwrap_or(attributes.len()), other);
         }
     }
-    messages[message] = with_attributes(&messages[message], (withdrawn, attributes, nlri));
+    messages[message] = with_parts(&messages[message], &changed);
 }
 
 fn damaged(source: &[Vec<u8>], from: Index, damages: &[Damage]) -> Vec<u8> {
