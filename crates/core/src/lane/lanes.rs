@@ -3,9 +3,9 @@
 use arancini_schema::encode::TableLayout;
 use arancini_wire::bgp::attribute::CommonAttributes;
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, RibView};
-use arancini_wire::iana::AfiSafi;
+use arancini_wire::iana::{AfiSafi, attribute_type};
 
-use super::message::{AnnouncedRoutes, CommonMessage, Content, Part};
+use super::message::{CommonMessage, Content, Part};
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
 use crate::peer::PeerState;
@@ -188,15 +188,13 @@ impl Lanes {
 fn part_of(message: &CommonMessage<'_>, frame: &[u8]) -> Option<Part> {
     match message.content {
         Content::Withdrawn { part, .. } => Some(part),
+        Content::Announced { from, .. } if from < frame.len() => Some(Part::FIELD),
         Content::Announced {
-            attributes: field,
-            from,
+            attributes: field, ..
         } => {
             let mut attributes = CommonAttributes::NONE;
-            if !attributes.read(field) {
-                return None;
-            }
-            Some(AnnouncedRoutes::find(&attributes, from, frame.len())?.part)
+            let has_reach = attributes.read(field) && attributes.has(attribute_type::MP_REACH_NLRI);
+            has_reach.then_some(Part::multi_protocol(attributes.mp_reach.family))
         }
     }
 }

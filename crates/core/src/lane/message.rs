@@ -1,7 +1,9 @@
 //! The outer fields of a Route Monitoring message with one UPDATE.
 
+use std::ops::Range;
+
 use arancini_schema::encode::Carrier;
-use arancini_wire::bgp::attribute::{CommonAttributes, MP_HEADER_OCTETS};
+use arancini_wire::bgp::attribute::{CommonReach, MP_HEADER_OCTETS};
 use arancini_wire::bgp::header::HEADER_LEN;
 use arancini_wire::bmp::{COMMON_HEADER_LEN, PER_PEER_HEADER_LEN, PerPeerHeader};
 use arancini_wire::iana::{AfiSafi, attribute_type as code};
@@ -119,33 +121,9 @@ impl<'f> CommonMessage<'f> {
     }
 }
 
-/// Where the announced routes of a message with these attributes are: the octets `from..to` of the frame.
-pub(super) struct AnnouncedRoutes {
-    pub part: Part,
-    pub from: usize,
-    pub to: usize,
-}
-
-impl AnnouncedRoutes {
-    /// Finds the routes of a frame of this length, whose own field of routes starts at `field`. `None` if the message has routes
-    /// in both parts or in none.
-    #[inline(always)]
-    pub fn find(attributes: &CommonAttributes<'_>, field: usize, frame: usize) -> Option<Self> {
-        let has_next_hop = attributes.has(code::NEXT_HOP);
-        let has_reach = attributes.has(code::MP_REACH_NLRI);
-        if field < frame {
-            return (has_next_hop && !has_reach).then_some(Self {
-                part: Part::FIELD,
-                from: field,
-                to: frame,
-            });
-        }
-        let reach = &attributes.mp_reach;
-        let to = ATTRIBUTES + reach.end;
-        has_reach.then_some(Self {
-            part: Part::multi_protocol(reach.family),
-            from: to - reach.nlri.len(),
-            to,
-        })
-    }
+/// Where the routes of MP_REACH_NLRI are in the frame of a message without Withdrawn Routes.
+#[inline(always)]
+pub(super) const fn routes_of_reach(reach: &CommonReach<'_>) -> Range<usize> {
+    let end = ATTRIBUTES + reach.end;
+    end - reach.nlri.len()..end
 }

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use arancini_rib::Curation;
-use arancini_schema::encode::{LaidOut, Times, WINDOW};
+use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::CommonAttributes;
-use arancini_wire::iana::AfiSafi;
+use arancini_wire::iana::{AfiSafi, attribute_type as code};
 
 use super::lanes::{Lane, Lanes};
-use super::message::{AnnouncedRoutes, CommonMessage, Content, Part};
+use super::message::{CommonMessage, Content, Part, routes_of_reach};
 use super::prefixes::{Prefix, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
@@ -48,28 +48,29 @@ fn take_announced(
     field: &[u8],
     from: usize,
 ) -> Option<()> {
+    let revision = context.router.revision();
     let mut attributes = CommonAttributes::NONE;
-    if !attributes.read(field) {
+    if from < frame.len() {
+        let lane = lanes.find(message.header, Part::FIELD, revision)?;
+        let work = Work::new(context, lane, message, frame, from..frame.len());
+        return if add_path(context, lane) {
+            work.announce::<9>(context, field, &mut attributes)
+        } else {
+            work.announce::<5>(context, field, &mut attributes)
+        };
+    }
+    // The attributes tell the family.
+    if !attributes.read(field) || !attributes.has(code::MP_REACH_NLRI) {
         return None;
     }
-    let AnnouncedRoutes { part, from, to } = AnnouncedRoutes::find(&attributes, from, frame.len())?;
-    let lane = lanes.find(message.header, part, context.router.revision())?;
-    if !lane.four_octet_as {
-        return None;
-    }
-    let octets = field.len() - attributes.mp_reach.nlri.len();
-    let announce = Announce {
-        work: Work::new(context, lane, message, frame, from..to),
-        field,
-        attributes: &attributes,
-        // As the general way counts it (`route_work` in `update.rs`).
-        route_work: 1 + (octets as u64 >> 8),
-    };
+    let reach = &attributes.mp_reach;
+    let lane = lanes.find(message.header, Part::multi_protocol(reach.family), revision)?;
+    let work = Work::new(context, lane, message, frame, routes_of_reach(reach));
     match (lane.family(), add_path(context, lane)) {
-        (AfiSafi::IPV4_UNICAST, false) => announce.take::<5>(context),
-        (AfiSafi::IPV4_UNICAST, true) => announce.take::<9>(context),
-        (_, false) => announce.take::<17>(context),
-        (_, true) => announce.take::<21>(context),
+        (AfiSafi::IPV4_UNICAST, false) => work.announce::<5>(context, field, &mut attributes),
+        (AfiSafi::IPV4_UNICAST, true) => work.announce::<9>(context, field, &mut attributes),
+        (_, false) => work.announce::<17>(context, field, &mut attributes),
+        (_, true) => work.announce::<21>(context, field, &mut attributes),
     }
 }
 
@@ -109,16 +110,6 @@ struct Work<'w> {
     routes: Range<usize>,
 }
 
-/// The announced routes of a message that has found its lane.
-struct Announce<'w> {
-    work: Work<'w>,
-    /// The Path Attributes field.
-    field: &'w [u8],
-    attributes: &'w CommonAttributes<'w>,
-    /// Work on one route, counted as [`crate::Settings::turn_work`] is.
-    route_work: u64,
-}
-
 /// The table of a lane, if lanes may change it at present.
 #[inline(always)]
 fn table_of<'r>(peers: &'r mut [Peer], lane: &Lane) -> Option<&'r mut PeerTable> {
@@ -129,53 +120,6 @@ fn table_of<'r>(peers: &'r mut [Peer], lane: &Lane) -> Option<&'r mut PeerTable>
     // The general way publishes withdraws of doomed routes between announces, and guesses where path identifiers are absent.
     let usual = !table.needs_sweep() && !table.path_ids_absent;
     usual.then_some(table)
-}
-
-impl Announce<'_> {
-    /// Takes the routes, whose keys have `N` bytes.
-    #[inline(always)]
-    fn take<const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
-    where
-        [u8; N]: Prefix<N>,
-    {
-        let Self { work, attributes, .. } = self;
-        let lane = work.lane;
-        let RouterContext { router, shared, .. } = context;
-        let Router { peers, sequence, .. } = &mut **router;
-        let table = table_of(peers, lane)?;
-        let room = shared.room();
-        let keys = read_all::<N>(work.frame, &work.routes, &mut shared.prefixes)?;
-        let routes = keys.len() as u64;
-        if routes == 0 || routes * self.route_work > room {
-            return None;
-        }
-        // Accepted: from here on the message is taken.
-        shared.work += routes * self.route_work;
-        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
-        rib.prefetch_batch(keys.get(..1).unwrap_or_default());
-        let carrier = lane.layout.carrier();
-        let fingerprint = fingerprint::of_common(self.field, attributes, carrier, &mut shared.scratch);
-        let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, work.now_ns);
-        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
-        for keys in keys.chunks(CHUNK) {
-            let mut emitted = 0;
-            rib.announce_batch(keys, fingerprint, |number, curation| {
-                emitted |= u32::from(curation != Curation::Suppress) << number;
-            });
-            writer.put_each(keys, emitted, |window| {
-                lane.layout.announce(window, work.times, fingerprint, attributes)
-            });
-        }
-        let emitted = writer.emitted;
-        table.received_announces += routes;
-        let counters = &shared.counters;
-        counters.received_announces.of(lane.view).add(routes);
-        counters.attribute_fingerprints.add(1);
-        counters.layouts.add(u64::from(emitted > 0));
-        counters.emitted_announces.of(lane.view).add(emitted);
-        counters.suppressed.of(lane.view).add(routes - emitted);
-        Some(())
-    }
 }
 
 impl<'w> Work<'w> {
@@ -197,6 +141,67 @@ impl<'w> Work<'w> {
             frame,
             routes,
         }
+    }
+
+    /// Takes the announced routes, whose keys have `N` bytes. `field` has the path attributes. They are read already if the
+    /// routes are among them.
+    #[inline(always)]
+    fn announce<const N: usize>(
+        &self,
+        context: &mut RouterContext<'_>,
+        field: &'w [u8],
+        attributes: &mut CommonAttributes<'w>,
+    ) -> Option<()>
+    where
+        [u8; N]: Prefix<N>,
+    {
+        let lane = self.lane;
+        let RouterContext { router, shared, .. } = context;
+        let Router { peers, sequence, .. } = &mut **router;
+        let table = table_of(peers, lane)?;
+        let room = shared.room();
+        let keys = read_all::<N>(self.frame, &self.routes, &mut shared.prefixes)?;
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        // The memory of the first route arrives while the attributes are read.
+        rib.prefetch_batch(keys.get(..1)?);
+        let carrier = lane.layout.carrier();
+        if carrier == Carrier::UpdateField {
+            let is_common = attributes.read(field)
+                && attributes.has(code::NEXT_HOP)
+                && !attributes.has(code::MP_REACH_NLRI);
+            if !is_common {
+                return None;
+            }
+        }
+        let routes = keys.len() as u64;
+        // As the general way counts it (`route_work` in `update.rs`).
+        let work = routes * (1 + ((field.len() - attributes.mp_reach.nlri.len()) as u64 >> 8));
+        if !lane.four_octet_as || work > room {
+            return None;
+        }
+        // Accepted: from here on the message is taken.
+        shared.work += work;
+        let fingerprint = fingerprint::of_common(field, attributes, carrier, &mut shared.scratch);
+        let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        for keys in keys.chunks(CHUNK) {
+            let mut emitted = 0;
+            rib.announce_batch(keys, fingerprint, |number, curation| {
+                emitted |= u32::from(curation != Curation::Suppress) << number;
+            });
+            writer.put_each(keys, emitted, |window| {
+                lane.layout.announce(window, self.times, fingerprint, attributes)
+            });
+        }
+        let emitted = writer.emitted;
+        table.received_announces += routes;
+        let counters = &shared.counters;
+        counters.received_announces.of(lane.view).add(routes);
+        counters.attribute_fingerprints.add(1);
+        counters.layouts.add(u64::from(emitted > 0));
+        counters.emitted_announces.of(lane.view).add(emitted);
+        counters.suppressed.of(lane.view).add(routes - emitted);
+        Some(())
     }
 
     /// Takes the withdrawn routes, whose keys have `N` bytes.
