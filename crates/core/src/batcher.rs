@@ -12,10 +12,12 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arancini_schema::encode::WINDOW;
+
 use crate::batch::{Batch, BatchKind};
 
 /// First capacity of a batch buffer that does not come from the pool. It grows with its content.
-const FIRST_CAPACITY_BYTES: usize = 2048;
+const FIRST_CAPACITY_BYTES: usize = WINDOW;
 /// Buffers kept for reuse.
 const POOL_BUFFERS: usize = 256;
 
@@ -83,7 +85,10 @@ struct Subject {
     /// Neighbours in the list; [`SubjectId::NONE`] at its ends.
     previous: SubjectId,
     next: SubjectId,
+    /// The buffer of the open batch. Its first `used` bytes are messages; the bytes behind them are room for the next ones,
+    /// which are written in place.
     payload: Vec<u8>,
+    used: usize,
     messages: u32,
     first_sequence: u64,
     last_sequence: u64,
@@ -165,6 +170,7 @@ impl Batcher {
             previous: SubjectId::NONE,
             next: SubjectId::NONE,
             payload: Vec::new(),
+            used: 0,
             messages: 0,
             first_sequence: 0,
             last_sequence: 0,
@@ -188,23 +194,43 @@ impl Batcher {
     }
 
     /// Appends one message, which `write` writes, to the open batch of a subject.
-    // Inlined into each of its few callers, because it runs for each route.
-    #[inline(always)]
     pub fn append(&mut self, id: SubjectId, sequence: u64, now_ns: u64, write: impl FnOnce(&mut Vec<u8>)) {
         if self.subjects[id.0 as usize].messages == 0 {
             self.open(id, sequence, now_ns);
         }
         let subject = &mut self.subjects[id.0 as usize];
-        let before = subject.payload.len();
+        subject.payload.truncate(subject.used);
         write(&mut subject.payload);
-        self.open_bytes += subject.payload.len() - before;
-        subject.messages += 1;
-        subject.last_sequence = sequence;
-        if subject.payload.len() >= self.settings.max_bytes || subject.messages >= self.settings.max_messages
-        {
-            self.close(id);
-        } else if self.open_bytes > self.settings.max_open_bytes {
-            self.close_all();
+        let length = subject.payload.len() - subject.used;
+        OpenBatch { batcher: self, id }.push(length, sequence);
+    }
+
+    /// Opens the batch of a subject, unless it is open, for messages that are written in place. It has room for `room` bytes.
+    /// `sequence` is that of the next message, which has to follow.
+    // Inlined into each of its few callers, because it runs for each message.
+    #[inline(always)]
+    pub fn open_batch(&mut self, id: SubjectId, sequence: u64, now_ns: u64, room: usize) -> OpenBatch<'_> {
+        let subject = &self.subjects[id.0 as usize];
+        if subject.messages == 0 || subject.payload.len() - subject.used < room {
+            self.make_room(id, sequence, now_ns, room);
+        }
+        OpenBatch { batcher: self, id }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, id: SubjectId, sequence: u64, now_ns: u64, room: usize) {
+        let most = self.settings.max_bytes + WINDOW;
+        if self.subjects[id.0 as usize].messages == 0 {
+            self.open(id, sequence, now_ns);
+        }
+        let Subject { payload, used, .. } = &mut self.subjects[id.0 as usize];
+        // Twice as much each time, up to the size at which batches close.
+        let wanted = (*used + room).max(most.min(2 * *used));
+        if payload.len() < wanted {
+            payload.reserve_exact(wanted - payload.len());
+            // Bytes that were allocated anyway are room too.
+            payload.resize(wanted.max(most.min(payload.capacity())), 0);
         }
     }
 
@@ -214,6 +240,7 @@ impl Batcher {
             .pool
             .pop()
             .unwrap_or_else(|| Vec::with_capacity(FIRST_CAPACITY_BYTES));
+        subject.used = 0;
         subject.first_sequence = sequence;
         subject.opening = subject.opening.wrapping_add(1);
         self.linger
@@ -239,6 +266,7 @@ impl Batcher {
             return;
         }
         self.last_number += 1;
+        subject.payload.truncate(subject.used);
         self.open_bytes -= subject.payload.len();
         self.closed_bytes += subject.payload.len();
         self.closed.push_back(Batch {
@@ -360,9 +388,71 @@ impl Batcher {
     /// Takes a buffer back for reuse.
     pub fn recycle(&mut self, mut buffer: Vec<u8>) {
         if self.pool.len() < POOL_BUFFERS && buffer.capacity() <= 4 * self.settings.max_bytes {
-            buffer.clear();
+            // Only the bytes behind the former messages are written.
+            buffer.resize(buffer.capacity().min(self.settings.max_bytes + WINDOW), 0);
             self.pool.push(buffer);
         }
+    }
+}
+
+/// The open batch of a subject, with room for the next message.
+pub struct OpenBatch<'b> {
+    batcher: &'b mut Batcher,
+    id: SubjectId,
+}
+
+impl OpenBatch<'_> {
+    /// The room for the next message.
+    #[inline(always)]
+    pub fn room(&mut self) -> &mut [u8] {
+        let subject = &mut self.batcher.subjects[self.id.0 as usize];
+        &mut subject.payload[subject.used..]
+    }
+
+    /// The room for the next message, in a batch that was opened with room for [`WINDOW`] bytes.
+    #[inline(always)]
+    pub fn window(&mut self) -> &mut [u8; WINDOW] {
+        match self.room().first_chunk_mut() {
+            Some(window) => window,
+            None => unreachable!("the batch was opened with less room"),
+        }
+    }
+
+    /// Where the next message starts in the batch.
+    #[inline(always)]
+    pub fn position(&self) -> usize {
+        self.batcher.subjects[self.id.0 as usize].used
+    }
+
+    /// Copies the message of this length that starts at `from` to where the next message starts, in a batch that was opened with
+    /// room for it. Returns the copy.
+    #[inline(always)]
+    pub fn repeat(&mut self, from: usize, length: usize) -> &mut [u8] {
+        let subject = &mut self.batcher.subjects[self.id.0 as usize];
+        let (messages, room) = subject.payload.split_at_mut(subject.used);
+        let place = &mut room[..length];
+        place.copy_from_slice(&messages[from..from + length]);
+        place
+    }
+
+    /// Takes the next bytes of the batch as a message. Returns the batch, unless it is closed now.
+    #[inline(always)]
+    pub fn push(self, length: usize, sequence: u64) -> Option<Self> {
+        let batcher = &mut *self.batcher;
+        let subject = &mut batcher.subjects[self.id.0 as usize];
+        subject.used += length;
+        subject.messages += 1;
+        subject.last_sequence = sequence;
+        batcher.open_bytes += length;
+        if subject.used >= batcher.settings.max_bytes || subject.messages >= batcher.settings.max_messages {
+            batcher.close(self.id);
+            return None;
+        }
+        if batcher.open_bytes > batcher.settings.max_open_bytes {
+            batcher.close_all();
+            return None;
+        }
+        Some(self)
     }
 }
 

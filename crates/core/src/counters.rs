@@ -152,6 +152,8 @@ pub struct Counters {
     pub attribute_fingerprints: Counter,
     /// Layouts of shared fields: one for each field of routes in an UPDATE of which something is published.
     pub layouts: Counter,
+    /// Messages that took the short way ([`crate::Settings::short_way`]).
+    pub short_way: Counter,
     /// Messages skipped because they could not be read. Each is published as it came.
     pub malformed: Counter,
     /// End-of-RIB markers received.

@@ -5,6 +5,7 @@ use arancini_wire::bmp::Message;
 
 use crate::context::RouterContext;
 use crate::initiation::initiation;
+use crate::lane::{self, Lanes};
 use crate::malformed::malformed;
 use crate::peer_down::peer_down;
 use crate::peer_up::peer_up;
@@ -25,20 +26,33 @@ pub(crate) fn dispatch(
     context: &mut RouterContext<'_>,
     frame: &[u8],
     progress: &mut Option<Box<Progress>>,
+    lanes: &mut Lanes,
 ) -> Taken {
+    context.shared.work += MESSAGE_WORK;
     if progress.is_none() {
         count(context, frame);
+        if lane::take(context, lanes, frame) {
+            context.shared.counters.short_way.add(1);
+            return Taken::Whole;
+        }
     }
-    context.shared.work += MESSAGE_WORK;
     let error = match Message::new_checked(frame) {
         Ok(Message::RouteMonitoring(message)) => match route_monitoring(context, &message, progress) {
-            Ok(taken) => return taken,
+            Ok(taken) => {
+                if context.shared.settings.short_way {
+                    lanes.open(context, frame);
+                }
+                return taken;
+            }
             Err(error) => error,
         },
-        Ok(other) => match event_message(context, &other) {
-            Ok(()) => return Taken::Whole,
-            Err(error) => error,
-        },
+        Ok(other) => {
+            lanes.clear();
+            match event_message(context, &other) {
+                Ok(()) => return Taken::Whole,
+                Err(error) => error,
+            }
+        }
         Err(error) => error,
     };
     malformed(context, frame, error);

@@ -110,6 +110,9 @@ impl RouteWriter<'_> {
         } = self;
         **sequence += 1;
         fields.sequence = **sequence;
-        batcher.append(*subject, **sequence, *now_ns, |out| encoder.append(fields, out));
+        let room = encoder.room(fields);
+        let mut batch = batcher.open_batch(*subject, **sequence, *now_ns, room);
+        let length = encoder.write(fields, batch.room());
+        batch.push(length, **sequence);
     }
 }

@@ -25,7 +25,8 @@ mod statistics;
 mod termination;
 mod malformed;
 
-// The routes of a Route Monitoring message.
+// The routes of a Route Monitoring message: the short way of the common ones, and the general way.
+mod lane;
 mod route_monitoring;
 mod provisional;
 mod several_updates;

@@ -66,6 +66,8 @@ pub struct Router {
     last_peer: Option<PeerIndex>,
     /// The subjects of its messages.
     subjects: Subjects,
+    /// Rises with each change of its peers, of the identities that lead to them, and of their tables.
+    revision: u64,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
     /// How many stale routes the router had announced again at the last check.
@@ -127,6 +129,7 @@ impl Router {
             last_header: [0; PER_PEER_HEADER_LEN],
             last_peer: None,
             subjects: Subjects::new(),
+            revision: 0,
             resync: None,
             repeated: 0,
             dumped_ns: 0,
@@ -158,6 +161,18 @@ impl Router {
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// A number that rises with each change of its peers, of the identities that lead to them, and of their tables. What was
+    /// looked up at a revision holds as long as the revision is the same.
+    #[inline]
+    pub(crate) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Notes that a table was added to a peer, maybe in the place of another one.
+    pub(crate) const fn note_new_table(&mut self) {
+        self.revision += 1;
     }
 
     /// When something of a dump last came, in monotonic nanoseconds: a stale route again, or more routes of a table than it
@@ -273,6 +288,7 @@ impl Router {
     /// Notes whether a peer is up. The look-up by identity depends on the states of the peers, so only this function and
     /// [`Self::take_peers_down`] change them.
     pub(crate) fn set_state(&mut self, index: PeerIndex, state: PeerState) {
+        self.revision += 1;
         let peer = &mut self.peers[index];
         self.identities
             .change_state(index, &peer.identity, peer.state, state);
@@ -281,6 +297,7 @@ impl Router {
 
     /// Notes that all peers are down.
     pub(crate) fn take_peers_down(&mut self) {
+        self.revision += 1;
         for peer in &mut self.peers {
             peer.state = PeerState::Down;
         }
@@ -289,6 +306,7 @@ impl Router {
 
     /// Notes that a peer comes up.
     pub(crate) fn bring_up(&mut self, index: PeerIndex, state: PeerState) {
+        self.revision += 1;
         make_room(&mut self.peers[index]);
         self.set_state(index, state);
     }
@@ -308,6 +326,7 @@ impl Router {
     /// Remembers that an identity leads to a peer besides its present one. Beyond a limit, the oldest one that is in the key of
     /// no table is forgotten.
     fn keep_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
+        self.revision += 1;
         let peer = &mut self.peers[index];
         if peer.identity == identity || peer.other_identities.contains(&identity) {
             return;
@@ -356,6 +375,7 @@ impl Router {
             }
             self.identities.add(index, &identity, PeerState::Down);
             self.last_peer = None;
+            self.revision += 1;
             return Some(index);
         }
         None
@@ -369,6 +389,7 @@ impl Router {
 
     /// Adds a peer.
     pub(crate) fn add_peer(&mut self, identity: PeerIdentity, asn: u32) -> PeerIndex {
+        self.revision += 1;
         self.peers.push(Peer::new(identity, asn));
         let index = PeerIndex(self.peers.len() - 1);
         self.identities.add(index, &identity, PeerState::Down);
@@ -409,6 +430,7 @@ impl Router {
 
     /// Notes that a table of the peer has this identity in its key, so that the table is found by its key.
     pub(crate) fn note_identity(&mut self, index: PeerIndex, identity: PeerIdentity) {
+        self.revision += 1;
         if self.identities.note(index, &identity) {
             self.keep_identity(index, identity);
         }
@@ -416,6 +438,7 @@ impl Router {
 
     /// Gives a peer this identity. The peer is still found by its earlier ones.
     pub(crate) fn identify_peer(&mut self, index: PeerIndex, identity: PeerIdentity) {
+        self.revision += 1;
         let peer = &mut self.peers[index];
         let before = std::mem::replace(&mut peer.identity, identity);
         self.identities.remove(index, &before, peer.state);

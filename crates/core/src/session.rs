@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use arancini_wire::WireError;
 
 use crate::framing::Framer;
+use crate::lane::Lanes;
 use crate::progress::Progress;
 
 /// The name of a session within its shard. A name is never used twice.
@@ -37,4 +38,6 @@ pub(crate) struct BmpSession {
     pub framer: Framer,
     /// How far the message at hand is taken, if it was too much for one turn.
     pub progress: Option<Box<Progress>>,
+    /// The short ways of its common messages.
+    pub lanes: Lanes,
 }

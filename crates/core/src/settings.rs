@@ -21,6 +21,8 @@ pub struct Settings {
     pub max_peers_per_router: usize,
     /// Work after which other sessions get their turn, counted in routes. A message of more routes is taken in several turns.
     pub turn_work: u64,
+    /// Whether common messages take the short way. Both ways publish the same; the general way alone is for comparison.
+    pub short_way: bool,
     /// When batches close.
     pub batch: BatchSettings,
 }
@@ -40,6 +42,7 @@ impl Default for Settings {
             max_message_bytes: 1 << 20,
             max_peers_per_router: 10_000,
             turn_work: Self::TURN_WORK,
+            short_way: true,
             batch: BatchSettings::default(),
         }
     }

@@ -17,6 +17,7 @@ use crate::dispatch::dispatch;
 use crate::dropped::put_in_doubt;
 use crate::events::router_event;
 use crate::framing::{Framer, Next};
+use crate::lane::Lanes;
 use crate::life::{self, LifeCheck, Outlook};
 use crate::notice::Notices;
 use crate::progress::Taken;
@@ -104,6 +105,7 @@ impl Shard {
                 router,
                 framer,
                 progress: None,
+                lanes: Lanes::default(),
             },
         );
 
@@ -169,12 +171,19 @@ impl Shard {
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
-        let BmpSession { framer, progress, .. } = session;
+        let BmpSession {
+            framer,
+            progress,
+            lanes,
+            ..
+        } = session;
         *unfinished_bytes -= framer.pending_bytes();
-        let framed = framer.feed(bytes, |frame| match dispatch(&mut context, frame, progress) {
-            Taken::Part => Next::SameMessage,
-            Taken::Whole if context.shared.has_work_left() => Next::Message,
-            Taken::Whole => Next::Pause,
+        let framed = framer.feed(bytes, |frame| {
+            match dispatch(&mut context, frame, progress, lanes) {
+                Taken::Part => Next::SameMessage,
+                Taken::Whole if context.shared.has_work_left() => Next::Message,
+                Taken::Whole => Next::Pause,
+            }
         });
         *unfinished_bytes += framer.pending_bytes();
         let counters = &shared.counters;

@@ -8,6 +8,7 @@ use arancini_schema::fingerprint;
 use crate::batcher::Batcher;
 use crate::counters::Counters;
 use crate::doomed::DoomedTables;
+use crate::lane::Prefixes;
 use crate::notice::Notices;
 use crate::settings::Settings;
 
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub encoder: UpdateEncoder,
     /// Memory for making fingerprints.
     pub scratch: fingerprint::Scratch,
+    /// Memory for the routes of a message on the short way.
+    pub prefixes: Box<Prefixes>,
     pub notices: Notices,
     /// Tables with doomed routes.
     pub doomed: DoomedTables,
@@ -42,6 +45,7 @@ impl Shared {
             batcher,
             encoder: UpdateEncoder::new(),
             scratch: fingerprint::Scratch::new(),
+            prefixes: Prefixes::new(),
             notices: Notices::default(),
             doomed: DoomedTables::default(),
             life_check_wanted: false,
@@ -55,15 +59,21 @@ impl Shared {
         self.work < self.settings.turn_work && !self.batcher.is_full()
     }
 
+    /// How much more work this turn may take.
+    #[inline]
+    pub const fn room(&self) -> u64 {
+        self.most_work.saturating_sub(self.work)
+    }
+
     /// Whether this turn may take so much more work.
     #[inline]
     pub const fn has_room_for(&self, work: u64) -> bool {
-        self.work + work <= self.most_work
+        work <= self.room()
     }
 
     /// Takes all work that is left of this turn.
     pub const fn use_up(&mut self) -> u64 {
-        let left = self.most_work.saturating_sub(self.work);
+        let left = self.room();
         self.work = self.most_work;
         left
     }

@@ -130,7 +130,7 @@ fn what_was_thrown_away_is_in_doubt_after_a_restart_in_every_mode() {
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
         let mut restore = Restore::new(curation);
         read_snapshot(&bytes[..], |kind, payload| restore.load(kind, payload)).unwrap();
-        harness.shard = Shard::new(1, settings, harness.counters.clone());
+        harness.shard = Shard::new(1, settings, harness.counters.clone()).into();
         for router in restore.into_routers() {
             harness
                 .shard

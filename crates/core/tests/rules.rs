@@ -71,6 +71,7 @@ fn allocated(work: impl FnOnce()) -> (u64, usize) {
 
 fn session_with(peer: &Peer) -> (Harness, SessionId) {
     let mut harness = Harness::new();
+    harness.shard.alone();
     let session = harness.session();
     harness.send(session, &up(peer));
     harness.published();

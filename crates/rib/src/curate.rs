@@ -9,8 +9,9 @@
 use crate::curation::{Comparison, Curation, CurationMode, DOUBT, Doom};
 use crate::entry::{MAXIMUM_EPOCH, Value};
 use crate::key::{KeyShape, RouteKey, part};
+use crate::known::{KnownRoute, RouteState};
 use crate::opaque::OpaqueTable;
-use crate::store::{Store, each_unicast, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
+use crate::store::{Store, StoredKey, each_batch, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
 use crate::table::Table;
 
 /// Routes of one peer, RIB view and family, all with path identifiers or all without.
@@ -125,17 +126,50 @@ impl CuratedTable {
         }
     }
 
+    /// The shape of this table's keys.
+    #[must_use]
+    pub const fn shape(&self) -> KeyShape {
+        match &self.store {
+            Store::Ipv4(_) | Store::Ipv4Path(_) => KeyShape::Ipv4,
+            Store::Ipv6(_) | Store::Ipv6Path(_) => KeyShape::Ipv6,
+            Store::Vpn4(_) => KeyShape::Vpn4,
+            Store::Vpn6(_) => KeyShape::Vpn6,
+            Store::Opaque(_) => KeyShape::Opaque,
+        }
+    }
+
+    /// Looks up a route: the fingerprint of its attributes, and whether it is stale.
+    #[must_use]
+    pub fn get(&self, key: &RouteKey<'_>) -> Option<KnownRoute> {
+        let value = self.value(key)?;
+        let state = if value.epoch < self.doomed_below {
+            RouteState::Doomed
+        } else if value.epoch < self.epoch {
+            RouteState::Stale
+        } else {
+            RouteState::Current
+        };
+        Some(KnownRoute {
+            fingerprint: value.fingerprint,
+            state,
+        })
+    }
+
     /// Looks up the fingerprint of a route.
     #[must_use]
     pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
-        let value = with_key!(
+        self.value(key).map(|value| value.fingerprint)
+    }
+
+    /// Looks up what the table keeps of a route.
+    fn value(&self, key: &RouteKey<'_>) -> Option<Value> {
+        with_key!(
             &self.store,
             key,
             |table, bytes| table.get(bytes),
             |table, identity, _nlri, _path_id| table.get(identity),
             None
-        );
-        value.map(|value| value.fingerprint)
+        )
     }
 
     /// Prefetches the memory that an announce or a withdraw of this route reads first.
@@ -150,6 +184,20 @@ impl CuratedTable {
             |_table, _identity, _nlri, _path_id| {},
             {}
         );
+    }
+
+    /// Prefetches the memory that an announce or a withdraw of each of these routes reads first. The keys are given as to
+    /// [`Self::announce_batch`].
+    #[inline]
+    pub fn prefetch_batch<const N: usize>(&self, keys: &[[u8; N]])
+    where
+        [u8; N]: StoredKey<N>,
+    {
+        if let Some(table) = <[u8; N]>::table(&self.store) {
+            for key in keys {
+                table.prefetch_head(key);
+            }
+        }
     }
 
     /// Curates the announce of a route whose attributes have this fingerprint.
@@ -170,7 +218,8 @@ impl CuratedTable {
         curation
     }
 
-    /// Curates announces of many routes in their order, as [`Self::announce`] does. Prefetches the memory of unicast prefixes.
+    /// Curates announces of many routes in their order, as [`Self::announce`] does. Looks up
+    /// several routes together.
     #[inline]
     pub fn announce_each(
         &mut self,
@@ -182,16 +231,87 @@ impl CuratedTable {
             return keys.for_each(|key| curated(key, Curation::Emit));
         };
         let value = comparison.value;
-        each_unicast!(
+        each_batch!(
             &mut self.store,
             keys,
-            |table, bytes, hash, key| curated(
-                key,
-                comparison.curate(table.insert_hashed(bytes, hash, value))
+            self.has_path_ids,
+            |table, batch, key| table.insert_batch(
+                batch,
+                |_| value,
+                |number, before| curated(key(&batch[number]), comparison.curate(before))
             ),
             |key| curated(key, self.announce(&key, fingerprint))
         );
         self.refreshed += comparison.refreshed;
+    }
+
+    /// Curates announces of many routes in their order, as [`Self::announce`] does. All routes have the same attributes.
+    ///
+    /// A key is given as the bytes that the table stores ([`StoredKey`]), and its path identifier and its shape have to be those
+    /// of this table. `curated` gets the index of each key and what consumers have to hear of it.
+    #[inline]
+    pub fn announce_batch<const N: usize>(
+        &mut self,
+        keys: &[[u8; N]],
+        fingerprint: u64,
+        curated: impl FnMut(usize, Curation),
+    ) where
+        [u8; N]: StoredKey<N>,
+    {
+        self.announce_labelled_batch(keys, |_| fingerprint, curated);
+    }
+
+    /// Curates announces as [`Self::announce_batch`] does, with a fingerprint for each index of `keys`.
+    ///
+    /// The routes of one UPDATE have different fingerprints if they have labels.
+    #[inline]
+    pub fn announce_labelled_batch<const N: usize>(
+        &mut self,
+        keys: &[[u8; N]],
+        fingerprint: impl Fn(usize) -> u64,
+        mut curated: impl FnMut(usize, Curation),
+    ) where
+        [u8; N]: StoredKey<N>,
+    {
+        let compared = self.comparison(0);
+        let (Some(mut comparison), Some(table)) = (compared, <[u8; N]>::table_mut(&mut self.store)) else {
+            return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
+        };
+        let Value { epoch, .. } = comparison.value;
+        let value = |number| Value {
+            fingerprint: match self.mode {
+                CurationMode::Attributes => fingerprint(number),
+                _ => 0,
+            },
+            epoch,
+        };
+        table.insert_batch(keys, value, |number, before| {
+            comparison.value = value(number);
+            curated(number, comparison.curate(before));
+        });
+        self.refreshed += comparison.refreshed;
+    }
+
+    /// Curates withdraws of many routes in their order, as [`Self::withdraw`] does. The keys are given as to
+    /// [`Self::announce_batch`].
+    #[inline]
+    pub fn withdraw_batch<const N: usize>(
+        &mut self,
+        keys: &[[u8; N]],
+        mut curated: impl FnMut(usize, Curation),
+    ) where
+        [u8; N]: StoredKey<N>,
+    {
+        let table = match self.mode {
+            CurationMode::Off => None,
+            _ => <[u8; N]>::table_mut(&mut self.store),
+        };
+        let Some(table) = table else {
+            return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
+        };
+        table.remove_batch(keys, |number, before| {
+            curated(number, Curation::of_withdraw(before))
+        });
     }
 
     /// The comparison for announces of this fingerprint; `None` if the table remembers nothing.
@@ -230,7 +350,8 @@ impl CuratedTable {
         Curation::of_withdraw(before)
     }
 
-    /// Curates withdraws of many routes in their order, as [`Self::withdraw`] does. Prefetches the memory of unicast prefixes.
+    /// Curates withdraws of many routes in their order, as [`Self::withdraw`] does. Looks up
+    /// several routes together.
     #[inline]
     pub fn withdraw_each(
         &mut self,
@@ -240,10 +361,14 @@ impl CuratedTable {
         if self.mode == CurationMode::Off {
             return keys.for_each(|key| curated(key, Curation::Emit));
         }
-        each_unicast!(
+        each_batch!(
             &mut self.store,
             keys,
-            |table, bytes, hash, key| curated(key, Curation::of_withdraw(table.remove_hashed(bytes, hash))),
+            self.has_path_ids,
+            |table, batch, key| table.remove_batch(batch, |number, before| curated(
+                key(&batch[number]),
+                Curation::of_withdraw(before)
+            )),
             |key| curated(key, self.withdraw(&key))
         );
     }
@@ -259,13 +384,7 @@ impl CuratedTable {
         if self.mode == CurationMode::Off {
             return;
         }
-        let known = with_key!(
-            &self.store,
-            key,
-            |table, bytes| table.get(bytes),
-            |table, identity, _nlri, _path_id| table.get(identity),
-            None
-        );
+        let known = self.value(key);
         let stale = (self.epoch - 1).max(self.doomed_below).min(self.epoch);
         let value = Value {
             fingerprint: DOUBT,

@@ -4,7 +4,7 @@
 //! within their segment, or when it is split.
 
 use crate::entry::Entry;
-use crate::segment::{BLOCK, Segment};
+use crate::segment::{BLOCK, Segment, tag};
 use crate::slab::Slab;
 
 /// The entries of all segments of a table, in blocks.
@@ -52,13 +52,30 @@ impl<const N: usize> Entries<N> {
             .find(|&place| self.at(segment, place).key == *key)
     }
 
+    /// The entries of a block.
+    #[inline]
+    pub(crate) fn block(&self, block: u32) -> &[Entry<N>; BLOCK] {
+        &self.blocks[block]
+    }
+
+    /// The entries of a block, or `None` if there is no memory for such a block.
+    #[inline]
+    pub(crate) fn get(&self, block: u32) -> Option<&[Entry<N>; BLOCK]> {
+        self.blocks.get(block)
+    }
+
+    #[inline]
+    pub(crate) fn block_mut(&mut self, block: u32) -> &mut [Entry<N>; BLOCK] {
+        &mut self.blocks[block]
+    }
+
     /// Puts an entry into a segment. The segment is not full and does not have the entry's key.
     #[inline]
     pub(crate) fn push(&mut self, segment: &mut Segment, hash: u64, entry: Entry<N>) {
         if segment.needs_block() {
             segment.take_block(self.take());
         }
-        let place = segment.push(hash);
+        let place = segment.push(tag(hash));
         *self.at_mut(segment, place) = entry;
     }
 
@@ -74,8 +91,8 @@ impl<const N: usize> Entries<N> {
     }
 
     /// Takes a block for a segment: a free one, or a new one.
-    #[inline]
-    fn take(&mut self) -> u32 {
+    #[inline(never)]
+    pub(crate) fn take(&mut self) -> u32 {
         if self.free == NONE {
             return self.blocks.push([Entry::EMPTY; BLOCK]);
         }

@@ -28,6 +28,14 @@ impl<const N: usize> Entry<N> {
         }
     }
 
+    /// Gives the route another value.
+    #[inline]
+    pub(crate) fn set(&mut self, value: Value) {
+        let [a, b, c, _] = value.epoch.to_le_bytes();
+        self.fingerprint = value.fingerprint.to_le_bytes();
+        self.epoch = [a, b, c];
+    }
+
     #[inline]
     pub(crate) fn value(&self) -> Value {
         let [a, b, c] = self.epoch;

@@ -18,7 +18,7 @@ const FREED_PER_ROUTE: usize = 2;
 
 /// A table of opaque routes.
 #[derive(Default)]
-pub(crate) struct OpaqueTable {
+pub struct OpaqueTable {
     routes: Table<16>,
     nlri: BTreeMap<[u8; 16], StoredNlri>,
     /// The NLRI that are still to be freed since the table was cleared.

@@ -5,7 +5,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    _MM_HINT_T0, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_prefetch, _mm_set_epi64x, _mm_set1_epi8,
+    _MM_HINT_T0, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_prefetch, _mm_set1_epi8,
 };
 
 /// Prefetches the cache line where `item` starts.
@@ -25,16 +25,16 @@ pub(crate) fn prefetch<T>(item: &T) {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 pub(crate) fn equal_bytes(bytes: &[u8; 40], wanted: u8) -> u64 {
-    let word = |index: usize| i64::from_le_bytes(bytes.as_chunks::<8>().0[index]);
-    // SAFETY: SSE2 is part of x86-64, and none of these instructions accesses memory.
-    let equal = |high: i64, low: i64| unsafe {
-        _mm_movemask_epi8(_mm_cmpeq_epi8(
-            _mm_set_epi64x(high, low),
-            _mm_set1_epi8(wanted as i8),
-        ))
-    };
-    let sixteen = |high, low| u64::from(equal(high, low) as u32);
-    sixteen(word(1), word(0)) | sixteen(word(3), word(2)) << 16 | sixteen(0, word(4)) << 32
+    // SAFETY: SSE2 is part of x86-64. Sixteen bytes are read from each of the offsets 0, 16 and 24 of 40 bytes.
+    unsafe {
+        let wanted = _mm_set1_epi8(wanted as i8);
+        let equal = |offset: usize| {
+            let sixteen = _mm_loadu_si128(bytes.as_ptr().add(offset).cast());
+            u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(sixteen, wanted)) as u32) << offset
+        };
+        // Bytes 24 to 31 are compared twice, because no load may end behind byte 39.
+        equal(0) | equal(16) | equal(24)
+    }
 }
 
 #[cfg(not(target_arch = "x86_64"))]

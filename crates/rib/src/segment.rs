@@ -10,7 +10,7 @@ use crate::processor::equal_bytes;
 /// Entries of a block.
 pub(crate) const BLOCK: usize = 8;
 /// Most blocks of a segment.
-const BLOCKS: usize = 5;
+pub(crate) const BLOCKS: usize = 5;
 /// Most routes of a segment. The rest of the cache line behind the tags is just enough for the blocks.
 pub(crate) const ROUTES: usize = BLOCKS * BLOCK;
 
@@ -34,8 +34,9 @@ pub(crate) struct Segment {
 
 const _: () = assert!(size_of::<Segment>() == 64, "a cache line");
 
-/// The places of a segment whose tags are equal to a given tag.
-pub(crate) struct Matches(u64);
+/// Some places of a segment, in ascending order: bit `n` stands for place `n`.
+#[derive(Clone, Copy)]
+pub(crate) struct Places(pub u64);
 
 impl Segment {
     /// The empty first segment of a table.
@@ -70,8 +71,8 @@ impl Segment {
 
     /// The places that may hold the route with this hash.
     #[inline]
-    pub(crate) fn matches(&self, hash: u64) -> Matches {
-        Matches(equal_bytes(&self.tags, tag(hash)))
+    pub(crate) fn matches(&self, hash: u64) -> Places {
+        Places(equal_bytes(&self.tags, tag(hash)))
     }
 
     /// Whether the next route needs another block.
@@ -86,13 +87,32 @@ impl Segment {
         self.blocks[self.used() / BLOCK] = block;
     }
 
-    /// Takes the next place for a route of this hash.
+    /// Takes the next place for a route with this tag.
     #[inline]
-    pub(crate) fn push(&mut self, hash: u64) -> usize {
+    pub(crate) fn push(&mut self, tag: u8) -> usize {
         let place = self.used();
-        self.tags[place] = tag(hash);
+        self.tags[place] = tag;
         self.used += 1;
         place
+    }
+
+    /// The tag of a place.
+    #[inline]
+    pub(crate) const fn tag(&self, place: usize) -> u8 {
+        self.tags[place]
+    }
+
+    /// Gives a place the tag of another route.
+    #[inline]
+    pub(crate) const fn set_tag(&mut self, place: usize, tag: u8) {
+        self.tags[place] = tag;
+    }
+
+    /// Removes the places from `used` on.
+    #[inline]
+    pub(crate) fn truncate(&mut self, used: usize) {
+        self.tags[used..].fill(NO_TAG);
+        self.used = used as u8;
     }
 
     /// Removes the last place, after its entry has moved to `place`.
@@ -105,7 +125,7 @@ impl Segment {
     }
 }
 
-impl Iterator for Matches {
+impl Iterator for Places {
     type Item = usize;
 
     #[inline]
@@ -119,9 +139,20 @@ impl Iterator for Matches {
     }
 }
 
+impl Places {
+    /// The first place, if there is one.
+    #[inline]
+    pub(crate) const fn first(self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        Some(self.0.trailing_zeros() as usize)
+    }
+}
+
 /// The top eight bits of a hash. Its low bits choose the segment.
 #[inline]
-const fn tag(hash: u64) -> u8 {
+pub(crate) const fn tag(hash: u64) -> u8 {
     let tag = (hash >> 56) as u8;
     if tag == NO_TAG { 1 } else { tag }
 }

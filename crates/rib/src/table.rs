@@ -6,6 +6,7 @@
 //! * Within a [`segment`](crate::segment) routes have no order and are found by tags of their hashes. There is nothing to
 //!   probe, so a segment may be completely full. A new route goes to the next place. The last route fills the place of a
 //!   removed one. [`entries`](crate::entries) holds what segments keep, in blocks that segments take and give back.
+//! * Routes of one UPDATE are looked up together ([`batch`](crate::batch)), so that they wait for memory together.
 //! * A split moves routes only to a segment with a higher number. A sweep that walks the segments in order therefore
 //!   sees every route that was in the table when the sweep began and is still in the table.
 //! * The hash is not secret. An attacker may choose routes with equal hashes, and such routes would split a segment for
@@ -18,8 +19,9 @@ use crate::entry::{Entry, MAXIMUM_EPOCH, Value};
 use crate::hash::hash_of;
 use crate::processor::prefetch;
 use crate::remains::Remains;
-use crate::segment::{BLOCK, Segment};
+use crate::segment::Segment;
 use crate::slab::Slab;
+use crate::split::{Halves, split};
 
 /// Segments that one step of a walk visits.
 const SEGMENTS_PER_STEP: usize = 8;
@@ -30,10 +32,10 @@ const MOST_DIRECTORY_PER_SEGMENT: usize = 16;
 pub struct Table<const N: usize> {
     /// The segment of each value of a hash's low bits; its length is a power of two, or 0 while there is no route.
     directory: Vec<u32>,
-    segments: Slab<Segment>,
-    entries: Entries<N>,
+    pub(crate) segments: Slab<Segment>,
+    pub(crate) entries: Entries<N>,
     /// Number of routes in this table, without the routes of its overflow.
-    own_length: usize,
+    pub(crate) own_length: usize,
     /// Routes that were chosen to share their hash in this table.
     overflow: Option<Box<Table<N>>>,
     /// Memory that is still to be freed since the table became empty.
@@ -120,17 +122,6 @@ impl<const N: usize> Table<N> {
         hash
     }
 
-    /// Prefetches the entry that a look-up of the key with this hash reads next.
-    #[inline]
-    pub(crate) fn prefetch_entry(&self, hash: u64) {
-        if let Some(index) = self.segment_of(hash) {
-            let segment = &self.segments[index];
-            if let Some(place) = segment.matches(hash).next() {
-                prefetch(self.entries.at(segment, place));
-            }
-        }
-    }
-
     /// Stores a route and returns its former value.
     #[inline]
     pub fn insert(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
@@ -147,11 +138,23 @@ impl<const N: usize> Table<N> {
         let Some(index) = self.segment_of(hash) else {
             return self.insert_first(key, value);
         };
+        self.insert_into(index, key, hash, value)
+    }
+
+    /// Stores a route in the segment with this index, which is the segment of its hash.
+    #[inline(always)]
+    pub(crate) fn insert_into(
+        &mut self,
+        index: u32,
+        key: &[u8; N],
+        hash: u64,
+        value: Value,
+    ) -> Option<Value> {
         let segment = &mut self.segments[index];
         if let Some(place) = self.entries.find(segment, hash, key) {
             let entry = self.entries.at_mut(segment, place);
             let before = entry.value();
-            *entry = Entry::new(*key, value);
+            entry.set(value);
             return Some(before);
         }
         if segment.is_full() || segment.overflowed {
@@ -345,7 +348,7 @@ impl<const N: usize> Table<N> {
                     fingerprint,
                     epoch: epoch(before),
                 };
-                *entry = Entry::new(entry.key, value);
+                entry.set(value);
             }
         }
         if let Some(overflow) = &mut self.overflow {
@@ -355,7 +358,7 @@ impl<const N: usize> Table<N> {
 
     /// The number of the segment that a hash belongs to; `None` while the table is empty.
     #[inline]
-    fn segment_of(&self, hash: u64) -> Option<u32> {
+    pub(crate) fn segment_of(&self, hash: u64) -> Option<u32> {
         let mask = self.directory.len().wrapping_sub(1);
         self.directory.get(hash as usize & mask).copied()
     }
@@ -363,10 +366,8 @@ impl<const N: usize> Table<N> {
     /// Splits a segment: routes whose hash has the next bit set move to a new segment. Returns `false` if the directory would
     /// become longer than it may: then somebody chose the routes of the segment to share their hash.
     fn split(&mut self, index: u32, hash: u64) -> bool {
-        let Segment {
-            depth, overflowed, ..
-        } = self.segments[index];
-        let bit = 1 << depth;
+        let source = self.segments[index];
+        let bit = 1 << source.depth;
         if self.directory.len() == bit {
             if bit >= MOST_DIRECTORY_PER_SEGMENT * self.segments.len() {
                 return false;
@@ -374,26 +375,7 @@ impl<const N: usize> Table<N> {
             self.directory.reserve_exact(bit);
             self.directory.extend_from_within(..);
         }
-        let source = self.segments[index];
-        let mut stay = Segment::new(depth + 1, overflowed);
-        let mut moved = Segment::new(depth + 1, overflowed);
-        for place in 0..source.used() {
-            let entry = *self.entries.at(&source, place);
-            let hash = hash_of(&entry.key, self.level);
-            if hash as usize & bit != 0 {
-                self.entries.push(&mut moved, hash, entry);
-            } else {
-                // Routes that stay use the blocks of the source again. They never overtake the place that is read.
-                if stay.needs_block() {
-                    stay.take_block(source.block(stay.used()));
-                }
-                let place = stay.push(hash);
-                *self.entries.at_mut(&stay, place) = entry;
-            }
-        }
-        for place in (stay.used().next_multiple_of(BLOCK)..source.used()).step_by(BLOCK) {
-            self.entries.give_back(source.block(place));
-        }
+        let Halves { stay, moved } = split(&mut self.entries, &source, self.level);
         self.segments[index] = stay;
         let new_index = self.segments.push(moved);
         let first = hash as usize & (bit - 1) | bit;

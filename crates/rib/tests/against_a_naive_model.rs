@@ -3,13 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use arancini_rib::{CuratedTable, Curation, CurationMode, Doom, KeyShape, RouteKey, Table};
+use arancini_rib::{
+    CuratedTable, Curation, CurationMode, Doom, KeyShape, KnownRoute, RouteKey, RouteState, StoredKey, Table,
+};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
 enum Step {
     Announce(u16, u8),
     Withdraw(u16),
+    /// Announces in one batch; neighbouring routes, so that a batch has keys twice.
+    AnnounceBatch(Vec<u16>, u8),
+    WithdrawBatch(Vec<u16>),
     MarkStale,
     EndOfRib,
     PeerDown,
@@ -20,11 +25,21 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => (0..2000_u16, 0..3_u8).prop_map(|(route, attributes)| Step::Announce(route, attributes)),
         8 => (0..2000_u16).prop_map(Step::Withdraw),
+        8 => (routes(), 0..3_u8).prop_map(|(routes, attributes)| Step::AnnounceBatch(routes, attributes)),
+        4 => routes().prop_map(Step::WithdrawBatch),
         1 => Just(Step::MarkStale),
         1 => Just(Step::EndOfRib),
         1 => Just(Step::PeerDown),
         4 => Just(Step::SweepSlice),
     ]
+}
+
+/// The routes of one batch. Some are there twice.
+fn routes() -> impl Strategy<Value = Vec<u16>> {
+    (0..2000_u16, proptest::collection::vec(0..60_u16, 0..40)).prop_map(|(first, routes)| {
+        let of = |route: u16| if route < 30 { first / 2 + route } else { route * 33 };
+        routes.into_iter().map(of).collect()
+    })
 }
 
 /// The routes that a consumer holds who knows only the stream.
@@ -87,6 +102,80 @@ fn flat(key: &RouteKey<'_>) -> Vec<u8> {
     format!("{key:?}").into_bytes()
 }
 
+/// The router's own table.
+#[derive(Default)]
+struct Router {
+    /// Routes announced since the session began.
+    current: BTreeMap<Vec<u8>, u64>,
+    /// Routes of the former session.
+    stale: BTreeMap<Vec<u8>, u64>,
+}
+
+impl Router {
+    fn announce(&mut self, consumer: &mut Consumer, flat: Vec<u8>, fingerprint: u64, curation: Curation) {
+        let known = self.current.get(&flat).or_else(|| self.stale.get(&flat)).copied();
+        match curation {
+            Curation::Suppress => assert_eq!(known, Some(fingerprint)),
+            Curation::Emit => {
+                assert_ne!(known, Some(fingerprint));
+                consumer.announce(flat.clone(), fingerprint);
+            }
+            Curation::EmitAfterWithdraw(_) => {
+                assert_eq!(known, None);
+                consumer.withdraw(&flat);
+                consumer.announce(flat.clone(), fingerprint);
+            }
+        }
+        self.stale.remove(&flat);
+        self.current.insert(flat, fingerprint);
+    }
+
+    fn withdraw(&mut self, consumer: &mut Consumer, flat: &[u8], curation: Curation) {
+        if curation != Curation::Suppress {
+            consumer.withdraw(flat);
+        }
+        self.current.remove(flat);
+        self.stale.remove(flat);
+    }
+}
+
+/// What a table says of a batch: the index of each key, and what consumers have to hear.
+type Told = Vec<(usize, Curation)>;
+
+/// Announces or withdraws routes in one batch of keys of `N` bytes.
+fn batch<const N: usize>(table: &mut CuratedTable, keys: &[RouteKey<'_>], fingerprint: Option<u64>) -> Told
+where
+    [u8; N]: StoredKey<N>,
+{
+    let keys: Vec<[u8; N]> = keys.iter().map(|key| StoredKey::of(key).unwrap()).collect();
+    let mut told = Vec::new();
+    let mut tell = |number, curation| told.push((number, curation));
+    table.prefetch_batch(&keys);
+    match fingerprint {
+        Some(fingerprint) => table.announce_batch(&keys, fingerprint, &mut tell),
+        None => table.withdraw_batch(&keys, &mut tell),
+    }
+    told
+}
+
+/// Announces or withdraws routes in one batch of keys of the table's shape. Opaque routes go one by one.
+fn batch_of_shape(table: &mut CuratedTable, keys: &[RouteKey<'_>], fingerprint: Option<u64>) -> Told {
+    match (table.shape(), table.has_path_ids()) {
+        (KeyShape::Ipv4, false) => batch::<5>(table, keys, fingerprint),
+        (KeyShape::Ipv4, true) => batch::<9>(table, keys, fingerprint),
+        (KeyShape::Ipv6, false) | (KeyShape::Vpn4, _) => batch::<17>(table, keys, fingerprint),
+        (KeyShape::Ipv6, true) => batch::<21>(table, keys, fingerprint),
+        (KeyShape::Vpn6, _) => batch::<29>(table, keys, fingerprint),
+        (KeyShape::Opaque, _) => {
+            let one = |key: &RouteKey<'_>| match fingerprint {
+                Some(fingerprint) => table.announce(key, fingerprint),
+                None => table.withdraw(key),
+            };
+            keys.iter().map(one).enumerate().collect()
+        }
+    }
+}
+
 fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
     let new = if with_path {
         CuratedTable::with_path_ids
@@ -95,53 +184,63 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
     };
     let mut table = new(shape, CurationMode::Attributes);
     let mut consumer = Consumer::default();
-    // The router's own table: routes announced since its session began, and stale routes of the former session.
-    let mut router: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    let mut stale: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+    let mut router = Router::default();
     let mut storage = Vec::new();
     for step in steps {
-        match *step {
-            Step::Announce(route, attributes) => {
+        match step {
+            &Step::Announce(route, attributes) => {
                 let key = key(shape, route, &mut storage, with_path);
-                let flat = flat(&key);
                 let fingerprint = u64::from(attributes) + 1;
-                let known = router.get(&flat).or_else(|| stale.get(&flat)).copied();
-                match table.announce(&key, fingerprint) {
-                    Curation::Suppress => assert_eq!(known, Some(fingerprint)),
-                    Curation::Emit => {
-                        assert_ne!(known, Some(fingerprint));
-                        consumer.announce(flat.clone(), fingerprint);
-                    }
-                    Curation::EmitAfterWithdraw(_) => {
-                        assert_eq!(known, None);
-                        consumer.withdraw(&flat);
-                        consumer.announce(flat.clone(), fingerprint);
-                    }
-                }
-                stale.remove(&flat);
-                router.insert(flat, fingerprint);
+                let curation = table.announce(&key, fingerprint);
+                router.announce(&mut consumer, flat(&key), fingerprint, curation);
+                let known = KnownRoute {
+                    fingerprint,
+                    state: RouteState::Current,
+                };
+                assert_eq!(table.get(&key), Some(known));
             }
-            Step::Withdraw(route) => {
+            &Step::Withdraw(route) => {
                 let key = key(shape, route, &mut storage, with_path);
-                let flat = flat(&key);
-                if table.withdraw(&key) != Curation::Suppress {
-                    consumer.withdraw(&flat);
+                let curation = table.withdraw(&key);
+                router.withdraw(&mut consumer, &flat(&key), curation);
+                assert_eq!(table.get(&key), None);
+            }
+            Step::AnnounceBatch(routes, _) | Step::WithdrawBatch(routes) => {
+                let fingerprint = match step {
+                    Step::AnnounceBatch(_, attributes) => Some(u64::from(*attributes) + 1),
+                    _ => None,
+                };
+                let mut storages = vec![Vec::new(); routes.len()];
+                let keys = routes.iter().zip(&mut storages);
+                let keys: Vec<_> = keys
+                    .map(|(&route, storage)| key(shape, route, storage, with_path))
+                    .collect();
+                let told = batch_of_shape(&mut table, &keys, fingerprint);
+                let numbers: Vec<_> = told.iter().map(|&(number, _)| number).collect();
+                assert_eq!(
+                    numbers,
+                    (0..keys.len()).collect::<Vec<_>>(),
+                    "each key is told once, in order"
+                );
+                for (number, curation) in told {
+                    let flat = flat(&keys[number]);
+                    match fingerprint {
+                        Some(fingerprint) => router.announce(&mut consumer, flat, fingerprint, curation),
+                        None => router.withdraw(&mut consumer, &flat, curation),
+                    }
                 }
-                router.remove(&flat);
-                stale.remove(&flat);
             }
             Step::MarkStale => {
                 table.mark_stale();
-                stale.append(&mut router);
+                router.stale.append(&mut router.current);
             }
             Step::EndOfRib => {
                 table.doom_stale(Doom::NotReannounced);
-                stale.clear();
+                router.stale.clear();
             }
             Step::PeerDown => {
                 table.doom_all(Doom::PeerDown);
-                router.clear();
-                stale.clear();
+                router = Router::default();
             }
             Step::SweepSlice => {
                 table.sweep(|key| consumer.withdraw(&flat(&key)));
@@ -149,8 +248,8 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
         }
     }
     while table.sweep(|key| consumer.withdraw(&flat(&key))) {}
-    let mut expected = router;
-    expected.append(&mut stale);
+    let mut expected = router.current;
+    expected.append(&mut router.stale);
     assert_eq!(
         consumer.0, expected,
         "the stream, replayed, is the router's table"
@@ -286,4 +385,53 @@ fn an_empty_table_knows_no_route() {
     assert!(table.is_empty());
     assert!(table.remove(&[0; 9]).is_none());
     assert!(table.get(&[0; 9]).is_none());
+}
+
+#[test]
+fn a_look_up_tells_whether_a_route_is_current_stale_or_doomed() {
+    let mut table = CuratedTable::new(KeyShape::Ipv4, CurationMode::Attributes);
+    let key = |n: u32| RouteKey::Ipv4 {
+        address: n << 8,
+        length: 24,
+        path_id: None,
+    };
+    let state = |table: &CuratedTable, n| table.get(&key(n)).map(|known| known.state);
+    table.announce(&key(1), 7);
+    table.announce(&key(2), 7);
+    assert_eq!(state(&table, 1), Some(RouteState::Current));
+    table.mark_stale();
+    assert_eq!(state(&table, 1), Some(RouteState::Stale));
+    table.announce(&key(2), 7);
+    table.doom_stale(Doom::NotReannounced);
+    assert_eq!(
+        (state(&table, 1), state(&table, 2), state(&table, 3)),
+        (Some(RouteState::Doomed), Some(RouteState::Current), None)
+    );
+    while table.sweep(|_| {}) {}
+    assert_eq!(state(&table, 1), None);
+}
+
+/// Labels are mixed into the fingerprint of each route of an UPDATE.
+#[test]
+fn routes_of_one_batch_may_have_different_fingerprints() {
+    let mut table = CuratedTable::new(KeyShape::Vpn4, CurationMode::Attributes);
+    let key = |n: u8| {
+        let mut key = [0; 17];
+        key[0] = n;
+        key
+    };
+    let keys = [key(1), key(2), key(1)];
+    let mut told = Vec::new();
+    table.announce_labelled_batch(
+        &keys,
+        |number| [5, 6, 7][number],
+        |_, curation| told.push(curation),
+    );
+    assert_eq!(told, [Curation::Emit; 3]);
+    table.announce_labelled_batch(
+        &keys,
+        |number| [7, 6, 7][number],
+        |_, curation| told.push(curation),
+    );
+    assert_eq!(told[3..], [Curation::Suppress; 3]);
 }

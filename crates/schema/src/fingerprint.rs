@@ -18,8 +18,8 @@
 //! A change stays unseen with a probability of 2^-64: with 10^9 changes a day, once in 50 million years.
 
 use arancini_wire::bgp::attribute::{
-    FLAG_EXTENDED_LENGTH, FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, PathAttributes, RawAttribute,
-    raw_attributes,
+    CommonAttributes, FLAG_EXTENDED_LENGTH, FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, PathAttributes,
+    RawAttribute, raw_attributes,
 };
 use arancini_wire::iana::attribute_type as type_code;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -74,6 +74,67 @@ pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mu
         return xxh3_64(attributes.field());
     }
     of_attributes(attributes.field(), carrier, scratch)
+}
+
+/// Computes [`of_attributes`] for attributes of the common kind, which saves a walk over the field.
+#[inline]
+#[must_use]
+pub fn of_common(
+    field: &[u8],
+    attributes: &CommonAttributes<'_>,
+    carrier: Carrier,
+    scratch: &mut Scratch,
+) -> u64 {
+    let has_reach = attributes.has(type_code::MP_REACH_NLRI);
+    match carrier {
+        Carrier::UpdateField if !has_reach => {
+            if attributes.has_long_as_path {
+                of_common_parts(field, attributes, None, scratch)
+            } else {
+                xxh3_64(field)
+            }
+        }
+        Carrier::MultiProtocol if has_reach && !attributes.has(type_code::NEXT_HOP) => {
+            of_common_parts(field, attributes, Some(attributes.mp_reach.next_hop), scratch)
+        }
+        _ => of_attributes(field, carrier, scratch),
+    }
+}
+
+/// Writes the canonical form of a field of the common kind, with this next hop in MP_REACH_NLRI, and hashes it.
+#[inline]
+fn of_common_parts(
+    field: &[u8],
+    attributes: &CommonAttributes<'_>,
+    next_hop: Option<&[u8]>,
+    scratch: &mut Scratch,
+) -> u64 {
+    let canonical = &mut scratch.canonical;
+    canonical.clear();
+    let part = |from: usize, to: usize| field.get(from..to).unwrap_or_default();
+    let (reach, behind) = (&attributes.mp_reach, attributes.behind_reach);
+    // MP_REACH_NLRI stands before ORIGIN, in its place, or last.
+    let mut from = if reach.start == 0 { reach.end } else { 0 };
+    if attributes.has_long_as_path {
+        const ORIGIN_OCTETS: usize = 4;
+        let path = from + ORIGIN_OCTETS;
+        canonical.extend_from_slice(part(from, path));
+        let length = field.get(path + 3).copied().unwrap_or_default();
+        canonical.extend_from_slice(&[FLAG_TRANSITIVE, type_code::AS_PATH, length]);
+        from = path + 4;
+    }
+    canonical.extend_from_slice(part(from, behind));
+    if let Some(next_hop) = next_hop {
+        canonical.extend_from_slice(&[FLAG_OPTIONAL, type_code::MP_REACH_NLRI, next_hop.len() as u8]);
+        canonical.extend_from_slice(next_hop);
+    }
+    if reach.start >= behind && reach.end > behind {
+        canonical.extend_from_slice(part(behind, reach.start));
+        canonical.extend_from_slice(part(reach.end, field.len()));
+    } else {
+        canonical.extend_from_slice(part(behind, field.len()));
+    }
+    xxh3_64(canonical)
 }
 
 /// Writes the canonical form of a field and hashes it.

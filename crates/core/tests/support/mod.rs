@@ -6,17 +6,19 @@ pub mod consumer;
 pub mod recordings;
 pub mod restart;
 pub mod stream;
+pub mod twin;
 pub mod wire;
 pub mod world;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use arancini_core::{Batch, Counters, Now, SessionError, SessionId, Settings, Shard};
+use arancini_core::{Batch, Counters, Now, SessionError, SessionId, Settings};
 use arancini_schema::decode::Messages;
 
 use consumer::{Consumer, Published};
 use stream::{Event, StreamCheck};
+use twin::Twin;
 
 pub const SECOND: u64 = 1_000_000_000;
 /// Where the fake wall clock starts: 2026-01-01T00:00:00Z.
@@ -28,7 +30,8 @@ pub fn router(number: u8) -> IpAddr {
 
 /// A shard, its clock, and everything that it has published so far.
 pub struct Harness {
-    pub shard: Shard,
+    /// On the short way and on the general way, with the same outcome.
+    pub shard: Twin,
     pub counters: Arc<Counters>,
     pub now: Now,
     messages: Vec<Published>,
@@ -45,7 +48,7 @@ impl Harness {
         let counters = Arc::new(Counters::default());
         let consumer = Consumer::of(settings.curation);
         Self {
-            shard: Shard::new(1, settings, Arc::clone(&counters)),
+            shard: Twin::new(settings, &counters),
             counters,
             now: Now {
                 monotonic_ns: 17 * SECOND,
@@ -150,6 +153,7 @@ impl Harness {
     pub fn published(&mut self) -> Vec<Event> {
         self.shard.handle_flush(self.now);
         self.collect();
+        self.shard.compare_counters(&self.counters);
         let mut messages = std::mem::take(&mut self.messages);
         messages.sort_by_key(|message| (message.event.router(), message.event.sequence()));
         for message in &messages {

@@ -50,7 +50,8 @@ pub fn restart(harness: &mut Harness, restore: Restore) {
     let consumer = std::mem::replace(&mut harness.consumer, Consumer::of(CurationMode::Attributes));
     let (now, counters) = (harness.now, harness.counters.clone());
     *harness = Harness::new();
-    (harness.shard, harness.now, harness.consumer, harness.counters) = (shard, now, consumer, counters);
+    (harness.shard, harness.now, harness.consumer, harness.counters) =
+        (shard.into(), now, consumer, counters);
 }
 
 pub type Held = Vec<(String, u64)>;

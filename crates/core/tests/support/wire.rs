@@ -53,9 +53,15 @@ pub fn monitoring(peer: &Peer, withdrawn: &[u8], attributes: &[u8], nlri: &[u8])
     route_monitoring(peer, &update(withdrawn, attributes, nlri))
 }
 
+/// A path attribute with the shorter length field that fits.
 pub fn attribute(flags: u8, type_code: u8, value: &[u8]) -> Vec<u8> {
-    let [high, low] = u16::try_from(value.len()).unwrap().to_be_bytes();
-    [&[flags | 0x10, type_code, high, low], value].concat()
+    match u8::try_from(value.len()) {
+        Ok(length) => [&[flags, type_code, length], value].concat(),
+        Err(_) => {
+            let [high, low] = u16::try_from(value.len()).unwrap().to_be_bytes();
+            [&[flags | 0x10, type_code, high, low], value].concat()
+        }
+    }
 }
 
 pub fn origin(value: u8) -> Vec<u8> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::remains::CHUNKS_PER_STEP;
+use crate::segment::BLOCK;
 
 const VALUE: Value = Value {
     fingerprint: 7,

@@ -4,7 +4,7 @@ use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bmp::RibView;
 
 use super::announce;
-use super::layout::{DATA_START, HEAD, data, flag, more_flag, pointer};
+use super::layout::{DATA_START, HEAD, POINTERS, data, flag, more_flag, pointer};
 use super::route::{Carrier, RouteFields, RouteSource};
 use super::template::{Element, Template, list_pointer};
 use crate::update_capnp::WithdrawReason;
@@ -39,11 +39,7 @@ impl UpdateEncoder {
         let path = announce::Path::of(attributes);
         let pointers = announce::pointers(source, carrier, attributes, &path);
         self.begin(source, flag::ANNOUNCED, pointers);
-        if carrier == Carrier::MultiProtocol {
-            self.template
-                .set(data::MP_REACH_AFI, source.family.afi.to_le_bytes());
-            self.template.set(data::MP_REACH_SAFI, [source.family.safi]);
-        }
+        self.set_reach_family(source, carrier);
         announce::put_attributes(&mut self.template, carrier, attributes, &path);
         self.template.put_text(pointer::TABLE_NAME, source.table_name);
         self.template.finish();
@@ -69,21 +65,70 @@ impl UpdateEncoder {
         self.template.finish();
     }
 
-    /// Appends one message: a copy of the layout with this route.
+    /// Lays out what all announcements of a table share. The rest of the message means nothing.
+    pub(super) fn lay_out_announce_head(&mut self, source: &RouteSource<'_>, carrier: Carrier) {
+        let flags = flag::ANNOUNCED | flag::HAS_ORIGIN | flag::HAS_NEXT_HOP;
+        self.begin(source, flags, POINTERS);
+        self.set_reach_family(source, carrier);
+        self.template.finish();
+    }
+
+    /// The finished layout, without a route.
+    pub(super) fn laid_out(&self) -> &[u8] {
+        self.template.message()
+    }
+
+    /// Prepares a message with this route. Returns how many bytes [`Self::write`] needs for it, which may be more than the
+    /// message has.
     // Inlined into its few callers, because it runs for each route.
     #[inline(always)]
-    pub fn append(&mut self, route: &RouteFields<'_>, out: &mut Vec<u8>) {
-        let has_tail = !route.labels.is_empty() || !route.raw_nlri.is_empty();
-        if has_tail && self.template.pointer_count() <= pointer::RAW_NLRI {
+    pub fn room(&mut self, route: &RouteFields<'_>) -> usize {
+        if has_tail(route) {
+            self.room_with_tail(route)
+        } else {
+            self.template.copied()
+        }
+    }
+
+    #[inline(never)]
+    fn room_with_tail(&mut self, route: &RouteFields<'_>) -> usize {
+        if self.template.pointer_count() <= pointer::RAW_NLRI {
             self.template.widen(pointer::RAW_NLRI + 1);
         }
-        let start = out.len();
-        self.template.write(out);
-        if let Some(message) = out.get_mut(start..) {
-            patch(message, self.template.content_start(), route);
+        // Each label of three octets becomes four bytes; both lists end at a word.
+        self.template.copied() + 2 * route.labels.len() + route.raw_nlri.len() + 2 * 8
+    }
+
+    /// Writes one message to the start of `place`, which has [`Self::room`] for this route: a copy of the layout with the route.
+    /// Returns the length of the message.
+    #[inline(always)]
+    pub fn write(&self, route: &RouteFields<'_>, place: &mut [u8]) -> usize {
+        let length = self.template.write(place);
+        patch(place, self.template.content_start(), route);
+        if has_tail(route) {
+            write_tail(place, length, route)
+        } else {
+            length
         }
-        if has_tail {
-            append_tail(start, route, out);
+    }
+
+    /// Appends one message to `out`.
+    pub fn append(&mut self, route: &RouteFields<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + self.room(route), 0);
+        let length = match out.get_mut(start..) {
+            Some(place) => self.write(route, place),
+            None => 0,
+        };
+        out.truncate(start + length);
+    }
+
+    #[inline]
+    fn set_reach_family(&mut self, source: &RouteSource<'_>, carrier: Carrier) {
+        if carrier == Carrier::MultiProtocol {
+            let family = source.family;
+            self.template.set(data::MP_REACH_AFI, family.afi.to_le_bytes());
+            self.template.set(data::MP_REACH_SAFI, [family.safi]);
         }
     }
 
@@ -155,36 +200,57 @@ fn store<const N: usize>(head: &mut [u8; HEAD], offset: usize, bytes: [u8; N]) {
     head[DATA_START + offset..DATA_START + offset + N].copy_from_slice(&bytes);
 }
 
-/// Appends labels and raw NLRI to the message that starts at `start`. The message has pointers for them.
-fn append_tail(start: usize, route: &RouteFields<'_>, out: &mut Vec<u8>) {
-    let point = |out: &mut Vec<u8>, index: usize, target: usize, element, length| {
-        let own = HEAD + 8 * index;
-        let pointer = list_pointer(own, target - start, element, length);
-        if let Some(place) = out.get_mut(start + own..start + own + 8) {
-            place.copy_from_slice(&pointer.to_le_bytes());
-        }
-    };
-    let (labels, _) = route.labels.as_chunks::<3>();
-    if !labels.is_empty() {
-        point(out, pointer::LABELS, out.len(), Element::FourBytes, labels.len());
-        for &[high, middle, low] in labels {
-            let label = u32::from_be_bytes([0, high, middle, low]) >> 4;
-            out.extend_from_slice(&label.to_le_bytes());
-        }
-        pad(start, out);
-    }
-    if !route.raw_nlri.is_empty() {
-        let length = route.raw_nlri.len();
-        point(out, pointer::RAW_NLRI, out.len(), Element::Byte, length);
-        out.extend_from_slice(route.raw_nlri);
-        pad(start, out);
-    }
-    let segment_words = ((out.len() - start) / 8 - 1) as u32;
-    if let Some(place) = out.get_mut(start + 4..start + 8) {
-        place.copy_from_slice(&segment_words.to_le_bytes());
-    }
+/// Whether a route has parts behind the layout.
+#[inline(always)]
+const fn has_tail(route: &RouteFields<'_>) -> bool {
+    !route.labels.is_empty() || !route.raw_nlri.is_empty()
 }
 
-fn pad(start: usize, out: &mut Vec<u8>) {
-    out.resize(start + (out.len() - start).next_multiple_of(8), 0);
+/// Writes labels and raw NLRI behind a message of this length, which has pointers for them. Returns its new length.
+#[inline(never)]
+fn write_tail(message: &mut [u8], length: usize, route: &RouteFields<'_>) -> usize {
+    let mut end = length;
+    let (labels, _) = route.labels.as_chunks::<3>();
+    if !labels.is_empty() {
+        let places = list(
+            message,
+            &mut end,
+            pointer::LABELS,
+            Element::FourBytes,
+            labels.len(),
+        );
+        for (place, &[high, middle, low]) in places.as_chunks_mut::<4>().0.iter_mut().zip(labels) {
+            let label = u32::from_be_bytes([0, high, middle, low]) >> 4;
+            *place = label.to_le_bytes();
+        }
+    }
+    let nlri = route.raw_nlri;
+    if !nlri.is_empty() {
+        let places = list(message, &mut end, pointer::RAW_NLRI, Element::Byte, nlri.len());
+        places[..nlri.len()].copy_from_slice(nlri);
+    }
+    let segment_words = (end / 8 - 1) as u32;
+    message[4..8].copy_from_slice(&segment_words.to_le_bytes());
+    end
+}
+
+/// Writes a pointer to a list at the end of a message. Returns the zeroed words of the list.
+fn list<'m>(
+    message: &'m mut [u8],
+    end: &mut usize,
+    index: usize,
+    element: Element,
+    length: usize,
+) -> &'m mut [u8] {
+    let own = HEAD + 8 * index;
+    let from = *end;
+    message[own..own + 8].copy_from_slice(&list_pointer(own, from, element, length).to_le_bytes());
+    let bytes = match element {
+        Element::FourBytes => 4 * length,
+        Element::Byte | Element::Composite => length,
+    };
+    *end = from + bytes.next_multiple_of(8);
+    let places = &mut message[from..*end];
+    places.fill(0);
+    places
 }

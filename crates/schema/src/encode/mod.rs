@@ -8,9 +8,11 @@
 mod encoder;
 mod route;
 mod announce;
+mod direct;
 mod template;
 mod layout;
 
 pub use crate::update_capnp::WithdrawReason;
+pub use direct::{DirectRoute, LaidOut, TableLayout, Times, WINDOW};
 pub use encoder::UpdateEncoder;
 pub use route::{Carrier, RouteFields, RouteSource};

@@ -91,12 +91,22 @@ impl Template {
         self.finish();
     }
 
-    /// Appends the finished message to `out`.
-    #[inline]
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.end;
-        out.extend_from_slice(self.bytes.get(..self.copied).unwrap_or_default());
-        out.truncate(end);
+    /// Copies the finished message to the start of `place`, which has room for [`Self::copied`] bytes. Returns its length.
+    #[inline(always)]
+    pub(super) fn write(&self, place: &mut [u8]) -> usize {
+        place[..self.copied].copy_from_slice(&self.bytes[..self.copied]);
+        self.end
+    }
+
+    /// Bytes that [`Self::write`] copies: the finished message, and some bytes behind it.
+    #[inline(always)]
+    pub(super) const fn copied(&self) -> usize {
+        self.copied
+    }
+
+    /// The finished message.
+    pub(super) fn message(&self) -> &[u8] {
+        self.bytes.get(..self.end).unwrap_or_default()
     }
 
     /// Offset of the content in the finished message.

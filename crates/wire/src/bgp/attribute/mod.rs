@@ -20,6 +20,7 @@ mod aggregator;
 mod community;
 mod mp_reach;
 mod tlv;
+mod common;
 #[cfg(test)]
 mod test_paths;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod rfc7606_tests;
 
 pub use aggregator::{AS_TRANS, Aggregator};
 pub use as_path::{AsPath, Asns, Segment, SegmentKind, Segments, as_path_is_well_formed};
+pub use common::{CommonAttributes, CommonReach, MOST_COMMON_OCTETS};
 pub use community::{
     ClusterList, Communities, ExtendedCommunities, Ipv6ExtendedCommunities, LargeCommunities,
 };

@@ -1,0 +1,317 @@
+//! One message on the short way.
+
+use std::ops::Range;
+
+use arancini_rib::Curation;
+use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
+use arancini_schema::fingerprint;
+use arancini_wire::bgp::attribute::CommonAttributes;
+use arancini_wire::iana::{AfiSafi, attribute_type as code};
+
+use super::lanes::{Lane, Lanes};
+use super::message::{CommonMessage, Content, Part, routes_of_reach};
+use super::prefixes::{Prefix, read_all};
+use crate::batcher::{Batcher, SubjectId};
+use crate::context::RouterContext;
+use crate::peer::Peer;
+use crate::router::Router;
+use crate::table::PeerTable;
+
+/// Routes that go through a table together.
+const CHUNK: usize = 16;
+
+/// Takes a whole BMP message, if it is of the common kind and its lane is open. Otherwise it returns `false`, and nothing has
+/// changed.
+#[inline]
+pub(crate) fn take(context: &mut RouterContext<'_>, lanes: &mut Lanes, frame: &[u8]) -> bool {
+    let Some(message) = CommonMessage::read(frame) else {
+        return false;
+    };
+    let taken = match message.content {
+        Content::Announced { attributes, from } => {
+            take_announced(context, lanes, &message, frame, attributes, from)
+        }
+        Content::Withdrawn { part, from, to } => {
+            take_withdrawn(context, lanes, &message, frame, part, from..to)
+        }
+    };
+    taken.is_some()
+}
+
+/// Takes a message with announced routes. `None` if it has to take the general way.
+#[inline(always)]
+fn take_announced(
+    context: &mut RouterContext<'_>,
+    lanes: &mut Lanes,
+    message: &CommonMessage<'_>,
+    frame: &[u8],
+    field: &[u8],
+    from: usize,
+) -> Option<()> {
+    let revision = context.router.revision();
+    let mut attributes = CommonAttributes::NONE;
+    if from < frame.len() {
+        let lane = lanes.find(message.header, Part::FIELD, revision)?;
+        let work = Work::new(context, lane, message, frame, from..frame.len());
+        return if add_path(context, lane) {
+            work.announce::<9>(context, field, &mut attributes)
+        } else {
+            work.announce::<5>(context, field, &mut attributes)
+        };
+    }
+    // The attributes tell the family.
+    if !attributes.read(field) || !attributes.has(code::MP_REACH_NLRI) {
+        return None;
+    }
+    let reach = &attributes.mp_reach;
+    let lane = lanes.find(message.header, Part::multi_protocol(reach.family), revision)?;
+    let work = Work::new(context, lane, message, frame, routes_of_reach(reach));
+    match (lane.family(), add_path(context, lane)) {
+        (AfiSafi::IPV4_UNICAST, false) => work.announce::<5>(context, field, &mut attributes),
+        (AfiSafi::IPV4_UNICAST, true) => work.announce::<9>(context, field, &mut attributes),
+        (_, false) => work.announce::<17>(context, field, &mut attributes),
+        (_, true) => work.announce::<21>(context, field, &mut attributes),
+    }
+}
+
+/// Takes a message with withdrawn routes. `None` if it has to take the general way.
+#[inline(always)]
+fn take_withdrawn(
+    context: &mut RouterContext<'_>,
+    lanes: &mut Lanes,
+    message: &CommonMessage<'_>,
+    frame: &[u8],
+    part: Part,
+    routes: Range<usize>,
+) -> Option<()> {
+    let lane = lanes.find(message.header, part, context.router.revision())?;
+    let work = Work::new(context, lane, message, frame, routes);
+    match (lane.family(), add_path(context, lane)) {
+        (AfiSafi::IPV4_UNICAST, false) => work.withdraw::<5>(context),
+        (AfiSafi::IPV4_UNICAST, true) => work.withdraw::<9>(context),
+        (_, false) => work.withdraw::<17>(context),
+        (_, true) => work.withdraw::<21>(context),
+    }
+}
+
+/// Whether the routes of a lane have path identifiers.
+#[inline(always)]
+fn add_path(context: &RouterContext<'_>, lane: &Lane) -> bool {
+    context.router.table(lane.place).add_path
+}
+
+/// A message that has found its lane.
+struct Work<'w> {
+    lane: &'w Lane,
+    times: Times,
+    now_ns: u64,
+    frame: &'w [u8],
+    /// The octets of the frame that are routes.
+    routes: Range<usize>,
+}
+
+/// The table of a lane, if lanes may change it at present.
+#[inline(always)]
+fn table_of<'r>(peers: &'r mut [Peer], lane: &Lane) -> Option<&'r mut PeerTable> {
+    let table = peers
+        .get_mut(lane.place.peer.0)?
+        .tables
+        .get_mut(lane.place.table.0)?;
+    // The general way publishes withdraws of doomed routes between announces, and guesses where path identifiers are absent.
+    let usual = !table.needs_sweep() && !table.path_ids_absent;
+    usual.then_some(table)
+}
+
+impl<'w> Work<'w> {
+    #[inline(always)]
+    fn new(
+        context: &RouterContext<'_>,
+        lane: &'w Lane,
+        message: &CommonMessage<'_>,
+        frame: &'w [u8],
+        routes: Range<usize>,
+    ) -> Self {
+        Self {
+            lane,
+            times: Times {
+                received_ns: context.now.unix_ns,
+                bmp_header_ns: message.per_peer_header().timestamp_ns(),
+            },
+            now_ns: context.now.monotonic_ns,
+            frame,
+            routes,
+        }
+    }
+
+    /// Takes the announced routes, whose keys have `N` bytes. `field` has the path attributes. They are read already if the
+    /// routes are among them.
+    #[inline(always)]
+    fn announce<const N: usize>(
+        &self,
+        context: &mut RouterContext<'_>,
+        field: &'w [u8],
+        attributes: &mut CommonAttributes<'w>,
+    ) -> Option<()>
+    where
+        [u8; N]: Prefix<N>,
+    {
+        let lane = self.lane;
+        let RouterContext { router, shared, .. } = context;
+        let Router { peers, sequence, .. } = &mut **router;
+        let table = table_of(peers, lane)?;
+        let room = shared.room();
+        let keys = read_all::<N>(self.frame, &self.routes, &mut shared.prefixes)?;
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        // The memory of the first route arrives while the attributes are read.
+        rib.prefetch_batch(keys.get(..1)?);
+        let carrier = lane.layout.carrier();
+        if carrier == Carrier::UpdateField {
+            let is_common = attributes.read(field)
+                && attributes.has(code::NEXT_HOP)
+                && !attributes.has(code::MP_REACH_NLRI);
+            if !is_common {
+                return None;
+            }
+        }
+        let routes = keys.len() as u64;
+        // As the general way counts it (`route_work` in `update.rs`).
+        let work = routes * (1 + ((field.len() - attributes.mp_reach.nlri.len()) as u64 >> 8));
+        if !lane.four_octet_as || work > room {
+            return None;
+        }
+        // Accepted: from here on the message is taken.
+        shared.work += work;
+        let fingerprint = fingerprint::of_common(field, attributes, carrier, &mut shared.scratch);
+        let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        for keys in keys.chunks(CHUNK) {
+            let mut emitted = 0;
+            rib.announce_batch(keys, fingerprint, |number, curation| {
+                emitted |= u32::from(curation != Curation::Suppress) << number;
+            });
+            writer.put_each(keys, emitted, |window| {
+                lane.layout.announce(window, self.times, fingerprint, attributes)
+            });
+        }
+        let emitted = writer.emitted;
+        table.received_announces += routes;
+        let counters = &shared.counters;
+        counters.received_announces.of(lane.view).add(routes);
+        counters.attribute_fingerprints.add(1);
+        counters.layouts.add(u64::from(emitted > 0));
+        counters.emitted_announces.of(lane.view).add(emitted);
+        counters.suppressed.of(lane.view).add(routes - emitted);
+        Some(())
+    }
+
+    /// Takes the withdrawn routes, whose keys have `N` bytes.
+    #[inline(always)]
+    fn withdraw<const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
+    where
+        [u8; N]: Prefix<N>,
+    {
+        let lane = self.lane;
+        let RouterContext { router, shared, .. } = context;
+        let Router { peers, sequence, .. } = &mut **router;
+        let table = table_of(peers, lane)?;
+        let room = shared.room();
+        let keys = read_all::<N>(self.frame, &self.routes, &mut shared.prefixes)?;
+        let routes = keys.len() as u64;
+        if routes == 0 || routes > room {
+            return None;
+        }
+        // Accepted: from here on the message is taken.
+        shared.work += routes;
+        let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
+        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        for keys in keys.chunks(CHUNK) {
+            let mut emitted = 0;
+            rib.withdraw_batch(keys, |number, curation| {
+                emitted |= u32::from(curation != Curation::Suppress) << number;
+            });
+            writer.put_each(keys, emitted, |window| lane.layout.withdraw(window, self.times));
+        }
+        let emitted = writer.emitted;
+        table.received_withdraws += routes;
+        let counters = &shared.counters;
+        counters.received_withdraws.of(lane.view).add(routes);
+        counters.layouts.add(u64::from(emitted > 0));
+        counters.emitted_withdraws.of(lane.view).add(emitted);
+        counters.suppressed.of(lane.view).add(routes - emitted);
+        Some(())
+    }
+}
+
+/// Publishes the routes of one UPDATE. The first route of a batch is laid out in place; the others are copies of it.
+struct Writer<'w> {
+    batcher: &'w mut Batcher,
+    subject: SubjectId,
+    sequence: &'w mut u64,
+    now_ns: u64,
+    /// Where the message that was laid out starts in the open batch.
+    first: Option<(usize, LaidOut)>,
+    emitted: u64,
+}
+
+impl<'w> Writer<'w> {
+    #[inline(always)]
+    fn new(batcher: &'w mut Batcher, subject: SubjectId, sequence: &'w mut u64, now_ns: u64) -> Self {
+        Self {
+            batcher,
+            subject,
+            sequence,
+            now_ns,
+            first: None,
+            emitted: 0,
+        }
+    }
+
+    /// Publishes the routes whose bits are set.
+    #[inline(always)]
+    fn put_each<const N: usize>(
+        &mut self,
+        keys: &[[u8; N]],
+        mut bits: u32,
+        lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut,
+    ) where
+        [u8; N]: Prefix<N>,
+    {
+        self.emitted += u64::from(bits.count_ones());
+        while bits != 0 {
+            if let Some(key) = keys.get(bits.trailing_zeros() as usize) {
+                self.put(key, &lay_out);
+            }
+            bits &= bits - 1;
+        }
+    }
+
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, key: &[u8; N], lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut)
+    where
+        [u8; N]: Prefix<N>,
+    {
+        *self.sequence += 1;
+        let route = key.route(*self.sequence);
+        let mut batch = self
+            .batcher
+            .open_batch(self.subject, *self.sequence, self.now_ns, WINDOW);
+        let laid_out = match self.first {
+            Some((from, laid_out)) => {
+                laid_out.set_route(batch.repeat(from, laid_out.length), &route);
+                laid_out
+            }
+            None => {
+                let from = batch.position();
+                let window = batch.window();
+                let laid_out = lay_out(window);
+                laid_out.set_route(window, &route);
+                self.first = Some((from, laid_out));
+                laid_out
+            }
+        };
+        if batch.push(laid_out.length, *self.sequence).is_none() {
+            // The batch is closed: the next one begins with a layout.
+            self.first = None;
+        }
+    }
+}
