@@ -222,7 +222,7 @@ settings! {
         max_sessions_per_source: usize = 16;
         /// The longest accepted BMP message, in bytes. A longer message ends the session. At least 65,583, the length of a Route Monitoring message with an extended BGP message (RFC 8654).
         max_message_bytes: usize = 1_048_576;
-        /// Milliseconds within which a new connection must send its first whole BMP message. After that the collector closes it.
+        /// Milliseconds within which a new connection must send its first whole BMP message of a known type. After that the collector closes it.
         handshake_timeout_ms: u64 = 30_000;
         /// Milliseconds of silence after which the collector closes a session. 0 never closes a silent session, because a router with nothing to report sends nothing.
         idle_timeout_ms: u64 = 0;
