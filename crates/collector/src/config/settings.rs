@@ -348,7 +348,7 @@ settings! {
         inbox_prefix: String = "_INBOX".to_owned();
         /// The number of replicas of the stream and of the buckets for snapshots. Used only when the collector creates them.
         replicas: u16 = 1;
-        /// How many seconds the stream remembers message ids to discard duplicates; 120 is also the default of NATS. Used only when the collector creates the stream.
+        /// How many seconds the stream remembers message ids to discard duplicates; 120 is also the default of NATS. It is at most `nats.max_age_s`, to which the default is shortened. Used only when the collector creates the stream.
         duplicate_window_s: u64 = 120;
         /// The size limit of the stream, in bytes; 0 is no limit. Used only when the collector creates the stream.
         max_bytes: u64 = 0;
