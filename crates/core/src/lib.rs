@@ -11,6 +11,7 @@
 mod shard;
 mod session;
 mod life;
+mod life_check;
 mod framing;
 
 // One BMP message, by its type.
