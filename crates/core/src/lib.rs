@@ -82,6 +82,6 @@ pub use position::Position;
 pub use router::{Router, RouterLife};
 pub use session::{SessionError, SessionId};
 pub use settings::Settings;
-pub use shard::Shard;
+pub use shard::{ForgottenRoutes, Shard};
 pub use table::{PeerTable, TableIndex};
 pub use time::Now;

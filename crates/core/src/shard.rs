@@ -32,6 +32,15 @@ use crate::time::Now;
 /// Cost of forgetting a router, counted as this many routers that a check of lives looks at.
 const GONE_WORK: usize = 10;
 
+/// A router whose routes were forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForgottenRoutes {
+    /// The router.
+    pub router: IpAddr,
+    /// How many tables it has, which is what forgetting their routes costs.
+    pub tables: usize,
+}
+
 /// One worker's routers, their sessions, and the batches made of their messages.
 pub struct Shard {
     shared: Shared,
@@ -326,12 +335,17 @@ impl Shard {
         true
     }
 
-    /// Forgets the routes of all routers, as [`Self::handle_forget_routes`] does of one.
-    pub fn handle_forget_all_routes(&mut self, now: Now) {
+    /// Forgets the routes of the router whose address comes next behind this one, as [`Self::handle_forget_routes`] does.
+    /// `None` if there is no such router. To forget all routes, begin with `None`, and go on with the router that was returned.
+    pub fn handle_forget_next_routes(&mut self, behind: Option<IpAddr>, now: Now) -> Option<ForgottenRoutes> {
+        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let (_, router) = self.routers.range_mut((from, Bound::Unbounded)).next()?;
         let shared = &mut self.shared;
-        for router in self.routers.values_mut() {
-            life::forget_routes(&mut RouterContext { router, shared, now });
-        }
+        life::forget_routes(&mut RouterContext { router, shared, now });
+        Some(ForgottenRoutes {
+            router: router.id,
+            tables: router.peers.iter().map(|peer| peer.tables.len()).sum(),
+        })
     }
 
     /// Takes the next closed batch, for the bridge.
