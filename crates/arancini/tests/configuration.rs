@@ -93,6 +93,27 @@ fn times_and_names_that_only_the_start_refused_are_refused_by_the_check() {
     assert_eq!(errors.len(), 4, "{errors:#?}");
 }
 
+/// A window that was written down was shortened without a word.
+#[test]
+fn a_duplicate_window_above_the_age_of_messages_is_refused() {
+    let of = |text: &str| errors_of(&format!("[nats]\nurls = [\"nats://192.0.2.1\"]\n{text}"));
+    assert_eq!(
+        of("max_age_s = 60\nduplicate_window_s = 61\n"),
+        [
+            "arancini.toml:4: nats.duplicate_window_s: the server takes no window of 61 s for a stream whose messages live \
+             for 60 s (nats.max_age_s); write at most 60, or raise nats.max_age_s"
+        ]
+    );
+    for allowed in [
+        "max_age_s = 60\nduplicate_window_s = 60\n",
+        "duplicate_window_s = 61\n",
+        "max_age_s = 60\n",
+    ] {
+        let file = file(&format!("[nats]\nurls = [\"nats://192.0.2.1\"]\n{allowed}"));
+        load(Some(&file.path), [], &[]).unwrap();
+    }
+}
+
 #[test]
 fn ipv4_mapped_addresses_are_read_as_ipv4() {
     let file = file("[routers]\nidentity = { \"::ffff:10.0.0.1\" = \"::ffff:192.0.2.1\" }\n");

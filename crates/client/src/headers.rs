@@ -32,6 +32,32 @@ pub const HEADER_EXPECTED_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence"
 /// The subject that [`HEADER_EXPECTED_SEQUENCE`] means, where it is not the message's own.
 pub const HEADER_EXPECTED_SUBJECT: &str = "Nats-Expected-Last-Subject-Sequence-Subject";
 
+/// What tells a batch from every other batch of its collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchId {
+    /// Start of the run that closed the batch, in Unix nanoseconds.
+    pub incarnation: u64,
+    /// The worker that closed the batch.
+    pub worker: u16,
+    /// The batch's number within the worker. A worker numbers its batches without gaps.
+    pub number: u64,
+}
+
+impl BatchId {
+    /// Reads a message id: `<collector>-<incarnation>-<worker>-<number>[.<part>]`.
+    fn parse(id: &str) -> Option<Self> {
+        let mut from_the_right = id.rsplit('-');
+        let number = from_the_right.next()?.split('.').next()?;
+        let worker = from_the_right.next()?;
+        let incarnation = from_the_right.next()?;
+        Some(Self {
+            incarnation: incarnation.parse().ok()?,
+            worker: worker.parse().ok()?,
+            number: number.parse().ok()?,
+        })
+    }
+}
+
 /// Headers of one published batch, as a reader needs them. A header that is missing or cannot be read is `None`.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchHeaders<'a> {
@@ -47,6 +73,11 @@ impl<'a> BatchHeaders<'a> {
     /// Name of the collector that published the batch.
     pub fn collector(&self) -> Option<&'a str> {
         self.text(HEADER_COLLECTOR)
+    }
+
+    /// The batch of which this is the whole or a part.
+    pub fn id(&self) -> Option<BatchId> {
+        BatchId::parse(self.text(HEADER_MESSAGE_ID)?)
     }
 
     /// Version of the schema of the batch's messages.
@@ -118,6 +149,7 @@ mod tests {
         assert_eq!(read.first_sequence(), Some(u64::MAX));
         assert_eq!(read.last_sequence(), None, "not a sequence number");
         assert_eq!(read.collector(), None);
+        assert_eq!(read.id(), None);
         assert!(matches!(read.compression(), Ok(Compression::None)));
         headers.insert(HEADER_CONTENT_ENCODING, "br");
         assert!(BatchHeaders::new(&headers).compression().is_err());
@@ -128,5 +160,19 @@ mod tests {
         assert!(is_fence("arancini", "arancini.fence.collector-1"));
         assert!(!is_fence("arancini", "arancini.fences.collector-1"));
         assert!(!is_fence("arancini", "other.fence.collector-1"));
+    }
+
+    #[test]
+    fn a_message_id_names_the_batch_also_of_a_part() {
+        let batch = BatchId {
+            incarnation: 17,
+            worker: 3,
+            number: 4,
+        };
+        assert_eq!(BatchId::parse("my-name-17-3-4"), Some(batch));
+        assert_eq!(BatchId::parse("my-name-17-3-4.2"), Some(batch));
+        for foreign in ["", "4", "17-3", "a-b-c-d", "name-17-70000-4"] {
+            assert_eq!(BatchId::parse(foreign), None, "{foreign}");
+        }
     }
 }

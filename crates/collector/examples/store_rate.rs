@@ -137,6 +137,7 @@ fn write(store: &dyn Store, shard: &Shard) -> Outcome<Manifest> {
         completed_unix_ns: 0,
         published_to: None,
         relies_on: None,
+        in_spool: Vec::new(),
         files: vec![draft.finish(end.routers, end.routes)?],
     };
     store.complete(&manifest)?;

@@ -88,7 +88,9 @@ impl Collector {
         let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
         let hooks = hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end);
         let spooled = open_spool(config);
-        let sidecar = Sidecar::spawn(config.sidecar_settings(), bridge_out, Arc::clone(&status), hooks)
+        let sidecar_settings = config.sidecar_settings();
+        let incarnation = sidecar_settings.incarnation;
+        let sidecar = Sidecar::spawn(sidecar_settings, bridge_out, Arc::clone(&status), hooks)
             .map_err(|error| StartError::Sink(error.to_string()))?;
 
         let context = Arc::new(WorkerContext {
@@ -132,6 +134,7 @@ impl Collector {
         let snapshots = store.map(|store| Snapshots {
             store,
             collector: config.collector_name(),
+            incarnation,
             published_to: configured::published_to(config),
             sink: Arc::clone(&status),
             watermarks,
@@ -183,6 +186,7 @@ impl Collector {
         let until = Instant::now() + deadline;
         let snapshots = self.snapshotter.and_then(Snapshotter::stop);
         let losses = self.telemetry.sink().losses();
+        let lost_before = self.telemetry.sink().lost_in_spool();
         let (last_generation, requests) = snapshots
             .map(|snapshots| snapshots.last_generation(until))
             .unzip();
@@ -206,8 +210,11 @@ impl Collector {
             .sidecar
             .drain(until.saturating_duration_since(Instant::now()));
         report.acknowledged_messages = drained.acknowledged_messages;
-        report.lost_batches += drained.unacknowledged_batches;
-        report.lost_messages += drained.unacknowledged_messages;
+        // For what the spool lost before the stop, the routers were resynced. A worker that stops resyncs none.
+        let lost_in_spool = self.telemetry.sink().lost_in_spool();
+        report.lost_batches += drained.unacknowledged_batches + lost_in_spool.batches - lost_before.batches;
+        report.lost_messages +=
+            drained.unacknowledged_messages + lost_in_spool.messages - lost_before.messages;
         if let Some(last_generation) = last_generation {
             // The last snapshot lists a message that was set aside or lost since as published.
             let is_whole = report.lost_batches == 0 && self.telemetry.sink().losses() == losses;

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arancini_wire::bmp::RibView;
 
+/// Place of the message type in the common header (RFC 7854 §4.1).
+const TYPE_OFFSET: usize = 5;
+
 /// A counter or gauge that only its worker changes.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -180,4 +183,15 @@ pub struct Counters {
     pub routes: Counter,
     /// Gauge: tables with doomed routes that wait for the sweep.
     pub doomed_tables: Counter,
+}
+
+impl Counters {
+    /// Counts a whole BMP message by its type.
+    #[inline]
+    pub fn count_message(&self, message: &[u8]) {
+        let type_number = message
+            .get(TYPE_OFFSET)
+            .map_or(usize::MAX, |&number| usize::from(number));
+        self.messages[type_number.min(self.messages.len() - 1)].add(1);
+    }
 }

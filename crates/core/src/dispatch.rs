@@ -14,8 +14,6 @@ use crate::route_monitoring::route_monitoring;
 use crate::statistics::statistics;
 use crate::termination::termination;
 
-/// Place of the message type in the common header (RFC 7854 §4.1).
-const TYPE_OFFSET: usize = 5;
 /// Fixed cost of one BMP message, counted as this many routes.
 const MESSAGE_WORK: u64 = 2;
 
@@ -30,7 +28,8 @@ pub(crate) fn dispatch(
 ) -> Taken {
     context.shared.work += MESSAGE_WORK;
     if progress.is_none() {
-        count(context, frame);
+        context.router.messages += 1;
+        context.shared.counters.count_message(frame);
         if lane::take(context, lanes, frame) {
             context.shared.counters.short_way.add(1);
             return Taken::Whole;
@@ -57,17 +56,6 @@ pub(crate) fn dispatch(
     };
     malformed(context, frame, error);
     Taken::Whole
-}
-
-/// Counts a message by its type.
-#[inline]
-fn count(context: &mut RouterContext<'_>, frame: &[u8]) {
-    context.router.messages += 1;
-    let type_number = frame
-        .get(TYPE_OFFSET)
-        .map_or(usize::MAX, |&number| usize::from(number));
-    let counters = &context.shared.counters.messages;
-    counters[type_number.min(counters.len() - 1)].add(1);
 }
 
 /// Takes a message that carries no routes.

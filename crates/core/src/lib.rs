@@ -11,6 +11,7 @@
 mod shard;
 mod session;
 mod life;
+mod life_check;
 mod framing;
 
 // One BMP message, by its type.
@@ -82,6 +83,6 @@ pub use position::Position;
 pub use router::{Router, RouterLife};
 pub use session::{SessionError, SessionId};
 pub use settings::Settings;
-pub use shard::Shard;
+pub use shard::{ForgottenRoutes, Shard};
 pub use table::{PeerTable, TableIndex};
 pub use time::Now;

@@ -20,96 +20,21 @@
 //! routers are still there. Peers have lives of their own within a session: [`crate::peer_up`], [`crate::peer_down`],
 //! [`crate::provisional`].
 
-use std::net::IpAddr;
-use std::ops::Bound;
-
 use arancini_rib::Doom;
 use arancini_schema::events::RouterEventKind;
 
 use crate::context::RouterContext;
 use crate::events::router_event;
+use crate::life_check::{Phase, RouterCheck, Work};
 use crate::notice::NoticeKind;
 use crate::peer::PeerIndex;
 use crate::router::{Router, RouterLife, TablePlace};
 use crate::session::SessionId;
-use crate::settings::Settings;
 use crate::table::TableIndex;
 use crate::time::Now;
 
-/// Least time between two checks of the routers and tables that wait for time to pass.
-const CHECK_INTERVAL_NS: u64 = 1_000_000_000;
-
-/// Peers and routers that one call of the check looks at, so that thousands of routers do not make one long turn.
-pub(crate) const CHECK_SLICE: usize = 500;
-
 /// Reason of a resync, for people who read the event.
 const RESYNC_REASON: &str = "it is not known which routes of this router consumers hold";
-
-/// When the routers and tables that wait for time to pass are checked next.
-#[derive(Debug, Default)]
-pub(crate) struct LifeCheck {
-    deadline_ns: Option<u64>,
-    /// The router with which the check goes on, if it stopped between two routers.
-    next: Option<IpAddr>,
-    /// Whether a router that the check has passed waits for time to pass.
-    waiting: bool,
-    /// When the shell last said that it does not receive. A router is not quiet while nobody listens to it.
-    paused_ns: u64,
-}
-
-impl LifeCheck {
-    /// When the next check is due.
-    pub const fn deadline_ns(&self) -> Option<u64> {
-        self.deadline_ns
-    }
-
-    /// Notes that nothing is received at present.
-    pub const fn pause(&mut self, now: Now) {
-        self.paused_ns = now.monotonic_ns;
-    }
-
-    /// Brings the next check forward, because something began to wait.
-    pub fn soon(&mut self, settings: &Settings, now: Now) {
-        let interval = CHECK_INTERVAL_NS
-            .min(settings.session_hold_ns / 4)
-            .min(settings.quiet_period_ns / 4)
-            .max(1);
-        let deadline = now.monotonic_ns + interval;
-        self.deadline_ns = Some(self.deadline_ns.map_or(deadline, |before| before.min(deadline)));
-    }
-
-    /// Whether the check is due; if so, the caller makes it now.
-    pub fn take_due(&mut self, now: Now) -> bool {
-        let due = self
-            .deadline_ns
-            .is_some_and(|deadline| deadline <= now.monotonic_ns);
-        if due {
-            self.deadline_ns = None;
-        }
-        due
-    }
-
-    /// The router with which the check begins: the first one, or the one at which the check stopped.
-    pub fn begin_at(&mut self) -> Bound<IpAddr> {
-        self.next.take().map_or(Bound::Unbounded, Bound::Included)
-    }
-
-    /// Notes that a router still waits for time to pass.
-    pub const fn note_waiting(&mut self) {
-        self.waiting = true;
-    }
-
-    /// Stops the check before this router. It is due again at once.
-    pub fn stop_before(&mut self, router: IpAddr, now: Now) {
-        self.next = Some(router);
-        self.deadline_ns = Some(now.monotonic_ns);
-    }
-
-    /// Ends the check; returns whether a router waits, so that there has to be another check.
-    pub const fn finish(&mut self) -> bool {
-        std::mem::replace(&mut self.waiting, false)
-    }
-}
 
 /// (none), Lost or Leaving → Up. "Once the session is up, the router begins to send BMP messages" (RFC 7854 §3.3): first
 /// an Initiation, then a Peer Up and a dump for each peer.
@@ -177,52 +102,85 @@ pub(crate) enum Outlook {
 }
 
 /// Checks what the passing of time means for a router: quiet tables settle, a quiet resync ends, and a router whose hold is
-/// over leaves.
-pub(crate) fn check(context: &mut RouterContext<'_>, life_check: &LifeCheck) -> Outlook {
-    let Settings {
-        session_hold_ns,
-        quiet_period_ns,
-        ..
-    } = context.shared.settings;
-    let now_ns = context.now.monotonic_ns;
+/// over leaves. `None` if the work of this call is used up: the check of the router goes on in another call.
+pub(crate) fn check(
+    context: &mut RouterContext<'_>,
+    check: &mut RouterCheck,
+    work: &mut Work,
+    paused_ns: u64,
+) -> Option<Outlook> {
+    if check.phase == Phase::Measuring {
+        while let Some(peer) = check.next_peer(context.router, work)? {
+            context
+                .router
+                .measure(peer, &mut check.measured, context.now.monotonic_ns);
+        }
+        check.begin(Phase::Deciding);
+    }
     match context.router.life {
-        RouterLife::Up { .. } => {
-            let settling = settle_quiet_tables(context, life_check.paused_ns);
-            let router = &mut context.router;
-            if router.resync_is_over(now_ns, quiet_period_ns, life_check.paused_ns) {
-                end_resync(context);
+        RouterLife::Up { .. } => check_open(context, check, work, paused_ns),
+        RouterLife::Lost { since_ns } => {
+            let held_ns = context.now.monotonic_ns - since_ns;
+            if held_ns < context.shared.settings.session_hold_ns {
+                return Some(Outlook::Waits);
             }
-            if settling || context.router.resync.is_some() {
-                Outlook::Waits
-            } else {
-                Outlook::Rests
-            }
+            leave(context, check, work)
         }
-        RouterLife::Lost { since_ns } if now_ns - since_ns < session_hold_ns => Outlook::Waits,
-        RouterLife::Lost { .. } => {
-            leave(context);
-            if context.router.is_empty() {
-                Outlook::Gone
-            } else {
-                Outlook::Rests
-            }
-        }
-        RouterLife::Leaving => Outlook::Rests,
+        RouterLife::Leaving => Some(Outlook::Rests),
     }
 }
 
+/// Settles the quiet tables of a router with a session, and ends its quiet resync.
+fn check_open(
+    context: &mut RouterContext<'_>,
+    check: &mut RouterCheck,
+    work: &mut Work,
+    paused_ns: u64,
+) -> Option<Outlook> {
+    let now_ns = context.now.monotonic_ns;
+    let heard_ns = context
+        .router
+        .last_dumped_ns(&check.measured, now_ns)
+        .max(paused_ns);
+    while let Some(peer) = check.next_peer(context.router, work)? {
+        check.waits |= settle_quiet_tables(context, peer, heard_ns);
+    }
+    let quiet_ns = context.shared.settings.quiet_period_ns;
+    let routes = check.measured.routes;
+    if context.router.resync_is_over(routes, now_ns, quiet_ns, paused_ns) {
+        end_resync(context);
+    }
+    Some(if check.waits || context.router.resync.is_some() {
+        Outlook::Waits
+    } else {
+        Outlook::Rests
+    })
+}
+
 /// Lost → Leaving: the hold is over, and the sweep withdraws all routes. The RFC leaves the time to the monitoring station.
-fn leave(context: &mut RouterContext<'_>) {
-    context.router.life = RouterLife::Leaving;
-    let router = context.router.id;
-    context.shared.notices.push(router, None, NoticeKind::HoldExpired);
-    if context.router.resync.is_some() {
-        resync_to_nothing(context);
+fn leave(context: &mut RouterContext<'_>, check: &mut RouterCheck, work: &mut Work) -> Option<Outlook> {
+    if check.phase == Phase::Deciding {
+        check.begin(Phase::Leaving);
+        let router = context.router.id;
+        context.shared.notices.push(router, None, NoticeKind::HoldExpired);
+        if context.router.resync.is_some() {
+            resync_to_nothing(context);
+        }
     }
     // The sweep also frees the memory of tables that are empty already.
-    for peer in 0..context.router.peers.len() {
-        context.doom_peer(PeerIndex(peer), Doom::SessionLost);
+    while let Some(peer) = check.next_peer(context.router, work)? {
+        context.doom_peer(peer, Doom::SessionLost);
     }
+    context.router.life = RouterLife::Leaving;
+    if context.router.resync.is_some() {
+        // Consumers lost the routes while they were being doomed.
+        resync_to_nothing(context);
+    }
+    Some(if context.router.is_empty() {
+        Outlook::Gone
+    } else {
+        Outlook::Rests
+    })
 }
 
 /// Forgets the routes of a router, because consumers have lost them; its next dump is a resync.
@@ -242,31 +200,29 @@ fn resync_to_nothing(context: &mut RouterContext<'_>) {
     end_resync(context);
 }
 
-/// Settles the tables whose dump has been quiet for long enough; returns whether others still wait.
+/// Settles the tables of a peer whose dump has been quiet for long enough; returns whether others still wait. Something of a
+/// dump of the router last came at `heard_ns`.
 ///
 /// "Once it has sent all the routes for a given peer, it MUST send an End-of-RIB message" (RFC 7854 §3.3): this is for
 /// routers that do not. A router dumps one table after the other. As long as anything of its dump comes, the turn of the
 /// others may still come. A dump repeats stale routes, or fills a table that did not hold its routes before. A Peer Up begins
 /// a dump.
-fn settle_quiet_tables(context: &mut RouterContext<'_>, paused_ns: u64) -> bool {
+fn settle_quiet_tables(context: &mut RouterContext<'_>, peer: PeerIndex, heard_ns: u64) -> bool {
     let RouterContext { router, shared, now } = context;
     let quiet_period_ns = shared.settings.quiet_period_ns;
-    let heard_ns = router.last_dumped_ns(now.monotonic_ns).max(paused_ns);
     let mut waiting = false;
-    for (peer_index, peer) in router.peers.iter_mut().enumerate() {
-        for (table_index, table) in peer.tables.iter_mut().enumerate() {
-            let Some(since_ns) = table.settling_since_ns() else {
-                continue;
+    for (table_index, table) in router.peers[peer].tables.iter_mut().enumerate() {
+        let Some(since_ns) = table.settling_since_ns() else {
+            continue;
+        };
+        if now.monotonic_ns.saturating_sub(since_ns.max(heard_ns)) < quiet_period_ns {
+            waiting = true;
+        } else if table.settle() {
+            let place = TablePlace {
+                peer,
+                table: TableIndex(table_index),
             };
-            if now.monotonic_ns.saturating_sub(since_ns.max(heard_ns)) < quiet_period_ns {
-                waiting = true;
-            } else if table.settle() {
-                let place = TablePlace {
-                    peer: PeerIndex(peer_index),
-                    table: TableIndex(table_index),
-                };
-                shared.doomed.push(router.id, place);
-            }
+            shared.doomed.push(router.id, place);
         }
     }
     waiting

@@ -72,8 +72,12 @@ pub struct Router {
     pub(crate) resync: Option<Resync>,
     /// How many stale routes the router had announced again at the last check.
     repeated: u64,
-    /// When something of a dump last came; see [`Router::last_dumped_ns`].
+    /// When something of a dump last came, in monotonic nanoseconds: a stale route again, or more routes of a table than it held
+    /// before, or a Peer Up. The precision is that of the checks.
     dumped_ns: u64,
+    /// Calls of [`Router::is_empty`].
+    #[cfg(test)]
+    pub(crate) emptiness_looks: std::cell::Cell<usize>,
 }
 
 /// The place of a table within its router.
@@ -81,6 +85,15 @@ pub struct Router {
 pub(crate) struct TablePlace {
     pub peer: PeerIndex,
     pub table: TableIndex,
+}
+
+/// Sums over the tables of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Measured {
+    /// Routes held.
+    pub routes: usize,
+    /// Stale routes that the router has ever announced again.
+    pub repeated: u64,
 }
 
 /// A resync that is due or under way (`docs/operating.md`).
@@ -133,6 +146,8 @@ impl Router {
             resync: None,
             repeated: 0,
             dumped_ns: 0,
+            #[cfg(test)]
+            emptiness_looks: std::cell::Cell::new(0),
         }
     }
 
@@ -153,6 +168,8 @@ impl Router {
 
     /// Whether its tables hold no routes and no memory of former routes that the sweep has to free.
     pub(crate) fn is_empty(&self) -> bool {
+        #[cfg(test)]
+        self.emptiness_looks.set(self.emptiness_looks.get() + 1);
         let mut tables = self.peers.iter().flat_map(|peer| &peer.tables);
         tables.all(PeerTable::is_unused)
     }
@@ -175,17 +192,21 @@ impl Router {
         self.revision += 1;
     }
 
-    /// When something of a dump last came, in monotonic nanoseconds: a stale route again, or more routes of a table than it
-    /// held before, or a Peer Up. The precision is that of the calls.
-    pub(crate) fn last_dumped_ns(&mut self, now_ns: u64) -> u64 {
-        let mut repeated = 0;
-        let mut grew = false;
-        for table in self.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
-            repeated += table.refreshed();
-            grew |= table.grew();
+    /// Adds up what the tables of a peer hold. Notes it if something of their dumps came since the last call.
+    pub(crate) fn measure(&mut self, peer: PeerIndex, measured: &mut Measured, now_ns: u64) {
+        for table in &mut self.peers[peer].tables {
+            measured.routes += table.routes();
+            measured.repeated += table.refreshed();
+            if table.grew() {
+                self.dumped_ns = now_ns;
+            }
         }
-        if self.repeated != repeated || grew {
-            self.repeated = repeated;
+    }
+
+    /// Takes the sums over all peers; returns when something of a dump last came, in monotonic nanoseconds.
+    pub(crate) const fn last_dumped_ns(&mut self, measured: &Measured, now_ns: u64) -> u64 {
+        if self.repeated != measured.repeated {
+            self.repeated = measured.repeated;
             self.dumped_ns = now_ns;
         }
         self.dumped_ns
@@ -223,12 +244,18 @@ impl Router {
         });
     }
 
-    /// Whether a resync is over: the router was received from for `quiet_ns`, and has not come to hold more routes since.
-    pub(crate) fn resync_is_over(&mut self, now_ns: u64, quiet_ns: u64, paused_ns: u64) -> bool {
+    /// Whether a resync is over: the router was received from for `quiet_ns`, and has not come to hold more than these routes
+    /// since.
+    pub(crate) fn resync_is_over(
+        &mut self,
+        routes: usize,
+        now_ns: u64,
+        quiet_ns: u64,
+        paused_ns: u64,
+    ) -> bool {
         let Some(mut resync) = self.resync else {
             return false;
         };
-        let routes = self.routes();
         if routes > resync.most_routes {
             resync = Resync {
                 most_routes: routes,

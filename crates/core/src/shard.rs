@@ -18,7 +18,8 @@ use crate::dropped::put_in_doubt;
 use crate::events::router_event;
 use crate::framing::{Framer, Next};
 use crate::lane::Lanes;
-use crate::life::{self, LifeCheck, Outlook};
+use crate::life::{self, Outlook};
+use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
 use crate::router::{Router, RouterLife};
@@ -31,6 +32,15 @@ use crate::time::Now;
 
 /// Cost of forgetting a router, counted as this many routers that a check of lives looks at.
 const GONE_WORK: usize = 10;
+
+/// A router whose routes were forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForgottenRoutes {
+    /// The router.
+    pub router: IpAddr,
+    /// How many tables it has, which is what forgetting their routes costs.
+    pub tables: usize,
+}
 
 /// One worker's routers, their sessions, and the batches made of their messages.
 pub struct Shard {
@@ -249,9 +259,11 @@ impl Shard {
                 now,
             };
             done += sweep_slice(&mut context, next.place);
+            // To look at all tables of a router for each of its tables would be too much work.
+            let is_last = !self.shared.doomed.has_any_of(next.router);
             if router.table(next.place).needs_sweep() {
                 self.shared.doomed.push(next.router, next.place);
-            } else if router.life == RouterLife::Leaving && router.is_empty() {
+            } else if is_last && router.life == RouterLife::Leaving && router.is_empty() {
                 self.forget(next.router);
             } else {
                 router.note_gone(next.place.peer);
@@ -332,12 +344,17 @@ impl Shard {
         true
     }
 
-    /// Forgets the routes of all routers, as [`Self::handle_forget_routes`] does of one.
-    pub fn handle_forget_all_routes(&mut self, now: Now) {
+    /// Forgets the routes of the router whose address comes next behind this one, as [`Self::handle_forget_routes`] does.
+    /// `None` if there is no such router. To forget all routes, begin with `None`, and go on with the router that was returned.
+    pub fn handle_forget_next_routes(&mut self, behind: Option<IpAddr>, now: Now) -> Option<ForgottenRoutes> {
+        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let (_, router) = self.routers.range_mut((from, Bound::Unbounded)).next()?;
         let shared = &mut self.shared;
-        for router in self.routers.values_mut() {
-            life::forget_routes(&mut RouterContext { router, shared, now });
-        }
+        life::forget_routes(&mut RouterContext { router, shared, now });
+        Some(ForgottenRoutes {
+            router: router.id,
+            tables: router.peers.iter().map(|peer| peer.tables.len()).sum(),
+        })
     }
 
     /// Takes the next closed batch, for the bridge.
@@ -456,43 +473,43 @@ impl Shard {
     }
 
     fn check_life(&mut self, now: Now) {
-        let mut looked_at = 0;
+        let mut work = Work::of_call();
         let mut gone = Vec::new();
-        let mut stopped = false;
-        for (id, router) in self
-            .routers
-            .range_mut((self.life_check.begin_at(), Bound::Unbounded))
-        {
-            if looked_at >= life::CHECK_SLICE {
-                self.life_check.stop_before(*id, now);
-                stopped = true;
-                break;
-            }
-            looked_at += 1 + router.peers.len();
+        let paused_ns = self.life_check.paused_ns;
+        let mut stopped = None;
+        let rest = (self.life_check.begin_at(), Bound::Unbounded);
+        for (id, router) in self.routers.range_mut(rest) {
+            let mut check = self.life_check.of_router(router);
             let mut context = RouterContext {
                 router,
                 shared: &mut self.shared,
                 now,
             };
-            match life::check(&mut context, &self.life_check) {
-                Outlook::Waits => self.life_check.note_waiting(),
-                Outlook::Rests => {}
-                Outlook::Gone => {
-                    gone.push(router.id);
-                    looked_at += GONE_WORK;
-                }
+            let outlook = work
+                .take(1)
+                .and_then(|()| life::check(&mut context, &mut check, &mut work, paused_ns));
+            let Some(outlook) = outlook else {
+                stopped = Some((*id, check));
+                break;
+            };
+            self.life_check.passed(&check, outlook == Outlook::Waits);
+            if outlook == Outlook::Gone {
+                gone.push(*id);
+                let _ = work.take(GONE_WORK);
             }
         }
         for id in gone {
             self.forget(id);
         }
-        if stopped {
-            return;
+        if let Some((router, check)) = stopped {
+            return self.life_check.stop_in(router, check, now);
         }
-        if self.life_check.finish() {
+        let checked = self.life_check.finish();
+        if checked.waiting {
             self.life_check.soon(&self.shared.settings, now);
         }
-        self.set_gauges();
+        self.shared.counters.routes.set(checked.routes as u64);
+        self.set_session_gauges();
     }
 
     /// Leaving → (none): nothing of the router is left.
@@ -504,5 +521,45 @@ impl Shard {
             self.shared.doomed.forget(id);
             self.forgotten.push(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arancini_generate::Scenario;
+
+    use super::*;
+
+    /// Each table that was swept made the sweep look at all tables of its router.
+    #[test]
+    fn the_sweep_of_a_router_that_leaves_looks_once_whether_anything_is_left() {
+        let scenario = Scenario {
+            peers: 1000,
+            prefixes_per_peer: 1,
+            churn_rounds: 0,
+            ..Scenario::default()
+        };
+        let mut shard = Shard::new(0, Settings::default(), Arc::default());
+        let router = IpAddr::from([192, 0, 2, 1]);
+        let at = |monotonic_ns| Now {
+            monotonic_ns,
+            unix_ns: 1,
+        };
+        let session = shard.handle_connect(router, 1, at(1));
+        shard
+            .handle_all_bytes(session, &scenario.to_bytes(), at(1))
+            .unwrap();
+        shard.handle_disconnect(session, "gone", at(1));
+        let over = at(2 + Settings::default().session_hold_ns);
+        while shard.poll_timeout().is_some_and(|due| due <= over.monotonic_ns) {
+            shard.handle_timeout(over);
+        }
+        let mut looks = 0;
+        while shard.handle_sweep(100, over) {
+            looks = shard.router(router).unwrap().emptiness_looks.get();
+        }
+        assert!(shard.router(router).is_none(), "it is forgotten");
+        assert_eq!(looks, 1, "looks while tables wait for the sweep");
     }
 }

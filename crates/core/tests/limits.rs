@@ -5,8 +5,8 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use arancini_core::{Now, Settings, Shard};
-use arancini_generate::{Peer, PeerDown, initiation, peer_down, route_monitoring};
+use arancini_core::{Counters, Now, SessionId, Settings, Shard};
+use arancini_generate::{Peer, PeerDown, Scenario, initiation, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
 use support::consumer::Resyncs;
@@ -460,4 +460,64 @@ fn new_peers_that_come_up_together_come_up_in_several_turns() {
         turns += 1;
     }
     assert!(turns >= usize::from(PEERS) / MOST_PER_TURN, "{turns} turns");
+}
+
+const PEERS_OF_ONE_ROUTER: u16 = 3000;
+
+/// Opens a session of a router with many peers of one route each.
+fn router_of_many_peers(shard: &mut Shard, now: Now) -> SessionId {
+    let scenario = Scenario {
+        peers: PEERS_OF_ONE_ROUTER,
+        prefixes_per_peer: 1,
+        churn_rounds: 0,
+        ..Scenario::default()
+    };
+    let session = shard.handle_connect(router(1), 1, now);
+    shard
+        .handle_all_bytes(session, &scenario.to_bytes(), now)
+        .unwrap();
+    session
+}
+
+/// Calls `handle_timeout` while it is due at this time, and checks that each call dooms few routes and that all are doomed.
+fn each_call_dooms_few_routes(shard: &mut Shard, counters: &Counters, now: Now) {
+    let mut calls = 0;
+    while shard.poll_timeout().is_some_and(|due| due <= now.monotonic_ns) {
+        let before = counters.synthetic_withdraws.get();
+        shard.handle_timeout(now);
+        while shard.handle_sweep(u64::MAX, now) {}
+        while shard.poll_batch().is_some() {}
+        let doomed = counters.synthetic_withdraws.get() - before;
+        assert!(doomed <= 500, "{doomed} routes in one call");
+        calls += 1;
+        assert!(calls < 1000, "the check never ends");
+    }
+    assert_eq!(counters.synthetic_withdraws.get(), u64::from(PEERS_OF_ONE_ROUTER));
+}
+
+/// A check of 20,000 peers of one router took a single turn of 2 to 3 ms.
+#[test]
+fn the_check_of_a_router_with_many_peers_stops_between_peers_and_leaves_none_out() {
+    let counters = std::sync::Arc::new(Counters::default());
+    let settings = Settings::default();
+    let (hold_ns, quiet_ns) = (settings.session_hold_ns, settings.quiet_period_ns);
+    let at = |monotonic_ns| Now {
+        monotonic_ns,
+        unix_ns: 1,
+    };
+    // The hold is over.
+    let mut shard = Shard::new(0, settings.clone(), std::sync::Arc::clone(&counters));
+    let session = router_of_many_peers(&mut shard, at(1));
+    shard.handle_disconnect(session, "closed", at(1));
+    each_call_dooms_few_routes(&mut shard, &counters, at(2 + hold_ns));
+    assert_eq!(shard.poll_forgotten(), [router(1)]);
+
+    // The router came back and dumped nothing.
+    let counters = std::sync::Arc::new(Counters::default());
+    let mut shard = Shard::new(0, settings, std::sync::Arc::clone(&counters));
+    let session = router_of_many_peers(&mut shard, at(1));
+    shard.handle_disconnect(session, "closed", at(1));
+    shard.handle_connect(router(1), 1, at(1));
+    each_call_dooms_few_routes(&mut shard, &counters, at(2 + quiet_ns));
+    assert!(shard.router(router(1)).is_some());
 }

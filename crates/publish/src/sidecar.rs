@@ -43,7 +43,7 @@ pub struct DrainReport {
     /// Cap'n Proto messages that were set aside since the start, because they are larger than the server takes. The
     /// unacknowledged messages do not include them.
     pub set_aside_messages: u64,
-    /// Batches that have not become durable.
+    /// Batches that have not become durable. What the spool lost is not among them: the routers were resynced for it.
     pub unacknowledged_batches: u64,
     /// Cap'n Proto messages that have not become durable.
     pub unacknowledged_messages: u64,
@@ -131,9 +131,11 @@ impl Sidecar {
         let spooled_batches = read(&self.status.spool_own_batches);
         let spooled_messages = read(&self.status.spool_own_messages);
         let set_aside_messages = read(&self.status.messages_set_aside_of_this_life);
+        // What the spool lost was counted and logged, and the routers were resynced for it.
+        let lost = self.status.lost_in_spool();
         let (safe_batches, safe_messages) = (
-            acknowledged_batches + spooled_batches,
-            acknowledged_messages + spooled_messages + set_aside_messages,
+            acknowledged_batches + spooled_batches + lost.batches,
+            acknowledged_messages + spooled_messages + set_aside_messages + lost.messages,
         );
         DrainReport {
             acknowledged_batches,

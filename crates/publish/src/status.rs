@@ -38,6 +38,15 @@ impl LatencyHistogram {
     }
 }
 
+/// What the spool lost of the present life. All routers were resynced for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostInSpool {
+    /// Batches.
+    pub batches: u64,
+    /// Cap'n Proto messages in these batches.
+    pub messages: u64,
+}
+
 /// Status of the sink, shared between threads. Counters only rise; the fields that are gauges say so.
 #[derive(Debug, Default)]
 pub struct SinkStatus {
@@ -108,6 +117,12 @@ pub struct SinkStatus {
     pub spool_own_batches: AtomicU64,
     /// Gauge: Cap'n Proto messages of this life in the spool.
     pub spool_own_messages: AtomicU64,
+    /// Gauge: messages of earlier lives in the spool that are not acknowledged.
+    pub spool_former: AtomicU64,
+    /// Batches of this life that the spool lost. All routers were resynced for that.
+    pub(crate) spool_lost_own_batches: AtomicU64,
+    /// Cap'n Proto messages in these batches.
+    pub(crate) spool_lost_own_messages: AtomicU64,
     /// Time from handing a message to the client to its acknowledgement.
     pub ack_latency: LatencyHistogram,
 }
@@ -245,6 +260,14 @@ impl SinkStatus {
     pub fn losses(&self) -> u64 {
         let counters = [&self.messages_set_aside, &self.spool_damaged, &self.segments_lost];
         counters.iter().map(|counter| counter.load(Relaxed)).sum()
+    }
+
+    /// Returns what the spool lost of this life.
+    pub fn lost_in_spool(&self) -> LostInSpool {
+        LostInSpool {
+            batches: self.spool_lost_own_batches.load(Relaxed),
+            messages: self.spool_lost_own_messages.load(Relaxed),
+        }
     }
 
     /// Returns what weakens a promise, though the sink works.

@@ -5,7 +5,10 @@ use std::io::Write;
 use arancini_collector::config::{Config, IpPrefix};
 use arancini_generate::{initiation, route_monitoring};
 
-use crate::support::{Rig, Router, Stored, on_each_ingest, peer, router_address, small, table_of};
+use crate::command::Process;
+use crate::support::{
+    Rig, Router, Stored, eventually, on_each_ingest, peer, router_address, small, table_of,
+};
 
 /// The number of the honest router.
 const HONEST: u8 = 200;
@@ -119,6 +122,46 @@ fn who_does_not_come_to_the_point_is_closed() {
         assert!(timeouts >= 2, "{timeouts}");
         honest.end(rig);
     });
+}
+
+/// Two workers share 64 MiB for unfinished messages, and all connections of a router are on one of them.
+#[test]
+fn the_connection_with_the_longest_unfinished_message_is_closed_counted_and_logged() {
+    const MIB: u32 = 1 << 20;
+    const ENDED: &str = "connections_ended_total{reason=\"unfinished_message\"}";
+    // A message of this length without its last byte.
+    let unfinished = |length: u32| {
+        let mut bytes = [&[3], length.to_be_bytes().as_slice(), &[4]].concat();
+        bytes.resize(length as usize - 1, 0);
+        bytes
+    };
+    let environment = [("ARANCINI_LIMITS__MAX_MESSAGE_BYTES", "33554432")];
+    let process = Process::start(&["--workers", "2"], &environment);
+    let mut session = process.connect(1);
+    let bytes = [initiation("router", "test"), unfinished(20 * MIB)].concat();
+    session.send(&bytes);
+    eventually("all bytes are received", || {
+        process.metric("received_bytes_total") == bytes.len() as u64
+    });
+    assert_eq!(process.metric(ENDED), 0);
+    let mut before_session = process.connect(1);
+    before_session.try_send(&unfinished(25 * MIB));
+    session.is_closed();
+    eventually("the session's end is counted", || process.metric(ENDED) == 1);
+    let mut shorter = process.connect(1);
+    shorter.try_send(&unfinished(10 * MIB));
+    before_session.is_closed();
+    eventually("the other end is counted", || process.metric(ENDED) == 2);
+    let ended = process.terminate();
+    assert_eq!(ended.code, Some(0));
+    let line = "connection closed: unfinished BMP messages of this worker's connections exceeded budget_bytes, and \
+                this connection held the most";
+    assert_eq!(
+        ended.count(&[line, "\"budget_bytes\":33554432"]),
+        2,
+        "{:?}",
+        ended.lines
+    );
 }
 
 #[test]

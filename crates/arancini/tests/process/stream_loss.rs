@@ -198,12 +198,65 @@ fn a_spool_that_is_removed_while_the_collector_runs_is_noticed_and_resynced() {
         eventually("the stream is what the router holds", || {
             consumed(server, 1) == wanted
         });
+        // What was lost is repaired: the last snapshot is true, and the stop is whole.
         let ended = process.terminate();
-        assert_eq!(ended.code, Some(1), "messages were lost: {:#?}", ended.lines);
+        assert_eq!(ended.count(&["last snapshot written"]), 1, "{:#?}", ended.lines);
+        assert_eq!(ended.code, Some(0), "{:#?}", ended.lines);
         drop(router);
         let process = place.start_with("1", NEVER, &spool);
         assert_eq!(process.metric("restored_routes"), wanted.len() as u64);
         process.kill();
+    }
+}
+
+/// The last snapshot listed the routes that waited in the spool as published, so consumers never got them.
+#[test]
+fn a_spool_that_is_lost_between_two_runs_makes_a_resync_of_all_routers() {
+    const LOST: &str = "the spool has lost batches that the last run left in it; all routers are resynced";
+    for removed in ["nothing", "directory", "files", "setting"] {
+        let Some(mut place) = Place::stream() else { return };
+        let [before, after] = before_and_after();
+        let spool = [
+            ("ARANCINI_PUBLISH__MAX_BATCH_BYTES", "16384"),
+            ("ARANCINI_PUBLISH__WINDOW_BYTES", "65536"),
+            ("ARANCINI_PUBLISH__DRAIN_DEADLINE_MS", "1000"),
+            ("ARANCINI_PUBLISH__ON_FULL", "spool"),
+        ];
+        let process = place.start_with("2", NEVER, &spool);
+        drop(dump(&process, 1, &before));
+        place.server.as_mut().unwrap().stop();
+        let mut router = process.connect(1);
+        let read = process.metric("received_bytes_total");
+        let sent = router.send(&after.to_bytes()) as u64;
+        eventually("some of the second table is in the spool", || {
+            process.metric("received_bytes_total") == read + sent && process.metric("spool_batches") > 0
+        });
+        let ended = process.terminate();
+        assert_eq!(ended.count(&["last snapshot written"]), 1, "{:#?}", ended.lines);
+        assert_eq!(ended.code, Some(0), "{:#?}", ended.lines);
+        let directory = place.directory.path().join("spool");
+        match removed {
+            "directory" => std::fs::remove_dir_all(&directory).unwrap(),
+            "files" => {
+                for entry in std::fs::read_dir(&directory).unwrap() {
+                    std::fs::remove_file(entry.unwrap().path()).unwrap();
+                }
+            }
+            _ => {}
+        }
+        place.server.as_mut().unwrap().resume();
+        let settings = if removed == "setting" { &spool[..3] } else { &spool };
+        let process = place.start_with("2", NEVER, settings);
+        let is_said = process.line(LOST).is_some();
+        assert_eq!(is_said, removed != "nothing", "{removed}");
+        let mut router = process.connect(1);
+        router.send(&after.to_bytes());
+        let server = place.server.as_ref().unwrap();
+        let wanted = table_of(&after);
+        eventually("the stream is what the router holds", || {
+            consumed(server, 1) == wanted
+        });
+        assert_eq!(process.terminate().code, Some(0));
     }
 }
 

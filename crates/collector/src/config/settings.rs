@@ -222,7 +222,7 @@ settings! {
         max_sessions_per_source: usize = 16;
         /// The longest accepted BMP message, in bytes. A longer message ends the session. At least 65,583, the length of a Route Monitoring message with an extended BGP message (RFC 8654).
         max_message_bytes: usize = 1_048_576;
-        /// Milliseconds within which a new connection must send its first whole BMP message. After that the collector closes it.
+        /// Milliseconds within which a new connection must send its first whole BMP message of a known type. After that the collector closes it.
         handshake_timeout_ms: u64 = 30_000;
         /// Milliseconds of silence after which the collector closes a session. 0 never closes a silent session, because a router with nothing to report sends nothing.
         idle_timeout_ms: u64 = 0;
@@ -348,7 +348,7 @@ settings! {
         inbox_prefix: String = "_INBOX".to_owned();
         /// The number of replicas of the stream and of the buckets for snapshots. Used only when the collector creates them.
         replicas: u16 = 1;
-        /// How many seconds the stream remembers message ids to discard duplicates; 120 is also the default of NATS. Used only when the collector creates the stream.
+        /// How many seconds the stream remembers message ids to discard duplicates; 120 is also the default of NATS. It is at most `nats.max_age_s`, to which the default is shortened. Used only when the collector creates the stream.
         duplicate_window_s: u64 = 120;
         /// The size limit of the stream, in bytes; 0 is no limit. Used only when the collector creates the stream.
         max_bytes: u64 = 0;

@@ -126,6 +126,19 @@ fn stream(nats: &Nats, check: &mut Check<'_>) {
             "write at least 1; the default is 120",
         );
     }
+    let (window, age) = (nats.duplicate_window_s, nats.max_age_s);
+    // The default is shortened to `max_age_s` when the stream is created.
+    let is_longer = check.is_given("nats.duplicate_window_s") && age > 0 && window > age;
+    if is_longer && window <= MOST_SECONDS as u64 {
+        check.fail(
+            "nats.duplicate_window_s",
+            format!(
+                "the server takes no window of {window} s for a stream whose messages live for {age} s \
+                 (nats.max_age_s)"
+            ),
+            format!("write at most {age}, or raise nats.max_age_s"),
+        );
+    }
 }
 
 fn authentication(nats: &Nats, check: &mut Check<'_>) {

@@ -23,9 +23,9 @@ pub struct WorkerCounters {
     pub dropped: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
-    /// Gauge: connections that have not sent a whole BMP message yet.
+    /// Gauge: connections that have not sent a whole BMP message of a known type yet.
     pub waiting: Counter,
-    /// Connections that ended before their first whole BMP message.
+    /// Connections that ended before their first whole BMP message of a known type.
     pub without_message: Counter,
     /// Lengths of the turns of the worker's tasks.
     pub turns: Turns,

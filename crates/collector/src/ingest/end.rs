@@ -14,7 +14,7 @@ pub enum EndReason {
     Framing,
     /// The same router opened a newer session.
     Replaced,
-    /// No whole BMP message came within `limits.handshake_timeout_ms`.
+    /// No whole BMP message of a known type came within `limits.handshake_timeout_ms`.
     Handshake,
     /// Nothing came for longer than `limits.idle_timeout_ms`.
     Idle,
@@ -62,7 +62,7 @@ impl EndReason {
             Self::Failed => "connection failed",
             Self::Framing => "not BMP",
             Self::Replaced => "replaced by a newer session of the same router",
-            Self::Handshake => "no whole BMP message within limits.handshake_timeout_ms",
+            Self::Handshake => "no whole BMP message of a known type within limits.handshake_timeout_ms",
             Self::Idle => "silent for longer than limits.idle_timeout_ms",
             Self::Unfinished => {
                 "unfinished messages occupied too much memory, and this connection held the most of it"

@@ -16,6 +16,11 @@ use super::end::{End, EndReason};
 use super::lane::Lane;
 use crate::config::Limits;
 
+/// Work of a resync before the worker's other tasks get their turn, in tables whose routes are forgotten.
+pub const RESYNC_SLICE: usize = 500;
+/// Work for a router beside its tables, in tables: its connection is ended.
+pub const ROUTER_WORK: usize = 10;
+
 /// The connections that a worker serves, by router.
 pub struct OpenSessions {
     pub lane: Rc<Lane>,
@@ -111,24 +116,36 @@ impl OpenSessions {
     }
 
     /// Ends every session because the published stream was lost: the routers connect again and dump their tables, and
-    /// everything they have is published between resync-begin and resync-end.
-    pub fn resync(&self) {
-        let mut shard = self.lane.shard.borrow_mut();
-        shard.handle_forget_all_routes(self.lane.clock.now());
+    /// everything they have is published between resync-begin and resync-end. Other tasks have turns between the routers.
+    pub async fn resync(&self) {
         // The withdraws of routers that are forgotten may be among the lost messages.
-        shard.handle_resync_strangers();
-        drop(shard);
-        for connection in self.connections.borrow().values() {
-            connection.end(EndReason::Resync);
+        self.lane.shard.borrow_mut().handle_resync_strangers();
+        let (mut last, mut work) = (None, 0);
+        loop {
+            let now = self.lane.clock.now();
+            let next = self.lane.shard.borrow_mut().handle_forget_next_routes(last, now);
+            let Some(next) = next else { return };
+            if let Some(connection) = self.connections.borrow().get(&next.router) {
+                connection.end(EndReason::Resync);
+            }
+            last = Some(next.router);
+            work += ROUTER_WORK + next.tables;
+            if work >= RESYNC_SLICE {
+                work = 0;
+                self.lane.turnstile.pass().await;
+            }
         }
     }
 
     /// Resyncs those of the routers that this worker owns. Some may be forgotten, so routers that are not known are resynced
-    /// too when they come.
-    pub fn resync_routers(&self, routers: &[IpAddr]) {
+    /// too when they come. Other tasks have turns between the routers.
+    pub async fn resync_routers(&self, routers: &[IpAddr]) {
         self.lane.shard.borrow_mut().handle_resync_strangers();
-        for router in routers {
-            self.resync_router(*router);
+        for some in routers.chunks(RESYNC_SLICE / ROUTER_WORK) {
+            for router in some {
+                self.resync_router(*router);
+            }
+            self.lane.turnstile.pass().await;
         }
     }
 

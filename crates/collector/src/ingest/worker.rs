@@ -177,8 +177,8 @@ impl Worker {
                 Some(Mail::Snapshot(request)) => {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
                 }
-                Some(Mail::Resync) => self.sessions.resync(),
-                Some(Mail::ResyncRouters(routers)) => self.sessions.resync_routers(&routers),
+                Some(Mail::Resync) => self.sessions.resync().await,
+                Some(Mail::ResyncRouters(routers)) => self.sessions.resync_routers(&routers).await,
                 Some(Mail::SetAside(batch)) => self.sessions.set_aside(&batch),
                 Some(Mail::Stop(order)) => return self.stop(order).await,
                 None => return stop(&self.lane, &self.receiver, Instant::now()).await,

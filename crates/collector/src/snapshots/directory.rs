@@ -253,6 +253,7 @@ mod tests {
             completed_unix_ns: 1,
             published_to: None,
             relies_on: None,
+            in_spool: Vec::new(),
             files: vec![file],
         };
         directory.complete(&manifest).unwrap();

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::clock::unix_ns;
 use super::figures::SnapshotFigures;
-use super::store::{Draft, Manifest, ManifestFile, Store};
+use super::store::{Draft, InSpool, Manifest, ManifestFile, Store};
 use super::watermarks::Watermarks;
 use crate::ingest::Mail;
 use crate::ingest::{Part, SnapshotRequest};
@@ -29,6 +29,8 @@ pub struct Snapshots {
     pub store: Arc<dyn Store>,
     /// The name of the collector.
     pub collector: String,
+    /// The start of this run in Unix nanoseconds.
+    pub incarnation: u64,
     /// Where the collector publishes, for the manifest.
     pub published_to: String,
     /// The status of the sink, which knows its position.
@@ -50,6 +52,8 @@ pub(super) enum GivenUp {
     NoPosition,
     /// A worker ended its walk early, because it is stopping or because it had to drop updates during the walk.
     Unfinished,
+    /// Batches of an earlier run wait in the spool. The previous snapshot, the stream and the spool have everything.
+    Behind,
     /// A message was set aside because of its size, or lost with its file, though the walks count it as published.
     Lost,
     /// The store returned an error.
@@ -72,7 +76,7 @@ impl Snapshots {
         };
         let taken = self
             .take(generation, stopped)
-            .and_then(|files| Ok(self.complete(generation, files, begun)?));
+            .and_then(|files| self.complete(generation, files, Vec::new(), begun));
         if let Err(why) = taken {
             self.store.abandon(generation);
             self.report(&why);
@@ -129,14 +133,19 @@ impl Snapshots {
         &self,
         generation: u64,
         files: Vec<ManifestFile>,
+        in_spool: Vec<InSpool>,
         begun: Instant,
-    ) -> io::Result<()> {
+    ) -> Result<(), GivenUp> {
+        if self.sink.spool_former.load(Relaxed) > 0 {
+            return Err(GivenUp::Behind);
+        }
         let manifest = Manifest {
             generation,
             collector: self.collector.clone(),
             completed_unix_ns: unix_ns(),
             published_to: Some(self.published_to.clone()),
             relies_on: self.sink.position(),
+            in_spool,
             files,
         };
         self.store.complete(&manifest)?;
@@ -160,7 +169,7 @@ impl Snapshots {
     /// Logs and counts why a generation was given up.
     pub(super) fn report(&self, why: &GivenUp) {
         match why {
-            GivenUp::Stopping | GivenUp::NoPosition => return,
+            GivenUp::Stopping | GivenUp::NoPosition | GivenUp::Behind => return,
             GivenUp::Unfinished => {
                 warn!(
                     "a snapshot was given up, because a worker stopped or had to drop updates; the previous snapshot \

@@ -10,7 +10,7 @@ use arancini_core::snapshot::End;
 use tracing::info;
 
 use super::generation::{GivenUp, Snapshots, write};
-use super::store::{ManifestFile, Store};
+use super::store::{InSpool, ManifestFile, Store};
 use crate::ingest::{Part, SnapshotRequest};
 
 /// The last generation of a run, which is taken while the workers stop. Each worker has a thread that writes its file.
@@ -63,6 +63,20 @@ impl Snapshots {
         };
         (last, requests)
     }
+
+    /// Returns the batches that are not acknowledged, of the workers whose walks ended like this. When a run ends, such batches
+    /// are in the spool.
+    fn in_spool<'a>(&self, ends: impl Iterator<Item = &'a End>) -> Vec<InSpool> {
+        let of_workers = ends.zip(0..).map(|(end, worker)| InSpool {
+            incarnation: self.incarnation,
+            worker,
+            first: self.watermarks.last_acked(usize::from(worker)) + 1,
+            last: end.last_batch,
+        });
+        of_workers
+            .filter(|batches| batches.first <= batches.last)
+            .collect()
+    }
 }
 
 /// The number of the generation, which the first writer fetches from the store.
@@ -104,9 +118,9 @@ impl LastGeneration {
             Ok(files)
                 if outcome == SinkOutcome::AllAcknowledged && files.len() == snapshots.mailboxes.len() =>
             {
+                let in_spool = snapshots.in_spool(files.iter().map(|(_, end)| end));
                 let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
-                let completed = snapshots.complete(*generation, files, self.begun);
-                completed.map_err(GivenUp::Io)
+                snapshots.complete(*generation, files, in_spool, self.begun)
             }
             Ok(_) => Err(GivenUp::Stopping),
             Err(why) => Err(why),

@@ -30,8 +30,24 @@ pub struct Manifest {
     /// files count as published. Absent in manifests of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relies_on: Option<Position>,
+    /// Batches that the files count as published, and that waited in the spool. Absent in manifests of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_spool: Vec<InSpool>,
     /// The files of the generation.
     pub files: Vec<ManifestFile>,
+}
+
+/// The batches of one worker that waited in the spool: all that have the numbers from `first` to `last`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InSpool {
+    /// Start of the run that closed the batches, in Unix nanoseconds.
+    pub incarnation: u64,
+    /// The worker.
+    pub worker: u16,
+    /// The number of the first batch.
+    pub first: u64,
+    /// The number of the last batch.
+    pub last: u64,
 }
 
 /// The file of one worker.

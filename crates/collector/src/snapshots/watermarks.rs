@@ -27,4 +27,10 @@ impl Watermarks {
     pub fn is_acked(&self, worker: usize, batch: u64) -> bool {
         self.0.get(worker).is_some_and(|mark| mark.load(Relaxed) >= batch)
     }
+
+    /// Returns the number of the last acknowledged batch of a worker; 0 if there is none.
+    #[must_use]
+    pub fn last_acked(&self, worker: usize) -> u64 {
+        self.0.get(worker).map_or(0, |mark| mark.load(Relaxed))
+    }
 }

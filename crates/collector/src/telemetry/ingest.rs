@@ -111,13 +111,13 @@ impl Telemetry {
         metrics
             .gauge(
                 "connections_waiting",
-                "Connections that have not sent a whole BMP message yet, and so are no sessions.",
+                "Connections that have not sent a whole BMP message of a known type yet, and so are no sessions.",
             )?
             .sample(&[], self.worker(|load| load.waiting.get()))?;
         metrics
             .counter(
                 "connections_without_message",
-                "Connections that ended before their first whole BMP message. They ended no session, and nothing was published about them.",
+                "Connections that ended before their first whole BMP message of a known type. They ended no session, and nothing was published about them.",
             )?
             .sample(&[], self.worker(|load| load.without_message.get()))?;
         metrics

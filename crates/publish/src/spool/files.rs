@@ -31,6 +31,8 @@ const FILE_BYTES: u64 = 64 << 20;
 #[derive(Debug)]
 struct Segment {
     number: u64,
+    /// An earlier life left it.
+    is_former: bool,
     head: FileHead,
     /// The place where its last record ends.
     end: u64,
@@ -178,6 +180,7 @@ impl Spool {
             }
             spool.segments.push_back(Segment {
                 number,
+                is_former: true,
                 head: found.head,
                 end: found.end,
                 records: found.records,
@@ -210,6 +213,12 @@ impl Spool {
             .iter()
             .map(|segment| segment.records - segment.released)
             .sum()
+    }
+
+    /// Returns the number of messages of earlier lives that are not released.
+    pub(crate) fn held_of_former(&self) -> u64 {
+        let former = self.segments.iter().filter(|segment| segment.is_former);
+        former.map(|segment| segment.records - segment.released).sum()
     }
 
     /// Returns the number of messages that are not read.
@@ -270,6 +279,7 @@ impl Spool {
         self.made = true;
         self.segments.push_back(Segment {
             number,
+            is_former: false,
             head,
             end: FILE_HEAD as u64,
             records: 0,
@@ -509,6 +519,7 @@ impl Spool {
         (self.reading, self.reader) = (0, None);
         self.segments.push_front(Segment {
             number,
+            is_former: false,
             head,
             end,
             records: front.len() as u64,

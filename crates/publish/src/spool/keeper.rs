@@ -187,15 +187,18 @@ impl Work {
             return;
         }
         let status = &self.keeper.status;
-        SinkStatus::add(&status.spool_damaged, lost.messages);
+        // First, so that whoever sees the loss counted knows that the workers are told.
+        self.keeper.hooks.stream_is_emptied();
         forget(status, lost.own);
+        SinkStatus::add(&status.spool_lost_own_batches, lost.own.batches);
+        SinkStatus::add(&status.spool_lost_own_messages, lost.own.messages);
+        SinkStatus::add(&status.spool_damaged, lost.messages);
         error!(
             messages = lost.messages,
             directory = %self.keeper.settings.directory.display(),
             "the spool lost batches that consumers never get; every router's next dump is published in full"
         );
         self.answer(Answer::Lost(lost.messages));
-        self.keeper.hooks.stream_is_emptied();
     }
 
     /// Writes the waiting messages until the disk fails.
@@ -320,6 +323,7 @@ impl Work {
         let status = &self.keeper.status;
         status.spool_bytes.store(self.spool.bytes(), Relaxed);
         status.spool_batches.store(self.spool.held(), Relaxed);
+        status.spool_former.store(self.spool.held_of_former(), Relaxed);
     }
 }
 

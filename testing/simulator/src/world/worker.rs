@@ -145,7 +145,10 @@ impl World {
     /// Ends all sessions, because consumers have lost messages: the next dump of every router is published in full.
     fn resync_all(&mut self) {
         self.lives.lost_tails += 1;
-        self.collector.shard.handle_forget_all_routes(self.now);
+        let mut last = None;
+        while let Some(next) = self.collector.shard.handle_forget_next_routes(last, self.now) {
+            last = Some(next.router);
+        }
         // A router that was forgotten before may be one of those whose withdraws are lost.
         self.collector.shard.handle_resync_strangers();
         // Snapshots from before say that consumers have what is lost.

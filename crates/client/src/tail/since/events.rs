@@ -77,6 +77,7 @@ impl Events {
                 payload: &event.record,
                 collector: None,
                 sequence: None,
+                id: None,
             });
         }
         if waiting.is_empty() {

@@ -2,6 +2,7 @@
 
 use arancini_schema::MessageKind;
 
+use crate::headers::BatchId;
 use crate::readable::PublishedSequence;
 
 /// Messages that were published together: one batch of a stream, or some records of a segment.
@@ -15,6 +16,8 @@ pub struct Published<'a> {
     pub collector: Option<&'a str>,
     /// The router that they are about and its last sequence number, where they are known.
     pub sequence: Option<PublishedSequence>,
+    /// The batch, where it is known.
+    pub id: Option<BatchId>,
 }
 
 /// Whether everything that was published behind a place was handed out.

@@ -201,6 +201,7 @@ fn read_segment(
                 payload: &bytes[..whole],
                 collector: None,
                 sequence: None,
+                id: None,
             });
             bytes.drain(..whole);
             at += whole as u64;

@@ -203,6 +203,7 @@ async fn read_stream(
             payload: &message.payload,
             collector: headers.collector(),
             sequence,
+            id: headers.id(),
         });
         if message.stream_sequence >= last {
             return Ok(());

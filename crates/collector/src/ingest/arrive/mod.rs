@@ -10,7 +10,7 @@
 //! | [`identify`] | the router it belongs to |
 //! | [`claim`] | the worker that owns the router, as [`owners`] say ([`local_owners`] keeps the table) |
 //! | [`hand_over`] | nothing: it moves the connection to the owner |
-//! | [`first_message`] | the first whole BMP message; until it comes, the connection is among the [`waiting`] ones |
+//! | [`first_message`] | the first whole BMP message of a known type; until it comes, the connection is among the [`waiting`] ones |
 //! | [`open`] | the session, and with it the receive |
 //!
 //! [`entrance`] is the sequence. Another way for a router to prove who it is, or another way to connect, is one more stage.

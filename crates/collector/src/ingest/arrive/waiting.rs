@@ -1,4 +1,4 @@
-//! The connections of one worker that have not sent a whole BMP message yet.
+//! The connections of one worker that have not sent a whole BMP message of a known type yet.
 //!
 //! Such a connection is no session: nothing is published about it, and a session that its router has goes on. A router has few
 //! of them at a time, so nobody can collect connections in a router's name.

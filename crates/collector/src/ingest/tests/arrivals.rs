@@ -87,6 +87,74 @@ fn connections_that_are_handed_over_in_reverse_are_served_in_the_order_of_accept
     });
 }
 
+/// A BMP message of type 200.
+const OF_UNKNOWN_TYPE: [u8; 6] = [3, 0, 0, 0, 6, 200];
+/// Index of the counter of messages of unknown types.
+const UNKNOWN: usize = 7;
+
+#[test]
+fn a_first_message_of_an_unknown_type_does_not_replace_the_session_of_its_router() {
+    on_each_backend(100, async |way, entrance| {
+        let admission = Admission::new(&Limits::default());
+        let core = &way.lane().counters.core;
+        let begin = |bytes: &[u8]| {
+            let (mut client, claimed) = way.arriving(&admission, ROUTER);
+            client.write_all(bytes).unwrap();
+            entrance.adopt(claimed);
+            client
+        };
+        let hello = initiation("router", "test");
+        let first = begin(&hello);
+        until(way.lane(), "the router has a session", || {
+            core.sessions.get() == 1
+        })
+        .await;
+        let (events, received) = (core.events.get(), core.received_bytes.get());
+        let mut second = begin(&OF_UNKNOWN_TYPE.repeat(3));
+        until(way.lane(), "the messages are counted", || {
+            core.messages[UNKNOWN].get() == 3
+        })
+        .await;
+        assert_eq!(core.received_bytes.get() - received, 18);
+        assert!(!is_closed(&first));
+        assert_eq!(core.events.get(), events, "nothing is published about it");
+        second.set_nonblocking(false).unwrap();
+        second.write_all(&hello).unwrap();
+        until(way.lane(), "the newer connection has the session", || {
+            is_closed(&first)
+        })
+        .await;
+        assert!(!is_closed(&second));
+        assert_eq!((core.sessions.get(), core.messages[4].get()), (1, 2));
+    });
+}
+
+#[test]
+fn a_client_that_sends_only_unknown_types_does_not_keep_its_place() {
+    let limits = Limits {
+        handshake_timeout_ms: 1,
+        ..Limits::default()
+    };
+    on_each_backend(100, async |way, entrance| {
+        let (mut client, claimed) = way.arriving(&Admission::new(&limits), ROUTER);
+        entrance.adopt(claimed);
+        let core = &way.lane().counters.core;
+        let unknown = &core.messages[UNKNOWN];
+        while ended(way, EndReason::Handshake) == 0 {
+            let before = unknown.get();
+            client.write_all(&OF_UNKNOWN_TYPE).unwrap();
+            until(way.lane(), "the message is passed over or too late", || {
+                entrance.waiting.end_overdue(&limits, 0);
+                unknown.get() > before || ended(way, EndReason::Handshake) == 1
+            })
+            .await;
+            assert_eq!(core.sessions.get(), 0);
+        }
+        until(way.lane(), "the connection is closed", || is_closed(&client)).await;
+        assert_eq!(way.lane().counters.waiting.get(), 0);
+    });
+}
+
 #[test]
 fn connections_that_wait_for_their_first_message_are_few_for_each_router() {
     on_each_backend(100, async |way, entrance| {

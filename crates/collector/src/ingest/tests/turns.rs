@@ -22,6 +22,7 @@ use crate::ingest::end::EndReason;
 use crate::ingest::mail::{Mail, Mailbox, ORDERS_PER_TURN};
 use crate::ingest::readiness::Readiness;
 use crate::ingest::registered::{Registered, Turn};
+use crate::ingest::sessions::{RESYNC_SLICE, ROUTER_WORK};
 use crate::ingest::signal::Turnstile;
 
 const SLOT_BYTES: usize = 64 * 1024;
@@ -373,5 +374,43 @@ fn a_burst_of_orders_is_taken_in_short_turns() {
         })
         .await;
         assert_eq!(taken.get(), ORDERS);
+    });
+}
+
+/// All routers of a worker forgot their routes in one turn.
+#[test]
+fn a_resync_of_many_routers_is_taken_in_short_turns_and_leaves_none_out() {
+    const ROUTERS: u32 = 1000;
+    on_a_runtime(async {
+        let way = Way::new(10_000);
+        let lane = Rc::clone(way.lane());
+        let doorman = Rc::clone(&lane);
+        monoio::spawn(async move { doorman.turnstile.turn().await });
+        let (_router, connection) = way.connect(1);
+        let addresses: Vec<IpAddr> = (0..ROUTERS)
+            .map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number).into())
+            .collect();
+        let now = lane.clock.now();
+        for address in &addresses {
+            lane.shard.borrow_mut().handle_connect(*address, 1, now);
+        }
+        let to_resync = || {
+            let shard = lane.shard.borrow();
+            shard.routers().filter(|router| router.needs_resync()).count()
+        };
+        let mut resync = pin!(way.sessions.resync());
+        poll_fn(|context| {
+            let before = to_resync();
+            let polled = resync.as_mut().poll(context);
+            let routers = to_resync() - before;
+            assert!(
+                routers <= RESYNC_SLICE / ROUTER_WORK,
+                "{routers} routers in one turn"
+            );
+            polled
+        })
+        .await;
+        assert_eq!(to_resync(), ROUTERS as usize + 1);
+        assert_eq!(connection.closed().reason, EndReason::Resync);
     });
 }

@@ -58,8 +58,12 @@ pub(super) fn catch_up(
     let relies_on = loaded.relies_on.take();
     let floor = &mut loaded.sequence_floor;
     let restore = &mut loaded.restore;
+    let awaited = &mut loaded.awaited;
     let take = |published: Published<'_>| {
         found.payloads += 1;
+        if let Some(id) = published.id {
+            awaited.found(id);
+        }
         if let Some(published) = published.sequence {
             *floor = published.last.max(*floor);
         }

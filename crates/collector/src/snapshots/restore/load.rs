@@ -5,6 +5,7 @@ use arancini_core::{Position, Router};
 use arancini_rib::CurationMode;
 use tracing::{error, warn};
 
+use super::awaited::Awaited;
 use super::position::{earlier, is_of};
 use crate::config::Config;
 use crate::snapshots::configured::published_to;
@@ -20,6 +21,8 @@ pub struct Loaded {
     pub(super) relies_on: Option<Position>,
     /// The name of the collector that took the snapshot. It may be an earlier name of this one.
     pub(super) collector: Option<String>,
+    /// The batches that waited in the spool when the snapshot was taken.
+    pub(super) awaited: Awaited,
     /// The next sequence number of every router must be above this number.
     pub(super) sequence_floor: u64,
     /// Whether routers that are not in the snapshot still have to do a resync.
@@ -28,12 +31,13 @@ pub struct Loaded {
 
 impl Loaded {
     /// Returns empty tables, for a start without a snapshot.
-    pub(super) const fn empty(mode: CurationMode) -> Self {
+    pub(super) fn empty(mode: CurationMode) -> Self {
         Self {
             restore: Restore::new(mode),
             position: None,
             relies_on: None,
             collector: None,
+            awaited: Awaited::new(Vec::new()),
             sequence_floor: 0,
             resync: false,
         }
@@ -128,6 +132,7 @@ pub fn load(store: &dyn Store, manifest: &Manifest, mode: CurationMode) -> Resul
     let mut loaded = Loaded {
         collector: Some(manifest.collector.clone()),
         relies_on: manifest.relies_on.clone(),
+        awaited: Awaited::new(manifest.in_spool.clone()),
         ..Loaded::empty(mode)
     };
     for file in &manifest.files {

@@ -3,6 +3,7 @@
 
 mod run;
 mod load;
+mod awaited;
 mod position;
 mod catch_up;
 mod spool;

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use arancini_client::headers::BatchId;
 use arancini_publish::spool::SpooledBatch;
 use tracing::warn;
 
@@ -25,12 +26,17 @@ pub fn open_spool(config: &Config) -> Spooled {
 pub type Spooled = Box<dyn Iterator<Item = io::Result<SpooledBatch>>>;
 
 /// Applies the batches of the spool to the tables, because they are published before anything else. If a part of the spool is
-/// damaged, all routers are resynchronised: the part will not be published, and a snapshot may list its routes as published.
+/// damaged or lost, all routers are resynchronised: the part will not be published, and a snapshot lists its routes as published.
 pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
-    let mut is_damaged = false;
+    let mut is_whole = true;
     for batch in spooled {
         if let Ok(batch) = &batch {
             loaded.sequence_floor = loaded.sequence_floor.max(batch.last_sequence);
+            loaded.awaited.found(BatchId {
+                incarnation: batch.incarnation,
+                worker: batch.worker,
+                number: batch.number,
+            });
         }
         let applied = match batch {
             Ok(batch) if batch.collector == name => {
@@ -47,10 +53,18 @@ pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
                 why,
                 "a part of the spool can't be read and is not published; all routers are resynced"
             );
-            is_damaged = true;
+            is_whole = false;
         }
     }
-    if is_damaged {
+    let missing = loaded.awaited.missing();
+    if missing > 0 {
+        warn!(
+            missing,
+            "the spool has lost batches that the last run left in it; all routers are resynced"
+        );
+        is_whole = false;
+    }
+    if !is_whole {
         // Also the routers that only the batches behind the damage name.
         loaded.restore.forget_routes();
         loaded.resync = true;
