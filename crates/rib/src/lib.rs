@@ -23,6 +23,6 @@ mod slab;
 mod processor;
 
 pub use curate::CuratedTable;
-pub use curation::{Curation, CurationMode, DOUBT, Doom};
+pub use curation::{Curation, CurationMode, DOUBT, Doom, Held, Standing};
 pub use key::{KeyShape, OpaqueIdentity, RouteKey};
 pub use table::Table;
