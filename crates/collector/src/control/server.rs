@@ -29,7 +29,7 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Listens on the address and serves requests on the runtime. Port 0 lets the kernel choose a free port.
+    /// Listens on the address and serves requests on the runtime: what the source shows, and the paths of the API. Port 0 lets the kernel choose a free port.
     ///
     /// # Errors
     /// Fails if the address can't be bound.
@@ -37,6 +37,7 @@ impl ControlServer {
         runtime: &Handle,
         address: SocketAddr,
         source: Arc<dyn ControlSource>,
+        api: Router,
     ) -> Result<Self, BindError> {
         render::note_start();
         let failed = |source| BindError {
@@ -52,7 +53,7 @@ impl ControlServer {
             Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?)
         };
         let task = runtime.spawn(async move {
-            if let Err(error) = axum::serve(listener, routes(source)).await {
+            if let Err(error) = axum::serve(listener, routes(source).merge(api)).await {
                 tracing::error!(%error, "the control port stopped; restart the collector to open it again");
             }
         });
@@ -161,7 +162,8 @@ mod tests {
             .build()
             .unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = ControlServer::spawn(runtime.handle(), any_port, Arc::new(source)).unwrap();
+        let server =
+            ControlServer::spawn(runtime.handle(), any_port, Arc::new(source), Router::new()).unwrap();
         let mut answer = String::new();
         runtime.block_on(async {
             let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -222,7 +224,8 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let error = ControlServer::spawn(runtime.handle(), address, Arc::new(Fake::Ready)).unwrap_err();
+        let error = ControlServer::spawn(runtime.handle(), address, Arc::new(Fake::Ready), Router::new())
+            .unwrap_err();
         let expected = format!("ss -ltnp 'sport = :{}'", address.port());
         assert!(error.to_string().contains(&expected), "{error}");
     }
