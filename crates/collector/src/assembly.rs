@@ -14,7 +14,7 @@ use arancini_publish::{Hooks, Sidecar, SinkStatus};
 use tracing::{info, warn};
 
 use crate::config::{Config, Listen, is_ipv4_fallback};
-use crate::control::api::{self, Api, Asker};
+use crate::control::api::{self, Access, Api, Asker};
 use crate::control::{BindError, ControlServer};
 use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
@@ -285,14 +285,15 @@ fn open_control_port(
     sidecar: &Sidecar,
     telemetry: &Arc<Telemetry>,
     mailboxes: Vec<kanal::Sender<Mail>>,
-) -> Result<Option<ControlServer>, BindError> {
+) -> Result<Option<ControlServer>, StartError> {
     if !config.control.enabled {
         return Ok(None);
     }
     let address = config.control.address;
     let source = Arc::clone(telemetry);
     let api = Api::new(Asker::new(mailboxes), Arc::clone(telemetry));
-    let api = api::paths(Arc::new(api));
+    let access = Access::of(&config.control).map_err(StartError::Token)?;
+    let api = api::paths(Arc::new(api), access);
     let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source, api)?;
     info!(address = %control.address(), "control port: /metrics /healthz /readyz /api/v1");
     Ok(Some(control))

@@ -191,7 +191,9 @@ impl Collector {
     /// The metrics of this moment.
     pub fn metrics(&self) -> io::Result<Metrics> {
         match self.get("/metrics")? {
-            Answer { status: 200, body, .. } => Ok(Metrics::new(body)),
+            Answer {
+                status: 200, body, ..
+            } => Ok(Metrics::new(body)),
             Answer { status, .. } => Err(io::Error::other(format!(
                 "the control port answers /metrics with status {status}"
             ))),

@@ -19,7 +19,7 @@ pub struct ShowArgs {
     /// Address of the control port, like http://192.0.2.10:8080 [default: control.address].
     #[arg(long, value_name = "URL", global = true)]
     pub control: Option<String>,
-    /// File with the token of the control port [default: control.token_file].
+    /// File with the token of the control port [default: control.token_file, unless --control is given].
     #[arg(long, value_name = "FILE", global = true)]
     pub token_file: Option<PathBuf>,
     /// Print the answer as JSON instead of a table.

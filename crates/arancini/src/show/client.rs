@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arancini_collector::config::Config;
+use arancini_collector::control::api::read_token;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -44,7 +45,7 @@ pub(super) struct Client {
 }
 
 impl Target {
-    /// The control port of a URL, else of the configuration.
+    /// The control port of a URL, else of the configuration. The token of the configuration is for its own collector only.
     pub fn new(url: Option<&str>, token_file: Option<&Path>, config: &Config) -> Result<Self, AskError> {
         let authority = match url {
             Some(url) => authority_of(url)?,
@@ -59,7 +60,9 @@ impl Target {
                 address.to_string()
             }
         };
-        let token = token_file.map(read_token).transpose()?;
+        let configured = config.control.token_file.as_deref().filter(|_| url.is_none());
+        let file = token_file.or(configured);
+        let token = file.map(token_of).transpose()?;
         Ok(Self { authority, token })
     }
 }
@@ -84,15 +87,9 @@ fn authority_of(url: &str) -> Result<String, AskError> {
     })
 }
 
-/// Reads the token in a file, without the space around it.
-fn read_token(file: &Path) -> Result<String, AskError> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        AskError(format!(
-            "can't read the token in {}: {error}; name a file that this user may read with --token-file",
-            file.display()
-        ))
-    })?;
-    Ok(text.trim().to_owned())
+fn token_of(file: &Path) -> Result<String, AskError> {
+    read_token(file)
+        .map_err(|error| AskError(format!("the token in {} can't be used: {error}", file.display())))
 }
 
 impl Client {

@@ -10,7 +10,7 @@ use arancini_generate::{
 use arancini_wire::iana::AfiSafi;
 use serde_json::Value;
 
-use crate::command::arancini;
+use crate::command::{Process, arancini};
 use crate::support::{DEADLINE, Rig, Router, eventually, peer, router_address};
 
 /// A session of a router whose peers all announce these prefixes.
@@ -411,4 +411,102 @@ fn show_prints_what_the_api_answers() {
     assert_eq!(nobody.status.code(), Some(1));
     let text = String::from_utf8(nobody.stderr).unwrap();
     assert!(text.contains("--control"), "the remedy: {text}");
+}
+
+#[test]
+fn the_api_answers_only_with_the_token_and_under_known_names() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
+    let rig = Rig::start(|config| {
+        // All addresses of this host, as a collector that others ask.
+        config.control.address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        config.control.token_file = Some(file.path().to_owned());
+        config.control.host_names = vec!["bmp.example.net".to_owned()];
+    });
+    let control = SocketAddr::from((Ipv4Addr::LOCALHOST, rig.control().port()));
+    let ask = |path: &str, headers: &str| {
+        let answer = request(control, &format!("GET {path} HTTP/1.1\r\n{headers}"), DEADLINE).unwrap();
+        assert!(
+            answer.head.contains("x-content-type-options: nosniff"),
+            "{}",
+            answer.head
+        );
+        assert!(answer.head.contains("cache-control: no-store"), "{}", answer.head);
+        assert!(answer.head.contains("frame-ancestors 'none'"), "{}", answer.head);
+        answer
+    };
+    let with = |token: &str, host: &str| format!("Host: {host}\r\nAuthorization: Bearer {token}\r\n");
+    let status = |headers: &str| ask("/api/v1/routers", headers).status;
+    assert_eq!(status(&with(TOKEN, "127.0.0.1")), 200);
+    assert_eq!(status(&with(TOKEN, "bmp.example.net:8080")), 200);
+    assert_eq!(status(&with(TOKEN, "evil.example.net")), 403);
+    assert_eq!(
+        status(&(with(TOKEN, "127.0.0.1") + "Origin: http://evil.example.net\r\n")),
+        403
+    );
+    assert_eq!(status(&with("wrong", "127.0.0.1")), 401);
+    let refused = ask("/api/v1/routers", "Host: 127.0.0.1\r\n");
+    assert!(
+        refused.head.contains("www-authenticate: Bearer"),
+        "{}",
+        refused.head
+    );
+    // Probes and Prometheus ask without a token, under any name.
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(ask(path, "Host: collector-7.internal\r\n").status, 200, "{path}");
+    }
+
+    let show = |more: &[&str]| {
+        let control = format!("http://{control}");
+        let output = arancini()
+            .args(["show", "--control", &control, "workers"])
+            .args(more)
+            .output();
+        output.unwrap()
+    };
+    assert!(
+        show(&["--token-file", file.path().to_str().unwrap()])
+            .status
+            .success()
+    );
+    let refused = show(&[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        String::from_utf8(refused.stderr)
+            .unwrap()
+            .contains("control.token_file")
+    );
+}
+
+#[test]
+fn a_token_that_can_be_guessed_keeps_the_collector_from_starting() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret").unwrap();
+    let path = file.path().to_str().unwrap();
+    let ended = Process::spawn(
+        &["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"],
+        &[("ARANCINI_CONTROL__TOKEN_FILE", path)],
+    )
+    .end();
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(
+        ended.count(&["control.token_file", "openssl rand"]),
+        1,
+        "{:?}",
+        ended.lines
+    );
+}
+
+#[test]
+fn the_answers_of_questions_that_nobody_waits_for_are_given_up() {
+    let world = World::new();
+    let control = world.rig.control();
+    for _ in 0..200 {
+        let mut stream = std::net::TcpStream::connect(control).unwrap();
+        let head = format!("GET /api/v1/routes HTTP/1.1\r\nHost: {control}\r\n\r\n");
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    }
+    // Each place is given back.
+    eventually("the API answers", || get(control, "routers").status == 200);
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::runtime::Handle;
@@ -19,7 +20,7 @@ use super::source::ControlSource;
 /// The content type of `/metrics` (OpenMetrics 1.0).
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The page at `/`.
-const INDEX: &str = "arancini\n\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n";
+const INDEX: &str = "arancini\n\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
 
 /// A running control port. Dropping it stops the server.
 #[derive(Debug)]
@@ -53,7 +54,9 @@ impl ControlServer {
             Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?)
         };
         let task = runtime.spawn(async move {
-            if let Err(error) = axum::serve(listener, routes(source).merge(api)).await {
+            if let Err(error) =
+                axum::serve(listener, routes(source).merge(api).layer(map_response(protect))).await
+            {
                 tracing::error!(%error, "the control port stopped; restart the collector to open it again");
             }
         });
@@ -83,6 +86,23 @@ fn routes(source: Arc<dyn ControlSource>) -> Router {
         )
         .route("/readyz", get(show_readiness))
         .with_state(source)
+}
+
+/// Adds the headers that keep browsers from guessing types, storing answers, and showing them within foreign pages.
+async fn protect(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn show_metrics(State(source): State<Arc<dyn ControlSource>>) -> Response {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::OpenApi;
 
+use super::access::{Access, guard};
 use super::problem::Problem;
 use super::state::Api;
 use super::{counts, peers, prefixes, routers, routes, sink, workers};
@@ -33,8 +35,8 @@ use super::{counts, peers, prefixes, routers, routes, sink, workers};
 )]
 struct Description;
 
-/// The paths of the API.
-pub fn paths(api: Arc<Api>) -> Router {
+/// The paths of the API, for those who have access.
+pub fn paths(api: Arc<Api>, access: Access) -> Router {
     Router::new()
         .route("/api/v1/routers", get(routers::routers))
         .route("/api/v1/routers/{router}", get(routers::router))
@@ -52,6 +54,7 @@ pub fn paths(api: Arc<Api>) -> Router {
         .route("/api/{*unknown}", get(unknown))
         .method_not_allowed_fallback(only_get)
         .with_state(api)
+        .layer(from_fn_with_state(Arc::new(access), guard))
 }
 
 async fn unknown() -> Problem {
