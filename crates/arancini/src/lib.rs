@@ -9,6 +9,7 @@ pub mod demo;
 pub mod replay;
 pub mod decode;
 pub mod tail;
+pub mod show;
 pub mod bench;
 pub mod stream;
 pub mod snapshot;
@@ -56,6 +57,7 @@ pub enum Command {
     Replay(replay::ReplayArgs),
     Decode(decode::DecodeArgs),
     Tail(tail::TailArgs),
+    Show(show::ShowArgs),
     Bench(Box<bench::BenchArgs>),
     Stream(stream::StreamArgs),
     Snapshot(snapshot::SnapshotArgs),
@@ -81,6 +83,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
+        Command::Show(args) => with_config(file, &[], |config| show::run(&config, &args)),
         Command::Bench(args) => bench::run(file, &args),
         Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
         Command::Snapshot(args) => with_config(file, &args.flags(), |config| snapshot::run(&config, &args)),
@@ -99,7 +102,7 @@ mod tests {
     #[test]
     fn the_long_help_of_a_command_says_more_than_the_list_of_commands() {
         for name in [
-            "run", "demo", "replay", "decode", "tail", "bench", "snapshot", "doctor",
+            "run", "demo", "replay", "decode", "tail", "show", "bench", "snapshot", "doctor",
         ] {
             let command = Cli::command();
             let command = command.find_subcommand(name);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use arancini_core::snapshot::{End, Head, read_snapshot};
 use arancini_core::{PeerTable, Position};
 use arancini_rib::{CurationMode, RouteKey};
+use arancini_schema::json::UnixTime;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -17,7 +18,6 @@ use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
 use crate::output::{print_line, quiet_if_closed};
-use crate::tail::UnixTime;
 
 /// List, verify or export the snapshots that a restarted collector restores.
 ///

@@ -274,6 +274,22 @@ fn settings_that_do_not_go_together_are_refused() {
             "limits.max_message_bytes",
         ),
         ("[limits]\nallow = []", 2, "limits.allow"),
+        ("[control]\naddress = \"0.0.0.0:8080\"", 2, "control.address"),
+        (
+            "[control]\naddress = \"[::ffff:192.0.2.1]:8080\"",
+            2,
+            "control.address",
+        ),
+        (
+            "[control]\ninsecure = true\ntoken_file = \"/dev/null\"",
+            2,
+            "control.insecure",
+        ),
+        (
+            "[control]\ntoken_file = \"/nowhere/token\"",
+            2,
+            "control.token_file",
+        ),
         ("[publish]\nsubject_base = \"a b\"", 2, "publish.subject_base"),
         ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
         ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),
@@ -392,6 +408,24 @@ fn a_log_filter_whose_word_is_no_level_is_refused_with_the_nearest_level() {
 }
 
 #[test]
+fn the_control_port_is_open_to_this_host_with_a_token_or_on_purpose() {
+    for text in [
+        "[control]\naddress = \"[::1]:8080\"",
+        "[control]\naddress = \"0.0.0.0:8080\"\ntoken_file = \"/dev/null\"",
+        "[control]\naddress = \"0.0.0.0:8080\"\ninsecure = true",
+        "[control]\naddress = \"0.0.0.0:8080\"\nenabled = false",
+    ] {
+        let file = file(text);
+        assert!(load(Some(&file.path), [], &[]).is_ok(), "{text}");
+    }
+    let errors = errors_of("[control]\naddress = \"0.0.0.0:8080\"");
+    assert!(
+        errors[0].contains("control.token_file") && errors[0].contains("control.insecure"),
+        "{errors:?}"
+    );
+}
+
+#[test]
 fn secrets_are_masked_wherever_the_configuration_is_shown() {
     let environment = [
         variable("ARANCINI_NATS__URLS", "nats://joe:hush@192.0.2.1:4222"),
@@ -460,6 +494,15 @@ fn every_command_says_what_it_is_for_with_an_example() {
         &["replay"],
         &["decode"],
         &["tail"],
+        &["show"],
+        &["show", "routers"],
+        &["show", "peers"],
+        &["show", "peer"],
+        &["show", "prefix"],
+        &["show", "routes"],
+        &["show", "counts"],
+        &["show", "workers"],
+        &["show", "sink"],
         &["stream"],
         &["stream", "create"],
         &["stream", "check"],

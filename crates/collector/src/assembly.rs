@@ -14,6 +14,7 @@ use arancini_publish::{Hooks, Sidecar, SinkStatus};
 use tracing::{info, warn};
 
 use crate::config::{Config, Listen, is_ipv4_fallback};
+use crate::control::api::{self, Access, Api, Asker};
 use crate::control::{BindError, ControlServer};
 use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
@@ -110,7 +111,7 @@ impl Collector {
             Arc::clone(&status),
             Arc::clone(&figures),
         ));
-        let control = open_control_port(config, &sidecar, &telemetry)?;
+        let control = open_control_port(config, &sidecar, &telemetry, context.mailboxes.clone())?;
         let restored = match &store {
             Some(store) => restore(
                 config,
@@ -290,14 +291,18 @@ fn open_control_port(
     config: &Config,
     sidecar: &Sidecar,
     telemetry: &Arc<Telemetry>,
-) -> Result<Option<ControlServer>, BindError> {
+    mailboxes: Vec<kanal::Sender<Mail>>,
+) -> Result<Option<ControlServer>, StartError> {
     if !config.control.enabled {
         return Ok(None);
     }
     let address = config.control.address;
     let source = Arc::clone(telemetry);
-    let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source)?;
-    info!(address = %control.address(), "control port: /metrics /healthz /readyz");
+    let api = Api::new(Asker::new(mailboxes), Arc::clone(telemetry));
+    let access = Access::of(&config.control).map_err(StartError::Token)?;
+    let api = api::paths(Arc::new(api), access);
+    let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source, api)?;
+    info!(address = %control.address(), "control port: /metrics /healthz /readyz /api/v1");
     Ok(Some(control))
 }
 

@@ -11,6 +11,8 @@ use crate::control::BindError;
 pub enum StartError {
     /// The collector can't listen on a port.
     Bind(BindError),
+    /// The token of the control port can't be used.
+    Token(String),
     /// The sink could not be set up.
     Sink(String),
     /// This host does not support the receive backend that the settings name.
@@ -27,6 +29,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind(error) => error.fmt(f),
+            Self::Token(error) => write!(f, "control.token_file can't be used: {error}"),
             Self::Sink(error) => f.write_str(error),
             Self::Backend(error) => write!(
                 f,

@@ -48,6 +48,8 @@ mod peer;
 mod table;
 mod table_limits;
 mod doomed;
+mod opens;
+mod changes;
 
 // The way out, into batches.
 mod subjects;
@@ -63,6 +65,9 @@ mod published_route;
 pub mod window;
 pub mod snapshot;
 
+// Questions of people about all of this.
+pub mod ask;
+
 // Used everywhere.
 mod shared;
 mod settings;
@@ -75,9 +80,11 @@ use arancini_schema::table_key;
 pub use arancini_schema::table_key::{TableKey, UnreadableUpdate};
 pub use batch::{Batch, BatchKind};
 pub use batcher::BatchSettings;
+pub use changes::{Change, Changes, PeerChange, RouterChange};
 pub use counters::{Counters, Quirk};
 pub use framing::{Framer, Next};
 pub use notice::{Notice, NoticeKind};
+pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
 pub use router::{Router, RouterLife};

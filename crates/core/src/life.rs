@@ -23,6 +23,7 @@
 use arancini_rib::Doom;
 use arancini_schema::events::RouterEventKind;
 
+use crate::changes::RouterChange;
 use crate::context::RouterContext;
 use crate::events::router_event;
 use crate::life_check::{Phase, RouterCheck, Work};
@@ -42,6 +43,7 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
     let RouterContext { router, now, .. } = context;
     router.life = RouterLife::Up { session };
     router.port = port;
+    router.changes.push(now.unix_ns, RouterChange::Connected);
     for table in router.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
         table.restart_quiet_period(now.monotonic_ns);
     }
@@ -66,6 +68,8 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
 /// `session_hold_ms`, in case the router comes back.
 pub(crate) fn disconnect(context: &mut RouterContext<'_>, reason: &str) {
     lose(context.router, context.now);
+    let lost = RouterChange::Lost(reason.to_owned());
+    context.router.changes.push(context.now.unix_ns, lost);
     router_event(context, RouterEventKind::Lost, reason);
     if context.router.routes() > 0 {
         router_event(context, RouterEventKind::Stale, reason);
@@ -80,7 +84,7 @@ pub(crate) fn lose(router: &mut Router, now: Now) {
     router.life = RouterLife::Lost {
         since_ns: now.monotonic_ns,
     };
-    router.take_peers_down();
+    router.take_peers_down(now.unix_ns);
     for peer in &mut router.peers {
         peer.other_asns.clear();
         for table in &mut peer.tables {

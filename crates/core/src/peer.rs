@@ -8,7 +8,9 @@ use arancini_wire::bmp::{PeerIdentity, PeerUp, PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::changes::{Changes, PeerChange};
 use crate::counters::Quirk;
+use crate::opens::Opens;
 use crate::route;
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
@@ -57,10 +59,14 @@ pub struct Peer {
     pub negotiated: Option<Box<Negotiated>>,
     /// VRF / table names from its Peer Ups; see [`Peer::table_name`].
     pub(crate) names: Vec<TableName>,
+    /// What its last Peer Up said of the BGP session; `None` if there was none since the start.
+    pub opens: Option<Box<Opens>>,
     /// Its tables.
     pub tables: Vec<PeerTable>,
     /// How often the peer showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
+    /// The last changes of its state.
+    pub changes: Changes<PeerChange>,
     /// Other identities that lead to the peer: earlier ones, and those in the keys of its tables.
     pub(crate) other_identities: Vec<PeerIdentity>,
     /// The peer is in its router's list of peers that may be gone.
@@ -101,8 +107,10 @@ impl Peer {
             state: PeerState::Down,
             negotiated: None,
             names: Vec::new(),
+            opens: None,
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
+            changes: Changes::default(),
             other_identities: Vec::new(),
             listed_as_gone: false,
             message_asn: asn,

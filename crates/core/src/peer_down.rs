@@ -4,6 +4,7 @@ use arancini_rib::Doom;
 use arancini_schema::events::{PeerEvent, PeerEventKind};
 use arancini_wire::bmp::PeerDown;
 
+use crate::changes::PeerChange;
 use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::event_limits;
@@ -22,6 +23,11 @@ pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>)
     };
     let was_up = context.router.peers[index].state != PeerState::Down;
     context.router.set_state(index, PeerState::Down);
+    if was_up {
+        let down = PeerChange::Down(message.reason().code());
+        let changes = &mut context.router.peers[index].changes;
+        changes.push(context.now.unix_ns, down);
+    }
     let peer = &context.router.peers[index];
     let (address, table_name) = (peer.address(), peer.last_name().to_owned());
     let down_data = event_limits::raw(message.raw_data());

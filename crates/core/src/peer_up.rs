@@ -5,12 +5,14 @@ use arancini_schema::events::{PeerEvent, PeerEventKind};
 use arancini_wire::bmp::PeerUp;
 use arancini_wire::iana::AfiSafi;
 
+use crate::changes::PeerChange;
 use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::event_limits::information;
 use crate::events::{bare_peer_event, event_peer, peer_event};
 use crate::information::text;
 use crate::notice::NoticeKind;
+use crate::opens::Opens;
 use crate::peer::{PeerIndex, PeerState};
 
 /// Cost of one Peer Up beside its event, counted in routes: it may add a peer, and reads two OPENs.
@@ -32,6 +34,10 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     if message.open_error().is_some() {
         context.count_quirk(index, Quirk::DamagedOpen);
     }
+    let peer = &mut context.router.peers[index];
+    if peer.state != PeerState::Up || !peer.is_repeated(message) {
+        peer.changes.push(context.now.unix_ns, PeerChange::Up);
+    }
     let negotiated = message.negotiated();
     context.router.identify_peer(index, header.identity());
     let peer = &mut context.router.peers[index];
@@ -43,6 +49,7 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
     context.shared.life_check_wanted = true;
     peer.remember_session(message);
+    peer.opens = Some(Box::new(Opens::of(message)));
     context.router.bring_up(index, PeerState::Up);
 
     let peer = &context.router.peers[index];

@@ -3,6 +3,7 @@
 use arancini_schema::events::{PeerEvent, PeerEventKind};
 use arancini_wire::bmp::PerPeerHeader;
 
+use crate::changes::PeerChange;
 use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::events::{bare_peer_event, event_peer, peer_event};
@@ -28,6 +29,7 @@ fn make_provisional(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>)
     context.router.bring_up(index, PeerState::Provisional);
     let peer = &mut context.router.peers[index];
     peer.set_negotiated(None, context.now.monotonic_ns);
+    peer.changes.push(context.now.unix_ns, PeerChange::Provisional);
     let event = PeerEvent {
         time_bmp_header_ns: header.timestamp_ns(),
         provisional: true,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
+use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::identities::Identities;
 use crate::peer::{Peer, PeerIndex, PeerState};
 use crate::session::SessionId;
@@ -52,6 +53,8 @@ pub struct Router {
     pub messages: u64,
     /// Messages of the router that could not be read.
     pub malformed: u64,
+    /// The last changes of its session.
+    pub changes: Changes<RouterChange>,
     /// The address in 16 bytes, IPv4 mapped.
     pub(crate) address: [u8; 16],
     /// Last sequence number given out. It begins at the wall clock in nanoseconds, so that a restarted collector goes on above
@@ -135,6 +138,7 @@ impl Router {
             peers: Vec::new(),
             messages: 0,
             malformed: 0,
+            changes: Changes::default(),
             address,
             sequence,
             gone: Vec::new(),
@@ -322,10 +326,13 @@ impl Router {
         peer.state = state;
     }
 
-    /// Notes that all peers are down.
-    pub(crate) fn take_peers_down(&mut self) {
+    /// Notes that all peers are down, because the session was lost.
+    pub(crate) fn take_peers_down(&mut self, unix_ns: u64) {
         self.revision += 1;
         for peer in &mut self.peers {
+            if peer.state != PeerState::Down {
+                peer.changes.push(unix_ns, PeerChange::SessionLost);
+            }
             peer.state = PeerState::Down;
         }
         self.identities.all_down();

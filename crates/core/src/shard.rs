@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use arancini_schema::events::RouterEventKind;
 
+use crate::ask::Question;
 use crate::batch::Batch;
 use crate::context::RouterContext;
 use crate::counters::Counters;
@@ -80,7 +81,8 @@ pub struct Shard {
 /// 5. **While [`needs_sweep`](Self::needs_sweep)**, and there is room for batches: [`handle_sweep`](Self::handle_sweep) with a
 ///    small budget, other work between.
 /// 6. **Now and then** [`poll_notices`](Self::poll_notices) and [`poll_forgotten`](Self::poll_forgotten); for a snapshot
-///    [`poll_snapshot`](Self::poll_snapshot) slice by slice, then [`handle_seal`](Self::handle_seal).
+///    [`poll_snapshot`](Self::poll_snapshot) slice by slice, then [`handle_seal`](Self::handle_seal); for a question
+///    [`poll_question`](Self::poll_question) slice by slice.
 /// 7. **Stop**: [`handle_flush`](Self::handle_flush), then `poll_batch`.
 impl Shard {
     /// A shard without routers.
@@ -390,6 +392,11 @@ impl Shard {
     pub fn poll_snapshot(&self, walk: &mut Walk, budget: usize, out: &mut Vec<u8>) -> bool {
         walk.note_shard(self.sequence_floor, self.resync_strangers);
         walk.slice(&self.routers, budget, out)
+    }
+
+    /// Answers a question for about `budget` routes; returns whether there is more to do. Changes nothing.
+    pub fn poll_question(&self, question: &mut Question, budget: usize) -> bool {
+        question.slice(&self.routers, self.shared.settings.curation, budget)
     }
 
     /// How far a session has come: bytes of all whole messages, and bytes of a message that has not ended.

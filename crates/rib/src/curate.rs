@@ -6,10 +6,9 @@
 //! [`CuratedTable::sweep`] withdraws doomed entries in slices. An announce that finds its route doomed and not swept yet
 //! publishes the withdraw first, so the stream reads as if the sweep had happened at once.
 
-use crate::curation::{Comparison, Curation, CurationMode, DOUBT, Doom};
+use crate::curation::{Comparison, Curation, CurationMode, DOUBT, Doom, Held, Standing};
 use crate::entry::{MAXIMUM_EPOCH, Value};
 use crate::key::{KeyShape, RouteKey, part};
-use crate::known::{KnownRoute, RouteState};
 use crate::opaque::OpaqueTable;
 use crate::store::{Store, StoredKey, each_batch, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
 use crate::table::Table;
@@ -138,27 +137,16 @@ impl CuratedTable {
         }
     }
 
-    /// Looks up a route: the fingerprint of its attributes, and whether it is stale.
-    #[must_use]
-    pub fn get(&self, key: &RouteKey<'_>) -> Option<KnownRoute> {
-        let value = self.value(key)?;
-        let state = if value.epoch < self.doomed_below {
-            RouteState::Doomed
-        } else if value.epoch < self.epoch {
-            RouteState::Stale
-        } else {
-            RouteState::Current
-        };
-        Some(KnownRoute {
-            fingerprint: value.fingerprint,
-            state,
-        })
-    }
-
     /// Looks up the fingerprint of a route.
     #[must_use]
     pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
         self.value(key).map(|value| value.fingerprint)
+    }
+
+    /// Looks up a route, with its standing.
+    #[must_use]
+    pub fn get(&self, key: &RouteKey<'_>) -> Option<Held> {
+        self.value(key).map(|value| self.held(value))
     }
 
     /// Looks up what the table keeps of a route.
@@ -170,6 +158,20 @@ impl CuratedTable {
             |table, identity, _nlri, _path_id| table.get(identity),
             None
         )
+    }
+
+    const fn held(&self, value: Value) -> Held {
+        let standing = if value.epoch < self.doomed_below {
+            Standing::Doomed
+        } else if value.epoch < self.epoch {
+            Standing::Stale
+        } else {
+            Standing::Current
+        };
+        Held {
+            fingerprint: value.fingerprint,
+            standing,
+        }
     }
 
     /// Prefetches the memory that an announce or a withdraw of this route reads first.
@@ -513,27 +515,32 @@ impl CuratedTable {
         self.sweep_cursor.is_some()
     }
 
-    /// Visits the routes of one slice, for look-ups and snapshots. Returns the cursor of the next slice, `None` behind the
-    /// last one. A walk starts at 0.
+    /// Visits the routes of one slice with their fingerprints, for snapshots. Returns the cursor of the next slice, `None`
+    /// behind the last one. A walk starts at 0.
     pub fn visit(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, u64)) -> Option<usize> {
+        self.visit_values(cursor, |key, value| visit(key, value.fingerprint))
+    }
+
+    /// Visits the routes of one slice with their standings, for questions. The cursor is that of [`Self::visit`].
+    pub fn visit_held(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Held)) -> Option<usize> {
+        self.visit_values(cursor, |key, value| visit(key, self.held(value)))
+    }
+
+    fn visit_values(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Value)) -> Option<usize> {
         let has_path_ids = self.has_path_ids;
         let path = |bytes: [u8; 4]| has_path_ids.then(|| u32::from_be_bytes(bytes));
         match &self.store {
-            Store::Ipv4(table) => table.visit(cursor, |key, v| visit(ipv4_key(key, None), v.fingerprint)),
-            Store::Ipv4Path(table) => table.visit(cursor, |key, v| {
-                visit(ipv4_key(key, path(part(key, 5))), v.fingerprint)
-            }),
-            Store::Ipv6(table) => table.visit(cursor, |key, v| visit(ipv6_key(key, None), v.fingerprint)),
-            Store::Ipv6Path(table) => table.visit(cursor, |key, v| {
-                visit(ipv6_key(key, path(part(key, 17))), v.fingerprint)
-            }),
-            Store::Vpn4(table) => table.visit(cursor, |key, v| {
-                visit(vpn4_key(key, path(part(key, 5))), v.fingerprint)
-            }),
-            Store::Vpn6(table) => table.visit(cursor, |key, v| {
-                visit(vpn6_key(key, path(part(key, 17))), v.fingerprint)
-            }),
-            Store::Opaque(table) => table.visit(cursor, |key, v| visit(key, v.fingerprint)),
+            Store::Ipv4(table) => table.visit(cursor, |key, v| visit(ipv4_key(key, None), v)),
+            Store::Ipv4Path(table) => {
+                table.visit(cursor, |key, v| visit(ipv4_key(key, path(part(key, 5))), v))
+            }
+            Store::Ipv6(table) => table.visit(cursor, |key, v| visit(ipv6_key(key, None), v)),
+            Store::Ipv6Path(table) => {
+                table.visit(cursor, |key, v| visit(ipv6_key(key, path(part(key, 17))), v))
+            }
+            Store::Vpn4(table) => table.visit(cursor, |key, v| visit(vpn4_key(key, path(part(key, 5))), v)),
+            Store::Vpn6(table) => table.visit(cursor, |key, v| visit(vpn6_key(key, path(part(key, 17))), v)),
+            Store::Opaque(table) => table.visit(cursor, visit),
         }
     }
 

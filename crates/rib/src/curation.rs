@@ -34,6 +34,26 @@ pub enum Doom {
     NotReannounced,
 }
 
+/// What a table holds of one route, for questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Fingerprint of its attributes; [`DOUBT`] while nobody knows what consumers believe of the route.
+    pub fingerprint: u64,
+    /// How far the route can be relied on.
+    pub standing: Standing,
+}
+
+/// How far a route of a table can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The router announced it since the table last became stale.
+    Current,
+    /// The table became stale, and the router has not announced the route again so far.
+    Stale,
+    /// The route is gone, and its withdraw waits for the sweep.
+    Doomed,
+}
+
 /// What consumers have to hear of one announce or one withdraw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Curation {

@@ -10,7 +10,6 @@
 mod key;
 mod curate;
 mod curation;
-mod known;
 mod store;
 mod batch;
 mod opaque;
@@ -25,8 +24,7 @@ mod slab;
 mod processor;
 
 pub use curate::CuratedTable;
-pub use curation::{Curation, CurationMode, DOUBT, Doom};
+pub use curation::{Curation, CurationMode, DOUBT, Doom, Held, Standing};
 pub use key::{KeyShape, OpaqueIdentity, RouteKey};
-pub use known::{KnownRoute, RouteState};
 pub use store::StoredKey;
 pub use table::Table;

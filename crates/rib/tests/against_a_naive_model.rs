@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use arancini_rib::{
-    CuratedTable, Curation, CurationMode, Doom, KeyShape, KnownRoute, RouteKey, RouteState, StoredKey, Table,
+    CuratedTable, Curation, CurationMode, Doom, KeyShape, Held, RouteKey, Standing, StoredKey, Table,
 };
 use proptest::prelude::*;
 
@@ -193,9 +193,9 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
                 let fingerprint = u64::from(attributes) + 1;
                 let curation = table.announce(&key, fingerprint);
                 router.announce(&mut consumer, flat(&key), fingerprint, curation);
-                let known = KnownRoute {
+                let known = Held {
                     fingerprint,
-                    state: RouteState::Current,
+                    standing: Standing::Current,
                 };
                 assert_eq!(table.get(&key), Some(known));
             }
@@ -395,17 +395,17 @@ fn a_look_up_tells_whether_a_route_is_current_stale_or_doomed() {
         length: 24,
         path_id: None,
     };
-    let state = |table: &CuratedTable, n| table.get(&key(n)).map(|known| known.state);
+    let state = |table: &CuratedTable, n| table.get(&key(n)).map(|known| known.standing);
     table.announce(&key(1), 7);
     table.announce(&key(2), 7);
-    assert_eq!(state(&table, 1), Some(RouteState::Current));
+    assert_eq!(state(&table, 1), Some(Standing::Current));
     table.mark_stale();
-    assert_eq!(state(&table, 1), Some(RouteState::Stale));
+    assert_eq!(state(&table, 1), Some(Standing::Stale));
     table.announce(&key(2), 7);
     table.doom_stale(Doom::NotReannounced);
     assert_eq!(
         (state(&table, 1), state(&table, 2), state(&table, 3)),
-        (Some(RouteState::Doomed), Some(RouteState::Current), None)
+        (Some(Standing::Doomed), Some(Standing::Current), None)
     );
     while table.sweep(|_| {}) {}
     assert_eq!(state(&table, 1), None);

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
     /// The body.
     pub body: String,
 }
@@ -18,18 +20,31 @@ pub struct Answer {
 /// # Errors
 /// The port does not answer within the time, or not with HTTP.
 pub fn get(control: SocketAddr, path: &str, within: Duration) -> io::Result<Answer> {
+    request(
+        control,
+        &format!("GET {path} HTTP/1.1\r\nHost: {control}\r\n"),
+        within,
+    )
+}
+
+/// Sends a request: its first line and its headers, each with its line break.
+///
+/// # Errors
+/// As [`get`].
+pub fn request(control: SocketAddr, head: &str, within: Duration) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&control, within)?;
     stream.set_read_timeout(Some(within))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {control}\r\nConnection: close\r\n\r\n");
+    let request = format!("{head}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let parts = answer.split_once("\r\n\r\n").and_then(|(head, body)| {
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, body.to_owned()))
+        Some((status, head.to_owned(), body.to_owned()))
     });
-    let (status, body) = parts.ok_or_else(|| io::Error::other(format!("{path}: the answer is not HTTP")))?;
-    Ok(Answer { status, body })
+    let not_http = || io::Error::other(format!("the answer to {head:?} is not HTTP"));
+    let (status, head, body) = parts.ok_or_else(not_http)?;
+    Ok(Answer { status, head, body })
 }
 
 /// One look at `/metrics`.

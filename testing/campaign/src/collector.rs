@@ -191,7 +191,9 @@ impl Collector {
     /// The metrics of this moment.
     pub fn metrics(&self) -> io::Result<Metrics> {
         match self.get("/metrics")? {
-            Answer { status: 200, body } => Ok(Metrics::new(body)),
+            Answer {
+                status: 200, body, ..
+            } => Ok(Metrics::new(body)),
             Answer { status, .. } => Err(io::Error::other(format!(
                 "the control port answers /metrics with status {status}"
             ))),
@@ -200,7 +202,7 @@ impl Collector {
 
     /// The reasons why `/readyz` says that the collector is not ready; `None` if it is ready.
     pub fn not_ready(&self) -> io::Result<Option<String>> {
-        let Answer { status, body } = self.get("/readyz")?;
+        let Answer { status, body, .. } = self.get("/readyz")?;
         Ok((status != 200).then_some(body))
     }
 

@@ -7,4 +7,4 @@ mod line;
 
 pub use arguments::TailArgs;
 pub use follow::run;
-pub(crate) use line::{Line, UnixTime};
+pub(crate) use line::Line;

@@ -119,8 +119,8 @@ impl Process {
         Router::connect(self.collector(), router)
     }
 
-    fn control(&self) -> SocketAddr {
-        self.address("control port: /metrics /healthz /readyz", "address")
+    pub fn control(&self) -> SocketAddr {
+        self.address("control port: /metrics /healthz /readyz /api/v1", "address")
     }
 
     pub fn get(&self, path: &str) -> (u16, String) {

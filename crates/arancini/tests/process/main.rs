@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arrivals;
+mod asking;
 mod bridge;
 mod buckets;
 mod command;

@@ -112,9 +112,14 @@ impl Rig {
         Router::connect(self.address(), router)
     }
 
+    /// Where the control port is.
+    pub fn control(&self) -> SocketAddr {
+        self.collector.control_address().unwrap()
+    }
+
     /// A figure from `/metrics`, as an operator sees it: `name` or `name{label="value"}`.
     pub fn metric(&self, sample: &str) -> u64 {
-        metric(self.collector.control_address().unwrap(), sample)
+        metric(self.control(), sample)
     }
 
     /// Waits until so many bytes were received in all, and so everything that follows from them was decided.

@@ -246,6 +246,8 @@ settings! {
     curation Curation {
         /// `attributes` publishes every change of a route. `presence` publishes only whether a route appears or disappears. `off` publishes every update as received and keeps no tables.
         mode: CurationKind = CurationKind::Attributes;
+        /// Whether common messages take the short way, which needs about half of the processor time. Both ways publish the same bytes. Set it to `false` only to compare them, or to rule the short way out as the cause of a problem.
+        short_way: bool = true;
     }
 
     /// How curated updates leave the collector.
@@ -356,12 +358,18 @@ settings! {
         max_age_s: u64 = 0;
     }
 
-    /// The HTTP port for metrics and health checks.
+    /// The HTTP port for metrics, health checks and the API (docs/api.md).
     control Control {
         /// Whether the HTTP port is open.
         enabled: bool = true;
-        /// The address of the HTTP port. By default it can be reached only from this host, because the port has no authentication.
+        /// The address of the HTTP port. By default it can be reached only from this host. An address that other hosts can reach needs `token_file` or `insecure`.
         address: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
+        /// A file with the token that each request to `/api/v1` must carry as `Authorization: Bearer TOKEN`: at least 16 characters. `/metrics`, `/healthz` and `/readyz` need no token.
+        token_file: Option<PathBuf> = None;
+        /// Whether the API answers everybody who reaches the port, without a token.
+        insecure: bool = false;
+        /// Names under which the API is asked, besides IP addresses and `localhost`. The API refuses requests for any other name, because foreign web pages can send them (DNS rebinding).
+        host_names: Vec<String> = Vec::new();
     }
 
     /// The log, written to standard error.

@@ -8,7 +8,7 @@ use arancini_publish::names::{is_bucket_name, is_collector_name, is_subject_base
 use super::check::Check;
 use super::error::{ConfigError, Place};
 use super::nearest::nearest;
-use super::settings::Config;
+use super::settings::{Config, Control};
 use super::types::{CompressionKind, OnFull, SinkKind, StoreKind};
 use super::validate_nats::nats;
 use super::value::quote;
@@ -55,6 +55,7 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     publish(config, &mut check);
     snapshots(config, &mut check);
     nats(config, &mut check);
+    control(&config.control, &mut check);
     log_level(&config.log.level, &mut check);
     check.into_errors()
 }
@@ -223,6 +224,29 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "file.segment_bytes",
             "a segment of 0 bytes can't hold a batch",
             "write at least 1048576",
+        );
+    }
+}
+
+/// Checks that the API is open to other hosts only with a token, or on purpose.
+fn control(control: &Control, check: &mut Check<'_>) {
+    if !control.enabled {
+        return;
+    }
+    check.readable("control.token_file", control.token_file.as_deref());
+    if control.token_file.is_some() && control.insecure {
+        check.fail(
+            "control.insecure",
+            "a token is set, so requests need it",
+            "remove control.insecure or control.token_file",
+        );
+    }
+    let is_loopback = control.address.ip().to_canonical().is_loopback();
+    if !is_loopback && control.token_file.is_none() && !control.insecure {
+        check.fail(
+            "control.address",
+            format!("other hosts can reach {}, and the API has no token", control.address),
+            "set control.token_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
         );
     }
 }

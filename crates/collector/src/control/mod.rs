@@ -1,4 +1,5 @@
-//! The control port: `/metrics`, `/healthz` and `/readyz` over HTTP. It runs on the sidecar's runtime, away from the workers.
+//! The control port: `/metrics`, `/healthz`, `/readyz` and the API over HTTP. It runs on the sidecar's runtime, away from the
+//! workers.
 //!
 //! A [`ControlSource`] provides what the port shows. No message passes through this module.
 
@@ -8,6 +9,7 @@ mod source;
 mod render;
 mod bind;
 mod clients;
+pub mod api;
 mod server;
 
 pub use bind::BindError;

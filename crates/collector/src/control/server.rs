@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::runtime::Handle;
@@ -19,7 +20,7 @@ use super::source::ControlSource;
 /// The content type of `/metrics` (OpenMetrics 1.0).
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The page at `/`.
-const INDEX: &str = "arancini\n\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n";
+const INDEX: &str = "arancini\n\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
 
 /// A running control port. Dropping it stops the server.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Listens on the address and serves requests on the runtime. Port 0 lets the kernel choose a free port.
+    /// Listens on the address and serves requests on the runtime: what the source shows, and the paths of the API. Port 0 lets the kernel choose a free port.
     ///
     /// # Errors
     /// Fails if the address can't be bound.
@@ -37,6 +38,7 @@ impl ControlServer {
         runtime: &Handle,
         address: SocketAddr,
         source: Arc<dyn ControlSource>,
+        api: Router,
     ) -> Result<Self, BindError> {
         render::note_start();
         let failed = |source| BindError {
@@ -52,7 +54,9 @@ impl ControlServer {
             Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?)
         };
         let task = runtime.spawn(async move {
-            if let Err(error) = axum::serve(listener, routes(source)).await {
+            if let Err(error) =
+                axum::serve(listener, routes(source).merge(api).layer(map_response(protect))).await
+            {
                 tracing::error!(%error, "the control port stopped; restart the collector to open it again");
             }
         });
@@ -82,6 +86,23 @@ fn routes(source: Arc<dyn ControlSource>) -> Router {
         )
         .route("/readyz", get(show_readiness))
         .with_state(source)
+}
+
+/// Adds the headers that keep browsers from guessing types, storing answers, and showing them within foreign pages.
+async fn protect(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn show_metrics(State(source): State<Arc<dyn ControlSource>>) -> Response {
@@ -161,7 +182,8 @@ mod tests {
             .build()
             .unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = ControlServer::spawn(runtime.handle(), any_port, Arc::new(source)).unwrap();
+        let server =
+            ControlServer::spawn(runtime.handle(), any_port, Arc::new(source), Router::new()).unwrap();
         let mut answer = String::new();
         runtime.block_on(async {
             let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -222,7 +244,8 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let error = ControlServer::spawn(runtime.handle(), address, Arc::new(Fake::Ready)).unwrap_err();
+        let error = ControlServer::spawn(runtime.handle(), address, Arc::new(Fake::Ready), Router::new())
+            .unwrap_err();
         let expected = format!("ss -ltnp 'sport = :{}'", address.port());
         assert!(error.to_string().contains(&expected), "{error}");
     }

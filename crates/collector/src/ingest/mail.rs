@@ -8,6 +8,7 @@ use arancini_core::Batch;
 
 use super::arrive::arriving::Arriving;
 use super::arrive::claim::Claimed;
+use super::question_request::QuestionRequest;
 use super::signal::Turnstile;
 use super::snapshot_request::SnapshotRequest;
 
@@ -20,6 +21,8 @@ pub enum Mail {
     Adopt(Box<Arriving<Claimed>>),
     /// Write a snapshot.
     Snapshot(Box<SnapshotRequest>),
+    /// Answer a question about the worker's routers.
+    Question(Box<QuestionRequest>),
     /// Forget what was published, because the stream was lost, and make the routers dump their tables again.
     Resync,
     /// Do the same for these routers only.

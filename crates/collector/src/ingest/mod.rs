@@ -11,8 +11,8 @@
 //! - `receiver` receives, with one of two backends ([`backend`] chooses): `readiness`, or `reaper` and `registered` from the
 //!   slots of the companion `ring`; both pass bytes to their `connection`;
 //! - `lane` is what all tasks of a worker share, with the `outlet` to the bridge at its end;
-//! - `deadlines`, `budget_keeper` (for unfinished messages), `housekeeping`, `walk` (for snapshots) and `stop` are the other
-//!   tasks.
+//! - `deadlines`, `budget_keeper` (for unfinished messages), `housekeeping`, `walk` (for snapshots), `answer` (for questions) and `stop`
+//!   are the other tasks.
 
 mod index;
 mod context;
@@ -49,6 +49,8 @@ mod budget_keeper;
 mod housekeeping;
 mod snapshot_request;
 mod walk;
+mod question_request;
+mod answer;
 mod stop;
 
 pub use arrive::admit::{Admission, Refusal};
@@ -62,6 +64,7 @@ pub use index::WorkerIndex;
 pub use inheritance::Inheritance;
 pub use mail::{Mail, StopOrder};
 pub use outlet::LeftBehind;
+pub use question_request::QuestionRequest;
 pub use snapshot_request::{Part, SnapshotRequest};
 pub use worker::{WorkerStart, WorkerThread};
 

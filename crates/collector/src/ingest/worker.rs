@@ -10,6 +10,7 @@ use std::time::Instant;
 use arancini_core::{Batch, Shard};
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 
+use super::answer::answer;
 use super::arrive::entrance::{ARRIVALS_PER_TURN, Entrance};
 use super::arrive::waiting::Waiting;
 use super::backend::Driver;
@@ -176,6 +177,9 @@ impl Worker {
                 Some(Mail::Adopt(claimed)) => self.entrance.adopt(*claimed),
                 Some(Mail::Snapshot(request)) => {
                     spawn_timed(&self.lane, write_snapshot(Rc::clone(&self.lane), *request));
+                }
+                Some(Mail::Question(request)) => {
+                    spawn_timed(&self.lane, answer(Rc::clone(&self.lane), *request));
                 }
                 Some(Mail::Resync) => self.sessions.resync().await,
                 Some(Mail::ResyncRouters(routers)) => self.sessions.resync_routers(&routers).await,

@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arancini_core::Counters;
 use arancini_publish::SinkStatus;
+use arancini_rib::CurationMode;
+use clap::ValueEnum;
 
 use crate::ingest::{WorkerContext, WorkerCounters};
 use crate::snapshots::SnapshotFigures;
@@ -39,6 +41,27 @@ impl Telemetry {
     /// Records that routers can connect from now on.
     pub(crate) fn set_listening(&self) {
         self.listening.store(true, Relaxed);
+    }
+
+    /// Returns whether routers can connect.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listening.load(Relaxed)
+    }
+
+    /// Returns the counters of each worker, in the order of the workers.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerCounters> {
+        self.context.counters.iter().map(|counters| &**counters)
+    }
+
+    /// Returns the name of the sink, as in the configuration.
+    pub(crate) fn sink_name(&self) -> String {
+        let name = self.context.config.sink().to_possible_value();
+        name.map_or_else(String::new, |name| name.get_name().to_owned())
+    }
+
+    /// Returns whether the curation mode keeps no tables, so that there are no routes to show.
+    pub(crate) fn keeps_no_tables(&self) -> bool {
+        self.context.core.curation == CurationMode::Off
     }
 
     /// Returns the figures of the snapshots and of the restore at the start.

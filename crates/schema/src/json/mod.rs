@@ -11,8 +11,11 @@ mod update;
 mod event;
 mod object;
 mod text;
+mod time;
 mod damaged;
 mod visible;
 
 pub use line::write_message;
+pub use text::{Distinguisher, Hex};
+pub use time::UnixTime;
 pub use visible::visible;

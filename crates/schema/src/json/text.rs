@@ -28,7 +28,7 @@ pub(super) fn identifier(id: u32) -> Ipv4Addr {
 }
 
 /// Bytes as hexadecimal digits.
-pub(super) struct Hex<'a>(pub &'a [u8]);
+pub struct Hex<'a>(pub &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl fmt::Display for Hex<'_> {
 }
 
 /// A route or peer distinguisher (RFC 4364 §4.2): `64512:100`, `192.0.2.1:100`, `64512L:100`, or `0x` with 16 digits.
-pub(super) struct Distinguisher(pub u64);
+pub struct Distinguisher(pub u64);
 
 impl fmt::Display for Distinguisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,136 @@
+//! The command line of `arancini show`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Ask a running collector about its routers, peers, routes, workers and sink.
+///
+/// Asks the API on the control port of the collector (docs/api.md), and prints a table, or with --json what the API answers.
+/// The address is that of the configuration, unless --control names another one.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  arancini show routers\n  arancini show peer 192.0.2.1 198.51.100.7\n  \
+    arancini show prefix 203.0.113.0/24\n  arancini show prefix 203.0.113.9 --match longest --json\n  \
+    arancini show counts --control http://192.0.2.10:8080 --token-file token"
+)]
+pub struct ShowArgs {
+    /// Address of the control port, like http://192.0.2.10:8080 [default: control.address].
+    #[arg(long, value_name = "URL", global = true)]
+    pub control: Option<String>,
+    /// File with the token of the control port [default: control.token_file, unless --control is given].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
+    /// Print the answer as JSON instead of a table.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What is shown.
+    #[command(subcommand)]
+    pub what: What,
+}
+
+/// What can be shown.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// List the routers: whether each has a session, its peers and routes.
+    #[command(after_help = "Example:\n  arancini show routers")]
+    Routers,
+    /// List the peers of a router, or of all routers.
+    #[command(after_help = "Example:\n  arancini show peers 192.0.2.1")]
+    Peers {
+        /// Address of the router.
+        router: Option<IpAddr>,
+    },
+    /// Show one peer: its tables, its BGP session, and when it went up and down.
+    #[command(after_help = "Example:\n  arancini show peer 192.0.2.1 198.51.100.7")]
+    Peer {
+        /// Address of the router.
+        router: IpAddr,
+        /// Address of the peer, or its key from the list of peers.
+        peer: String,
+    },
+    /// List the routes of a prefix, over all routers, peers and views.
+    #[command(
+        after_help = "Examples:\n  arancini show prefix 203.0.113.0/24\n  arancini show prefix 203.0.113.9 --match longest\n  \
+        arancini show prefix 203.0.0.0/16 --match covered --limit 1000"
+    )]
+    Prefix {
+        /// The prefix; an address alone is a prefix of its full length.
+        prefix: String,
+        /// How routes agree with the prefix.
+        #[arg(long = "match", value_name = "MATCH", default_value = "exact")]
+        matching: Matching,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// List all routes, or those of a router, peer, view or family.
+    #[command(after_help = "Example:\n  arancini show routes --router 192.0.2.1 --view loc-rib")]
+    Routes {
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Show how many routes there are, by view and family.
+    #[command(after_help = "Example:\n  arancini show counts --router 192.0.2.1")]
+    Counts {
+        /// Only this router.
+        #[arg(long, value_name = "ADDR")]
+        router: Option<IpAddr>,
+        /// Only this peer: its address or key.
+        #[arg(long, value_name = "PEER")]
+        peer: Option<String>,
+    },
+    /// List the workers with their figures.
+    #[command(after_help = "Example:\n  arancini show workers")]
+    Workers,
+    /// Show whether the sink works, and how far it is behind.
+    #[command(after_help = "Example:\n  arancini show sink")]
+    Sink,
+}
+
+/// How routes agree with a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Matching {
+    /// Routes of exactly this prefix.
+    Exact,
+    /// In each table, the route that a router would use for this destination.
+    Longest,
+    /// Routes whose prefix contains this one, or is equal.
+    Covering,
+    /// Routes whose prefix lies within this one, or is equal.
+    Covered,
+}
+
+/// Which routes are listed.
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// Only this router.
+    #[arg(long, value_name = "ADDR")]
+    pub router: Option<IpAddr>,
+    /// Only this peer: its address or key.
+    #[arg(long, value_name = "PEER")]
+    pub peer: Option<String>,
+    /// Only this RIB view, like adj-rib-in-pre or loc-rib.
+    #[arg(long, value_name = "VIEW")]
+    pub view: Option<String>,
+    /// Only this family, like ipv4-unicast or 1/1.
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<String>,
+    /// Most routes that are listed.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+}
+
+impl Filter {
+    /// The parameters of a request for such routes.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let parameters = [
+            ("router", self.router.map(|router| router.to_string())),
+            ("peer", self.peer.clone()),
+            ("view", self.view.clone()),
+            ("family", self.family.clone()),
+        ];
+        let given = parameters.into_iter();
+        given.filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}

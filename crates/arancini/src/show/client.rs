@@ -1,0 +1,220 @@
+//! A client of the control port.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::time::Duration;
+
+use arancini_collector::config::Config;
+use arancini_collector::control::api::read_token;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{AUTHORIZATION, HOST};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long an answer may take. The collector answers within five seconds.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Longest answer: a page of 1000 peers with all their tables is shorter.
+const MOST_ANSWER_BYTES: usize = 256 << 20;
+
+/// Why there is no answer, in one sentence with a remedy.
+#[derive(Debug)]
+pub(super) struct AskError(String);
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where the control port is, and what it wants to see.
+pub(super) struct Target {
+    authority: String,
+    token: Option<String>,
+}
+
+/// A connection to the control port.
+pub(super) struct Client {
+    target: Target,
+    sender: SendRequest<Empty<Bytes>>,
+}
+
+impl Target {
+    /// The control port of a URL, else of the configuration. The token of the configuration is for its own collector only.
+    pub fn new(url: Option<&str>, token_file: Option<&Path>, config: &Config) -> Result<Self, AskError> {
+        let authority = match url {
+            Some(url) => authority_of(url)?,
+            None => {
+                let mut address = config.control.address;
+                // A collector that listens everywhere is reached on this host.
+                match address.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+                    IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+                    _ => {}
+                }
+                address.to_string()
+            }
+        };
+        let configured = config.control.token_file.as_deref().filter(|_| url.is_none());
+        let file = token_file.or(configured);
+        let token = file.map(token_of).transpose()?;
+        Ok(Self { authority, token })
+    }
+}
+
+fn authority_of(url: &str) -> Result<String, AskError> {
+    let wrong = |why: &str| {
+        AskError(format!(
+            "--control {url}: {why}; write it like http://192.0.2.10:8080"
+        ))
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
+    if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
+        return Err(wrong("the control port speaks http only"));
+    }
+    if uri.path().len() > 1 {
+        return Err(wrong("a path has no meaning here"));
+    }
+    let authority = uri.authority().ok_or_else(|| wrong("there is no address"))?;
+    Ok(match authority.port() {
+        Some(_) => authority.to_string(),
+        None => format!("{authority}:8080"),
+    })
+}
+
+fn token_of(file: &Path) -> Result<String, AskError> {
+    read_token(file)
+        .map_err(|error| AskError(format!("the token in {} can't be used: {error}", file.display())))
+}
+
+impl Client {
+    /// Connects to the control port.
+    pub async fn connect(target: Target) -> Result<Self, AskError> {
+        let authority = &target.authority;
+        let failed = |error: &dyn fmt::Display| {
+            AskError(format!(
+                "no collector answers on {authority}: {error}; start it, or name its control port with --control"
+            ))
+        };
+        let stream = match timeout(ANSWER_TIME, TcpStream::connect(authority)).await {
+            Ok(stream) => stream.map_err(|error| failed(&error))?,
+            Err(_) => return Err(failed(&"the connection takes too long")),
+        };
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failed(&error))?;
+        tokio::spawn(connection);
+        Ok(Self { target, sender })
+    }
+
+    /// Asks for a resource of the API, and returns its JSON.
+    pub async fn get(&mut self, path: &str, parameters: &[(&str, String)]) -> Result<Value, AskError> {
+        let query: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        let uri = match query.as_slice() {
+            [] => format!("/api/v1/{path}"),
+            query => format!("/api/v1/{path}?{}", query.join("&")),
+        };
+        let failed =
+            |why: &dyn fmt::Display| AskError(format!("GET {uri} on {}: {why}", self.target.authority));
+        let mut request = Request::get(&uri).header(HOST, &self.target.authority);
+        if let Some(token) = &self.target.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Empty::new()).map_err(|error| failed(&error))?;
+        let answer = async {
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
+        };
+        let answer = match timeout(ANSWER_TIME, answer).await {
+            Ok(answer) => answer.map_err(|error| failed(&error))?,
+            Err(_) => {
+                return Err(failed(
+                    &"there is no answer; is this the control port of a collector?",
+                ));
+            }
+        };
+        let status = answer.status();
+        let body = timeout(
+            ANSWER_TIME,
+            Limited::new(answer.into_body(), MOST_ANSWER_BYTES).collect(),
+        )
+        .await;
+        let body = match body {
+            Ok(body) => body.map_err(|error| failed(&error))?.to_bytes(),
+            Err(_) => return Err(failed(&"the answer takes too long")),
+        };
+        let value: Option<Value> = serde_json::from_slice(&body).ok();
+        match value {
+            Some(value) if status.is_success() => Ok(value),
+            Some(problem) => {
+                let text = |name: &str| {
+                    problem
+                        .get(name)
+                        .and_then(Value::as_str)
+                        .unwrap_or("-")
+                        .to_owned()
+                };
+                Err(AskError(format!("{}; {}", text("detail"), text("remedy"))))
+            }
+            None => Err(failed(&format_args!(
+                "{status} without JSON; is this the control port of a collector of this version?"
+            ))),
+        }
+    }
+}
+
+/// Encodes a value for a URL: everything but letters, digits and a few marks is written as `%` and two digits.
+pub(super) fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_control_port_is_named_by_a_url_or_an_address() {
+        for (url, authority) in [
+            ("http://192.0.2.10:9000", "192.0.2.10:9000"),
+            ("http://192.0.2.10:9000/", "192.0.2.10:9000"),
+            ("[::1]:9000", "[::1]:9000"),
+            ("collector.example", "collector.example:8080"),
+        ] {
+            assert_eq!(authority_of(url).unwrap(), authority, "{url}");
+        }
+        for url in ["https://192.0.2.10", "http://192.0.2.10/api", "", "a b"] {
+            let error = authority_of(url).unwrap_err().to_string();
+            assert!(error.contains("write it like http://"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_collector_that_listens_everywhere_is_asked_on_this_host() {
+        let mut config = Config::default();
+        config.control.address = "0.0.0.0:8080".parse().unwrap();
+        let target = Target::new(None, None, &config).unwrap();
+        assert_eq!(target.authority, "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn what_has_a_meaning_in_a_url_is_encoded() {
+        assert_eq!(encoded("2001:db8::/32"), "2001%3Adb8%3A%3A%2F32");
+        assert_eq!(encoded("192.0.2.1~0"), "192.0.2.1~0");
+    }
+}

@@ -1,0 +1,11 @@
+//! `arancini show`: asks a running collector what it holds, and prints the answer.
+
+mod arguments;
+mod client;
+mod pages;
+mod table;
+mod print;
+mod run;
+
+pub use arguments::ShowArgs;
+pub use run::run;

@@ -1,0 +1,45 @@
+//! Lists of the API, gathered from their pages.
+
+use serde_json::{Value, json};
+
+use super::client::{AskError, Client};
+
+/// Most entries of one page.
+const PAGE: usize = 1000;
+
+/// Up to `limit` entries of a list, as the API has it: with `next` if there are more.
+pub(super) async fn list(
+    client: &mut Client,
+    path: &str,
+    name: &str,
+    parameters: &[(&str, String)],
+    limit: usize,
+) -> Result<Value, AskError> {
+    let mut entries = Vec::new();
+    let mut cursor: Option<Value> = None;
+    let mut incomplete = Value::Null;
+    while entries.len() < limit {
+        let mut parameters = parameters.to_vec();
+        parameters.push(("limit", PAGE.min(limit - entries.len()).to_string()));
+        if let Some(cursor) = cursor.as_ref().and_then(Value::as_str) {
+            parameters.push(("cursor", cursor.to_owned()));
+        }
+        let mut page = client.get(path, &parameters).await?;
+        if let Some(found) = page[name].as_array_mut() {
+            entries.append(found);
+        }
+        incomplete = page["incomplete"].take();
+        cursor = Some(page["next"].take()).filter(Value::is_string);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let mut list = json!({ name: entries });
+    if let Some(cursor) = cursor {
+        list["next"] = cursor;
+    }
+    if !incomplete.is_null() {
+        list["incomplete"] = incomplete;
+    }
+    Ok(list)
+}

@@ -1,0 +1,106 @@
+//! Asks and prints.
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use arancini_collector::config::Config;
+use arancini_schema::json::visible;
+use serde_json::{Value, json};
+
+use super::arguments::{Filter, ShowArgs, What};
+use super::client::{AskError, Client, Target, encoded};
+use super::pages::list;
+use super::print;
+use crate::exit::fail;
+use crate::flags::word;
+use crate::output::{print_line, print_text};
+use crate::runtime::block_on;
+
+/// Asks the collector and prints its answer.
+#[must_use]
+pub fn run(config: &Config, args: &ShowArgs) -> ExitCode {
+    match block_on(ask(config, args)) {
+        Ok(answer) if args.json => {
+            print_line(visible(&format!("{answer:#}")));
+            ExitCode::SUCCESS
+        }
+        Ok(answer) => {
+            print_text(text(&args.what, &answer));
+            if let Some(left_out) = print::left_out(&answer) {
+                eprintln!("arancini: {left_out}");
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(error),
+    }
+}
+
+async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
+    let target = Target::new(args.control.as_deref(), args.token_file.as_deref(), config)?;
+    let mut client = Client::connect(target).await?;
+    let client = &mut client;
+    match &args.what {
+        What::Routers => list(client, "routers", "routers", &[], usize::MAX).await,
+        What::Peers { router: Some(router) } => peers(client, *router).await,
+        What::Peers { router: None } => all_peers(client).await,
+        What::Peer { router, peer } => {
+            let path = format!("routers/{}/peers/{}", encoded(&router.to_string()), encoded(peer));
+            client.get(&path, &[]).await
+        }
+        What::Prefix {
+            prefix,
+            matching,
+            filter,
+        } => {
+            let mut parameters = filter.parameters();
+            parameters.push(("match", word(*matching)));
+            let path = format!("prefixes/{}", encoded(prefix));
+            list(client, &path, "routes", &parameters, filter.limit).await
+        }
+        What::Routes { filter } => list(client, "routes", "routes", &filter.parameters(), filter.limit).await,
+        What::Counts { router, peer } => {
+            let filter = Filter {
+                router: *router,
+                peer: peer.clone(),
+                view: None,
+                family: None,
+                limit: 0,
+            };
+            client.get("counts", &filter.parameters()).await
+        }
+        What::Workers => client.get("workers", &[]).await,
+        What::Sink => client.get("sink", &[]).await,
+    }
+}
+
+async fn peers(client: &mut Client, router: IpAddr) -> Result<Value, AskError> {
+    let path = format!("routers/{}/peers", encoded(&router.to_string()));
+    list(client, &path, "peers", &[], usize::MAX).await
+}
+
+async fn all_peers(client: &mut Client) -> Result<Value, AskError> {
+    let routers = list(client, "routers", "routers", &[], usize::MAX).await?;
+    let mut all = Vec::new();
+    for router in routers["routers"].as_array().into_iter().flatten() {
+        let router = router["routerAddr"].as_str().and_then(|text| text.parse().ok());
+        let Some(router) = router else {
+            continue;
+        };
+        if let Some(found) = peers(client, router).await?["peers"].as_array_mut() {
+            all.append(found);
+        }
+    }
+    Ok(json!({ "peers": all }))
+}
+
+fn text(what: &What, answer: &Value) -> String {
+    match what {
+        What::Routers => print::routers(answer),
+        What::Peers { .. } => print::peers(answer),
+        What::Peer { .. } => print::peer(answer),
+        What::Prefix { .. } | What::Routes { .. } => print::routes(answer),
+        What::Counts { .. } => print::counts(answer),
+        What::Workers => print::workers(answer),
+        What::Sink => print::sink(answer),
+    }
+}

@@ -1,0 +1,512 @@
+//! Questions to a running collector: by the API, and by `arancini show`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use arancini_bed::control::{Answer, request};
+use arancini_generate::{
+    Attributes, Open, Peer, PeerDown, Prefix, Update, end_of_rib, initiation, peer_down, peer_up,
+    route_monitoring,
+};
+use arancini_wire::iana::AfiSafi;
+use serde_json::Value;
+
+use crate::command::{Process, arancini};
+use crate::support::{DEADLINE, Rig, Router, eventually, peer, router_address};
+
+/// A session of a router whose peers all announce these prefixes.
+fn dump(peers: &[Peer], prefixes: &[&str]) -> Vec<u8> {
+    let local = Ipv4Addr::new(192, 0, 2, 254);
+    let mut bytes = initiation("core-1", "test");
+    for peer in peers {
+        let open = Open::new(peer.asn, peer.bgp_id);
+        bytes.extend(peer_up(peer, local.into(), &Open::new(65_000, local), &open));
+        let nlri = prefixes.iter().map(|text| prefix(text));
+        let attributes = Attributes::new(&[peer.asn, 70_000], local, local.to_ipv6_mapped());
+        bytes.extend(route_monitoring(
+            peer,
+            &Update::announce(nlri, attributes).to_bytes(),
+        ));
+        bytes.extend(route_monitoring(peer, &end_of_rib(AfiSafi::IPV4_UNICAST)));
+    }
+    bytes
+}
+
+fn prefix(text: &str) -> Prefix {
+    let (address, length) = text.split_once('/').unwrap();
+    Prefix::new(address.parse::<IpAddr>().unwrap(), length.parse().unwrap())
+}
+
+/// A collector, and routers that it knows.
+struct World {
+    rig: Rig,
+    routers: Vec<Router>,
+}
+
+impl World {
+    /// Two workers, and two routers on each.
+    fn new() -> Self {
+        let rig = Rig::start(|_| {});
+        let mut sent = 0;
+        let mut routers = Vec::new();
+        for number in 1..=4 {
+            let mut router = rig.connect(number);
+            let prefixes = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "192.0.2.0/24"];
+            let peers = [peer(1), peer(2)];
+            // Each router has the first of them, and one more than the router before.
+            sent += router.send(&dump(&peers[..], &prefixes[..usize::from(number)]));
+            routers.push(router);
+        }
+        rig.received(sent);
+        Self { rig, routers }
+    }
+
+    /// The API's JSON for this path.
+    fn ask(&self, path: &str) -> Value {
+        let answer = get(self.rig.control(), path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// The problem that the API has with this path.
+    fn problem(&self, path: &str, status: u16) -> Value {
+        let answer = get(self.rig.control(), path);
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert!(
+            answer.head.contains("application/problem+json"),
+            "{path}: {}",
+            answer.head
+        );
+        let problem: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(problem["status"], status, "{path}");
+        for member in ["title", "detail", "remedy"] {
+            assert!(problem[member].is_string(), "{path}: no {member} in {problem}");
+        }
+        problem
+    }
+
+    /// What `arancini show` prints.
+    fn show(&self, arguments: &[&str]) -> std::process::Output {
+        let control = format!("http://{}", self.rig.control());
+        arancini()
+            .args(["show", "--control", &control])
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// What `arancini show` prints on standard output; it has to succeed.
+    fn shown(&self, arguments: &[&str]) -> String {
+        let output = self.show(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn get(control: SocketAddr, path: &str) -> Answer {
+    let head = format!("GET /api/v1/{path} HTTP/1.1\r\nHost: {control}\r\n");
+    request(control, &head, DEADLINE).unwrap()
+}
+
+/// Router and prefix of each route.
+fn routes(answer: &Value) -> Vec<(String, String, String)> {
+    let text = |route: &Value, name: &str| route[name].as_str().unwrap().to_owned();
+    answer["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| {
+            (
+                text(route, "routerAddr"),
+                text(route, "peerAddr"),
+                text(route, "prefix"),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_prefix_is_found_over_all_workers_by_every_match() {
+    let world = World::new();
+    let workers: std::collections::BTreeSet<_> = world.ask("routers")["routers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|router| router["worker"].as_u64().unwrap())
+        .collect();
+    assert_eq!(workers.len(), 2, "the routers are on both workers");
+
+    let found = |path: &str| {
+        let of = routes(&world.ask(path));
+        let mut of: Vec<_> = of
+            .into_iter()
+            .map(|(router, _, prefix)| (router, prefix))
+            .collect();
+        of.dedup();
+        of
+    };
+    let on = |number: u8, prefix: &str| (router_address(number).to_string(), prefix.to_owned());
+    let on_all = |prefix: &str| (1..=4).map(|number| on(number, prefix)).collect::<Vec<_>>();
+    assert_eq!(found("prefixes/10.0.0.0/8"), on_all("10.0.0.0/8"));
+    assert_eq!(found("prefixes/10.0.0.0%2F8?match=exact"), on_all("10.0.0.0/8"));
+    assert_eq!(
+        found("prefixes/10.1.2.3?match=longest"),
+        [
+            on(1, "10.0.0.0/8"),
+            on(2, "10.1.0.0/16"),
+            on(3, "10.1.2.0/24"),
+            on(4, "10.1.2.0/24")
+        ]
+    );
+    assert_eq!(
+        found("prefixes/10.1.0.0/16?match=covered"),
+        [
+            on(2, "10.1.0.0/16"),
+            on(3, "10.1.0.0/16"),
+            on(4, "10.1.0.0/16"),
+            on(3, "10.1.2.0/24"),
+            on(4, "10.1.2.0/24")
+        ]
+    );
+    assert_eq!(
+        found(&format!(
+            "prefixes/10.1.2.0/24?match=covering&router={}",
+            router_address(3)
+        )),
+        [on(3, "10.0.0.0/8"), on(3, "10.1.0.0/16"), on(3, "10.1.2.0/24")]
+    );
+    assert_eq!(found("prefixes/203.0.113.0/24"), []);
+    let first = &world.ask("prefixes/192.0.2.0/24")["routes"][0];
+    assert_eq!(first["peerAddr"], "192.0.2.1");
+    assert_eq!(first["peerAsn"], 64_501);
+    assert_eq!(first["ribView"], "adj-rib-in-pre");
+    assert_eq!((&first["afi"], &first["safi"]), (&1.into(), &1.into()));
+    assert_eq!(first["state"], "current");
+    assert_eq!(first["attributeFingerprint"].as_str().unwrap().len(), 16);
+}
+
+#[test]
+fn every_page_goes_on_where_the_one_before_ended() {
+    let world = World::new();
+    for (path, name, all) in [
+        ("routes?family=ipv4-unicast", "routes", 20),
+        ("prefixes/10.0.0.0/8?match=covered", "routes", 18),
+        ("routers?", "routers", 4),
+        (&format!("routers/{}/peers?", router_address(1)), "peers", 2),
+    ] {
+        for limit in [1, 3, 1000] {
+            let mut found = Vec::new();
+            let mut cursor = String::new();
+            loop {
+                let page = world.ask(&format!("{path}&limit={limit}{cursor}").replace("?&", "?"));
+                let entries = page[name].as_array().unwrap();
+                assert!(entries.len() <= limit, "{path}: {page}");
+                found.extend(entries.iter().map(ToString::to_string));
+                match page["next"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(found.len(), all, "{path} in pages of {limit}");
+            found.sort();
+            found.dedup();
+            assert_eq!(found.len(), all, "{path} in pages of {limit}: something twice");
+        }
+    }
+}
+
+#[test]
+fn bad_input_is_refused_with_the_field_and_the_remedy() {
+    let world = World::new();
+    let router = router_address(1);
+    let cursor = world.ask("routes?limit=1")["next"].as_str().unwrap().to_owned();
+    for (path, status, field) in [
+        ("prefixes/10.0.0.1/8", 400, "prefix"),
+        ("prefixes/10.0.0.0/33", 400, "prefix"),
+        ("prefixes/nothing", 400, "prefix"),
+        ("prefixes/10.0.0.0/8?match=near", 400, "match"),
+        ("prefixes/10.0.0.0/8?view=none", 400, "view"),
+        ("prefixes/10.0.0.0/8?family=0", 400, "family"),
+        ("prefixes/10.0.0.0/8?colour=red", 400, "query"),
+        ("prefixes/10.0.0.0/8?limit=0", 400, "limit"),
+        ("prefixes/10.0.0.0/8?limit=1001", 400, "limit"),
+        ("prefixes/10.0.0.0/8?match=exact&match=longest", 400, "match"),
+        ("routers/none", 400, "router"),
+        ("routers/203.0.113.9", 404, "router"),
+        ("routers/203.0.113.9/peers", 404, "router"),
+        ("routers/203.0.113.9/peers/192.0.2.1", 404, "router"),
+        (&format!("routers/{router}/peers/192.0.2.99"), 404, "peer"),
+        (&format!("routers/{router}/peers/you"), 400, "peer"),
+        ("routes?cursor=x", 400, "cursor"),
+        (&format!("routes?view=loc-rib&cursor={cursor}"), 400, "cursor"),
+    ] {
+        assert_eq!(world.problem(path, status)["field"], field, "{path}");
+    }
+    world.problem("nothing", 404);
+    let control = world.rig.control();
+    let head = format!("POST /api/v1/routers HTTP/1.1\r\nHost: {control}\r\nContent-Length: 0\r\n");
+    let answer = request(control, &head, DEADLINE).unwrap();
+    assert_eq!(answer.status, 405, "{}", answer.body);
+
+    // Another life of the collector does not know the cursor.
+    drop(world.routers);
+    let other = World::new();
+    let gone = other.problem(&format!("routes?limit=1&cursor={cursor}"), 410);
+    assert_eq!(gone["field"], "cursor");
+}
+
+#[test]
+fn routers_and_peers_say_what_happened_to_them() {
+    let mut world = World::new();
+    let id = router_address(1);
+    let sent = world.routers[0].send(&peer_down(&peer(2), &PeerDown::LocalEvent(2)));
+    assert!(sent > 0);
+    let path = format!("routers/{id}/peers/192.0.2.2");
+    eventually("the peer is down", || world.ask(&path)["state"] == "down");
+    let down = world.ask(&path);
+    assert_eq!(down["changes"][0]["state"], "up");
+    assert_eq!(down["changes"][1]["reason"], "local_no_notification");
+    assert_eq!(down["changeCount"], 2);
+    assert_eq!(down["since"], down["changes"][1]["time"]);
+
+    let up = world.ask(&format!("routers/{id}/peers/192.0.2.1~192.0.2.1~0~0"));
+    assert_eq!((&up["state"], &up["routes"]), (&"up".into(), &1.into()));
+    assert_eq!(up["tables"][0]["family"], "ipv4-unicast");
+    let session = &up["bgpSession"];
+    assert_eq!(
+        (&session["localAddr"], &session["sentOpen"]["asn"]),
+        (&"192.0.2.254".into(), &65_000.into())
+    );
+    let capabilities = session["receivedOpen"]["capabilities"].as_array().unwrap();
+    assert!(
+        capabilities
+            .iter()
+            .any(|it| it["name"] == "four_octet_as" && it["value"] == "64501")
+    );
+
+    let router = world.ask(&format!("routers/{id}"));
+    assert_eq!(router["sysName"], "core-1");
+    assert_eq!((&router["peers"], &router["peersUp"]), (&2.into(), &1.into()));
+    assert_eq!(router["state"], "up");
+
+    world.routers.remove(0);
+    eventually("the router is lost", || {
+        world.ask(&format!("routers/{id}"))["state"] == "lost"
+    });
+    let stale = world.ask(&format!("prefixes/10.0.0.0/8?router={id}"));
+    assert_eq!(stale["routes"][0]["state"], "stale");
+    assert_eq!(stale["routes"][0]["peerState"], "down");
+}
+
+#[test]
+fn counts_workers_and_the_sink_are_shown() {
+    let world = World::new();
+    let counts = world.ask("counts");
+    assert_eq!(counts["counts"][0]["routes"], 20);
+    assert_eq!(counts["counts"][0]["tables"], 8);
+    let counts = world.ask(&format!("counts?router={}", router_address(2)));
+    assert_eq!(counts["counts"][0]["routes"], 4);
+    let workers = world.ask("workers");
+    let workers = workers["workers"].as_array().unwrap();
+    assert_eq!(workers.len(), 2);
+    let received: u64 = workers
+        .iter()
+        .map(|worker| worker["received"].as_u64().unwrap())
+        .sum();
+    assert_eq!(received, 20);
+    eventually("the sink has acknowledged everything", || {
+        let sink = world.ask("sink");
+        sink["ready"] == true && sink["sink"] == "file" && sink["batchesBehind"] == 0
+    });
+}
+
+#[test]
+fn the_description_names_every_resource() {
+    let world = World::new();
+    let description = world.ask("openapi.json");
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths: Vec<_> = description["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/api/v1/counts",
+            "/api/v1/prefixes/{prefix}",
+            "/api/v1/routers",
+            "/api/v1/routers/{router}",
+            "/api/v1/routers/{router}/peers",
+            "/api/v1/routers/{router}/peers/{peer}",
+            "/api/v1/routes",
+            "/api/v1/sink",
+            "/api/v1/workers",
+        ]
+    );
+    let route = &description["components"]["schemas"]["Route"]["properties"];
+    assert!(route["attributeFingerprint"].is_object(), "{description:#}");
+}
+
+#[test]
+fn show_prints_what_the_api_answers() {
+    let world = World::new();
+    let id = router_address(2).to_string();
+    let routers = world.shown(&["routers"]);
+    assert!(routers.starts_with("ROUTER "), "{routers}");
+    let line = routers.lines().find(|line| line.starts_with(&id)).unwrap();
+    assert!(
+        line.contains(" core-1 ") && line.contains(" up ") && line.contains(" 2/2 "),
+        "{line}"
+    );
+
+    let peers = world.shown(&["peers"]);
+    assert_eq!(peers.lines().count(), 1 + 8, "{peers}");
+    assert_eq!(world.shown(&["peers", &id]).lines().count(), 1 + 2);
+    let one = world.shown(&["peer", &id, "192.0.2.1"]);
+    for part in [
+        "AS",
+        "64501",
+        "adj-rib-in-pre",
+        "ipv4-unicast",
+        "four_octet_as",
+        "TIME",
+    ] {
+        assert!(one.contains(part), "no {part} in\n{one}");
+    }
+
+    let exact = world.shown(&["prefix", "10.1.0.0/16"]);
+    assert_eq!(exact.lines().count(), 1 + 6, "{exact}");
+    assert!(
+        exact.lines().nth(1).unwrap().starts_with("10.1.0.0/16  "),
+        "{exact}"
+    );
+    let longest = world.shown(&["prefix", "10.1.2.3", "--match", "longest", "--json"]);
+    let longest: Value = serde_json::from_str(&longest).unwrap();
+    assert_eq!(longest["routes"].as_array().unwrap().len(), 8);
+    let few = world.show(&["routes", "--limit", "3"]);
+    assert_eq!(String::from_utf8(few.stdout).unwrap().lines().count(), 1 + 3);
+    assert!(String::from_utf8(few.stderr).unwrap().contains("--limit"));
+
+    let counts = world.shown(&["counts"]);
+    assert!(
+        counts.contains("adj-rib-in-pre  ipv4-unicast  8       20"),
+        "{counts}"
+    );
+    assert_eq!(world.shown(&["workers"]).lines().count(), 1 + 2);
+    assert!(
+        world.shown(&["sink"]).starts_with("SINK "),
+        "{}",
+        world.shown(&["sink"])
+    );
+
+    let refused = world.show(&["prefix", "10.1.2.3/8"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("10.0.0.0/8"), "the remedy: {text}");
+    let nobody = arancini()
+        .args(["show", "--control", "127.0.0.1:1", "routers"])
+        .output()
+        .unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    let text = String::from_utf8(nobody.stderr).unwrap();
+    assert!(text.contains("--control"), "the remedy: {text}");
+}
+
+#[test]
+fn the_api_answers_only_with_the_token_and_under_known_names() {
+    const TOKEN: &str = "correct-horse-battery-staple";
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
+    let rig = Rig::start(|config| {
+        // All addresses of this host, as a collector that others ask.
+        config.control.address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        config.control.token_file = Some(file.path().to_owned());
+        config.control.host_names = vec!["bmp.example.net".to_owned()];
+    });
+    let control = SocketAddr::from((Ipv4Addr::LOCALHOST, rig.control().port()));
+    let ask = |path: &str, headers: &str| {
+        let answer = request(control, &format!("GET {path} HTTP/1.1\r\n{headers}"), DEADLINE).unwrap();
+        assert!(
+            answer.head.contains("x-content-type-options: nosniff"),
+            "{}",
+            answer.head
+        );
+        assert!(answer.head.contains("cache-control: no-store"), "{}", answer.head);
+        assert!(answer.head.contains("frame-ancestors 'none'"), "{}", answer.head);
+        answer
+    };
+    let with = |token: &str, host: &str| format!("Host: {host}\r\nAuthorization: Bearer {token}\r\n");
+    let status = |headers: &str| ask("/api/v1/routers", headers).status;
+    assert_eq!(status(&with(TOKEN, "127.0.0.1")), 200);
+    assert_eq!(status(&with(TOKEN, "bmp.example.net:8080")), 200);
+    assert_eq!(status(&with(TOKEN, "evil.example.net")), 403);
+    assert_eq!(
+        status(&(with(TOKEN, "127.0.0.1") + "Origin: http://evil.example.net\r\n")),
+        403
+    );
+    assert_eq!(status(&with("wrong", "127.0.0.1")), 401);
+    let refused = ask("/api/v1/routers", "Host: 127.0.0.1\r\n");
+    assert!(
+        refused.head.contains("www-authenticate: Bearer"),
+        "{}",
+        refused.head
+    );
+    // Probes and Prometheus ask without a token, under any name.
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(ask(path, "Host: collector-7.internal\r\n").status, 200, "{path}");
+    }
+
+    let show = |more: &[&str]| {
+        let control = format!("http://{control}");
+        let output = arancini()
+            .args(["show", "--control", &control, "workers"])
+            .args(more)
+            .output();
+        output.unwrap()
+    };
+    assert!(
+        show(&["--token-file", file.path().to_str().unwrap()])
+            .status
+            .success()
+    );
+    let refused = show(&[]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        String::from_utf8(refused.stderr)
+            .unwrap()
+            .contains("control.token_file")
+    );
+}
+
+#[test]
+fn a_token_that_can_be_guessed_keeps_the_collector_from_starting() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret").unwrap();
+    let path = file.path().to_str().unwrap();
+    let ended = Process::spawn(
+        &["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"],
+        &[("ARANCINI_CONTROL__TOKEN_FILE", path)],
+    )
+    .end();
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(
+        ended.count(&["control.token_file", "openssl rand"]),
+        1,
+        "{:?}",
+        ended.lines
+    );
+}
+
+#[test]
+fn the_answers_of_questions_that_nobody_waits_for_are_given_up() {
+    let world = World::new();
+    let control = world.rig.control();
+    for _ in 0..200 {
+        let mut stream = std::net::TcpStream::connect(control).unwrap();
+        let head = format!("GET /api/v1/routes HTTP/1.1\r\nHost: {control}\r\n\r\n");
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    }
+    // Each place is given back.
+    eventually("the API answers", || get(control, "routers").status == 200);
+}

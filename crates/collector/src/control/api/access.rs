@@ -1,0 +1,284 @@
+//! Who may ask the API, and from where.
+//!
+//! A web page that somebody opens can send requests to this port too. So the API answers only requests that are addressed to
+//! an IP address, `localhost` or a configured name (against DNS rebinding), and only pages of its own origin.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq;
+
+use super::problem::Problem;
+use crate::config::Control;
+
+/// Least characters of a token. A shorter one can be guessed.
+const LEAST_TOKEN: usize = 16;
+
+/// Decides which requests are answered.
+pub struct Access {
+    guard: Guard,
+    host_names: Vec<String>,
+}
+
+/// What a request has to carry.
+enum Guard {
+    /// Nothing: only this host reaches the port.
+    ThisHost,
+    /// Nothing, though other hosts reach the port. They may only read.
+    Insecure,
+    /// This token.
+    Token(String),
+}
+
+/// What a request wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// To read what the collector holds.
+    Read,
+    /// To change something. No resource needs this right yet.
+    Act,
+}
+
+impl Right {
+    /// The right that a method needs.
+    fn needed_by(method: &Method) -> Self {
+        if *method == Method::GET || *method == Method::HEAD {
+            Self::Read
+        } else {
+            Self::Act
+        }
+    }
+}
+
+/// Reads the token in a file, without the space around it.
+///
+/// # Errors
+/// The file can't be read, or its content is no token; the text says what to do.
+pub fn read_token(file: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        format!("{error}; check the path, and that the user of the collector may read the file")
+    })?;
+    let token = text.trim();
+    if token.len() < LEAST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "a token has at least {LEAST_TOKEN} visible ASCII characters; make one with `openssl rand -hex 32`"
+        ));
+    }
+    Ok(token.to_owned())
+}
+
+impl Access {
+    /// The access that the settings allow.
+    ///
+    /// # Errors
+    /// As [`read_token`].
+    pub fn of(settings: &Control) -> Result<Self, String> {
+        let guard = match &settings.token_file {
+            Some(file) => Guard::Token(read_token(file)?),
+            None if settings.address.ip().to_canonical().is_loopback() => Guard::ThisHost,
+            None => Guard::Insecure,
+        };
+        Ok(Self {
+            guard,
+            host_names: settings.host_names.clone(),
+        })
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Problem> {
+        let headers = request.headers();
+        let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let named = request.uri().authority().map(|authority| authority.as_str());
+        let host = named.or_else(|| text(&header::HOST)).unwrap_or_default();
+        if !self.knows(host) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                format!("the API is not asked under the name {host:?}"),
+                "use an IP address or localhost, or add the name to control.host_names",
+            ));
+        }
+        if headers.contains_key(header::ORIGIN) && !is_of_origin(text(&header::ORIGIN), host) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "the request comes from a page of another origin",
+                "open the page under the address of the control port",
+            ));
+        }
+        let right = Right::needed_by(request.method());
+        match &self.guard {
+            Guard::ThisHost => Ok(()),
+            Guard::Insecure if right == Right::Read => Ok(()),
+            Guard::Insecure => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "without a token, requests may only read",
+                "set control.token_file and send its token",
+            )),
+            Guard::Token(token) if carries(headers, token) => Ok(()),
+            Guard::Token(_) => Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "the request carries no valid token",
+                "send the token of control.token_file as Authorization: Bearer TOKEN",
+            )),
+        }
+    }
+
+    /// Whether the collector is asked under this name, given with a port or without.
+    fn knows(&self, host: &str) -> bool {
+        let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        };
+        name.parse::<IpAddr>().is_ok()
+            || name.eq_ignore_ascii_case("localhost")
+            || self
+                .host_names
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+fn is_of_origin(origin: Option<&str>, host: &str) -> bool {
+    let own = origin.and_then(|origin| origin.split_once("://"));
+    own.is_some_and(|(scheme, of)| matches!(scheme, "http" | "https") && of.eq_ignore_ascii_case(host))
+}
+
+/// Whether a request carries this token. The time of the comparison does not tell how much of it is right.
+fn carries(headers: &HeaderMap, token: &str) -> bool {
+    let value = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let sent = value.and_then(|value| {
+        let (scheme, sent) = value.split_at_checked(7)?;
+        scheme.eq_ignore_ascii_case(b"bearer ").then_some(sent)
+    });
+    sent.is_some_and(|sent| bool::from(sent.ct_eq(token.as_bytes())))
+}
+
+/// Answers a request only if it may be answered.
+pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    match access.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => {
+            let mut response = problem.into_response();
+            if response.status() == StatusCode::UNAUTHORIZED {
+                let how = HeaderValue::from_static("Bearer");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
+            }
+            response
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use axum::body::Body;
+
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn access(guard: Guard) -> Access {
+        Access {
+            guard,
+            host_names: vec!["bmp.example.net".to_owned()],
+        }
+    }
+
+    fn status(access: &Access, method: Method, headers: &[(&str, &str)]) -> u16 {
+        let mut request = Request::builder().method(method).uri("/api/v1/routers");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let checked = access.check(&request);
+        checked.map_or_else(|problem| problem.into_response().status().as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn only_known_names_are_answered() {
+        let access = access(Guard::ThisHost);
+        for (host, expected) in [
+            ("127.0.0.1:8080", 200),
+            ("[::1]:8080", 200),
+            ("[::1]", 200),
+            ("192.0.2.1", 200),
+            ("LocalHost:8080", 200),
+            ("bmp.example.net:8080", 200),
+            ("evil.example.net:8080", 403),
+            ("localhost.example.net", 403),
+            ("", 403),
+        ] {
+            assert_eq!(
+                status(&access, Method::GET, &[("host", host)]),
+                expected,
+                "{host}"
+            );
+        }
+        assert_eq!(status(&access, Method::GET, &[]), 403);
+    }
+
+    #[test]
+    fn only_pages_of_the_same_origin_are_answered() {
+        let access = access(Guard::ThisHost);
+        for (origin, expected) in [
+            ("http://127.0.0.1:8080", 200),
+            ("https://127.0.0.1:8080", 200),
+            ("http://127.0.0.1:8081", 403),
+            ("http://evil.example.net", 403),
+            ("null", 403),
+        ] {
+            let headers = [("host", "127.0.0.1:8080"), ("origin", origin)];
+            assert_eq!(status(&access, Method::GET, &headers), expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_token_opens_everything_and_nothing_else_does() {
+        let access = access(Guard::Token(TOKEN.to_owned()));
+        let host = ("host", "192.0.2.1");
+        for (authorization, expected) in [
+            (format!("Bearer {TOKEN}"), 200),
+            (format!("bearer {TOKEN}"), 200),
+            (format!("Bearer {TOKEN}0"), 401),
+            (format!("Bearer {}", &TOKEN[1..]), 401),
+            (format!("Basic {TOKEN}"), 401),
+            ("Bearer ".to_owned(), 401),
+            (String::new(), 401),
+        ] {
+            let headers = [host, ("authorization", authorization.as_str())];
+            assert_eq!(
+                status(&access, Method::GET, &headers),
+                expected,
+                "{authorization}"
+            );
+            assert_eq!(
+                status(&access, Method::POST, &headers),
+                expected,
+                "{authorization}"
+            );
+        }
+        assert_eq!(status(&access, Method::GET, &[host]), 401);
+    }
+
+    #[test]
+    fn without_a_token_other_hosts_may_only_read() {
+        let host = [("host", "192.0.2.1")];
+        assert_eq!(status(&access(Guard::Insecure), Method::GET, &host), 200);
+        assert_eq!(status(&access(Guard::Insecure), Method::POST, &host), 403);
+        assert_eq!(status(&access(Guard::ThisHost), Method::POST, &host), 200);
+    }
+
+    #[test]
+    fn a_token_that_can_be_guessed_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for text in ["", "short", "0123456789 abcdef", "0123456789abcd\u{fc}"] {
+            std::fs::write(file.path(), text).unwrap();
+            assert!(read_token(file.path()).unwrap_err().contains("openssl"), "{text}");
+        }
+        std::fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
+        assert_eq!(read_token(file.path()).unwrap(), TOKEN);
+    }
+}

@@ -1,0 +1,194 @@
+//! Asks the workers, and puts their answers together.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arancini_core::ask::{Answer, Outcome, Question};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
+
+use super::cursor::PageStart;
+use super::problem::Problem;
+use crate::ingest::{Mail, QuestionRequest};
+
+/// Questions that run at the same time. Each runs on every worker.
+const MOST_QUESTIONS: usize = 8;
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a question may run. Then it is answered with what it has found so far.
+const QUESTION_TIME: Duration = Duration::from_secs(3);
+/// How long a worker may be busy with something else beyond that.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Asks the workers of the collector.
+pub struct Asker {
+    mailboxes: Vec<kanal::Sender<Mail>>,
+    room: Arc<Semaphore>,
+}
+
+/// The answers of several workers, in the order of the workers.
+pub(super) struct Gathered {
+    /// The answers with the worker of each.
+    pub answers: Vec<(usize, Answer)>,
+    /// Where the next page begins, if there may be more.
+    pub next: Option<PageStart>,
+    /// Whether the time was over before the page was full.
+    pub out_of_time: bool,
+    /// Whether routes were left out, because too many of one table cover the prefix.
+    pub left_out: bool,
+}
+
+/// A question that a worker is about to answer.
+struct Asked {
+    worker: usize,
+    start: PageStart,
+    outcome: oneshot::Receiver<Outcome>,
+}
+
+impl Asker {
+    /// Asks the workers with these mailboxes.
+    #[must_use]
+    pub fn new(mailboxes: Vec<kanal::Sender<Mail>>) -> Self {
+        Self {
+            mailboxes,
+            room: Arc::new(Semaphore::new(MOST_QUESTIONS)),
+        }
+    }
+
+    /// Asks all workers from the start of the page on, for at most `limit` entries in all.
+    ///
+    /// The workers are asked at the same time. The page ends before the first answer that does not fit any more, and the
+    /// next page asks for it again.
+    pub(super) async fn page(
+        &self,
+        start: PageStart,
+        limit: usize,
+        question: impl Fn() -> Question,
+    ) -> Result<Gathered, Problem> {
+        let begun_at = start.clone();
+        let asked = self.send(start, question).await?;
+        let mut gathered = Gathered {
+            answers: Vec::new(),
+            next: None,
+            out_of_time: false,
+            left_out: false,
+        };
+        let mut entries = 0;
+        for asked in asked {
+            let Outcome {
+                answer,
+                rest,
+                left_out,
+            } = outcome(asked.outcome).await?;
+            let of_worker = entries_of(&answer);
+            if entries > 0 && entries + of_worker > limit {
+                gathered.next = Some(asked.start);
+                break;
+            }
+            entries += of_worker;
+            gathered.left_out |= left_out;
+            gathered.answers.push((asked.worker, answer));
+            if let Some(position) = rest {
+                gathered.out_of_time = of_worker < limit;
+                gathered.next = Some(PageStart {
+                    worker: asked.worker,
+                    position,
+                });
+                break;
+            }
+        }
+        if entries == 0 && gathered.next == Some(begun_at) {
+            return Err(Problem::later(
+                5,
+                "the workers are too busy to answer this",
+                "ask again later, or for one router, peer, view or family",
+            ));
+        }
+        Ok(gathered)
+    }
+
+    /// Asks all workers for everything. Says whether the time was over before the end.
+    pub(super) async fn everything(&self, question: impl Fn() -> Question) -> Result<Gathered, Problem> {
+        let asked = self.send(PageStart::FIRST, question).await?;
+        let mut gathered = Gathered {
+            answers: Vec::new(),
+            next: None,
+            out_of_time: false,
+            left_out: false,
+        };
+        for asked in asked {
+            let outcome = outcome(asked.outcome).await?;
+            gathered.out_of_time |= outcome.rest.is_some();
+            gathered.answers.push((asked.worker, outcome.answer));
+        }
+        Ok(gathered)
+    }
+
+    async fn place(&self) -> Result<Arc<OwnedSemaphorePermit>, Problem> {
+        match timeout(PATIENCE, Arc::clone(&self.room).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(Arc::new(place)),
+            _ => Err(Problem::later(
+                1,
+                format!("{MOST_QUESTIONS} questions run already"),
+                "ask again after a moment, and ask fewer questions at the same time",
+            )),
+        }
+    }
+
+    /// Sends a question to every worker from the start of the page on.
+    async fn send(&self, start: PageStart, question: impl Fn() -> Question) -> Result<Vec<Asked>, Problem> {
+        let place = self.place().await?;
+        let deadline = Instant::now() + QUESTION_TIME;
+        let mut asked = Vec::new();
+        for (worker, mailbox) in self.mailboxes.iter().enumerate().skip(start.worker) {
+            let start = if worker == start.worker {
+                start.clone()
+            } else {
+                PageStart {
+                    worker,
+                    ..PageStart::FIRST
+                }
+            };
+            let (out, outcome) = oneshot::channel();
+            let request = QuestionRequest {
+                question: question().going_on(start.position.clone()),
+                deadline,
+                out,
+                place: Arc::clone(&place),
+            };
+            // A worker that is gone drops the request, which the outcome then shows.
+            let _ = mailbox.send(Mail::Question(Box::new(request)));
+            asked.push(Asked {
+                worker,
+                start,
+                outcome,
+            });
+        }
+        Ok(asked)
+    }
+}
+
+async fn outcome(outcome: oneshot::Receiver<Outcome>) -> Result<Outcome, Problem> {
+    match timeout(QUESTION_TIME + GRACE, outcome).await {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(_)) => Err(Problem::later(
+            5,
+            "the collector is stopping",
+            "ask again when it runs",
+        )),
+        Err(_) => Err(Problem::later(
+            5,
+            "a worker does not answer in time",
+            "ask again later; arancini_worker_turn_seconds shows how busy the workers are",
+        )),
+    }
+}
+
+const fn entries_of(answer: &Answer) -> usize {
+    match answer {
+        Answer::Routers(routers) => routers.len(),
+        Answer::Peers(peers) => peers.len(),
+        Answer::Counts(counts) => counts.len(),
+        Answer::Routes(routes) => routes.len(),
+    }
+}

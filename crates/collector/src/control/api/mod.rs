@@ -1,0 +1,28 @@
+//! The JSON API `/api/v1`: routers, peers, routes, workers and the sink, as the collector holds them now (`docs/api.md`).
+//!
+//! A request becomes a question to the workers (`asker`), which they answer in slices beside the messages. Each resource has
+//! its own file. `access` decides who is answered. Names are those of the schema. An error is a problem (`problem`) that names the field and the remedy.
+
+mod problem;
+mod access;
+mod parameters;
+mod peer_key;
+mod cursor;
+mod asker;
+mod state;
+mod page;
+mod text;
+mod routers;
+mod peers;
+mod bgp_session;
+mod routes;
+mod prefixes;
+mod counts;
+mod workers;
+mod sink;
+mod paths;
+
+pub use access::{Access, Right, read_token};
+pub use asker::Asker;
+pub use paths::paths;
+pub use state::Api;

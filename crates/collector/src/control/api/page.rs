@@ -1,0 +1,37 @@
+//! The end of a page, which every list has.
+
+use serde::Serialize;
+
+use super::asker::Gathered;
+use super::cursor::{Life, write_cursor};
+
+/// How a page ends.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct PageEnd {
+    /// The `cursor` of the next page. There is none behind the last page. A page may be empty and still have a next one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    /// What this page left out, if it ended for another reason than its limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<&'static str>,
+}
+
+impl PageEnd {
+    /// The end of a page of this choice.
+    pub fn of(gathered: &Gathered, life: Life, choice: &str) -> Self {
+        let next = gathered.next.clone();
+        let incomplete = if gathered.left_out {
+            Some(
+                "too many routes of one table cover the prefix, so some of them were left out: ask for one peer, view and family, or with match=exact",
+            )
+        } else if gathered.out_of_time {
+            Some("the time for one request was over: go on with next")
+        } else {
+            None
+        };
+        Self {
+            next: next.map(|start| write_cursor(life, choice, start)),
+            incomplete,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The parameters of a request, and the selection that they make.
+
+use std::net::IpAddr;
+
+use arancini_core::ask::{Match, Prefix, PrefixError, Selector};
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+
+use super::peer_key::read_peer;
+use super::problem::Problem;
+
+/// Entries of a page without `limit`.
+const USUAL_LIMIT: usize = 100;
+/// Most entries of a page.
+pub(super) const MOST_LIMIT: usize = 1000;
+
+/// The query of a request as axum reads it.
+pub(super) type RawQuery = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
+/// The parameters behind the `?` of a request.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Takes the query of a request. It may only have parameters of these names, each once.
+    pub fn read(query: RawQuery, known: &[&'static str]) -> Result<Self, Problem> {
+        let Query(pairs) = query.map_err(|_| {
+            Problem::invalid(
+                "query",
+                "the query can't be read",
+                "write name=value pairs joined by &, with special characters percent-encoded",
+            )
+        })?;
+        for (place, (name, _)) in pairs.iter().enumerate() {
+            let Some(&known_name) = known.iter().find(|known| *known == name) else {
+                return Err(Problem::invalid(
+                    "query",
+                    format!("there is no parameter {name:?} here"),
+                    match known {
+                        [] => "leave it out: this resource has no parameters".to_owned(),
+                        _ => format!("the parameters here are {}", known.join(", ")),
+                    },
+                ));
+            };
+            if pairs[..place].iter().any(|(before, _)| before == name) {
+                return Err(Problem::invalid(
+                    known_name,
+                    "the parameter is there twice",
+                    "write it once",
+                ));
+            }
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter, if it is there.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let pair = self.0.iter().find(|(other, _)| other == name);
+        pair.map(|(_, value)| value.as_str())
+    }
+
+    /// The routers, peers and tables that `router`, `peer`, `view` and `family` select.
+    pub fn selector(&self) -> Result<Selector, Problem> {
+        Ok(Selector {
+            router: self
+                .get("router")
+                .map(|text| read_router("router", text))
+                .transpose()?,
+            peer: self.get("peer").map(|text| read_peer("peer", text)).transpose()?,
+            view: self.get("view").map(read_view).transpose()?,
+            family: self.get("family").map(read_family).transpose()?,
+        })
+    }
+
+    /// Most entries of the page.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        let Some(text) = self.get("limit") else {
+            return Ok(USUAL_LIMIT);
+        };
+        let limit = text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit));
+        limit.ok_or_else(|| {
+            Problem::invalid(
+                "limit",
+                format!("{text:?} is no number of entries"),
+                format!("write a number from 1 to {MOST_LIMIT}"),
+            )
+        })
+    }
+
+    /// How routes have to agree with the prefix.
+    pub fn matching(&self) -> Result<Match, Problem> {
+        match self.get("match").unwrap_or("exact") {
+            "exact" => Ok(Match::Exact),
+            "longest" => Ok(Match::Longest),
+            "covering" => Ok(Match::Covering),
+            "covered" => Ok(Match::Covered),
+            other => Err(Problem::invalid(
+                "match",
+                format!("there is no match {other:?}"),
+                "write exact, longest, covering or covered",
+            )),
+        }
+    }
+
+    /// The parameters that choose what is answered, in one text: a cursor belongs to them.
+    pub fn choice(&self) -> String {
+        let mut pairs: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(name, _)| name != "cursor" && name != "limit")
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.sort();
+        pairs.join("&")
+    }
+}
+
+/// Reads the address of a router.
+pub(super) fn read_router(field: &'static str, text: &str) -> Result<IpAddr, Problem> {
+    let address: Result<IpAddr, _> = text.parse();
+    address.map(|address| address.to_canonical()).map_err(|_| {
+        Problem::invalid(
+            field,
+            format!("{text:?} is no IP address"),
+            "write the address of a router, like 192.0.2.1; /api/v1/routers lists them",
+        )
+    })
+}
+
+fn read_view(text: &str) -> Result<RibView, Problem> {
+    let view = RibView::ALL.into_iter().find(|view| view.name() == text);
+    view.ok_or_else(|| {
+        let names = RibView::ALL.map(RibView::name).join(", ");
+        Problem::invalid(
+            "view",
+            format!("there is no view {text:?}"),
+            format!("write one of {names}"),
+        )
+    })
+}
+
+/// Reads a family by its numbers, like `1/1`, or by its name, like `ipv4-unicast`.
+fn read_family(text: &str) -> Result<AfiSafi, Problem> {
+    let by_number = text
+        .split_once('/')
+        .and_then(|(afi, safi)| Some(AfiSafi::new(afi.parse().ok()?, safi.parse().ok()?)));
+    by_number.or_else(|| family_of_name(text)).ok_or_else(|| {
+        Problem::invalid(
+            "family",
+            format!("{text:?} is no family"),
+            "write AFI/SAFI, like 1/1, or a name, like ipv4-unicast",
+        )
+    })
+}
+
+fn family_of_name(text: &str) -> Option<AfiSafi> {
+    let afis = [1, 2, 25, 16388];
+    let families = afis
+        .into_iter()
+        .flat_map(|afi| (0..=u8::MAX).map(move |safi| AfiSafi::new(afi, safi)));
+    families.into_iter().find(|family| family.name() == Some(text))
+}
+
+/// Reads a prefix; a bare address is the prefix of its full length.
+pub(super) fn read_prefix(text: &str) -> Result<Prefix, Problem> {
+    let invalid = |detail: String, remedy: String| Problem::invalid("prefix", detail, remedy);
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let example = || "write a prefix, like 192.0.2.0/24 or 2001:db8::/32, or an address".to_owned();
+    let address: IpAddr = address
+        .parse()
+        .map_err(|_| invalid(format!("{text:?} is no prefix"), example()))?;
+    let Some(length) = length else {
+        return Ok(Prefix::host(address));
+    };
+    let length: u8 = length
+        .parse()
+        .map_err(|_| invalid(format!("{length:?} is no length of a prefix"), example()))?;
+    Prefix::new(address, length).map_err(|error| match error {
+        PrefixError::TooLong { most } => invalid(
+            format!("a prefix of {length} bits is too long for {address}"),
+            format!("write a length of at most {most}"),
+        ),
+        PrefixError::HostBits { without } => invalid(
+            format!("{text} has address bits behind its length"),
+            format!("write {without}, or {address} with match=longest for the route to this address"),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_prefix_that_is_none_is_refused_with_the_remedy() {
+        assert_eq!(read_prefix("192.0.2.0/24").unwrap().to_string(), "192.0.2.0/24");
+        assert_eq!(read_prefix("2001:db8::1").unwrap().to_string(), "2001:db8::1/128");
+        for (text, remedy) in [
+            ("192.0.2.0/33", "at most 32"),
+            ("192.0.2.1/24", "192.0.2.0/24"),
+            ("192.0.2/24", "write a prefix"),
+            ("192.0.2.0/", "write a prefix"),
+            ("", "write a prefix"),
+        ] {
+            let problem = format!("{:?}", read_prefix(text).unwrap_err());
+            assert!(problem.contains(remedy), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn families_are_read_by_number_and_by_name() {
+        assert_eq!(read_family("2/128").unwrap(), AfiSafi::IPV6_VPN);
+        assert_eq!(read_family("ipv4-unicast").unwrap(), AfiSafi::IPV4_UNICAST);
+        let evpn = AfiSafi::EVPN.name().unwrap();
+        assert_eq!(read_family(evpn).unwrap(), AfiSafi::EVPN);
+        assert!(read_family("ipv5").is_err() && read_family("1/256").is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! The paths of the API, and its description as OpenAPI.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::OpenApi;
+
+use super::access::{Access, guard};
+use super::problem::Problem;
+use super::state::Api;
+use super::{counts, peers, prefixes, routers, routes, sink, workers};
+
+/// The description of the API, made from the resources and their types.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Arancini",
+        description = "Routers, peers, routes, workers and the sink, as the collector holds them now. All requests only read.",
+    ),
+    paths(
+        routers::routers,
+        routers::router,
+        peers::peers,
+        peers::peer,
+        prefixes::prefix,
+        routes::routes,
+        counts::counts,
+        workers::workers,
+        sink::sink,
+    )
+)]
+struct Description;
+
+/// The paths of the API, for those who have access.
+pub fn paths(api: Arc<Api>, access: Access) -> Router {
+    Router::new()
+        .route("/api/v1/routers", get(routers::routers))
+        .route("/api/v1/routers/{router}", get(routers::router))
+        .route("/api/v1/routers/{router}/peers", get(peers::peers))
+        .route("/api/v1/routers/{router}/peers/{peer}", get(peers::peer))
+        .route("/api/v1/prefixes/{*prefix}", get(prefixes::prefix))
+        .route("/api/v1/routes", get(routes::routes))
+        .route("/api/v1/counts", get(counts::counts))
+        .route("/api/v1/workers", get(workers::workers))
+        .route("/api/v1/sink", get(sink::sink))
+        .route(
+            "/api/v1/openapi.json",
+            get(|| async { Json(Description::openapi()) }),
+        )
+        .route("/api/{*unknown}", get(unknown))
+        .method_not_allowed_fallback(only_get)
+        .with_state(api)
+        .layer(from_fn_with_state(Arc::new(access), guard))
+}
+
+async fn unknown() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "the API has no such resource",
+        "look at /api/v1/openapi.json",
+    )
+}
+
+async fn only_get() -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Problem::new(status, "the API only answers GET", "use GET").into_response();
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}

@@ -1,0 +1,339 @@
+//! A question on its walk over the routers of a shard.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Bound;
+
+use arancini_rib::CurationMode;
+
+use super::answer::{Answer, Found, PeerAnswer, RouteAnswer, RouteName, RouterAnswer};
+use super::inventory::count;
+use super::position::{PeerAt, Place, Position, TableAt};
+use super::search::{Match, Search, keep_longest, step};
+use super::selector::Selector;
+use crate::router::Router;
+use crate::table_key::TableKey;
+
+/// Cost of one entry of an answer, counted as this many routes that a scan visits: an entry allocates.
+const ENTRY_COST: usize = 10;
+/// Most routes of one table that are held until the longest of them are known.
+const MOST_PENDING: usize = 20_000;
+
+/// A question, with what it has found so far.
+#[derive(Debug)]
+pub struct Question {
+    selector: Selector,
+    search: Option<Search>,
+    /// Most entries of the answer.
+    limit: usize,
+    place: Place,
+    /// Where the next question goes on if this one ends within a router or a table whose answer is not complete.
+    unit: Option<Place>,
+    answer: Answer,
+    /// Routes of the present table that cover the prefix, and the key of this table; with [`Match::Longest`].
+    pending: Vec<Found>,
+    pending_of: Option<TableKey>,
+    left_out: bool,
+}
+
+/// The end of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the question has found.
+    pub answer: Answer,
+    /// Where another question goes on for the rest; `None` if nothing is left. The rest may turn out to be empty.
+    pub rest: Option<Position>,
+    /// Whether routes of a table were left out, because too many of them cover the prefix.
+    pub left_out: bool,
+}
+
+/// What a step of the walk did.
+enum Walked {
+    /// So much work, counted in routes.
+    On(usize),
+    /// Nothing: the answer is full, or there is nothing left to look at.
+    End,
+}
+
+impl Question {
+    /// Asks for routers.
+    #[must_use]
+    pub fn routers(selector: Selector, limit: usize) -> Self {
+        Self::new(selector, limit, Answer::Routers(Vec::new()))
+    }
+
+    /// Asks for peers.
+    #[must_use]
+    pub fn peers(selector: Selector, limit: usize) -> Self {
+        Self::new(selector, limit, Answer::Peers(Vec::new()))
+    }
+
+    /// Asks for the numbers of routes by view and family. The answer is small, so it has no limit.
+    #[must_use]
+    pub fn counts(selector: Selector) -> Self {
+        Self::new(selector, usize::MAX, Answer::Counts(Vec::new()))
+    }
+
+    /// Asks for routes: those of a prefix, or all.
+    #[must_use]
+    pub fn routes(selector: Selector, search: Option<Search>, limit: usize) -> Self {
+        Self {
+            search,
+            ..Self::new(selector, limit, Answer::Routes(Vec::new()))
+        }
+    }
+
+    /// An answer with a limit of nothing would never come to an end, so it has at least one entry.
+    fn new(selector: Selector, limit: usize, answer: Answer) -> Self {
+        Self {
+            selector,
+            search: None,
+            limit: limit.max(1),
+            place: Position::START.0,
+            unit: None,
+            answer,
+            pending: Vec::new(),
+            pending_of: None,
+            left_out: false,
+        }
+    }
+
+    /// Goes on where an earlier question about the same ended.
+    #[must_use]
+    pub fn going_on(mut self, from: Position) -> Self {
+        self.place = from.0;
+        self
+    }
+
+    /// Ends the question, whether or not it has come to its end.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        if let Some(unit) = self.unit {
+            // A router that is not complete is not answered.
+            if let Answer::Routers(routers) = &mut self.answer {
+                routers.pop();
+            }
+            self.place = unit;
+        }
+        Outcome {
+            answer: self.answer,
+            rest: (self.place != Place::Over).then_some(Position(self.place)),
+            left_out: self.left_out,
+        }
+    }
+
+    /// Walks on for about `budget` routes; returns whether there is more to do.
+    pub(crate) fn slice(
+        &mut self,
+        routers: &BTreeMap<IpAddr, Router>,
+        mode: CurationMode,
+        budget: usize,
+    ) -> bool {
+        let mut spent = 0;
+        while spent < budget {
+            match self.walk(routers, mode) {
+                Walked::On(cost) => spent += cost,
+                Walked::End => return false,
+            }
+        }
+        true
+    }
+
+    fn walk(&mut self, routers: &BTreeMap<IpAddr, Router>, mode: CurationMode) -> Walked {
+        match &self.place {
+            Place::Over => Walked::End,
+            &Place::RouterBehind(router) => self.router_behind(routers, router),
+            &Place::Peer(at) => match routers.get(&at.router) {
+                Some(router) => self.peer(router, at),
+                None => self.leave_router(at.router),
+            },
+            Place::Routes { table, .. } => match routers.get(&table.peer.router) {
+                Some(router) => self.routes_of(router, mode),
+                None => self.leave_router(table.peer.router),
+            },
+        }
+    }
+
+    fn leave_router(&mut self, router: IpAddr) -> Walked {
+        self.leave_table(Place::RouterBehind(Some(router)))
+    }
+
+    fn router_behind(&mut self, routers: &BTreeMap<IpAddr, Router>, last: Option<IpAddr>) -> Walked {
+        let behind = (last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let next = match self.selector.router {
+            Some(only) if last.is_none_or(|last| last < only) => routers.get(&only),
+            Some(_) => None,
+            None => routers.range(behind).next().map(|(_, router)| router),
+        };
+        let Some(router) = next else {
+            self.place = Place::Over;
+            return Walked::End;
+        };
+        if let Answer::Routers(found) = &mut self.answer {
+            if found.len() >= self.limit {
+                return Walked::End;
+            }
+            found.push(RouterAnswer::begin(router));
+            self.unit = Some(self.place.clone());
+        }
+        self.place = Place::Peer(PeerAt::first(router.id));
+        Walked::On(ENTRY_COST)
+    }
+
+    fn peer(&mut self, router: &Router, at: PeerAt) -> Walked {
+        let Some(peer) = router.peers.get(at.index().0) else {
+            return self.leave_router(at.router);
+        };
+        if !self.selector.selects_peer(&peer.identity) {
+            self.place = Place::Peer(at.next());
+            return Walked::On(1);
+        }
+        let mut cost = 1 + peer.tables.len();
+        match &mut self.answer {
+            Answer::Routers(routers) => {
+                if let Some(answer) = routers.last_mut() {
+                    answer.add(peer, &self.selector);
+                }
+            }
+            Answer::Counts(counts) => count(peer, &self.selector, counts),
+            Answer::Peers(peers) => {
+                if peers.len() >= self.limit {
+                    return Walked::End;
+                }
+                peers.push(PeerAnswer::of(router, peer, &self.selector));
+                cost *= ENTRY_COST;
+            }
+            Answer::Routes(_) => {
+                self.place = TableAt { peer: at, table: 0 }.start();
+                return Walked::On(1);
+            }
+        }
+        self.place = Place::Peer(at.next());
+        Walked::On(cost)
+    }
+
+    /// Makes one step through the table at the present place.
+    fn routes_of(&mut self, router: &Router, mode: CurationMode) -> Walked {
+        let Place::Routes {
+            table: at,
+            path_ids,
+            step: from,
+            behind,
+        } = self.place.clone()
+        else {
+            return Walked::End;
+        };
+        let Some(table) = at.of(router) else {
+            return self.leave_table(Place::Peer(at.peer.next()));
+        };
+        let (search, family) = (self.search, table.key.family);
+        if table.routes() == 0
+            || !self.selector.selects_table(&table.key)
+            || !search.is_none_or(|search| search.is_about(family))
+        {
+            return self.leave_table(at.next().start());
+        }
+        if self.is_full() {
+            return Walked::End;
+        }
+        let step = step(search.as_ref(), family, table.with_path_ids(path_ids), from);
+        let next = match (step.next, path_ids) {
+            (Some(next), _) => Some((path_ids, next)),
+            (None, false) => Some((true, 0)),
+            (None, true) => None,
+        };
+        let is_longest = search.is_some_and(|search| search.matching == Match::Longest);
+        let cost = step.cost + ENTRY_COST * step.found.len();
+        let mut found = step.found;
+        if is_longest {
+            self.unit.get_or_insert_with(|| self.place.clone());
+            self.pend(table.key, &mut found);
+            if next.is_none() {
+                keep_longest(&mut self.pending);
+                found.append(&mut self.pending);
+            }
+        }
+        if let Some(behind) = &behind {
+            found.retain(|found| found.name > *behind);
+        }
+        if let Some(last) = self.answer_with(router, at, found, mode) {
+            // The answer is full. The next question looks at this step again, behind the last route of this one. With the
+            // longest match, the whole table is one step.
+            self.place = Place::Routes {
+                table: at,
+                path_ids: path_ids && !is_longest,
+                step: if is_longest { 0 } else { from },
+                behind: Some(last),
+            };
+            self.unit = None;
+            return Walked::End;
+        }
+        let Some((path_ids, step)) = next else {
+            self.leave_table(at.next().start());
+            return Walked::On(cost);
+        };
+        self.place = Place::Routes {
+            table: at,
+            path_ids,
+            step,
+            behind: behind.filter(|_| is_longest),
+        };
+        Walked::On(cost)
+    }
+
+    const fn is_full(&self) -> bool {
+        match &self.answer {
+            Answer::Routes(routes) => routes.len() >= self.limit,
+            _ => false,
+        }
+    }
+
+    /// Leaves a table that is complete, or whose place was given to something else meanwhile.
+    fn leave_table(&mut self, to: Place) -> Walked {
+        self.place = to;
+        self.unit = None;
+        self.pending.clear();
+        Walked::On(1)
+    }
+
+    /// Holds routes back until the longest of their table are known.
+    fn pend(&mut self, table: TableKey, found: &mut Vec<Found>) {
+        if self.pending_of.replace(table) != Some(table) {
+            self.pending.clear();
+        }
+        self.pending.append(found);
+        if self.pending.len() > MOST_PENDING {
+            keep_longest(&mut self.pending);
+            self.left_out |= self.pending.len() > MOST_PENDING;
+            self.pending.truncate(MOST_PENDING);
+        }
+    }
+
+    /// Answers with these routes of a table. If not all of them fit, returns the name of the last one that does.
+    fn answer_with(
+        &mut self,
+        router: &Router,
+        at: TableAt,
+        mut found: Vec<Found>,
+        mode: CurationMode,
+    ) -> Option<RouteName> {
+        let (Answer::Routes(routes), Some(table)) = (&mut self.answer, at.of(router)) else {
+            return None;
+        };
+        let room = self.limit.saturating_sub(routes.len());
+        let mut last = None;
+        if found.len() > room {
+            found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            found.truncate(room);
+            last = found.last().map(|found| found.name.clone());
+        }
+        let peer = &router.peers[at.peer.index()];
+        let has_fingerprints = mode == CurationMode::Attributes;
+        routes.extend(
+            found
+                .into_iter()
+                .map(|found| RouteAnswer::of(router, peer, table, found, has_fingerprints)),
+        );
+        last
+    }
+}
