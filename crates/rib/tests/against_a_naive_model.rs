@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use arancini_rib::{
-    CuratedTable, Curation, CurationMode, Doom, KeyShape, Held, RouteKey, Standing, StoredKey, Table,
+    CuratedTable, Curation, CurationMode, Doom, Held, KeyShape, RouteKey, Standing, StoredKey, Table,
 };
 use proptest::prelude::*;
 
