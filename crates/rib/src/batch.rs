@@ -15,6 +15,10 @@ use crate::table::Table;
 /// Most keys that are looked up together.
 pub(crate) const KEYS: usize = 16;
 
+/// Places of the largest directory that is expected in the processor's cache. Above, prefetching its places pays: with 10
+/// million routes a batch is 10 % faster, with a million it would be slower (`examples/table_rate.rs`).
+const CACHED_DIRECTORY: usize = 1 << 18;
+
 /// The segment of a key, and its place there.
 #[derive(Clone, Copy)]
 struct Found {
@@ -93,6 +97,14 @@ impl<const N: usize> Table<N> {
     fn find_segments(&self, keys: &[[u8; N]], found: &mut [Found; KEYS]) {
         for (found, key) in found.iter_mut().zip(keys) {
             found.hash = self.hash(key);
+        }
+        let found = &mut found[..keys.len()];
+        if self.directory.len() > CACHED_DIRECTORY {
+            for found in &*found {
+                self.prefetch_directory(found.hash);
+            }
+        }
+        for found in found {
             if let Some(index) = self.segment_of(found.hash) {
                 found.segment = index;
                 prefetch(&self.segments[index]);

@@ -260,7 +260,8 @@ impl CuratedTable {
     ) where
         [u8; N]: StoredKey<N>,
     {
-        self.announce_labelled_batch(keys, |_| fingerprint, curated);
+        let kept = self.mode.kept(fingerprint);
+        self.announce_kept(keys, |_| kept, curated);
     }
 
     /// Curates announces as [`Self::announce_batch`] does, with a fingerprint for each index of `keys`.
@@ -271,6 +272,20 @@ impl CuratedTable {
         &mut self,
         keys: &[[u8; N]],
         fingerprint: impl Fn(usize) -> u64,
+        curated: impl FnMut(usize, Curation),
+    ) where
+        [u8; N]: StoredKey<N>,
+    {
+        let mode = self.mode;
+        self.announce_kept(keys, |number| mode.kept(fingerprint(number)), curated);
+    }
+
+    /// Curates announces with the fingerprint that the table keeps for each index of `keys`.
+    #[inline(always)]
+    fn announce_kept<const N: usize>(
+        &mut self,
+        keys: &[[u8; N]],
+        kept: impl Fn(usize) -> u64,
         mut curated: impl FnMut(usize, Curation),
     ) where
         [u8; N]: StoredKey<N>,
@@ -281,10 +296,7 @@ impl CuratedTable {
         };
         let Value { epoch, .. } = comparison.value;
         let value = |number| Value {
-            fingerprint: match self.mode {
-                CurationMode::Attributes => fingerprint(number),
-                _ => 0,
-            },
+            fingerprint: kept(number),
             epoch,
         };
         table.insert_batch(keys, value, |number, before| {
@@ -319,14 +331,12 @@ impl CuratedTable {
     /// The comparison for announces of this fingerprint; `None` if the table remembers nothing.
     #[inline]
     const fn comparison(&self, fingerprint: u64) -> Option<Comparison> {
-        let fingerprint = match self.mode {
-            CurationMode::Attributes => fingerprint,
-            CurationMode::Presence => 0,
-            CurationMode::Off => return None,
-        };
+        if matches!(self.mode, CurationMode::Off) {
+            return None;
+        }
         Some(Comparison {
             value: Value {
-                fingerprint,
+                fingerprint: self.mode.kept(fingerprint),
                 epoch: self.epoch,
             },
             doomed_below: self.doomed_below,

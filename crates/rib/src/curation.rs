@@ -23,6 +23,17 @@ pub enum CurationMode {
     Off,
 }
 
+impl CurationMode {
+    /// What the table keeps for a route whose attributes have this fingerprint.
+    #[inline]
+    pub(crate) const fn kept(self, fingerprint: u64) -> u64 {
+        match self {
+            Self::Attributes => fingerprint,
+            Self::Presence | Self::Off => 0,
+        }
+    }
+}
+
 /// Why a route is gone that no router withdrew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doom {

@@ -19,47 +19,52 @@ pub(crate) struct Halves {
 /// Splits a full segment of a table of this level by the next bit of its routes' hashes.
 pub(crate) fn split<const N: usize>(entries: &mut Entries<N>, source: &Segment, level: u64) -> Halves {
     debug_assert!(source.is_full());
-    let leaving = leaving(entries, source, level);
-    let moved = move_out(entries, source, leaving);
-    let stay = close_gaps(entries, source, leaving);
+    let routes: [_; BLOCKS] = std::array::from_fn(|number| *entries.block(source.block(number * BLOCK)));
+    let routes = routes.as_flattened();
+    let leaving = leaving(routes, source.depth, level);
+    let moved = move_out(entries, source, routes, leaving);
+    let stay = close_gaps(entries, source, routes, leaving);
     Halves { stay, moved }
 }
 
-/// The places whose routes leave a full segment.
+/// The places whose routes leave.
 #[inline]
-fn leaving<const N: usize>(entries: &Entries<N>, source: &Segment, level: u64) -> u64 {
-    let mut leaving = 0;
-    for number in 0..BLOCKS {
-        let block = entries.block(source.block(number * BLOCK));
-        for (slot, entry) in block.iter().enumerate() {
-            let leaves = hash_of(&entry.key, level) >> source.depth & 1;
-            leaving |= leaves << (number * BLOCK + slot);
-        }
-    }
-    leaving
+fn leaving<const N: usize>(routes: &[Entry<N>], depth: u8, level: u64) -> u64 {
+    let bits = routes.iter().enumerate();
+    bits.fold(0, |leaving, (place, entry)| {
+        leaving | (hash_of(&entry.key, level) >> depth & 1) << place
+    })
 }
 
 /// Copies the routes of the places `leaving` to a new segment.
 #[inline]
-fn move_out<const N: usize>(entries: &mut Entries<N>, source: &Segment, leaving: u64) -> Segment {
+fn move_out<const N: usize>(
+    entries: &mut Entries<N>,
+    source: &Segment,
+    routes: &[Entry<N>],
+    leaving: u64,
+) -> Segment {
     let mut moved = Segment::new(source.depth + 1, source.overflowed);
     let mut places = Places(leaving);
     for _ in (0..leaving.count_ones()).step_by(BLOCK) {
-        let mut block = [Entry::EMPTY; BLOCK];
         let number = entries.take();
         moved.take_block(number);
-        for (entry, place) in block.iter_mut().zip(&mut places) {
-            *entry = *entries.at(source, place);
+        for (entry, place) in entries.block_mut(number).iter_mut().zip(&mut places) {
+            *entry = routes[place];
             moved.push(source.tag(place));
         }
-        *entries.block_mut(number) = block;
     }
     moved
 }
 
 /// Moves the last routes that stay to the places of routes that left. Gives back the blocks that are not needed any more.
 #[inline]
-fn close_gaps<const N: usize>(entries: &mut Entries<N>, source: &Segment, left: u64) -> Segment {
+fn close_gaps<const N: usize>(
+    entries: &mut Entries<N>,
+    source: &Segment,
+    routes: &[Entry<N>],
+    left: u64,
+) -> Segment {
     let used = ROUTES - left.count_ones() as usize;
     let kept = (1_u64 << used) - 1;
     let gaps = Places(left & kept);
@@ -67,7 +72,7 @@ fn close_gaps<const N: usize>(entries: &mut Entries<N>, source: &Segment, left: 
     let mut stay = *source;
     stay.depth += 1;
     for (gap, place) in gaps.zip(last) {
-        *entries.at_mut(source, gap) = *entries.at(source, place);
+        *entries.at_mut(source, gap) = routes[place];
         stay.set_tag(gap, source.tag(place));
     }
     stay.truncate(used);

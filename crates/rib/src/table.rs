@@ -31,7 +31,7 @@ const MOST_DIRECTORY_PER_SEGMENT: usize = 16;
 /// A table of routes with keys of `N` bytes.
 pub struct Table<const N: usize> {
     /// The segment of each value of a hash's low bits; its length is a power of two, or 0 while there is no route.
-    directory: Vec<u32>,
+    pub(crate) directory: Vec<u32>,
     pub(crate) segments: Slab<Segment>,
     pub(crate) entries: Entries<N>,
     /// Number of routes in this table, without the routes of its overflow.
@@ -353,6 +353,15 @@ impl<const N: usize> Table<N> {
         }
         if let Some(overflow) = &mut self.overflow {
             overflow.renumber(epoch);
+        }
+    }
+
+    /// Prefetches the place of the directory that [`Self::segment_of`] reads.
+    #[inline]
+    pub(crate) fn prefetch_directory(&self, hash: u64) {
+        let mask = self.directory.len().wrapping_sub(1);
+        if let Some(place) = self.directory.get(hash as usize & mask) {
+            prefetch(place);
         }
     }
 

@@ -171,3 +171,14 @@ fn memory_of_an_emptied_table_is_given_back_some_at_a_time() {
         }
     }
 }
+
+/// Most tables of a collector are small: a router has a table for each peer, view and family.
+#[test]
+fn a_small_table_takes_little_memory() {
+    for (routes, most) in [(0, 0), (1, 200), (10, 600), (100, 2400)] {
+        let mut table = Table::<5>::default();
+        (0..routes).for_each(|number| _ = table.insert(&key(number << 8), VALUE));
+        let bytes = table.allocated_bytes();
+        assert!(bytes <= most, "{bytes} bytes for {routes} routes");
+    }
+}
