@@ -10,6 +10,7 @@
 // A worker's shard: bytes of sessions come in, and become BMP messages.
 mod shard;
 mod session;
+mod bmp_session;
 mod life;
 mod life_check;
 mod framing;

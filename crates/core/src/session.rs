@@ -1,12 +1,6 @@
 //! A BMP session as the shell sees it: its name, and why it has to end.
 
-use std::net::IpAddr;
-
 use arancini_wire::WireError;
-
-use crate::framing::Framer;
-use crate::lane::Lanes;
-use crate::progress::Progress;
 
 /// The name of a session within its shard. A name is never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,13 +25,3 @@ impl std::fmt::Display for SessionError {
 }
 
 impl std::error::Error for SessionError {}
-
-/// An open session: whose bytes they are, and where the stream stands.
-pub(crate) struct BmpSession {
-    pub router: IpAddr,
-    pub framer: Framer,
-    /// How far the message at hand is taken, if it was too much for one turn.
-    pub progress: Option<Box<Progress>>,
-    /// The short ways of its common messages.
-    pub lanes: Lanes,
-}

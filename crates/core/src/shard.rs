@@ -12,6 +12,7 @@ use arancini_schema::events::RouterEventKind;
 
 use crate::ask::Question;
 use crate::batch::Batch;
+use crate::bmp_session::BmpSession;
 use crate::context::RouterContext;
 use crate::counters::Counters;
 use crate::dispatch::dispatch;
@@ -24,7 +25,7 @@ use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
 use crate::router::{Router, RouterLife};
-use crate::session::{BmpSession, SessionError, SessionId};
+use crate::session::{SessionError, SessionId};
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::snapshot::Walk;

@@ -127,10 +127,6 @@ impl Twin {
         self.both(|shard| shard.handle_forget_routes(router, now))
     }
 
-    pub fn handle_forget_all_routes(&mut self, now: Now) {
-        self.both(|shard| shard.handle_forget_all_routes(now));
-    }
-
     pub fn poll_batch(&mut self) -> Option<Batch> {
         let batch = self.shard.poll_batch();
         if let Some(general) = &mut self.general {
