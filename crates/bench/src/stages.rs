@@ -159,7 +159,7 @@ fn frame(load: &Load) -> f64 {
     let took = cpu_ns(|| {
         for slot in slots(load) {
             // A generated stream can always be framed.
-            let _ = framer.feed(slot.bytes, |frame| {
+            let _ = framer.feed(slot.bytes, |frame, _| {
                 messages += u64::from(frame.first() == Some(&3));
                 Next::Message
             });
@@ -268,7 +268,7 @@ mod tests {
             let mut routes = 0;
             let mut framer = Framer::new(usize::MAX);
             for slot in slots(&load) {
-                let framed = framer.feed(slot.bytes, |frame| {
+                let framed = framer.feed(slot.bytes, |frame, _| {
                     routes += message(frame, tables.as_mut(), &mut scratch).unwrap_or(0);
                     Next::Message
                 });

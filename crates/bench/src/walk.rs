@@ -59,7 +59,7 @@ pub(crate) fn walk(load: &Load, mut tables: Option<Tables>) -> f64 {
                 // The routers have the same peers, so each router needs tables of its own.
                 *tables = Tables::default();
             }
-            let _ = framer.feed(slot.bytes, |frame| {
+            let _ = framer.feed(slot.bytes, |frame, _| {
                 routes += message(frame, tables.as_mut(), &mut scratch).unwrap_or(0);
                 Next::Message
             });

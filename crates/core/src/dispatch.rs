@@ -18,11 +18,12 @@ use crate::termination::termination;
 const MESSAGE_WORK: u64 = 2;
 
 /// Takes one whole BMP message, or a part of one that is too much for this turn: then `progress` says how far. A message that
-/// cannot be read does not end the session.
+/// cannot be read does not end the session. `behind` are the bytes behind the message.
 #[inline]
 pub(crate) fn dispatch(
     context: &mut RouterContext<'_>,
     frame: &[u8],
+    behind: &[u8],
     progress: &mut Option<Box<Progress>>,
     lanes: &mut Lanes,
 ) -> Taken {
@@ -30,7 +31,7 @@ pub(crate) fn dispatch(
     if progress.is_none() {
         context.router.messages += 1;
         context.shared.counters.count_message(frame);
-        if lane::take(context, lanes, frame) {
+        if lane::take(context, lanes, frame, behind) {
             context.shared.counters.short_way.add(1);
             return Taken::Whole;
         }

@@ -40,13 +40,18 @@ impl Framer {
         }
     }
 
-    /// Takes the next bytes of the stream and hands each whole message to `frame`, which says how to go on. Returns how many
-    /// bytes were taken: the others have to come again, before any later ones.
+    /// Takes the next bytes of the stream and hands each whole message to `frame`, which says how to go on. With the message come
+    /// the bytes that stand behind it, to look ahead. Returns how many bytes were taken: the others have to come again, before
+    /// any later ones.
     ///
     /// # Errors
     /// The stream is not BMP version 3, or a length is out of bounds; the offset counts from the session's first
     /// byte. Nothing after that place can be trusted: the session has to end.
-    pub fn feed(&mut self, bytes: &[u8], mut frame: impl FnMut(&[u8]) -> Next) -> Result<usize, WireError> {
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        mut frame: impl FnMut(&[u8], &[u8]) -> Next,
+    ) -> Result<usize, WireError> {
         let mut input = bytes;
         while !self.spill.is_empty() {
             let length = self.length_of(&self.spill)?;
@@ -57,7 +62,7 @@ impl Framer {
             };
             self.spill.extend_from_slice(head);
             if self.length_of(&self.spill)? == Some(self.spill.len()) {
-                let next = frame(&self.spill);
+                let next = frame(&self.spill, rest);
                 if next == Next::SameMessage {
                     // Its last bytes come again, and complete the spill again.
                     self.spill.truncate(self.spill.len() - head.len());
@@ -76,7 +81,7 @@ impl Framer {
             let Some((message, rest)) = input.split_at_checked(length) else {
                 break;
             };
-            let next = frame(message);
+            let next = frame(message, rest);
             if next == Next::SameMessage {
                 return Ok(bytes.len() - input.len());
             }
@@ -140,7 +145,7 @@ mod tests {
                 // Every message is handed out three times. The framer stops behind every other one.
                 let mut given = head;
                 while !given.is_empty() {
-                    let taken = framer.feed(given, |frame| {
+                    let taken = framer.feed(given, |frame, _| {
                         handed_out += 1;
                         if handed_out % 3 != 0 {
                             return Next::SameMessage;
@@ -166,7 +171,7 @@ mod tests {
         let mut framer = Framer::new(1000);
         let mut count = 0;
         let error = framer
-            .feed(&stream, |_| {
+            .feed(&stream, |_, _| {
                 count += 1;
                 Next::Message
             })
@@ -175,12 +180,12 @@ mod tests {
         let mut framer = Framer::new(1000);
         assert_eq!(
             framer
-                .feed(&[3, 0, 1, 0, 0, 0], |_| Next::Message)
+                .feed(&[3, 0, 1, 0, 0, 0], |_, _| Next::Message)
                 .unwrap_err()
                 .offset,
             1
         );
         let mut framer = Framer::new(1000);
-        assert!(framer.feed(&[3, 0, 0, 0, 5, 0], |_| Next::Message).is_err());
+        assert!(framer.feed(&[3, 0, 0, 0, 5, 0], |_, _| Next::Message).is_err());
     }
 }

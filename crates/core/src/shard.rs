@@ -184,6 +184,7 @@ impl Shard {
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
+        context.shared.looked_ahead = false;
         let BmpSession {
             framer,
             progress,
@@ -191,8 +192,8 @@ impl Shard {
             ..
         } = session;
         *unfinished_bytes -= framer.pending_bytes();
-        let framed = framer.feed(bytes, |frame| {
-            match dispatch(&mut context, frame, progress, lanes) {
+        let framed = framer.feed(bytes, |frame, behind| {
+            match dispatch(&mut context, frame, behind, progress, lanes) {
                 Taken::Part => Next::SameMessage,
                 Taken::Whole if context.shared.has_work_left() => Next::Message,
                 Taken::Whole => Next::Pause,

@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub scratch: fingerprint::Scratch,
     /// Memory for the routes of a message on the short way.
     pub prefixes: Box<Prefixes>,
+    /// The message before prefetched for the first route of this one ([`crate::lane`]).
+    pub looked_ahead: bool,
     pub notices: Notices,
     /// Tables with doomed routes.
     pub doomed: DoomedTables,
@@ -46,6 +48,7 @@ impl Shared {
             encoder: UpdateEncoder::new(),
             scratch: fingerprint::Scratch::new(),
             prefixes: Prefixes::new(),
+            looked_ahead: false,
             notices: Notices::default(),
             doomed: DoomedTables::default(),
             life_check_wanted: false,

@@ -139,6 +139,21 @@ impl<const N: usize> Table<N> {
         }
     }
 
+    /// Prefetches the entry of a key, or the place that it will have. The header of its segment should have been prefetched.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, key: &[u8; N]) {
+        let hash = self.hash(key);
+        let Some(segment) = self.segment_of(hash).and_then(|index| self.segments.get(index)) else {
+            return;
+        };
+        let place = segment.matches(hash).first().unwrap_or(segment.used());
+        if place < segment.used().next_multiple_of(BLOCK)
+            && let Some(block) = self.entries.get(segment.block(place))
+        {
+            prefetch(&block[place % BLOCK]);
+        }
+    }
+
     /// Prefetches the entries that the removal of a key moves.
     #[inline(always)]
     fn prefetch_removal(&self, found: &Found) {

@@ -202,6 +202,18 @@ impl CuratedTable {
         }
     }
 
+    /// Prefetches what an announce of this route reads next, after [`Self::prefetch_batch`] for its key: its entry, or the place
+    /// that it will have.
+    #[inline]
+    pub fn prefetch_entry<const N: usize>(&self, key: &[u8; N])
+    where
+        [u8; N]: StoredKey<N>,
+    {
+        if let Some(table) = <[u8; N]>::table(&self.store) {
+            table.prefetch_entry(key);
+        }
+    }
+
     /// Curates the announce of a route whose attributes have this fingerprint.
     #[inline]
     pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Curation {

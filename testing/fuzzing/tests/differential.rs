@@ -88,7 +88,7 @@ fn compare(name: &str, stream: &[u8], tally: &mut Tally) {
     let mut sessions = Sessions::default();
     let mut framer = Framer::new(1 << 20);
     // A stream that breaks off or has another BMP version is read as far as possible.
-    let _ = framer.feed(stream, |frame| {
+    let _ = framer.feed(stream, |frame, _| {
         match Message::new_checked(frame) {
             Ok(Message::PeerUp(up)) => {
                 sessions.negotiated.insert(up.peer().identity(), up.negotiated());

@@ -141,10 +141,10 @@ impl Lanes {
     #[cold]
     #[inline(never)]
     pub fn open(&mut self, context: &mut RouterContext<'_>, frame: &[u8]) {
-        let Some(message) = CommonMessage::read(frame) else {
+        let Some(message) = CommonMessage::read(frame, &[]) else {
             return;
         };
-        let Some(part) = part_of(&message, frame) else {
+        let Some(part) = part_of(&message) else {
             return;
         };
         let revision = context.router.revision();
@@ -185,10 +185,10 @@ impl Lanes {
 }
 
 /// The part that carries the routes of a message of the common kind.
-fn part_of(message: &CommonMessage<'_>, frame: &[u8]) -> Option<Part> {
+fn part_of(message: &CommonMessage<'_>) -> Option<Part> {
     match message.content {
         Content::Withdrawn { part, .. } => Some(part),
-        Content::Announced { from, .. } if from < frame.len() => Some(Part::FIELD),
+        Content::Announced { from, .. } if from < message.frame.len() => Some(Part::FIELD),
         Content::Announced {
             attributes: field, ..
         } => {

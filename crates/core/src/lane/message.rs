@@ -15,6 +15,10 @@ const ATTRIBUTES: usize = BODY + 4;
 
 /// A message that may be of the common kind: whether its routes are announced or withdrawn, and where they are.
 pub(super) struct CommonMessage<'f> {
+    /// The whole BMP message.
+    pub frame: &'f [u8],
+    /// The bytes behind the message.
+    pub behind: &'f [u8],
     pub header: &'f [u8; PER_PEER_HEADER_LEN],
     pub content: Content<'f>,
 }
@@ -58,9 +62,9 @@ fn number(front: &[u8; ATTRIBUTES], at: usize) -> usize {
 }
 
 impl<'f> CommonMessage<'f> {
-    /// Reads the outer fields of a whole BMP message. `None`: it takes the general way.
+    /// Reads the outer fields of a whole BMP message, behind which these bytes stand. `None`: it takes the general way.
     #[inline(always)]
-    pub fn read(frame: &'f [u8]) -> Option<Self> {
+    pub fn read(frame: &'f [u8], behind: &'f [u8]) -> Option<Self> {
         const ROUTE_MONITORING: u8 = 0;
         const UPDATE: u8 = 2;
         let (front, rest) = frame.split_first_chunk::<ATTRIBUTES>()?;
@@ -81,7 +85,12 @@ impl<'f> CommonMessage<'f> {
                 from,
                 to,
             };
-            return is_all.then_some(Self { header, content });
+            return is_all.then_some(Self {
+                frame,
+                behind,
+                header,
+                content,
+            });
         }
         let (attributes, nlri) = rest.split_at_checked(number(front, BODY + 2))?;
         let content = match attributes {
@@ -111,7 +120,12 @@ impl<'f> CommonMessage<'f> {
                 from: ATTRIBUTES + attributes.len(),
             },
         };
-        Some(Self { header, content })
+        Some(Self {
+            frame,
+            behind,
+            header,
+            content,
+        })
     }
 
     /// The per-peer header.
@@ -126,4 +140,15 @@ impl<'f> CommonMessage<'f> {
 pub(super) const fn routes_of_reach(reach: &CommonReach<'_>) -> Range<usize> {
     let end = ATTRIBUTES + reach.end;
     end - reach.nlri.len()..end
+}
+
+/// Where the first announced route of the message at the start of `bytes` is, in the UPDATE's own field. `None` if there is none.
+/// The message may be incomplete, and nothing of it has been checked.
+#[inline(always)]
+pub(super) fn first_route(bytes: &[u8]) -> Option<Range<usize>> {
+    let front = bytes.first_chunk::<ATTRIBUTES>()?;
+    let end = u32::from_be_bytes([front[1], front[2], front[3], front[4]]) as usize;
+    let from = ATTRIBUTES + number(front, BODY + 2);
+    let announces = front[COMMON_HEADER_LEN - 1] == 0 && number(front, BODY) == 0 && from < end;
+    announces.then_some(from..end)
 }

@@ -9,7 +9,7 @@ use arancini_wire::bgp::attribute::CommonAttributes;
 use arancini_wire::iana::{AfiSafi, attribute_type as code};
 
 use super::lanes::{Lane, Lanes};
-use super::message::{CommonMessage, Content, Part, routes_of_reach};
+use super::message::{CommonMessage, Content, Part, first_route, routes_of_reach};
 use super::prefixes::{Prefix, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
@@ -21,19 +21,15 @@ use crate::table::PeerTable;
 const CHUNK: usize = 16;
 
 /// Takes a whole BMP message, if it is of the common kind and its lane is open. Otherwise it returns `false`, and nothing has
-/// changed.
+/// changed. `behind` are the bytes behind the message: memory for the next message is prefetched.
 #[inline]
-pub(crate) fn take(context: &mut RouterContext<'_>, lanes: &mut Lanes, frame: &[u8]) -> bool {
-    let Some(message) = CommonMessage::read(frame) else {
+pub(crate) fn take(context: &mut RouterContext<'_>, lanes: &mut Lanes, frame: &[u8], behind: &[u8]) -> bool {
+    let Some(message) = CommonMessage::read(frame, behind) else {
         return false;
     };
     let taken = match message.content {
-        Content::Announced { attributes, from } => {
-            take_announced(context, lanes, &message, frame, attributes, from)
-        }
-        Content::Withdrawn { part, from, to } => {
-            take_withdrawn(context, lanes, &message, frame, part, from..to)
-        }
+        Content::Announced { attributes, from } => take_announced(context, lanes, &message, attributes, from),
+        Content::Withdrawn { part, from, to } => take_withdrawn(context, lanes, &message, part, from..to),
     };
     taken.is_some()
 }
@@ -44,15 +40,15 @@ fn take_announced(
     context: &mut RouterContext<'_>,
     lanes: &mut Lanes,
     message: &CommonMessage<'_>,
-    frame: &[u8],
     field: &[u8],
     from: usize,
 ) -> Option<()> {
     let revision = context.router.revision();
     let mut attributes = CommonAttributes::NONE;
-    if from < frame.len() {
+    let end = message.frame.len();
+    if from < end {
         let lane = lanes.find(message.header, Part::FIELD, revision)?;
-        let work = Work::new(context, lane, message, frame, from..frame.len());
+        let work = Work::new(context, lane, message, from..end);
         return if add_path(context, lane) {
             work.announce::<9>(context, field, &mut attributes)
         } else {
@@ -65,7 +61,7 @@ fn take_announced(
     }
     let reach = &attributes.mp_reach;
     let lane = lanes.find(message.header, Part::multi_protocol(reach.family), revision)?;
-    let work = Work::new(context, lane, message, frame, routes_of_reach(reach));
+    let work = Work::new(context, lane, message, routes_of_reach(reach));
     match (lane.family(), add_path(context, lane)) {
         (AfiSafi::IPV4_UNICAST, false) => work.announce::<5>(context, field, &mut attributes),
         (AfiSafi::IPV4_UNICAST, true) => work.announce::<9>(context, field, &mut attributes),
@@ -80,12 +76,11 @@ fn take_withdrawn(
     context: &mut RouterContext<'_>,
     lanes: &mut Lanes,
     message: &CommonMessage<'_>,
-    frame: &[u8],
     part: Part,
     routes: Range<usize>,
 ) -> Option<()> {
     let lane = lanes.find(message.header, part, context.router.revision())?;
-    let work = Work::new(context, lane, message, frame, routes);
+    let work = Work::new(context, lane, message, routes);
     match (lane.family(), add_path(context, lane)) {
         (AfiSafi::IPV4_UNICAST, false) => work.withdraw::<5>(context),
         (AfiSafi::IPV4_UNICAST, true) => work.withdraw::<9>(context),
@@ -105,7 +100,7 @@ struct Work<'w> {
     lane: &'w Lane,
     times: Times,
     now_ns: u64,
-    frame: &'w [u8],
+    message: &'w CommonMessage<'w>,
     /// The octets of the frame that are routes.
     routes: Range<usize>,
 }
@@ -127,8 +122,7 @@ impl<'w> Work<'w> {
     fn new(
         context: &RouterContext<'_>,
         lane: &'w Lane,
-        message: &CommonMessage<'_>,
-        frame: &'w [u8],
+        message: &'w CommonMessage<'w>,
         routes: Range<usize>,
     ) -> Self {
         Self {
@@ -138,7 +132,7 @@ impl<'w> Work<'w> {
                 bmp_header_ns: message.per_peer_header().timestamp_ns(),
             },
             now_ns: context.now.monotonic_ns,
-            frame,
+            message,
             routes,
         }
     }
@@ -160,12 +154,25 @@ impl<'w> Work<'w> {
         let Router { peers, sequence, .. } = &mut **router;
         let table = table_of(peers, lane)?;
         let room = shared.room();
-        let keys = read_all::<N>(self.frame, &self.routes, &mut shared.prefixes)?;
+        let keys = read_all::<N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
         let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        let first = keys.first()?;
         // The memory of the first route arrives while the attributes are read.
-        rib.prefetch_batch(keys.get(..1)?);
+        if std::mem::take(&mut shared.looked_ahead) {
+            rib.prefetch_entry(first);
+        } else {
+            rib.prefetch_batch(&[*first]);
+        }
         let carrier = lane.layout.carrier();
         if carrier == Carrier::UpdateField {
+            // Routes of one UPDATE are fetched together. A single one is fetched while the message before is taken.
+            if keys.len() == 1
+                && let Some(next) = first_route(self.message.behind)
+                && let Some((key, _)) = <[u8; N]>::read(self.message.behind, next.start, next.end)
+            {
+                rib.prefetch_batch(&[key]);
+                shared.looked_ahead = true;
+            }
             let is_common = attributes.read(field)
                 && attributes.has(code::NEXT_HOP)
                 && !attributes.has(code::MP_REACH_NLRI);
@@ -215,7 +222,7 @@ impl<'w> Work<'w> {
         let Router { peers, sequence, .. } = &mut **router;
         let table = table_of(peers, lane)?;
         let room = shared.room();
-        let keys = read_all::<N>(self.frame, &self.routes, &mut shared.prefixes)?;
+        let keys = read_all::<N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
         let routes = keys.len() as u64;
         if routes == 0 || routes > room {
             return None;
