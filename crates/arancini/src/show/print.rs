@@ -51,7 +51,7 @@ pub(super) fn peers(list: &Value) -> String {
     table.to_string()
 }
 
-/// One peer with its tables, changes and BGP session.
+/// One peer with its tables, changes, BGP session and statistics.
 pub(super) fn peer(peer: &Value) -> String {
     let mut out = String::new();
     let mut facts = Table::new(&["PEER", &cell(peer, "key")]);
@@ -119,6 +119,15 @@ pub(super) fn peer(peer: &Value) -> String {
         }
     }
     out.push_str(&format!("\n{capabilities}"));
+    let mut statistics = Table::new(&["STATISTIC OF THE ROUTER", "FAMILY", "VALUE"]);
+    for statistic in entries(&peer["statistics"], "statistics") {
+        statistics.row(
+            ["name", "family", "value"]
+                .map(|name| cell(statistic, name))
+                .to_vec(),
+        );
+    }
+    out.push_str(&format!("\n{statistics}"));
     out
 }
 

@@ -19,6 +19,7 @@ use super::peer_key::{peer_key, read_peer};
 use super::problem::Problem;
 use super::routers::find_router;
 use super::state::Api;
+use super::statistics::Statistics;
 use super::text;
 
 /// Most keys that a problem lists.
@@ -64,6 +65,10 @@ pub struct Peer {
     /// The BGP session of its last Peer Up. Absent in lists, and if there was no Peer Up since the start of the collector.
     #[serde(skip_serializing_if = "Option::is_none")]
     bgp_session: Option<BgpSession>,
+    /// What the router counts of the peer, for a comparison with `tables`. Absent in lists, and if there was no Statistics
+    /// Report since the start of the collector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistics: Option<Statistics>,
 }
 
 /// A table of a peer.
@@ -154,6 +159,7 @@ impl Peer {
             change_count: answer.changes.count(),
             changes: answer.changes.last().iter().map(StateChange::of).collect(),
             bgp_session: answer.opens.map(|opens| BgpSession::of(&opens)),
+            statistics: answer.statistics.map(|last| Statistics::of(&last)),
         }
     }
 }
@@ -232,12 +238,13 @@ pub(super) async fn peers(
     }
     for peer in &mut peers {
         peer.bgp_session = None;
+        peer.statistics = None;
     }
     peers.sort_by(|one, other| (one.peer_addr, &one.key).cmp(&(other.peer_addr, &other.key)));
     Ok(Json(Peers { peers, end }))
 }
 
-/// One peer of a router, with the BGP session of its last Peer Up.
+/// One peer of a router, with the BGP session of its last Peer Up and its last Statistics Report.
 #[utoipa::path(get, path = "/api/v1/routers/{router}/peers/{peer}", tag = "peers",
     params(
         ("router" = String, Path, description = "Address of the router"),
