@@ -16,7 +16,7 @@ use super::cursor::{PageStart, read_cursor};
 use super::page::PageEnd;
 use super::parameters::{Parameters, RawQuery, read_router};
 use super::peer_key::{peer_key, read_peer};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::routers::find_router;
 use super::state::Api;
 use super::statistics::Statistics;
@@ -208,7 +208,7 @@ impl StateChange {
         ("limit" = Option<usize>, Query, description = "Most entries of the page, at most 1000; 100 without it", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
-    responses((status = 200, body = Peers), (status = 400, body = Problem), (status = 404, body = Problem), (status = 410, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Peers), Problems, (status = 404, body = Problem, content_type = "application/problem+json"), (status = 410, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn peers(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,
@@ -250,7 +250,7 @@ pub(super) async fn peers(
         ("router" = String, Path, description = "Address of the router"),
         ("peer" = String, Path, description = "Address or key of the peer"),
     ),
-    responses((status = 200, body = Peer), (status = 400, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Peer), Problems, (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn peer(
     State(api): State<Arc<Api>>,
     Path((id, key)): Path<(String, String)>,
