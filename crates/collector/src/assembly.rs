@@ -298,8 +298,11 @@ fn open_control_port(
     }
     let address = config.control.address;
     let source = Arc::clone(telemetry);
-    let api = Api::new(Asker::new(mailboxes), Arc::clone(telemetry));
-    let access = Access::of(&config.control).map_err(StartError::Token)?;
+    let api = Api::new(
+        Asker::new(mailboxes, Arc::clone(telemetry.api())),
+        Arc::clone(telemetry),
+    );
+    let access = Access::of(&config.control, Arc::clone(telemetry.api())).map_err(StartError::Token)?;
     let api = api::paths(Arc::new(api), access);
     let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source, api)?;
     info!(address = %control.address(), "control port: /metrics /healthz /readyz /api/v1");

@@ -50,6 +50,7 @@ mod table;
 mod table_limits;
 mod doomed;
 mod opens;
+mod last_statistics;
 mod changes;
 
 // The way out, into batches.
@@ -84,6 +85,7 @@ pub use batcher::BatchSettings;
 pub use changes::{Change, Changes, PeerChange, RouterChange};
 pub use counters::{Counters, Quirk};
 pub use framing::{Framer, Next};
+pub use last_statistics::{LastStatistics, Statistic};
 pub use notice::{Notice, NoticeKind};
 pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};

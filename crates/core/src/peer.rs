@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::changes::{Changes, PeerChange};
 use crate::counters::Quirk;
+use crate::last_statistics::LastStatistics;
 use crate::opens::Opens;
 use crate::route;
 use crate::table::{PeerTable, TableIndex};
@@ -65,6 +66,8 @@ pub struct Peer {
     pub tables: Vec<PeerTable>,
     /// How often the peer showed each quirk.
     pub quirks: [u64; Quirk::COUNT],
+    /// Its last Statistics Report; `None` if there was none since the start.
+    pub statistics: Option<Box<LastStatistics>>,
     /// The last changes of its state.
     pub changes: Changes<PeerChange>,
     /// Other identities that lead to the peer: earlier ones, and those in the keys of its tables.
@@ -110,6 +113,7 @@ impl Peer {
             opens: None,
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
+            statistics: None,
             changes: Changes::default(),
             other_identities: Vec::new(),
             listed_as_gone: false,

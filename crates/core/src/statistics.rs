@@ -7,6 +7,7 @@ use crate::context::RouterContext;
 use crate::counters::Quirk;
 use crate::event_limits;
 use crate::events::{header_peer, statistics_event};
+use crate::last_statistics::LastStatistics;
 
 /// Takes a Statistics Report. It does not make its peer known: some routers report on peers that are not up yet.
 pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsReport<'_>) {
@@ -32,6 +33,10 @@ pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsRe
         && let Some(peer) = known
     {
         context.count_quirk(peer, Quirk::StatisticsCount);
+    }
+    if let Some(peer) = known {
+        let place = &mut context.router.peers[peer].statistics;
+        LastStatistics::replace(place, context.now.unix_ns, &counters.part);
     }
     let event = StatisticsEvent {
         time_bmp_header_ns: header.timestamp_ns(),

@@ -13,7 +13,8 @@ use arancini_core::ask::{
 };
 use arancini_core::{PeerChange, PeerState, RouterChange, SessionId};
 use arancini_generate::{
-    AddPathMode, Open, Peer, PeerDown, end_of_rib, initiation, peer_down, peer_up, route_monitoring,
+    AddPathMode, Open, Peer, PeerDown, Statistic, end_of_rib, initiation, peer_down, peer_up,
+    route_monitoring, statistics_report,
 };
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
@@ -567,6 +568,32 @@ fn a_peer_is_answered_with_its_changes_its_opens_and_its_quirks() {
     assert_eq!(opens.local_address, v4("192.0.2.1"));
     assert!(opens.sent.as_ref().is_some_and(|open| open.len() > 29));
     assert_eq!(found.quirks.len(), 1, "{:?}", found.quirks);
+}
+
+#[test]
+fn the_last_statistics_report_of_a_peer_is_answered_up_to_a_limit() {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.send(session, &up(&peer(1)));
+    let many: Vec<_> = (0..200).map(|number| Statistic::Gauge(7, number)).collect();
+    harness.send(session, &statistics_report(&peer(1), &many));
+    let ask = |harness: &Harness| {
+        let (Answer::Peers(peers), None) = inventory(harness, Question::peers(Selector::default(), 10), 2000)
+        else {
+            panic!("not all peers");
+        };
+        peers[0].statistics.clone().unwrap()
+    };
+    assert_eq!(ask(&harness).statistics.len(), 64);
+    harness.wait(SECOND);
+    harness.send(session, &statistics_report(&peer(1), &[Statistic::Counter(1, 7)]));
+    let last = ask(&harness);
+    assert_eq!(last.unix_ns, harness.now.unix_ns);
+    assert_eq!(
+        (last.statistics.len(), last.statistics[0].value),
+        (1, 7),
+        "only the last report"
+    );
 }
 
 /// Junos sends a Peer Up for each family, and Huawei one for each view.

@@ -31,26 +31,27 @@ pub(super) fn routers(list: &Value) -> String {
 /// The peers of a list.
 pub(super) fn peers(list: &Value) -> String {
     let columns = [
-        "ROUTER", "PEER", "AS", "STATE", "SINCE", "CHANGES", "ROUTES", "KEY",
+        "ROUTER", "PEER", "AS", "STATE", "SINCE", "REASON", "CHANGES", "ROUTES", "KEY",
     ];
     let mut table = Table::new(&columns);
     for peer in entries(list, "peers") {
-        let names = [
-            "routerAddr",
-            "peerAddr",
-            "peerAsn",
-            "state",
-            "since",
-            "changeCount",
-            "routes",
-            "key",
-        ];
-        table.row(names.map(|name| cell(peer, name)).to_vec());
+        let last = entries(peer, "changes").last().unwrap_or(&Value::Null);
+        table.row(vec![
+            cell(peer, "routerAddr"),
+            cell(peer, "peerAddr"),
+            cell(peer, "peerAsn"),
+            cell(peer, "state"),
+            cell(peer, "since"),
+            cell(last, "reason"),
+            cell(peer, "changeCount"),
+            cell(peer, "routes"),
+            cell(peer, "key"),
+        ]);
     }
     table.to_string()
 }
 
-/// One peer with its tables, changes and BGP session.
+/// One peer with its tables, changes, BGP session and statistics.
 pub(super) fn peer(peer: &Value) -> String {
     let mut out = String::new();
     let mut facts = Table::new(&["PEER", &cell(peer, "key")]);
@@ -67,7 +68,8 @@ pub(super) fn peer(peer: &Value) -> String {
         facts.row(vec![label.to_owned(), cell(peer, name)]);
     }
     for (quirk, seen) in peer["quirks"].as_object().into_iter().flatten() {
-        facts.row(vec!["quirk".to_owned(), format!("{quirk} ({seen} times)")]);
+        let times = if *seen == 1 { "time" } else { "times" };
+        facts.row(vec!["quirk".to_owned(), format!("{quirk} ({seen} {times})")]);
     }
     out.push_str(&facts.to_string());
     let columns = [
@@ -117,6 +119,15 @@ pub(super) fn peer(peer: &Value) -> String {
         }
     }
     out.push_str(&format!("\n{capabilities}"));
+    let mut statistics = Table::new(&["STATISTIC OF THE ROUTER", "FAMILY", "VALUE"]);
+    for statistic in entries(&peer["statistics"], "statistics") {
+        statistics.row(
+            ["name", "family", "value"]
+                .map(|name| cell(statistic, name))
+                .to_vec(),
+        );
+    }
+    out.push_str(&format!("\n{statistics}"));
     out
 }
 

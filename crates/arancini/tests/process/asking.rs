@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use arancini_bed::control::{Answer, request};
+use arancini_collector::config::CurationKind;
 use arancini_generate::{
-    Attributes, Open, Peer, PeerDown, Prefix, Update, end_of_rib, initiation, peer_down, peer_up,
-    route_monitoring,
+    Attributes, Open, Peer, PeerDown, Prefix, Statistic, Update, end_of_rib, initiation, peer_down, peer_up,
+    route_monitoring, statistics_report,
 };
 use arancini_wire::iana::AfiSafi;
 use serde_json::Value;
@@ -288,6 +289,19 @@ fn routers_and_peers_say_what_happened_to_them() {
     assert_eq!((&router["peers"], &router["peersUp"]), (&2.into(), &1.into()));
     assert_eq!(router["state"], "up");
 
+    let statistics = [Statistic::Counter(1, 7), Statistic::Gauge(7, 1)];
+    world.routers[0].send(&statistics_report(&peer(1), &statistics));
+    let path = format!("routers/{id}/peers/192.0.2.1");
+    eventually("the statistics are known", || {
+        !world.ask(&path)["statistics"].is_null()
+    });
+    let statistics = &world.ask(&path)["statistics"]["statistics"];
+    assert_eq!(statistics[0]["name"], "duplicate_prefix_advertisements");
+    assert_eq!(
+        (&statistics[0]["value"], &statistics[1]["value"]),
+        (&7.into(), &1.into())
+    );
+
     world.routers.remove(0);
     eventually("the router is lost", || {
         world.ask(&format!("routers/{id}"))["state"] == "lost"
@@ -452,6 +466,10 @@ fn the_api_answers_only_with_the_token_and_under_known_names() {
         "{}",
         refused.head
     );
+    assert_eq!(rig.metric("api_requests_denied_total{reason=\"token\"}"), 2);
+    assert_eq!(rig.metric("api_requests_denied_total{reason=\"host\"}"), 1);
+    assert_eq!(rig.metric("api_requests_denied_total{reason=\"origin\"}"), 1);
+    assert_eq!(rig.metric("api_questions_total"), 2);
     // Probes and Prometheus ask without a token, under any name.
     for path in ["/metrics", "/healthz", "/readyz"] {
         assert_eq!(ask(path, "Host: collector-7.internal\r\n").status, 200, "{path}");
@@ -496,6 +514,32 @@ fn a_token_that_can_be_guessed_keeps_the_collector_from_starting() {
         "{:?}",
         ended.lines
     );
+}
+
+#[test]
+fn without_tables_there_are_no_routes_to_show() {
+    let rig = Rig::start(|config| config.curation.mode = CurationKind::Off);
+    let answer = get(rig.control(), "prefixes/10.0.0.0/8");
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(answer.body.contains("curation.mode"), "{}", answer.body);
+    assert_eq!(get(rig.control(), "routers").status, 200);
+}
+
+#[test]
+fn a_collector_that_restores_its_tables_says_when_to_ask_again() {
+    let nobody = [
+        "--listen",
+        "127.0.0.1:0",
+        "--control",
+        "127.0.0.1:0",
+        "--nats",
+        "nats://127.0.0.1:1",
+    ];
+    let process = Process::spawn(&nobody, &[]);
+    let answer = get(process.control(), "routers");
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
+    assert!(answer.body.contains("restored"), "{}", answer.body);
 }
 
 #[test]

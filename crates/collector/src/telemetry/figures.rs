@@ -9,6 +9,7 @@ use arancini_publish::SinkStatus;
 use arancini_rib::CurationMode;
 use clap::ValueEnum;
 
+use super::api_figures::ApiFigures;
 use crate::ingest::{WorkerContext, WorkerCounters};
 use crate::snapshots::SnapshotFigures;
 
@@ -20,12 +21,13 @@ pub struct Telemetry {
     pub(super) context: Arc<WorkerContext>,
     pub(super) sink: Arc<SinkStatus>,
     pub(super) snapshots: Arc<SnapshotFigures>,
+    pub(super) api: Arc<ApiFigures>,
     /// Whether routers can connect. They can after the tables of the previous run are restored.
     pub(super) listening: AtomicBool,
 }
 
 impl Telemetry {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         context: Arc<WorkerContext>,
         sink: Arc<SinkStatus>,
         snapshots: Arc<SnapshotFigures>,
@@ -34,8 +36,14 @@ impl Telemetry {
             context,
             sink,
             snapshots,
+            api: Arc::default(),
             listening: AtomicBool::new(false),
         }
+    }
+
+    /// Returns the figures of the API.
+    pub(crate) fn api(&self) -> &Arc<ApiFigures> {
+        &self.api
     }
 
     /// Records that routers can connect from now on.

@@ -2,11 +2,14 @@
 //!
 //! A HELP text stands alone, as Prometheus shows it. `docs/metrics.md` lists every metric with its labels.
 
+mod api_figures;
 mod figures;
 mod ingest;
 mod curation;
 mod publish;
 mod snapshots;
+mod api;
 mod source;
 
+pub use api_figures::{ApiFigures, Denial};
 pub use figures::Telemetry;

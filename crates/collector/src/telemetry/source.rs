@@ -13,7 +13,8 @@ impl ControlSource for Telemetry {
         self.ingest_metrics(metrics)?;
         self.curation_metrics(metrics)?;
         self.publish_metrics(metrics)?;
-        self.snapshot_metrics(metrics)
+        self.snapshot_metrics(metrics)?;
+        self.api_metrics(metrics)
     }
 
     fn readiness(&self) -> Readiness {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::prefix::Prefix;
 use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::counters::Quirk;
+use crate::last_statistics::LastStatistics;
 use crate::opens::Opens;
 use crate::peer::PeerState;
 use crate::router::RouterLife;
@@ -76,6 +77,8 @@ pub struct PeerAnswer {
     pub tables: Vec<TableAnswer>,
     /// How often it showed each quirk, without those that it never showed.
     pub quirks: Vec<(Quirk, u64)>,
+    /// Its last Statistics Report; `None` if there was none since the start.
+    pub statistics: Option<Box<LastStatistics>>,
     /// The last changes of its state.
     pub changes: Changes<PeerChange>,
 }

@@ -77,6 +77,7 @@ impl PeerAnswer {
             opens: peer.opens.clone(),
             tables: tables.map(|table| table_answer(peer, table)).collect(),
             quirks: quirks.filter(|(_, seen)| *seen > 0).collect(),
+            statistics: peer.statistics.clone(),
             changes: peer.changes.clone(),
         }
     }

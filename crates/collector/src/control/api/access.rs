@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
 use crate::config::Control;
+use crate::telemetry::{ApiFigures, Denial};
 
 /// Least characters of a token. A shorter one can be guessed.
 const LEAST_TOKEN: usize = 16;
@@ -23,6 +24,7 @@ const LEAST_TOKEN: usize = 16;
 pub struct Access {
     guard: Guard,
     host_names: Vec<String>,
+    figures: Arc<ApiFigures>,
 }
 
 /// What a request has to carry.
@@ -77,7 +79,7 @@ impl Access {
     ///
     /// # Errors
     /// As [`read_token`].
-    pub fn of(settings: &Control) -> Result<Self, String> {
+    pub fn of(settings: &Control, figures: Arc<ApiFigures>) -> Result<Self, String> {
         let guard = match &settings.token_file {
             Some(file) => Guard::Token(read_token(file)?),
             None if settings.address.ip().to_canonical().is_loopback() => Guard::ThisHost,
@@ -86,42 +88,52 @@ impl Access {
         Ok(Self {
             guard,
             host_names: settings.host_names.clone(),
+            figures,
         })
     }
 
-    fn check(&self, request: &Request) -> Result<(), Problem> {
+    /// Whether a request may be answered; otherwise, which kind of denial it gets and how it is told.
+    fn check(&self, request: &Request) -> Result<(), (Denial, Problem)> {
         let headers = request.headers();
         let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let named = request.uri().authority().map(|authority| authority.as_str());
         let host = named.or_else(|| text(&header::HOST)).unwrap_or_default();
         if !self.knows(host) {
-            return Err(Problem::new(
+            let problem = Problem::new(
                 StatusCode::FORBIDDEN,
                 format!("the API is not asked under the name {host:?}"),
                 "use an IP address or localhost, or add the name to control.host_names",
-            ));
+            );
+            return Err((Denial::Host, problem));
         }
         if headers.contains_key(header::ORIGIN) && !is_of_origin(text(&header::ORIGIN), host) {
-            return Err(Problem::new(
+            let problem = Problem::new(
                 StatusCode::FORBIDDEN,
                 "the request comes from a page of another origin",
                 "open the page under the address of the control port",
-            ));
+            );
+            return Err((Denial::Origin, problem));
         }
         let right = Right::needed_by(request.method());
         match &self.guard {
             Guard::ThisHost => Ok(()),
             Guard::Insecure if right == Right::Read => Ok(()),
-            Guard::Insecure => Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "without a token, requests may only read",
-                "set control.token_file and send its token",
+            Guard::Insecure => Err((
+                Denial::Right,
+                Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "without a token, requests may only read",
+                    "set control.token_file and send its token",
+                ),
             )),
             Guard::Token(token) if carries(headers, token) => Ok(()),
-            Guard::Token(_) => Err(Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "the request carries no valid token",
-                "send the token of control.token_file as Authorization: Bearer TOKEN",
+            Guard::Token(_) => Err((
+                Denial::Token,
+                Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    "the request carries no valid token",
+                    "send the token of control.token_file as Authorization: Bearer TOKEN",
+                ),
             )),
         }
     }
@@ -160,7 +172,8 @@ fn carries(headers: &HeaderMap, token: &str) -> bool {
 pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     match access.check(&request) {
         Ok(()) => next.run(request).await,
-        Err(problem) => {
+        Err((denial, problem)) => {
+            access.figures.count_denied(denial);
             let mut response = problem.into_response();
             if response.status() == StatusCode::UNAUTHORIZED {
                 let how = HeaderValue::from_static("Bearer");
@@ -184,6 +197,7 @@ mod tests {
         Access {
             guard,
             host_names: vec!["bmp.example.net".to_owned()],
+            figures: Arc::default(),
         }
     }
 
@@ -194,7 +208,7 @@ mod tests {
         }
         let request = request.body(Body::empty()).unwrap();
         let checked = access.check(&request);
-        checked.map_or_else(|problem| problem.into_response().status().as_u16(), |()| 200)
+        checked.map_or_else(|(_, problem)| problem.into_response().status().as_u16(), |()| 200)
     }
 
     #[test]

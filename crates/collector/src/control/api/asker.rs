@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::cursor::PageStart;
 use super::problem::Problem;
 use crate::ingest::{Mail, QuestionRequest};
+use crate::telemetry::ApiFigures;
 
 /// Questions that run at the same time. Each runs on every worker.
 const MOST_QUESTIONS: usize = 8;
@@ -24,6 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Asker {
     mailboxes: Vec<kanal::Sender<Mail>>,
     room: Arc<Semaphore>,
+    figures: Arc<ApiFigures>,
 }
 
 /// The answers of several workers, in the order of the workers.
@@ -48,9 +50,10 @@ struct Asked {
 impl Asker {
     /// Asks the workers with these mailboxes.
     #[must_use]
-    pub fn new(mailboxes: Vec<kanal::Sender<Mail>>) -> Self {
+    pub fn new(mailboxes: Vec<kanal::Sender<Mail>>, figures: Arc<ApiFigures>) -> Self {
         Self {
             mailboxes,
+            figures,
             room: Arc::new(Semaphore::new(MOST_QUESTIONS)),
         }
     }
@@ -125,14 +128,16 @@ impl Asker {
     }
 
     async fn place(&self) -> Result<Arc<OwnedSemaphorePermit>, Problem> {
-        match timeout(PATIENCE, Arc::clone(&self.room).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(Arc::new(place)),
-            _ => Err(Problem::later(
-                1,
-                format!("{MOST_QUESTIONS} questions run already"),
-                "ask again after a moment, and ask fewer questions at the same time",
-            )),
+        if let Ok(Ok(place)) = timeout(PATIENCE, Arc::clone(&self.room).acquire_owned()).await {
+            self.figures.count_asked();
+            return Ok(Arc::new(place));
         }
+        self.figures.count_refused();
+        Err(Problem::later(
+            1,
+            format!("{MOST_QUESTIONS} questions run already"),
+            "ask again after a moment, and ask fewer questions at the same time",
+        ))
     }
 
     /// Sends a question to every worker from the start of the page on.
@@ -190,5 +195,94 @@ const fn entries_of(answer: &Answer) -> usize {
         Answer::Peers(peers) => peers.len(),
         Answer::Counts(counts) => counts.len(),
         Answer::Routes(routes) => routes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use arancini_core::ask::Selector;
+
+    use super::*;
+
+    fn status(problem: Problem) -> u64 {
+        serde_json::to_value(problem).unwrap()["status"].as_u64().unwrap()
+    }
+
+    fn question() -> Question {
+        Question::routers(Selector::default(), 10)
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn only_so_many_questions_run_at_the_same_time() {
+        runtime().block_on(async {
+            let (mailbox, mail) = kanal::unbounded();
+            let asker = Arc::new(Asker::new(vec![mailbox], Arc::default()));
+            let mut asked = Vec::new();
+            for _ in 0..MOST_QUESTIONS {
+                let asker = Arc::clone(&asker);
+                asked.push(tokio::spawn(async move {
+                    asker.page(PageStart::FIRST, 10, question).await.map(|_| ())
+                }));
+            }
+            // The worker takes the questions and does not answer yet.
+            let mail = mail.to_async();
+            let mut requests = Vec::new();
+            while requests.len() < MOST_QUESTIONS {
+                requests.push(mail.recv().await.unwrap());
+            }
+            let refused = asker.page(PageStart::FIRST, 10, question).await;
+            assert_eq!(status(refused.err().unwrap()), 503);
+            // A worker that is gone drops its questions. The places are free again.
+            drop(requests);
+            for asked in asked {
+                assert_eq!(status(asked.await.unwrap().unwrap_err()), 503);
+            }
+            assert_eq!(asker.room.available_permits(), MOST_QUESTIONS);
+        });
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_is_the_next_page() {
+        let answers = |routers: usize| {
+            let mut counts = Vec::new();
+            counts.resize_with(routers, || arancini_core::ask::TableCount {
+                view: arancini_wire::bmp::RibView::LocRib,
+                family: arancini_wire::iana::AfiSafi::IPV4_UNICAST,
+                tables: 1,
+                routes: 1,
+            });
+            Outcome {
+                answer: Answer::Counts(counts),
+                rest: None,
+                left_out: false,
+            }
+        };
+        runtime().block_on(async {
+            let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..3).map(|_| kanal::unbounded()).unzip();
+            let asker = Asker::new(mailboxes, Arc::default());
+            for (worker, mail) in mails.into_iter().enumerate() {
+                std::thread::spawn(move || {
+                    while let Ok(Mail::Question(request)) = mail.recv() {
+                        let _ = request.out.send(answers([6, 4, 3][worker]));
+                    }
+                });
+            }
+            let first = asker.page(PageStart::FIRST, 10, question).await.ok().unwrap();
+            assert_eq!(
+                first.answers.len(),
+                2,
+                "6 and 4 entries fit into 10, 3 more do not"
+            );
+            let next = first.next.unwrap();
+            assert_eq!(next.worker, 2);
+            let second = asker.page(next, 10, question).await.ok().unwrap();
+            assert_eq!((second.answers.len(), second.next), (1, None));
+        });
     }
 }

@@ -112,8 +112,9 @@ fn capability(capability: &Capability<'_>) -> CapabilityText {
             (CapabilityCode::LongLivedGracefulRestart, bytes(value))
         }
         Capability::Fqdn { host, domain } => {
-            let name = [host, domain].map(String::from_utf8_lossy).join(".");
-            (CapabilityCode::Fqdn, Some(name))
+            let names = [host, domain].into_iter().filter(|name| !name.is_empty());
+            let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
+            (CapabilityCode::Fqdn, text::filled(names.join(".")))
         }
         Capability::Unknown { code, value } => (CapabilityCode::Unknown(code), bytes(value)),
     };

@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::parameters::{Parameters, RawQuery};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::state::Api;
 use super::text;
 
@@ -58,10 +58,10 @@ pub struct Counts {
     params(
         ("router" = Option<String>, Query, description = "Only this router"),
         ("peer" = Option<String>, Query, description = "Only this peer: its address or key"),
-        ("view" = Option<String>, Query, description = "Only this RIB view"),
+        ("view" = Option<String>, Query, description = "Only this RIB view", pattern = "^(adj-rib-(in|out)-(pre|post)|loc-rib)$"),
         ("family" = Option<String>, Query, description = "Only this family: a name, or AFI/SAFI"),
     ),
-    responses((status = 200, body = Counts), (status = 400, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Counts), Problems))]
 pub(super) async fn counts(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Json<Counts>, Problem> {
     let parameters = Parameters::read(query, &["router", "peer", "view", "family"])?;
     let selector = parameters.selector()?;

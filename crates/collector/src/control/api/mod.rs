@@ -15,6 +15,7 @@ mod text;
 mod routers;
 mod peers;
 mod bgp_session;
+mod statistics;
 mod routes;
 mod prefixes;
 mod counts;

@@ -16,9 +16,10 @@ use super::cursor::{PageStart, read_cursor};
 use super::page::PageEnd;
 use super::parameters::{Parameters, RawQuery, read_router};
 use super::peer_key::{peer_key, read_peer};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::routers::find_router;
 use super::state::Api;
+use super::statistics::Statistics;
 use super::text;
 
 /// Most keys that a problem lists.
@@ -64,6 +65,10 @@ pub struct Peer {
     /// The BGP session of its last Peer Up. Absent in lists, and if there was no Peer Up since the start of the collector.
     #[serde(skip_serializing_if = "Option::is_none")]
     bgp_session: Option<BgpSession>,
+    /// What the router counts of the peer, for a comparison with `tables`. Absent in lists, and if there was no Statistics
+    /// Report since the start of the collector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistics: Option<Statistics>,
 }
 
 /// A table of a peer.
@@ -154,6 +159,7 @@ impl Peer {
             change_count: answer.changes.count(),
             changes: answer.changes.last().iter().map(StateChange::of).collect(),
             bgp_session: answer.opens.map(|opens| BgpSession::of(&opens)),
+            statistics: answer.statistics.map(|last| Statistics::of(&last)),
         }
     }
 }
@@ -202,7 +208,7 @@ impl StateChange {
         ("limit" = Option<usize>, Query, description = "Most entries of the page, at most 1000; 100 without it", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
-    responses((status = 200, body = Peers), (status = 400, body = Problem), (status = 404, body = Problem), (status = 410, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Peers), Problems, (status = 404, body = Problem, content_type = "application/problem+json"), (status = 410, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn peers(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,
@@ -232,18 +238,19 @@ pub(super) async fn peers(
     }
     for peer in &mut peers {
         peer.bgp_session = None;
+        peer.statistics = None;
     }
     peers.sort_by(|one, other| (one.peer_addr, &one.key).cmp(&(other.peer_addr, &other.key)));
     Ok(Json(Peers { peers, end }))
 }
 
-/// One peer of a router, with the BGP session of its last Peer Up.
+/// One peer of a router, with the BGP session of its last Peer Up and its last Statistics Report.
 #[utoipa::path(get, path = "/api/v1/routers/{router}/peers/{peer}", tag = "peers",
     params(
         ("router" = String, Path, description = "Address of the router"),
         ("peer" = String, Path, description = "Address or key of the peer"),
     ),
-    responses((status = 200, body = Peer), (status = 400, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Peer), Problems, (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn peer(
     State(api): State<Arc<Api>>,
     Path((id, key)): Path<(String, String)>,

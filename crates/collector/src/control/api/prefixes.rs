@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::parameters::{Parameters, RawQuery, read_prefix};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::routes::{Routes, page_of_routes};
 use super::state::Api;
 
@@ -15,15 +15,15 @@ use super::state::Api;
 #[utoipa::path(get, path = "/api/v1/prefixes/{prefix}", tag = "routes",
     params(
         ("prefix" = String, Path, description = "The prefix, with its slash or with %2F; an address alone is a prefix of its full length"),
-        ("match" = Option<String>, Query, description = "How routes agree with the prefix: exact (without this parameter), longest, covering or covered"),
+        ("match" = Option<String>, Query, description = "How routes agree with the prefix: exact (without this parameter), longest, covering or covered", pattern = "^(exact|longest|covering|covered)$"),
         ("router" = Option<String>, Query, description = "Only this router"),
         ("peer" = Option<String>, Query, description = "Only this peer: its address or key"),
-        ("view" = Option<String>, Query, description = "Only this RIB view"),
+        ("view" = Option<String>, Query, description = "Only this RIB view", pattern = "^(adj-rib-(in|out)-(pre|post)|loc-rib)$"),
         ("family" = Option<String>, Query, description = "Only this family: a name, or AFI/SAFI"),
         ("limit" = Option<usize>, Query, description = "Most entries of the page, at most 1000; 100 without it", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
-    responses((status = 200, body = Routes), (status = 400, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Routes), Problems, (status = 409, body = Problem, content_type = "application/problem+json"), (status = 410, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn prefix(
     State(api): State<Arc<Api>>,
     Path(prefix): Path<String>,

@@ -25,6 +25,24 @@ pub struct Problem {
     retry_after_s: Option<u32>,
 }
 
+/// The problems that every resource can have, for the description of the API.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "the description is made from the type alone")]
+pub enum Problems {
+    /// A parameter has no meaning.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// The request does not carry the token of `control.token_file`.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Token(#[to_schema] Problem),
+    /// The request is for a foreign name, or from a foreign page.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Access(#[to_schema] Problem),
+    /// The collector can't answer now; `Retry-After` says when to ask again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Later(#[to_schema] Problem),
+}
+
 impl Problem {
     /// A problem with this status.
     pub fn new(status: StatusCode, detail: impl Into<String>, remedy: impl Into<String>) -> Self {

@@ -13,7 +13,7 @@ use super::counts::Count;
 use super::cursor::{PageStart, read_cursor};
 use super::page::PageEnd;
 use super::parameters::{Parameters, RawQuery, read_router};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::state::Api;
 use super::text;
 
@@ -130,7 +130,7 @@ impl Router {
         ("limit" = Option<usize>, Query, description = "Most entries of the page, at most 1000; 100 without it", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
-    responses((status = 200, body = Routers), (status = 400, body = Problem), (status = 410, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Routers), Problems, (status = 410, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn routers(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Json<Routers>, Problem> {
     let parameters = Parameters::read(query, &["limit", "cursor"])?;
     let limit = parameters.limit()?;
@@ -152,7 +152,7 @@ pub(super) async fn routers(State(api): State<Arc<Api>>, query: RawQuery) -> Res
 /// One router.
 #[utoipa::path(get, path = "/api/v1/routers/{router}", tag = "routers",
     params(("router" = String, Path, description = "Address of the router")),
-    responses((status = 200, body = Router), (status = 400, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Router), Problems, (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn router(
     State(api): State<Arc<Api>>,
     Path(id): Path<String>,

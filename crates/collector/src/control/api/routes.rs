@@ -15,7 +15,7 @@ use super::page::PageEnd;
 use super::parameters::{Parameters, RawQuery};
 use super::peer_key::peer_key;
 use super::peers::state_name;
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::state::Api;
 use super::text;
 
@@ -168,12 +168,12 @@ pub(super) async fn page_of_routes(
     params(
         ("router" = Option<String>, Query, description = "Only this router"),
         ("peer" = Option<String>, Query, description = "Only this peer: its address or key"),
-        ("view" = Option<String>, Query, description = "Only this RIB view"),
+        ("view" = Option<String>, Query, description = "Only this RIB view", pattern = "^(adj-rib-(in|out)-(pre|post)|loc-rib)$"),
         ("family" = Option<String>, Query, description = "Only this family: a name, or AFI/SAFI"),
         ("limit" = Option<usize>, Query, description = "Most entries of the page, at most 1000; 100 without it", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
-    responses((status = 200, body = Routes), (status = 400, body = Problem), (status = 409, body = Problem), (status = 410, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Routes), Problems, (status = 409, body = Problem, content_type = "application/problem+json"), (status = 410, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn routes(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Json<Routes>, Problem> {
     let parameters = Parameters::read(query, &["router", "peer", "view", "family", "limit", "cursor"])?;
     let choice = format!("routes?{}", parameters.choice());

@@ -11,7 +11,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::parameters::{Parameters, RawQuery};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::state::Api;
 
 /// The sink. Numbers without another word count since the start of the collector.
@@ -92,7 +92,7 @@ impl Sink {
 
 /// The sink of the collector.
 #[utoipa::path(get, path = "/api/v1/sink", tag = "collector",
-    responses((status = 200, body = Sink), (status = 400, body = Problem)))]
+    responses((status = 200, body = Sink), Problems))]
 pub(super) async fn sink(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Json<Sink>, Problem> {
     Parameters::read(query, &[])?;
     let name = api.telemetry.sink_name();

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::parameters::{Parameters, RawQuery};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::state::Api;
 use crate::ingest::WorkerCounters;
 
@@ -70,7 +70,7 @@ impl Worker {
 
 /// The workers of the collector.
 #[utoipa::path(get, path = "/api/v1/workers", tag = "collector",
-    responses((status = 200, body = Workers), (status = 400, body = Problem)))]
+    responses((status = 200, body = Workers), Problems))]
 pub(super) async fn workers(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Json<Workers>, Problem> {
     Parameters::read(query, &[])?;
     let counters = api.telemetry.workers().enumerate();

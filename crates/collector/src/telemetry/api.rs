@@ -1,0 +1,35 @@
+//! Metrics of the API.
+
+use std::fmt;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::api_figures::Denial;
+use super::figures::Telemetry;
+use crate::control::Metrics;
+
+impl Telemetry {
+    pub(super) fn api_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        let figures = &self.api;
+        metrics
+            .counter(
+                "api_questions",
+                "Questions of the API that were sent to the workers.",
+            )?
+            .sample(&[], figures.asked.load(Relaxed))?;
+        metrics
+            .counter(
+                "api_questions_refused",
+                "Questions of the API that were refused because too many ran at the same time.",
+            )?
+            .sample(&[], figures.refused.load(Relaxed))?;
+        let mut denied = metrics.counter(
+            "api_requests_denied",
+            "Requests to the API that were not answered because of who sent them, by what was wrong.",
+        )?;
+        for denial in Denial::ALL {
+            let count = figures.denied[denial as usize].load(Relaxed);
+            denied.sample(&[("reason", denial.label())], count)?;
+        }
+        Ok(())
+    }
+}
