@@ -1,4 +1,4 @@
-//! The control port: `/metrics`, `/healthz`, `/readyz` and the API over HTTP. It runs on the sidecar's runtime, away from the
+//! The control port: `/metrics`, `/healthz`, `/readyz`, the API and the page over HTTP. It runs on the sidecar's runtime, away from the
 //! workers.
 //!
 //! A [`ControlSource`] provides what the port shows. No message passes through this module.
@@ -10,6 +10,7 @@ mod render;
 mod bind;
 mod clients;
 pub mod api;
+mod page;
 mod server;
 
 pub use bind::BindError;

@@ -14,13 +14,14 @@ use tokio::task::JoinHandle;
 
 use super::bind::BindError;
 use super::clients::Clients;
+use super::page;
 use super::render;
 use super::source::ControlSource;
 
 /// The content type of `/metrics` (OpenMetrics 1.0).
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// The page at `/`.
-const INDEX: &str = "arancini\n\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
+/// The text at `/help`, and at `/` for clients that are no browser.
+const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
 
 /// A running control port. Dropping it stops the server.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl Drop for ControlServer {
 
 fn routes(source: Arc<dyn ControlSource>) -> Router {
     Router::new()
-        .route("/", get(|| async { INDEX }))
+        .merge(page::paths(HELP))
         .route("/metrics", get(show_metrics))
         .route(
             "/healthz",
@@ -88,7 +89,8 @@ fn routes(source: Arc<dyn ControlSource>) -> Router {
         .with_state(source)
 }
 
-/// Adds the headers that keep browsers from guessing types, storing answers, and showing them within foreign pages.
+/// Adds the headers that keep browsers from guessing types, storing answers, and showing them within foreign pages. The files of
+/// the page have a policy and a cache control of their own.
 async fn protect(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
@@ -100,7 +102,7 @@ async fn protect(mut response: Response) -> Response {
         ),
         (header::REFERRER_POLICY, "no-referrer"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -1,0 +1,69 @@
+// The search for a prefix: who holds it, what contains it, what is within it.
+
+import { addresses } from "./address.js";
+import { ask } from "./ask.js";
+import { html } from "./html.js";
+import { longestOfTables, typedPrefix } from "./search.js";
+import { State, Table } from "./table.js";
+import { counted } from "./words.js";
+
+const MOST_ROUTES = 200;
+
+const COLUMNS = [
+  { name: "Prefix", cell: (route) => html`<a href=${addresses.prefix(route.prefix)}>${route.prefix}</a>` },
+  { name: "Router", cell: (route) => html`<a href=${addresses.router(route.routerAddr)}>${route.routerAddr}</a>` },
+  { name: "Peer", cell: (route) => html`<a href=${addresses.peer(route.routerAddr, route.peer)}>${route.peerAddr}</a>` },
+  { name: "AS", kind: "number", cell: (route) => route.peerAsn },
+  { name: "View", cell: (route) => route.ribView },
+  { name: "Family", kind: "minor", cell: (route) => [route.family, route.tableName, route.routeDistinguisher].filter(Boolean).join(", ") },
+  { name: "Path ID", kind: "number minor", cell: (route) => route.pathId ?? "" },
+  { name: "State", cell: (route) => html`<${State} state=${route.state} />` },
+  { name: "Attributes", kind: "minor", cell: (route) => html`<code>${route.attributeFingerprint ?? ""}</code>` },
+];
+
+function Routes({ id, title, list, none }) {
+  return html`
+    <section aria-labelledby=${id}>
+      <h2 id=${id}>${title}</h2>
+      ${list.incomplete && html`<p class="failure">${list.incomplete}</p>`}
+      ${!list.incomplete && list.next && html`<p class="note">These are the first ${list.routes.length}. Type more of the prefix, or ask <code>arancini show prefix</code>.</p>`}
+      <${Table} caption=${title} columns=${COLUMNS} rows=${list.routes} none=${none} />
+    </section>`;
+}
+
+function Body({ data }) {
+  if (!data.prefix) {
+    return html`<p role="status">Type a prefix or an address, like 203.0.113.0/24, 203.0.113.9, 203.0 or 2001:db8::/32.</p>`;
+  }
+  const { prefix, covering, covered } = data;
+  const isExact = (route) => route.prefix === data.canonical;
+  const exact = { routes: covering.routes.filter(isExact) };
+  const wider = { ...covering, routes: covering.routes.filter((route) => !isExact(route)) };
+  const within = { ...covered, routes: covered.routes.filter((route) => !isExact(route)) };
+  const longest = longestOfTables(covering.routes);
+  const best = { routes: wider.routes.filter((route) => longest.has(route)) };
+  const rest = { ...wider, routes: wider.routes.filter((route) => !longest.has(route)) };
+  return html`
+    <p role="status">${prefix}: ${counted(exact.routes.length, "route")} of this prefix, ${counted(best.routes.length, "longest match").replace("matchs", "matches")} with a shorter prefix,
+      ${" "}${counted(rest.routes.length, "route")} that contain it besides, ${within.next ? "more than " : ""}${counted(within.routes.length, "route")} within it</p>
+    <${Routes} id="exact" title="Exact" list=${exact} none=${`No router announces ${prefix}.`} />
+    <${Routes} id="longest" title="Longest match" list=${best} none="No table has its longest match in a shorter prefix." />
+    <${Routes} id="covering" title="Covering" list=${rest} none="No other route contains it." />
+    <${Routes} id="covered" title="Covered" list=${within} none="No route is within it." />`;
+}
+
+export const prefix = {
+  title: ({ text }) => (text ? `Prefix ${text}` : "Prefix search"),
+  pauseMs: 5000,
+  async load({ text }, signal) {
+    const wanted = typedPrefix(text);
+    if (!wanted) return { prefix: null };
+    const get = (match) => ask(`prefixes/${encodeURIComponent(wanted)}?match=${match}&limit=${MOST_ROUTES}`, signal);
+    const [covering, covered] = await Promise.all([get("covering"), get("covered")]);
+    // The API writes addresses in their usual form, so the exact prefix is the one of this length in both lists.
+    const length = Number(wanted.split("/")[1]);
+    const canonical = covering.routes.find((route) => route.prefixLen === length)?.prefix;
+    return { prefix: wanted, canonical, covering, covered };
+  },
+  Body,
+};
