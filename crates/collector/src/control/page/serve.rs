@@ -12,7 +12,7 @@ use super::assets::{ASSETS, Asset, INDEX};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The paths of the page. Clients other than browsers get this help text at `/`.
-pub(in crate::control) fn paths<S: Clone + Send + Sync + 'static>(help: &'static str) -> Router<S> {
+pub(crate) fn paths<S: Clone + Send + Sync + 'static>(help: &'static str) -> Router<S> {
     Router::new()
         .route(
             "/",
