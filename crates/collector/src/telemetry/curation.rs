@@ -74,7 +74,7 @@ impl Telemetry {
     }
 
     fn message_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
-        let plain: [(&str, &str, Read); 9] = [
+        let plain: [(&str, &str, Read); 10] = [
             (
                 "synthetic_withdraws",
                 "Published withdraws that no router sent: after a Peer Down, a lost session, or a dump without the \
@@ -95,6 +95,11 @@ impl Telemetry {
                 "malformed_messages",
                 "Messages that could not be read; each was skipped and published raw.",
                 |c| c.malformed.get(),
+            ),
+            (
+                "short_way_messages",
+                "Route Monitoring messages that took the short way of common messages.",
+                |c| c.short_way.get(),
             ),
             ("end_of_ribs", "Received End-of-RIB markers.", |c| {
                 c.end_of_ribs.get()
