@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use arancini_rib::{CuratedTable, Curation, KeyShape, RouteKey};
+use arancini_rib::{CuratedTable, Curation, KeyShape, RouteKey, StoredKey};
 use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::PathAttributes;
@@ -254,13 +254,51 @@ fn announce_each(
         (family, _) if key_shape(family) == KeyShape::Opaque => {
             announce_opaque(rib, section, fingerprint, route);
         }
-        (family, _) => {
-            for nlri in nlri::iter(family, field, add_path).flatten() {
-                if let Some((key, labels)) = prefix_key(&nlri) {
-                    one(rib, key, labels);
-                }
-            }
+        (family, _) => match (key_shape(family), add_path) {
+            (KeyShape::Ipv4, false) => announce_labelled::<5>(rib, section, fingerprint, route),
+            (KeyShape::Ipv4, true) => announce_labelled::<9>(rib, section, fingerprint, route),
+            (KeyShape::Ipv6, true) => announce_labelled::<21>(rib, section, fingerprint, route),
+            (KeyShape::Vpn6, _) => announce_labelled::<29>(rib, section, fingerprint, route),
+            _ => announce_labelled::<17>(rib, section, fingerprint, route),
+        },
+    }
+}
+
+/// Routes with labels or a route distinguisher that go through the table together.
+const LABELLED_BATCH: usize = 16;
+
+/// Announces the routes of a field to their table, whose keys have `N` bytes, in batches. Each has a fingerprint of its own.
+fn announce_labelled<const N: usize>(
+    rib: &mut CuratedTable,
+    section: &Section<'_>,
+    fingerprint: u64,
+    mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Curation),
+) where
+    [u8; N]: StoredKey<N>,
+{
+    let nlri = nlri::iter(section.family, section.field, section.add_path).flatten();
+    let mut routes = nlri.filter_map(|nlri| {
+        let (key, labels) = prefix_key(&nlri)?;
+        Some((<[u8; N]>::of(&key)?, key, labels))
+    });
+    loop {
+        let mut stored = [[0; N]; LABELLED_BATCH];
+        let mut batch = [None; LABELLED_BATCH];
+        let mut count = 0;
+        for (place, (stored_key, key, labels)) in routes.by_ref().take(LABELLED_BATCH).enumerate() {
+            stored[place] = stored_key;
+            batch[place] = Some((key, labels, fingerprint::with_labels(fingerprint, labels)));
+            count += 1;
         }
+        if count == 0 {
+            return;
+        }
+        let of = |number: usize| batch[number].map_or(fingerprint, |(_, _, fingerprint)| fingerprint);
+        rib.announce_labelled_batch(&stored[..count], of, |number, curation| {
+            if let Some((key, labels, fingerprint)) = batch[number] {
+                route(key, labels, fingerprint, curation);
+            }
+        });
     }
 }
 
@@ -334,8 +372,8 @@ const fn bare_key(key: &RouteKey<'_>) -> RouteKey<'static> {
 fn withdraw_each(
     rib: &mut CuratedTable,
     section: &Section<'_>,
-    mut counts: impl FnMut(&RouteKey<'_>) -> bool,
-    mut route: impl FnMut(RouteKey<'_>, Curation),
+    counts: impl FnMut(&RouteKey<'_>) -> bool,
+    route: impl FnMut(RouteKey<'_>, Curation),
 ) {
     let Section { field, add_path, .. } = *section;
     match section.family {
@@ -343,14 +381,9 @@ fn withdraw_each(
         AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path).filter(counts), route),
         family if key_shape(family) == KeyShape::Opaque => withdraw_opaque(rib, section, counts, route),
         family => {
-            for nlri in nlri::iter(family, field, add_path).flatten() {
-                if let Some((key, _)) = prefix_key(&nlri)
-                    && counts(&key)
-                {
-                    let curation = rib.withdraw(&key);
-                    route(key, curation);
-                }
-            }
+            let nlri = nlri::iter(family, field, add_path).flatten();
+            let keys = nlri.filter_map(|nlri| Some(bare_key(&prefix_key(&nlri)?.0)));
+            rib.withdraw_each(keys.filter(counts), route);
         }
     }
 }
