@@ -86,3 +86,81 @@ fn keep_longest(found: &mut Vec<Found>) {
         prefix.is_some_and(|(distinguisher, prefix)| longest.get(&distinguisher) == Some(&prefix.length()))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::IpAddr;
+
+    use arancini_rib::{Held, Standing};
+    use arancini_wire::bmp::{PeerIdentity, RibView};
+    use arancini_wire::iana::AfiSafi;
+    use proptest::prelude::*;
+
+    use super::super::prefix::Prefix;
+    use super::*;
+
+    const TABLE: TableKey = TableKey::new(
+        PeerIdentity {
+            peer_type: 0,
+            distinguisher: [0; 8],
+            address: [0; 16],
+            bgp_id: 1,
+        },
+        1,
+        RibView::AdjRibInPre,
+        AfiSafi::IPV4_VPN,
+    );
+
+    /// VPN, length of the prefix, path identifier.
+    type Id = (u8, u8, u32);
+
+    fn found(&(vpn, length, path_id): &Id) -> Found {
+        Found {
+            name: RouteName::Prefix {
+                distinguisher: Some([vpn; 8]),
+                prefix: Prefix::host(IpAddr::from([10, 1, 2, 3])).shortened(length),
+                path_id: Some(path_id),
+            },
+            held: Held {
+                fingerprint: 1,
+                standing: Standing::Current,
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn all_longest_prefixes_are_found_in_as_many_passes_as_it_takes(
+            routes in prop::collection::hash_set((0..5_u8, 0..33_u8, 0..6_u32), 0..120),
+            step in 1..20_usize,
+            most in 1..12_usize,
+        ) {
+            // A hash set has a random order, as the tables.
+            let routes: Vec<Id> = routes.into_iter().collect();
+            let longest = |vpn| routes.iter().filter(|id| id.0 == vpn).map(|id| id.1).max();
+            let expected = routes.iter().filter(|id| longest(id.0) == Some(id.1));
+            let expected: BTreeSet<RouteName> = expected.map(|id| found(id).name).collect();
+
+            let mut answered = Vec::new();
+            let mut behind: Option<RouteName> = None;
+            let mut candidates = Longest::default();
+            loop {
+                for step in routes.chunks(step) {
+                    let is_new = |found: &Found| behind.as_ref().is_none_or(|behind| found.name > *behind);
+                    candidates.add(TABLE, step.iter().map(found).filter(is_new).collect(), most);
+                    prop_assert!(candidates.candidates.len() <= most.max(1));
+                }
+                let (longest, another) = candidates.take();
+                answered.extend(longest.into_iter().map(|found| found.name));
+                match another {
+                    Some(another) => behind = Some(another),
+                    None => break,
+                }
+            }
+            prop_assert!(answered.is_sorted(), "no route is answered twice");
+            prop_assert_eq!(answered.len(), expected.len());
+            prop_assert_eq!(BTreeSet::from_iter(answered), expected);
+        }
+    }
+}
