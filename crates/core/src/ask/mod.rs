@@ -11,6 +11,7 @@ mod selector;
 mod answer;
 mod position;
 mod search;
+mod longest;
 mod inventory;
 mod question;
 

@@ -8,16 +8,16 @@ use arancini_rib::CurationMode;
 
 use super::answer::{Answer, Found, PeerAnswer, RouteAnswer, RouteName, RouterAnswer};
 use super::inventory::count;
+use super::longest::Longest;
 use super::position::{PeerAt, Place, Position, TableAt};
-use super::search::{Match, Search, keep_longest, step};
+use super::search::{Match, Search, step};
 use super::selector::Selector;
 use crate::router::Router;
-use crate::table_key::TableKey;
 
 /// Cost of one entry of an answer, counted as this many routes that a scan visits: an entry allocates.
 const ENTRY_COST: usize = 10;
-/// Most routes of one table that are held until the longest of them are known.
-const MOST_PENDING: usize = 20_000;
+/// How many candidates for the longest match are held, for each entry of the answer.
+const CANDIDATES_PER_ENTRY: usize = 4;
 
 /// A question, with what it has found so far.
 #[derive(Debug)]
@@ -30,10 +30,8 @@ pub struct Question {
     /// Where the next question goes on if this one ends within a router or a table whose answer is not complete.
     unit: Option<Place>,
     answer: Answer,
-    /// Routes of the present table that cover the prefix, and the key of this table; with [`Match::Longest`].
-    pending: Vec<Found>,
-    pending_of: Option<TableKey>,
-    left_out: bool,
+    /// The candidates of the present table, with [`Match::Longest`].
+    longest: Longest,
 }
 
 /// The end of a question.
@@ -43,8 +41,6 @@ pub struct Outcome {
     pub answer: Answer,
     /// Where another question goes on for the rest; `None` if nothing is left. The rest may turn out to be empty.
     pub rest: Option<Position>,
-    /// Whether routes of a table were left out, because too many of them cover the prefix.
-    pub left_out: bool,
 }
 
 /// What a step of the walk did.
@@ -92,9 +88,7 @@ impl Question {
             place: Position::START.0,
             unit: None,
             answer,
-            pending: Vec::new(),
-            pending_of: None,
-            left_out: false,
+            longest: Longest::default(),
         }
     }
 
@@ -118,7 +112,6 @@ impl Question {
         Outcome {
             answer: self.answer,
             rest: (self.place != Place::Over).then_some(Position(self.place)),
-            left_out: self.left_out,
         }
     }
 
@@ -243,30 +236,33 @@ impl Question {
             (None, true) => None,
         };
         let is_longest = search.is_some_and(|search| search.matching == Match::Longest);
-        let cost = step.cost + ENTRY_COST * step.found.len();
+        let mut cost = step.cost + ENTRY_COST * step.found.len();
         let mut found = step.found;
-        if is_longest {
-            self.unit.get_or_insert_with(|| self.place.clone());
-            self.pend(table.key, &mut found);
-            if next.is_none() {
-                keep_longest(&mut self.pending);
-                found.append(&mut self.pending);
-            }
-        }
         if let Some(behind) = &behind {
             found.retain(|found| found.name > *behind);
         }
-        if let Some(last) = self.answer_with(router, at, found, mode) {
-            // The answer is full. The next question looks at this step again, behind the last route of this one. With the
-            // longest match, the whole table is one step.
-            self.place = Place::Routes {
+        let mut another_pass = None;
+        if is_longest {
+            self.unit.get_or_insert_with(|| self.place.clone());
+            let most = self.limit.saturating_mul(CANDIDATES_PER_ENTRY);
+            cost += self.longest.add(table.key, found, most);
+            found = Vec::new();
+            if next.is_none() {
+                (found, another_pass) = self.longest.take();
+            }
+        }
+        let last = self.answer_with(router, at, found, mode);
+        let is_full = last.is_some();
+        if let Some(behind) = last.or(another_pass) {
+            // The rest of this step is looked at again, behind the last route that was answered. With the longest match, the
+            // whole table is one step.
+            self.leave_table(Place::Routes {
                 table: at,
                 path_ids: path_ids && !is_longest,
                 step: if is_longest { 0 } else { from },
-                behind: Some(last),
-            };
-            self.unit = None;
-            return Walked::End;
+                behind: Some(behind),
+            });
+            return if is_full { Walked::End } else { Walked::On(cost) };
         }
         let Some((path_ids, step)) = next else {
             self.leave_table(at.next().start());
@@ -288,25 +284,12 @@ impl Question {
         }
     }
 
-    /// Leaves a table that is complete, or whose place was given to something else meanwhile.
+    /// Leaves a table that is complete, or whose place was given to something else meanwhile, or begins it anew.
     fn leave_table(&mut self, to: Place) -> Walked {
         self.place = to;
         self.unit = None;
-        self.pending.clear();
+        self.longest.clear();
         Walked::On(1)
-    }
-
-    /// Holds routes back until the longest of their table are known.
-    fn pend(&mut self, table: TableKey, found: &mut Vec<Found>) {
-        if self.pending_of.replace(table) != Some(table) {
-            self.pending.clear();
-        }
-        self.pending.append(found);
-        if self.pending.len() > MOST_PENDING {
-            keep_longest(&mut self.pending);
-            self.left_out |= self.pending.len() > MOST_PENDING;
-            self.pending.truncate(MOST_PENDING);
-        }
     }
 
     /// Answers with these routes of a table. If not all of them fit, returns the name of the last one that does.

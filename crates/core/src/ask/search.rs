@@ -1,7 +1,5 @@
 //! Which routes of a table a search is about, found by look-ups where the keys can be made, else by a scan.
 
-use std::collections::HashMap;
-
 use arancini_rib::{CuratedTable, KeyShape, RouteKey, Standing};
 use arancini_wire::iana::AfiSafi;
 
@@ -121,17 +119,4 @@ pub(super) fn step(search: Option<&Search>, family: AfiSafi, rib: &CuratedTable,
         next: next.and_then(|next| u32::try_from(next).ok()),
         cost,
     }
-}
-
-/// Keeps only the routes with the longest prefix of their route distinguisher.
-pub(super) fn keep_longest(found: &mut Vec<Found>) {
-    let mut longest = HashMap::new();
-    for (distinguisher, prefix) in found.iter().filter_map(|found| found.name.prefix()) {
-        let longest = longest.entry(distinguisher).or_insert(0);
-        *longest = prefix.length().max(*longest);
-    }
-    found.retain(|found| {
-        let prefix = found.name.prefix();
-        prefix.is_some_and(|(distinguisher, prefix)| longest.get(&distinguisher) == Some(&prefix.length()))
-    });
 }

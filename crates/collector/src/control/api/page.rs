@@ -20,15 +20,9 @@ impl PageEnd {
     /// The end of a page of this choice.
     pub fn of(gathered: &Gathered, life: Life, choice: &str) -> Self {
         let next = gathered.next.clone();
-        let incomplete = if gathered.left_out {
-            Some(
-                "too many routes of one table cover the prefix, so some of them were left out: ask for one peer, view and family, or with match=exact",
-            )
-        } else if gathered.out_of_time {
-            Some("the time for one request was over: go on with next")
-        } else {
-            None
-        };
+        let incomplete = gathered
+            .out_of_time
+            .then_some("the time for one request was over: go on with next");
         Self {
             next: next.map(|start| write_cursor(life, choice, start)),
             incomplete,
