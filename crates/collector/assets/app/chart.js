@@ -2,7 +2,7 @@
 
 import { Component, html } from "./html.js";
 import { RATES } from "./rates.js";
-import { rate } from "./words.js";
+import { clock, rate } from "./words.js";
 
 const HEIGHT = 160;
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -45,9 +45,16 @@ export class Chart extends Component {
       height: HEIGHT,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_, low, high) => [0, Math.max(1, high ?? 1)] } },
-      axes: [axis, { ...axis, size: 60, values: (_, values) => values.map(rate) }],
-      series: [{}, ...RATES.map((name) => ({ label: name, stroke: colour(name), width: 2 }))],
+      scales: {
+        // The newest sample is at the right edge, and the whole period is shown from the start.
+        x: { range: (_, oldest, newest) => [(newest ?? Date.now() / 1000) - this.props.seconds, newest ?? Date.now() / 1000] },
+        y: { range: (_, low, high) => [0, Math.max(1, 1.1 * (high ?? 1))] },
+      },
+      axes: [
+        { ...axis, values: (_, times) => times.map((time) => clock(new Date(1000 * time).toISOString()).slice(11, 16)) },
+        { ...axis, size: 60, values: (_, values) => values.map(rate) },
+      ],
+      series: [{}, ...RATES.map((name) => ({ label: name, stroke: colour(name), width: 2, points: { show: false } }))],
     }, this.props.columns, this.place);
   }
 

@@ -47,11 +47,11 @@ class RateSection extends Component {
         <dl class="figures">
           ${RATES.map((name) => html`<div class="figure rate ${name}" key=${name}><dt>${name}</dt><dd>${rate(rates.latest(name))}</dd></div>`)}
         </dl>
-        <${Chart} columns=${columns} label="Updates per second of the last ${seen}: received, emitted and suppressed" />
+        <${Chart} columns=${columns} seconds=${period.seconds} label="Updates per second of the last ${seen}: received, emitted and suppressed" />
         <p class="choice" role="group" aria-label="Period of the chart">
           ${PERIODS.map((choice) => html`<button type="button" key=${choice.name} aria-pressed=${choice === period ? "true" : "false"}
             onClick=${() => this.setState({ period: choice })}>${choice.name}</button>`)}
-          <span class="note">since this page was opened, ${seen} so far</span>
+          <span class="note">Times are UTC. The chart begins when the page is opened: ${seen} so far.</span>
         </p>
       </section>`;
   }
@@ -118,7 +118,7 @@ function Body({ data: routers, live }) {
 
 function sinkNote({ sink }) {
   if (!sink) return null;
-  const behind = sink.batchesBehind ? `, ${counted(sink.batchesBehind, "batch").replace("batchs", "batches")} behind` : "";
+  const behind = sink.batchesBehind ? `, ${counted(sink.batchesBehind, "batch", "batches")} behind` : "";
   return (sink.ready ? "works" : "does not take updates") + behind;
 }
 

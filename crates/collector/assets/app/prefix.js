@@ -5,7 +5,7 @@ import { ask } from "./ask.js";
 import { html } from "./html.js";
 import { longestOfTables, typedPrefix } from "./search.js";
 import { State, Table } from "./table.js";
-import { counted } from "./words.js";
+import { counted, number } from "./words.js";
 
 const MOST_ROUTES = 200;
 
@@ -44,8 +44,8 @@ function Body({ data }) {
   const best = { routes: wider.routes.filter((route) => longest.has(route)) };
   const rest = { ...wider, routes: wider.routes.filter((route) => !longest.has(route)) };
   return html`
-    <p role="status">${prefix}: ${counted(exact.routes.length, "route")} of this prefix, ${counted(best.routes.length, "longest match").replace("matchs", "matches")} with a shorter prefix,
-      ${" "}${counted(rest.routes.length, "route")} that contain it besides, ${within.next ? "more than " : ""}${counted(within.routes.length, "route")} within it</p>
+    <p role="status">${prefix}: ${number(exact.routes.length)} exact, ${counted(best.routes.length, "longest match", "longest matches")} by a shorter prefix,
+      ${" "}${number(rest.routes.length)} other covering, ${within.next ? "more than " : ""}${number(within.routes.length)} covered</p>
     <${Routes} id="exact" title="Exact" list=${exact} none=${`No router announces ${prefix}.`} />
     <${Routes} id="longest" title="Longest match" list=${best} none="No table has its longest match in a shorter prefix." />
     <${Routes} id="covering" title="Covering" list=${rest} none="No other route contains it." />

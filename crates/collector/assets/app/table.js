@@ -8,7 +8,7 @@ import { clock, duration } from "./words.js";
 export function Table({ caption, columns, rows, none, keyOf }) {
   if (rows.length === 0) return html`<p class="none">${none}</p>`;
   return html`
-    <div class="scroll" role="region" aria-label=${caption} tabindex="0">
+    <div class="scroll" role="group" aria-label=${caption} tabindex="0">
       <table>
         <caption>${caption}</caption>
         <thead>

@@ -6,7 +6,7 @@ const short = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 export const number = (value) => whole.format(value);
 
 /// A number with its noun: "1 router", "2 routers".
-export const counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+export const counted = (value, noun, plural = `${noun}s`) => `${number(value)} ${value === 1 ? noun : plural}`;
 
 /// A rate. Small rates have a decimal.
 export const rate = (value) => (value === null ? "–" : (value < 10 ? short : whole).format(value));
