@@ -13,6 +13,7 @@ use arancini_core::{Position, Router};
 use arancini_publish::SinkStatus;
 use tracing::{info, warn};
 
+use super::cancel::run_unless_cancelled;
 use super::load::Loaded;
 use super::position::{series_positions, stream_position};
 use super::restored::Restored;
@@ -42,12 +43,13 @@ struct Found {
     routers: BTreeSet<IpAddr>,
 }
 
-/// Applies everything that was published behind the position of the snapshots.
+/// Applies everything that was published behind the position of the snapshots. Fails if the start is cancelled meanwhile.
 pub(super) fn catch_up(
     config: &Config,
     sink: &SinkStatus,
     mut loaded: Loaded,
     name: &str,
+    cancelled: &dyn Fn() -> bool,
 ) -> Result<CaughtUp, String> {
     let mut found = Found::default();
     let mut broken: Option<String> = None;
@@ -94,6 +96,7 @@ pub(super) fn catch_up(
         position: position.as_ref(),
         relies_on: relies_on.as_ref(),
         is_renamed: former.is_some(),
+        cancelled,
     };
     let gap = match reader.read(take)? {
         Wholeness::Whole => broken,
@@ -197,6 +200,8 @@ struct Reader<'a> {
     relies_on: Option<&'a Position>,
     /// The snapshots were taken under another name of the collector.
     is_renamed: bool,
+    /// Whether the start is cancelled. A stream can take minutes to read.
+    cancelled: &'a dyn Fn() -> bool,
 }
 
 impl Reader<'_> {
@@ -243,9 +248,11 @@ impl Reader<'_> {
             stored: stored_sequence(self.sink),
             late,
         };
-        let read = runtime.block_on(stream_since(&source, &since, take));
-        read.map(|whole| known.and(whole))
-            .map_err(|trouble| trouble.to_string())
+        let read = async {
+            let read = stream_since(&source, &since, take).await;
+            read.map_err(|trouble| trouble.to_string())
+        };
+        run_unless_cancelled(&runtime, read, self.cancelled).map(|whole| known.and(whole))
     }
 
     /// Raises `floor` above the sequence numbers of the messages that [`Self::read`] does not hand out.

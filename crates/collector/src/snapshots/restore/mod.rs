@@ -6,6 +6,7 @@ mod load;
 mod awaited;
 mod position;
 mod catch_up;
+mod cancel;
 mod spool;
 mod restored;
 

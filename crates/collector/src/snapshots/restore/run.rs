@@ -36,11 +36,12 @@ pub fn restore(
     loop {
         let loaded = load_newest(store, config, mode);
         store.rest();
-        match loaded.and_then(|loaded| catch_up(config, sink, loaded, &name)) {
+        match loaded.and_then(|loaded| catch_up(config, sink, loaded, &name, cancelled)) {
             Ok(mut caught_up) => {
                 apply_spool(&mut caught_up.loaded, spooled, &name);
                 return Some(caught_up.restored(begin));
             }
+            Err(_) if cancelled() => return None,
             Err(why) => {
                 if !std::mem::replace(&mut is_logged, true) {
                     warn!(why, "{WAITING}");
