@@ -16,7 +16,7 @@ const demo = spawn(process.env.ARANCINI_BIN ?? "arancini", ["demo", "--serve"], 
 try {
   const [line] = await once(readline.createInterface({ input: demo.stdout }), "line");
   const browser = await launch();
-  const page = await browser.newPage({ viewport: { width: 1100, height: 1000 } });
+  const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
   await page.goto(line.match(/http:\S+/)[0]);
   const ready = Date.now() + 1000 * SECONDS;
   await page.locator(".chart canvas").waitFor();
