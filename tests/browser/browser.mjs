@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 /// Only a page that is broken takes longer.
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 function chromiumPath() {
   return process.env.ARANCINI_CHROMIUM ?? execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim();
@@ -22,15 +22,15 @@ export function launch() {
 }
 
 /// Calls the function until it returns something that is true.
-export async function eventually(what, test) {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function eventually(what, test, patienceMs = PATIENCE_MS) {
+  const deadline = Date.now() + patienceMs;
   let last;
   while (Date.now() < deadline) {
     last = await test();
     if (last) return last;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`${what}: not within ${PATIENCE_MS} ms`);
+  throw new Error(`${what}: not within ${patienceMs} ms`);
 }
 
 /// A tab that notes every error and every request to another place than the collector.

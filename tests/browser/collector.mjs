@@ -39,7 +39,7 @@ export class Collector {
 
   /// Asks a resource until its answer passes the test.
   async until(resource, test) {
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 120_000;
     for (;;) {
       const answer = await this.ask(resource);
       if (test(answer)) return answer;

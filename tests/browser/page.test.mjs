@@ -10,7 +10,7 @@ import { after, before, test } from "node:test";
 
 import { Tab, eventually, launch } from "./browser.mjs";
 import { Collector } from "./collector.mjs";
-import { Router, announce, peerDown, peerUp, withdraw } from "./router.mjs";
+import { Router, announce, peerDown, peerUp, statistics, withdraw } from "./router.mjs";
 
 const PEERS = [1, 2, 3].map((number) => ({ address: `192.0.2.${number}`, asn: 64500 + number }));
 const PEER_KEY = "192.0.2.1~192.0.2.1~0~0";
@@ -130,6 +130,10 @@ test("a peer shows when and why its state changed", () => lab(async ({ collector
     await tab.sees(".facts .state", "up");
     assert.equal(await tab.page.locator(".timeline li").count(), 3);
     await tab.sees("main", "four octet as");
+    one.send(announce(PEERS[2], ["198.51.100.0/24"]), statistics(PEERS[2], 7));
+    await tab.sees("section:has(#statistics) tbody tr", "71");
+    const cells = await tab.page.locator("section:has(#statistics) tbody td.number").allTextContents();
+    assert.deepEqual(cells, ["7", "1"]);
   });
 }));
 

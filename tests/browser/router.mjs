@@ -60,6 +60,9 @@ export const withdraw = (peer, prefixes) => {
   return bmp(0, header(peer), bgp(2, u16(routes.length), routes, u16(0)));
 };
 
+/// A Statistics Report: the router counts these routes in its Adj-RIB-In (type 7, a gauge of 64 bits).
+export const statistics = (peer, routes) => bmp(1, header(peer), u32(1), u16(7), u16(8), u32(0), u32(routes));
+
 /// A session from a loopback address, which identifies the router.
 export class Router {
   static async connect(port, address, name) {

@@ -51,7 +51,7 @@ export class Chart extends Component {
         y: { range: (_, low, high) => [0, Math.max(1, 1.1 * (high ?? 1))] },
       },
       axes: [
-        { ...axis, values: (_, times) => times.map((time) => clock(new Date(1000 * time).toISOString()).slice(11, 16)) },
+        { ...axis, values: (_, times) => times.map((time) => clock(new Date(1000 * time).toISOString()).slice(11, 19)) },
         { ...axis, size: 60, values: (_, values) => values.map(rate) },
       ],
       series: [{}, ...RATES.map((name) => ({ label: name, stroke: colour(name), width: 2, points: { show: false } }))],

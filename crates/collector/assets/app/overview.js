@@ -11,6 +11,7 @@ import { counted, duration, number, rate } from "./words.js";
 
 const FEW_ROUTERS = 100;
 const PERIODS = [
+  { name: "1 minute", seconds: 60 },
   { name: "5 minutes", seconds: 300 },
   { name: "1 hour", seconds: 3600 },
 ];

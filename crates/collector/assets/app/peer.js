@@ -50,6 +50,40 @@ const Session = ({ session }) => html`
     <${Table} caption="Capabilities" columns=${CAPABILITY_COLUMNS} rows=${capabilities(session)} keyOf=${(row) => row.key} none="No capabilities are known." />
   </section>`;
 
+/// The view whose routes a statistic counts (RFC 7854 §4.8, RFC 8671 §6.2), by its type.
+const COUNTED_VIEWS = {
+  7: "adj-rib-in-pre",
+  8: "loc-rib",
+  9: "adj-rib-in-pre",
+  10: "loc-rib",
+  14: "adj-rib-out-pre",
+  15: "adj-rib-out-post",
+  16: "adj-rib-out-pre",
+  17: "adj-rib-out-post",
+};
+
+/// The routes that the collector holds where the router counts its own, or null if it holds no such table.
+function heldFor({ statisticsType, family }, tables) {
+  const view = COUNTED_VIEWS[statisticsType];
+  const counted = tables.filter((table) => table.ribView === view && (!family || table.family === family));
+  return counted.length ? counted.reduce((sum, table) => sum + table.routes, 0) : null;
+}
+
+const Statistics = ({ report, tables }) => {
+  const columns = [
+    { name: "Statistic", cell: (one) => (one.name === "unknown" ? `type ${one.statisticsType}` : one.name.replaceAll("_", " ")) },
+    { name: "Family", cell: (one) => one.family ?? "" },
+    { name: "Router", kind: "number", cell: (one) => number(one.value) },
+    { name: "Collector", kind: "number", cell: (one) => (heldFor(one, tables) === null ? "" : number(heldFor(one, tables))) },
+  ];
+  return html`
+    <section aria-labelledby="statistics">
+      <h2 id="statistics">Router's statistics beside those of the collector</h2>
+      <p class="note">The report came <${Since} time=${report.time} /> ago.</p>
+      <${Table} caption="Statistics" columns=${columns} rows=${report.statistics} none="The report has no numbers." />
+    </section>`;
+};
+
 function Body({ data: peer }) {
   const quirks = Object.entries(peer.quirks);
   return html`
@@ -73,6 +107,7 @@ function Body({ data: peer }) {
       <h2 id="tables">Views and families</h2>
       <${Table} caption="Views and families" columns=${TABLE_COLUMNS} rows=${peer.tables} none="The peer has no tables." />
     </section>
+    ${peer.statistics && html`<${Statistics} report=${peer.statistics} tables=${peer.tables} />`}
     ${peer.bgpSession && html`<${Session} session=${peer.bgpSession} />`}
     ${quirks.length > 0 && html`<section aria-labelledby="quirks">
       <h2 id="quirks">Quirks</h2>

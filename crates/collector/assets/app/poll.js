@@ -1,7 +1,8 @@
 // Repeats a request.
 
-// A request that takes long is repeated so seldom that the collector spends at most a tenth of its time on it.
+// A request that takes long is repeated less often: the pause is nine times as long as the request took, but not longer than this.
 const REST_PER_WORK = 9;
+const LONGEST_REST_MS = 10_000;
 
 /// Calls `load` again and again, at least `pauseMs` after the last call ended, and hands each result or error to `show`.
 export class Poll {
@@ -25,8 +26,8 @@ export class Poll {
     }
     if (signal.aborted) return;
     this.show(result);
-    const rest = Math.max(this.pauseMs, REST_PER_WORK * (performance.now() - begun));
-    this.next = setTimeout(() => this.run(), rest);
+    const rest = Math.min(REST_PER_WORK * (performance.now() - begun), LONGEST_REST_MS);
+    this.next = setTimeout(() => this.run(), Math.max(this.pauseMs, rest));
   }
 
   stop() {
