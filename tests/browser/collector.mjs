@@ -6,7 +6,7 @@ import path from "node:path";
 import readline from "node:readline";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const BINARY = process.env.ARANCINI_BIN ?? path.join(ROOT, "target/release/arancini");
+export const BINARY = process.env.ARANCINI_BIN ?? path.join(ROOT, "target/release/arancini");
 
 export class Collector {
   /// Starts `arancini run` and waits until it listens for routers and for the browser.

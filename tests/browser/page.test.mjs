@@ -3,13 +3,16 @@
 //   cd tests/browser && npm ci && ARANCINI_BIN=… node --test
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import readline from "node:readline";
 import { after, before, test } from "node:test";
 
 import { Tab, eventually, launch } from "./browser.mjs";
-import { Collector } from "./collector.mjs";
+import { BINARY, Collector } from "./collector.mjs";
 import { Router, announce, peerDown, peerUp, statistics, withdraw } from "./router.mjs";
 
 const PEERS = [1, 2, 3].map((number) => ({ address: `192.0.2.${number}`, asn: 64500 + number }));
@@ -264,6 +267,25 @@ test("a collector with a token is asked with it", async () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test("the demo stays up with lively data until Ctrl-C", async () => {
+  const demo = spawn(BINARY, ["demo", "--serve"], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(demo, "exit");
+  try {
+    const [line] = await once(readline.createInterface({ input: demo.stdout }), "line");
+    const control = line.match(/^The page is at (http:.*)\/$/)[1];
+    await inTab({ control }, {}, async (tab) => {
+      await tab.show(VIEWS.overview);
+      await tab.sees("#routers-up", "6");
+      for (const rate of ["received", "emitted", "suppressed"]) {
+        await eventually(`${rate} is not zero`, async () => Number(await tab.text(`.rate.${rate} dd`)) > 0);
+      }
+    });
+  } finally {
+    demo.kill("SIGINT");
+  }
+  assert.deepEqual(await ended, [0, null]);
 });
 
 test("a thousand routers with twenty peers each are shown", async (context) => {
