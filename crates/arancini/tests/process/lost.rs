@@ -82,11 +82,14 @@ fn segments_that_are_removed_while_the_collector_runs_are_noticed_and_resynced()
         eventually("the loss is noticed", || {
             process.metric("sink_errors_total{reason=\"io\"}") > 0
         });
-        let line = process.line(
-            "segments were removed while the collector wrote to them; every router's next dump is published in full",
-        );
-        assert!(line.is_some());
-        let line = process.line("sink is not ready; retrying").unwrap();
+        // The log is written by a thread of its own, so its lines may come after the metric.
+        const LOST: &str = "segments were removed while the collector wrote to them; every router's next dump is \
+                            published in full";
+        const NOT_READY: &str = "sink is not ready; retrying";
+        eventually("the loss is logged", || {
+            [LOST, NOT_READY].iter().all(|text| process.line(text).is_some())
+        });
+        let line = process.line(NOT_READY).unwrap();
         assert!(line["cause"].as_str().unwrap().contains("was removed"), "{line}");
         process.until_ready();
         assert!(process.metric("segments_lost_total") > 0);
