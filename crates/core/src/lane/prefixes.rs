@@ -170,21 +170,19 @@ impl Prefix<9> for [u8; 9] {
     #[inline(always)]
     fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)> {
         let path_id = path_id(frame, at)?;
-        let (address, length, next) = ipv4(frame, at + 4, end)?;
+        let (prefix, next) = <[u8; 5]>::read(frame, at + 4, end)?;
         let mut key = [0; 9];
-        key[..4].copy_from_slice(&address.to_be_bytes());
-        key[4] = length;
+        key[..5].copy_from_slice(&prefix);
         key[5..].copy_from_slice(&path_id);
         Some((key, next))
     }
 
     #[inline(always)]
     fn route(&self, sequence: u64) -> DirectRoute {
+        let prefix: [u8; 5] = part(self, 0);
         DirectRoute {
-            prefix_address: mapped(part(self, 0)),
-            prefix_length: self[4],
             path_id: Some(u32::from_be_bytes(part(self, 5))),
-            sequence,
+            ..prefix.route(sequence)
         }
     }
 }
@@ -228,21 +226,19 @@ impl Prefix<21> for [u8; 21] {
     #[inline(always)]
     fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)> {
         let path_id = path_id(frame, at)?;
-        let (address, length, next) = ipv6(frame, at + 4, end)?;
+        let (prefix, next) = <[u8; 17]>::read(frame, at + 4, end)?;
         let mut key = [0; 21];
-        key[..16].copy_from_slice(&address.to_be_bytes());
-        key[16] = length;
+        key[..17].copy_from_slice(&prefix);
         key[17..].copy_from_slice(&path_id);
         Some((key, next))
     }
 
     #[inline(always)]
     fn route(&self, sequence: u64) -> DirectRoute {
+        let prefix: [u8; 17] = part(self, 0);
         DirectRoute {
-            prefix_address: part(self, 0),
-            prefix_length: self[16],
             path_id: Some(u32::from_be_bytes(part(self, 17))),
-            sequence,
+            ..prefix.route(sequence)
         }
     }
 }
