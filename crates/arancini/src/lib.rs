@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod run;
+mod stop_signals;
 pub mod demo;
 pub mod replay;
 pub mod decode;

@@ -1,17 +1,17 @@
 //! `arancini run`: runs the collector until a signal stops it.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::iterator::Signals;
 
 use arancini_collector::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
 use arancini_collector::{Collector, StartError};
 
 use crate::exit::{FAILED, INTERRUPTED, fail};
 use crate::flags::{flag, word};
+use crate::stop_signals::StopSignals;
 
 /// Run the collector: receive BMP from routers and publish curated updates.
 ///
@@ -80,47 +80,24 @@ impl RunArgs {
 /// How often the main thread checks whether the sink has ended by itself or a signal has arrived.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Signals that stop the collector.
-const STOPPING: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
-/// Signals that would end the process without publishing what it has received, if it did not handle them.
-const IGNORED: [i32; 3] = [SIGHUP, SIGUSR1, SIGUSR2];
-
-/// Returns the first signal that stops the collector, and logs those before it that do not.
-fn stop_signal(signals: impl Iterator<Item = i32>) -> Option<i32> {
-    for signal in signals {
-        if STOPPING.contains(&signal) {
-            return Some(signal);
-        }
-        if signal == SIGHUP {
-            tracing::info!(
-                "SIGHUP ignored: the configuration is read only at the start; restart the collector to apply changes"
-            );
-        } else {
-            tracing::info!(signal, "signal ignored");
-        }
-    }
-    None
-}
-
 /// Runs the collector until a signal or the end of its sink stops it.
 #[must_use]
 pub fn run(config: Config) -> ExitCode {
     crate::log::init(&config.log);
-    let mut signals = match Signals::new(STOPPING.into_iter().chain(IGNORED)) {
+    let mut signals = match StopSignals::install() {
         Ok(signals) => signals,
         Err(error) => return fail(format_args!("can't install the signal handlers: {error}")),
     };
     arancini_collector::doctor::raise_open_files();
     crate::doctor::warn_of_failures(&config);
-    let mut signal_arrived = || stop_signal(signals.pending()).is_some();
-    let cancelled = std::cell::RefCell::new(&mut signal_arrived);
-    let collector = match Collector::start_unless(&config, &|| (cancelled.borrow_mut())()) {
+    let cancelled = RefCell::new(&mut signals);
+    let collector = match Collector::start_unless(&config, &|| cancelled.borrow_mut().first().is_some()) {
         Ok(collector) => collector,
         Err(StartError::Cancelled) => return ExitCode::SUCCESS,
         Err(error) => return fail(error),
     };
     while !collector.sink_ended(CHECK_INTERVAL) {
-        if let Some(signal) = stop_signal(signals.pending()) {
+        if let Some(signal) = signals.first() {
             tracing::info!(
                 signal,
                 "signal received, the collector is stopping; a second signal ends it at once"
@@ -129,7 +106,7 @@ pub fn run(config: Config) -> ExitCode {
         }
     }
     std::thread::spawn(move || {
-        if stop_signal(signals.forever()).is_some() {
+        if signals.wait_for_another() {
             arancini_collector::log_queue::flush();
             std::process::exit(i32::from(INTERRUPTED));
         }

@@ -63,7 +63,7 @@ impl Collector {
     }
 
     /// Starts everything, and gives up as soon as `cancelled`. A start can last: before routers may connect, the tables of an
-    /// earlier run are restored, which needs the broker.
+    /// earlier run are restored, which needs the broker. Once `cancelled` returns `true`, it must return `true` for ever.
     ///
     /// The order of the steps matters. Ports are checked before anything is touched. The sidecar runs before the restore,
     /// which waits for the sink. Owners are known before any worker listens, and workers run before snapshots are taken.

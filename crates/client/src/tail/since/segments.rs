@@ -21,10 +21,11 @@ const CHUNK: usize = 1 << 20;
 /// Peer Ups that are missing are no gap, because the routes do not depend on them.
 ///
 /// # Errors
-/// A file cannot be read.
+/// A file cannot be read, or `cancelled` has become true. It is asked before each piece of about 1 MiB.
 pub fn segments_since(
     directory: &Path,
     positions: Option<&[SeriesPosition]>,
+    cancelled: &dyn Fn() -> bool,
     mut take: impl FnMut(Published<'_>),
 ) -> io::Result<Wholeness> {
     let mut whole = Wholeness::Whole;
@@ -34,7 +35,7 @@ pub fn segments_since(
             Some(start) => {
                 let segments = list_present(directory, kind)?;
                 let present = whole_since(directory, &segments, &start);
-                let read = read_series(segments, &start, &mut |published| match kind {
+                let read = read_series(segments, &start, cancelled, &mut |published| match kind {
                     MessageKind::Updates => events.merge(published, &mut take),
                     _ => events.collect(kind, published.payload),
                 });
@@ -57,10 +58,11 @@ pub fn segments_since(
 /// of the updates: [`segments_since`] hands out the updates.
 ///
 /// # Errors
-/// A file cannot be read.
+/// A file cannot be read, or `cancelled` has become true. It is asked before each piece of about 1 MiB.
 pub fn segment_sequences(
     directory: &Path,
     positions: Option<&[SeriesPosition]>,
+    cancelled: &dyn Fn() -> bool,
     mut take: impl FnMut(PublishedSequence),
 ) -> io::Result<()> {
     for kind in MessageKind::ALL {
@@ -70,12 +72,17 @@ pub fn segment_sequences(
         // A series that the places do not name is read from its beginning.
         let start = start_of(kind, positions).or_else(|| start_of(kind, None));
         let Some(start) = start else { continue };
-        read_series(list_present(directory, kind)?, &start, &mut |published| {
-            let records = Records::new(published.payload).filter_map(Result::ok);
-            records
-                .filter_map(|record| read_sequence(kind, record))
-                .for_each(&mut take);
-        })?;
+        read_series(
+            list_present(directory, kind)?,
+            &start,
+            cancelled,
+            &mut |published| {
+                let records = Records::new(published.payload).filter_map(Result::ok);
+                records
+                    .filter_map(|record| read_sequence(kind, record))
+                    .for_each(&mut take);
+            },
+        )?;
     }
     Ok(())
 }
@@ -104,6 +111,7 @@ fn list_present(directory: &Path, kind: MessageKind) -> io::Result<Vec<Segment>>
 fn read_series(
     segments: Vec<Segment>,
     start: &SeriesPosition,
+    cancelled: &dyn Fn() -> bool,
     take: &mut impl FnMut(Published<'_>),
 ) -> io::Result<Wholeness> {
     let mut whole = Wholeness::Whole;
@@ -117,7 +125,7 @@ fn read_series(
         } else {
             0
         };
-        let damage = match read_segment(&segment, skip, take)? {
+        let damage = match read_segment(&segment, skip, cancelled, take)? {
             // The sink may be writing the record, or a crash has cut it short.
             Some(damage) if damage.is_at_end && segment.number == last => None,
             damage => damage,
@@ -172,6 +180,7 @@ struct Damage {
 fn read_segment(
     segment: &Segment,
     skip: u64,
+    cancelled: &dyn Fn() -> bool,
     take: &mut impl FnMut(Published<'_>),
 ) -> io::Result<Option<Damage>> {
     let mut file = match File::open(&segment.path) {
@@ -185,6 +194,12 @@ fn read_segment(
     let mut bytes: Vec<u8> = Vec::new();
     let mut damage: Option<Damage> = None;
     loop {
+        if cancelled() {
+            return Err(io::Error::new(
+                io::ErrorKind::Interrupted,
+                "the reading was cancelled",
+            ));
+        }
         let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut bytes)?;
         let mut records = Records::new(&bytes);
         let is_foreign = loop {
@@ -265,5 +280,26 @@ mod tests {
         );
         assert!(!whole(&[], end(4, 0)), "all were removed by somebody");
         assert!(!whole(&[segment(2, 80)], end(1, 0)), "the first ones aged out");
+    }
+
+    /// A collector that restored its tables from large segments did not end until it had read all of them.
+    #[test]
+    fn reading_large_segments_ends_when_it_is_cancelled() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = segment_path(directory.path(), MessageKind::Updates, 1);
+        // The frame of a record with one word of content, over and over: three pieces.
+        let record: [u8; 16] = [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        std::fs::write(&path, record.repeat(3 * CHUNK / record.len())).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let mut taken = 0;
+        let cancelled = || {
+            asked.set(asked.get() + 1);
+            asked.get() > 1
+        };
+        let read = segments_since(directory.path(), None, &cancelled, |published| {
+            taken += published.payload.len();
+        });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(taken, CHUNK);
     }
 }

@@ -200,7 +200,7 @@ struct Reader<'a> {
     relies_on: Option<&'a Position>,
     /// The snapshots were taken under another name of the collector.
     is_renamed: bool,
-    /// Whether the start is cancelled. A stream can take minutes to read.
+    /// Whether the start is cancelled. A stream or segments can take minutes to read.
     cancelled: &'a dyn Fn() -> bool,
 }
 
@@ -211,7 +211,8 @@ impl Reader<'_> {
             SinkKind::Nats => self.read_stream(take),
             SinkKind::File => {
                 let positions = self.position.map(series_positions);
-                segments_since(&self.config.file_settings().directory, positions.as_deref(), take)
+                let directory = self.config.file_settings().directory;
+                segments_since(&directory, positions.as_deref(), self.cancelled, take)
                     .map_err(|error| format!("can't read the segment files: {error}"))
             }
             SinkKind::Stdout | SinkKind::Null => Ok(Wholeness::Whole),
@@ -262,7 +263,7 @@ impl Reader<'_> {
         }
         let positions = self.position.map(series_positions);
         let directory = self.config.file_settings().directory;
-        segment_sequences(&directory, positions.as_deref(), |seen| {
+        segment_sequences(&directory, positions.as_deref(), self.cancelled, |seen| {
             *floor = seen.last.max(*floor);
         })
         .map_err(|error| format!("can't read the segment files: {error}"))
