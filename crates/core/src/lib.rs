@@ -13,6 +13,7 @@ mod session;
 mod bmp_session;
 mod life;
 mod life_check;
+mod route_count;
 mod framing;
 
 // One BMP message, by its type.
@@ -90,6 +91,7 @@ pub use notice::{Notice, NoticeKind};
 pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
+pub use route_count::RouteCount;
 pub use router::{Router, RouterLife};
 pub use session::{SessionError, SessionId};
 pub use settings::Settings;

@@ -71,7 +71,7 @@ pub(crate) fn disconnect(context: &mut RouterContext<'_>, reason: &str) {
     let lost = RouterChange::Lost(reason.to_owned());
     context.router.changes.push(context.now.unix_ns, lost);
     router_event(context, RouterEventKind::Lost, reason);
-    if context.router.routes() > 0 {
+    if context.router.has_routes() {
         router_event(context, RouterEventKind::Stale, reason);
     }
     let what = NoticeKind::SessionEnded(reason.to_owned());
@@ -84,14 +84,7 @@ pub(crate) fn lose(router: &mut Router, now: Now) {
     router.life = RouterLife::Lost {
         since_ns: now.monotonic_ns,
     };
-    router.take_peers_down(now.unix_ns);
-    for peer in &mut router.peers {
-        peer.other_asns.clear();
-        for table in &mut peer.tables {
-            table.mark_stale(now.monotonic_ns);
-        }
-    }
-    router.note_all_gone();
+    router.take_peers_down(now);
 }
 
 /// Whether a router still has to be checked.

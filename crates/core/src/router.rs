@@ -13,6 +13,7 @@ use crate::subjects::{SubjectKey, Subjects};
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
 use crate::table_limits::{MAX_TABLES_PER_PEER, make_room};
+use crate::time::Now;
 
 /// Most identities of a peer besides its present one: one for each of its tables, and some earlier ones.
 const MOST_OTHER_IDENTITIES: usize = MAX_TABLES_PER_PEER + 16;
@@ -168,6 +169,11 @@ impl Router {
     #[must_use]
     pub fn routes(&self) -> usize {
         self.peers.iter().map(Peer::routes).sum()
+    }
+
+    /// Whether any of its peers holds a route.
+    pub(crate) fn has_routes(&self) -> bool {
+        self.peers.iter().any(|peer| peer.routes() > 0)
     }
 
     /// Whether its tables hold no routes and no memory of former routes that the sweep has to free.
@@ -326,14 +332,21 @@ impl Router {
         peer.state = state;
     }
 
-    /// Notes that all peers are down, because the session was lost.
-    pub(crate) fn take_peers_down(&mut self, unix_ns: u64) {
+    /// Notes that all peers are down and all routes stale, because the session was lost. Lists the peers of which nothing is
+    /// left. Looks at each peer once, because a router can have ten thousand.
+    pub(crate) fn take_peers_down(&mut self, now: Now) {
         self.revision += 1;
-        for peer in &mut self.peers {
+        for index in 0..self.peers.len() {
+            let peer = &mut self.peers[index];
             if peer.state != PeerState::Down {
-                peer.changes.push(unix_ns, PeerChange::SessionLost);
+                peer.changes.push(now.unix_ns, PeerChange::SessionLost);
             }
             peer.state = PeerState::Down;
+            peer.other_asns.clear();
+            for table in &mut peer.tables {
+                table.mark_stale(now.monotonic_ns);
+            }
+            self.note_gone(PeerIndex(index));
         }
         self.identities.all_down();
     }

@@ -24,6 +24,7 @@ use crate::life::{self, Outlook};
 use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
+use crate::route_count::RouteCount;
 use crate::router::{Router, RouterLife};
 use crate::session::{SessionError, SessionId};
 use crate::settings::Settings;
@@ -466,6 +467,17 @@ impl Shard {
             .counters
             .routes
             .set(self.routers.values().map(|router| router.routes() as u64).sum());
+    }
+
+    /// Brings the gauges up to date as [`Self::set_gauges`] does, slice by slice. Returns `true` when the count is complete.
+    /// Routes that change meanwhile may be counted as they were.
+    pub fn set_gauges_slice(&self, count: &mut RouteCount) -> bool {
+        self.set_session_gauges();
+        let routes = count.count_slice(&self.routers);
+        if let Some(routes) = routes {
+            self.shared.counters.routes.set(routes);
+        }
+        routes.is_some()
     }
 
     /// Brings the gauges of routers and sessions up to date. A connect must not cost what all routers hold.

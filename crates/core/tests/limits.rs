@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use arancini_core::{Counters, Now, SessionId, Settings, Shard};
+use arancini_core::{Counters, Now, RouteCount, SessionId, Settings, Shard};
 use arancini_generate::{Peer, PeerDown, Scenario, initiation, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
@@ -493,6 +493,30 @@ fn each_call_dooms_few_routes(shard: &mut Shard, counters: &Counters, now: Now) 
         assert!(calls < 1000, "the check never ends");
     }
     assert_eq!(counters.synthetic_withdraws.get(), u64::from(PEERS_OF_ONE_ROUTER));
+}
+
+/// The routes of a router with 10,000 peers were counted in one turn, which took more than a millisecond.
+#[test]
+fn the_count_of_routes_stops_between_peers_and_leaves_none_out() {
+    let counters = std::sync::Arc::new(Counters::default());
+    let mut shard = Shard::new(0, Settings::default(), std::sync::Arc::clone(&counters));
+    let now = Now {
+        monotonic_ns: 1,
+        unix_ns: 1,
+    };
+    router_of_many_peers(&mut shard, now);
+    shard.handle_connect(router(2), 1, now);
+    shard.set_gauges();
+    let routes = counters.routes.get();
+    assert!(routes > 500, "{routes} routes");
+    counters.routes.set(0);
+    let (mut count, mut slices) = (RouteCount::default(), 1);
+    while !shard.set_gauges_slice(&mut count) {
+        assert_eq!(counters.routes.get(), 0, "the count is not complete");
+        slices += 1;
+    }
+    assert_eq!(counters.routes.get(), routes);
+    assert!(slices > 1);
 }
 
 /// A check of 20,000 peers of one router took a single turn of 2 to 3 ms.

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use arancini_core::RouteCount;
+
 use super::arrive::entrance::Entrance;
 
 /// Time between two rounds.
@@ -20,7 +22,10 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
     let mut received_before = 0;
     loop {
         monoio::time::sleep(PERIOD).await;
-        lane.shard.borrow().set_gauges();
+        let mut count = RouteCount::default();
+        while !lane.shard.borrow().set_gauges_slice(&mut count) {
+            lane.turnstile.pass().await;
+        }
         let received = lane.counters.core.received_bytes.get();
         lane.counters.rate.set(received - received_before);
         received_before = received;
@@ -30,8 +35,16 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
             context.owners.forget(router);
         }
         let deaf_ns = lane.outlet.take_deaf_ns();
-        sessions.end_overdue(&context.config.limits, deaf_ns);
-        waiting.end_overdue(&context.config.limits, deaf_ns);
+        let mut last = None;
+        while let Some(router) = sessions.end_overdue(last, &context.config.limits, deaf_ns) {
+            last = Some(router);
+            lane.turnstile.pass().await;
+        }
+        last = None;
+        while let Some(router) = waiting.end_overdue(last, &context.config.limits, deaf_ns) {
+            last = Some(router);
+            lane.turnstile.pass().await;
+        }
         lane.log_notices();
     }
 }

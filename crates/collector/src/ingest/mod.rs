@@ -47,6 +47,7 @@ mod notices;
 mod deadlines;
 mod budget_keeper;
 mod housekeeping;
+mod round;
 mod snapshot_request;
 mod walk;
 mod question_request;

@@ -1,7 +1,7 @@
 //! The open sessions of one worker: at most one connection per router.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -14,6 +14,7 @@ use super::arrive::claim::Claimed;
 use super::connection::Connection;
 use super::end::{End, EndReason};
 use super::lane::Lane;
+use super::round::visit_slice;
 use crate::config::Limits;
 
 /// Work of a resync before the worker's other tasks get their turn, in tables whose routes are forgotten.
@@ -24,7 +25,7 @@ pub const ROUTER_WORK: usize = 10;
 /// The connections that a worker serves, by router.
 pub struct OpenSessions {
     pub lane: Rc<Lane>,
-    connections: RefCell<HashMap<IpAddr, Rc<Connection>>>,
+    connections: RefCell<BTreeMap<IpAddr, Rc<Connection>>>,
 }
 
 impl OpenSessions {
@@ -170,16 +171,16 @@ impl OpenSessions {
         }
     }
 
-    /// Ends the sessions in which nothing came for longer than `limits.idle_timeout_ms`. `deaf_ns` is how long the worker did
-    /// not receive since the last call.
-    pub fn end_overdue(&self, limits: &Limits, deaf_ns: u64) {
+    /// Ends the sessions in which nothing came for longer than `limits.idle_timeout_ms`: one slice of a round, as
+    /// [`visit_slice`] makes it. `deaf_ns` is how long the worker did not receive since the last round.
+    pub fn end_overdue(&self, after: Option<IpAddr>, limits: &Limits, deaf_ns: u64) -> Option<IpAddr> {
         let now_ns = self.lane.clock.now().monotonic_ns;
-        for connection in self.connections.borrow().values() {
+        visit_slice(&self.connections.borrow(), after, |connection| {
             connection.silence.excuse(deaf_ns, now_ns);
             // Bytes that wait for the core show that the router is not silent.
             if !connection.has_rest() && connection.silence.is_over(limits.idle_timeout_ms, now_ns) {
                 connection.end(EndReason::Idle);
             }
-        }
+        })
     }
 }

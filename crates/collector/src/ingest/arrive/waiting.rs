@@ -4,7 +4,7 @@
 //! of them at a time, so nobody can collect connections in a router's name.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -15,6 +15,7 @@ use crate::config::Limits;
 use crate::ingest::end::EndReason;
 use crate::ingest::lane::Lane;
 use crate::ingest::patience::Patience;
+use crate::ingest::round::visit_slice;
 
 /// Connections of one router that wait at the same time. When one more comes, the one that was accepted first ends.
 pub const WAITING_PER_ROUTER: usize = 4;
@@ -22,7 +23,7 @@ pub const WAITING_PER_ROUTER: usize = 4;
 /// The connections of a worker that wait for their first message, by router.
 pub struct Waiting {
     lane: Rc<Lane>,
-    places: RefCell<HashMap<IpAddr, Vec<Rc<Place>>>>,
+    places: RefCell<BTreeMap<IpAddr, Vec<Rc<Place>>>>,
 }
 
 /// The place of one connection that waits.
@@ -98,16 +99,18 @@ impl Waiting {
         waiting.max_by_key(|place| (place.held(), place.number)).cloned()
     }
 
-    /// Ends the connections that have waited for longer than `limits.handshake_timeout_ms`. `deaf_ns` is how long the worker
-    /// did not receive since the last call.
-    pub fn end_overdue(&self, limits: &Limits, deaf_ns: u64) {
+    /// Ends the connections that have waited for longer than `limits.handshake_timeout_ms`: one slice of a round, as
+    /// [`visit_slice`] makes it. `deaf_ns` is how long the worker did not receive since the last round.
+    pub fn end_overdue(&self, after: Option<IpAddr>, limits: &Limits, deaf_ns: u64) -> Option<IpAddr> {
         let now_ns = self.lane.clock.now().monotonic_ns;
-        for place in self.places.borrow().values().flatten() {
-            place.patience.excuse(deaf_ns, now_ns);
-            if place.patience.is_over(limits.handshake_timeout_ms, now_ns) {
-                place.call_off(EndReason::Handshake);
+        visit_slice(&self.places.borrow(), after, |places| {
+            for place in places {
+                place.patience.excuse(deaf_ns, now_ns);
+                if place.patience.is_over(limits.handshake_timeout_ms, now_ns) {
+                    place.call_off(EndReason::Handshake);
+                }
             }
-        }
+        })
     }
 }
 

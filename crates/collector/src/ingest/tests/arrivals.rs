@@ -144,7 +144,7 @@ fn a_client_that_sends_only_unknown_types_does_not_keep_its_place() {
             let before = unknown.get();
             client.write_all(&OF_UNKNOWN_TYPE).unwrap();
             until(way.lane(), "the message is passed over or too late", || {
-                entrance.waiting.end_overdue(&limits, 0);
+                entrance.waiting.end_overdue(None, &limits, 0);
                 unknown.get() > before || ended(way, EndReason::Handshake) == 1
             })
             .await;
@@ -250,8 +250,8 @@ fn limits_of_silence_count_only_the_time_in_which_the_worker_listens() {
         };
         let end_overdue = || {
             let deaf_ns = lane.outlet.take_deaf_ns();
-            way.sessions.end_overdue(&limits, deaf_ns);
-            entrance.waiting.end_overdue(&limits, deaf_ns);
+            way.sessions.end_overdue(None, &limits, deaf_ns);
+            entrance.waiting.end_overdue(None, &limits, deaf_ns);
         };
         passed(300);
         end_overdue();
