@@ -14,6 +14,7 @@ use arancini_bed::router::router_address;
 use super::attack::{Attack, Target};
 use super::honest::{HONEST, Honest};
 use super::outcome::Outcome;
+use super::witness::Witness;
 use crate::collector::{Collector, Sink};
 
 /// At the beginning the honest router's updates come through within this time.
@@ -100,6 +101,7 @@ impl Campaign {
         })?;
         let before = collector.metrics()?;
         honest.begin_measuring();
+        let witness = Witness::start(broker.url());
 
         let stop = Arc::<AtomicBool>::default();
         let target = Target {
@@ -122,6 +124,7 @@ impl Campaign {
             stop.store(true, Relaxed);
             attacker.join().unwrap_or_default()
         };
+        let witnessed = witness.end()?;
         honest.drain(DRAIN_WITHIN);
         let mut after = None;
         let _ = until("the control port answers", ANSWER_WITHIN, || {
@@ -146,6 +149,7 @@ impl Campaign {
             longest_turn: Duration::from_secs_f64(longest_turn),
             looks: window.looks,
             full_looks: window.full,
+            witnessed,
             noticed,
             counters,
             died,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::attack::Attack;
 use super::honest::Noticed;
+use super::witness::Witnessed;
 
 /// The outcome of an attack.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub looks: u32,
     /// In how many of these looks the window was full.
     pub full_looks: u32,
+    /// What the witness saw of the broker and of the machine meanwhile.
+    pub witnessed: Witnessed,
     /// What the honest router noticed.
     pub noticed: Noticed,
     /// Counters that rose during the attack.
@@ -29,10 +32,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the broker took everything in time: the publish window was never full.
+    /// Whether the broker had room: the publish window was never full, and the broker acknowledged the messages of the
+    /// witness, which pass no collector, within this time.
     #[must_use]
-    pub const fn broker_had_room(&self) -> bool {
-        self.full_looks == 0
+    pub fn broker_had_room(&self, within: Duration) -> bool {
+        self.full_looks == 0 && self.witnessed.broker_p99 <= within
     }
 
     /// A row of the report, with the bounds that the attack broke.
@@ -51,14 +55,16 @@ impl Outcome {
             .collect();
         let ms = |duration: Duration| format!("{:.1}", duration.as_secs_f64() * 1000.0);
         format!(
-            "| {} | {} | {} | {} | {} | {} | {:.2} | {} | {} of {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {} | {} of {} | {} | {} |",
             self.attack.name(),
             self.strikes,
             self.peak_memory_kib / 1024,
             ms(self.noticed.p50),
             ms(self.noticed.p99),
             ms(self.noticed.longest),
+            ms(self.witnessed.broker_p99),
             self.longest_turn.as_secs_f64() * 1000.0,
+            self.witnessed.noise.as_secs_f64() * 1000.0,
             100 * self.full_looks / self.looks.max(1),
             self.noticed.lost,
             self.noticed.sent,
@@ -73,6 +79,6 @@ impl Outcome {
 }
 
 /// The head of the report.
-pub const HEAD: &str = "| attack | strikes | peak memory, MiB | p50, ms | p99, ms | longest, ms | longest turn, CPU ms | \
-                        window full, % | lost | counters that rose | bounds |\n\
-                        |---|---|---|---|---|---|---|---|---|---|---|";
+pub const HEAD: &str = "| attack | strikes | peak memory, MiB | p50, ms | p99, ms | longest, ms | p99 of the broker alone, ms | longest turn, CPU ms | \
+                        noise of the CPU time, ms | window full, % | lost | counters that rose | bounds |\n\
+                        |---|---|---|---|---|---|---|---|---|---|---|---|---|";
