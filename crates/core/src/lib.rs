@@ -39,6 +39,7 @@ mod sections;
 mod locate;
 mod end_of_rib;
 mod curation;
+mod keeping;
 mod opaque;
 mod route;
 
@@ -92,7 +93,7 @@ pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
 pub use router::{Router, RouterLife};
 pub use session::{SessionError, SessionId};
-pub use settings::Settings;
+pub use settings::{KeptAttributes, Settings};
 pub use shard::{ForgottenRoutes, Shard};
 pub use table::{PeerTable, TableIndex};
 pub use time::Now;

@@ -47,6 +47,15 @@ impl Scratch {
     /// Room for the largest UPDATE: 65,535 bytes have at most 21,845 attributes, which grow by at most one octet each.
     const CAPACITY: usize = 96 * 1024;
 
+    /// Scratch space that grows when it is first used.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            canonical: Vec::new(),
+            order: Vec::new(),
+        }
+    }
+
     /// Makes scratch space for any UPDATE.
     #[must_use]
     pub fn new() -> Self {
@@ -64,6 +73,16 @@ pub fn of_attributes(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u
         return xxh3_64(field);
     }
     of_untidy(field, carrier, scratch)
+}
+
+/// Writes the canonical form of a Path Attributes field, of which [`of_attributes`] is the hash.
+#[must_use]
+pub fn canonical<'a>(field: &'a [u8], carrier: Carrier, scratch: &'a mut Scratch) -> &'a [u8] {
+    if is_canonical(field, carrier) {
+        return field;
+    }
+    let _ = of_untidy(field, carrier, scratch);
+    &scratch.canonical
 }
 
 /// Computes [`of_attributes`] for attributes that were read already, which saves one pass over the field.
@@ -298,7 +317,11 @@ mod tests {
     const MP_UNREACH: &[u8] = &[0x80, 15, 3, 0, 2, 1];
 
     fn of(parts: &[&[u8]], carrier: Carrier) -> u64 {
-        of_attributes(&parts.concat(), carrier, &mut Scratch::new())
+        let field = parts.concat();
+        let fingerprint = of_attributes(&field, carrier, &mut Scratch::new());
+        let mut scratch = Scratch::empty();
+        assert_eq!(xxh3_64(canonical(&field, carrier, &mut scratch)), fingerprint);
+        fingerprint
     }
 
     /// Consumers and snapshots keep fingerprints, so these numbers never change.

@@ -125,6 +125,7 @@ mod tests {
             held: Held {
                 fingerprint: 1,
                 standing: Standing::Current,
+                retained: None,
             },
         }
     }

@@ -18,6 +18,7 @@ mod question;
 pub use answer::{Answer, PeerAnswer, RouteAnswer, RouteName, RouterAnswer, TableAnswer, TableCount};
 pub use position::Position;
 pub use prefix::{Prefix, PrefixError};
+pub(crate) use question::KeptOfRoutes;
 pub use question::{Outcome, Question};
 pub use search::{Match, Search};
 pub use selector::{PeerSelector, Selector};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound;
 
-use arancini_rib::CurationMode;
+use arancini_rib::{AttributeSets, CurationMode};
 
 use super::answer::{Answer, Found, PeerAnswer, RouteAnswer, RouteName, RouterAnswer};
 use super::inventory::count;
@@ -41,6 +41,15 @@ pub struct Outcome {
     pub answer: Answer,
     /// Where another question goes on for the rest; `None` if nothing is left. The rest may turn out to be empty.
     pub rest: Option<Position>,
+}
+
+/// What the tables of a shard keep of their routes.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptOfRoutes<'s> {
+    /// How much of a route curation compares.
+    pub mode: CurationMode,
+    /// The sets that the tables name, if they do.
+    pub sets: Option<&'s AttributeSets>,
 }
 
 /// What a step of the walk did.
@@ -119,12 +128,12 @@ impl Question {
     pub(crate) fn slice(
         &mut self,
         routers: &BTreeMap<IpAddr, Router>,
-        mode: CurationMode,
+        kept: KeptOfRoutes<'_>,
         budget: usize,
     ) -> bool {
         let mut spent = 0;
         while spent < budget {
-            match self.walk(routers, mode) {
+            match self.walk(routers, kept) {
                 Walked::On(cost) => spent += cost,
                 Walked::End => return false,
             }
@@ -132,7 +141,7 @@ impl Question {
         true
     }
 
-    fn walk(&mut self, routers: &BTreeMap<IpAddr, Router>, mode: CurationMode) -> Walked {
+    fn walk(&mut self, routers: &BTreeMap<IpAddr, Router>, kept: KeptOfRoutes<'_>) -> Walked {
         match &self.place {
             Place::Over => Walked::End,
             &Place::RouterBehind(router) => self.router_behind(routers, router),
@@ -141,7 +150,7 @@ impl Question {
                 None => self.leave_router(at.router),
             },
             Place::Routes { table, .. } => match routers.get(&table.peer.router) {
-                Some(router) => self.routes_of(router, mode),
+                Some(router) => self.routes_of(router, kept),
                 None => self.leave_router(table.peer.router),
             },
         }
@@ -206,7 +215,7 @@ impl Question {
     }
 
     /// Makes one step through the table at the present place.
-    fn routes_of(&mut self, router: &Router, mode: CurationMode) -> Walked {
+    fn routes_of(&mut self, router: &Router, kept: KeptOfRoutes<'_>) -> Walked {
         let Place::Routes {
             table: at,
             path_ids,
@@ -229,7 +238,13 @@ impl Question {
         if self.is_full() {
             return Walked::End;
         }
-        let step = step(search.as_ref(), family, table.with_path_ids(path_ids), from);
+        let step = step(
+            search.as_ref(),
+            family,
+            table.with_path_ids(path_ids),
+            kept.sets,
+            from,
+        );
         let next = match (step.next, path_ids) {
             (Some(next), _) => Some((path_ids, next)),
             (None, false) => Some((true, 0)),
@@ -251,7 +266,7 @@ impl Question {
                 (found, another_pass) = self.longest.take();
             }
         }
-        let last = self.answer_with(router, at, found, mode);
+        let last = self.answer_with(router, at, found, kept);
         let is_full = last.is_some();
         if let Some(behind) = last.or(another_pass) {
             // The rest of this step is looked at again, behind the last route that was answered. With the longest match, the
@@ -298,7 +313,7 @@ impl Question {
         router: &Router,
         at: TableAt,
         mut found: Vec<Found>,
-        mode: CurationMode,
+        kept: KeptOfRoutes<'_>,
     ) -> Option<RouteName> {
         let (Answer::Routes(routes), Some(table)) = (&mut self.answer, at.of(router)) else {
             return None;
@@ -311,7 +326,7 @@ impl Question {
             last = found.last().map(|found| found.name.clone());
         }
         let peer = &router.peers[at.peer.index()];
-        let has_fingerprints = mode == CurationMode::Attributes;
+        let has_fingerprints = kept.mode == CurationMode::Attributes;
         routes.extend(
             found
                 .into_iter()

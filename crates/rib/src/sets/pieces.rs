@@ -1,0 +1,111 @@
+//! The octets of sets, in pieces of one size that are linked to chains.
+//!
+//! Pieces never move and never leave gaps, so that sets may come and go for ever. A new set takes pieces of sets that are gone
+//! before it takes new memory.
+
+use crate::slab::Slab;
+
+/// Octets that a piece holds.
+const OCTETS: usize = 28;
+
+/// A part of the octets of a set. It takes 32 bytes.
+#[derive(Clone, Copy)]
+struct Piece {
+    octets: [u8; OCTETS],
+    /// The next piece of the set, or the next free piece, or [`NONE`].
+    next: u32,
+}
+
+/// Stands for the number of a piece where there is none.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// All pieces.
+pub(super) struct Pieces {
+    pieces: Slab<Piece>,
+    /// The first piece that no set has, or [`NONE`].
+    free: u32,
+    used: usize,
+}
+
+impl Pieces {
+    pub(super) const fn new() -> Self {
+        Self {
+            pieces: Slab::new(),
+            free: NONE,
+            used: 0,
+        }
+    }
+
+    /// Bytes that the pieces of all sets take.
+    pub(super) const fn used_bytes(&self) -> usize {
+        self.used * size_of::<Piece>()
+    }
+
+    /// Bytes that so many octets would take.
+    #[inline]
+    pub(super) const fn bytes_for(octets: usize) -> usize {
+        octets.div_ceil(OCTETS) * size_of::<Piece>()
+    }
+
+    pub(super) const fn allocated_bytes(&self) -> usize {
+        self.pieces.allocated_bytes()
+    }
+
+    /// Stores octets. Returns the first piece, [`NONE`] if there are no octets.
+    pub(super) fn store(&mut self, octets: &[u8]) -> u32 {
+        let mut next = NONE;
+        for part in octets.chunks(OCTETS).rev() {
+            let mut piece = Piece {
+                octets: [0; OCTETS],
+                next,
+            };
+            piece.octets[..part.len()].copy_from_slice(part);
+            next = self.put(piece);
+        }
+        next
+    }
+
+    #[inline]
+    fn put(&mut self, piece: Piece) -> u32 {
+        self.used += 1;
+        if self.free == NONE {
+            return self.pieces.push(piece);
+        }
+        let place = self.free;
+        self.free = self.pieces[place].next;
+        self.pieces[place] = piece;
+        place
+    }
+
+    /// Appends the first `octets` octets of a chain to `out`.
+    pub(super) fn read(&self, first: u32, octets: usize, out: &mut Vec<u8>) {
+        let (mut at, mut left) = (first, octets);
+        while let Some(piece) = self.pieces.get(at)
+            && left > 0
+        {
+            let part = &piece.octets[..left.min(OCTETS)];
+            out.extend_from_slice(part);
+            left -= part.len();
+            at = piece.next;
+        }
+    }
+
+    /// Frees the pieces of a chain.
+    pub(super) fn release(&mut self, first: u32) {
+        let (mut at, mut last) = (first, NONE);
+        while at != NONE {
+            self.used -= 1;
+            last = at;
+            at = self.pieces[at].next;
+        }
+        if last != NONE {
+            self.pieces[last].next = self.free;
+            self.free = first;
+        }
+    }
+
+    /// Frees some of the memory of pieces that no set has. Returns whether there is more.
+    pub(super) fn give_up(&mut self, chunks: usize) -> bool {
+        self.pieces.give_up(chunks)
+    }
+}
