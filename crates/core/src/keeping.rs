@@ -7,6 +7,7 @@ use arancini_rib::{
 };
 use arancini_schema::encode::Carrier;
 use arancini_schema::fingerprint::{self, Scratch};
+use arancini_wire::bgp::AsWidth;
 
 use crate::time::Now;
 
@@ -93,6 +94,7 @@ impl Retaining<'_> {
         let canonical = &mut self.canonical;
         self.sets.find_or_add(fingerprint, || {
             Some(Content {
+                two_octet_asns: canonical.as_width == AsWidth::Two,
                 attributes: canonical.octets(),
                 labels,
             })
@@ -187,15 +189,17 @@ impl Keeping for Retaining<'_> {
 /// The canonical form of an UPDATE's attributes, made when it is first needed.
 pub(crate) struct Canonical<'a> {
     field: &'a [u8],
+    as_width: AsWidth,
     carrier: Carrier,
     scratch: &'a mut Scratch,
 }
 
 impl<'a> Canonical<'a> {
     #[inline]
-    pub const fn new(field: &'a [u8], carrier: Carrier, scratch: &'a mut Scratch) -> Self {
+    pub const fn new(field: &'a [u8], as_width: AsWidth, carrier: Carrier, scratch: &'a mut Scratch) -> Self {
         Self {
             field,
+            as_width,
             carrier,
             scratch,
         }

@@ -40,6 +40,7 @@ mod locate;
 mod end_of_rib;
 mod curation;
 mod keeping;
+mod route_attributes;
 mod opaque;
 mod route;
 
@@ -91,6 +92,7 @@ pub use notice::{Notice, NoticeKind};
 pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
+pub use route_attributes::{AttributeWriter, RouteAttributes};
 pub use router::{Router, RouterLife};
 pub use session::{SessionError, SessionId};
 pub use settings::{KeptAttributes, Settings};

@@ -4,10 +4,19 @@
 
 mod support;
 
-use arancini_core::{KeptAttributes, NoticeKind, SessionId, Settings};
-use arancini_generate::Peer;
-use arancini_rib::{SetFigures, SetId};
+use std::collections::BTreeMap;
 
+use arancini_core::ask::{Answer, Position, Question, RouteAnswer, RouteName, Selector};
+use arancini_core::{AttributeWriter, BatchKind, KeptAttributes, NoticeKind, SessionId, Settings};
+use arancini_generate::{LoadName, NamedLoad, Peer};
+use arancini_rib::{SetFigures, SetId};
+use arancini_schema::decode::Messages;
+use arancini_schema::json::{Hex, write_attributes_of};
+use arancini_schema::update_capnp::update;
+use arancini_wire::bmp::RibView;
+use serde_json::Value;
+
+use support::recordings::{root, streams};
 use support::restart::{held, load, restart_with, snapshot};
 use support::wire::{Destination, announce, as_path, origin, peer, up, withdraw};
 use support::{Harness, SECOND, router};
@@ -150,4 +159,175 @@ fn a_route_in_doubt_has_no_set() {
     announce_with(&mut harness, session, &peer, 0..10, 70_000);
     assert_eq!(figures(&harness).sets, 1);
     assert_eq!(harness.updates().len(), 10);
+}
+
+/// What names a route, with the numbers of the schema.
+type Name = (
+    Vec<u8>,
+    (u8, u64),
+    u32,
+    u32,
+    String,
+    (u16, u8),
+    String,
+    Option<u32>,
+);
+
+fn name_of_update(update: update::Reader<'_>) -> Name {
+    let raw = update.get_raw_nlri().unwrap();
+    let rd = update.get_route_distinguisher();
+    let nlri = if raw.is_empty() {
+        let prefix = Hex(update.get_prefix_addr().unwrap()).to_string();
+        format!("{rd} {prefix} {}", update.get_prefix_len())
+    } else {
+        Hex(raw).to_string()
+    };
+    (
+        update.get_peer_addr().unwrap().to_vec(),
+        (update.get_peer_type(), update.get_peer_distinguisher()),
+        update.get_peer_bgp_id(),
+        update.get_peer_asn(),
+        format!("{:?}", RibView::ALL[update.get_rib_view().unwrap() as usize]),
+        (update.get_afi(), update.get_safi()),
+        nlri,
+        update.get_has_path_id().then(|| update.get_path_id()),
+    )
+}
+
+fn name_of_answer(route: &RouteAnswer) -> Name {
+    let nlri = match &route.name {
+        RouteName::Opaque { nlri, .. } => Hex(nlri).to_string(),
+        RouteName::Prefix {
+            distinguisher,
+            prefix,
+            ..
+        } => {
+            let address = match prefix.address() {
+                std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
+                std::net::IpAddr::V6(address) => address,
+            };
+            let rd = distinguisher.map_or(0, u64::from_be_bytes);
+            format!("{rd} {} {}", Hex(&address.octets()), prefix.length())
+        }
+    };
+    let table = route.table;
+    (
+        table.peer.address.to_vec(),
+        (table.peer.peer_type, u64::from_be_bytes(table.peer.distinguisher)),
+        table.peer.bgp_id,
+        table.peer_asn,
+        format!("{:?}", table.view),
+        (table.family.afi, table.family.safi),
+        nlri,
+        route.name.path_id(),
+    )
+}
+
+/// The attributes as JSON. Those without a member of their own are in the order and with the flags of the canonical form.
+fn tidy(json: &[u8]) -> Value {
+    let mut attributes: Value = serde_json::from_slice(json).unwrap();
+    if let Some(unknown) = attributes["unknownAttributes"].as_array_mut() {
+        unknown.iter_mut().for_each(|attribute| {
+            let flags = attribute["flags"].as_u64().unwrap() & 0xe0;
+            attribute["flags"] = flags.into();
+        });
+        unknown.sort_by_key(|attribute| attribute["typeCode"].as_u64());
+    }
+    attributes
+}
+
+fn all_routes(harness: &Harness) -> Vec<RouteAnswer> {
+    let (mut all, mut from) = (Vec::new(), Some(Position::START));
+    while let Some(at) = from {
+        let mut question = Question::routes(Selector::default(), None, 1000).going_on(at);
+        while harness.shard.poll_question(&mut question, 100) {}
+        let outcome = question.finish();
+        let Answer::Routes(routes) = outcome.answer else {
+            panic!("not routes");
+        };
+        all.extend(routes);
+        from = outcome.rest;
+    }
+    all
+}
+
+/// Sends a stream, and compares the attributes of each route that is held at its end with the last update about the route.
+/// Returns how many routes that are.
+fn compare_with_published(of: &str, stream: &[u8]) -> usize {
+    let mut harness = Harness::with(settings(64 << 20));
+    harness.shard.alone();
+    let session = harness.session();
+    let mut published = BTreeMap::new();
+    let mut read = |harness: &mut Harness| {
+        while let Some(batch) = harness.shard.poll_batch() {
+            if batch.kind == BatchKind::Updates {
+                for message in Messages::new(&batch.payload) {
+                    let message = message.unwrap();
+                    let update = message.update().unwrap();
+                    if update.get_announced() {
+                        let mut json = Vec::new();
+                        write_attributes_of(update, &mut json).unwrap();
+                        published.insert(name_of_update(update), (json, update.get_time_received_ns()));
+                    }
+                }
+            }
+            harness.shard.handle_recycled(batch.payload);
+        }
+    };
+    for bytes in stream.chunks(16 * 1024) {
+        if harness.try_send(session, bytes).is_err() {
+            break;
+        }
+        read(&mut harness);
+        harness.now.unix_ns += SECOND / 3;
+    }
+    harness.shard.handle_flush(harness.now);
+    read(&mut harness);
+    let mut writer = AttributeWriter::new();
+    let routes = all_routes(&harness);
+    for route in &routes {
+        let name = name_of_answer(route);
+        let (expected, received_ns) = &published[&name];
+        let mut json = Vec::new();
+        let attributes = route.attributes.as_ref().unwrap();
+        assert!(
+            writer.write(attributes, route.table.family, &mut json),
+            "{of}: {name:?}"
+        );
+        assert_eq!(tidy(&json), tidy(expected), "{of}: {name:?}");
+        assert_eq!(
+            u64::from(route.since.unwrap()),
+            received_ns / SECOND,
+            "{of}: {name:?}"
+        );
+    }
+    routes.len()
+}
+
+#[test]
+fn a_route_has_the_attributes_with_which_it_was_published() {
+    let mut routes = 0;
+    for (name, stream) in streams(&root().join("testdata")) {
+        routes += compare_with_published(&name, &stream);
+    }
+    assert!(routes > 10_000, "{routes}");
+    for name in LoadName::ALL {
+        let load = NamedLoad {
+            name,
+            sys_name: "r".to_owned(),
+            elements: 5000,
+            prefixes_per_update: None,
+            seed: 1,
+        }
+        .make();
+        let mut bytes = Vec::new();
+        for piece in load.before.iter().chain(&load.measured) {
+            let all: Result<(), std::convert::Infallible> = piece.each_chunk(1 << 20, |chunk| {
+                bytes.extend_from_slice(chunk);
+                Ok(())
+            });
+            all.unwrap();
+        }
+        assert!(compare_with_published(&format!("{name:?}"), &bytes) > 0);
+    }
 }

@@ -7,8 +7,9 @@
 //! publishes the withdraw first, so the stream reads as if the sweep had happened at once.
 
 use crate::comparison::Comparison;
-use crate::curation::{Curation, CurationMode, Doom, Held, Standing};
+use crate::curation::{Curation, CurationMode, Doom};
 use crate::entry::{DOUBT, MAXIMUM_EPOCH, Value};
+use crate::held::{Held, Standing};
 use crate::keep::{Announced, Fingerprints, Keep, NewValue};
 use crate::key::{KeyShape, RouteKey, part};
 use crate::opaque::OpaqueTable;
@@ -146,10 +147,10 @@ impl CuratedTable {
         self.value(key).map(|value| fingerprint_of(value, sets))
     }
 
-    /// Looks up a route, with its standing. `sets`: the sets that the table names, if it does.
+    /// Looks up a route, with its standing.
     #[must_use]
-    pub fn get(&self, key: &RouteKey<'_>, sets: Option<&AttributeSets>) -> Option<Held> {
-        self.value(key).map(|value| self.held(value, sets))
+    pub fn get(&self, key: &RouteKey<'_>) -> Option<Held> {
+        self.value(key).map(|value| self.held(value))
     }
 
     /// Looks up what the table keeps of a route.
@@ -163,7 +164,7 @@ impl CuratedTable {
         )
     }
 
-    fn held(&self, value: Value, sets: Option<&AttributeSets>) -> Held {
+    const fn held(&self, value: Value) -> Held {
         let standing = if value.epoch < self.doomed_below {
             Standing::Doomed
         } else if value.epoch < self.epoch {
@@ -172,9 +173,8 @@ impl CuratedTable {
             Standing::Current
         };
         Held {
-            fingerprint: fingerprint_of(value, sets),
+            word: value.fingerprint,
             standing,
-            retained: sets.map(|_| HeldSet::of_word(value.fingerprint)),
         }
     }
 
@@ -609,13 +609,8 @@ impl CuratedTable {
     }
 
     /// Visits the routes of one slice with their standings, for questions. The cursor is that of [`Self::visit`].
-    pub fn visit_held(
-        &self,
-        cursor: usize,
-        sets: Option<&AttributeSets>,
-        mut visit: impl FnMut(RouteKey<'_>, Held),
-    ) -> Option<usize> {
-        self.visit_values(cursor, |key, value| visit(key, self.held(value, sets)))
+    pub fn visit_held(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Held)) -> Option<usize> {
+        self.visit_values(cursor, |key, value| visit(key, self.held(value)))
     }
 
     fn visit_values(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Value)) -> Option<usize> {

@@ -4,7 +4,6 @@
 //! the table stores its routes.
 
 use crate::entry::Value;
-use crate::sets::HeldSet;
 
 /// How much of a route is compared with what consumers already know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,28 +37,6 @@ pub enum Doom {
     SessionLost,
     /// The router dumped its table anew and the route was not in the dump.
     NotReannounced,
-}
-
-/// What a table holds of one route, for questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// Fingerprint of its attributes; [`DOUBT`](crate::DOUBT) while nobody knows what consumers believe of the route.
-    pub fingerprint: u64,
-    /// How far the route can be relied on.
-    pub standing: Standing,
-    /// Its attribute set, and since when it has the set; `None` in a table of fingerprints.
-    pub retained: Option<HeldSet>,
-}
-
-/// How far a route of a table can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// The router announced it since the table last became stale.
-    Current,
-    /// The table became stale, and the router has not announced the route again so far.
-    Stale,
-    /// The route is gone, and its withdraw waits for the sweep.
-    Doomed,
 }
 
 /// What consumers have to hear of one announce or one withdraw.

@@ -205,7 +205,12 @@ fn octets_of(fingerprint: u64) -> Vec<u8> {
 fn set_of(sets: &mut AttributeSets, fingerprint: u64) -> SetId {
     let octets = octets_of(fingerprint);
     let (attributes, labels) = octets.split_at(octets.len() - fingerprint as usize);
-    sets.find_or_add(fingerprint, || Some(Content { attributes, labels }))
+    let content = Content {
+        attributes,
+        labels,
+        two_octet_asns: false,
+    };
+    sets.find_or_add(fingerprint, || Some(content))
 }
 
 impl Tested {
@@ -223,7 +228,7 @@ impl Tested {
     }
 
     fn get(&self, key: &RouteKey<'_>) -> Option<Held> {
-        self.table.get(key, self.sets.as_ref())
+        self.table.get(key)
     }
 
     /// Announces or withdraws routes in one batch of keys of `N` bytes.
@@ -274,14 +279,15 @@ impl Tested {
         );
         let mut cursor = Some(0);
         while let Some(at) = cursor {
-            cursor = self.table.visit_held(at, Some(sets), |_, held| {
-                let set = held.retained.unwrap().set;
-                assert_eq!(sets.routes(set), routes[&held.fingerprint]);
+            cursor = self.table.visit_held(at, |_, held| {
+                let set = held.set().set;
+                let fingerprint = held.fingerprint(Some(sets));
+                assert_eq!(sets.routes(set), routes[&fingerprint]);
                 let mut buffer = Vec::new();
                 let content = sets.content(set, &mut buffer).unwrap();
                 let octets = [content.attributes, content.labels].concat();
-                assert_eq!(octets, octets_of(held.fingerprint));
-                assert_eq!(content.labels.len() as u64, held.fingerprint);
+                assert_eq!(octets, octets_of(fingerprint));
+                assert_eq!(content.labels.len() as u64, fingerprint);
             });
         }
     }
@@ -312,10 +318,10 @@ fn run(shape: KeyShape, with_path: bool, retain: bool, steps: &[Step]) {
                 router.announce(&mut consumer, flat(&key), fingerprint, curation);
                 let held = tested.get(&key).unwrap();
                 assert_eq!(
-                    (held.fingerprint, held.standing),
+                    (held.fingerprint(tested.sets.as_ref()), held.standing),
                     (fingerprint, Standing::Current)
                 );
-                let since = held.retained.map(|retained| retained.since.unwrap());
+                let since = retain.then(|| held.set().since.unwrap());
                 assert_eq!(since, retain.then(|| router.since[&flat(&key)]));
             }
             &Step::Withdraw(route) => {
@@ -541,7 +547,7 @@ fn a_look_up_tells_whether_a_route_is_current_stale_or_doomed() {
         length: 24,
         path_id: None,
     };
-    let state = |table: &CuratedTable, n| table.get(&key(n), None).map(|known| known.standing);
+    let state = |table: &CuratedTable, n| table.get(&key(n)).map(|known| known.standing);
     table.announce(&key(1), 7);
     table.announce(&key(2), 7);
     assert_eq!(state(&table, 1), Some(Standing::Current));

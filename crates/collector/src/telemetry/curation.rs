@@ -79,7 +79,7 @@ impl Telemetry {
         metrics
             .counter(
                 "attributes_without_room",
-                "Sets of path attributes that were not kept, because the others take rib.most_attribute_bytes.",
+                "How often a set of path attributes was not kept, because the others take rib.most_attribute_bytes. A set counts again when it is announced again.",
             )?
             .sample(&[], self.core(|c| c.attributes_without_room.get()))
     }

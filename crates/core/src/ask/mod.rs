@@ -13,12 +13,13 @@ mod position;
 mod search;
 mod longest;
 mod inventory;
+mod kept;
 mod question;
 
 pub use answer::{Answer, PeerAnswer, RouteAnswer, RouteName, RouterAnswer, TableAnswer, TableCount};
+pub(crate) use kept::KeptOfRoutes;
 pub use position::Position;
 pub use prefix::{Prefix, PrefixError};
-pub(crate) use question::KeptOfRoutes;
 pub use question::{Outcome, Question};
 pub use search::{Match, Search};
 pub use selector::{PeerSelector, Selector};

@@ -1,6 +1,6 @@
 //! Which routes of a table a search is about, found by look-ups where the keys can be made, else by a scan.
 
-use arancini_rib::{AttributeSets, CuratedTable, KeyShape, RouteKey, Standing};
+use arancini_rib::{CuratedTable, KeyShape, RouteKey, Standing};
 use arancini_wire::iana::AfiSafi;
 
 use super::answer::{Found, RouteName};
@@ -76,13 +76,7 @@ impl Search {
 }
 
 /// Makes one step through the routes of a table: all look-ups, or a part of a scan. Without a search, every route is found.
-pub(super) fn step(
-    search: Option<&Search>,
-    family: AfiSafi,
-    rib: &CuratedTable,
-    sets: Option<&AttributeSets>,
-    from: u32,
-) -> Step {
+pub(super) fn step(search: Option<&Search>, family: AfiSafi, rib: &CuratedTable, from: u32) -> Step {
     let mut found = Vec::new();
     if rib.is_empty() {
         return Step {
@@ -98,9 +92,7 @@ pub(super) fn step(
         for length in lengths.rev() {
             let key = search.prefix.shortened(length).key();
             cost += LOOK_UP_COST;
-            let held = rib
-                .get(&key, sets)
-                .filter(|held| held.standing != Standing::Doomed);
+            let held = rib.get(&key).filter(|held| held.standing != Standing::Doomed);
             found.extend(held.map(|held| Found {
                 name: RouteName::of(&key),
                 held,
@@ -115,7 +107,7 @@ pub(super) fn step(
             cost,
         };
     }
-    let next = rib.visit_held(from as usize, sets, |key, held| {
+    let next = rib.visit_held(from as usize, |key, held| {
         cost += 1;
         if held.standing != Standing::Doomed && search.is_none_or(|search| search.admits(&key)) {
             let name = RouteName::of(&key);

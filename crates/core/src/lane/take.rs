@@ -5,6 +5,7 @@ use std::ops::Range;
 use arancini_rib::{Curation, Fingerprints};
 use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
 use arancini_schema::fingerprint;
+use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::CommonAttributes;
 use arancini_wire::iana::{AfiSafi, attribute_type as code};
 
@@ -204,7 +205,7 @@ impl<'w> Work<'w> {
                 Some(sets) => Retaining {
                     sets,
                     unix_s: (self.times.received_ns / 1_000_000_000) as u32,
-                    canonical: Canonical::new(field, carrier, &mut shared.canonical),
+                    canonical: Canonical::new(field, AsWidth::Four, carrier, &mut shared.canonical),
                 }
                 .announce_batch(rib, keys, fingerprint),
             };

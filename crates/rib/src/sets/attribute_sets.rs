@@ -14,6 +14,8 @@ pub struct Content<'c> {
     pub attributes: &'c [u8],
     /// Octets of the NLRI that belong to the value of the route: its labels.
     pub labels: &'c [u8],
+    /// Whether AS numbers in the path attributes have two octets. The octets themselves do not say so.
+    pub two_octet_asns: bool,
 }
 
 /// What a store of sets holds at present.
@@ -40,6 +42,14 @@ struct Record {
     first: u32,
     attribute_octets: u32,
     label_octets: u16,
+    two_octet_asns: bool,
+}
+
+impl Record {
+    /// Number of octets of attributes and labels.
+    const fn octets(&self) -> usize {
+        self.attribute_octets as usize + self.label_octets as usize
+    }
 }
 
 /// The attribute sets of a worker, found by their fingerprints.
@@ -128,6 +138,7 @@ impl AttributeSets {
             first: NONE,
             attribute_octets: 0,
             label_octets: 0,
+            two_octet_asns: false,
         };
         let number = if self.free == NONE {
             if self.records.len() >= SetId::DOUBT.0 as usize {
@@ -152,7 +163,12 @@ impl AttributeSets {
 
     /// Stores the octets of a set, if they are known and there is room. Returns whether the store has them now.
     fn learn(&mut self, set: SetId, content: Option<Content<'_>>) -> bool {
-        let Some(Content { attributes, labels }) = content else {
+        let Some(Content {
+            attributes,
+            labels,
+            two_octet_asns,
+        }) = content
+        else {
             return false;
         };
         let octets = attributes.len() + labels.len();
@@ -177,6 +193,7 @@ impl AttributeSets {
         record.first = first;
         record.attribute_octets = attribute_octets;
         record.label_octets = label_octets;
+        record.two_octet_asns = two_octet_asns;
         self.figures.unknown_sets -= 1;
         self.figures.unknown_routes -= u64::from(record.routes);
         true
@@ -221,14 +238,12 @@ impl AttributeSets {
     }
 
     fn forget(&mut self, set: SetId) {
-        let Record {
-            fingerprint, first, ..
-        } = self.records[set.0];
-        self.index.remove(&fingerprint.to_le_bytes());
-        if first == NONE {
+        let record = self.records[set.0];
+        self.index.remove(&record.fingerprint.to_le_bytes());
+        if record.first == NONE {
             self.figures.unknown_sets -= 1;
         }
-        self.pieces.release(first);
+        self.pieces.release(record.first, record.octets());
         self.figures.sets -= 1;
         self.records[set.0].first = self.free;
         self.free = set.0;
@@ -258,13 +273,13 @@ impl AttributeSets {
         }
         buffer.clear();
         let attributes = record.attribute_octets as usize;
-        self.pieces.read(
-            record.first,
-            attributes + usize::from(record.label_octets),
-            buffer,
-        );
+        self.pieces.read(record.first, record.octets(), buffer);
         let (attributes, labels) = buffer.split_at_checked(attributes)?;
-        Some(Content { attributes, labels })
+        Some(Content {
+            attributes,
+            labels,
+            two_octet_asns: record.two_octet_asns,
+        })
     }
 
     /// What the store holds at present.

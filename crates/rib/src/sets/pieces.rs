@@ -12,17 +12,36 @@ const OCTETS: usize = 28;
 #[derive(Clone, Copy)]
 struct Piece {
     octets: [u8; OCTETS],
-    /// The next piece of the set, or the next free piece, or [`NONE`].
+    /// The next piece of the chain, or [`NONE`].
     next: u32,
 }
 
 /// Stands for the number of a piece where there is none.
 pub(super) const NONE: u32 = u32::MAX;
 
+impl Piece {
+    /// In the first piece of a free chain: the first piece of the next free chain, or [`NONE`].
+    const fn next_chain(&self) -> u32 {
+        let [a, b, c, d, ..] = self.octets;
+        u32::from_le_bytes([a, b, c, d])
+    }
+
+    fn set_next_chain(&mut self, chain: u32) {
+        self.octets[..4].copy_from_slice(&chain.to_le_bytes());
+    }
+}
+
+/// Number of pieces that so many octets take. A set without octets takes a piece too, so that every known set has a chain.
+#[inline]
+const fn pieces_of(octets: usize) -> usize {
+    if octets == 0 { 1 } else { octets.div_ceil(OCTETS) }
+}
+
 /// All pieces.
 pub(super) struct Pieces {
     pieces: Slab<Piece>,
-    /// The first piece that no set has, or [`NONE`].
+    /// The first piece of the first chain that no set has, or [`NONE`]. Chains of sets that are gone stay together, so that
+    /// [`Self::release`] takes the same time for a set of any size.
     free: u32,
     used: usize,
 }
@@ -44,17 +63,18 @@ impl Pieces {
     /// Bytes that so many octets would take.
     #[inline]
     pub(super) const fn bytes_for(octets: usize) -> usize {
-        octets.div_ceil(OCTETS) * size_of::<Piece>()
+        pieces_of(octets) * size_of::<Piece>()
     }
 
     pub(super) const fn allocated_bytes(&self) -> usize {
         self.pieces.allocated_bytes()
     }
 
-    /// Stores octets. Returns the first piece, [`NONE`] if there are no octets.
+    /// Stores octets. Returns the first piece.
     pub(super) fn store(&mut self, octets: &[u8]) -> u32 {
         let mut next = NONE;
-        for part in octets.chunks(OCTETS).rev() {
+        for number in (0..pieces_of(octets.len())).rev() {
+            let part = &octets[number * OCTETS..octets.len().min((number + 1) * OCTETS)];
             let mut piece = Piece {
                 octets: [0; OCTETS],
                 next,
@@ -72,7 +92,13 @@ impl Pieces {
             return self.pieces.push(piece);
         }
         let place = self.free;
-        self.free = self.pieces[place].next;
+        let taken = self.pieces[place];
+        self.free = if taken.next == NONE {
+            taken.next_chain()
+        } else {
+            self.pieces[taken.next].set_next_chain(taken.next_chain());
+            taken.next
+        };
         self.pieces[place] = piece;
         place
     }
@@ -90,18 +116,14 @@ impl Pieces {
         }
     }
 
-    /// Frees the pieces of a chain.
-    pub(super) fn release(&mut self, first: u32) {
-        let (mut at, mut last) = (first, NONE);
-        while at != NONE {
-            self.used -= 1;
-            last = at;
-            at = self.pieces[at].next;
+    /// Frees the chain of so many octets that begins at `first`.
+    pub(super) fn release(&mut self, first: u32, octets: usize) {
+        if first == NONE {
+            return;
         }
-        if last != NONE {
-            self.pieces[last].next = self.free;
-            self.free = first;
-        }
+        self.used -= pieces_of(octets);
+        self.pieces[first].set_next_chain(self.free);
+        self.free = first;
     }
 
     /// Frees some of the memory of pieces that no set has. Returns whether there is more.

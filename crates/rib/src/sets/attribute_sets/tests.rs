@@ -18,6 +18,7 @@ fn find_or_add(sets: &mut AttributeSets, fingerprint: u64) -> SetId {
     let content = Content {
         attributes: &octets,
         labels: &[],
+        two_octet_asns: false,
     };
     sets.find_or_add(fingerprint, || Some(content))
 }
@@ -40,9 +41,9 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (1..60_u64, 0..4_u32).prop_map(|(fingerprint, routes)| Step::Gain(fingerprint, routes)),
-        5 => (1..60_u64).prop_map(Step::Lose),
-        1 => (1..60_u64).prop_map(Step::Restore),
+        4 => (0..60_u64, 0..4_u32).prop_map(|(fingerprint, routes)| Step::Gain(fingerprint, routes)),
+        5 => (0..60_u64).prop_map(Step::Lose),
+        1 => (0..60_u64).prop_map(Step::Restore),
     ]
 }
 
@@ -142,12 +143,27 @@ fn a_set_that_goes_makes_room_for_others_in_place() {
     );
 }
 
+/// Some routers send no attributes at all for routes of their own.
+#[test]
+fn a_set_without_octets_is_known_and_freed() {
+    let mut sets = AttributeSets::new(1 << 20);
+    let set = find_or_add(&mut sets, 0);
+    sets.gained(set, 2);
+    assert_eq!(known(&sets, set), Some(Vec::new()));
+    let figures = sets.figures();
+    assert_eq!((figures.unknown_sets, figures.unknown_routes), (0, 0));
+    sets.leave(set);
+    sets.leave(set);
+    assert_eq!(sets.figures(), SetFigures::default());
+}
+
 #[test]
 fn labels_stand_behind_the_attributes() {
     let mut sets = AttributeSets::new(1 << 20);
     let content = Content {
         attributes: &[1; 40],
         labels: &[2; 3],
+        two_octet_asns: false,
     };
     let set = sets.find_or_add(7, || Some(content));
     let mut buffer = Vec::new();
@@ -160,6 +176,7 @@ fn a_fingerprint_that_stands_for_doubt_has_no_set() {
     let content = Content {
         attributes: &[1; 40],
         labels: &[],
+        two_octet_asns: false,
     };
     assert_eq!(sets.find_or_add(3, || Some(content)), SetId(0));
     let set = sets.find_or_add(DOUBT, || Some(content));
