@@ -194,7 +194,7 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
     for router in restore.into_routers() {
         for peer in &router.peers {
             for table in &peer.tables {
-                table.for_each(|key, fingerprint| {
+                table.for_each(None, |key, fingerprint| {
                     if written.is_ok() {
                         let line = line(
                             &router.id.to_string(),

@@ -294,6 +294,16 @@ fn settings_that_do_not_go_together_are_refused() {
         ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
         ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),
         ("[publish]\ncompression = \"zstd\"", 2, "publish.compression"),
+        (
+            "[rib]\nattributes = \"retain\"\n[curation]\nmode = \"presence\"",
+            2,
+            "rib.attributes",
+        ),
+        (
+            "[rib]\nmost_attribute_bytes = 1000",
+            2,
+            "rib.most_attribute_bytes",
+        ),
         ("[publish]\non_full = \"spool\"", 2, "publish.on_full"),
         (
             "[publish]\non_full = \"spool\"\nspool_bytes = 10\n[nats]\nurls = \"nats://h\"",

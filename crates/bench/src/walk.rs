@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use arancini_core::{Framer, Next};
-use arancini_rib::{CuratedTable, CurationMode, KeyShape, RouteKey};
+use arancini_rib::{CuratedTable, CurationMode, Fingerprints, KeyShape, RouteKey};
 use arancini_schema::encode::Carrier;
 use arancini_schema::fingerprint::{self, Scratch};
 use arancini_wire::WireError;
@@ -127,7 +127,7 @@ pub(crate) fn message(
                 });
             } else {
                 each_key(family, field, |key| {
-                    black_box(table.withdraw(&key));
+                    black_box(table.withdraw(&key, &mut Fingerprints));
                 });
             }
         }

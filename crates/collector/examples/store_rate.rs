@@ -158,7 +158,7 @@ fn sum_of(router: &Router) -> u64 {
     let mut sum = 0_u64;
     for peer in &router.peers {
         for table in &peer.tables {
-            table.for_each(|key, fingerprint| {
+            table.for_each(None, |key, fingerprint| {
                 let mut hasher = DefaultHasher::new();
                 (peer.address(), key, fingerprint).hash(&mut hasher);
                 sum = sum.wrapping_add(hasher.finish());

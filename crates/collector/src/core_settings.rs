@@ -1,9 +1,9 @@
 //! The configuration as the core needs it.
 
-use arancini_core::{BatchSettings, Settings};
+use arancini_core::{BatchSettings, KeptAttributes, Settings};
 use arancini_rib::CurationMode;
 
-use crate::config::{Config, CurationKind};
+use crate::config::{AttributesKind, Config, CurationKind};
 
 /// Most bytes that the open batches of one worker hold together, however many subjects there are.
 const MAX_OPEN_BATCH_BYTES: usize = 16 << 20;
@@ -19,6 +19,13 @@ pub fn core_settings(config: &Config) -> Settings {
             CurationKind::Presence => CurationMode::Presence,
             CurationKind::Off => CurationMode::Off,
         },
+        attributes: match config.rib.attributes {
+            AttributesKind::Fingerprint => KeptAttributes::Fingerprint,
+            AttributesKind::Retain => KeptAttributes::Retain {
+                most_bytes: usize::try_from(config.rib.most_attribute_bytes).unwrap_or(usize::MAX)
+                    / config.workers().max(1),
+            },
+        },
         session_hold_ns: config.routers.session_hold_ms.saturating_mul(NANOS_PER_MILLI),
         quiet_period_ns: config.routers.quiet_period_ms.saturating_mul(NANOS_PER_MILLI),
         max_message_bytes: config.limits.max_message_bytes,
@@ -32,5 +39,21 @@ pub fn core_settings(config: &Config) -> Settings {
             max_open_bytes: MAX_OPEN_BATCH_BYTES,
             ..BatchSettings::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workers_share_the_memory_for_attributes() {
+        let mut config = Config::default();
+        assert_eq!(core_settings(&config).attributes, KeptAttributes::Fingerprint);
+        config.rib.attributes = AttributesKind::Retain;
+        config.rib.most_attribute_bytes = 4 << 20;
+        config.listen.workers = 4;
+        let share = KeptAttributes::Retain { most_bytes: 1 << 20 };
+        assert_eq!(core_settings(&config).attributes, share);
     }
 }

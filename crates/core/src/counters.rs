@@ -181,6 +181,14 @@ pub struct Counters {
     pub sessions: Counter,
     /// Gauge: routes held.
     pub routes: Counter,
+    /// Gauge: attribute sets held.
+    pub attribute_sets: Counter,
+    /// Gauge: bytes of memory that the octets of the attribute sets take.
+    pub attribute_bytes: Counter,
+    /// Gauge: routes of whose attributes only the fingerprint is known, although attributes are retained.
+    pub routes_without_attributes: Counter,
+    /// Attribute sets for whose octets there was no room.
+    pub attributes_without_room: Counter,
     /// Gauge: tables with doomed routes that wait for the sweep.
     pub doomed_tables: Counter,
 }

@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
-use arancini_rib::{CuratedTable, Curation, KeyShape, RouteKey, StoredKey};
+use arancini_rib::{
+    AttributeSets, CuratedTable, Curation, Fingerprints, Keep, KeyShape, RouteKey, StoredKey,
+};
 use arancini_schema::encode::{Carrier, WithdrawReason};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::attribute::PathAttributes;
@@ -14,6 +16,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
+use crate::keeping::{Canonical, Keeping, Retaining, unix_seconds};
 use crate::opaque::{announce_opaque, opaque_key, withdraw_opaque};
 use crate::progress::{AnnouncedRoutes, PartOfUpdate};
 use crate::route::{fields_of, ipv4_keys, ipv6_keys, prefix_key};
@@ -53,6 +56,46 @@ pub(crate) fn announce(
     work: &UpdateWork<'_>,
     section: &Section<'_>,
 ) {
+    match context.shared.sets.take() {
+        None => announce_as(context, place, work, section, Fingerprints),
+        Some(sets) => announce_retained(context, place, work, section, sets),
+    }
+}
+
+/// Takes the announced routes of a field to a table that names sets.
+#[inline(never)]
+fn announce_retained(
+    context: &mut RouterContext<'_>,
+    place: TablePlace,
+    work: &UpdateWork<'_>,
+    section: &Section<'_>,
+    mut sets: Box<AttributeSets>,
+) {
+    let mut canonical = std::mem::replace(&mut context.shared.canonical, fingerprint::Scratch::empty());
+    let keeping = Retaining {
+        sets: &mut sets,
+        unix_s: unix_seconds(context.now),
+        canonical: Canonical::new(
+            work.attributes.field(),
+            work.attributes.as_width,
+            section.carrier,
+            &mut canonical,
+        ),
+    };
+    announce_as(context, place, work, section, keeping);
+    context.shared.sets = Some(sets);
+    context.shared.canonical = canonical;
+}
+
+/// Takes the announced routes of a field to a table that keeps attributes in this way.
+#[inline(always)]
+fn announce_as(
+    context: &mut RouterContext<'_>,
+    place: TablePlace,
+    work: &UpdateWork<'_>,
+    section: &Section<'_>,
+    mut keeping: impl Keeping,
+) {
     let RouterContext { router, shared, .. } = context;
     let carrier = section.carrier;
     let Shared {
@@ -75,34 +118,40 @@ pub(crate) fn announce(
     let rib = table.of(section.add_path);
     let mut laid_out = LaidOut::Nothing;
     let (mut announces, mut withdraws, mut suppressed) = (0, 0, 0);
-    announce_each(rib, section, shared, |key, labels, fingerprint, curation| {
-        if curation == Curation::Suppress {
-            suppressed += 1;
-            return;
-        }
-        let mut fields = fields_of(&key);
-        if let Curation::EmitAfterWithdraw(doom) = curation {
-            let reason = reason_of(doom);
-            if laid_out != LaidOut::Withdraw(reason) {
-                writer
-                    .encoder
-                    .lay_out_withdraw(source, Carrier::UpdateField, reason);
-                counters.layouts.add(1);
-                laid_out = LaidOut::Withdraw(reason);
+    announce_each(
+        rib,
+        section,
+        shared,
+        &mut keeping,
+        |key, labels, fingerprint, curation| {
+            if curation == Curation::Suppress {
+                suppressed += 1;
+                return;
             }
+            let mut fields = fields_of(&key);
+            if let Curation::EmitAfterWithdraw(doom) = curation {
+                let reason = reason_of(doom);
+                if laid_out != LaidOut::Withdraw(reason) {
+                    writer
+                        .encoder
+                        .lay_out_withdraw(source, Carrier::UpdateField, reason);
+                    counters.layouts.add(1);
+                    laid_out = LaidOut::Withdraw(reason);
+                }
+                writer.put(&mut fields);
+                withdraws += 1;
+            }
+            if laid_out != LaidOut::Announce {
+                writer.encoder.lay_out_announce(source, carrier, work.attributes);
+                counters.layouts.add(1);
+                laid_out = LaidOut::Announce;
+            }
+            fields.labels = labels;
+            fields.fingerprint = fingerprint;
             writer.put(&mut fields);
-            withdraws += 1;
-        }
-        if laid_out != LaidOut::Announce {
-            writer.encoder.lay_out_announce(source, carrier, work.attributes);
-            counters.layouts.add(1);
-            laid_out = LaidOut::Announce;
-        }
-        fields.labels = labels;
-        fields.fingerprint = fingerprint;
-        writer.put(&mut fields);
-        announces += 1;
-    });
+            announces += 1;
+        },
+    );
     counters.emitted_announces.of(view).add(announces);
     counters.suppressed.of(view).add(suppressed);
     if withdraws > 0 {
@@ -175,6 +224,7 @@ fn withdraw_some(
         batcher,
         encoder,
         counters,
+        sets,
         ..
     } = &mut **shared;
     let mut emission = Emission::of(router, place, batcher, encoder, work.times);
@@ -196,7 +246,7 @@ fn withdraw_some(
     };
     // A field that is treated as withdrawn came in MP_REACH_NLRI. Its withdraws name no MP_UNREACH_NLRI.
     let carrier = if announced { Carrier::UpdateField } else { carrier };
-    withdraw_each(rib, section, counts, |key, curation| {
+    let mut route = |key: RouteKey<'_>, curation| {
         if curation == Curation::Suppress {
             suppressed += 1;
             return;
@@ -210,7 +260,11 @@ fn withdraw_some(
         }
         writer.put(&mut fields_of(&key));
         withdraws += 1;
-    });
+    };
+    match sets {
+        None => withdraw_each(rib, section, &mut Fingerprints, counts, &mut route),
+        Some(sets) => withdraw_each(rib, section, &mut **sets, counts, &mut route),
+    }
     counters.emitted_withdraws.of(view).add(withdraws);
     counters.suppressed.of(view).add(suppressed + left_out);
     if announced {
@@ -229,12 +283,13 @@ fn announce_each(
     rib: &mut CuratedTable,
     section: &Section<'_>,
     fingerprint: u64,
+    keeping: &mut impl Keeping,
     mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Curation),
 ) {
     let Section { field, add_path, .. } = *section;
     let mut one = |rib: &mut CuratedTable, key: RouteKey<'_>, labels: &[u8]| {
         let fingerprint = fingerprint::with_labels(fingerprint, labels);
-        let curation = rib.announce(&key, fingerprint);
+        let curation = keeping.announce(rib, &key, fingerprint, labels);
         route(key, labels, fingerprint, curation);
     };
     // For a single route there is nothing to fetch ahead: the direct way is faster.
@@ -242,24 +297,24 @@ fn announce_each(
         (AfiSafi::IPV4_UNICAST, 1) => ipv4_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV6_UNICAST, 1) => ipv6_keys(field, add_path).for_each(|key| one(rib, key, &[])),
         (AfiSafi::IPV4_UNICAST, _) => {
-            rib.announce_each(ipv4_keys(field, add_path), fingerprint, |key, curation| {
+            keeping.announce_each(rib, ipv4_keys(field, add_path), fingerprint, |key, curation| {
                 route(key, &[], fingerprint, curation);
             });
         }
         (AfiSafi::IPV6_UNICAST, _) => {
-            rib.announce_each(ipv6_keys(field, add_path), fingerprint, |key, curation| {
+            keeping.announce_each(rib, ipv6_keys(field, add_path), fingerprint, |key, curation| {
                 route(key, &[], fingerprint, curation);
             });
         }
         (family, _) if key_shape(family) == KeyShape::Opaque => {
-            announce_opaque(rib, section, fingerprint, route);
+            announce_opaque(rib, section, fingerprint, keeping, route);
         }
         (family, _) => match (key_shape(family), add_path) {
-            (KeyShape::Ipv4, false) => announce_labelled::<5>(rib, section, fingerprint, route),
-            (KeyShape::Ipv4, true) => announce_labelled::<9>(rib, section, fingerprint, route),
-            (KeyShape::Ipv6, true) => announce_labelled::<21>(rib, section, fingerprint, route),
-            (KeyShape::Vpn6, _) => announce_labelled::<29>(rib, section, fingerprint, route),
-            _ => announce_labelled::<17>(rib, section, fingerprint, route),
+            (KeyShape::Ipv4, false) => announce_labelled::<5>(rib, section, fingerprint, keeping, route),
+            (KeyShape::Ipv4, true) => announce_labelled::<9>(rib, section, fingerprint, keeping, route),
+            (KeyShape::Ipv6, true) => announce_labelled::<21>(rib, section, fingerprint, keeping, route),
+            (KeyShape::Vpn6, _) => announce_labelled::<29>(rib, section, fingerprint, keeping, route),
+            _ => announce_labelled::<17>(rib, section, fingerprint, keeping, route),
         },
     }
 }
@@ -272,6 +327,7 @@ fn announce_labelled<const N: usize>(
     rib: &mut CuratedTable,
     section: &Section<'_>,
     fingerprint: u64,
+    keeping: &mut impl Keeping,
     mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Curation),
 ) where
     [u8; N]: StoredKey<N>,
@@ -293,8 +349,12 @@ fn announce_labelled<const N: usize>(
         if count == 0 {
             return;
         }
-        let of = |number: usize| batch[number].map_or(fingerprint, |(_, _, fingerprint)| fingerprint);
-        rib.announce_labelled_batch(&stored[..count], of, |number, curation| {
+        let of = |number: usize| {
+            batch[number].map_or((fingerprint, &[][..]), |(_, labels, fingerprint)| {
+                (fingerprint, labels)
+            })
+        };
+        keeping.announce_labelled(rib, &stored[..count], of, |number, curation| {
             if let Some((key, labels, fingerprint)) = batch[number] {
                 route(key, labels, fingerprint, curation);
             }
@@ -372,18 +432,19 @@ const fn bare_key(key: &RouteKey<'_>) -> RouteKey<'static> {
 fn withdraw_each(
     rib: &mut CuratedTable,
     section: &Section<'_>,
+    keep: &mut impl Keep,
     counts: impl FnMut(&RouteKey<'_>) -> bool,
     route: impl FnMut(RouteKey<'_>, Curation),
 ) {
     let Section { field, add_path, .. } = *section;
     match section.family {
-        AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path).filter(counts), route),
-        AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path).filter(counts), route),
-        family if key_shape(family) == KeyShape::Opaque => withdraw_opaque(rib, section, counts, route),
+        AfiSafi::IPV4_UNICAST => rib.withdraw_each(ipv4_keys(field, add_path).filter(counts), keep, route),
+        AfiSafi::IPV6_UNICAST => rib.withdraw_each(ipv6_keys(field, add_path).filter(counts), keep, route),
+        family if key_shape(family) == KeyShape::Opaque => withdraw_opaque(rib, section, keep, counts, route),
         family => {
             let nlri = nlri::iter(family, field, add_path).flatten();
             let keys = nlri.filter_map(|nlri| Some(bare_key(&prefix_key(&nlri)?.0)));
-            rib.withdraw_each(keys.filter(counts), route);
+            rib.withdraw_each(keys.filter(counts), keep, route);
         }
     }
 }
@@ -435,15 +496,15 @@ mod tests {
             }
             prefetch(&together, AfiSafi::IPV4_UNICAST, &field, add_path);
             let mut told = Vec::new();
-            announce_each(&mut together, &section, 7, |key, labels, fingerprint, curation| {
+            announce_each(&mut together, &section, 7, &mut Fingerprints, |key, labels, fingerprint, curation| {
                 assert_eq!((labels, fingerprint), (&[][..], 7));
                 told.push((format!("{key:?}"), curation));
             });
             let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.announce(key, 7)));
             prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
             let mut told = Vec::new();
-            withdraw_each(&mut together, &section, |_| true, |key, curation| told.push((format!("{key:?}"), curation)));
-            let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.withdraw(key)));
+            withdraw_each(&mut together, &section, &mut Fingerprints, |_| true, |key, curation| told.push((format!("{key:?}"), curation)));
+            let one_by_one = keys.iter().map(|key| (format!("{key:?}"), alone.withdraw(key, &mut Fingerprints)));
             prop_assert_eq!(told, one_by_one.collect::<Vec<_>>());
             prop_assert!(together.is_empty());
         }

@@ -5,6 +5,7 @@
 //! there for a next dump: no batch of a router that is leaving, or of a peer that is down, may be thrown away. Dropping is rare,
 //! so the routes are decoded from the batch that encoded them a moment ago.
 
+use arancini_rib::{AttributeSets, Fingerprints};
 use arancini_schema::decode::Messages;
 use arancini_schema::update_capnp::update;
 
@@ -16,7 +17,11 @@ use crate::table_key::TableKey;
 
 /// Puts every route of the batch in doubt. Returns `false`, and changes nothing, if no dump would repair the loss of the
 /// batch.
-pub(crate) fn put_in_doubt(router: Option<&mut Router>, batch: &Batch) -> bool {
+pub(crate) fn put_in_doubt(
+    router: Option<&mut Router>,
+    mut sets: Option<&mut AttributeSets>,
+    batch: &Batch,
+) -> bool {
     match batch.kind {
         // The next report repeats the statistics, and a malformed message says nothing about any route.
         BatchKind::Statistics | BatchKind::Malformed => return true,
@@ -34,7 +39,11 @@ pub(crate) fn put_in_doubt(router: Option<&mut Router>, batch: &Batch) -> bool {
         let place = router.find_table(&TableKey::of_update(update).ok()?)?;
         let table = &mut router.peers[place.peer].tables[place.table];
         let route = route_key_of(update, table.key.family).ok()?;
-        table.of(route.path_id().is_some()).doubt(&route);
+        let rib = table.of(route.path_id().is_some());
+        match sets.as_deref_mut() {
+            None => rib.doubt(&route, &mut Fingerprints),
+            Some(sets) => rib.doubt(&route, sets),
+        }
         Some(())
     })
 }

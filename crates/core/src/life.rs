@@ -186,13 +186,13 @@ pub(crate) fn forget_routes(context: &mut RouterContext<'_>) {
         // No dump will come, and the sweep will find no routes to withdraw.
         resync_to_nothing(context);
     } else {
-        context.router.forget_routes();
+        context.forget_routes();
     }
 }
 
 /// Publishes a resync without routes: consumers drop everything that they hold of the router.
 fn resync_to_nothing(context: &mut RouterContext<'_>) {
-    context.router.forget_routes();
+    context.forget_routes();
     router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
     end_resync(context);
 }
@@ -228,7 +228,7 @@ fn settle_quiet_tables(context: &mut RouterContext<'_>, peer: PeerIndex, heard_n
 /// Begins a resync: consumers drop every route that is not announced before the resync ends.
 fn begin_resync(context: &mut RouterContext<'_>) {
     // Routes that an earlier attempt announced have to be announced again within this one.
-    context.router.forget_routes();
+    context.forget_routes();
     context.router.begin_resync(context.now.monotonic_ns);
     router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
     context.shared.life_check_wanted = true;

@@ -28,6 +28,9 @@ pub enum NoticeKind {
     Quirk(Quirk),
     /// The router has as many peers as it may have. Messages of further peers are skipped.
     PeerLimit,
+    /// The octets of the attribute sets of this worker take as much memory as they may. Of further sets, only the fingerprint is
+    /// kept. The router is the first one with such a set.
+    NoRoomForAttributes,
     /// The session ended, for this reason.
     SessionEnded(String),
     /// The router came back within its hold time and dumps its tables again.

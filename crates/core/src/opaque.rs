@@ -3,11 +3,12 @@
 //! Some octets of such an NLRI are attributes of the route (`docs/interop.md`). They belong to the fingerprint, not to the
 //! key.
 
-use arancini_rib::{CuratedTable, Curation, RouteKey};
+use arancini_rib::{CuratedTable, Curation, Keep, RouteKey};
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::nlri::{self, OpaqueBuffer, OpaqueNlri, Route, split_opaque};
 use arancini_wire::iana::AfiSafi;
 
+use crate::keeping::Keeping;
 use crate::sections::Section;
 
 /// The key of a route whose NLRI was kept as bytes, in a snapshot or in a published update.
@@ -24,6 +25,7 @@ pub(crate) fn announce_opaque(
     rib: &mut CuratedTable,
     section: &Section<'_>,
     fingerprint: u64,
+    keeping: &mut impl Keeping,
     mut route: impl FnMut(RouteKey<'_>, &[u8], u64, Curation),
 ) {
     let mut buffer = OpaqueBuffer::new();
@@ -34,7 +36,7 @@ pub(crate) fn announce_opaque(
         let OpaqueNlri { key, attributes } = split_opaque(section.family, octets, &mut buffer);
         let fingerprint = fingerprint::with_labels(fingerprint, attributes);
         let key = RouteKey::opaque(key, octets, nlri.path_id);
-        let curation = rib.announce(&key, fingerprint);
+        let curation = keeping.announce(rib, &key, fingerprint, attributes);
         route(key, &[], fingerprint, curation);
     }
 }
@@ -44,6 +46,7 @@ pub(crate) fn announce_opaque(
 pub(crate) fn withdraw_opaque(
     rib: &mut CuratedTable,
     section: &Section<'_>,
+    keep: &mut impl Keep,
     mut counts: impl FnMut(&RouteKey<'_>) -> bool,
     mut route: impl FnMut(RouteKey<'_>, Curation),
 ) {
@@ -55,7 +58,7 @@ pub(crate) fn withdraw_opaque(
         let OpaqueNlri { key, .. } = split_opaque(section.family, octets, &mut buffer);
         let key = RouteKey::opaque(key, octets, nlri.path_id);
         if counts(&key) {
-            let curation = rib.withdraw(&key);
+            let curation = rib.withdraw(&key, keep);
             route(key, curation);
         }
     }

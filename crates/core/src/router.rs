@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use arancini_rib::FormerTables;
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
@@ -238,12 +239,24 @@ impl Router {
         self.resync = Some(Resync::default());
     }
 
-    /// Forgets all routes without publishing withdraws; the next dump is a resync.
+    /// Forgets all routes without publishing withdraws; the next dump is a resync. The tables hold fingerprints.
     pub(crate) fn forget_routes(&mut self) {
-        let tables = self.peers.iter_mut().flat_map(|peer| &mut peer.tables);
-        tables.for_each(PeerTable::forget_routes);
+        self.tables_mut().for_each(PeerTable::forget_routes);
         self.note_all_gone();
         self.need_resync();
+    }
+
+    /// Forgets all routes of tables that name sets, as [`Self::forget_routes`] does. The routes still have to leave their sets.
+    pub(crate) fn forget_retained_routes(&mut self, former: &mut FormerTables) {
+        self.tables_mut()
+            .for_each(|table| table.forget_retained_routes(former));
+        self.note_all_gone();
+        self.need_resync();
+    }
+
+    /// The tables of all peers.
+    pub(crate) fn tables_mut(&mut self) -> impl Iterator<Item = &mut PeerTable> {
+        self.peers.iter_mut().flat_map(|peer| &mut peer.tables)
     }
 
     /// Begins the dump of a resync.

@@ -11,6 +11,8 @@ pub struct Settings {
     pub subject_base: String,
     /// How much of a route curation compares.
     pub curation: CurationMode,
+    /// What tables keep of the attributes of routes.
+    pub attributes: KeptAttributes,
     /// How long the routes of a lost router are kept, in case it comes back, in nanoseconds.
     pub session_hold_ns: u64,
     /// How long nothing of any dump of a router has to come until its dumps without End-of-RIB count as complete, in nanoseconds.
@@ -27,6 +29,19 @@ pub struct Settings {
     pub batch: BatchSettings,
 }
 
+/// What tables keep of the attributes of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptAttributes {
+    /// A fingerprint of each route's attributes.
+    Fingerprint,
+    /// The attributes: each worker keeps each distinct set once. Only with [`CurationMode::Attributes`]; tables of other modes
+    /// keep no attributes.
+    Retain {
+        /// Most bytes that the octets of all sets of a worker may take. Of further sets, only the fingerprint is kept.
+        most_bytes: usize,
+    },
+}
+
 impl Settings {
     /// The usual work of one turn: 200 to 600 µs, the more the faster tables grow.
     pub const TURN_WORK: u64 = 1000;
@@ -37,6 +52,7 @@ impl Default for Settings {
         Self {
             subject_base: "arancini".to_owned(),
             curation: CurationMode::Attributes,
+            attributes: KeptAttributes::Fingerprint,
             session_hold_ns: 300 * 1_000_000_000,
             quiet_period_ns: 30 * 1_000_000_000,
             max_message_bytes: 1 << 20,

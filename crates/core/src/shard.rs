@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use arancini_rib::AttributeSets;
 use arancini_schema::events::RouterEventKind;
 
-use crate::ask::Question;
+use crate::ask::{KeptOfRoutes, Question};
 use crate::batch::Batch;
 use crate::bmp_session::BmpSession;
 use crate::context::RouterContext;
@@ -201,6 +202,8 @@ impl Shard {
             }
         });
         *unfinished_bytes += framer.pending_bytes();
+        let router = context.router.id;
+        shared.count_sets(router);
         let counters = &shared.counters;
         counters.doomed_tables.set(shared.doomed.len() as u64);
         // Last, so that whoever sees these bytes counted sees everything that was made of them.
@@ -274,6 +277,7 @@ impl Shard {
                 router.note_gone(next.place.peer);
             }
         }
+        self.shared.release_sets(budget.saturating_sub(done));
         let waiting = self.shared.doomed.len() as u64;
         self.shared.counters.doomed_tables.set(waiting);
         self.needs_sweep()
@@ -301,7 +305,8 @@ impl Shard {
     /// and the router's next dump repairs what consumers miss. If not, no dump would, and the shell has to keep the batch.
     #[must_use]
     pub fn handle_dropped(&mut self, batch: &Batch) -> bool {
-        put_in_doubt(self.routers.get_mut(&batch.router), batch)
+        let router = self.routers.get_mut(&batch.router);
+        put_in_doubt(router, self.shared.sets.as_deref_mut(), batch)
     }
 
     /// Takes a router over as it was, from a restart or from another worker. The router counts as lost until it connects.
@@ -314,6 +319,9 @@ impl Shard {
         }
         router.sequence = router.sequence.max(now.unix_ns).max(self.sequence_floor);
         self.shared.counters.routes.add(router.routes() as u64);
+        if let Some(sets) = &mut self.shared.sets {
+            router.tables_mut().for_each(|table| table.retain(sets));
+        }
         router.register_tables(&self.shared.settings.subject_base, &mut self.shared.batcher);
         life::lose(&mut router, now);
         let mut context = RouterContext {
@@ -394,12 +402,22 @@ impl Shard {
     /// Appends the next slice of a snapshot to `out`, about `budget` routes; returns whether there are more.
     pub fn poll_snapshot(&self, walk: &mut Walk, budget: usize, out: &mut Vec<u8>) -> bool {
         walk.note_shard(self.sequence_floor, self.resync_strangers);
-        walk.slice(&self.routers, budget, out)
+        walk.slice(&self.routers, self.attribute_sets(), budget, out)
+    }
+
+    /// The attribute sets that the shard's tables name; `None` if the tables hold fingerprints.
+    #[must_use]
+    pub fn attribute_sets(&self) -> Option<&AttributeSets> {
+        self.shared.sets.as_deref()
     }
 
     /// Answers a question for about `budget` routes; returns whether there is more to do. Changes nothing.
     pub fn poll_question(&self, question: &mut Question, budget: usize) -> bool {
-        question.slice(&self.routers, self.shared.settings.curation, budget)
+        let kept = KeptOfRoutes {
+            mode: self.shared.settings.curation,
+            sets: self.attribute_sets(),
+        };
+        question.slice(&self.routers, kept, budget)
     }
 
     /// How far a session has come: bytes of all whole messages, and bytes of a message that has not ended.
@@ -434,7 +452,7 @@ impl Shard {
     /// Whether [`Self::handle_sweep`] has work.
     #[must_use]
     pub fn needs_sweep(&self) -> bool {
-        !self.shared.doomed.is_empty()
+        !self.shared.doomed.is_empty() || self.shared.needs_release()
     }
 
     /// Bytes in closed batches that nobody has taken.

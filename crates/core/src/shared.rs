@@ -1,7 +1,9 @@
 //! What all routers of a worker share while their messages are taken.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use arancini_rib::{AttributeSets, CurationMode, FormerTables, SetFigures};
 use arancini_schema::encode::UpdateEncoder;
 use arancini_schema::fingerprint;
 
@@ -9,8 +11,11 @@ use crate::batcher::Batcher;
 use crate::counters::Counters;
 use crate::doomed::DoomedTables;
 use crate::lane::Prefixes;
-use crate::notice::Notices;
-use crate::settings::Settings;
+use crate::notice::{NoticeKind, Notices};
+use crate::settings::{KeptAttributes, Settings};
+
+/// Cost of a slice of forgotten routes or of memory that is freed, counted as this many routes.
+const RELEASE_WORK: u64 = 100;
 
 /// The shared state of a worker's routers. It stands beside the routers, so that one router can be borrowed together with it.
 pub(crate) struct Shared {
@@ -27,6 +32,12 @@ pub(crate) struct Shared {
     /// The message before prefetched for the first route of this one ([`crate::lane`]).
     pub looked_ahead: bool,
     pub notices: Notices,
+    /// The attribute sets of all routes, if tables name them. Boxed, so that it can be taken out for the time of a call.
+    pub sets: Option<Box<AttributeSets>>,
+    /// Memory for the canonical form of attributes that become a set.
+    pub canonical: fingerprint::Scratch,
+    /// Tables whose routes were forgotten, and whose sets still count them.
+    pub former: FormerTables,
     /// Tables with doomed routes.
     pub doomed: DoomedTables,
     /// A router or table began to wait for time to pass: it has to be checked later.
@@ -40,6 +51,12 @@ pub(crate) struct Shared {
 impl Shared {
     pub fn new(worker: u16, settings: Settings, counters: Arc<Counters>) -> Self {
         let batcher = Batcher::new(worker, settings.batch);
+        let sets = match (settings.attributes, settings.curation) {
+            (KeptAttributes::Retain { most_bytes }, CurationMode::Attributes) => {
+                Some(Box::new(AttributeSets::new(most_bytes)))
+            }
+            _ => None,
+        };
         Self {
             most_work: settings.turn_work.saturating_add(settings.turn_work / 4),
             settings,
@@ -50,9 +67,51 @@ impl Shared {
             prefixes: Prefixes::new(),
             looked_ahead: false,
             notices: Notices::default(),
+            sets,
+            canonical: fingerprint::Scratch::empty(),
+            former: FormerTables::default(),
             doomed: DoomedTables::default(),
             life_check_wanted: false,
             work: 0,
+        }
+    }
+
+    /// Updates the counters of attribute sets. `router`: the router that the shard hears of at present.
+    pub fn count_sets(&mut self, router: IpAddr) {
+        let Some(sets) = &self.sets else { return };
+        let SetFigures {
+            sets,
+            octet_bytes,
+            unknown_routes,
+            without_room,
+            ..
+        } = sets.figures();
+        let counters = &self.counters;
+        counters.attribute_sets.set(sets);
+        counters.attribute_bytes.set(octet_bytes);
+        counters.routes_without_attributes.set(unknown_routes);
+        if counters.attributes_without_room.get() == 0 && without_room > 0 {
+            self.notices.push(router, None, NoticeKind::NoRoomForAttributes);
+        }
+        counters.attributes_without_room.set(without_room);
+    }
+
+    /// Whether [`Self::release_sets`] has something to do.
+    pub fn needs_release(&self) -> bool {
+        !self.former.is_empty() || self.sets.as_ref().is_some_and(|sets| sets.needs_free())
+    }
+
+    /// Lets routes of forgotten tables leave their sets, and frees memory of a store without sets, with about this work.
+    pub fn release_sets(&mut self, budget: u64) {
+        let Some(sets) = &mut self.sets else { return };
+        let mut done = 0;
+        while done < budget && !self.former.is_empty() {
+            self.former.release_slice(sets);
+            done += RELEASE_WORK;
+        }
+        while done < budget && sets.needs_free() {
+            sets.free_slice();
+            done += RELEASE_WORK;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The sweep: doomed routes are withdrawn in slices, with other work between.
 
-use arancini_rib::Doom;
+use arancini_rib::{Doom, Fingerprints, RouteKey};
 use arancini_schema::encode::{Carrier, WithdrawReason};
 
 use crate::context::RouterContext;
@@ -38,7 +38,7 @@ pub(crate) fn sweep_slice(context: &mut RouterContext<'_>, place: TablePlace) ->
     let view = table.key.view;
     let mut laid_out = None;
     let mut swept = 0;
-    table.sweep(|key, doom| {
+    let mut gone = |key: RouteKey<'_>, doom| {
         if laid_out != Some(doom) {
             writer
                 .encoder
@@ -47,7 +47,11 @@ pub(crate) fn sweep_slice(context: &mut RouterContext<'_>, place: TablePlace) ->
         }
         writer.put(&mut fields_of(&key));
         swept += 1;
-    });
+    };
+    match &mut shared.sets {
+        None => table.sweep(&mut Fingerprints, &mut gone),
+        Some(sets) => table.sweep(&mut **sets, &mut gone),
+    }
     shared.counters.emitted_withdraws.of(view).add(swept);
     shared.counters.synthetic_withdraws.add(swept);
     swept.max(least)

@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use arancini_rib::{CuratedTable, CurationMode, Doom, KeyShape, RouteKey};
+use arancini_rib::{AttributeSets, CuratedTable, CurationMode, Doom, FormerTables, Keep, KeyShape, RouteKey};
 use arancini_wire::bgp::nlri::{NlriShape, shape};
 use arancini_wire::iana::AfiSafi;
 
@@ -87,22 +87,20 @@ impl PeerTable {
         self.plain.allocated_bytes() + self.paths.allocated_bytes()
     }
 
-    /// The fingerprint kept of a route.
+    /// The fingerprint kept of a route. `sets`: those of the shard that has the table ([`crate::Shard::attribute_sets`]).
     #[must_use]
-    pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
-        if key.path_id().is_some() {
-            self.paths.fingerprint(key)
-        } else {
-            self.plain.fingerprint(key)
-        }
+    pub fn fingerprint(&self, key: &RouteKey<'_>, sets: Option<&AttributeSets>) -> Option<u64> {
+        let table = self.with_path_ids(key.path_id().is_some());
+        table.fingerprint(key, sets)
     }
 
-    /// Visits every route with its fingerprint. O(size of the table): for tests and commands, not for the hot path.
-    pub fn for_each(&self, mut visit: impl FnMut(RouteKey<'_>, u64)) {
+    /// Visits every route with its fingerprint. O(size of the table): for tests and commands, not for the hot path. `sets`: as for
+    /// [`Self::fingerprint`].
+    pub fn for_each(&self, sets: Option<&AttributeSets>, mut visit: impl FnMut(RouteKey<'_>, u64)) {
         for table in [&self.plain, &self.paths] {
             let mut cursor = Some(0);
             while let Some(at) = cursor {
-                cursor = table.visit(at, &mut visit);
+                cursor = table.visit(at, sets, &mut visit);
             }
         }
     }
@@ -117,6 +115,19 @@ impl PeerTable {
         self.settling_since_ns = None;
         self.plain.clear();
         self.paths.clear();
+    }
+
+    /// Forgets every route as [`Self::forget_routes`] does. The routes still have to leave their sets.
+    pub(crate) fn forget_retained_routes(&mut self, former: &mut FormerTables) {
+        self.settling_since_ns = None;
+        former.push(self.plain.take_routes());
+        former.push(self.paths.take_routes());
+    }
+
+    /// Makes a table of sets of a table of fingerprints, which a restore has made.
+    pub(crate) fn retain(&mut self, sets: &mut AttributeSets) {
+        self.plain.retain(sets);
+        self.paths.retain(sets);
     }
 
     /// The routes with a path identifier, or those without, to change.
@@ -196,14 +207,14 @@ impl PeerTable {
     }
 
     /// Removes a slice of the doomed routes, and hands out each with the reason.
-    pub(crate) fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
+    pub(crate) fn sweep(&mut self, keep: &mut impl Keep, mut gone: impl FnMut(RouteKey<'_>, Doom)) {
         let table = if self.plain.needs_sweep() {
             &mut self.plain
         } else {
             &mut self.paths
         };
         let doom = table.doom();
-        table.sweep(|key| gone(key, doom));
+        table.sweep(keep, |key| gone(key, doom));
         if !self.needs_sweep() {
             self.most_routes = self.most_routes.min(self.routes());
         }

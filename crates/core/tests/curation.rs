@@ -178,8 +178,8 @@ fn fingerprints(shard: &Shard) -> Vec<u64> {
         .flat_map(|peer| &peer.tables)
     {
         let mut routes = 0;
-        table.for_each(|key: RouteKey<'_>, fingerprint| {
-            assert_eq!(table.fingerprint(&key), Some(fingerprint));
+        table.for_each(None, |key: RouteKey<'_>, fingerprint| {
+            assert_eq!(table.fingerprint(&key, None), Some(fingerprint));
             all.push(fingerprint);
             routes += 1;
         });

@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use arancini_core::SessionId;
+use arancini_core::{KeptAttributes, SessionId, Settings};
 use arancini_generate::{Peer, PeerDown, end_of_rib, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
@@ -69,8 +69,18 @@ fn allocated(work: impl FnOnce()) -> (u64, usize) {
     (after.0 - before.0, after.1 - before.1)
 }
 
+/// Room for the attributes of all routes of a test.
+const RETAIN: KeptAttributes = KeptAttributes::Retain { most_bytes: 64 << 20 };
+
 fn session_with(peer: &Peer) -> (Harness, SessionId) {
-    let mut harness = Harness::new();
+    session_of(peer, KeptAttributes::Fingerprint)
+}
+
+fn session_of(peer: &Peer, attributes: KeptAttributes) -> (Harness, SessionId) {
+    let mut harness = Harness::with(Settings {
+        attributes,
+        ..Settings::default()
+    });
     harness.shard.alone();
     let session = harness.session();
     harness.send(session, &up(peer));
@@ -120,8 +130,12 @@ fn withdraws(peer: &Peer, kind: Kind, count: u16) -> Vec<Vec<u8>> {
 #[test]
 fn nothing_is_allocated_per_message_in_steady_state() {
     let peer = peer(1);
-    for kind in Kind::ALL {
-        let (mut harness, session) = session_with(&peer);
+    let modes = [KeptAttributes::Fingerprint, RETAIN];
+    for (kind, attributes) in Kind::ALL
+        .into_iter()
+        .flat_map(|kind| modes.map(|mode| (kind, mode)))
+    {
+        let (mut harness, session) = session_of(&peer, attributes);
         let versions = [messages(&peer, kind, 1000, 0), messages(&peer, kind, 1000, 1)];
         let withdrawn = withdraws(&peer, kind, 1000);
         let round = |harness: &mut Harness| {
@@ -156,7 +170,7 @@ fn nothing_is_allocated_per_message_in_steady_state() {
         let emitted = harness.counters.emitted_announces.total();
         let (calls, bytes) = allocated(|| round(&mut harness));
         assert!(harness.counters.emitted_announces.total() >= emitted + 2000);
-        assert_eq!((calls, bytes), (0, 0), "{kind:?}");
+        assert_eq!((calls, bytes), (0, 0), "{kind:?}, {attributes:?}");
     }
 }
 
@@ -190,12 +204,18 @@ fn what_routes_share_is_made_once() {
 fn growth_moves_a_bounded_number_of_routes() {
     /// Some chunks of segments and blocks, and the doubled directory, which has 4 bytes for some 20 routes.
     const MOST_BYTES: usize = 96 * 1024;
+    // A retained set for each route: the index of the sets grows with the table.
+    let modes = [
+        (false, KeptAttributes::Fingerprint, MOST_BYTES),
+        (true, KeptAttributes::Fingerprint, MOST_BYTES),
+        (false, RETAIN, 2 * MOST_BYTES),
+    ];
     let peer = peer(1);
-    for evpn in [false, true] {
-        let (mut harness, session) = session_with(&peer);
-        let shared = attributes(0);
+    for (evpn, kept, most_bytes) in modes {
+        let (mut harness, session) = session_of(&peer, kept);
         let mut worst = 0;
         for number in 0..200_000_u32 {
+            let shared = attributes(if kept == RETAIN { number } else { 0 });
             let [a, b, c, d] = number.to_be_bytes();
             let to = if evpn {
                 Destination::Evpn(number)
@@ -214,7 +234,12 @@ fn growth_moves_a_bounded_number_of_routes() {
         }
         let router = harness.shard.routers().next().unwrap();
         assert_eq!(router.routes(), 200_000);
-        assert!(worst <= MOST_BYTES, "{worst} bytes at once, evpn: {evpn}");
+        assert!(
+            worst <= most_bytes,
+            "{worst} bytes at once, evpn: {evpn}, {kept:?}"
+        );
+        let sets = harness.shard.attribute_sets().map(|sets| sets.figures().sets);
+        assert!(sets.is_none_or(|sets| sets == 200_000));
     }
 }
 

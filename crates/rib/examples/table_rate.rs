@@ -10,7 +10,7 @@
 
 use std::hint::black_box;
 
-use arancini_rib::{CuratedTable, CurationMode, KeyShape, RouteKey, StoredKey};
+use arancini_rib::{CuratedTable, CurationMode, Fingerprints, KeyShape, RouteKey, StoredKey};
 
 fn main() {
     let argument = |place| std::env::args().nth(place);
@@ -127,7 +127,7 @@ where
     [u8; N]: StoredKey<N>,
 {
     for keys in keys.chunks(update) {
-        table.withdraw_batch(keys, |number, curation| {
+        table.withdraw_batch(keys, &mut Fingerprints, |number, curation| {
             black_box((number, curation));
         });
     }

@@ -8,6 +8,7 @@
 //! the segment, so a key whose segment has another depth than it was found with is looked up again.
 
 use crate::entry::{Entry, Value};
+use crate::keep::NewValue;
 use crate::processor::prefetch;
 use crate::segment::BLOCK;
 use crate::table::Table;
@@ -54,10 +55,10 @@ impl Found {
 impl<const N: usize> Table<N> {
     /// Stores routes in the order of their keys. Passes the index of each key and its former value to `told`.
     #[inline]
-    pub(crate) fn insert_batch(
+    pub(crate) fn insert_batch<V: NewValue>(
         &mut self,
         keys: &[[u8; N]],
-        value: impl Fn(usize) -> Value,
+        value: impl Fn(usize) -> V,
         mut told: impl FnMut(usize, Option<Value>),
     ) {
         if let [key] = keys {
@@ -167,7 +168,7 @@ impl<const N: usize> Table<N> {
 
     /// Stores the route of a key, where it was found.
     #[inline(always)]
-    fn insert_found(&mut self, key: &[u8; N], found: &Found, value: Value) -> Option<Value> {
+    fn insert_found(&mut self, key: &[u8; N], found: &Found, value: impl NewValue) -> Option<Value> {
         let segment = match self.segments.get_mut(found.segment) {
             Some(segment) if segment.depth == found.depth => segment,
             _ => return self.insert_hashed(key, found.hash, value),
@@ -176,11 +177,12 @@ impl<const N: usize> Table<N> {
             let entry = &mut self.entries.block_mut(found.block)[found.place as usize % BLOCK];
             if entry.key == *key {
                 let before = entry.value();
-                entry.set(value);
+                entry.set(value.over(before));
                 return Some(before);
             }
         } else if segment.used() == found.free as usize {
-            self.entries.push(segment, found.hash, Entry::new(*key, value));
+            self.entries
+                .push(segment, found.hash, Entry::new(*key, value.alone()));
             self.own_length += 1;
             return None;
         }

@@ -6,10 +6,14 @@
 //! [`CuratedTable::sweep`] withdraws doomed entries in slices. An announce that finds its route doomed and not swept yet
 //! publishes the withdraw first, so the stream reads as if the sweep had happened at once.
 
-use crate::curation::{Comparison, Curation, CurationMode, DOUBT, Doom, Held, Standing};
-use crate::entry::{MAXIMUM_EPOCH, Value};
+use crate::comparison::Comparison;
+use crate::curation::{Curation, CurationMode, Doom};
+use crate::entry::{DOUBT, MAXIMUM_EPOCH, Value};
+use crate::held::{Held, Standing};
+use crate::keep::{Announced, Fingerprints, Keep, NewValue};
 use crate::key::{KeyShape, RouteKey, part};
 use crate::opaque::OpaqueTable;
+use crate::sets::{AttributeSets, HeldSet};
 use crate::store::{Store, StoredKey, each_batch, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
 use crate::table::Table;
 
@@ -137,10 +141,10 @@ impl CuratedTable {
         }
     }
 
-    /// Looks up the fingerprint of a route.
+    /// Looks up the fingerprint of a route. `sets`: the sets that the table names, if it does.
     #[must_use]
-    pub fn fingerprint(&self, key: &RouteKey<'_>) -> Option<u64> {
-        self.value(key).map(|value| value.fingerprint)
+    pub fn fingerprint(&self, key: &RouteKey<'_>, sets: Option<&AttributeSets>) -> Option<u64> {
+        self.value(key).map(|value| fingerprint_of(value, sets))
     }
 
     /// Looks up a route, with its standing.
@@ -169,7 +173,7 @@ impl CuratedTable {
             Standing::Current
         };
         Held {
-            fingerprint: value.fingerprint,
+            word: value.fingerprint,
             standing,
         }
     }
@@ -214,10 +218,16 @@ impl CuratedTable {
         }
     }
 
-    /// Curates the announce of a route whose attributes have this fingerprint.
+    /// Curates the announce of a route with these attributes: a fingerprint, or a set
+    /// ([`Retained`](crate::Retained)).
     #[inline]
-    pub fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Curation {
-        let Some(mut comparison) = self.comparison(fingerprint) else {
+    pub fn announce(&mut self, key: &RouteKey<'_>, mut announced: impl Announced) -> Curation {
+        self.announce_one(key, &mut announced)
+    }
+
+    #[inline(always)]
+    fn announce_one(&mut self, key: &RouteKey<'_>, announced: &mut impl Announced) -> Curation {
+        let Some(mut comparison) = self.comparison(self.value_of(announced)) else {
             return Curation::Emit;
         };
         let before = with_key!(
@@ -228,6 +238,8 @@ impl CuratedTable {
             None
         );
         let curation = comparison.curate(before);
+        announced.replaces(before);
+        announced.end();
         self.refreshed += comparison.refreshed;
         curation
     }
@@ -238,10 +250,10 @@ impl CuratedTable {
     pub fn announce_each(
         &mut self,
         keys: impl Iterator<Item = RouteKey<'static>>,
-        fingerprint: u64,
+        mut announced: impl Announced,
         mut curated: impl FnMut(RouteKey<'_>, Curation),
     ) {
-        let Some(mut comparison) = self.comparison(fingerprint) else {
+        let Some(mut comparison) = self.comparison(self.value_of(&announced)) else {
             return keys.for_each(|key| curated(key, Curation::Emit));
         };
         let value = comparison.value;
@@ -252,10 +264,14 @@ impl CuratedTable {
             |table, batch, key| table.insert_batch(
                 batch,
                 |_| value,
-                |number, before| curated(key(&batch[number]), comparison.curate(before))
+                |number, before| {
+                    curated(key(&batch[number]), comparison.curate(before));
+                    announced.replaces(before);
+                }
             ),
-            |key| curated(key, self.announce(&key, fingerprint))
+            |key| curated(key, self.announce_one(&key, &mut announced))
         );
+        announced.end();
         self.refreshed += comparison.refreshed;
     }
 
@@ -267,13 +283,14 @@ impl CuratedTable {
     pub fn announce_batch<const N: usize>(
         &mut self,
         keys: &[[u8; N]],
-        fingerprint: u64,
+        mut announced: impl Announced,
         curated: impl FnMut(usize, Curation),
     ) where
         [u8; N]: StoredKey<N>,
     {
-        let kept = self.mode.kept(fingerprint);
-        self.announce_kept(keys, |_| kept, curated);
+        let value = self.value_of(&announced);
+        self.announce_kept(keys, |_| value, |before| announced.replaces(before), curated);
+        announced.end();
     }
 
     /// Curates announces as [`Self::announce_batch`] does, with a fingerprint for each index of `keys`.
@@ -288,32 +305,34 @@ impl CuratedTable {
     ) where
         [u8; N]: StoredKey<N>,
     {
-        let mode = self.mode;
-        self.announce_kept(keys, |number| mode.kept(fingerprint(number)), curated);
+        let (mode, epoch) = (self.mode, self.epoch);
+        let value = |number| Value {
+            fingerprint: mode.kept(fingerprint(number)),
+            epoch,
+        };
+        self.announce_kept(keys, value, |_| {}, curated);
     }
 
-    /// Curates announces with the fingerprint that the table keeps for each index of `keys`.
+    /// Curates announces with the value that the table keeps for each index of `keys`. Hands the former value of each route to
+    /// `replaced`.
     #[inline(always)]
-    fn announce_kept<const N: usize>(
+    fn announce_kept<const N: usize, V: NewValue>(
         &mut self,
         keys: &[[u8; N]],
-        kept: impl Fn(usize) -> u64,
+        value: impl Fn(usize) -> V,
+        mut replaced: impl FnMut(Option<Value>),
         mut curated: impl FnMut(usize, Curation),
     ) where
         [u8; N]: StoredKey<N>,
     {
-        let compared = self.comparison(0);
+        let compared = self.comparison(value(0));
         let (Some(mut comparison), Some(table)) = (compared, <[u8; N]>::table_mut(&mut self.store)) else {
             return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
         };
-        let Value { epoch, .. } = comparison.value;
-        let value = |number| Value {
-            fingerprint: kept(number),
-            epoch,
-        };
-        table.insert_batch(keys, value, |number, before| {
+        table.insert_batch(keys, &value, |number, before| {
             comparison.value = value(number);
             curated(number, comparison.curate(before));
+            replaced(before);
         });
         self.refreshed += comparison.refreshed;
     }
@@ -324,6 +343,7 @@ impl CuratedTable {
     pub fn withdraw_batch<const N: usize>(
         &mut self,
         keys: &[[u8; N]],
+        keep: &mut impl Keep,
         mut curated: impl FnMut(usize, Curation),
     ) where
         [u8; N]: StoredKey<N>,
@@ -336,21 +356,28 @@ impl CuratedTable {
             return (0..keys.len()).for_each(|number| curated(number, Curation::Emit));
         };
         table.remove_batch(keys, |number, before| {
-            curated(number, Curation::of_withdraw(before))
+            curated(number, Curation::of_withdraw(before));
+            if let Some(before) = before {
+                keep.lost(before);
+            }
         });
     }
 
-    /// The comparison for announces of this fingerprint; `None` if the table remembers nothing.
+    /// What the table stores for an announce with these attributes.
     #[inline]
-    const fn comparison(&self, fingerprint: u64) -> Option<Comparison> {
+    fn value_of<A: Announced>(&self, announced: &A) -> A::Value {
+        announced.value(self.mode, self.epoch, self.doomed_below)
+    }
+
+    /// The comparison for announces that store this value; `None` if the table remembers nothing.
+    #[inline]
+    const fn comparison<V: NewValue>(&self, value: V) -> Option<Comparison<V>> {
         if matches!(self.mode, CurationMode::Off) {
             return None;
         }
         Some(Comparison {
-            value: Value {
-                fingerprint: self.mode.kept(fingerprint),
-                epoch: self.epoch,
-            },
+            value,
+            epoch: self.epoch,
             doomed_below: self.doomed_below,
             doom: self.doom,
             refreshed: 0,
@@ -360,7 +387,7 @@ impl CuratedTable {
     /// Curates the withdraw of a route. If the table is empty then, announces of new routes and the sweep after
     /// [`Self::doom_stale`] free its memory.
     #[inline]
-    pub fn withdraw(&mut self, key: &RouteKey<'_>) -> Curation {
+    pub fn withdraw(&mut self, key: &RouteKey<'_>, keep: &mut impl Keep) -> Curation {
         if self.mode == CurationMode::Off {
             return Curation::Emit;
         }
@@ -371,6 +398,9 @@ impl CuratedTable {
             |table, identity, _nlri, _path_id| table.remove(identity),
             None
         );
+        if let Some(before) = before {
+            keep.lost(before);
+        }
         Curation::of_withdraw(before)
     }
 
@@ -380,6 +410,7 @@ impl CuratedTable {
     pub fn withdraw_each(
         &mut self,
         keys: impl Iterator<Item = RouteKey<'static>>,
+        keep: &mut impl Keep,
         mut curated: impl FnMut(RouteKey<'_>, Curation),
     ) {
         if self.mode == CurationMode::Off {
@@ -389,11 +420,13 @@ impl CuratedTable {
             &mut self.store,
             keys,
             self.has_path_ids,
-            |table, batch, key| table.remove_batch(batch, |number, before| curated(
-                key(&batch[number]),
-                Curation::of_withdraw(before)
-            )),
-            |key| curated(key, self.withdraw(&key))
+            |table, batch, key| table.remove_batch(batch, |number, before| {
+                curated(key(&batch[number]), Curation::of_withdraw(before));
+                if let Some(before) = before {
+                    keep.lost(before);
+                }
+            }),
+            |key| curated(key, self.withdraw(&key, keep))
         );
     }
 
@@ -404,7 +437,7 @@ impl CuratedTable {
     ///
     /// A route of the table keeps its epoch, since the router did announce it. A route that is not in the table (its
     /// withdraw was lost) becomes a stale route, if there was an earlier epoch: a dump that already runs may not have it.
-    pub fn doubt(&mut self, key: &RouteKey<'_>) {
+    pub fn doubt(&mut self, key: &RouteKey<'_>, keep: &mut impl Keep) {
         if self.mode == CurationMode::Off {
             return;
         }
@@ -421,14 +454,30 @@ impl CuratedTable {
             |table, identity, nlri, path_id| table.insert(identity, nlri, path_id, value),
             None
         );
+        if let Some(before) = known {
+            keep.lost(before);
+        }
     }
 
-    /// Puts a route back as a snapshot has it. A route that was in doubt is in doubt again, in every mode.
+    /// Puts a route back as a snapshot has it. A route that was in doubt is in doubt again, in every mode. The table is one of
+    /// fingerprints, until [`Self::retain`].
     pub fn restore(&mut self, key: &RouteKey<'_>, fingerprint: u64) {
         self.announce(key, fingerprint);
         if fingerprint == DOUBT {
-            self.doubt(key);
+            self.doubt(key, &mut Fingerprints);
         }
+    }
+
+    /// Makes a table of sets of a table of fingerprints. O(number of routes), for routers that are adopted.
+    pub fn retain(&mut self, sets: &mut AttributeSets) {
+        self.change_all(&mut |Value { fingerprint, epoch }| {
+            let set = sets.find_or_add(fingerprint, || None);
+            sets.gained(set, 1);
+            Value {
+                fingerprint: set.word(0),
+                epoch,
+            }
+        });
     }
 
     /// Number of stale routes that were announced again since the table was made. Rises while a router dumps its table anew.
@@ -458,22 +507,29 @@ impl CuratedTable {
         const STALE: u32 = 2;
         const CURRENT: u32 = 3;
         let (doomed_below, current) = (self.doomed_below, self.epoch);
-        let mut renumbered = |epoch| match epoch {
+        let renumbered = |epoch| match epoch {
             epoch if epoch < doomed_below => DOOMED,
             epoch if epoch < current => STALE,
             _ => CURRENT,
         };
-        match &mut self.store {
-            Store::Ipv4(table) => table.renumber(&mut renumbered),
-            Store::Ipv4Path(table) => table.renumber(&mut renumbered),
-            Store::Ipv6(table) => table.renumber(&mut renumbered),
-            Store::Ipv6Path(table) => table.renumber(&mut renumbered),
-            Store::Vpn4(table) => table.renumber(&mut renumbered),
-            Store::Vpn6(table) => table.renumber(&mut renumbered),
-            Store::Opaque(table) => table.renumber(&mut renumbered),
-        }
+        self.change_all(&mut |value| Value {
+            epoch: renumbered(value.epoch),
+            ..value
+        });
         self.doomed_below = STALE;
         self.epoch = CURRENT;
+    }
+
+    fn change_all(&mut self, changed: &mut dyn FnMut(Value) -> Value) {
+        match &mut self.store {
+            Store::Ipv4(table) => table.change_all(changed),
+            Store::Ipv4Path(table) => table.change_all(changed),
+            Store::Ipv6(table) => table.change_all(changed),
+            Store::Ipv6Path(table) => table.change_all(changed),
+            Store::Vpn4(table) => table.change_all(changed),
+            Store::Vpn6(table) => table.change_all(changed),
+            Store::Opaque(table) => table.change_all(changed),
+        }
     }
 
     /// Dooms every route that was not announced since the last [`Self::mark_stale`].
@@ -509,38 +565,47 @@ impl CuratedTable {
     ///
     /// A slice is some segments of the table: at most 320 routes, unless somebody chose routes with equal hashes. When no
     /// doomed route is left and the table is empty, a slice is some of the table's memory.
-    pub fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
+    pub fn sweep(&mut self, keep: &mut impl Keep, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
         let Some(cursor) = self.sweep_cursor else {
             return false;
         };
         let doomed_below = self.doomed_below;
         let doomed = |value: Value| value.epoch < doomed_below;
+        let mut gone = |key: RouteKey<'_>, value: Value| {
+            gone(key);
+            keep.lost(value);
+        };
         let has_path_ids = self.has_path_ids;
         let path = |bytes: [u8; 4]| has_path_ids.then(|| u32::from_be_bytes(bytes));
         self.sweep_cursor = match &mut self.store {
-            Store::Ipv4(table) => table.sweep(cursor, doomed, |key, _| gone(ipv4_key(key, None))),
-            Store::Ipv4Path(table) => {
-                table.sweep(cursor, doomed, |key, _| gone(ipv4_key(key, path(part(key, 5)))))
-            }
-            Store::Ipv6(table) => table.sweep(cursor, doomed, |key, _| gone(ipv6_key(key, None))),
-            Store::Ipv6Path(table) => {
-                table.sweep(cursor, doomed, |key, _| gone(ipv6_key(key, path(part(key, 17)))))
-            }
-            Store::Vpn4(table) => {
-                table.sweep(cursor, doomed, |key, _| gone(vpn4_key(key, path(part(key, 5)))))
-            }
-            Store::Vpn6(table) => {
-                table.sweep(cursor, doomed, |key, _| gone(vpn6_key(key, path(part(key, 17)))))
-            }
+            Store::Ipv4(table) => table.sweep(cursor, doomed, |key, v| gone(ipv4_key(key, None), v)),
+            Store::Ipv4Path(table) => table.sweep(cursor, doomed, |key, v| {
+                gone(ipv4_key(key, path(part(key, 5))), v)
+            }),
+            Store::Ipv6(table) => table.sweep(cursor, doomed, |key, v| gone(ipv6_key(key, None), v)),
+            Store::Ipv6Path(table) => table.sweep(cursor, doomed, |key, v| {
+                gone(ipv6_key(key, path(part(key, 17))), v)
+            }),
+            Store::Vpn4(table) => table.sweep(cursor, doomed, |key, v| {
+                gone(vpn4_key(key, path(part(key, 5))), v)
+            }),
+            Store::Vpn6(table) => table.sweep(cursor, doomed, |key, v| {
+                gone(vpn6_key(key, path(part(key, 17))), v)
+            }),
             Store::Opaque(table) => table.sweep(cursor, doomed, gone),
         };
         self.sweep_cursor.is_some()
     }
 
     /// Visits the routes of one slice with their fingerprints, for snapshots. Returns the cursor of the next slice, `None`
-    /// behind the last one. A walk starts at 0.
-    pub fn visit(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, u64)) -> Option<usize> {
-        self.visit_values(cursor, |key, value| visit(key, value.fingerprint))
+    /// behind the last one. A walk starts at 0. `sets`: the sets that the table names, if it does.
+    pub fn visit(
+        &self,
+        cursor: usize,
+        sets: Option<&AttributeSets>,
+        mut visit: impl FnMut(RouteKey<'_>, u64),
+    ) -> Option<usize> {
+        self.visit_values(cursor, |key, value| visit(key, fingerprint_of(value, sets)))
     }
 
     /// Visits the routes of one slice with their standings, for questions. The cursor is that of [`Self::visit`].
@@ -566,7 +631,8 @@ impl CuratedTable {
         }
     }
 
-    /// Removes every route without withdraws. Later announces and sweeps free the memory, as after [`Self::withdraw`].
+    /// Removes every route without withdraws. Later announces and sweeps free the memory, as after [`Self::withdraw`]. For a table
+    /// of sets, use [`Self::take_routes`].
     pub fn clear(&mut self) {
         match &mut self.store {
             Store::Ipv4(table) => table.clear(),
@@ -581,6 +647,25 @@ impl CuratedTable {
         self.doomed_below = 1;
         self.sweep_cursor = None;
         self.refreshed = 0;
+    }
+
+    /// Removes every route without withdraws, and returns them in a table of their own. For a table of sets: the routes still have
+    /// to leave their sets ([`FormerTables`](crate::FormerTables)).
+    pub fn take_routes(&mut self) -> Self {
+        let new = if self.has_path_ids {
+            Self::with_path_ids(self.shape(), self.mode)
+        } else {
+            Self::new(self.shape(), self.mode)
+        };
+        std::mem::replace(self, new)
+    }
+}
+
+/// The fingerprint of a route that has this value. `sets`: the sets that the table names, if it does.
+fn fingerprint_of(value: Value, sets: Option<&AttributeSets>) -> u64 {
+    match sets {
+        None => value.fingerprint,
+        Some(sets) => sets.fingerprint(HeldSet::of_word(value.fingerprint).set),
     }
 }
 

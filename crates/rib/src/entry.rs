@@ -3,6 +3,12 @@
 /// The largest epoch an entry can carry.
 pub(crate) const MAXIMUM_EPOCH: u32 = (1 << 24) - 1;
 
+/// Fingerprint of a route of which nobody knows what consumers believe.
+///
+/// No announce counts as a repetition of such a route, in any [`CurationMode`](crate::CurationMode): presence stores 0, and an announce whose
+/// attributes have this fingerprint by chance is published every time.
+pub const DOUBT: u64 = u64::MAX;
+
 /// One route of a table. All fields are bytes, so that the entry has no padding.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<const N: usize> {
@@ -49,7 +55,7 @@ impl<const N: usize> Entry<N> {
 /// Fingerprint and epoch that a table keeps for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value {
-    /// Fingerprint of the route's attributes.
+    /// Fingerprint of the route's attributes. In a table that names attribute sets, the word of [`SetId`](crate::SetId).
     pub fingerprint: u64,
     /// The epoch in which the route was last announced: 1 to [`MAXIMUM_EPOCH`].
     pub epoch: u32,

@@ -2,7 +2,8 @@
 //!
 //! A [`CuratedTable`] holds one table of a router: one peer, one RIB view, one family. It decides for each announce and
 //! each withdraw whether consumers have to hear of it, and it returns in slices the routes that are gone although nobody
-//! withdrew them. It keeps the key of each route and a fingerprint of the route's attributes, and nothing else.
+//! withdrew them. It keeps the key of each route and a fingerprint of the route's attributes, and nothing else. Instead of the
+//! fingerprint it can name the route's attribute set, of which [`AttributeSets`] keeps the octets.
 //!
 //! This crate knows no clock, no router and no wire format. Its input is [`RouteKey`]s and fingerprints.
 #![deny(unsafe_code)]
@@ -10,6 +11,11 @@
 mod key;
 mod curate;
 mod curation;
+mod comparison;
+mod keep;
+mod sets;
+mod former;
+mod held;
 mod store;
 mod batch;
 mod opaque;
@@ -24,7 +30,12 @@ mod slab;
 mod processor;
 
 pub use curate::CuratedTable;
-pub use curation::{Curation, CurationMode, DOUBT, Doom, Held, Standing};
+pub use curation::{Curation, CurationMode, Doom};
+pub use entry::DOUBT;
+pub use former::FormerTables;
+pub use held::{Held, Standing};
+pub use keep::{Announced, Fingerprints, Keep};
 pub use key::{KeyShape, OpaqueIdentity, RouteKey};
+pub use sets::{AttributeSets, Content, HeldSet, Retained, SetFigures, SetId};
 pub use store::StoredKey;
 pub use table::Table;

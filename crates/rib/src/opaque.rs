@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::entry::Value;
+use crate::keep::NewValue;
 use crate::key::{OpaqueIdentity, RouteKey};
 use crate::table::Table;
 
@@ -68,7 +69,7 @@ impl OpaqueTable {
         identity: OpaqueIdentity,
         nlri: &[u8],
         path_id: Option<u32>,
-        value: Value,
+        value: impl NewValue,
     ) -> Option<Value> {
         let before = self.routes.insert(&identity.0, value);
         match before {
@@ -77,7 +78,7 @@ impl OpaqueTable {
                 self.nlri.insert(identity.0, StoredNlri { path_id, octets });
                 self.free_former(FREED_PER_ROUTE);
             }
-            Some(before) if before.fingerprint != value.fingerprint => self.rename(identity, nlri),
+            Some(before) if !value.repeats(before) => self.rename(identity, nlri),
             Some(_) => {}
         }
         before
@@ -121,8 +122,8 @@ impl OpaqueTable {
         }
     }
 
-    pub(crate) fn renumber(&mut self, epoch: &mut dyn FnMut(u32) -> u32) {
-        self.routes.renumber(epoch);
+    pub(crate) fn change_all(&mut self, changed: &mut dyn FnMut(Value) -> Value) {
+        self.routes.change_all(changed);
     }
 
     pub(crate) fn visit(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Value)) -> Option<usize> {
@@ -137,13 +138,13 @@ impl OpaqueTable {
         &mut self,
         cursor: usize,
         doomed: impl FnMut(Value) -> bool,
-        mut gone: impl FnMut(RouteKey<'_>),
+        mut gone: impl FnMut(RouteKey<'_>, Value),
     ) -> Option<usize> {
         self.free_former(FREED_PER_SLICE);
         let Self { routes, nlri, .. } = self;
-        let next = routes.sweep(cursor, doomed, |identity, _| {
+        let next = routes.sweep(cursor, doomed, |identity, value| {
             if let Some(stored) = nlri.remove(identity) {
-                gone(stored.key(OpaqueIdentity(*identity)));
+                gone(stored.key(OpaqueIdentity(*identity)), value);
             }
         });
         let has_more = self.routes.is_empty() && self.has_remains();
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!((table.len(), kept_nlri(&table)), (0, 100_000));
         let (mut cursor, mut before) = (Some(0), 100_000);
         while let Some(at) = cursor {
-            cursor = table.sweep(at, |_| true, |route| panic!("{route:?} is gone already"));
+            cursor = table.sweep(at, |_| true, |route, _| panic!("{route:?} is gone already"));
             assert!(before - kept_nlri(&table) <= FREED_PER_SLICE);
             before = kept_nlri(&table);
         }

@@ -17,6 +17,7 @@
 use crate::entries::Entries;
 use crate::entry::{Entry, MAXIMUM_EPOCH, Value};
 use crate::hash::hash_of;
+use crate::keep::NewValue;
 use crate::processor::prefetch;
 use crate::remains::Remains;
 use crate::segment::Segment;
@@ -124,17 +125,15 @@ impl<const N: usize> Table<N> {
 
     /// Stores a route and returns its former value.
     #[inline]
-    pub fn insert(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
+    pub fn insert(&mut self, key: &[u8; N], value: impl NewValue) -> Option<Value> {
         self.insert_hashed(key, self.hash(key), value)
     }
 
     /// [`Self::insert`] with the key's [`Self::hash`].
     #[inline(always)]
-    pub(crate) fn insert_hashed(&mut self, key: &[u8; N], hash: u64, value: Value) -> Option<Value> {
-        debug_assert!(
-            value.epoch != 0 && value.epoch <= MAXIMUM_EPOCH,
-            "epochs count from 1"
-        );
+    pub(crate) fn insert_hashed(&mut self, key: &[u8; N], hash: u64, value: impl NewValue) -> Option<Value> {
+        let Value { epoch, .. } = value.alone();
+        debug_assert!(epoch != 0 && epoch <= MAXIMUM_EPOCH, "epochs count from 1");
         let Some(index) = self.segment_of(hash) else {
             return self.insert_first(key, value);
         };
@@ -148,19 +147,19 @@ impl<const N: usize> Table<N> {
         index: u32,
         key: &[u8; N],
         hash: u64,
-        value: Value,
+        value: impl NewValue,
     ) -> Option<Value> {
         let segment = &mut self.segments[index];
         if let Some(place) = self.entries.find(segment, hash, key) {
             let entry = self.entries.at_mut(segment, place);
             let before = entry.value();
-            entry.set(value);
+            entry.set(value.over(before));
             return Some(before);
         }
         if segment.is_full() || segment.overflowed {
             return self.insert_crowded(index, hash, key, value);
         }
-        self.entries.push(segment, hash, Entry::new(*key, value));
+        self.entries.push(segment, hash, Entry::new(*key, value.alone()));
         self.own_length += 1;
         None
     }
@@ -168,7 +167,7 @@ impl<const N: usize> Table<N> {
     /// Inserts the first route of an empty table.
     #[cold]
     #[inline(never)]
-    fn insert_first(&mut self, key: &[u8; N], value: Value) -> Option<Value> {
+    fn insert_first(&mut self, key: &[u8; N], value: impl NewValue) -> Option<Value> {
         self.give_back_remains();
         self.segments.push(Segment::ROOT);
         self.directory = vec![0];
@@ -178,7 +177,13 @@ impl<const N: usize> Table<N> {
     /// Inserts a route that its segment does not have. The segment is full or has routes in the overflow.
     #[cold]
     #[inline(never)]
-    fn insert_crowded(&mut self, index: u32, hash: u64, key: &[u8; N], value: Value) -> Option<Value> {
+    fn insert_crowded(
+        &mut self,
+        index: u32,
+        hash: u64,
+        key: &[u8; N],
+        value: impl NewValue,
+    ) -> Option<Value> {
         let segment = &mut self.segments[index];
         if segment.overflowed
             && let Some(overflow) = &mut self.overflow
@@ -187,7 +192,7 @@ impl<const N: usize> Table<N> {
             return overflow.insert(key, value);
         }
         if !segment.is_full() {
-            self.entries.push(segment, hash, Entry::new(*key, value));
+            self.entries.push(segment, hash, Entry::new(*key, value.alone()));
             self.own_length += 1;
             return None;
         }
@@ -334,25 +339,17 @@ impl<const N: usize> Table<N> {
         (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
     }
 
-    /// Gives every route the epoch that `epoch` returns for its present one. O(number of routes).
-    pub(crate) fn renumber(&mut self, epoch: &mut dyn FnMut(u32) -> u32) {
+    /// Gives every route the value that `changed` returns for its present one. O(number of routes).
+    pub(crate) fn change_all(&mut self, changed: &mut dyn FnMut(Value) -> Value) {
         for index in 0..self.segments.len() {
             let segment = &self.segments[index as u32];
             for place in 0..segment.used() {
                 let entry = self.entries.at_mut(segment, place);
-                let Value {
-                    fingerprint,
-                    epoch: before,
-                } = entry.value();
-                let value = Value {
-                    fingerprint,
-                    epoch: epoch(before),
-                };
-                entry.set(value);
+                entry.set(changed(entry.value()));
             }
         }
         if let Some(overflow) = &mut self.overflow {
-            overflow.renumber(epoch);
+            overflow.change_all(changed);
         }
     }
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use arancini_rib::{
-    CuratedTable, Curation, CurationMode, Doom, Held, KeyShape, RouteKey, Standing, StoredKey, Table,
+    AttributeSets, Content, CuratedTable, Curation, CurationMode, Doom, Fingerprints, FormerTables, Held,
+    KeyShape, Retained, RouteKey, SetFigures, SetId, Standing, StoredKey, Table,
 };
 use proptest::prelude::*;
 
@@ -109,6 +110,9 @@ struct Router {
     current: BTreeMap<Vec<u8>, u64>,
     /// Routes of the former session.
     stale: BTreeMap<Vec<u8>, u64>,
+    /// When each route was last announced with other attributes than before, in seconds.
+    since: BTreeMap<Vec<u8>, u32>,
+    now: u32,
 }
 
 impl Router {
@@ -126,6 +130,9 @@ impl Router {
                 consumer.announce(flat.clone(), fingerprint);
             }
         }
+        if known != Some(fingerprint) {
+            self.since.insert(flat.clone(), self.now);
+        }
         self.stale.remove(&flat);
         self.current.insert(flat, fingerprint);
     }
@@ -142,68 +149,186 @@ impl Router {
 /// What a table says of a batch: the index of each key, and what consumers have to hear.
 type Told = Vec<(usize, Curation)>;
 
-/// Announces or withdraws routes in one batch of keys of `N` bytes.
-fn batch<const N: usize>(table: &mut CuratedTable, keys: &[RouteKey<'_>], fingerprint: Option<u64>) -> Told
-where
-    [u8; N]: StoredKey<N>,
-{
-    let keys: Vec<[u8; N]> = keys.iter().map(|key| StoredKey::of(key).unwrap()).collect();
-    let mut told = Vec::new();
-    let mut tell = |number, curation| told.push((number, curation));
-    table.prefetch_batch(&keys);
-    match fingerprint {
-        Some(fingerprint) => table.announce_batch(&keys, fingerprint, &mut tell),
-        None => table.withdraw_batch(&keys, &mut tell),
-    }
-    told
+/// A table of fingerprints, or a table of sets with its sets.
+struct Tested {
+    table: CuratedTable,
+    sets: Option<AttributeSets>,
+    /// The time, in seconds.
+    now: u32,
 }
 
-/// Announces or withdraws routes in one batch of keys of the table's shape. Opaque routes go one by one.
-fn batch_of_shape(table: &mut CuratedTable, keys: &[RouteKey<'_>], fingerprint: Option<u64>) -> Told {
-    match (table.shape(), table.has_path_ids()) {
-        (KeyShape::Ipv4, false) => batch::<5>(table, keys, fingerprint),
-        (KeyShape::Ipv4, true) => batch::<9>(table, keys, fingerprint),
-        (KeyShape::Ipv6, false) | (KeyShape::Vpn4, _) => batch::<17>(table, keys, fingerprint),
-        (KeyShape::Ipv6, true) => batch::<21>(table, keys, fingerprint),
-        (KeyShape::Vpn6, _) => batch::<29>(table, keys, fingerprint),
-        (KeyShape::Opaque, _) => {
-            let one = |key: &RouteKey<'_>| match fingerprint {
-                Some(fingerprint) => table.announce(key, fingerprint),
-                None => table.withdraw(key),
-            };
-            keys.iter().map(one).enumerate().collect()
+/// Announces routes with a fingerprint to a table of either kind.
+macro_rules! announce {
+    ($tested:expr, $fingerprint:expr, |$table:ident, $announced:ident| $announce:expr) => {{
+        let Tested {
+            table: $table,
+            sets,
+            now,
+        } = $tested;
+        match sets {
+            None => {
+                let $announced = $fingerprint;
+                $announce
+            }
+            Some(sets) => {
+                let set = set_of(sets, $fingerprint);
+                let $announced = Retained::new(sets, set, *now);
+                let told = $announce;
+                sets.forget_if_unused(set);
+                told
+            }
+        }
+    }};
+}
+
+/// Lets routes leave a table of either kind.
+macro_rules! leave {
+    ($tested:expr, |$table:ident, $keep:ident| $leave:expr) => {{
+        let Tested {
+            table: $table, sets, ..
+        } = $tested;
+        match sets {
+            None => {
+                let $keep = &mut Fingerprints;
+                $leave
+            }
+            Some($keep) => $leave,
+        }
+    }};
+}
+
+/// The octets of the attributes with a fingerprint.
+fn octets_of(fingerprint: u64) -> Vec<u8> {
+    vec![fingerprint as u8; fingerprint as usize * 20]
+}
+
+fn set_of(sets: &mut AttributeSets, fingerprint: u64) -> SetId {
+    let octets = octets_of(fingerprint);
+    let (attributes, labels) = octets.split_at(octets.len() - fingerprint as usize);
+    let content = Content {
+        attributes,
+        labels,
+        two_octet_asns: false,
+    };
+    sets.find_or_add(fingerprint, || Some(content))
+}
+
+impl Tested {
+    fn announce(&mut self, key: &RouteKey<'_>, fingerprint: u64) -> Curation {
+        announce!(self, fingerprint, |table, announced| table
+            .announce(key, announced))
+    }
+
+    fn withdraw(&mut self, key: &RouteKey<'_>) -> Curation {
+        leave!(self, |table, keep| table.withdraw(key, keep))
+    }
+
+    fn sweep(&mut self, mut gone: impl FnMut(RouteKey<'_>)) -> bool {
+        leave!(self, |table, keep| table.sweep(keep, &mut gone))
+    }
+
+    fn get(&self, key: &RouteKey<'_>) -> Option<Held> {
+        self.table.get(key)
+    }
+
+    /// Announces or withdraws routes in one batch of keys of `N` bytes.
+    fn batch<const N: usize>(&mut self, keys: &[RouteKey<'_>], fingerprint: Option<u64>) -> Told
+    where
+        [u8; N]: StoredKey<N>,
+    {
+        let keys: Vec<[u8; N]> = keys.iter().map(|key| StoredKey::of(key).unwrap()).collect();
+        let mut told = Vec::new();
+        let mut tell = |number, curation| told.push((number, curation));
+        self.table.prefetch_batch(&keys);
+        match fingerprint {
+            Some(fingerprint) => announce!(self, fingerprint, |table, announced| table
+                .announce_batch(&keys, announced, &mut tell)),
+            None => leave!(self, |table, keep| table.withdraw_batch(&keys, keep, &mut tell)),
+        }
+        told
+    }
+
+    /// Announces or withdraws routes in one batch of keys of the table's shape. Opaque routes go one by one.
+    fn batch_of_shape(&mut self, keys: &[RouteKey<'_>], fingerprint: Option<u64>) -> Told {
+        match (self.table.shape(), self.table.has_path_ids()) {
+            (KeyShape::Ipv4, false) => self.batch::<5>(keys, fingerprint),
+            (KeyShape::Ipv4, true) => self.batch::<9>(keys, fingerprint),
+            (KeyShape::Ipv6, false) | (KeyShape::Vpn4, _) => self.batch::<17>(keys, fingerprint),
+            (KeyShape::Ipv6, true) => self.batch::<21>(keys, fingerprint),
+            (KeyShape::Vpn6, _) => self.batch::<29>(keys, fingerprint),
+            (KeyShape::Opaque, _) => {
+                let one = |key: &RouteKey<'_>| match fingerprint {
+                    Some(fingerprint) => self.announce(key, fingerprint),
+                    None => self.withdraw(key),
+                };
+                keys.iter().map(one).enumerate().collect()
+            }
+        }
+    }
+
+    /// Checks that each set has as many routes as there are, and that its octets are known.
+    fn check_sets(&self, held: &BTreeMap<Vec<u8>, u64>) {
+        let Some(sets) = &self.sets else { return };
+        let mut routes: BTreeMap<u64, u32> = BTreeMap::new();
+        held.values()
+            .for_each(|fingerprint| *routes.entry(*fingerprint).or_default() += 1);
+        let figures = sets.figures();
+        assert_eq!(
+            (figures.sets, figures.unknown_sets, figures.unknown_routes),
+            (routes.len() as u64, 0, 0)
+        );
+        let mut cursor = Some(0);
+        while let Some(at) = cursor {
+            cursor = self.table.visit_held(at, |_, held| {
+                let set = held.set().set;
+                let fingerprint = held.fingerprint(Some(sets));
+                assert_eq!(sets.routes(set), routes[&fingerprint]);
+                let mut buffer = Vec::new();
+                let content = sets.content(set, &mut buffer).unwrap();
+                let octets = [content.attributes, content.labels].concat();
+                assert_eq!(octets, octets_of(fingerprint));
+                assert_eq!(content.labels.len() as u64, fingerprint);
+            });
         }
     }
 }
 
-fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
+fn run(shape: KeyShape, with_path: bool, retain: bool, steps: &[Step]) {
     let new = if with_path {
         CuratedTable::with_path_ids
     } else {
         CuratedTable::new
     };
-    let mut table = new(shape, CurationMode::Attributes);
+    let mut tested = Tested {
+        table: new(shape, CurationMode::Attributes),
+        sets: retain.then(|| AttributeSets::new(1 << 20)),
+        now: 0,
+    };
     let mut consumer = Consumer::default();
     let mut router = Router::default();
     let mut storage = Vec::new();
     for step in steps {
+        tested.now += 1;
+        router.now = tested.now;
         match step {
             &Step::Announce(route, attributes) => {
                 let key = key(shape, route, &mut storage, with_path);
                 let fingerprint = u64::from(attributes) + 1;
-                let curation = table.announce(&key, fingerprint);
+                let curation = tested.announce(&key, fingerprint);
                 router.announce(&mut consumer, flat(&key), fingerprint, curation);
-                let known = Held {
-                    fingerprint,
-                    standing: Standing::Current,
-                };
-                assert_eq!(table.get(&key), Some(known));
+                let held = tested.get(&key).unwrap();
+                assert_eq!(
+                    (held.fingerprint(tested.sets.as_ref()), held.standing),
+                    (fingerprint, Standing::Current)
+                );
+                let since = retain.then(|| held.set().since.unwrap());
+                assert_eq!(since, retain.then(|| router.since[&flat(&key)]));
             }
             &Step::Withdraw(route) => {
                 let key = key(shape, route, &mut storage, with_path);
-                let curation = table.withdraw(&key);
+                let curation = tested.withdraw(&key);
                 router.withdraw(&mut consumer, &flat(&key), curation);
-                assert_eq!(table.get(&key), None);
+                assert_eq!(tested.get(&key), None);
             }
             Step::AnnounceBatch(routes, _) | Step::WithdrawBatch(routes) => {
                 let fingerprint = match step {
@@ -215,7 +340,7 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
                 let keys: Vec<_> = keys
                     .map(|(&route, storage)| key(shape, route, storage, with_path))
                     .collect();
-                let told = batch_of_shape(&mut table, &keys, fingerprint);
+                let told = tested.batch_of_shape(&keys, fingerprint);
                 let numbers: Vec<_> = told.iter().map(|&(number, _)| number).collect();
                 assert_eq!(
                     numbers,
@@ -231,23 +356,23 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
                 }
             }
             Step::MarkStale => {
-                table.mark_stale();
+                tested.table.mark_stale();
                 router.stale.append(&mut router.current);
             }
             Step::EndOfRib => {
-                table.doom_stale(Doom::NotReannounced);
+                tested.table.doom_stale(Doom::NotReannounced);
                 router.stale.clear();
             }
             Step::PeerDown => {
-                table.doom_all(Doom::PeerDown);
+                tested.table.doom_all(Doom::PeerDown);
                 router = Router::default();
             }
             Step::SweepSlice => {
-                table.sweep(|key| consumer.withdraw(&flat(&key)));
+                tested.sweep(|key| consumer.withdraw(&flat(&key)));
             }
         }
     }
-    while table.sweep(|key| consumer.withdraw(&flat(&key))) {}
+    while tested.sweep(|key| consumer.withdraw(&flat(&key))) {}
     let mut expected = router.current;
     expected.append(&mut router.stale);
     assert_eq!(
@@ -257,12 +382,33 @@ fn run(shape: KeyShape, with_path: bool, steps: &[Step]) {
     let mut held = BTreeMap::new();
     let mut cursor = Some(0);
     while let Some(at) = cursor {
-        cursor = table.visit(at, |key, fingerprint| {
+        cursor = tested.table.visit(at, tested.sets.as_ref(), |key, fingerprint| {
             held.insert(flat(&key), fingerprint);
         });
     }
     assert_eq!(held, expected, "a walk sees every route once");
-    assert_eq!(table.len(), expected.len());
+    assert_eq!(tested.table.len(), expected.len());
+    tested.check_sets(&held);
+    forget(tested);
+}
+
+/// Forgets all routes at once, and lets them leave their sets in slices.
+fn forget(tested: Tested) {
+    let Tested { mut table, sets, .. } = tested;
+    let Some(mut sets) = sets else { return };
+    let mut former = FormerTables::default();
+    former.push(table.take_routes());
+    assert!(table.is_empty());
+    while !former.is_empty() {
+        former.release_slice(&mut sets);
+    }
+    while sets.needs_free() {
+        sets.free_slice();
+    }
+    assert_eq!(
+        (sets.figures(), sets.allocated_bytes()),
+        (SetFigures::default(), 0)
+    );
 }
 
 proptest! {
@@ -270,7 +416,9 @@ proptest! {
     #[test]
     fn the_stream_replayed_is_the_routers_table(steps in proptest::collection::vec(step(), 1..3000), with_path: bool) {
         for shape in [KeyShape::Ipv4, KeyShape::Ipv6, KeyShape::Vpn4, KeyShape::Vpn6, KeyShape::Opaque] {
-            run(shape, with_path, &steps);
+            for retain in [false, true] {
+                run(shape, with_path, retain, &steps);
+            }
         }
     }
 }
@@ -290,17 +438,19 @@ fn a_table_grows_and_shrinks_without_losing_a_route() {
         assert_eq!(table.announce(&key(n), 1), Curation::Suppress);
     }
     for n in (0..300_000).step_by(2) {
-        assert_eq!(table.withdraw(&key(n)), Curation::Emit);
-        assert_eq!(table.withdraw(&key(n)), Curation::Suppress);
+        assert_eq!(table.withdraw(&key(n), &mut Fingerprints), Curation::Emit);
+        assert_eq!(table.withdraw(&key(n), &mut Fingerprints), Curation::Suppress);
     }
     assert_eq!(table.len(), 150_000);
     for n in (1..300_000).step_by(2) {
-        assert_eq!(table.fingerprint(&key(n)), Some(1));
-        assert_eq!(table.withdraw(&key(n)), Curation::Emit);
+        assert_eq!(table.fingerprint(&key(n), None), Some(1));
+        assert_eq!(table.withdraw(&key(n), &mut Fingerprints), Curation::Emit);
     }
     assert!(table.is_empty() && !table.needs_sweep());
     table.doom_all(Doom::PeerDown);
-    while table.sweep(|route| panic!("{route:?} was withdrawn already")) {}
+    while table.sweep(&mut Fingerprints, |route| {
+        panic!("{route:?} was withdrawn already")
+    }) {}
     assert_eq!(table.allocated_bytes(), 0, "an empty table gives its memory back");
 }
 
@@ -334,7 +484,7 @@ fn presence_mode_hides_changes_and_off_mode_hides_nothing() {
     assert_eq!(presence.announce(&key, 1), Curation::Emit);
     assert_eq!(presence.announce(&key, 2), Curation::Suppress);
     let mut off = CuratedTable::new(KeyShape::Ipv4, CurationMode::Off);
-    assert_eq!(off.withdraw(&key), Curation::Emit);
+    assert_eq!(off.withdraw(&key, &mut Fingerprints), Curation::Emit);
     assert_eq!(off.announce(&key, 1), Curation::Emit);
     assert_eq!(off.announce(&key, 1), Curation::Emit);
     assert!(off.is_empty());
@@ -350,9 +500,9 @@ fn path_id_zero_is_a_path_id() {
     };
     assert_eq!(table.announce(&key(0), 1), Curation::Emit);
     assert_eq!(table.announce(&key(1), 1), Curation::Emit);
-    assert_eq!(table.withdraw(&key(0)), Curation::Emit);
+    assert_eq!(table.withdraw(&key(0), &mut Fingerprints), Curation::Emit);
     assert_eq!(
-        (table.fingerprint(&key(0)), table.fingerprint(&key(1))),
+        (table.fingerprint(&key(0), None), table.fingerprint(&key(1), None)),
         (None, Some(1))
     );
 }
@@ -367,15 +517,17 @@ fn an_opaque_route_is_known_by_its_key_and_named_by_its_last_nlri() {
     assert_eq!(table.announce(&key(b"mac+101"), 2), Curation::Suppress);
     assert_eq!(table.len(), 1);
     let mut visited = Vec::new();
-    table.visit(0, |key, fingerprint| visited.push((flat(&key), fingerprint)));
+    table.visit(0, None, |key, fingerprint| {
+        visited.push((flat(&key), fingerprint))
+    });
     assert_eq!(visited, [(flat(&key(b"mac+101")), 2)]);
-    assert_eq!(table.withdraw(&key(b"mac")), Curation::Emit);
+    assert_eq!(table.withdraw(&key(b"mac"), &mut Fingerprints), Curation::Emit);
     assert!(table.is_empty());
     table.announce(&key(b"mac+7"), 3);
     table.announce(&key(b"mac+1234"), 4);
     table.doom_all(Doom::PeerDown);
     let mut gone = Vec::new();
-    while table.sweep(|key| gone.push(flat(&key))) {}
+    while table.sweep(&mut Fingerprints, |key| gone.push(flat(&key))) {}
     assert_eq!(gone, [flat(&key(b"mac+1234"))]);
 }
 
@@ -407,7 +559,7 @@ fn a_look_up_tells_whether_a_route_is_current_stale_or_doomed() {
         (state(&table, 1), state(&table, 2), state(&table, 3)),
         (Some(Standing::Doomed), Some(Standing::Current), None)
     );
-    while table.sweep(|_| {}) {}
+    while table.sweep(&mut Fingerprints, |_| {}) {}
     assert_eq!(state(&table, 1), None);
 }
 

@@ -21,7 +21,7 @@ use arancini_wire::bgp::attribute::{
     CommonAttributes, FLAG_EXTENDED_LENGTH, FLAG_OPTIONAL, FLAG_PARTIAL, FLAG_TRANSITIVE, PathAttributes,
     RawAttribute, raw_attributes,
 };
-use arancini_wire::iana::attribute_type as type_code;
+use arancini_wire::iana::{AfiSafi, attribute_type as type_code};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::encode::Carrier;
@@ -47,6 +47,15 @@ impl Scratch {
     /// Room for the largest UPDATE: 65,535 bytes have at most 21,845 attributes, which grow by at most one octet each.
     const CAPACITY: usize = 96 * 1024;
 
+    /// Scratch space that grows when it is first used.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            canonical: Vec::new(),
+            order: Vec::new(),
+        }
+    }
+
     /// Makes scratch space for any UPDATE.
     #[must_use]
     pub fn new() -> Self {
@@ -64,6 +73,46 @@ pub fn of_attributes(field: &[u8], carrier: Carrier, scratch: &mut Scratch) -> u
         return xxh3_64(field);
     }
     of_untidy(field, carrier, scratch)
+}
+
+/// Writes the canonical form of a Path Attributes field, of which [`of_attributes`] is the hash.
+#[must_use]
+pub fn canonical<'a>(field: &'a [u8], carrier: Carrier, scratch: &'a mut Scratch) -> &'a [u8] {
+    if is_canonical(field, carrier) {
+        return field;
+    }
+    let _ = of_untidy(field, carrier, scratch);
+    &scratch.canonical
+}
+
+/// Makes a Path Attributes field of its canonical form, and tells the carrier of its routes. Routes of MP_REACH_NLRI belong to
+/// this family, which the canonical form leaves out; the MP_REACH_NLRI of the field has no routes.
+#[must_use]
+pub fn field_of_canonical<'a>(
+    canonical: &'a [u8],
+    family: AfiSafi,
+    scratch: &'a mut Vec<u8>,
+) -> (Carrier, &'a [u8]) {
+    let reach = raw_attributes(canonical)
+        .map_while(Result::ok)
+        .find(|attribute| attribute.type_code == type_code::MP_REACH_NLRI);
+    let Some(reach) = reach else {
+        return (Carrier::UpdateField, canonical);
+    };
+    let next_hop = reach.value;
+    let [high, low] = family.afi.to_be_bytes();
+    let value_length = (next_hop.len() + 5) as u16;
+    scratch.clear();
+    scratch.extend_from_slice(canonical.get(..reach.offset).unwrap_or_default());
+    scratch.extend_from_slice(&[reach.flags | FLAG_EXTENDED_LENGTH, type_code::MP_REACH_NLRI]);
+    scratch.extend_from_slice(&value_length.to_be_bytes());
+    // The length of the next hop has one octet, and a reserved octet follows the next hop.
+    scratch.extend_from_slice(&[high, low, family.safi, next_hop.len() as u8]);
+    scratch.extend_from_slice(next_hop);
+    scratch.push(0);
+    let behind = reach.value_offset() + next_hop.len();
+    scratch.extend_from_slice(canonical.get(behind..).unwrap_or_default());
+    (Carrier::MultiProtocol, scratch)
 }
 
 /// Computes [`of_attributes`] for attributes that were read already, which saves one pass over the field.
@@ -298,7 +347,11 @@ mod tests {
     const MP_UNREACH: &[u8] = &[0x80, 15, 3, 0, 2, 1];
 
     fn of(parts: &[&[u8]], carrier: Carrier) -> u64 {
-        of_attributes(&parts.concat(), carrier, &mut Scratch::new())
+        let field = parts.concat();
+        let fingerprint = of_attributes(&field, carrier, &mut Scratch::new());
+        let mut scratch = Scratch::empty();
+        assert_eq!(xxh3_64(canonical(&field, carrier, &mut scratch)), fingerprint);
+        fingerprint
     }
 
     /// Consumers and snapshots keep fingerprints, so these numbers never change.

@@ -26,6 +26,8 @@ pub struct Campaign {
     pub steps: u32,
     /// A safeguard that is taken out.
     pub fault: Option<Fault>,
+    /// Whether tables retain the attributes of routes.
+    pub retain: bool,
 }
 
 /// The outcome of a campaign.
@@ -83,6 +85,7 @@ impl Campaign {
             let seed = self.first_seed + number;
             let plan = Plan {
                 steps: self.steps,
+                retain: self.retain,
                 ..Plan::of_seed(seed).with_fault(self.fault)
             };
             runs += 1;

@@ -32,6 +32,9 @@ struct Arguments {
     /// Take this safeguard out
     #[arg(long)]
     fault: Option<Fault>,
+    /// Let tables retain the attributes of routes (`rib.attributes = "retain"`)
+    #[arg(long)]
+    retain: bool,
     /// Print the names of the safeguards that can be taken out, one per line, and exit
     #[arg(long)]
     list_faults: bool,
@@ -63,6 +66,7 @@ fn single(arguments: &Arguments, seed: u64) -> ExitCode {
         steps: arguments.steps,
         without: arguments.without.iter().copied().collect(),
         fault: arguments.fault,
+        retain: arguments.retain,
         trace: arguments.trace,
     };
     match run(&plan) {
@@ -88,6 +92,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         seeds: arguments.seeds,
         steps: arguments.steps,
         fault: arguments.fault,
+        retain: arguments.retain,
     };
     let cores = || available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or_else(cores);
@@ -106,6 +111,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     if let Some((seed, _)) = outcome.examples.first() {
         let plan = Plan {
             steps: arguments.steps,
+            retain: arguments.retain,
             ..Plan::of_seed(*seed).with_fault(arguments.fault)
         };
         println!("again, and shorter: {}", plan.command());

@@ -15,6 +15,8 @@ pub struct Plan {
     pub without: BTreeSet<u32>,
     /// A safeguard that is taken out.
     pub fault: Option<Fault>,
+    /// Whether tables retain the attributes of routes (`rib.attributes = "retain"`).
+    pub retain: bool,
     /// Whether each step is printed to standard error.
     pub trace: bool,
 }
@@ -31,6 +33,7 @@ impl Plan {
             steps: Self::STEPS,
             without: BTreeSet::new(),
             fault: None,
+            retain: false,
             trace: false,
         }
     }
@@ -60,6 +63,9 @@ impl Plan {
             use clap::ValueEnum;
             let value = fault.to_possible_value();
             command += &format!(" --fault {}", value.as_ref().map_or("", |value| value.get_name()));
+        }
+        if self.retain {
+            command += " --retain";
         }
         command
     }

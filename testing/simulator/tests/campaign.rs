@@ -16,6 +16,7 @@ fn campaign_from(first_seed: u64, seeds: u64, fault: Option<Fault>) -> Outcome {
         seeds,
         steps: Plan::STEPS,
         fault,
+        retain: false,
     };
     campaign.run(available_parallelism().map_or(1, usize::from))
 }
@@ -47,6 +48,19 @@ fn no_promise_is_broken() {
         sum.strange_starts > 200 && sum.lost_tails > 50 && sum.dropped > 2_000 && sum.slow_dumps > 200,
         "{sum:?}"
     );
+}
+
+/// Tables of attribute sets publish what tables of fingerprints do, so all runs have the same report.
+#[test]
+fn tables_that_retain_attributes_publish_the_same() {
+    for seed in 0..500 {
+        let plan = Plan::of_seed(seed);
+        let retaining = Plan {
+            retain: true,
+            ..plan.clone()
+        };
+        assert_eq!(run(&plan), run(&retaining), "{}", retaining.command());
+    }
 }
 
 /// Takes each safeguard out and tries seeds until one has a violation. Prints how many seeds that took.

@@ -5,6 +5,7 @@ mod client;
 mod pages;
 mod table;
 mod print;
+mod print_routes;
 mod run;
 
 pub use arguments::ShowArgs;

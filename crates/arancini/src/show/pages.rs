@@ -18,6 +18,7 @@ pub(super) async fn list(
     let mut entries = Vec::new();
     let mut cursor: Option<Value> = None;
     let mut incomplete = Value::Null;
+    let mut attributes_absent = Value::Null;
     while entries.len() < limit {
         let mut parameters = parameters.to_vec();
         parameters.push(("limit", PAGE.min(limit - entries.len()).to_string()));
@@ -29,6 +30,7 @@ pub(super) async fn list(
             entries.append(found);
         }
         incomplete = page["incomplete"].take();
+        attributes_absent = page["attributesAbsent"].take();
         cursor = Some(page["next"].take()).filter(Value::is_string);
         if cursor.is_none() {
             break;
@@ -38,8 +40,13 @@ pub(super) async fn list(
     if let Some(cursor) = cursor {
         list["next"] = cursor;
     }
-    if !incomplete.is_null() {
-        list["incomplete"] = incomplete;
+    for (name, value) in [
+        ("incomplete", incomplete),
+        ("attributesAbsent", attributes_absent),
+    ] {
+        if !value.is_null() {
+            list[name] = value;
+        }
     }
     Ok(list)
 }

@@ -131,44 +131,6 @@ pub(super) fn peer(peer: &Value) -> String {
     out
 }
 
-/// The routes of a list.
-pub(super) fn routes(list: &Value) -> String {
-    let columns = [
-        "PREFIX",
-        "ROUTER",
-        "PEER",
-        "AS",
-        "VIEW",
-        "FAMILY",
-        "RD",
-        "PATH-ID",
-        "STATE",
-        "ATTRIBUTES",
-    ];
-    let mut table = Table::new(&columns);
-    for route in entries(list, "routes") {
-        let prefix = if route["prefix"].is_string() {
-            "prefix"
-        } else {
-            "rawNlri"
-        };
-        let names = [
-            prefix,
-            "routerAddr",
-            "peerAddr",
-            "peerAsn",
-            "ribView",
-            "family",
-            "routeDistinguisher",
-            "pathId",
-            "state",
-            "attributeFingerprint",
-        ];
-        table.row(names.map(|name| cell(route, name)).to_vec());
-    }
-    table.to_string()
-}
-
 /// Numbers of routes.
 pub(super) fn counts(counts: &Value) -> String {
     let mut table = Table::new(&["VIEW", "FAMILY", "TABLES", "ROUTES"]);
@@ -239,22 +201,24 @@ pub(super) fn sink(sink: &Value) -> String {
     table.to_string()
 }
 
-/// What a list left out, for standard error.
-pub(super) fn left_out(list: &Value) -> Option<String> {
-    match (list["incomplete"].as_str(), list["next"].as_str()) {
+/// What a list left out and why, for standard error.
+pub(super) fn left_out(list: &Value) -> Vec<String> {
+    let of_list = match (list["incomplete"].as_str(), list["next"].as_str()) {
         (Some(incomplete), _) => Some(incomplete.to_owned()),
         (None, Some(_)) => Some("there may be more: raise --limit".to_owned()),
         (None, None) => None,
-    }
+    };
+    let of_routes = list["attributesAbsent"].as_str().map(str::to_owned);
+    of_list.into_iter().chain(of_routes).collect()
 }
 
-fn entries<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+pub(super) fn entries<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
     value[name].as_array().into_iter().flatten()
 }
 
 /// A member as text; `-` if it is not there. A router chooses some of the texts, so characters that a terminal obeys are
 /// written as escapes.
-fn cell(value: &Value, name: &str) -> String {
+pub(super) fn cell(value: &Value, name: &str) -> String {
     match &value[name] {
         Value::Null => "-".to_owned(),
         Value::String(text) => {

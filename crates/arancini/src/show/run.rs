@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::{Filter, ShowArgs, What};
 use super::client::{AskError, Client, Target, encoded};
 use super::pages::list;
-use super::print;
+use super::{print, print_routes};
 use crate::exit::fail;
 use crate::flags::word;
 use crate::output::{print_line, print_text};
@@ -26,7 +26,7 @@ pub fn run(config: &Config, args: &ShowArgs) -> ExitCode {
         }
         Ok(answer) => {
             print_text(text(&args.what, &answer));
-            if let Some(left_out) = print::left_out(&answer) {
+            for left_out in print::left_out(&answer) {
                 eprintln!("arancini: {left_out}");
             }
             ExitCode::SUCCESS
@@ -98,7 +98,7 @@ fn text(what: &What, answer: &Value) -> String {
         What::Routers => print::routers(answer),
         What::Peers { .. } => print::peers(answer),
         What::Peer { .. } => print::peer(answer),
-        What::Prefix { .. } | What::Routes { .. } => print::routes(answer),
+        What::Prefix { .. } | What::Routes { .. } => print_routes::routes(answer),
         What::Counts { .. } => print::counts(answer),
         What::Workers => print::workers(answer),
         What::Sink => print::sink(answer),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use arancini_bed::control::{Answer, request};
-use arancini_collector::config::CurationKind;
+use arancini_collector::config::{AttributesKind, Config, CurationKind};
 use arancini_generate::{
     Attributes, Open, Peer, PeerDown, Prefix, Statistic, Update, end_of_rib, initiation, peer_down, peer_up,
     route_monitoring, statistics_report,
@@ -46,7 +46,12 @@ struct World {
 impl World {
     /// Two workers, and two routers on each.
     fn new() -> Self {
-        let rig = Rig::start(|_| {});
+        Self::with(|_| {})
+    }
+
+    /// The world with another configuration.
+    fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        let rig = Rig::start(configure);
         let mut sent = 0;
         let mut routers = Vec::new();
         for number in 1..=4 {
@@ -358,8 +363,59 @@ fn the_description_names_every_resource() {
             "/api/v1/workers",
         ]
     );
-    let route = &description["components"]["schemas"]["Route"]["properties"];
-    assert!(route["attributeFingerprint"].is_object(), "{description:#}");
+    let schemas = &description["components"]["schemas"];
+    // The attributes of a route are members of the route.
+    let route = &schemas["Route"]["allOf"];
+    assert!(
+        route[1]["properties"]["attributeFingerprint"].is_object(),
+        "{description:#}"
+    );
+    assert!(route[0].to_string().contains("schemas/Attributes"), "{route:#}");
+    let path = &schemas["Attributes"]["properties"]["asPath"];
+    assert!(path.is_object(), "{description:#}");
+}
+
+fn retain(config: &mut Config) {
+    config.rib.attributes = AttributesKind::Retain;
+}
+
+#[test]
+fn routes_have_their_attributes_if_the_collector_retains_them() {
+    let world = World::with(retain);
+    let answer = world.ask("prefixes/192.0.2.0/24");
+    assert!(answer["attributesAbsent"].is_null(), "{answer}");
+    let route = &answer["routes"][0];
+    assert_eq!(route["asPath"], serde_json::json!([64_501, 70_000]), "{route}");
+    assert_eq!(route["nextHop"], "192.0.2.254", "{route}");
+    assert!(route["origin"].is_string(), "{route}");
+    assert_eq!(route["attributeFingerprint"].as_str().unwrap().len(), 16);
+    let since = route["since"].as_str().unwrap();
+    assert!(since.starts_with("20") && since.ends_with('Z'), "{since}");
+    assert_eq!(world.ask("routes")["routes"][0]["nextHop"], "192.0.2.254");
+
+    let shown = world.shown(&["prefix", "192.0.2.0/24"]);
+    let (head, line) = (shown.lines().next().unwrap(), shown.lines().nth(1).unwrap());
+    assert!(
+        head.ends_with("SINCE                     NEXT-HOP     AS-PATH"),
+        "{head}"
+    );
+    assert!(line.ends_with("192.0.2.254  64501 70000"), "{line}");
+    assert!(world.show(&["routes"]).stderr.is_empty());
+}
+
+#[test]
+fn without_retained_attributes_the_answer_names_the_setting() {
+    let world = World::new();
+    let answer = world.ask("routes");
+    let why = answer["attributesAbsent"].as_str().unwrap();
+    assert!(why.contains("rib.attributes = \"retain\""), "{why}");
+    let route = &answer["routes"][0];
+    assert!(route["asPath"].is_null() && route["since"].is_null(), "{route}");
+    let shown = world.show(&["routes"]);
+    let said = String::from_utf8(shown.stderr).unwrap();
+    assert!(said.contains("rib.attributes"), "{said}");
+    let table = String::from_utf8(shown.stdout).unwrap();
+    assert!(table.lines().next().unwrap().ends_with("ATTRIBUTES"), "{table}");
 }
 
 #[test]

@@ -4,10 +4,15 @@ import { addresses } from "./address.js";
 import { ask } from "./ask.js";
 import { html } from "./html.js";
 import { longestOfTables, typedPrefix } from "./search.js";
-import { State, Table } from "./table.js";
+import { Since, State, Table } from "./table.js";
 import { counted, number } from "./words.js";
 
 const MOST_ROUTES = 200;
+
+const asPath = (route) => (route.asPath ?? []).join(" ");
+
+// With the attributes, if the collector retains them.
+const columnsOf = (list) => [...COLUMNS, ...(list.attributesAbsent ? FINGERPRINTS : ATTRIBUTES)];
 
 const COLUMNS = [
   { name: "Prefix", cell: (route) => html`<a href=${addresses.prefix(route.prefix)}>${route.prefix}</a>` },
@@ -18,6 +23,16 @@ const COLUMNS = [
   { name: "Family", kind: "minor", cell: (route) => [route.family, route.tableName, route.routeDistinguisher].filter(Boolean).join(", ") },
   { name: "Path ID", kind: "number minor", cell: (route) => route.pathId ?? "" },
   { name: "State", cell: (route) => html`<${State} state=${route.state} />` },
+];
+
+const ATTRIBUTES = [
+  { name: "AS path", cell: asPath },
+  { name: "Next hop", kind: "minor", cell: (route) => route.nextHop ?? "" },
+  { name: "Communities", kind: "minor", cell: (route) => [...(route.communities ?? []), ...(route.largeCommunities ?? [])].join(" ") },
+  { name: "Since", cell: (route) => html`<${Since} time=${route.since} />` },
+];
+
+const FINGERPRINTS = [
   { name: "Attributes", kind: "minor", cell: (route) => html`<code>${route.attributeFingerprint ?? ""}</code>` },
 ];
 
@@ -27,7 +42,7 @@ function Routes({ id, title, list, none }) {
       <h2 id=${id}>${title}</h2>
       ${list.incomplete && html`<p class="failure">${list.incomplete}</p>`}
       ${!list.incomplete && list.next && html`<p class="note">These are the first ${list.routes.length}. Type more of the prefix, or ask <code>arancini show prefix</code>.</p>`}
-      <${Table} caption=${title} columns=${COLUMNS} rows=${list.routes} none=${none} />
+      <${Table} caption=${title} columns=${columnsOf(list)} rows=${list.routes} none=${none} />
     </section>`;
 }
 
@@ -37,11 +52,11 @@ function Body({ data }) {
   }
   const { prefix, covering, covered } = data;
   const isExact = (route) => route.prefix === data.canonical;
-  const exact = { routes: covering.routes.filter(isExact) };
+  const exact = { ...covering, next: undefined, incomplete: undefined, routes: covering.routes.filter(isExact) };
   const wider = { ...covering, routes: covering.routes.filter((route) => !isExact(route)) };
   const within = { ...covered, routes: covered.routes.filter((route) => !isExact(route)) };
   const longest = longestOfTables(covering.routes);
-  const best = { routes: wider.routes.filter((route) => longest.has(route)) };
+  const best = { ...wider, next: undefined, incomplete: undefined, routes: wider.routes.filter((route) => longest.has(route)) };
   const rest = { ...wider, routes: wider.routes.filter((route) => !longest.has(route)) };
   return html`
     <p role="status">${prefix}: ${number(exact.routes.length)} exact, ${counted(best.routes.length, "longest match", "longest matches")} by a shorter prefix,

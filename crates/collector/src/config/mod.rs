@@ -22,10 +22,10 @@ pub use listen_default::is_ipv4_fallback;
 pub use load::{FlagValue, load};
 pub use render::{markdown, show, template};
 pub use settings::{
-    Config, Control, Curation, File, Ingest, Limits, Listen, Log, Nats, Publish, Routers, SectionInfo,
+    Config, Control, Curation, File, Ingest, Limits, Listen, Log, Nats, Publish, Rib, Routers, SectionInfo,
     SettingInfo, Snapshots, table,
 };
 pub use types::{
-    BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
-    StoreKind, mask_url,
+    AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
+    Secret, SinkKind, StoreKind, mask_url,
 };

@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::types::{
-    BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
-    StoreKind, any_source,
+    AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
+    Secret, SinkKind, StoreKind, any_source,
 };
 use super::value::{SettingValue, Value};
 
@@ -248,6 +248,14 @@ settings! {
         mode: CurationKind = CurationKind::Attributes;
         /// Whether common messages take the short way, which needs about half of the processor time. Both ways publish the same bytes. Set it to `false` only to compare them, or to rule the short way out as the cause of a problem.
         short_way: bool = true;
+    }
+
+    /// What the tables keep of routes.
+    rib Rib {
+        /// What is kept of the attributes of routes. `fingerprint` keeps 8 bytes of each route, which show whether its attributes changed. `retain` keeps the attributes too: each worker keeps every distinct set of attributes once. It works with `curation.mode = "attributes"` only.
+        attributes: AttributesKind = AttributesKind::Fingerprint;
+        /// With `retain`, most memory for the attributes, all workers together. Each worker has an equal share of it. The attributes of further sets are not kept; updates are published all the same.
+        most_attribute_bytes: u64 = 1024 * 1024 * 1024;
     }
 
     /// How curated updates leave the collector.

@@ -40,6 +40,15 @@ pub enum CurationKind {
     Off,
 }
 
+/// What the tables keep of the attributes of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AttributesKind {
+    /// A fingerprint of them.
+    Fingerprint,
+    /// The attributes, each distinct set once for each worker.
+    Retain,
+}
+
 /// The sink: where curated updates are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SinkKind {

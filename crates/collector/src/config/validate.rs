@@ -9,7 +9,7 @@ use super::check::Check;
 use super::error::{ConfigError, Place};
 use super::nearest::nearest;
 use super::settings::{Config, Control};
-use super::types::{CompressionKind, OnFull, SinkKind, StoreKind};
+use super::types::{AttributesKind, CompressionKind, CurationKind, OnFull, SinkKind, StoreKind};
 use super::validate_nats::nats;
 use super::value::quote;
 
@@ -30,6 +30,9 @@ const LEAST_BATCH_BYTES: usize = 4096;
 const MOST_BRIDGE_BATCHES: usize = 65_536;
 /// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
+
+/// Less memory holds the attributes of a few thousand routes only.
+const LEAST_ATTRIBUTE_BYTES: u64 = 1 << 20;
 
 /// Longest time and most probes of TCP keepalive that Linux takes. With others, no connection could be prepared.
 const MOST_KEEPALIVE_S: usize = 32_767;
@@ -52,6 +55,7 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
         );
     }
     listen_and_limits(config, &mut check);
+    rib(config, &mut check);
     publish(config, &mut check);
     snapshots(config, &mut check);
     nats(config, &mut check);
@@ -146,6 +150,23 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
             "limits.allow",
             "the list is empty, so no router may connect",
             "write at least one prefix, like \"192.0.2.0/24\"",
+        );
+    }
+}
+
+fn rib(config: &Config, check: &mut Check<'_>) {
+    if config.rib.attributes == AttributesKind::Retain && config.curation.mode != CurationKind::Attributes {
+        check.fail(
+            "rib.attributes",
+            "tables keep attributes only if a change of an attribute is a change of the route",
+            "set curation.mode = \"attributes\", or rib.attributes = \"fingerprint\"",
+        );
+    }
+    if config.rib.most_attribute_bytes < LEAST_ATTRIBUTE_BYTES {
+        check.fail(
+            "rib.most_attribute_bytes",
+            format!("{} is too small", config.rib.most_attribute_bytes),
+            format!("write at least {LEAST_ATTRIBUTE_BYTES}"),
         );
     }
 }

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use toml::de::DeValue;
 
 use super::types::{
-    BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind,
-    StoreKind,
+    AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
+    Secret, SinkKind, StoreKind,
 };
 
 /// A value as one layer gave it, before it is matched to a setting.
@@ -298,6 +298,7 @@ words!(
     BackendKind,
     DriverKind,
     CurationKind,
+    AttributesKind,
     SinkKind,
     OnFull,
     CompressionKind,

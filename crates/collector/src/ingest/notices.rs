@@ -132,6 +132,9 @@ fn write(notice: &Notice) {
         NoticeKind::PeerLimit => {
             warn!(%router, "peer limit reached: messages of further peers are skipped; raise limits.max_peers_per_router");
         }
+        NoticeKind::NoRoomForAttributes => {
+            warn!(%router, "no room for attributes: the attributes of further routes are not kept, and questions about them are answered without attributes; raise rib.most_attribute_bytes");
+        }
         NoticeKind::SessionEnded(reason) => {
             info!(%router, %reason, "session ended; its routes are kept for routers.session_hold_ms")
         }

@@ -41,6 +41,7 @@ impl Telemetry {
         metrics
             .gauge("routes", "Routes held in the tables, including stale routes.")?
             .sample(&[], self.core(|c| c.routes.get()))?;
+        self.attribute_metrics(metrics)?;
         self.message_metrics(metrics)?;
         let mut quirks = metrics.counter(
             "quirks",
@@ -53,6 +54,34 @@ impl Telemetry {
             )?;
         }
         Ok(())
+    }
+
+    fn attribute_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        metrics
+            .gauge(
+                "attribute_sets",
+                "Distinct sets of path attributes held by the workers, if rib.attributes is retain.",
+            )?
+            .sample(&[], self.core(|c| c.attribute_sets.get()))?;
+        metrics
+            .gauge(
+                "attribute_bytes",
+                "Memory of the attributes of these sets, bounded by rib.most_attribute_bytes.",
+            )?
+            .sample(&[], self.core(|c| c.attribute_bytes.get()))?;
+        metrics
+            .gauge(
+                "routes_without_attributes",
+                "Routes whose attributes are not known, although rib.attributes is retain: there was no room, or they come from \
+                 a snapshot and were not announced since.",
+            )?
+            .sample(&[], self.core(|c| c.routes_without_attributes.get()))?;
+        metrics
+            .counter(
+                "attributes_without_room",
+                "How often a set of path attributes was not kept, because the others take rib.most_attribute_bytes. A set counts again when it is announced again.",
+            )?
+            .sample(&[], self.core(|c| c.attributes_without_room.get()))
     }
 
     /// Writes one counter with a sample for each RIB view.

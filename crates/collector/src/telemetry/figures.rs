@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use arancini_core::Counters;
+use arancini_core::{Counters, KeptAttributes};
 use arancini_publish::SinkStatus;
 use arancini_rib::CurationMode;
 use clap::ValueEnum;
@@ -70,6 +70,11 @@ impl Telemetry {
     /// Returns whether the curation mode keeps no tables, so that there are no routes to show.
     pub(crate) fn keeps_no_tables(&self) -> bool {
         self.context.core.curation == CurationMode::Off
+    }
+
+    /// Returns whether the tables retain the attributes of their routes.
+    pub(crate) fn retains_attributes(&self) -> bool {
+        matches!(self.context.core.attributes, KeptAttributes::Retain { .. })
     }
 
     /// Returns the figures of the snapshots and of the restore at the start.

@@ -13,6 +13,7 @@ use crate::counters::Quirk;
 use crate::last_statistics::LastStatistics;
 use crate::opens::Opens;
 use crate::peer::PeerState;
+use crate::route_attributes::RouteAttributes;
 use crate::router::RouterLife;
 use crate::table_key::TableKey;
 
@@ -132,6 +133,10 @@ pub struct RouteAnswer {
     pub name: RouteName,
     /// The fingerprint of its attributes; `None` if none is kept or the route is in doubt.
     pub fingerprint: Option<u64>,
+    /// Its attributes; `None` if its table does not retain them, or if only their fingerprint is known.
+    pub attributes: Option<RouteAttributes>,
+    /// Since when it has these attributes, in Unix seconds; `None` if that is unknown.
+    pub since: Option<u32>,
     /// Whether the router has not announced it again since the session was lost or the peer came up anew.
     pub is_stale: bool,
 }

@@ -1,11 +1,13 @@
 //! Answers about routers, peers and tables, without their routes.
 
-use arancini_rib::{DOUBT, Standing};
+use arancini_rib::{CurationMode, DOUBT, Standing};
 
 use super::answer::{Found, PeerAnswer, RouteAnswer, RouterAnswer, TableAnswer, TableCount};
+use super::kept::KeptOfRoutes;
 use super::selector::Selector;
 use crate::counters::Quirk;
 use crate::peer::{Peer, PeerState};
+use crate::route_attributes::RouteAttributes;
 use crate::router::Router;
 use crate::table::PeerTable;
 
@@ -96,15 +98,17 @@ fn table_answer(peer: &Peer, table: &PeerTable) -> TableAnswer {
 }
 
 impl RouteAnswer {
-    /// A route of a table. `has_fingerprints`: tables keep the fingerprint of each route.
+    /// A route of a table.
     pub(super) fn of(
         router: &Router,
         peer: &Peer,
         table: &PeerTable,
         found: Found,
-        has_fingerprints: bool,
+        kept: KeptOfRoutes<'_>,
     ) -> Self {
-        let fingerprint = found.held.fingerprint;
+        let has_fingerprints = kept.mode == CurationMode::Attributes;
+        let fingerprint = found.held.fingerprint(kept.sets);
+        let set = found.held.set();
         Self {
             router: router.id,
             peer: peer.identity,
@@ -113,6 +117,8 @@ impl RouteAnswer {
             table_name: peer.table_name(table.key.family).to_owned(),
             name: found.name,
             fingerprint: (has_fingerprints && fingerprint != DOUBT).then_some(fingerprint),
+            attributes: kept.sets.and_then(|sets| RouteAttributes::of_set(sets, set.set)),
+            since: kept.sets.and(set.since),
             is_stale: found.held.standing == Standing::Stale,
         }
     }

@@ -122,10 +122,7 @@ mod tests {
                 prefix: Prefix::host(IpAddr::from([10, 1, 2, 3])).shortened(length),
                 path_id: Some(path_id),
             },
-            held: Held {
-                fingerprint: 1,
-                standing: Standing::Current,
-            },
+            held: Held::of_fingerprint(1, Standing::Current),
         }
     }
 

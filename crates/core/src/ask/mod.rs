@@ -13,9 +13,11 @@ mod position;
 mod search;
 mod longest;
 mod inventory;
+mod kept;
 mod question;
 
 pub use answer::{Answer, PeerAnswer, RouteAnswer, RouteName, RouterAnswer, TableAnswer, TableCount};
+pub(crate) use kept::KeptOfRoutes;
 pub use position::Position;
 pub use prefix::{Prefix, PrefixError};
 pub use question::{Outcome, Question};

@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound;
 
-use arancini_rib::CurationMode;
-
 use super::answer::{Answer, Found, PeerAnswer, RouteAnswer, RouteName, RouterAnswer};
 use super::inventory::count;
+use super::kept::KeptOfRoutes;
 use super::longest::Longest;
 use super::position::{PeerAt, Place, Position, TableAt};
 use super::search::{Match, Search, step};
 use super::selector::Selector;
+use crate::route_attributes::RouteAttributes;
 use crate::router::Router;
 
 /// Cost of one entry of an answer, counted as this many routes that a scan visits: an entry allocates.
 const ENTRY_COST: usize = 10;
+/// Octets of attributes with which an answer is full, however few routes it has.
+const MOST_OCTETS: usize = 4 << 20;
+/// Most octets of attributes that one step copies, beside those of its first route. It takes less than a millisecond.
+const MOST_OCTETS_OF_STEP: usize = 128 << 10;
+/// Octets of attributes that take as long as one route that a scan visits.
+const OCTETS_PER_COST: usize = 16;
 /// How many candidates for the longest match are held, for each entry of the answer.
 const CANDIDATES_PER_ENTRY: usize = 4;
 
@@ -30,6 +36,8 @@ pub struct Question {
     /// Where the next question goes on if this one ends within a router or a table whose answer is not complete.
     unit: Option<Place>,
     answer: Answer,
+    /// Octets of the attributes in the answer.
+    octets: usize,
     /// The candidates of the present table, with [`Match::Longest`].
     longest: Longest,
 }
@@ -88,6 +96,7 @@ impl Question {
             place: Position::START.0,
             unit: None,
             answer,
+            octets: 0,
             longest: Longest::default(),
         }
     }
@@ -119,12 +128,12 @@ impl Question {
     pub(crate) fn slice(
         &mut self,
         routers: &BTreeMap<IpAddr, Router>,
-        mode: CurationMode,
+        kept: KeptOfRoutes<'_>,
         budget: usize,
     ) -> bool {
         let mut spent = 0;
         while spent < budget {
-            match self.walk(routers, mode) {
+            match self.walk(routers, kept) {
                 Walked::On(cost) => spent += cost,
                 Walked::End => return false,
             }
@@ -132,7 +141,7 @@ impl Question {
         true
     }
 
-    fn walk(&mut self, routers: &BTreeMap<IpAddr, Router>, mode: CurationMode) -> Walked {
+    fn walk(&mut self, routers: &BTreeMap<IpAddr, Router>, kept: KeptOfRoutes<'_>) -> Walked {
         match &self.place {
             Place::Over => Walked::End,
             &Place::RouterBehind(router) => self.router_behind(routers, router),
@@ -141,7 +150,7 @@ impl Question {
                 None => self.leave_router(at.router),
             },
             Place::Routes { table, .. } => match routers.get(&table.peer.router) {
-                Some(router) => self.routes_of(router, mode),
+                Some(router) => self.routes_of(router, kept),
                 None => self.leave_router(table.peer.router),
             },
         }
@@ -206,7 +215,7 @@ impl Question {
     }
 
     /// Makes one step through the table at the present place.
-    fn routes_of(&mut self, router: &Router, mode: CurationMode) -> Walked {
+    fn routes_of(&mut self, router: &Router, kept: KeptOfRoutes<'_>) -> Walked {
         let Place::Routes {
             table: at,
             path_ids,
@@ -251,8 +260,10 @@ impl Question {
                 (found, another_pass) = self.longest.take();
             }
         }
-        let last = self.answer_with(router, at, found, mode);
-        let is_full = last.is_some();
+        let octets_before = self.octets;
+        let last = self.answer_with(router, at, found, kept);
+        cost += (self.octets - octets_before) / OCTETS_PER_COST;
+        let is_full = last.is_some() && self.is_full();
         if let Some(behind) = last.or(another_pass) {
             // The rest of this step is looked at again, behind the last route that was answered. With the longest match, the
             // whole table is one step.
@@ -279,7 +290,7 @@ impl Question {
 
     const fn is_full(&self) -> bool {
         match &self.answer {
-            Answer::Routes(routes) => routes.len() >= self.limit,
+            Answer::Routes(routes) => routes.len() >= self.limit || self.octets >= MOST_OCTETS,
             _ => false,
         }
     }
@@ -292,31 +303,32 @@ impl Question {
         Walked::On(1)
     }
 
-    /// Answers with these routes of a table. If not all of them fit, returns the name of the last one that does.
+    /// Answers with these routes of a table. If not all of them fit into the answer or into one step, returns the name of the
+    /// last one that does.
     fn answer_with(
         &mut self,
         router: &Router,
         at: TableAt,
         mut found: Vec<Found>,
-        mode: CurationMode,
+        kept: KeptOfRoutes<'_>,
     ) -> Option<RouteName> {
         let (Answer::Routes(routes), Some(table)) = (&mut self.answer, at.of(router)) else {
             return None;
         };
         let room = self.limit.saturating_sub(routes.len());
-        let mut last = None;
-        if found.len() > room {
+        if found.len() > room || kept.sets.is_some() {
             found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-            found.truncate(room);
-            last = found.last().map(|found| found.name.clone());
         }
         let peer = &router.peers[at.peer.index()];
-        let has_fingerprints = mode == CurationMode::Attributes;
-        routes.extend(
-            found
-                .into_iter()
-                .map(|found| RouteAnswer::of(router, peer, table, found, has_fingerprints)),
-        );
-        last
+        let most_octets = MOST_OCTETS.min(self.octets + MOST_OCTETS_OF_STEP);
+        for (taken, found) in found.into_iter().enumerate() {
+            if taken >= room || self.octets >= most_octets {
+                return routes.last().map(|last| last.name.clone());
+            }
+            let answer = RouteAnswer::of(router, peer, table, found, kept);
+            self.octets += answer.attributes.as_ref().map_or(0, RouteAttributes::octets);
+            routes.push(answer);
+        }
+        None
     }
 }

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use arancini_rib::Curation;
+use arancini_rib::{Curation, Fingerprints};
 use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
 use arancini_schema::fingerprint;
+use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::CommonAttributes;
 use arancini_wire::iana::{AfiSafi, attribute_type as code};
 
@@ -13,6 +14,7 @@ use super::message::{CommonMessage, Content, Part, first_route, routes_of_reach}
 use super::prefixes::{Prefix, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
+use crate::keeping::{Canonical, Retaining, withdraw_retained};
 use crate::peer::Peer;
 use crate::router::Router;
 use crate::table::PeerTable;
@@ -192,10 +194,21 @@ impl<'w> Work<'w> {
         let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
         let rib = table.of(<[u8; N]>::HAS_PATH_ID);
         for keys in keys.chunks(CHUNK) {
-            let mut emitted = 0;
-            rib.announce_batch(keys, fingerprint, |number, curation| {
-                emitted |= u32::from(curation != Curation::Suppress) << number;
-            });
+            let emitted = match &mut shared.sets {
+                None => {
+                    let mut emitted = 0;
+                    rib.announce_batch(keys, fingerprint, |number, curation| {
+                        emitted |= u32::from(curation != Curation::Suppress) << number;
+                    });
+                    emitted
+                }
+                Some(sets) => Retaining {
+                    sets,
+                    unix_s: (self.times.received_ns / 1_000_000_000) as u32,
+                    canonical: Canonical::new(field, AsWidth::Four, carrier, &mut shared.canonical),
+                }
+                .announce_batch(rib, keys, fingerprint),
+            };
             writer.put_each(keys, emitted, |window| {
                 lane.layout.announce(window, self.times, fingerprint, attributes)
             });
@@ -232,10 +245,16 @@ impl<'w> Work<'w> {
         let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
         let rib = table.of(<[u8; N]>::HAS_PATH_ID);
         for keys in keys.chunks(CHUNK) {
-            let mut emitted = 0;
-            rib.withdraw_batch(keys, |number, curation| {
-                emitted |= u32::from(curation != Curation::Suppress) << number;
-            });
+            let emitted = match &mut shared.sets {
+                None => {
+                    let mut emitted = 0;
+                    rib.withdraw_batch(keys, &mut Fingerprints, |number, curation| {
+                        emitted |= u32::from(curation != Curation::Suppress) << number;
+                    });
+                    emitted
+                }
+                Some(sets) => withdraw_retained(sets, rib, keys),
+            };
             writer.put_each(keys, emitted, |window| lane.layout.withdraw(window, self.times));
         }
         let emitted = writer.emitted;

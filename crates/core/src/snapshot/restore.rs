@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use arancini_rib::CurationMode;
+use arancini_rib::{CurationMode, Fingerprints};
 use arancini_schema::decode::{DecodeError, Messages};
 use arancini_schema::table_key::identity_of;
 use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, router_event, update};
@@ -318,7 +318,9 @@ impl Restore {
         let path_ids = route.path_id().is_some();
         if !update.get_announced() {
             if let Some(TablePlace { peer, table }) = router.find_table(&key) {
-                router.peers[peer].tables[table].of(path_ids).withdraw(&route);
+                router.peers[peer].tables[table]
+                    .of(path_ids)
+                    .withdraw(&route, &mut Fingerprints);
             }
             return Ok(());
         }

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound;
 
+use arancini_rib::AttributeSets;
+
 use super::block::{BlockKind, MAGIC, VERSION, append_block, append_json};
 use super::ends::{End, Head};
 use super::entry::{PeerEntry, RouterEntry, TableEntry};
@@ -86,6 +88,7 @@ impl Walk {
     pub(crate) fn slice(
         &mut self,
         routers: &BTreeMap<IpAddr, Router>,
+        sets: Option<&AttributeSets>,
         budget: usize,
         out: &mut Vec<u8>,
     ) -> bool {
@@ -121,7 +124,13 @@ impl Walk {
                         None => Place::Peer(id, PeerIndex(place.peer.0 + 1)),
                         Some(table) => {
                             let entry = TableEntry::of(id, &table.key, path_ids);
-                            let (routes, next) = append_routes(&entry, table, segment, budget - spent, out);
+                            let from = TablePart {
+                                entry: &entry,
+                                table,
+                                sets,
+                                segment,
+                            };
+                            let (routes, next) = append_routes(from, budget - spent, out);
                             self.end.routes += routes as u64;
                             spent += routes;
                             behind_segment(self.place, next)
@@ -186,14 +195,24 @@ const fn behind_segment(place: Place, segment: Option<usize>) -> Place {
     }
 }
 
-/// Appends about `budget` routes of a table from a segment on; returns how many, and the segment to go on with.
-fn append_routes(
-    entry: &TableEntry,
-    table: &PeerTable,
+/// The routes of a table from a segment on.
+#[derive(Clone, Copy)]
+struct TablePart<'a> {
+    entry: &'a TableEntry,
+    table: &'a PeerTable,
+    /// The sets that the table names, if it does.
+    sets: Option<&'a AttributeSets>,
     segment: usize,
-    budget: usize,
-    out: &mut Vec<u8>,
-) -> (usize, Option<usize>) {
+}
+
+/// Appends about `budget` routes of a table; returns how many, and the segment to go on with.
+fn append_routes(part: TablePart<'_>, budget: usize, out: &mut Vec<u8>) -> (usize, Option<usize>) {
+    let TablePart {
+        entry,
+        table,
+        sets,
+        segment,
+    } = part;
     let path_ids = entry.path_ids;
     let rib = table.with_path_ids(path_ids);
     if rib.is_empty() {
@@ -210,7 +229,7 @@ fn append_routes(
         while let Some(at) = next
             && routes < budget
         {
-            next = rib.visit(at, |key, fingerprint| {
+            next = rib.visit(at, sets, |key, fingerprint| {
                 append_route(&key, fingerprint, path_ids, out);
                 routes += 1;
             });

@@ -42,7 +42,11 @@ pub fn load(bytes: &[u8]) -> Result<Restore, ReadError> {
 
 /// Restarts the collector with the routers that a snapshot and the tail of the stream have restored.
 pub fn restart(harness: &mut Harness, restore: Restore) {
-    let settings = Settings::default();
+    restart_with(harness, restore, Settings::default());
+}
+
+/// Restarts the collector as [`restart`] does, with these settings.
+pub fn restart_with(harness: &mut Harness, restore: Restore, settings: Settings) {
     let mut shard = Shard::new(1, settings, harness.counters.clone());
     for router in restore.into_routers() {
         shard.handle_adopt(router, "the collector was restarted", harness.now);
@@ -62,7 +66,7 @@ pub fn held(shard: &Shard) -> Held {
         for peer in &router.peers {
             for table in &peer.tables {
                 let name = peer.table_name(table.key.family);
-                table.for_each(|key, fingerprint| {
+                table.for_each(shard.attribute_sets(), |key, fingerprint| {
                     let of = (router.id, table.key, name, key);
                     held.push((format!("{of:?}"), fingerprint));
                 });

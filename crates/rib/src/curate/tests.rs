@@ -110,14 +110,14 @@ impl World {
         } else if batch == Batch::Published {
             self.consumer.insert(route, fingerprint);
         } else {
-            self.table.doubt(&key(route));
+            self.table.doubt(&key(route), &mut Fingerprints);
         }
     }
 
     fn withdraw(&mut self, route: u16, batch: Batch) {
         self.unannounced.remove(&route);
         self.router.remove(&route);
-        if self.table.withdraw(&key(route)) == Curation::Suppress {
+        if self.table.withdraw(&key(route), &mut Fingerprints) == Curation::Suppress {
             assert!(
                 !self.consumer.contains_key(&route),
                 "the withdraw of route {route} is hidden"
@@ -125,7 +125,7 @@ impl World {
         } else if batch == Batch::Published {
             self.consumer.remove(&route);
         } else {
-            self.table.doubt(&key(route));
+            self.table.doubt(&key(route), &mut Fingerprints);
         }
     }
 
@@ -148,12 +148,12 @@ impl World {
 
     fn sweep_slice(&mut self, batch: Batch) -> bool {
         let mut gone = Vec::new();
-        let more = self.table.sweep(|key| gone.push(number(&key)));
+        let more = self.table.sweep(&mut Fingerprints, |key| gone.push(number(&key)));
         for route in gone {
             if batch == Batch::Published || self.peer_is_down {
                 self.consumer.remove(&route);
             } else {
-                self.table.doubt(&key(route));
+                self.table.doubt(&key(route), &mut Fingerprints);
             }
         }
         self.peer_is_down &= more;
@@ -166,7 +166,7 @@ impl World {
         while let Some(at) = cursor {
             cursor = self
                 .table
-                .visit(at, |key, fingerprint| restored.restore(&key, fingerprint));
+                .visit(at, None, |key, fingerprint| restored.restore(&key, fingerprint));
         }
         self.table = restored;
         self.peer_is_down = false;

@@ -18,4 +18,5 @@ mod visible;
 pub use line::write_message;
 pub use text::{Distinguisher, Hex};
 pub use time::UnixTime;
+pub use update::write_attributes_of;
 pub use visible::visible;

@@ -15,10 +15,25 @@ pub(super) fn write(update: update::Reader<'_>, out: &mut impl Write) -> io::Res
     write_source(&mut object, update)?;
     write_route(&mut object, update)?;
     if update.get_announced() {
+        let fingerprint = update.get_attribute_fingerprint();
+        object.safe_text("attributeFingerprint", format_args!("{fingerprint:016x}"))?;
         write_attributes(&mut object, update)?;
     } else {
         object.safe_text("withdrawReason", Name(update.get_withdraw_reason()))?;
     }
+    object.end()
+}
+
+/// Writes the members that tell the attributes of a route, as an object: its labels, and everything that
+/// [`write_message`](super::write_message) writes behind `attributeFingerprint`.
+///
+/// # Errors
+///
+/// Those of `out`, and `InvalidData` if the content of the update is damaged.
+pub fn write_attributes_of(update: update::Reader<'_>, out: &mut impl Write) -> io::Result<()> {
+    let mut object = Members::object(out)?;
+    write_labels(&mut object, update)?;
+    write_attributes(&mut object, update)?;
     object.end()
 }
 
@@ -66,7 +81,7 @@ fn write_route<W: Write>(object: &mut Members<'_, W>, update: update::Reader<'_>
         let distinguisher = Distinguisher(update.get_route_distinguisher());
         object.safe_text("routeDistinguisher", distinguisher)?;
     }
-    object.numbers("labels", update.get_labels().map_err(damaged)?.iter())?;
+    write_labels(object, update)?;
     let reach = (update.get_mp_reach_afi(), update.get_mp_reach_safi());
     if reach != (0, 0) {
         object.plain("mpReachAfi", reach.0)?;
@@ -80,9 +95,11 @@ fn write_route<W: Write>(object: &mut Members<'_, W>, update: update::Reader<'_>
     Ok(())
 }
 
+fn write_labels<W: Write>(object: &mut Members<'_, W>, update: update::Reader<'_>) -> io::Result<()> {
+    object.numbers("labels", update.get_labels().map_err(damaged)?.iter())
+}
+
 fn write_attributes<W: Write>(object: &mut Members<'_, W>, update: update::Reader<'_>) -> io::Result<()> {
-    let fingerprint = update.get_attribute_fingerprint();
-    object.safe_text("attributeFingerprint", format_args!("{fingerprint:016x}"))?;
     object.text("origin", update.get_origin().map_err(damaged)?)?;
     object.numbers("asPath", update.get_as_path().map_err(damaged)?.iter())?;
     let segments = update.get_as_path_segments().map_err(damaged)?;

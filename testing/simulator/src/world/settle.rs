@@ -184,7 +184,9 @@ impl World {
         for router in self.collector.shard.routers() {
             gone += usize::from(router.session().is_none());
             for table in router.peers.iter().flat_map(|peer| &peer.tables) {
-                table.for_each(|_, fingerprint| core.push(fingerprint));
+                table.for_each(self.collector.shard.attribute_sets(), |_, fingerprint| {
+                    core.push(fingerprint)
+                });
             }
         }
         if gone > 0 {

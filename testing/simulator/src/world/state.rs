@@ -1,6 +1,6 @@
 //! The world of a run and its steps: what routers, network, clock and broker do.
 
-use arancini_core::Now;
+use arancini_core::{KeptAttributes, Now};
 use arancini_generate::Random;
 
 use super::ledger::Lives;
@@ -54,12 +54,18 @@ pub(crate) struct World {
     pub(super) trace: bool,
 }
 
+/// Room for the octets of some sets only, so that runs reach the bound.
+const RETAIN: KeptAttributes = KeptAttributes::Retain { most_bytes: 2048 };
+
 impl World {
     /// The world of this seed, before its first step.
     pub fn new(plan: &Plan) -> Self {
         let seed = plan.seed;
         let mut random = Random::of(&[seed, 0]);
-        let setup = Setup::draw(&mut random, plan.fault);
+        let mut setup = Setup::draw(&mut random, plan.fault);
+        if plan.retain {
+            setup.settings.attributes = RETAIN;
+        }
         let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
         let routers = [1, 2].map(|number| Router::new(number, Oddities::draw(&mut random)));
         let fenced = random.percent(50);

@@ -16,6 +16,7 @@ mod routers;
 mod peers;
 mod bgp_session;
 mod statistics;
+mod attributes;
 mod routes;
 mod prefixes;
 mod counts;

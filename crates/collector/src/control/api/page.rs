@@ -22,7 +22,7 @@ impl PageEnd {
         let next = gathered.next.clone();
         let incomplete = gathered
             .out_of_time
-            .then_some("the time for one request was over: go on with next");
+            .then_some("the time or the size for one request was used up: go on with next");
         Self {
             next: next.map(|start| write_cursor(life, choice, start)),
             incomplete,

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 
+use super::attributes::{AttributeReader, Attributes};
 use super::cursor::{PageStart, read_cursor};
 use super::page::PageEnd;
 use super::parameters::{Parameters, RawQuery};
@@ -18,6 +19,11 @@ use super::peers::state_name;
 use super::problem::{Problem, Problems};
 use super::state::Api;
 use super::text;
+
+/// Routes whose attributes are read in one turn: the sink works on the same thread.
+const ROUTES_OF_A_TURN: usize = 50;
+/// What an answer without attributes says.
+const ATTRIBUTES_ABSENT: &str = "this collector keeps only a fingerprint of the attributes: set rib.attributes = \"retain\" and restart it";
 
 /// A route that consumers hold, with the names of the stream (docs/schema.md).
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -77,21 +83,30 @@ pub struct Route {
     /// for a route of which the last update was dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     attribute_fingerprint: Option<String>,
+    /// Since when the route has its attributes. Absent if they are not retained, and if the collector restarted since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(flatten)]
+    attributes: Option<Attributes>,
     /// `current`, or `stale`: the session was lost or the peer came up anew, and the router has not announced the route since.
     state: &'static str,
 }
 
 /// Some of the routes.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Routes {
     /// The routes.
     routes: Vec<Route>,
+    /// Why no route has attributes, and what to do. Absent if attributes are retained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes_absent: Option<&'static str>,
     #[serde(flatten)]
     end: PageEnd,
 }
 
 impl Route {
-    fn of(answer: RouteAnswer) -> Self {
+    fn of(answer: RouteAnswer, reader: &mut AttributeReader) -> Self {
         let table = answer.table;
         let prefix = answer.name.prefix();
         Self {
@@ -122,6 +137,12 @@ impl Route {
             attribute_fingerprint: answer
                 .fingerprint
                 .map(|fingerprint| format!("{fingerprint:016x}")),
+            since: answer
+                .since
+                .map(|seconds| text::time(u64::from(seconds) * 1_000_000_000)),
+            attributes: answer
+                .attributes
+                .and_then(|attributes| reader.read(&attributes, table.family)),
             state: if answer.is_stale { "stale" } else { "current" },
         }
     }
@@ -158,8 +179,19 @@ pub(super) async fn page_of_routes(
     routes.sort_by(|one: &RouteAnswer, other| {
         (&one.name, one.router, one.table).cmp(&(&other.name, other.router, other.table))
     });
-    let routes = routes.into_iter().map(Route::of).collect();
-    Ok(Routes { routes, end })
+    let mut reader = AttributeReader::default();
+    let mut shown = Vec::with_capacity(routes.len());
+    for (number, route) in routes.into_iter().enumerate() {
+        if number % ROUTES_OF_A_TURN == ROUTES_OF_A_TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+        shown.push(Route::of(route, &mut reader));
+    }
+    Ok(Routes {
+        routes: shown,
+        attributes_absent: (!api.telemetry.retains_attributes()).then_some(ATTRIBUTES_ABSENT),
+        end,
+    })
 }
 
 /// All routes, or those of a router, peer, view or family, page by page. A page is sorted; pages follow each other in no

@@ -1,0 +1,335 @@
+//! The store of attribute sets.
+
+use super::pieces::{NONE, Pieces};
+use super::set_id::SetId;
+use crate::entry::{DOUBT, Value};
+use crate::remains::CHUNKS_PER_STEP;
+use crate::slab::Slab;
+use crate::table::Table;
+
+/// The octets of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content<'c> {
+    /// The path attributes.
+    pub attributes: &'c [u8],
+    /// Octets of the NLRI that belong to the value of the route: its labels.
+    pub labels: &'c [u8],
+    /// Whether AS numbers in the path attributes have two octets. The octets themselves do not say so.
+    pub two_octet_asns: bool,
+}
+
+/// What a store of sets holds at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SetFigures {
+    /// Number of sets.
+    pub sets: u64,
+    /// Bytes of memory that the octets of the sets take. They are bounded.
+    pub octet_bytes: u64,
+    /// Sets of which only the fingerprint is known.
+    pub unknown_sets: u64,
+    /// Routes of these sets.
+    pub unknown_routes: u64,
+    /// How often the octets of a set found no room, since the store was made.
+    pub without_room: u64,
+}
+
+/// What is known of a set. The record of a free number has no routes, and names the next free number in `first`.
+#[derive(Clone, Copy)]
+struct Record {
+    fingerprint: u64,
+    routes: u32,
+    /// The first piece of the octets; [`NONE`] if they are unknown.
+    first: u32,
+    attribute_octets: u32,
+    label_octets: u16,
+    two_octet_asns: bool,
+}
+
+impl Record {
+    /// Number of octets of attributes and labels.
+    const fn octets(&self) -> usize {
+        self.attribute_octets as usize + self.label_octets as usize
+    }
+}
+
+/// The attribute sets of a worker, found by their fingerprints.
+///
+/// Every change of a table that names these sets has to be told to them: tables do so if they get the store as [`Keep`](crate::Keep), or in
+/// a [`Retained`](crate::Retained) announce.
+pub struct AttributeSets {
+    records: Slab<Record>,
+    /// The first number that no set has, or [`NONE`].
+    free: u32,
+    /// The number of each set, by its fingerprint.
+    index: Table<8>,
+    pieces: Pieces,
+    /// Most bytes that the octets of all sets may take.
+    most_bytes: usize,
+    /// The set that was last found, and its fingerprint: many UPDATEs repeat the attributes of the one before.
+    last: SetId,
+    last_fingerprint: u64,
+    figures: SetFigures,
+    /// Memory that is still to be freed since the last set was forgotten.
+    remains: Option<(Slab<Record>, Pieces)>,
+    /// Room to join attributes and labels.
+    joined: Vec<u8>,
+}
+
+impl AttributeSets {
+    /// Makes an empty store. The octets of all sets take at most `most_bytes`; of further sets, only the fingerprint is kept.
+    #[must_use]
+    pub fn new(most_bytes: usize) -> Self {
+        Self {
+            records: Slab::new(),
+            free: NONE,
+            index: Table::default(),
+            pieces: Pieces::new(),
+            most_bytes,
+            last: SetId::DOUBT,
+            last_fingerprint: DOUBT,
+            figures: SetFigures::default(),
+            remains: None,
+            joined: Vec::new(),
+        }
+    }
+
+    /// Finds the set with this fingerprint, or adds it. `content` gives its octets, if they are known; it is called only if the
+    /// store does not have them.
+    ///
+    /// A new set has no routes. Call [`Self::forget_if_unused`] when the announce is over: perhaps no route has taken the set.
+    #[inline]
+    pub fn find_or_add<'c>(
+        &mut self,
+        fingerprint: u64,
+        content: impl FnOnce() -> Option<Content<'c>>,
+    ) -> SetId {
+        if fingerprint == self.last_fingerprint {
+            return self.last;
+        }
+        self.find_other(fingerprint, content)
+    }
+
+    /// Finds or adds a set that is not the last one.
+    #[inline(never)]
+    fn find_other<'c>(&mut self, fingerprint: u64, content: impl FnOnce() -> Option<Content<'c>>) -> SetId {
+        if fingerprint == DOUBT {
+            return SetId::DOUBT;
+        }
+        let key = fingerprint.to_le_bytes();
+        let set = match self.index.get(&key) {
+            Some(value) => SetId(value.fingerprint as u32),
+            None => match self.add(fingerprint) {
+                Some(set) => set,
+                None => return SetId::DOUBT,
+            },
+        };
+        if self.records[set.0].first != NONE || self.learn(set, content()) {
+            self.last = set;
+            self.last_fingerprint = fingerprint;
+        }
+        set
+    }
+
+    /// Adds a set whose octets are unknown. `None` if all numbers are taken: then its routes are in doubt.
+    fn add(&mut self, fingerprint: u64) -> Option<SetId> {
+        let record = Record {
+            fingerprint,
+            routes: 0,
+            first: NONE,
+            attribute_octets: 0,
+            label_octets: 0,
+            two_octet_asns: false,
+        };
+        let number = if self.free == NONE {
+            if self.records.len() >= SetId::DOUBT.0 as usize {
+                return None;
+            }
+            self.records.push(record)
+        } else {
+            let number = self.free;
+            self.free = self.records[number].first;
+            self.records[number] = record;
+            number
+        };
+        let value = Value {
+            fingerprint: u64::from(number),
+            epoch: 1,
+        };
+        self.index.insert(&fingerprint.to_le_bytes(), value);
+        self.figures.sets += 1;
+        self.figures.unknown_sets += 1;
+        Some(SetId(number))
+    }
+
+    /// Stores the octets of a set, if they are known and there is room. Returns whether the store has them now.
+    fn learn(&mut self, set: SetId, content: Option<Content<'_>>) -> bool {
+        let Some(Content {
+            attributes,
+            labels,
+            two_octet_asns,
+        }) = content
+        else {
+            return false;
+        };
+        let octets = attributes.len() + labels.len();
+        let (Ok(attribute_octets), Ok(label_octets)) =
+            (u32::try_from(attributes.len()), u16::try_from(labels.len()))
+        else {
+            return false;
+        };
+        if self.pieces.used_bytes() + Pieces::bytes_for(octets) > self.most_bytes {
+            self.figures.without_room += 1;
+            return false;
+        }
+        let first = if labels.is_empty() {
+            self.pieces.store(attributes)
+        } else {
+            self.joined.clear();
+            self.joined.extend_from_slice(attributes);
+            self.joined.extend_from_slice(labels);
+            self.pieces.store(&self.joined)
+        };
+        let record = &mut self.records[set.0];
+        record.first = first;
+        record.attribute_octets = attribute_octets;
+        record.label_octets = label_octets;
+        record.two_octet_asns = two_octet_asns;
+        self.figures.unknown_sets -= 1;
+        self.figures.unknown_routes -= u64::from(record.routes);
+        true
+    }
+
+    /// Counts routes that take a set.
+    #[inline]
+    pub(crate) fn gained(&mut self, set: SetId, routes: u32) {
+        if let Some(record) = self.records.get_mut(set.0) {
+            record.routes += routes;
+            if record.first == NONE {
+                self.figures.unknown_routes += u64::from(routes);
+            }
+        }
+    }
+
+    /// Counts a route that leaves a set. The set goes with its last route.
+    #[inline]
+    pub(crate) fn leave(&mut self, set: SetId) {
+        let Some(record) = self.records.get_mut(set.0) else {
+            return;
+        };
+        debug_assert!(
+            record.routes > 0,
+            "a set has as many routes as entries that name it"
+        );
+        record.routes = record.routes.saturating_sub(1);
+        if record.first == NONE {
+            self.figures.unknown_routes = self.figures.unknown_routes.saturating_sub(1);
+        }
+        if record.routes == 0 {
+            self.forget(set);
+        }
+    }
+
+    /// Forgets a set that no route has taken.
+    #[inline]
+    pub fn forget_if_unused(&mut self, set: SetId) {
+        if self.records.get(set.0).is_some_and(|record| record.routes == 0) {
+            self.forget(set);
+        }
+    }
+
+    fn forget(&mut self, set: SetId) {
+        let record = self.records[set.0];
+        self.index.remove(&record.fingerprint.to_le_bytes());
+        if record.first == NONE {
+            self.figures.unknown_sets -= 1;
+        }
+        self.pieces.release(record.first, record.octets());
+        self.figures.sets -= 1;
+        self.records[set.0].first = self.free;
+        self.free = set.0;
+        if self.last == set {
+            self.last = SetId::DOUBT;
+            self.last_fingerprint = DOUBT;
+        }
+    }
+
+    /// The fingerprint of a set; [`DOUBT`] for [`SetId::DOUBT`].
+    #[must_use]
+    pub fn fingerprint(&self, set: SetId) -> u64 {
+        self.records.get(set.0).map_or(DOUBT, |record| record.fingerprint)
+    }
+
+    /// Number of routes that have a set.
+    #[must_use]
+    pub fn routes(&self, set: SetId) -> u32 {
+        self.records.get(set.0).map_or(0, |record| record.routes)
+    }
+
+    /// Writes the octets of a set to `buffer` and returns them; `None` if they are unknown.
+    pub fn content<'b>(&self, set: SetId, buffer: &'b mut Vec<u8>) -> Option<Content<'b>> {
+        let record = self.records.get(set.0)?;
+        if record.first == NONE {
+            return None;
+        }
+        buffer.clear();
+        let attributes = record.attribute_octets as usize;
+        self.pieces.read(record.first, record.octets(), buffer);
+        let (attributes, labels) = buffer.split_at_checked(attributes)?;
+        Some(Content {
+            attributes,
+            labels,
+            two_octet_asns: record.two_octet_asns,
+        })
+    }
+
+    /// What the store holds at present.
+    #[must_use]
+    pub const fn figures(&self) -> SetFigures {
+        SetFigures {
+            octet_bytes: self.pieces.used_bytes() as u64,
+            ..self.figures
+        }
+    }
+
+    /// Number of bytes allocated for the sets.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        let of_remains =
+            |(records, pieces): &(Slab<Record>, Pieces)| records.allocated_bytes() + pieces.allocated_bytes();
+        self.records.allocated_bytes()
+            + self.pieces.allocated_bytes()
+            + self.index.allocated_bytes()
+            + self.remains.as_ref().map_or(0, of_remains)
+    }
+
+    /// Whether [`Self::free_slice`] has something to do.
+    #[must_use]
+    pub const fn needs_free(&self) -> bool {
+        self.remains.is_some()
+            || (self.index.has_remains() && self.index.is_empty())
+            || self.has_only_free_records()
+    }
+
+    const fn has_only_free_records(&self) -> bool {
+        self.figures.sets == 0 && self.records.len() > 0
+    }
+
+    /// Frees some of the memory of a store that lost its last set.
+    pub fn free_slice(&mut self) {
+        if let Some((records, pieces)) = &mut self.remains {
+            if !pieces.give_up(CHUNKS_PER_STEP) && !records.give_up(CHUNKS_PER_STEP) {
+                self.remains = None;
+            }
+        } else if self.index.has_remains() && self.index.is_empty() {
+            self.index.sweep(0, |_| false, |_, _| {});
+        } else if self.has_only_free_records() {
+            self.free = NONE;
+            let records = std::mem::replace(&mut self.records, Slab::new());
+            let pieces = std::mem::replace(&mut self.pieces, Pieces::new());
+            self.remains = Some((records, pieces));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

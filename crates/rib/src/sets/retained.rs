@@ -1,0 +1,102 @@
+//! How a table keeps the attributes of its routes as sets.
+
+use super::attribute_sets::AttributeSets;
+use super::set_id::SetId;
+use crate::curation::CurationMode;
+use crate::entry::Value;
+use crate::keep::{Announced, Keep, NewValue};
+
+/// The value of a route in a table of sets.
+#[derive(Clone, Copy)]
+pub struct RetainedValue {
+    value: Value,
+    /// Routes of epochs below this one are gone, and announced anew.
+    doomed_below: u32,
+}
+
+impl NewValue for RetainedValue {
+    #[inline(always)]
+    fn alone(self) -> Value {
+        self.value
+    }
+
+    /// A route that already has the set keeps the time since when it has it.
+    #[inline(always)]
+    fn over(self, before: Value) -> Value {
+        let fingerprint = if self.repeats(before) && before.epoch >= self.doomed_below {
+            before.fingerprint
+        } else {
+            self.value.fingerprint
+        };
+        Value {
+            fingerprint,
+            ..self.value
+        }
+    }
+
+    #[inline(always)]
+    fn repeats(self, before: Value) -> bool {
+        SetId::of_word(before.fingerprint) == SetId::of_word(self.value.fingerprint)
+    }
+}
+
+/// Attributes that are announced to a table of sets. Such a table curates by attributes ([`CurationMode::Attributes`]).
+pub struct Retained<'s> {
+    sets: &'s mut AttributeSets,
+    set: SetId,
+    since: u32,
+    /// Routes that took the set and are not counted yet.
+    gained: u32,
+}
+
+impl<'s> Retained<'s> {
+    /// The attributes of a set, announced at this time in Unix seconds.
+    #[inline]
+    pub const fn new(sets: &'s mut AttributeSets, set: SetId, unix_s: u32) -> Self {
+        Self {
+            sets,
+            set,
+            since: unix_s,
+            gained: 0,
+        }
+    }
+}
+
+impl Announced for Retained<'_> {
+    type Value = RetainedValue;
+
+    #[inline(always)]
+    fn value(&self, _mode: CurationMode, epoch: u32, doomed_below: u32) -> RetainedValue {
+        RetainedValue {
+            value: Value {
+                fingerprint: self.set.word(self.since),
+                epoch,
+            },
+            doomed_below,
+        }
+    }
+
+    #[inline(always)]
+    fn replaces(&mut self, before: Option<Value>) {
+        if let Some(before) = before {
+            if SetId::of_word(before.fingerprint) == self.set {
+                return;
+            }
+            self.sets.lost(before);
+        }
+        self.gained += 1;
+    }
+
+    #[inline(always)]
+    fn end(&mut self) {
+        self.sets.gained(self.set, self.gained);
+        self.gained = 0;
+    }
+}
+
+impl Keep for AttributeSets {
+    #[inline(always)]
+    fn lost(&mut self, before: Value) {
+        self.leave(SetId::of_word(before.fingerprint));
+    }
+}
