@@ -22,7 +22,8 @@ use crate::update::{UpdateBytes, as_width, update};
 /// Fixed cost of one UPDATE, counted in routes.
 const UPDATE_WORK: u64 = 2;
 
-/// Takes the UPDATEs of a message, or a part of them: then `several` and `part` say how far.
+/// Takes the UPDATEs of a message, or a part of them: then `several` and `part` say how far. Each call looks at one UPDATE at
+/// least, even if nobody takes the closed batches: else a caller that takes them afterwards would call for ever.
 ///
 /// # Errors
 /// One of the UPDATEs cannot be read. Nothing of the message was taken.
@@ -33,6 +34,7 @@ pub(crate) fn several_updates(
     several: &mut SeveralUpdates,
     part: &mut Option<PartOfUpdate>,
 ) -> Result<Taken, WireError> {
+    let mut is_first = several.phase == Phase::Taking;
     if several.phase == Phase::Checking {
         if check_updates(context, peer, message, several)? == Taken::Part {
             return Ok(Taken::Part);
@@ -45,9 +47,10 @@ pub(crate) fn several_updates(
     while several.done < several.framed
         && let Some(pdu) = next_pdu(message, several.done).transpose()?
     {
-        if !context.shared.has_work_left() {
+        if !is_first && !context.shared.has_work_left() {
             return Ok(Taken::Part);
         }
+        is_first = false;
         context.shared.work += UPDATE_WORK;
         if pdu.kind() == MessageType::Update
             && update(context, peer, &header, UpdateBytes::of(&pdu), part)? == Taken::Part
@@ -67,8 +70,9 @@ fn check_updates(
     several: &mut SeveralUpdates,
 ) -> Result<Taken, WireError> {
     let header = message.peer();
+    let begin = several.done;
     while let Some(pdu) = next_pdu(message, several.done) {
-        if !context.shared.has_work_left() {
+        if several.done > begin && !context.shared.has_work_left() {
             return Ok(Taken::Part);
         }
         context.shared.work += UPDATE_WORK;

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use arancini_core::{Counters, Now, RouteCount, SessionId, Settings, Shard};
+use arancini_core::{BatchSettings, Counters, Now, RouteCount, SessionId, Settings, Shard};
 use arancini_generate::{Peer, PeerDown, Scenario, initiation, peer_down, route_monitoring};
 use arancini_wire::iana::AfiSafi;
 
@@ -44,7 +44,7 @@ fn what_becomes_of_one_slot_is_handed_over_piece_by_piece() {
     const PER_MESSAGE: usize = 500;
     let peer = peer(1);
     let mut harness = Harness::new();
-    let most = arancini_core::BatchSettings::default().max_closed_bytes;
+    let most = BatchSettings::default().max_closed_bytes;
     let session = harness.session();
     harness.send(session, &initiation("r1", "test"));
     harness.send(session, &up(&peer));
@@ -175,6 +175,40 @@ fn several_updates_of_one_message_are_taken_in_turns() {
     let turns = send_turn_by_turn(&mut harness, session, &route_monitoring(&peer, &pdus));
     assert_eq!(turns.updates, 4 * 8000);
     assert_eq!(harness.counters.malformed.get(), 0);
+}
+
+/// A caller that takes the batches only afterwards was never done: no call took anything of the message.
+#[test]
+fn several_updates_of_one_message_go_on_while_nobody_takes_the_batches() {
+    let peer = peer(1);
+    let mut harness = Harness::with(Settings {
+        batch: BatchSettings {
+            max_bytes: 1,
+            max_closed_bytes: 1,
+            ..BatchSettings::default()
+        },
+        ..Settings::default()
+    });
+    let session = harness.session();
+    harness.send(session, &up(&peer));
+    let pdus: Vec<u8> = (0..4)
+        .flat_map(|n| update(&[], &mandatory(&[64_500]), &[24, 198, 51, n]))
+        .collect();
+    let message = route_monitoring(&peer, &pdus);
+    // Each UPDATE is checked and taken in a turn of its own.
+    let mut turns = 0;
+    while harness
+        .shard
+        .handle_bytes(session, &message, harness.now)
+        .unwrap()
+        == 0
+    {
+        turns += 1;
+        assert!(turns < 10, "no turn takes anything");
+    }
+    assert!(turns > 2, "{turns} turns");
+    let updates = harness.published().into_iter().filter_map(Event::into_update);
+    assert_eq!(updates.count(), 4);
 }
 
 /// The routes of the first UPDATE were published, and the message was reported as skipped.
