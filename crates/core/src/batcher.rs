@@ -44,7 +44,7 @@ impl Default for BatchSettings {
             max_bytes: 48 * 1024,
             linger_ns: 5_000_000,
             max_open_bytes: 16 << 20,
-            max_closed_bytes: 4 << 20,
+            max_closed_bytes: 2 << 20,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::statistics::statistics;
 use crate::termination::termination;
 
 /// Fixed cost of one BMP message, counted as this many routes.
-const MESSAGE_WORK: u64 = 2;
+const MESSAGE_WORK: u64 = 4;
 
 /// Takes one whole BMP message, or a part of one that is too much for this turn: then `progress` says how far. A message that
 /// cannot be read does not end the session. `behind` are the bytes behind the message.

@@ -103,6 +103,8 @@ pub struct SinkStatus {
     pub window_messages: AtomicU64,
     /// Gauge: payload bytes in the window, not acknowledged.
     pub window_bytes: AtomicU64,
+    /// Nanoseconds in which the window was full.
+    pub window_full_ns: AtomicU64,
     /// Gauge: bytes of the spool's files.
     pub spool_bytes: AtomicU64,
     /// Gauge: messages in the spool that are not acknowledged.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use arancini_client::Reason;
 use arancini_publish::status::LATENCY_BOUNDS_SECONDS;
@@ -31,6 +32,12 @@ impl Telemetry {
         for (name, help, gauge) in self.waiting_gauges() {
             metrics.gauge(name, help)?.sample(&[], gauge.load(Relaxed))?;
         }
+        metrics
+            .counter(
+                "sink_window_full_seconds",
+                "Time in which the publish window was full because the broker took less than was published, in seconds.",
+            )?
+            .seconds(Duration::from_nanos(self.sink.window_full_ns.load(Relaxed)).as_secs_f64())?;
         let (counts, sum) = self.sink.ack_latency.read();
         let bounds = LATENCY_BOUNDS_SECONDS.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();

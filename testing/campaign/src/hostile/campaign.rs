@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use arancini_bed::NatsServer;
-use arancini_bed::control::{Metrics, get};
+use arancini_bed::control::Metrics;
 use arancini_bed::host::Host;
 use arancini_bed::router::router_address;
 
@@ -26,16 +26,10 @@ const WARM_UPDATES: usize = 200;
 /// Shorter than the default, so that a campaign does not wait half a minute for clients that send no message.
 const HANDSHAKE_TIMEOUT_MS: &str = "3000";
 
-/// Time between two looks at the collector's metrics during an attack.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// A look that takes longer than this is left out, because the attack may hold the control port.
-const LOOK_WITHIN: Duration = Duration::from_secs(1);
 /// After the attack, the control port answers again within this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// The publish window counts as full from here on: nine tenths of the defaults of `publish.window_bytes` and
-/// `publish.window_batches`.
-const FULL_BYTES: u64 = (64 << 20) / 10 * 9;
-const FULL_BATCHES: u64 = 4096 / 10 * 9;
+/// Time in which the publish window was full, in seconds.
+const WINDOW_FULL: &str = "sink_window_full_seconds_total";
 
 /// Counters that rise when a client misbehaves.
 const COUNTERS: [&str; 16] = [
@@ -113,19 +107,16 @@ impl Campaign {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || attack.run(&target, &stop))
         };
-        let mut window = Window::default();
         let since = Instant::now();
         // An attack does not end by itself.
-        while since.elapsed() < self.attack_for {
-            std::thread::sleep(LOOK_EVERY.min(self.attack_for));
-            window.look(&target);
-        }
+        std::thread::sleep(self.attack_for);
         let strikes = {
             stop.store(true, Relaxed);
             attacker.join().unwrap_or_default()
         };
         let witnessed = witness.end()?;
         honest.drain(DRAIN_WITHIN);
+        let took = since.elapsed();
         let mut after = None;
         let _ = until("the control port answers", ANSWER_WITHIN, || {
             after = collector.metrics().ok();
@@ -138,6 +129,10 @@ impl Campaign {
             .and_then(|after| after.exact("worker_longest_turn_cpu_seconds"))
             .ok_or_else(|| io::Error::other("the control port does not tell the longest turn"))?;
         let died = collector.ended()?.map(|status| status.to_string());
+        let window_full = after.as_ref().map_or(0.0, |after| {
+            let full = |metrics: &Metrics| metrics.exact(WINDOW_FULL).unwrap_or_default();
+            (full(after) - full(&before)) / took.as_secs_f64()
+        });
         let counters = after.map_or_else(Vec::new, |after| rose(&before, &after));
         // The stream of an attack may be large, and nobody reads it again.
         drop((collector, broker));
@@ -147,33 +142,12 @@ impl Campaign {
             strikes,
             peak_memory_kib: peak_memory_kib.unwrap_or_default(),
             longest_turn: Duration::from_secs_f64(longest_turn),
-            looks: window.looks,
-            full_looks: window.full,
+            window_full,
             witnessed,
             noticed,
             counters,
             died,
         })
-    }
-}
-
-/// Looks at the publish window.
-#[derive(Debug, Default)]
-struct Window {
-    looks: u32,
-    full: u32,
-}
-
-impl Window {
-    fn look(&mut self, target: &Target) {
-        let Ok(answer) = get(target.control, "/metrics", LOOK_WITHIN) else {
-            return;
-        };
-        let metrics = Metrics::new(answer.body);
-        let full = metrics.sum("sink_window_bytes") >= FULL_BYTES
-            || metrics.sum("sink_window_messages") >= FULL_BATCHES;
-        self.looks += 1;
-        self.full += u32::from(full);
     }
 }
 

@@ -17,10 +17,8 @@ pub struct Outcome {
     pub peak_memory_kib: u64,
     /// The longest turn of a worker, in CPU time.
     pub longest_turn: Duration,
-    /// How often the campaign looked at the publish window during the attack.
-    pub looks: u32,
-    /// In how many of these looks the window was full.
-    pub full_looks: u32,
+    /// Share of the attack's time in which the publish window was full.
+    pub window_full: f64,
     /// What the witness saw of the broker and of the machine meanwhile.
     pub witnessed: Witnessed,
     /// What the honest router noticed.
@@ -32,11 +30,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the broker had room: the publish window was never full, and the broker acknowledged the messages of the
-    /// witness, which pass no collector, within this time.
+    /// Whether the broker had room for all but one in a hundred updates: the publish window was full for at most one
+    /// hundredth of the time, and the broker acknowledged the messages of the witness, which pass no collector, within this
+    /// time.
     #[must_use]
     pub fn broker_had_room(&self, within: Duration) -> bool {
-        self.full_looks == 0 && self.witnessed.broker_p99 <= within
+        self.window_full <= 0.01 && self.witnessed.broker_p99 <= within
     }
 
     /// A row of the report, with the bounds that the attack broke.
@@ -55,7 +54,7 @@ impl Outcome {
             .collect();
         let ms = |duration: Duration| format!("{:.1}", duration.as_secs_f64() * 1000.0);
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {} | {} of {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {:.1} | {} of {} | {} | {} |",
             self.attack.name(),
             self.strikes,
             self.peak_memory_kib / 1024,
@@ -65,7 +64,7 @@ impl Outcome {
             ms(self.witnessed.broker_p99),
             self.longest_turn.as_secs_f64() * 1000.0,
             self.witnessed.noise.as_secs_f64() * 1000.0,
-            100 * self.full_looks / self.looks.max(1),
+            100.0 * self.window_full,
             self.noticed.lost,
             self.noticed.sent,
             counters.join(", "),

@@ -102,14 +102,20 @@ impl Publisher {
         self.floors.mark(self.now_ns(), self.stream_sequence, oldest);
     }
 
-    /// Updates the gauges of the window.
-    pub(super) fn show_window(&self) {
+    /// Updates the gauges of the window, and counts for how long it is full.
+    pub(super) fn show_window(&mut self) {
         self.status
             .window_messages
             .store(self.window.len() as u64, Relaxed);
         self.status
             .window_bytes
             .store(self.window.bytes() as u64, Relaxed);
+        if !self.window.has_room() {
+            let now_ns = self.now_ns();
+            self.full_since_ns.get_or_insert(now_ns);
+        } else if let Some(since_ns) = self.full_since_ns.take() {
+            SinkStatus::add(&self.status.window_full_ns, self.now_ns() - since_ns);
+        }
     }
 
     /// The trouble of acknowledgements that stopped.

@@ -57,6 +57,8 @@ pub(super) struct Publisher {
     pub(super) set_aside: SetAside,
     /// Largest payload that the last server takes.
     pub(super) max_payload: usize,
+    /// Since when the window is full, in nanoseconds since the publisher was created.
+    pub(super) full_since_ns: Option<u64>,
     /// Failures since the last acknowledgement.
     pub(super) failures: u32,
 }
@@ -95,6 +97,7 @@ impl Publisher {
             former_stored: HashMap::new(),
             stage,
             max_payload: ASSUMED_MAX_PAYLOAD - HEADER_ALLOWANCE,
+            full_since_ns: None,
             failures: 0,
         }
     }
