@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 
 use arancini_rib::{AttributeSets, Content, KeyShape, SetId};
 use arancini_schema::decode::Messages;
-use arancini_schema::encode::{RouteFields, RouteSource, UpdateEncoder};
+use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder};
 use arancini_schema::fingerprint;
 use arancini_schema::json::write_attributes_of;
 use arancini_wire::bgp::AsWidth;
@@ -28,34 +28,42 @@ pub struct RouteAttributes {
     two_octet_asns: bool,
 }
 
-/// Lays out announces with the attributes of sets.
-#[derive(Default)]
+/// Reads the attributes of sets.
+#[derive(Debug, Default)]
 pub(crate) struct SetReader {
     field: Vec<u8>,
 }
 
 impl SetReader {
-    /// Lays out announces of this source with the attributes of a set. Returns whether the attributes can be read; attributes that
-    /// a table took always can.
+    /// Reads the attributes of a set, of which routes of this family have it. `None` if they cannot be read; attributes that a
+    /// table took always can.
+    pub fn read<'c>(
+        &'c mut self,
+        content: &Content<'c>,
+        family: AfiSafi,
+    ) -> Option<(Carrier, PathAttributes<'c>)> {
+        let as_width = if content.two_octet_asns {
+            AsWidth::Two
+        } else {
+            AsWidth::Four
+        };
+        let (carrier, field) = fingerprint::field_of_canonical(content.attributes, family, &mut self.field);
+        Some((carrier, PathAttributes::parse(field, as_width).ok()?))
+    }
+
+    /// Lays out announces of this source with the attributes of a set. Returns whether the attributes can be read.
     pub fn lay_out(
         &mut self,
         encoder: &mut UpdateEncoder,
         source: &RouteSource<'_>,
         content: &Content<'_>,
     ) -> bool {
-        let as_width = if content.two_octet_asns {
-            AsWidth::Two
-        } else {
-            AsWidth::Four
-        };
-        let (carrier, field) =
-            fingerprint::field_of_canonical(content.attributes, source.family, &mut self.field);
-        match PathAttributes::parse(field, as_width) {
-            Ok(attributes) => {
+        match self.read(content, source.family) {
+            Some((carrier, attributes)) => {
                 encoder.lay_out_announce(source, carrier, &attributes);
                 true
             }
-            Err(_) => false,
+            None => false,
         }
     }
 }

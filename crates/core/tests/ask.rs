@@ -9,9 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use proptest::prelude::*;
 
 use arancini_core::ask::{
-    Answer, Match, PeerSelector, Position, Prefix, Question, RouteAnswer, RouteName, Search, Selector,
+    Answer, AttributeFilter, CommunityFilter, Match, PeerSelector, Position, Prefix, Question, RouteAnswer,
+    RouteName, Search, Selector,
 };
-use arancini_core::{PeerChange, PeerState, RouterChange, SessionId};
+use arancini_core::{KeptAttributes, PeerChange, PeerState, RouterChange, SessionId, Settings};
 use arancini_generate::{
     AddPathMode, Open, Peer, PeerDown, Statistic, end_of_rib, initiation, peer_down, peer_up,
     route_monitoring, statistics_report,
@@ -19,8 +20,8 @@ use arancini_generate::{
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use support::restart::{load, restart, snapshot};
-use support::wire::{Destination, announce, as_path, origin, peer, up, v4, withdraw};
+use support::restart::{load, restart_with, snapshot};
+use support::wire::{Destination, announce, as_path, attribute, origin, peer, up, v4, withdraw};
 use support::{Harness, SECOND, router};
 
 const ROUTERS: u8 = 2;
@@ -125,12 +126,23 @@ struct World {
     held: BTreeMap<Id, Held>,
     /// Each Peer Up is about another BGP session.
     peer_ups: u16,
+    /// Attributes are not known after a restart.
+    restarted: bool,
+}
+
+/// The tables retain the attributes of their routes.
+fn settings() -> Settings {
+    Settings {
+        attributes: KeptAttributes::Retain { most_bytes: 1 << 20 },
+        ..Settings::default()
+    }
 }
 
 impl World {
     fn new() -> Self {
         let mut world = Self {
-            harness: Harness::new(),
+            harness: Harness::with(settings()),
+            restarted: false,
             sessions: BTreeMap::new(),
             up: (1..=ROUTERS)
                 .flat_map(|router| (1..=PEERS).map(move |peer| (router, peer)))
@@ -170,7 +182,8 @@ impl World {
                 // A router without routes is forgotten, and begins again with the sequence that the clock gives.
                 self.harness.wait(SECOND);
                 let (bytes, _) = snapshot(&mut self.harness, 100, |_| {});
-                restart(&mut self.harness, load(&bytes).unwrap());
+                restart_with(&mut self.harness, load(&bytes).unwrap(), settings());
+                self.restarted = true;
                 self.sessions.clear();
                 self.make_stale(|_| true);
             }
@@ -275,15 +288,21 @@ impl World {
         budget: usize,
         limit: usize,
     ) -> Vec<RouteAnswer> {
+        let question = || Question::routes(selector.clone(), search, limit);
+        self.pages(question, budget, limit)
+    }
+
+    fn pages(&self, question: impl Fn() -> Question, budget: usize, limit: usize) -> Vec<RouteAnswer> {
         let mut all = Vec::new();
         let mut from = Position::START;
         loop {
-            let mut question = Question::routes(selector.clone(), search, limit).going_on(from);
+            let mut question = question().going_on(from);
             while self.harness.shard.poll_question(&mut question, budget) {}
             let outcome = question.finish();
             let Answer::Routes(routes) = outcome.answer else {
                 panic!("not routes: {:?}", outcome.answer);
             };
+            assert!(self.restarted || !outcome.left_out);
             assert!(routes.len() <= limit);
             all.extend(routes);
             let Some(rest) = outcome.rest else {
@@ -295,8 +314,17 @@ impl World {
     }
 }
 
+/// The attributes of a version, as the peer announces them: the last AS and the communities differ.
 fn announcement(peer: &Peer, to: &Destination, path_id: Option<u32>, version: u32) -> Vec<u8> {
-    let attributes = [origin(0), as_path(&[peer.asn, 70_000 + version])].concat();
+    let standard = [64_500_u16.to_be_bytes(), (version as u16 % 2).to_be_bytes()].concat();
+    let large = [64_500, 1, version / 2].map(u32::to_be_bytes).concat();
+    let attributes = [
+        origin(0),
+        as_path(&[peer.asn, 70_000 + version]),
+        attribute(0xc0, 8, &standard),
+        attribute(0xc0, 32, &large),
+    ]
+    .concat();
     announce(peer, &attributes, &[(to, path_id)], 100)
 }
 
@@ -354,6 +382,47 @@ fn expected(held: &BTreeMap<Id, Held>, asked: &Destination, matching: Match) -> 
     meant.map(|(id, held)| (id.clone(), *held)).collect()
 }
 
+/// A filter of each kind, and two of them together, with values that some routes have.
+fn filter() -> impl Strategy<Value = AttributeFilter> {
+    let community = prop_oneof![
+        (0..3_u16).prop_map(|value| CommunityFilter::Standard(64_500, value)),
+        (0..3_u32).prop_map(|value| CommunityFilter::Large([64_500, 1, value])),
+        Just(CommunityFilter::Extended("rt:64500:1".to_owned())),
+    ];
+    let next_hop = prop::sample::select(vec![v4("192.0.2.254"), "2001:db8::fe".parse().unwrap()]);
+    (
+        prop::option::weighted(0.3, 70_000..70_004_u32),
+        prop::option::weighted(0.3, prop_oneof![70_000..70_004_u32, 64_500..64_503_u32]),
+        prop::option::weighted(0.3, community),
+        prop::option::weighted(0.3, next_hop),
+    )
+        .prop_map(|(origin_as, path_as, community, next_hop)| AttributeFilter {
+            origin_as,
+            path_as,
+            community,
+            next_hop,
+        })
+}
+
+/// Whether the filter selects a route of the model, whose attributes are those of [`announcement`].
+fn is_selected(filter: &AttributeFilter, id: &Id, held: &Held) -> bool {
+    let version = held.version;
+    let next_hop = match id.2 {
+        Destination::V6(..) | Destination::Vpn6(..) => "2001:db8::fe".parse().unwrap(),
+        _ => v4("192.0.2.254"),
+    };
+    filter.origin_as.is_none_or(|asn| asn == 70_000 + version)
+        && filter
+            .path_as
+            .is_none_or(|asn| asn == 70_000 + version || asn == peer(id.1).asn)
+        && filter.community.as_ref().is_none_or(|community| match community {
+            CommunityFilter::Standard(_, value) => u32::from(*value) == version % 2,
+            CommunityFilter::Large([.., value]) => *value == version / 2,
+            CommunityFilter::Extended(_) => false,
+        })
+        && filter.next_hop.is_none_or(|address| address == next_hop)
+}
+
 /// The route of an answer in the words of the model.
 fn id_of(answer: &RouteAnswer) -> Id {
     let number = |address: IpAddr| match address {
@@ -407,6 +476,7 @@ proptest! {
     fn every_answer_is_that_of_a_naive_model(
         steps in prop::collection::vec(step(), 1..40),
         questions in prop::collection::vec(question(), 1..12),
+        filters in prop::collection::vec(filter(), 1..4),
     ) {
         let mut world = World::new();
         for step in steps {
@@ -456,6 +526,15 @@ proptest! {
             let mut of_table = world.held.clone();
             of_table.retain(|id, _| id.0 == 1 && id.1 == 2 && id.2.family() == AfiSafi::IPV4_UNICAST);
             check(answers, expected(&of_table, &asked, matching))?;
+        }
+        for filter in filters.iter().filter(|_| !world.restarted) {
+            for (budget, limit) in [(1, 1), (30, 3), (2000, 1000)] {
+                let question =
+                    || Question::routes(Selector::default(), None, limit).with_attributes(filter.clone());
+                let mut selected = world.held.clone();
+                selected.retain(|id, held| is_selected(filter, id, held));
+                check(world.pages(question, budget, limit), selected)?;
+            }
         }
     }
 }

@@ -64,11 +64,16 @@ pub enum What {
         #[command(flatten)]
         filter: Filter,
     },
-    /// List all routes, or those of a router, peer, view or family.
-    #[command(after_help = "Example:\n  arancini show routes --router 192.0.2.1 --view loc-rib")]
+    /// List all routes, or those of a router, peer, view or family, or with these attributes.
+    #[command(
+        after_help = "Examples:\n  arancini show routes --router 192.0.2.1 --view loc-rib\n  \
+        arancini show routes --origin-as 64500 --community 64500:100"
+    )]
     Routes {
         #[command(flatten)]
         filter: Filter,
+        #[command(flatten)]
+        attributes: AttributeFilter,
     },
     /// Show how many routes there are, by view and family.
     #[command(after_help = "Example:\n  arancini show counts --router 192.0.2.1")]
@@ -119,6 +124,37 @@ pub struct Filter {
     /// Most routes that are listed.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
+}
+
+/// Which attributes the listed routes have. The collector has to retain attributes (rib.attributes).
+#[derive(Debug, Args)]
+pub struct AttributeFilter {
+    /// Only routes that this AS originated: the last AS of their path.
+    #[arg(long, value_name = "AS")]
+    pub origin_as: Option<u32>,
+    /// Only routes with this AS anywhere in their path.
+    #[arg(long = "as", value_name = "AS")]
+    pub path_as: Option<u32>,
+    /// Only routes with this community: 64500:100, large 64500:1:2, extended rt:64500:100.
+    #[arg(long, value_name = "COMMUNITY")]
+    pub community: Option<String>,
+    /// Only routes with this next hop.
+    #[arg(long, value_name = "ADDR")]
+    pub next_hop: Option<IpAddr>,
+}
+
+impl AttributeFilter {
+    /// The parameters of a request for such routes.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let parameters = [
+            ("origin_as", self.origin_as.map(|asn| asn.to_string())),
+            ("as", self.path_as.map(|asn| asn.to_string())),
+            ("community", self.community.clone()),
+            ("next_hop", self.next_hop.map(|address| address.to_string())),
+        ];
+        let given = parameters.into_iter();
+        given.filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 impl Filter {

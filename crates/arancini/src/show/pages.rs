@@ -19,6 +19,7 @@ pub(super) async fn list(
     let mut cursor: Option<Value> = None;
     let mut incomplete = Value::Null;
     let mut attributes_absent = Value::Null;
+    let mut left_out = Value::Null;
     while entries.len() < limit {
         let mut parameters = parameters.to_vec();
         parameters.push(("limit", PAGE.min(limit - entries.len()).to_string()));
@@ -30,6 +31,9 @@ pub(super) async fn list(
             entries.append(found);
         }
         incomplete = page["incomplete"].take();
+        if page["leftOut"].is_string() {
+            left_out = page["leftOut"].take();
+        }
         attributes_absent = page["attributesAbsent"].take();
         cursor = Some(page["next"].take()).filter(Value::is_string);
         if cursor.is_none() {
@@ -42,6 +46,7 @@ pub(super) async fn list(
     }
     for (name, value) in [
         ("incomplete", incomplete),
+        ("leftOut", left_out),
         ("attributesAbsent", attributes_absent),
     ] {
         if !value.is_null() {

@@ -208,8 +208,10 @@ pub(super) fn left_out(list: &Value) -> Vec<String> {
         (None, Some(_)) => Some("there may be more: raise --limit".to_owned()),
         (None, None) => None,
     };
-    let of_routes = list["attributesAbsent"].as_str().map(str::to_owned);
-    of_list.into_iter().chain(of_routes).collect()
+    let of_routes = ["leftOut", "attributesAbsent"]
+        .into_iter()
+        .filter_map(|name| list[name].as_str());
+    of_list.into_iter().chain(of_routes.map(str::to_owned)).collect()
 }
 
 pub(super) fn entries<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

@@ -57,7 +57,10 @@ async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
             let path = format!("prefixes/{}", encoded(prefix));
             list(client, &path, "routes", &parameters, filter.limit).await
         }
-        What::Routes { filter } => list(client, "routes", "routes", &filter.parameters(), filter.limit).await,
+        What::Routes { filter, attributes } => {
+            let parameters = [filter.parameters(), attributes.parameters()].concat();
+            list(client, "routes", "routes", &parameters, filter.limit).await
+        }
         What::Counts { router, peer } => {
             let filter = Filter {
                 router: *router,

@@ -404,6 +404,36 @@ fn routes_have_their_attributes_if_the_collector_retains_them() {
 }
 
 #[test]
+fn routes_are_searched_by_their_attributes() {
+    let world = World::with(retain);
+    let number = |query: &str| {
+        world.ask(&format!("routes?{query}"))["routes"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(number("origin_as=70000"), 20);
+    assert_eq!(number("origin_as=64501"), 0);
+    assert_eq!(number("as=64501"), 10);
+    assert_eq!(number("as=64502&next_hop=192.0.2.254"), 10);
+    assert_eq!(number("next_hop=192.0.2.253"), 0);
+    assert_eq!(number("community=64500:100"), 0);
+    let of_one = format!("router={}&as=64502", router_address(1));
+    assert_eq!(number(&of_one), 1);
+    for (query, field, remedy) in [
+        ("routes?as=x", "as", "64500"),
+        ("routes?community=64500", "community", "64500:100"),
+        ("routes?next_hop=10", "next_hop", "192.0.2.1"),
+    ] {
+        let problem = world.problem(query, 400);
+        assert_eq!(problem["field"], field, "{problem}");
+        assert!(problem["remedy"].as_str().unwrap().contains(remedy), "{problem}");
+    }
+    let shown = world.shown(&["routes", "--as", "64501", "--origin-as", "70000"]);
+    assert_eq!(shown.lines().count(), 1 + 10, "{shown}");
+}
+
+#[test]
 fn without_retained_attributes_the_answer_names_the_setting() {
     let world = World::new();
     let answer = world.ask("routes");
@@ -414,6 +444,11 @@ fn without_retained_attributes_the_answer_names_the_setting() {
     let shown = world.show(&["routes"]);
     let said = String::from_utf8(shown.stderr).unwrap();
     assert!(said.contains("rib.attributes"), "{said}");
+    let problem = world.problem("routes?origin_as=70000", 409);
+    assert!(
+        problem["remedy"].as_str().unwrap().contains("rib.attributes"),
+        "{problem}"
+    );
     let table = String::from_utf8(shown.stdout).unwrap();
     assert!(table.lines().next().unwrap().ends_with("ATTRIBUTES"), "{table}");
 }

@@ -13,10 +13,12 @@ mod position;
 mod search;
 mod longest;
 mod inventory;
+mod attribute_filter;
 mod kept;
 mod question;
 
 pub use answer::{Answer, PeerAnswer, RouteAnswer, RouteName, RouterAnswer, TableAnswer, TableCount};
+pub use attribute_filter::{AttributeFilter, CommunityFilter};
 pub(crate) use kept::KeptOfRoutes;
 pub use position::Position;
 pub use prefix::{Prefix, PrefixError};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 
 use super::answer::{Answer, Found, PeerAnswer, RouteAnswer, RouteName, RouterAnswer};
+use super::attribute_filter::{AttributeFilter, Verdicts};
 use super::inventory::count;
 use super::kept::KeptOfRoutes;
 use super::longest::Longest;
@@ -30,6 +31,9 @@ const CANDIDATES_PER_ENTRY: usize = 4;
 pub struct Question {
     selector: Selector,
     search: Option<Search>,
+    /// Which routes it is about, by their attributes.
+    attributes: Option<AttributeFilter>,
+    verdicts: Verdicts,
     /// Most entries of the answer.
     limit: usize,
     place: Place,
@@ -49,6 +53,8 @@ pub struct Outcome {
     pub answer: Answer,
     /// Where another question goes on for the rest; `None` if nothing is left. The rest may turn out to be empty.
     pub rest: Option<Position>,
+    /// Whether routes were left out because a filter asks for their attributes, which are not known.
+    pub left_out: bool,
 }
 
 /// What a step of the walk did.
@@ -87,11 +93,20 @@ impl Question {
         }
     }
 
+    /// Asks only for routes with such attributes. Tables without attribute sets then have no routes.
+    #[must_use]
+    pub fn with_attributes(mut self, filter: AttributeFilter) -> Self {
+        self.attributes = (!filter.selects_all()).then_some(filter);
+        self
+    }
+
     /// An answer with a limit of nothing would never come to an end, so it has at least one entry.
     fn new(selector: Selector, limit: usize, answer: Answer) -> Self {
         Self {
             selector,
             search: None,
+            attributes: None,
+            verdicts: Verdicts::default(),
             limit: limit.max(1),
             place: Position::START.0,
             unit: None,
@@ -120,6 +135,7 @@ impl Question {
         }
         Outcome {
             answer: self.answer,
+            left_out: self.verdicts.left_out,
             rest: (self.place != Place::Over).then_some(Position(self.place)),
         }
     }
@@ -131,6 +147,9 @@ impl Question {
         kept: KeptOfRoutes<'_>,
         budget: usize,
     ) -> bool {
+        if let Some(sets) = kept.sets {
+            self.verdicts.renew(sets);
+        }
         let mut spent = 0;
         while spent < budget {
             match self.walk(routers, kept) {
@@ -238,7 +257,19 @@ impl Question {
         if self.is_full() {
             return Walked::End;
         }
-        let step = step(search.as_ref(), family, table.with_path_ids(path_ids), from);
+        let verdicts = &mut self.verdicts;
+        verdicts.begin_step();
+        let step = step(
+            search.as_ref(),
+            family,
+            table.with_path_ids(path_ids),
+            from,
+            |held, cost| match (&self.attributes, kept.sets) {
+                (None, _) => true,
+                (Some(filter), Some(sets)) => verdicts.admits(filter, sets, family, held, cost),
+                (Some(_), None) => false,
+            },
+        );
         let next = match (step.next, path_ids) {
             (Some(next), _) => Some((path_ids, next)),
             (None, false) => Some((true, 0)),

@@ -1,6 +1,6 @@
 //! Which routes of a table a search is about, found by look-ups where the keys can be made, else by a scan.
 
-use arancini_rib::{CuratedTable, KeyShape, RouteKey, Standing};
+use arancini_rib::{CuratedTable, Held, KeyShape, RouteKey, Standing};
 use arancini_wire::iana::AfiSafi;
 
 use super::answer::{Found, RouteName};
@@ -75,8 +75,15 @@ impl Search {
     }
 }
 
-/// Makes one step through the routes of a table: all look-ups, or a part of a scan. Without a search, every route is found.
-pub(super) fn step(search: Option<&Search>, family: AfiSafi, rib: &CuratedTable, from: u32) -> Step {
+/// Makes one step through the routes of a table: all look-ups, or a part of a scan. Without a search, every route is found that
+/// `admits` admits; it adds the cost of its answer to the number that it gets.
+pub(super) fn step(
+    search: Option<&Search>,
+    family: AfiSafi,
+    rib: &CuratedTable,
+    from: u32,
+    mut admits: impl FnMut(Held, &mut usize) -> bool,
+) -> Step {
     let mut found = Vec::new();
     if rib.is_empty() {
         return Step {
@@ -92,7 +99,9 @@ pub(super) fn step(search: Option<&Search>, family: AfiSafi, rib: &CuratedTable,
         for length in lengths.rev() {
             let key = search.prefix.shortened(length).key();
             cost += LOOK_UP_COST;
-            let held = rib.get(&key).filter(|held| held.standing != Standing::Doomed);
+            let held = rib
+                .get(&key)
+                .filter(|held| held.standing != Standing::Doomed && admits(*held, &mut cost));
             found.extend(held.map(|held| Found {
                 name: RouteName::of(&key),
                 held,
@@ -109,7 +118,10 @@ pub(super) fn step(search: Option<&Search>, family: AfiSafi, rib: &CuratedTable,
     }
     let next = rib.visit_held(from as usize, |key, held| {
         cost += 1;
-        if held.standing != Standing::Doomed && search.is_none_or(|search| search.admits(&key)) {
+        if held.standing != Standing::Doomed
+            && search.is_none_or(|search| search.admits(&key))
+            && admits(held, &mut cost)
+        {
             let name = RouteName::of(&key);
             found.push(Found { name, held });
         }

@@ -69,6 +69,8 @@ pub struct AttributeSets {
     last: SetId,
     last_fingerprint: u64,
     figures: SetFigures,
+    /// How often a number that was in use came to mean something else.
+    generation: u64,
     /// Memory that is still to be freed since the last set was forgotten.
     remains: Option<(Slab<Record>, Pieces)>,
     /// Room to join attributes and labels.
@@ -88,6 +90,7 @@ impl AttributeSets {
             last: SetId::DOUBT,
             last_fingerprint: DOUBT,
             figures: SetFigures::default(),
+            generation: 0,
             remains: None,
             joined: Vec::new(),
         }
@@ -117,13 +120,22 @@ impl AttributeSets {
         }
         let key = fingerprint.to_le_bytes();
         let set = match self.index.get(&key) {
-            Some(value) => SetId(value.fingerprint as u32),
+            Some(value) => {
+                let set = SetId(value.fingerprint as u32);
+                if self.records[set.0].first == NONE && self.learn(set, content()) {
+                    self.generation += 1;
+                }
+                set
+            }
             None => match self.add(fingerprint) {
-                Some(set) => set,
+                Some(set) => {
+                    self.learn(set, content());
+                    set
+                }
                 None => return SetId::DOUBT,
             },
         };
-        if self.records[set.0].first != NONE || self.learn(set, content()) {
+        if self.records[set.0].first != NONE {
             self.last = set;
             self.last_fingerprint = fingerprint;
         }
@@ -149,6 +161,7 @@ impl AttributeSets {
             let number = self.free;
             self.free = self.records[number].first;
             self.records[number] = record;
+            self.generation += 1;
             number
         };
         let value = Value {
@@ -251,6 +264,13 @@ impl AttributeSets {
             self.last = SetId::DOUBT;
             self.last_fingerprint = DOUBT;
         }
+    }
+
+    /// Rises whenever the number of a set comes to mean another set, or a set that was known by its fingerprint only. What
+    /// somebody keeps of sets by their numbers holds as long as it stays the same.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The fingerprint of a set; [`DOUBT`] for [`SetId::DOUBT`].

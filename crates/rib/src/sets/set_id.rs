@@ -10,6 +10,13 @@ impl SetId {
     /// The set of a route in doubt ([`DOUBT`]). No set has this number.
     pub const DOUBT: Self = Self(u32::MAX);
 
+    /// The number itself, for whoever keeps something of each set.
+    #[inline]
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+
     /// The word that an entry holds: the number, and since when the route has the set in Unix seconds (0: unknown). The word
     /// of a route in doubt is [`DOUBT`], as it is where entries hold fingerprints.
     #[inline]

@@ -64,9 +64,12 @@ impl fmt::Display for Distinguisher {
 }
 
 /// An extended community (RFC 4360, RFC 5668): `rt:64512:100`, `ro:192.0.2.1:100`, or `0x` with 16 digits.
-pub(super) struct ExtendedCommunity<'a> {
+pub struct ExtendedCommunity<'a> {
+    /// The high octet of its type.
     pub type_high: u8,
+    /// The low octet of its type.
     pub type_low: u8,
+    /// The six octets behind the type.
     pub value: &'a [u8],
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Gathered {
     pub next: Option<PageStart>,
     /// Whether the time was over before the page was full.
     pub out_of_time: bool,
+    /// Whether routes were left out because their attributes are not known.
+    pub left_out: bool,
 }
 
 /// A question that a worker is about to answer.
@@ -72,16 +74,22 @@ impl Asker {
             answers: Vec::new(),
             next: None,
             out_of_time: false,
+            left_out: false,
         };
         let mut entries = 0;
         for asked in asked {
-            let Outcome { answer, rest } = outcome(asked.outcome).await?;
+            let Outcome {
+                answer,
+                rest,
+                left_out,
+            } = outcome(asked.outcome).await?;
             let of_worker = entries_of(&answer);
             if entries > 0 && entries + of_worker > limit {
                 gathered.next = Some(asked.start);
                 break;
             }
             entries += of_worker;
+            gathered.left_out |= left_out;
             gathered.answers.push((asked.worker, answer));
             if let Some(position) = rest {
                 gathered.out_of_time = of_worker < limit;
@@ -109,6 +117,7 @@ impl Asker {
             answers: Vec::new(),
             next: None,
             out_of_time: false,
+            left_out: false,
         };
         for asked in asked {
             let outcome = outcome(asked.outcome).await?;
@@ -251,6 +260,7 @@ mod tests {
             Outcome {
                 answer: Answer::Counts(counts),
                 rest: None,
+                left_out: false,
             }
         };
         runtime().block_on(async {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use arancini_core::ask::{Match, Prefix, PrefixError, Selector};
+use arancini_core::ask::{AttributeFilter, CommunityFilter, Match, Prefix, PrefixError, Selector};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 use axum::extract::Query;
@@ -103,6 +103,17 @@ impl Parameters {
         }
     }
 
+    /// The attributes that `origin_as`, `as`, `community` and `next_hop` select.
+    pub fn attributes(&self) -> Result<AttributeFilter, Problem> {
+        let asn = |name: &'static str| self.get(name).map(|text| read_asn(name, text)).transpose();
+        Ok(AttributeFilter {
+            origin_as: asn("origin_as")?,
+            path_as: asn("as")?,
+            community: self.get("community").map(read_community).transpose()?,
+            next_hop: self.get("next_hop").map(read_next_hop).transpose()?,
+        })
+    }
+
     /// The parameters that choose what is answered, in one text: a cursor belongs to them.
     pub fn choice(&self) -> String {
         let mut pairs: Vec<_> = self
@@ -124,6 +135,55 @@ pub(super) fn read_router(field: &'static str, text: &str) -> Result<IpAddr, Pro
             field,
             format!("{text:?} is no IP address"),
             "write the address of a router, like 192.0.2.1; /api/v1/routers lists them",
+        )
+    })
+}
+
+fn read_asn(field: &'static str, text: &str) -> Result<u32, Problem> {
+    text.parse().map_err(|_| {
+        Problem::invalid(
+            field,
+            format!("{text:?} is no AS number"),
+            "write a number from 0 to 4294967295, like 64500",
+        )
+    })
+}
+
+/// Reads a community of any kind, as routes show it.
+fn read_community(text: &str) -> Result<CommunityFilter, Problem> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let standard = || match parts[..] {
+        [asn, value] => Some(CommunityFilter::Standard(asn.parse().ok()?, value.parse().ok()?)),
+        _ => None,
+    };
+    let large = || match parts[..] {
+        [admin, one, two] => Some(CommunityFilter::Large([
+            admin.parse().ok()?,
+            one.parse().ok()?,
+            two.parse().ok()?,
+        ])),
+        _ => None,
+    };
+    let extended = || {
+        let is_extended = ["rt:", "ro:", "0x"].iter().any(|start| text.starts_with(start));
+        is_extended.then(|| CommunityFilter::Extended(text.to_owned()))
+    };
+    standard().or_else(large).or_else(extended).ok_or_else(|| {
+        Problem::invalid(
+            "community",
+            format!("{text:?} is no community"),
+            "write it as routes show it: 64500:100, large 64500:1:2, extended rt:64500:100 or 0x and 16 hexadecimal digits",
+        )
+    })
+}
+
+fn read_next_hop(text: &str) -> Result<IpAddr, Problem> {
+    let address: Result<IpAddr, _> = text.parse();
+    address.map(|address| address.to_canonical()).map_err(|_| {
+        Problem::invalid(
+            "next_hop",
+            format!("{text:?} is no IP address"),
+            "write an address, like 192.0.2.1 or 2001:db8::1",
         )
     })
 }
@@ -209,6 +269,27 @@ mod tests {
         ] {
             let problem = format!("{:?}", read_prefix(text).unwrap_err());
             assert!(problem.contains(remedy), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn communities_of_each_kind_are_read() {
+        assert_eq!(
+            read_community("64500:100").unwrap(),
+            CommunityFilter::Standard(64_500, 100)
+        );
+        assert_eq!(
+            read_community("4200000000:1:2").unwrap(),
+            CommunityFilter::Large([4_200_000_000, 1, 2])
+        );
+        for text in ["rt:64500:100", "0x0003000000000001"] {
+            assert_eq!(
+                read_community(text).unwrap(),
+                CommunityFilter::Extended(text.to_owned())
+            );
+        }
+        for text in ["", "64500", "70000:1", "1:2:3:4", "no-export"] {
+            assert!(read_community(text).is_err(), "{text}");
         }
     }
 

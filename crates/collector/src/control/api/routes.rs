@@ -162,12 +162,20 @@ pub(super) async fn page_of_routes(
             "set curation.mode = \"attributes\" and restart the collector",
         ));
     }
+    let attributes = parameters.attributes()?;
+    if !attributes.selects_all() && !api.telemetry.retains_attributes() {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "the collector keeps only a fingerprint of the attributes, so it can't search for them",
+            "set rib.attributes = \"retain\" and restart the collector, or leave out origin_as, as, community and next_hop",
+        ));
+    }
     let (selector, limit): (Selector, _) = (parameters.selector()?, parameters.limit()?);
     let start = match parameters.get("cursor") {
         Some(cursor) => read_cursor(api.life, choice, cursor)?,
         None => PageStart::FIRST,
     };
-    let question = || Question::routes(selector.clone(), search, limit);
+    let question = || Question::routes(selector.clone(), search, limit).with_attributes(attributes.clone());
     let gathered = api.asker()?.page(start, limit, question).await?;
     let end = PageEnd::of(&gathered, api.life, choice);
     let mut routes = Vec::new();
@@ -202,12 +210,28 @@ pub(super) async fn page_of_routes(
         ("peer" = Option<String>, Query, description = "Only this peer: its address or key"),
         ("view" = Option<String>, Query, description = "Only this RIB view", pattern = "^(adj-rib-(in|out)-(pre|post)|loc-rib)$"),
         ("family" = Option<String>, Query, description = "Only this family: a name, or AFI/SAFI"),
+        ("origin_as" = Option<u32>, Query, description = "Only routes that this AS originated: the last AS of their path"),
+        ("as" = Option<u32>, Query, description = "Only routes with this AS anywhere in their path"),
+        ("community" = Option<String>, Query, description = "Only routes with this community, as routes show it: AS:VALUE, large ADMINISTRATOR:PART1:PART2, or extended"),
+        ("next_hop" = Option<String>, Query, description = "Only routes with this next hop"),
         ("limit" = Option<usize>, Query, description = "Most entries of the page, at most 1000; 100 without it", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The `next` of the page before"),
     ),
     responses((status = 200, body = Routes), Problems, (status = 409, body = Problem, content_type = "application/problem+json"), (status = 410, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn routes(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Json<Routes>, Problem> {
-    let parameters = Parameters::read(query, &["router", "peer", "view", "family", "limit", "cursor"])?;
+    let known = [
+        "router",
+        "peer",
+        "view",
+        "family",
+        "origin_as",
+        "as",
+        "community",
+        "next_hop",
+        "limit",
+        "cursor",
+    ];
+    let parameters = Parameters::read(query, &known)?;
     let choice = format!("routes?{}", parameters.choice());
     Ok(Json(page_of_routes(&api, &parameters, None, &choice).await?))
 }
