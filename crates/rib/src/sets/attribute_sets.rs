@@ -2,10 +2,13 @@
 
 use super::pieces::{NONE, Pieces};
 use super::set_id::SetId;
-use crate::entry::{DOUBT, Value};
+use super::set_index::SetIndex;
+use crate::entry::DOUBT;
 use crate::remains::CHUNKS_PER_STEP;
 use crate::slab::Slab;
-use crate::table::Table;
+
+/// Segments of the index that are freed in one step.
+const SEGMENTS_PER_STEP: usize = 16;
 
 /// The octets of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub struct AttributeSets {
     /// The first number that no set has, or [`NONE`].
     free: u32,
     /// The number of each set, by its fingerprint.
-    index: Table<8>,
+    index: SetIndex,
     pieces: Pieces,
     /// Most bytes that the octets of all sets may take.
     most_bytes: usize,
@@ -72,7 +75,7 @@ pub struct AttributeSets {
     /// How often a number that was in use came to mean something else.
     generation: u64,
     /// Memory that is still to be freed since the last set was forgotten.
-    remains: Option<(Slab<Record>, Pieces)>,
+    remains: Option<Remains>,
     /// Room to join attributes and labels.
     joined: Vec<u8>,
 }
@@ -84,7 +87,7 @@ impl AttributeSets {
         Self {
             records: Slab::new(),
             free: NONE,
-            index: Table::default(),
+            index: SetIndex::new(),
             pieces: Pieces::new(),
             most_bytes,
             last: SetId::DOUBT,
@@ -118,10 +121,11 @@ impl AttributeSets {
         if fingerprint == DOUBT {
             return SetId::DOUBT;
         }
-        let key = fingerprint.to_le_bytes();
-        let set = match self.index.get(&key) {
-            Some(value) => {
-                let set = SetId(value.fingerprint as u32);
+        let hash = self.index.hash(fingerprint);
+        let is_set = |number| self.records[number].fingerprint == fingerprint;
+        let set = match self.index.find(hash, is_set) {
+            Some(number) => {
+                let set = SetId(number);
                 if self.records[set.0].first == NONE && self.learn(set, content()) {
                     self.generation += 1;
                 }
@@ -142,7 +146,8 @@ impl AttributeSets {
         set
     }
 
-    /// Adds a set whose octets are unknown. `None` if all numbers are taken: then its routes are in doubt.
+    /// Adds a set whose octets are unknown. `None` if all numbers are taken or the index has no room: then its routes are in
+    /// doubt.
     fn add(&mut self, fingerprint: u64) -> Option<SetId> {
         let record = Record {
             fingerprint,
@@ -152,23 +157,23 @@ impl AttributeSets {
             label_octets: 0,
             two_octet_asns: false,
         };
-        let number = if self.free == NONE {
-            if self.records.len() >= SetId::DOUBT.0 as usize {
-                return None;
-            }
+        let (reused, hash) = (self.free, self.index.hash(fingerprint));
+        let next = if reused == NONE {
+            self.records.len()
+        } else {
+            reused as usize
+        };
+        if next >= SetId::DOUBT.0 as usize || !self.index.insert(hash, next as u32) {
+            return None;
+        }
+        let number = if reused == NONE {
             self.records.push(record)
         } else {
-            let number = self.free;
-            self.free = self.records[number].first;
-            self.records[number] = record;
+            self.free = self.records[reused].first;
+            self.records[reused] = record;
             self.generation += 1;
-            number
+            reused
         };
-        let value = Value {
-            fingerprint: u64::from(number),
-            epoch: 1,
-        };
-        self.index.insert(&fingerprint.to_le_bytes(), value);
         self.figures.sets += 1;
         self.figures.unknown_sets += 1;
         Some(SetId(number))
@@ -252,7 +257,7 @@ impl AttributeSets {
 
     fn forget(&mut self, set: SetId) {
         let record = self.records[set.0];
-        self.index.remove(&record.fingerprint.to_le_bytes());
+        self.index.remove(self.index.hash(record.fingerprint), set.0);
         if record.first == NONE {
             self.figures.unknown_sets -= 1;
         }
@@ -314,40 +319,52 @@ impl AttributeSets {
     /// Number of bytes allocated for the sets.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
-        let of_remains =
-            |(records, pieces): &(Slab<Record>, Pieces)| records.allocated_bytes() + pieces.allocated_bytes();
         self.records.allocated_bytes()
             + self.pieces.allocated_bytes()
             + self.index.allocated_bytes()
-            + self.remains.as_ref().map_or(0, of_remains)
+            + self.remains.as_ref().map_or(0, Remains::allocated_bytes)
     }
 
     /// Whether [`Self::free_slice`] has something to do.
     #[must_use]
     pub const fn needs_free(&self) -> bool {
-        self.remains.is_some()
-            || (self.index.has_remains() && self.index.is_empty())
-            || self.has_only_free_records()
-    }
-
-    const fn has_only_free_records(&self) -> bool {
-        self.figures.sets == 0 && self.records.len() > 0
+        self.remains.is_some() || (self.figures.sets == 0 && self.records.len() > 0)
     }
 
     /// Frees some of the memory of a store that lost its last set.
     pub fn free_slice(&mut self) {
-        if let Some((records, pieces)) = &mut self.remains {
-            if !pieces.give_up(CHUNKS_PER_STEP) && !records.give_up(CHUNKS_PER_STEP) {
+        if let Some(remains) = &mut self.remains {
+            if !remains.give_up() {
                 self.remains = None;
             }
-        } else if self.index.has_remains() && self.index.is_empty() {
-            self.index.sweep(0, |_| false, |_, _| {});
-        } else if self.has_only_free_records() {
+        } else if self.needs_free() {
             self.free = NONE;
-            let records = std::mem::replace(&mut self.records, Slab::new());
-            let pieces = std::mem::replace(&mut self.pieces, Pieces::new());
-            self.remains = Some((records, pieces));
+            self.remains = Some(Remains {
+                records: std::mem::replace(&mut self.records, Slab::new()),
+                pieces: std::mem::replace(&mut self.pieces, Pieces::new()),
+                index: std::mem::replace(&mut self.index, SetIndex::new()),
+            });
         }
+    }
+}
+
+/// The memory of a store that lost its last set.
+struct Remains {
+    records: Slab<Record>,
+    pieces: Pieces,
+    index: SetIndex,
+}
+
+impl Remains {
+    const fn allocated_bytes(&self) -> usize {
+        self.records.allocated_bytes() + self.pieces.allocated_bytes() + self.index.allocated_bytes()
+    }
+
+    /// Frees some of the memory. Returns whether there is more.
+    fn give_up(&mut self) -> bool {
+        self.pieces.give_up(CHUNKS_PER_STEP)
+            || self.records.give_up(CHUNKS_PER_STEP)
+            || self.index.give_up(SEGMENTS_PER_STEP)
     }
 }
 

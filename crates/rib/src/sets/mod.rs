@@ -6,6 +6,7 @@
 
 mod set_id;
 mod pieces;
+mod set_index;
 mod attribute_sets;
 mod retained;
 
