@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use arancini_core::snapshot::{End, Head, read_snapshot};
-use arancini_core::{PeerTable, Position};
+use arancini_core::{AttributeWriter, PeerTable, Position, RouteAttributes};
 use arancini_rib::{CurationMode, RouteKey};
 use arancini_schema::json::UnixTime;
 use clap::{Args, Subcommand};
@@ -191,18 +191,22 @@ fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut written = Ok(());
+    let mut attributes = AttributeWriter::new();
     for router in restore.into_routers() {
         for peer in &router.peers {
             for table in &peer.tables {
                 table.for_each(None, |key, fingerprint| {
                     if written.is_ok() {
-                        let line = line(
+                        let mut line = line(
                             &router.id.to_string(),
                             &peer.address().to_string(),
                             table,
                             &key,
                             fingerprint,
                         );
+                        if let Some(of_route) = router.restored_attributes(fingerprint) {
+                            add_attributes(&mut line, &of_route, table, &mut attributes);
+                        }
                         written = writeln!(out, "{line}");
                     }
                 });
@@ -233,6 +237,21 @@ fn place(position: &Position) -> String {
 fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
+}
+
+/// Adds the attributes of a route to its JSON object, with the names of the stream.
+fn add_attributes(
+    line: &mut Value,
+    attributes: &RouteAttributes,
+    table: &PeerTable,
+    writer: &mut AttributeWriter,
+) {
+    let mut json = Vec::new();
+    writer.write(attributes, table.key.family, &mut json);
+    if let (Some(line), Ok(Value::Object(attributes))) = (line.as_object_mut(), serde_json::from_slice(&json))
+    {
+        line.extend(attributes);
+    }
 }
 
 /// Returns one route as a JSON object.

@@ -1,14 +1,16 @@
 //! A router: its peers, its sequence numbers, and the subjects of its messages.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use arancini_rib::FormerTables;
+use arancini_rib::{AttributeSets, FormerTables};
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
 use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::identities::Identities;
 use crate::peer::{Peer, PeerIndex, PeerState};
+use crate::route_attributes::RouteAttributes;
 use crate::session::SessionId;
 use crate::subjects::{SubjectKey, Subjects};
 use crate::table::{PeerTable, TableIndex};
@@ -75,6 +77,8 @@ pub struct Router {
     revision: u64,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
+    /// The attribute sets of the snapshots that the router was restored from, until a shard adopts it.
+    pub(crate) restored_sets: Option<Arc<AttributeSets>>,
     /// How many stale routes the router had announced again at the last check.
     repeated: u64,
     /// When something of a dump last came, in monotonic nanoseconds: a stale route again, or more routes of a table than it held
@@ -150,6 +154,7 @@ impl Router {
             subjects: Subjects::new(),
             revision: 0,
             resync: None,
+            restored_sets: None,
             repeated: 0,
             dumped_ns: 0,
             #[cfg(test)]
@@ -221,6 +226,13 @@ impl Router {
             self.dumped_ns = now_ns;
         }
         self.dumped_ns
+    }
+
+    /// The attributes of a route whose fingerprint this is, if a snapshot told them. Only for a router that no shard has adopted.
+    #[must_use]
+    pub fn restored_attributes(&self, fingerprint: u64) -> Option<RouteAttributes> {
+        let sets = self.restored_sets.as_deref()?;
+        RouteAttributes::of_set(sets, sets.find(fingerprint)?)
     }
 
     /// Notes that a dump begins: the quiet period of the router's tables starts anew.

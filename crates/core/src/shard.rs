@@ -30,7 +30,7 @@ use crate::router::{Router, RouterLife};
 use crate::session::{SessionError, SessionId};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::snapshot::Walk;
+use crate::snapshot::{Head, Walk};
 use crate::sweep::sweep_slice;
 use crate::time::Now;
 
@@ -320,8 +320,13 @@ impl Shard {
         router.sequence = router.sequence.max(now.unix_ns).max(self.sequence_floor);
         self.shared.counters.routes.add(router.routes() as u64);
         if let Some(sets) = &mut self.shared.sets {
-            router.tables_mut().for_each(|table| table.retain(sets));
+            let known = router.restored_sets.take();
+            router
+                .tables_mut()
+                .for_each(|table| table.retain(sets, known.as_deref()));
         }
+        router.restored_sets = None;
+        self.shared.count_sets(router.id);
         router.register_tables(&self.shared.settings.subject_base, &mut self.shared.batcher);
         life::lose(&mut router, now);
         let mut context = RouterContext {
@@ -397,6 +402,12 @@ impl Shard {
     /// Takes the routers that were forgotten since the last call: nothing is known of them any more.
     pub fn poll_forgotten(&mut self) -> Vec<IpAddr> {
         std::mem::take(&mut self.forgotten)
+    }
+
+    /// Begins a snapshot: appends everything that stands before the routers to `out`.
+    #[must_use]
+    pub fn begin_snapshot(&self, head: &Head, out: &mut Vec<u8>) -> Walk {
+        Walk::begin_as(head, self.attribute_sets().is_some(), out)
     }
 
     /// Appends the next slice of a snapshot to `out`, about `budget` routes; returns whether there are more.

@@ -76,8 +76,17 @@ impl Shared {
         }
     }
 
-    /// Updates the counters of attribute sets. `router`: the router that the shard hears of at present.
+    /// Updates the counters of attribute sets, and notes when the first set finds no room. `router`: the router that the shard
+    /// hears of at present.
     pub fn count_sets(&mut self, router: IpAddr) {
+        let before = self.counters.attributes_without_room.get();
+        self.update_set_counters();
+        if before == 0 && self.counters.attributes_without_room.get() > 0 {
+            self.notices.push(router, None, NoticeKind::NoRoomForAttributes);
+        }
+    }
+
+    fn update_set_counters(&self) {
         let Some(sets) = &self.sets else { return };
         let SetFigures {
             sets,
@@ -90,9 +99,6 @@ impl Shared {
         counters.attribute_sets.set(sets);
         counters.attribute_bytes.set(octet_bytes);
         counters.routes_without_attributes.set(unknown_routes);
-        if counters.attributes_without_room.get() == 0 && without_room > 0 {
-            self.notices.push(router, None, NoticeKind::NoRoomForAttributes);
-        }
         counters.attributes_without_room.set(without_room);
     }
 
@@ -113,6 +119,7 @@ impl Shared {
             sets.free_slice();
             done += RELEASE_WORK;
         }
+        self.update_set_counters();
     }
 
     /// Whether this turn may take another message: there is work left, and room for closed batches.

@@ -124,10 +124,10 @@ impl PeerTable {
         former.push(self.paths.take_routes());
     }
 
-    /// Makes a table of sets of a table of fingerprints, which a restore has made.
-    pub(crate) fn retain(&mut self, sets: &mut AttributeSets) {
-        self.plain.retain(sets);
-        self.paths.retain(sets);
+    /// Makes a table of sets of a table of fingerprints, which a restore has made. `known`: the sets of the snapshots.
+    pub(crate) fn retain(&mut self, sets: &mut AttributeSets, known: Option<&AttributeSets>) {
+        self.plain.retain(sets, known);
+        self.paths.retain(sets, known);
     }
 
     /// The routes with a path identifier, or those without, to change.

@@ -81,19 +81,61 @@ fn forgotten_routes_leave_their_sets_in_slices() {
     }
     assert!(slices > 15, "{slices}");
     assert_eq!(figures(&harness), SetFigures::default());
+    assert_eq!(harness.counters.attribute_sets.get(), 0);
     assert_eq!(harness.shard.attribute_sets().unwrap().allocated_bytes(), 0);
 }
 
 #[test]
-fn a_restored_route_learns_its_attributes_when_it_is_announced_again() {
+fn a_restored_route_has_its_attributes() {
     let peer = peer(1);
     let mut harness = Harness::with(settings(1 << 20));
+    let session = session(&mut harness, &peer);
+    for number in 0..3000 {
+        announce_with(
+            &mut harness,
+            session,
+            &peer,
+            number..number + 1,
+            70_000 + number / 2,
+        );
+    }
+    harness.published();
+    let attributes_of = |harness: &Harness| {
+        let routes = all_routes(harness).into_iter();
+        let mut routes: Vec<_> = routes.map(|route| (route.name, route.attributes)).collect();
+        routes.sort_by(|one, other| one.0.cmp(&other.0));
+        routes
+    };
+    let before = attributes_of(&harness);
+    assert_eq!(before.len(), 3000);
+    assert!(before.iter().all(|(_, attributes)| attributes.is_some()));
+    let held_before = figures(&harness);
+    let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+    restart_with(&mut harness, load(&bytes).unwrap(), settings(1 << 20));
+    assert!(attributes_of(&harness) == before);
+    assert_eq!(harness.counters.attribute_sets.get(), 1500);
+    assert_eq!(figures(&harness), held_before);
+    // The bound holds after a restart too.
+    restart_with(&mut harness, load(&bytes).unwrap(), settings(1000));
+    assert!(figures(&harness).octet_bytes <= 1000);
+    assert_eq!(figures(&harness).sets, 1500);
+    // A collector that does not retain attributes reads the snapshot too.
+    restart_with(&mut harness, load(&bytes).unwrap(), Settings::default());
+    assert_eq!(all_routes(&harness).len(), 3000);
+}
+
+/// A snapshot of a collector that did not retain attributes has none, and is as it was before sets existed.
+#[test]
+fn a_restored_route_learns_its_attributes_when_it_is_announced_again() {
+    let peer = peer(1);
+    let mut harness = Harness::new();
     let session = session(&mut harness, &peer);
     announce_with(&mut harness, session, &peer, 0..300, 70_000);
     announce_with(&mut harness, session, &peer, 300..400, 70_001);
     harness.published();
     let before = held(&harness.shard);
     let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+    assert_eq!(bytes[8], 1, "the version of the format");
     restart_with(&mut harness, load(&bytes).unwrap(), settings(1 << 20));
     assert_eq!(held(&harness.shard), before);
     let restored = figures(&harness);

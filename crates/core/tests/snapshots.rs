@@ -178,10 +178,10 @@ fn a_snapshot_that_is_cut_off_or_damaged_anywhere_is_refused() {
         assert!(load(&damaged).is_err(), "byte {at} is wrong");
     }
     let mut later = bytes;
-    later[VERSION_AT] = 2;
+    later[VERSION_AT] = 3;
     let error = load(&later).err().unwrap();
     assert!(
-        matches!(error, ReadError::Snapshot(SnapshotError::Version(2))),
+        matches!(error, ReadError::Snapshot(SnapshotError::Version(3))),
         "{error}"
     );
 }

@@ -468,10 +468,15 @@ impl CuratedTable {
         }
     }
 
-    /// Makes a table of sets of a table of fingerprints. O(number of routes), for routers that are adopted.
-    pub fn retain(&mut self, sets: &mut AttributeSets) {
+    /// Makes a table of sets of a table of fingerprints. O(number of routes), for routers that are adopted. `known`: sets whose
+    /// octets are known, as those of a snapshot.
+    pub fn retain(&mut self, sets: &mut AttributeSets, known: Option<&AttributeSets>) {
+        let mut buffer = Vec::new();
         self.change_all(&mut |Value { fingerprint, epoch }| {
-            let set = sets.find_or_add(fingerprint, || None);
+            let set = sets.find_or_add(fingerprint, || {
+                let known = known?;
+                known.content(known.find(fingerprint)?, &mut buffer)
+            });
             sets.gained(set, 1);
             Value {
                 fingerprint: set.word(0),

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arancini_core::position::Position;
-use arancini_core::snapshot::{BlockKind, Head, Restore, Walk, read_snapshot};
-use arancini_core::{Counters, Now, Settings, Shard};
+use arancini_core::snapshot::{BlockKind, Head, Restore, read_snapshot};
+use arancini_core::{Counters, KeptAttributes, Now, Settings, Shard};
 use arancini_rib::CurationMode;
 
 /// First octet of an input of blocks.
@@ -15,7 +15,12 @@ pub const BLOCKS: u8 = 1;
 /// First octet of an input that is a file.
 pub const FILE: u8 = 0;
 
-const KINDS: [BlockKind; 3] = [BlockKind::Router, BlockKind::Peer, BlockKind::Routes];
+const KINDS: [BlockKind; 4] = [
+    BlockKind::Router,
+    BlockKind::Peer,
+    BlockKind::Routes,
+    BlockKind::Sets,
+];
 
 /// Restores what can be restored, takes a snapshot of that, and compares both.
 pub fn run(input: &[u8]) {
@@ -39,7 +44,11 @@ pub fn run(input: &[u8]) {
         }
     }
     let routes = restore.routes();
-    let mut shard = Shard::new(0, Settings::default(), Arc::new(Counters::default()));
+    let settings = Settings {
+        attributes: KeptAttributes::Retain { most_bytes: 1 << 20 },
+        ..Settings::default()
+    };
+    let mut shard = Shard::new(0, settings, Arc::new(Counters::default()));
     for router in restore.into_routers() {
         shard.handle_adopt(router, "fuzzed", Now::default());
     }
@@ -61,7 +70,7 @@ pub(crate) fn snapshot_of(shard: &mut Shard) -> Vec<u8> {
         position: Position::Segments(Vec::new()),
     };
     let mut bytes = Vec::new();
-    let mut walk = Walk::begin(&head, &mut bytes);
+    let mut walk = shard.begin_snapshot(&head, &mut bytes);
     while shard.poll_snapshot(&mut walk, 100, &mut bytes) {}
     let last = shard.handle_seal();
     let _ = walk.finish(last, &mut bytes);

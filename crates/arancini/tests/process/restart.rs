@@ -206,6 +206,32 @@ fn snapshots_can_be_listed_verified_and_exported() {
 }
 
 #[test]
+fn a_snapshot_of_retained_attributes_is_exported_with_them_and_restored() {
+    let scenario = small(9);
+    let place = Place::files();
+    let retain = [("ARANCINI_RIB__ATTRIBUTES", "retain")];
+    let process = place.start_with("2", NEVER, &retain);
+    let router = dump(&process, 1, &scenario);
+    assert_eq!(process.terminate().code, Some(0));
+    drop(router);
+    let (code, said) = place.snapshot("verify");
+    assert_eq!((code, said.matches("whole").count()), (Some(0), 2), "{said}");
+    let (code, said) = place.snapshot("export");
+    assert_eq!((code, said.lines().count()), (Some(0), table_of(&scenario).len()));
+    for line in said.lines() {
+        let route: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            route["asPath"].is_array() && route["nextHop"].is_string(),
+            "{route}"
+        );
+    }
+    let process = place.start_with("1", NEVER, &retain);
+    assert_eq!(process.metric("routes_without_attributes"), 0);
+    assert!(process.metric("attribute_sets") > 0);
+    assert_eq!(process.terminate().code, Some(0));
+}
+
+#[test]
 fn a_file_that_is_cut_off_does_not_verify() {
     let place = Place::files();
     let process = place.start("2", NEVER);

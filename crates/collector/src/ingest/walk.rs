@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use arancini_core::snapshot::Walk;
-
 use super::lane::Lane;
 use super::snapshot_request::{Part, SnapshotRequest};
 
@@ -17,7 +15,7 @@ pub async fn write_snapshot(lane: Rc<Lane>, request: SnapshotRequest) {
     let out = request.out.to_async();
     let dropped = lane.counters.dropped.get();
     let mut bytes = Vec::with_capacity(PART_BYTES);
-    let mut walk = Walk::begin(&request.head, &mut bytes);
+    let mut walk = lane.shard.borrow().begin_snapshot(&request.head, &mut bytes);
     loop {
         let more = lane
             .shard

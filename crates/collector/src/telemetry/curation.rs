@@ -72,8 +72,8 @@ impl Telemetry {
         metrics
             .gauge(
                 "routes_without_attributes",
-                "Routes whose attributes are not known, although rib.attributes is retain: there was no room, or they come from \
-                 a snapshot and were not announced since.",
+                "Routes whose attributes are not known, although rib.attributes is retain: there was no room, or the \
+                 snapshot does not have them and the routes were not announced since the restart.",
             )?
             .sample(&[], self.core(|c| c.routes_without_attributes.get()))?;
         metrics

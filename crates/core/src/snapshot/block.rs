@@ -10,8 +10,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The first bytes of a snapshot.
 pub const MAGIC: [u8; 8] = *b"ARANSNAP";
-/// The version of the format, behind [`MAGIC`] as four bytes, little endian. It rises when an older reader would misread.
-pub const VERSION: u32 = 1;
+/// The latest version of the format, which stands behind [`MAGIC`] as four bytes, little endian. It rises when an older reader
+/// would misread. A file without attribute sets is still written in version 1, so that earlier versions of Arancini read it.
+pub const VERSION: u32 = 2;
+/// The version of a file without attribute sets.
+pub const VERSION_WITHOUT_SETS: u32 = 1;
 /// Bytes before a block's payload.
 pub const HEADER_BYTES: usize = 13;
 /// Largest payload of a block. A walk's blocks are far smaller; a larger length is damage.
@@ -31,10 +34,19 @@ pub enum BlockKind {
     Routes = 4,
     /// [`super::ends::End`] as JSON.
     End = 5,
+    /// Attribute sets (`super::sets`). Only with [`VERSION`] 2.
+    Sets = 6,
 }
 
 impl BlockKind {
-    const ALL: [Self; 5] = [Self::Head, Self::Router, Self::Peer, Self::Routes, Self::End];
+    const ALL: [Self; 6] = [
+        Self::Head,
+        Self::Router,
+        Self::Peer,
+        Self::Routes,
+        Self::End,
+        Self::Sets,
+    ];
 }
 
 /// Why bytes are not a snapshot.
@@ -82,7 +94,7 @@ pub fn check_start(start: &[u8]) -> Result<(), SnapshotError> {
         return Err(SnapshotError::Foreign);
     }
     match u32::from_le_bytes(*version) {
-        VERSION => Ok(()),
+        VERSION_WITHOUT_SETS..=VERSION => Ok(()),
         other => Err(SnapshotError::Version(other)),
     }
 }

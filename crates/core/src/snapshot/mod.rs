@@ -18,6 +18,7 @@ mod block;
 mod ends;
 mod entry;
 mod route;
+mod sets;
 mod walk;
 
 mod order;

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
-use arancini_rib::{CurationMode, Fingerprints};
+use arancini_rib::{AttributeSets, CurationMode, Fingerprints};
 use arancini_schema::decode::{DecodeError, Messages};
 use arancini_schema::table_key::identity_of;
 use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, router_event, update};
@@ -18,6 +19,7 @@ use super::ends::End;
 use super::entry::{PeerEntry, RouterEntry, TableEntry};
 use super::order::Order;
 use super::route::read_route;
+use super::sets::read_sets;
 use crate::batch::BatchKind;
 use crate::batcher::SubjectId;
 use crate::information::{shortened, text};
@@ -80,12 +82,14 @@ pub struct Restore {
     resync_strangers: bool,
     /// Routers for which another collector spoke.
     disowned: BTreeSet<IpAddr>,
+    /// The attribute sets of the snapshots.
+    sets: AttributeSets,
 }
 
 impl Restore {
     /// No routers yet. Their tables will curate in this mode.
     #[must_use]
-    pub const fn new(mode: CurationMode) -> Self {
+    pub fn new(mode: CurationMode) -> Self {
         Self {
             mode,
             routers: BTreeMap::new(),
@@ -94,6 +98,8 @@ impl Restore {
             loading: 0,
             resync_strangers: false,
             disowned: BTreeSet::new(),
+            // What a snapshot holds had room before it was taken.
+            sets: AttributeSets::new(usize::MAX),
         }
     }
 
@@ -131,6 +137,10 @@ impl Restore {
             BlockKind::End => {
                 let end: End = read_json(payload)?;
                 self.resync_strangers |= end.resync_strangers;
+            }
+            BlockKind::Sets => {
+                let sense = || SnapshotError::Content("a block of attribute sets is too short".to_owned());
+                read_sets(payload, &mut self.sets).ok_or_else(sense)?;
             }
             BlockKind::Head => {}
         }
@@ -237,7 +247,14 @@ impl Restore {
                 router.forget_routes();
             }
         }
-        self.routers.into_values().collect()
+        let mut routers: Vec<Router> = self.routers.into_values().collect();
+        if self.sets.figures().sets > 0 {
+            let sets = Arc::new(self.sets);
+            for router in &mut routers {
+                router.restored_sets = Some(Arc::clone(&sets));
+            }
+        }
+        routers
     }
 
     /// The router of this address. A router whose first dump had to be a resync is resynchronised again, unless the stream shows

@@ -11,10 +11,11 @@ use std::ops::Bound;
 
 use arancini_rib::AttributeSets;
 
-use super::block::{BlockKind, MAGIC, VERSION, append_block, append_json};
+use super::block::{BlockKind, MAGIC, VERSION, VERSION_WITHOUT_SETS, append_block, append_json};
 use super::ends::{End, Head};
 use super::entry::{PeerEntry, RouterEntry, TableEntry};
 use super::route::append_route;
+use super::sets::append_set;
 use crate::peer::PeerIndex;
 use crate::router::{Router, TablePlace};
 use crate::table::{PeerTable, TableIndex};
@@ -35,6 +36,8 @@ enum Place {
         path_ids: bool,
         segment: usize,
     },
+    /// The attribute sets from this number on.
+    Sets(usize),
     Over,
 }
 
@@ -54,18 +57,26 @@ impl Place {
 #[derive(Debug)]
 pub struct Walk {
     place: Place,
+    has_sets: bool,
     end: End,
 }
 
 impl Walk {
-    /// Begins a snapshot: appends everything that stands before the routers to `out`.
+    /// Begins a snapshot without attribute sets: appends everything that stands before the routers to `out`.
     #[must_use]
     pub fn begin(head: &Head, out: &mut Vec<u8>) -> Self {
+        Self::begin_as(head, false, out)
+    }
+
+    /// Begins a snapshot with attribute sets or without.
+    pub(crate) fn begin_as(head: &Head, has_sets: bool, out: &mut Vec<u8>) -> Self {
+        let version = if has_sets { VERSION } else { VERSION_WITHOUT_SETS };
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&version.to_le_bytes());
         append_block(BlockKind::Head, out, |out| append_json(head, out));
         Self {
             place: Place::RouterBehind(None),
+            has_sets,
             end: End::default(),
         }
     }
@@ -96,6 +107,14 @@ impl Walk {
         while spent < budget {
             self.place = match self.place {
                 Place::Over => return false,
+                Place::Sets(from) => match sets {
+                    Some(sets) => {
+                        let (cost, next) = append_sets(sets, from, budget - spent, out);
+                        spent += cost;
+                        next.map_or(Place::Over, Place::Sets)
+                    }
+                    None => Place::Over,
+                },
                 Place::RouterBehind(router) => self.router_behind(routers, router, out),
                 Place::Peer(id, index) => {
                     let router = routers.get(&id);
@@ -151,7 +170,11 @@ impl Walk {
     ) -> Place {
         let lower = last.map_or(Bound::Unbounded, Bound::Excluded);
         let Some((&id, router)) = routers.range((lower, Bound::Unbounded)).next() else {
-            return Place::Over;
+            return if self.has_sets {
+                Place::Sets(0)
+            } else {
+                Place::Over
+            };
         };
         self.end.routers += 1;
         let entry = RouterEntry::of(router);
@@ -193,6 +216,32 @@ const fn behind_segment(place: Place, segment: Option<usize>) -> Place {
             Place::start_of(router, table)
         }
     }
+}
+
+/// Octets of a set that take as long to write as one route.
+const OCTETS_PER_ROUTE: usize = 16;
+
+/// Appends the sets from a number on, for a work of about `budget` routes. Returns the work, and the number to go on with.
+fn append_sets(
+    sets: &AttributeSets,
+    from: usize,
+    budget: usize,
+    out: &mut Vec<u8>,
+) -> (usize, Option<usize>) {
+    let (mut cost, mut next) = (0, Some(from));
+    let mut octets = Vec::new();
+    append_block(BlockKind::Sets, out, |out| {
+        while let Some(at) = next
+            && cost < budget
+        {
+            cost += 1;
+            next = sets.visit(at, &mut octets, |fingerprint, content| {
+                cost += 1 + content.attributes.len() / OCTETS_PER_ROUTE;
+                append_set(fingerprint, &content, out);
+            });
+        }
+    });
+    (cost, next)
 }
 
 /// The routes of a table from a segment on.

@@ -1,7 +1,7 @@
 //! Snapshots and restarts in tests: a snapshot of a shard, a shard that is restored from one, and what a shard holds.
 
 use arancini_core::position::Position;
-use arancini_core::snapshot::{End, Head, ReadError, Restore, Walk, read_snapshot};
+use arancini_core::snapshot::{End, Head, ReadError, Restore, read_snapshot};
 use arancini_core::{Settings, Shard};
 use arancini_rib::CurationMode;
 
@@ -24,7 +24,7 @@ pub fn snapshot(
     mut between: impl FnMut(&mut Harness),
 ) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
-    let mut walk = Walk::begin(&head(), &mut bytes);
+    let mut walk = harness.shard.begin_snapshot(&head(), &mut bytes);
     while harness.shard.poll_snapshot(&mut walk, budget, &mut bytes) {
         between(harness);
     }

@@ -307,6 +307,34 @@ impl AttributeSets {
         })
     }
 
+    /// Finds the set with this fingerprint.
+    #[must_use]
+    pub fn find(&self, fingerprint: u64) -> Option<SetId> {
+        let value = self.index.get(&fingerprint.to_le_bytes())?;
+        Some(SetId(value.fingerprint as u32))
+    }
+
+    /// Passes the set with this number to `visit`, with its fingerprint, if routes have it and its octets are known. Returns the next number, `None`
+    /// behind the last one. A walk starts at 0, and misses no set that was there from its beginning to its end.
+    pub fn visit(
+        &self,
+        number: usize,
+        buffer: &mut Vec<u8>,
+        visit: impl FnOnce(u64, Content<'_>),
+    ) -> Option<usize> {
+        if number >= self.records.len() {
+            return None;
+        }
+        let set = SetId(number as u32);
+        // A number that no set has is no set's record: it names the next free number in place of a piece.
+        if let Some(record) = self.records.get(set.0).filter(|record| record.routes > 0)
+            && let Some(content) = self.content(set, buffer)
+        {
+            visit(record.fingerprint, content);
+        }
+        (number + 1 < self.records.len()).then_some(number + 1)
+    }
+
     /// What the store holds at present.
     #[must_use]
     pub const fn figures(&self) -> SetFigures {

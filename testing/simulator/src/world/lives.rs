@@ -78,7 +78,7 @@ impl World {
                 if self.random.percent(25) {
                     bytes.clear();
                     self.lives.dropped_before_walk = self.lives.dropped;
-                    *snapshot = Snapshot::Walking(Walk::begin(&head, bytes));
+                    *snapshot = Snapshot::Walking(shard.begin_snapshot(&head, bytes));
                 }
             }
             Snapshot::Walking(mut walk) => {
@@ -184,8 +184,9 @@ impl World {
 
     fn last_snapshot(&mut self) {
         let mut bytes = Vec::new();
-        let mut walk = Walk::begin(&self.head(), &mut bytes);
+        let head = self.head();
         let shard = &mut self.collector.shard;
+        let mut walk = shard.begin_snapshot(&head, &mut bytes);
         while shard.poll_snapshot(&mut walk, self.setup.slice_routes, &mut bytes) {}
         let _ = walk.finish(shard.handle_seal(), &mut bytes);
         // A walk that was under way has left the first part of another file.
@@ -410,5 +411,6 @@ fn replace_head(head: &Head, bytes: &mut Vec<u8>) {
     let length = u32::from_le_bytes(length.unwrap_or_default()) as usize;
     let mut new = Vec::new();
     let _ = Walk::begin(head, &mut new);
-    bytes.splice(..12 + 13 + length, new);
+    // The version before the head stays.
+    bytes.splice(12..12 + 13 + length, new.drain(12..));
 }
