@@ -121,11 +121,8 @@ impl AttributeSets {
         if fingerprint == DOUBT {
             return SetId::DOUBT;
         }
-        let hash = self.index.hash(fingerprint);
-        let is_set = |number| self.records[number].fingerprint == fingerprint;
-        let set = match self.index.find(hash, is_set) {
-            Some(number) => {
-                let set = SetId(number);
+        let set = match self.find(fingerprint) {
+            Some(set) => {
                 if self.records[set.0].first == NONE && self.learn(set, content()) {
                     self.generation += 1;
                 }
@@ -308,10 +305,11 @@ impl AttributeSets {
     }
 
     /// Finds the set with this fingerprint.
+    #[inline]
     #[must_use]
     pub fn find(&self, fingerprint: u64) -> Option<SetId> {
-        let value = self.index.get(&fingerprint.to_le_bytes())?;
-        Some(SetId(value.fingerprint as u32))
+        let is_set = |number| self.records[number].fingerprint == fingerprint;
+        self.index.find(self.index.hash(fingerprint), is_set).map(SetId)
     }
 
     /// Passes the set with this number to `visit`, with its fingerprint, if routes have it and its octets are known. Returns the next number, `None`
