@@ -79,7 +79,10 @@ impl Family<'_> {
     /// # Errors
     /// Fails if the text can't be written.
     pub fn seconds(&mut self, value: f64) -> fmt::Result {
-        self.encoder.encode_gauge(&value)
+        match self.kind {
+            MetricType::Counter => self.encoder.encode_counter::<NoLabelSet, _, u64>(&value, None),
+            _ => self.encoder.encode_gauge(&value),
+        }
     }
 }
 
