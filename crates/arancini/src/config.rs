@@ -17,7 +17,7 @@ use crate::settings::with_config;
 /// layer overrides an earlier one.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  arancini config check /etc/arancini.toml\n  arancini config schema > arancini.toml"
+    after_help = "Examples:\n  arancini config check /etc/arancini/arancini.toml\n  arancini config schema > arancini.toml"
 )]
 pub struct ConfigArgs {
     /// The action.
@@ -29,13 +29,13 @@ pub struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Report every error in a configuration file, without the environment. Exit code 2 if there is any.
-    #[command(after_help = "Example:\n  arancini config check /etc/arancini.toml")]
+    #[command(after_help = "Example:\n  arancini config check /etc/arancini/arancini.toml")]
     Check {
         /// The configuration file to check.
         file: PathBuf,
     },
     /// Print the effective settings from defaults, file and environment as TOML, with secrets masked.
-    #[command(after_help = "Example:\n  arancini --config /etc/arancini.toml config show")]
+    #[command(after_help = "Example:\n  arancini --config /etc/arancini/arancini.toml config show")]
     Show,
     /// Print every setting with its explanation and default, as a commented TOML file.
     #[command(after_help = "Example:\n  arancini config schema > arancini.toml")]

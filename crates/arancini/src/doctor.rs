@@ -18,7 +18,7 @@ use crate::output::{print_line, print_text};
 /// collector: as the same user, in the same service or container.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  arancini doctor\n  arancini --config /etc/arancini.toml doctor --json | jq .rows\n  \
+    after_help = "Examples:\n  arancini doctor\n  arancini --config /etc/arancini/arancini.toml doctor --json | jq .rows\n  \
     arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system"
 )]
 pub struct DoctorArgs {

@@ -6,6 +6,7 @@
 
 pub mod run;
 mod stop_signals;
+mod service_manager;
 pub mod demo;
 pub mod replay;
 pub mod decode;
@@ -16,6 +17,7 @@ pub mod stream;
 pub mod snapshot;
 pub mod doctor;
 pub mod config;
+pub mod package_files;
 
 mod flags;
 mod settings;
@@ -64,6 +66,7 @@ pub enum Command {
     Snapshot(snapshot::SnapshotArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
+    PackageFiles(package_files::PackageFilesArgs),
 }
 
 /// Parses the command line and runs the command.
@@ -91,6 +94,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Doctor(args) if args.print_sysctl => doctor::print_sysctl(),
         Command::Doctor(args) => with_config(file, &[], |config| doctor::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),
+        Command::PackageFiles(args) => package_files::run(&args),
     }
 }
 

@@ -11,6 +11,7 @@ use arancini_collector::{Collector, StartError};
 
 use crate::exit::{FAILED, INTERRUPTED, fail};
 use crate::flags::{flag, word};
+use crate::service_manager::ServiceManager;
 use crate::stop_signals::StopSignals;
 
 /// Run the collector: receive BMP from routers and publish curated updates.
@@ -22,7 +23,7 @@ use crate::stop_signals::StopSignals;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
-    arancini --config /etc/arancini.toml run --log-format json"
+    arancini --config /etc/arancini/arancini.toml run --log-format json"
 )]
 pub struct RunArgs {
     /// Address to listen on for routers; may be repeated [default: `[::]:4000`].
@@ -79,6 +80,8 @@ impl RunArgs {
 
 /// How often the main thread checks whether the sink has ended by itself or a signal has arrived.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the line in `systemctl status` is renewed, in checks.
+const CHECKS_PER_STATUS: u32 = 50;
 
 /// Runs the collector until a signal or the end of its sink stops it.
 #[must_use]
@@ -90,13 +93,24 @@ pub fn run(config: Config) -> ExitCode {
     };
     arancini_collector::doctor::raise_open_files();
     crate::doctor::warn_of_failures(&config);
+    let mut manager = ServiceManager::from_environment();
+    manager.status("restoring the tables; routers can connect afterwards");
     let cancelled = RefCell::new(&mut signals);
     let collector = match Collector::start_unless(&config, &|| cancelled.borrow_mut().first().is_some()) {
         Ok(collector) => collector,
         Err(StartError::Cancelled) => return ExitCode::SUCCESS,
         Err(error) => return fail(error),
     };
-    while !collector.sink_ended(CHECK_INTERVAL) {
+    manager.ready();
+    let telemetry = collector.telemetry();
+    for check in (0..CHECKS_PER_STATUS).cycle() {
+        if check == 0 {
+            manager.status(telemetry.status_line());
+        }
+        manager.still_alive(telemetry.turns_of_workers());
+        if collector.sink_ended(CHECK_INTERVAL) {
+            break;
+        }
         if let Some(signal) = signals.first() {
             tracing::info!(
                 signal,
@@ -105,6 +119,7 @@ pub fn run(config: Config) -> ExitCode {
             break;
         }
     }
+    manager.stopping();
     std::thread::spawn(move || {
         if signals.wait_for_another() {
             arancini_collector::log_queue::flush();

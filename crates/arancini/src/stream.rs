@@ -22,7 +22,7 @@ use crate::runtime::block_on;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini stream create --nats nats://192.0.2.1:4222\n  \
-    arancini --config /etc/arancini.toml stream check"
+    arancini --config /etc/arancini/arancini.toml stream check"
 )]
 pub struct StreamArgs {
     /// The action.
@@ -44,7 +44,7 @@ pub enum StreamCommand {
     Create,
     /// Report each setting that differs from what the collector needs, with the reason and the command that fixes it. `fail`:
     /// the collector does not publish; `warn`: a promise is weaker; `note`: it only differs. Exit code 1 if any differs.
-    #[command(after_help = "Example:\n  arancini --config /etc/arancini.toml stream check")]
+    #[command(after_help = "Example:\n  arancini --config /etc/arancini/arancini.toml stream check")]
     Check,
     /// Print the settings and the state of the stream.
     #[command(after_help = "Example:\n  arancini stream show --nats nats://192.0.2.1:4222 --stream ARANCINI")]

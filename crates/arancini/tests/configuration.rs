@@ -274,6 +274,8 @@ fn settings_that_do_not_go_together_are_refused() {
             "limits.max_message_bytes",
         ),
         ("[limits]\nallow = []", 2, "limits.allow"),
+        ("[metrics]\nmax_series = 0", 2, "metrics.max_series"),
+        ("[metrics]\nmax_series = 3000000", 2, "metrics.max_series"),
         ("[control]\naddress = \"0.0.0.0:8080\"", 2, "control.address"),
         (
             "[control]\naddress = \"[::ffff:192.0.2.1]:8080\"",
@@ -545,4 +547,17 @@ fn compression_reaches_the_publisher() {
         let config = load(None, environment, &[]).unwrap();
         assert_eq!(config.sidecar_settings().compression, compression);
     }
+}
+
+/// The unit set `ARANCINI_FILE__DATA_DIR`, which silently overrode the configuration file.
+#[test]
+fn the_state_directory_of_a_service_is_a_default_that_the_file_overrides() {
+    let service = || [variable("STATE_DIRECTORY", "/var/lib/arancini:/var/lib/other")];
+    let config = load(None, service(), &[]).unwrap();
+    assert_eq!(config.file.data_dir, PathBuf::from("/var/lib/arancini/data"));
+    let file = file("[file]\ndata_dir = \"/srv/bmp\"\n");
+    let config = load(Some(&file.path), service(), &[]).unwrap();
+    assert_eq!(config.file.data_dir, PathBuf::from("/srv/bmp"));
+    let config = load(None, [variable("STATE_DIRECTORY", "")], &[]).unwrap();
+    assert_eq!(config, load(None, [], &[]).unwrap());
 }

@@ -308,13 +308,33 @@ fn systemd_takes_the_service_and_its_limits_are_those_for_logins() {
     // The service has the limit in MiB, the file for logins in KiB.
     assert!(service.contains(&format!("\nLimitMEMLOCK={}M\n", limit("memlock") / 1024)));
 
+    // A setting in the unit would silently override the configuration file.
+    assert!(!service.contains("ARANCINI_"));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("arancini.service");
-    std::fs::write(&path, service.replace("/usr/local/bin/arancini", ARANCINI)).unwrap();
-    let Ok(verified) = Command::new("systemd-analyze").arg("verify").arg(&path).output() else {
+    std::fs::write(&path, service.replace("/usr/bin/arancini", ARANCINI)).unwrap();
+    let drop_ins = directory.path().join("arancini.service.d");
+    std::fs::create_dir(&drop_ins).unwrap();
+    std::fs::copy(packaging.join("secrets.conf"), drop_ins.join("secrets.conf")).unwrap();
+    let Ok(verified) = Command::new("systemd-analyze")
+        .args(["verify", "--man=no"])
+        .arg(&path)
+        .output()
+    else {
         println!("skipped: no systemd-analyze");
         return;
     };
     let said = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success() && said.is_empty(), "{said}");
+    // The exposure to the host, on a scale from 0 to 10, is at most 1.5.
+    let rated = Command::new("systemd-analyze")
+        .args(["security", "--no-pager", "--offline=yes", "--threshold=15"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(
+        rated.status.success(),
+        "{}",
+        String::from_utf8_lossy(&rated.stdout)
+    );
 }

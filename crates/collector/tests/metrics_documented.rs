@@ -7,19 +7,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arancini_bed::Router;
 use arancini_collector::Collector;
 use arancini_collector::config::{Config, SinkKind};
-use arancini_collector::control::{ControlSource, render};
+use arancini_collector::control::{ControlSource, Exposition, scrape};
 
 /// A metric's type and the names of its labels.
 type Shape = (String, BTreeSet<String>);
 
 /// The label of histogram buckets, which is part of the format and not documented.
 const BUCKET_LABEL: &str = "le";
-/// The label whose value changes with each release.
-const VERSION_LABEL: &str = "version";
+/// The labels whose values are not part of the documentation: they change with each release, or name a router or a peer.
+const FREE_LABELS: [&str; 5] = ["version", "router", "sys_name", "peer", "peer_asn"];
+/// A recording with peers, quirks and Statistics Reports.
+const RECORDING: &str = "../../testdata/frr-10.3-prepost-locrib-vpn-c0.bmp.zst";
 
-/// Returns the metrics of a collector that has received nothing.
+/// Returns the metrics of a collector that has received a recording.
 fn exported() -> String {
     let mut config = Config::default();
     config.listen.address = vec!["127.0.0.1:0".parse().unwrap()];
@@ -27,9 +30,21 @@ fn exported() -> String {
     config.publish.sink = Some(SinkKind::Null);
     config.control.enabled = false;
     config.collector_name = Some("test".to_owned());
+    config.metrics.per_peer = true;
     let collector = Collector::start(&config).unwrap();
+    let file = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING)).unwrap();
+    let recording = zstd::stream::decode_all(file).unwrap();
+    let mut router = Router::connect(collector.addresses()[0], 9);
+    router.send(&recording);
+    router.is_read();
     let source: Arc<dyn ControlSource> = Arc::clone(collector.telemetry()) as _;
-    let text = render(&source).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let text = runtime
+        .block_on(scrape(&source, Exposition::OpenMetrics))
+        .unwrap();
     collector.stop(Duration::from_secs(30));
     text
 }
@@ -106,7 +121,7 @@ fn the_page_lists_exactly_what_is_exported() {
         .lines()
         .filter(|line| !line.starts_with('#'))
         .flat_map(labels)
-        .filter(|(name, _)| name != VERSION_LABEL);
+        .filter(|(name, _)| !FREE_LABELS.contains(&name.as_str()));
     for (name, value) in values {
         assert!(
             page.contains(&format!("`{value}`")),

@@ -1,6 +1,7 @@
 //! The command line of `arancini tail`.
 
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arancini_client::tail::{AtEnd, Begin};
 use arancini_collector::config::{FlagValue, IpPrefix};
@@ -16,7 +17,8 @@ use crate::flags::flag;
 #[command(
     after_help = "Examples:\n  arancini tail --nats nats://127.0.0.1:4222 --origin-as 64512\n  \
     arancini tail --data-dir arancini-data --json --from-start --no-follow\n  \
-    arancini tail --covered 192.0.2.0/24 --router 10.0.0.1"
+    arancini tail --covered 192.0.2.0/24 --router 10.0.0.1\n  \
+    arancini tail --all --since 10m --peer 192.0.2.1"
 )]
 pub struct TailArgs {
     /// URL of a NATS server; may be repeated.
@@ -34,6 +36,9 @@ pub struct TailArgs {
     /// Start with the oldest stored message.
     #[arg(long)]
     pub from_start: bool,
+    /// Start with messages received at most this long ago, like 90s, 10m, 2h or 1d.
+    #[arg(long, value_name = "TIME", value_parser = ago, conflicts_with_all = ["from_start", "from_sequence"])]
+    pub since: Option<Duration>,
     /// Start with this sequence number of the stream.
     #[arg(long, value_name = "N", conflicts_with_all = ["from_start", "data_dir"])]
     pub from_sequence: Option<u64>,
@@ -94,14 +99,40 @@ impl TailArgs {
         }
     }
 
+    /// The time of `--since` in Unix nanoseconds; 0 without it.
+    pub(super) fn since_unix_ns(&self) -> u64 {
+        let Some(since) = self.since else { return 0 };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.saturating_sub(since).as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Returns where the output starts.
     pub(super) fn begin(&self) -> Begin {
         match self.from_sequence {
             Some(sequence) => Begin::Sequence(sequence),
+            None if self.since.is_some() => Begin::Time(self.since_unix_ns()),
             None if self.from_start || self.no_follow => Begin::Beginning,
             None => Begin::New,
         }
     }
+}
+
+/// Parses a time in seconds, minutes, hours or days, like `10m`.
+fn ago(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number with s, m, h or d, like 10m".to_owned();
+    let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 /// Parses a family, written as `1/1` or `1_1`.
@@ -115,4 +146,29 @@ fn family(text: &str) -> Result<(u16, u8), String> {
 fn prefix(text: &str) -> Result<IpPrefix, String> {
     text.parse()
         .map_err(|()| "write a prefix, like 192.0.2.0/24 or 2001:db8::/32".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        for (text, seconds) in [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), ("0s", 0)] {
+            assert_eq!(ago(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "10",
+            "m",
+            "-1m",
+            "1.5h",
+            "10 m",
+            "10µ",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
+            assert!(ago(text).is_err(), "{text}");
+        }
+    }
 }

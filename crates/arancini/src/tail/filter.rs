@@ -34,6 +34,7 @@ pub(super) struct Filter {
     covering: Option<IpPrefix>,
     covered: Option<IpPrefix>,
     origin_as: Option<u32>,
+    since_unix_ns: u64,
 }
 
 impl Filter {
@@ -47,6 +48,7 @@ impl Filter {
             covering: args.covering,
             covered: args.covered,
             origin_as: args.origin_as,
+            since_unix_ns: args.since_unix_ns(),
         }
     }
 
@@ -91,8 +93,17 @@ impl Filter {
         };
         let peer =
             || address("peerAddr").or_else(|| message.pointer("/peer/address")?.as_str()?.parse().ok());
-        self.router
-            .is_none_or(|wanted| address("routerAddr") == Some(wanted))
+        let received = || {
+            message
+                .get("timeReceivedNs")
+                .and_then(Value::as_str)?
+                .parse::<u64>()
+                .ok()
+        };
+        (self.since_unix_ns == 0 || received() >= Some(self.since_unix_ns))
+            && self
+                .router
+                .is_none_or(|wanted| address("routerAddr") == Some(wanted))
             && self.peer.is_none_or(|wanted| peer() == Some(wanted))
             && self.family.is_none_or(|(afi, safi)| {
                 number("afi") == Some(u64::from(afi)) && number("safi") == Some(u64::from(safi))
@@ -132,7 +143,7 @@ mod tests {
     fn each_condition_lets_pass_what_it_says() {
         let update = json!({
             "type": "update", "routerAddr": "10.0.0.1", "peerAddr": "2001:db8::1", "afi": 1, "safi": 1,
-            "prefix": "192.0.2.0/24", "asPath": [64512, 64513],
+            "prefix": "192.0.2.0/24", "asPath": [64512, 64513], "timeReceivedNs": "1500000000",
         });
         for (flags, passes) in [
             (&["--router", "10.0.0.1"][..], true),
@@ -152,6 +163,8 @@ mod tests {
             (&["--origin-as", "64513"], true),
             (&["--origin-as", "64512"], false),
             (&["--router", "10.0.0.1", "--origin-as", "1"], false),
+            (&["--since", "1h"], false),
+            (&["--since", "100000d"], true),
         ] {
             assert_eq!(filter(flags).passes(&update), passes, "{flags:?}");
         }

@@ -1,9 +1,9 @@
 //! Reads published messages from a stream or from segment files, and prints them.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use arancini_client::tail::{SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
+use arancini_client::tail::{Begin, SegmentTail, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_collector::config::{Config, SinkKind};
 use arancini_schema::MessageKind;
 use arancini_schema::decode::Messages;
@@ -13,6 +13,7 @@ use arancini_schema::subject::Subject;
 use super::arguments::TailArgs;
 use super::filter::{Filter, Kinds};
 use super::line::Line;
+use super::screen::{Colours, ScreenLine};
 use crate::exit::fail;
 use crate::runtime::block_on;
 
@@ -21,10 +22,15 @@ use crate::runtime::block_on;
 pub fn run(config: &Config, args: &TailArgs) -> ExitCode {
     let mut printer = Printer {
         filter: Filter::new(args),
-        json: args.json,
+        look: Look::of(args),
         kinds: Kinds::of(args),
         line: Vec::new(),
     };
+    if args.begin() == Begin::New && io::stderr().is_terminal() {
+        eprintln!(
+            "following what is published from now on; --from-start or --since shows what was published before"
+        );
+    }
     let outcome = match config.sink() {
         SinkKind::Nats => block_on(follow_stream(config, args, &mut printer)),
         SinkKind::File => block_on(follow_segments(config, args, &mut printer)),
@@ -95,6 +101,30 @@ async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer
     Ok(())
 }
 
+/// How messages are printed.
+enum Look {
+    /// As one line of JSON each.
+    Json,
+    /// As text for a pipe or a file: parts are separated by one space.
+    Text,
+    /// In columns, on a terminal.
+    Screen(Colours),
+}
+
+impl Look {
+    fn of(args: &TailArgs) -> Self {
+        if args.json {
+            Self::Json
+        } else if !io::stdout().is_terminal() {
+            Self::Text
+        } else if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            Self::Screen(Colours::None)
+        } else {
+            Self::Screen(Colours::Shown)
+        }
+    }
+}
+
 /// What became of the output.
 enum Output {
     /// It is written.
@@ -112,7 +142,7 @@ fn unwritable(error: &io::Error) -> String {
 /// Prints the messages that pass the filter.
 struct Printer {
     filter: Filter,
-    json: bool,
+    look: Look,
     kinds: Kinds,
     /// The buffer for the line of one message.
     line: Vec<u8>,
@@ -133,10 +163,13 @@ impl Printer {
             if !self.filter.passes(&object) {
                 continue;
             }
-            let printed = if self.json {
-                out.write_all(&self.line)
-            } else {
-                writeln!(out, "{}", visible(&Line(&object).to_string()))
+            let printed = match self.look {
+                Look::Json => out.write_all(&self.line),
+                Look::Text => writeln!(out, "{}", visible(&Line(&object).to_string())),
+                Look::Screen(colours) => {
+                    let message = &object;
+                    writeln!(out, "{}", ScreenLine { message, colours })
+                }
             };
             match printed.and_then(|()| out.flush()) {
                 Ok(()) => {}

@@ -3,7 +3,9 @@
 mod arguments;
 mod follow;
 mod filter;
+mod event;
 mod line;
+mod screen;
 
 pub use arguments::TailArgs;
 pub use follow::run;

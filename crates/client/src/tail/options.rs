@@ -10,6 +10,9 @@ pub enum Begin {
     New,
     /// With this stream sequence. Segment files have no such sequence; there it means the beginning.
     Sequence(u64),
+    /// With the first message that was stored at this time or later, in Unix nanoseconds. Segment files have no such times; there
+    /// it means the beginning.
+    Time(u64),
 }
 
 /// What a tail does at the end of what has been published.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
-use async_nats::{Event, HeaderMap, jetstream};
+use async_nats::{Event, HeaderMap, datetime, jetstream};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use thiserror::Error;
@@ -184,6 +184,11 @@ impl StreamTail {
             (None, Begin::Beginning) => DeliverPolicy::All,
             (None, Begin::New) => DeliverPolicy::New,
             (None, Begin::Sequence(start_sequence)) => DeliverPolicy::ByStartSequence { start_sequence },
+            (None, Begin::Time(unix_ns)) => match datetime::from_nanos(unix_ns.into()) {
+                Ok(start_time) => DeliverPolicy::ByStartTime { start_time },
+                // A time that no calendar has is before every message.
+                Err(_) => DeliverPolicy::All,
+            },
         };
         let config = pull::OrderedConfig {
             deliver_policy,

@@ -1,7 +1,7 @@
 //! Loads the layers: defaults, file, environment, flags. Remembers for each value where it was given.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -24,6 +24,15 @@ const OTHER_VARIABLES: [&str; 6] = [
     "ARANCINI_NATS_SERVER",
     "ARANCINI_PYTHON",
 ];
+
+/// systemd sets this variable for a unit with `StateDirectory=`.
+const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
+/// The default of `file.data_dir` within the state directory of a service.
+const DATA_DIRECTORY: &str = "data";
+/// systemd sets this variable for a unit with `ConfigurationDirectory=`.
+const CONFIGURATION_DIRECTORY: &str = "CONFIGURATION_DIRECTORY";
+/// The name of the configuration file of a service.
+const SERVICE_FILE: &str = "arancini.toml";
 
 /// A setting given by a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +60,11 @@ pub fn load(
     if let Some(path) = file {
         layers.read_file(path);
     }
+    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let state_directory = environment
+        .iter()
+        .find(|(name, _)| name == STATE_DIRECTORY)
+        .and_then(|(_, directories)| first_directory(directories));
     layers.read_environment(environment);
     for FlagValue {
         section,
@@ -69,6 +83,11 @@ pub fn load(
     if !places.contains_key("listen.address") {
         config.listen.address = vec![default_address(has_ipv6())];
     }
+    if let Some(state) = state_directory
+        && !places.contains_key("file.data_dir")
+    {
+        config.file.data_dir = state.join(DATA_DIRECTORY);
+    }
     if errors.is_empty() {
         errors = validate(&config, &places);
     }
@@ -77,6 +96,24 @@ pub fn load(
     } else {
         Err(ConfigErrors(errors))
     }
+}
+
+/// Returns the configuration file of a service: `arancini.toml` in the directory that systemd names for a unit with
+/// `ConfigurationDirectory=`. `None` if there is no such directory or file. A file that can't be looked at counts as present, so
+/// that [`load`] reports why.
+#[must_use]
+pub fn service_file(environment: impl IntoIterator<Item = (String, String)>) -> Option<PathBuf> {
+    let (_, directories) = environment
+        .into_iter()
+        .find(|(name, _)| name == CONFIGURATION_DIRECTORY)?;
+    let file = first_directory(&directories)?.join(SERVICE_FILE);
+    file.try_exists().unwrap_or(true).then_some(file)
+}
+
+/// Returns the first of the directories that systemd lists in a variable, separated by colons.
+fn first_directory(directories: &str) -> Option<PathBuf> {
+    let first = directories.split(':').next().filter(|first| !first.is_empty());
+    first.map(PathBuf::from)
 }
 
 #[derive(Default)]

@@ -19,11 +19,11 @@ mod render;
 
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use listen_default::is_ipv4_fallback;
-pub use load::{FlagValue, load};
+pub use load::{FlagValue, load, service_file};
 pub use render::{markdown, show, template};
 pub use settings::{
-    Config, Control, Curation, File, Ingest, Limits, Listen, Log, Nats, Publish, Rib, Routers, SectionInfo,
-    SettingInfo, Snapshots, table,
+    Config, Control, Curation, DetailedMetrics, File, Ingest, Limits, Listen, Log, Nats, Publish, Rib,
+    Routers, SectionInfo, SettingInfo, Snapshots, table,
 };
 pub use types::{
     AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,

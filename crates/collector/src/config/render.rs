@@ -76,12 +76,14 @@ pub fn markdown() -> String {
 const INTRODUCTION: &str = "\
 # Configuration
 
-Arancini runs without any configuration: it listens on `[::]:4000` and writes to `./arancini-data`.
+Arancini runs without any configuration: it listens on `[::]:4000` and writes to `./arancini-data`. As a service of systemd, it
+writes to `data` in its state directory (`StateDirectory=`, in the unit `/var/lib/arancini`).
 
 Settings come from four layers. A later layer overrides an earlier one:
 
 1. the defaults below;
-2. a TOML file, given with `--config FILE` or with the variable `ARANCINI_CONFIG`;
+2. a TOML file, given with `--config FILE` or with the variable `ARANCINI_CONFIG`. A service of systemd without either reads
+   `arancini.toml` in its configuration directory (`ConfigurationDirectory=`, in the unit `/etc/arancini`), if there is one;
 3. environment variables named `ARANCINI_SECTION__KEY`, with two underscores between section and key, like
    `ARANCINI_NATS__URLS=nats://192.0.2.1:4222,nats://192.0.2.2:4222`. Separate the items of a list by commas. Write the
    table `routers.identity` as `10.0.0.1=192.0.2.1,10.0.0.2=192.0.2.2`. An empty variable counts as not set;

@@ -33,6 +33,8 @@ const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
 /// Less memory holds the attributes of a few thousand routes only.
 const LEAST_ATTRIBUTE_BYTES: u64 = 1 << 20;
+/// More time series in one scrape would keep the control port busy for seconds.
+const MOST_SERIES: usize = 2_000_000;
 
 /// Longest time and most probes of TCP keepalive that Linux takes. With others, no connection could be prepared.
 const MOST_KEEPALIVE_S: usize = 32_767;
@@ -60,6 +62,7 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     snapshots(config, &mut check);
     nats(config, &mut check);
     control(&config.control, &mut check);
+    check.within("metrics.max_series", config.metrics.max_series, 1, MOST_SERIES);
     log_level(&config.log.level, &mut check);
     check.into_errors()
 }

@@ -6,6 +6,8 @@
 mod metrics;
 mod readiness;
 mod source;
+mod exposition;
+mod process;
 mod render;
 mod bind;
 mod clients;
@@ -14,8 +16,9 @@ mod page;
 mod server;
 
 pub use bind::BindError;
+pub use exposition::Exposition;
 pub use metrics::{Family, Metrics};
 pub use readiness::{Problem, Readiness};
-pub use render::render;
+pub use render::scrape;
 pub use server::ControlServer;
-pub use source::ControlSource;
+pub use source::{ControlSource, Details, Gathering};

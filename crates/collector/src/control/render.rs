@@ -1,4 +1,4 @@
-//! Renders `/metrics` in the OpenMetrics text format at each scrape.
+//! Renders `/metrics` at each scrape.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -8,27 +8,36 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Registry;
 
+use super::exposition::Exposition;
 use super::metrics::Metrics;
-use super::source::ControlSource;
+use super::process::{memory_limit_bytes, resident_bytes};
+use super::source::{ControlSource, Details};
 use crate::log_queue;
 
 /// Prefix of every metric name.
 const NAME_PREFIX: &str = "arancini";
 
-/// Renders the whole text of `/metrics`.
+/// Gathers and renders the whole text of `/metrics`.
 ///
 /// # Errors
 /// Fails if the source could not write its metrics.
-pub fn render(source: &Arc<dyn ControlSource>) -> Result<String, fmt::Error> {
+pub async fn scrape(source: &Arc<dyn ControlSource>, exposition: Exposition) -> Result<String, fmt::Error> {
+    let details = source.details().await;
     let mut registry = Registry::with_prefix(NAME_PREFIX);
-    registry.register_collector(Box::new(Scrape(Arc::clone(source))));
+    registry.register_collector(Box::new(Scrape {
+        source: Arc::clone(source),
+        details,
+    }));
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry)?;
-    Ok(text)
+    Ok(exposition.of(text))
 }
 
 /// One scrape of a source.
-struct Scrape(Arc<dyn ControlSource>);
+struct Scrape {
+    source: Arc<dyn ControlSource>,
+    details: Option<Arc<dyn Details>>,
+}
 
 impl fmt::Debug for Scrape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,13 +60,33 @@ impl Collector for Scrape {
                 "When this process started, in seconds since the Unix epoch.",
             )?
             .sample(&[], *STARTED)?;
+        for (name, help, bytes) in [
+            (
+                "process_resident_memory_bytes",
+                "Memory that this process occupies, in bytes.",
+                resident_bytes(),
+            ),
+            (
+                "memory_limit_bytes",
+                "Memory that this process may occupy, in bytes: the limit of its control group, or the memory of the host.",
+                memory_limit_bytes(),
+            ),
+        ] {
+            if let Some(bytes) = bytes {
+                metrics.gauge(name, help)?.sample(&[], bytes)?;
+            }
+        }
         metrics
             .counter(
                 "log_lines_dropped",
                 "Log lines dropped because standard error was not read fast enough.",
             )?
             .sample(&[], log_queue::dropped_lines())?;
-        self.0.metrics(&mut metrics)
+        self.source.metrics(&mut metrics)?;
+        match &self.details {
+            Some(details) => details.metrics(&mut metrics),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -14,12 +14,11 @@ use tokio::task::JoinHandle;
 
 use super::bind::BindError;
 use super::clients::Clients;
+use super::exposition::Exposition;
 use super::page;
 use super::render;
 use super::source::ControlSource;
 
-/// The content type of `/metrics` (OpenMetrics 1.0).
-const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// The text at `/help`, and at `/` for clients that are no browser.
 const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
 
@@ -107,9 +106,13 @@ async fn protect(mut response: Response) -> Response {
     response
 }
 
-async fn show_metrics(State(source): State<Arc<dyn ControlSource>>) -> Response {
-    match render::render(&source) {
-        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+async fn show_metrics(State(source): State<Arc<dyn ControlSource>>, headers: HeaderMap) -> Response {
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|accepted| accepted.to_str().ok());
+    let exposition = Exposition::accepted_by(accepted);
+    match render::scrape(&source, exposition).await {
+        Ok(text) => ([(header::CONTENT_TYPE, exposition.content_type())], text).into_response(),
         Err(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "the metrics could not be written\n",
@@ -179,6 +182,10 @@ mod tests {
 
     /// Sends one request over TCP. Returns the status line with the headers, and the body.
     fn request(source: Fake, path: &str) -> (String, String) {
+        request_accepting(source, path, "*/*")
+    }
+
+    fn request_accepting(source: Fake, path: &str, accepted: &str) -> (String, String) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -189,7 +196,9 @@ mod tests {
         let mut answer = String::new();
         runtime.block_on(async {
             let mut stream = TcpStream::connect(server.address()).await.unwrap();
-            let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            let request = format!(
+                "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: {accepted}\r\nConnection: close\r\n\r\n"
+            );
             stream.write_all(request.as_bytes()).await.unwrap();
             stream.read_to_string(&mut answer).await.unwrap();
         });
@@ -199,9 +208,13 @@ mod tests {
 
     #[test]
     fn metrics_are_served_as_openmetrics() {
-        let (head, body) = request(Fake::Ready, "/metrics");
+        let accepted = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2";
+        let (head, body) = request_accepting(Fake::Ready, "/metrics", accepted);
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        assert!(head.contains(METRICS_TYPE), "{head}");
+        assert!(
+            head.contains("application/openmetrics-text; version=1.0.0"),
+            "{head}"
+        );
         let version = env!("CARGO_PKG_VERSION");
         for line in [
             "# TYPE arancini_messages counter".to_owned(),
@@ -218,6 +231,24 @@ mod tests {
             );
         }
         assert!(body.ends_with("# EOF\n"), "{body}");
+    }
+
+    #[test]
+    fn metrics_are_served_as_prometheus_text_to_whoever_does_not_ask_for_openmetrics() {
+        let (head, body) = request(Fake::Ready, "/metrics");
+        assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+        for line in [
+            "# HELP arancini_messages_total BMP messages",
+            "# TYPE arancini_messages_total counter",
+            "arancini_messages_total{type=\"route_monitoring\"} 3",
+            "# TYPE arancini_ack_seconds histogram",
+        ] {
+            assert!(
+                body.lines().any(|found| found == line),
+                "{line} is not in\n{body}"
+            );
+        }
+        assert!(!body.contains("# EOF"), "{body}");
     }
 
     #[test]

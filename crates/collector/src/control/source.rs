@@ -1,6 +1,8 @@
 //! The interface through which the control port gets what it shows.
 
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use super::metrics::Metrics;
 use super::readiness::Readiness;
@@ -13,6 +15,23 @@ pub trait ControlSource: Send + Sync + 'static {
     /// Returns only the errors of [`Metrics`].
     fn metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result;
 
+    /// Gathers the metrics of single routers and peers, which the workers have to be asked for. `None` if there are none.
+    fn details(&self) -> Gathering {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Returns whether updates get from the routers to the sink, and otherwise what prevents it.
     fn readiness(&self) -> Readiness;
 }
+
+/// Metrics that were gathered for one scrape.
+pub trait Details: fmt::Debug + Send + Sync + 'static {
+    /// Writes the metrics.
+    ///
+    /// # Errors
+    /// Returns only the errors of [`Metrics`].
+    fn metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result;
+}
+
+/// The metrics of single routers and peers, while the workers are asked for them.
+pub type Gathering = Pin<Box<dyn Future<Output = Option<Arc<dyn Details>>> + Send>>;

@@ -42,6 +42,12 @@ impl TurnHistogram {
         }
     }
 
+    /// Number of turns.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(Counter::get).sum()
+    }
+
     /// Length of the longest turn.
     #[must_use]
     pub fn longest(&self) -> Duration {

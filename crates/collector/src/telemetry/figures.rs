@@ -10,6 +10,8 @@ use arancini_rib::CurationMode;
 use clap::ValueEnum;
 
 use super::api_figures::ApiFigures;
+use crate::control::ControlSource;
+use crate::control::api::Asker;
 use crate::ingest::{WorkerContext, WorkerCounters};
 use crate::snapshots::SnapshotFigures;
 
@@ -22,6 +24,8 @@ pub struct Telemetry {
     pub(super) sink: Arc<SinkStatus>,
     pub(super) snapshots: Arc<SnapshotFigures>,
     pub(super) api: Arc<ApiFigures>,
+    /// Asks the workers for the metrics of single routers and peers.
+    pub(super) asker: Arc<Asker>,
     /// Whether routers can connect. They can after the tables of the previous run are restored.
     pub(super) listening: AtomicBool,
 }
@@ -32,8 +36,11 @@ impl Telemetry {
         sink: Arc<SinkStatus>,
         snapshots: Arc<SnapshotFigures>,
     ) -> Self {
+        // Scrapes have places of their own: neither they nor the API wait for the other. They are no questions of the API.
+        let asker = Asker::new(context.mailboxes.clone(), Arc::default());
         Self {
             context,
+            asker: Arc::new(asker),
             sink,
             snapshots,
             api: Arc::default(),
@@ -59,6 +66,30 @@ impl Telemetry {
     /// Returns the counters of each worker, in the order of the workers.
     pub(crate) fn workers(&self) -> impl Iterator<Item = &WorkerCounters> {
         self.context.counters.iter().map(|counters| &**counters)
+    }
+
+    /// Returns the number of turns that each worker has had. A worker that goes on has at least one turn a second.
+    pub fn turns_of_workers(&self) -> impl Iterator<Item = u64> {
+        self.workers().map(|worker| worker.turns.wall.count())
+    }
+
+    /// Returns the state of the collector in one line, for the service manager.
+    #[must_use]
+    pub fn status_line(&self) -> String {
+        let counted = |count: u64, noun: &str| {
+            let plural = if count == 1 { "" } else { "s" };
+            format!("{count} {noun}{plural}")
+        };
+        let figures = format!(
+            "{}, {}, {}",
+            counted(self.core(|core| core.sessions.get()), "session"),
+            counted(self.core(|core| core.routers.get()), "router"),
+            counted(self.core(|core| core.routes.get()), "route"),
+        );
+        match self.readiness().problems.first() {
+            None => format!("{figures}; publishing"),
+            Some(problem) => format!("{figures}; not ready: {}", problem.cause),
+        }
     }
 
     /// Returns the name of the sink, as in the configuration.

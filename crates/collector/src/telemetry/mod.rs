@@ -9,6 +9,11 @@ mod curation;
 mod publish;
 mod snapshots;
 mod api;
+mod series_budget;
+mod figure;
+mod router_metrics;
+mod peer_metrics;
+mod details;
 mod source;
 
 pub use api_figures::{ApiFigures, Denial};

@@ -1,20 +1,37 @@
 //! What the control port shows: all metrics at `/metrics`, and the readiness at `/readyz`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arancini_client::Reason;
 
+use super::details::gather;
 use super::figures::Telemetry;
-use crate::control::{ControlSource, Metrics, Problem, Readiness};
+use crate::control::{ControlSource, Gathering, Metrics, Problem, Readiness};
 
 impl ControlSource for Telemetry {
     fn metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
+        metrics
+            .gauge(
+                "ready",
+                "Whether updates reach the sink, as /readyz says: 1 or 0. /readyz has the cause and the remedy.",
+            )?
+            .sample(&[], u64::from(self.readiness().is_ready()))?;
         self.ingest_metrics(metrics)?;
         self.curation_metrics(metrics)?;
         self.publish_metrics(metrics)?;
         self.snapshot_metrics(metrics)?;
         self.api_metrics(metrics)
+    }
+
+    fn details(&self) -> Gathering {
+        let wanted = self.context.config.metrics.clone();
+        if !(wanted.per_router || wanted.per_peer) || !self.is_listening() {
+            return Box::pin(std::future::ready(None));
+        }
+        let asker = Arc::clone(&self.asker);
+        Box::pin(async move { Some(gather(asker, wanted).await) })
     }
 
     fn readiness(&self) -> Readiness {

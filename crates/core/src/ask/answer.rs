@@ -53,6 +53,10 @@ pub struct RouterAnswer {
     pub peers: usize,
     /// Its peers that are up or provisional.
     pub peers_up: usize,
+    /// How often its peers showed quirks.
+    pub quirks: u64,
+    /// Its tables that it dumps anew.
+    pub settling: usize,
     /// Routes held of all its peers.
     pub routes: usize,
     /// The routes by view and family.

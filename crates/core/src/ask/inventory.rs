@@ -25,6 +25,8 @@ impl RouterAnswer {
             malformed: router.malformed,
             peers: 0,
             peers_up: 0,
+            quirks: 0,
+            settling: 0,
             routes: 0,
             counts: Vec::new(),
             changes: router.changes.clone(),
@@ -35,6 +37,12 @@ impl RouterAnswer {
     pub(super) fn add(&mut self, peer: &Peer, selector: &Selector) {
         self.peers += 1;
         self.peers_up += usize::from(peer.state != PeerState::Down);
+        self.quirks += peer.quirks.iter().sum::<u64>();
+        let settling = peer
+            .tables
+            .iter()
+            .filter(|table| table.settling_since_ns().is_some());
+        self.settling += settling.count();
         self.routes += peer.routes();
         count(peer, selector, &mut self.counts);
     }

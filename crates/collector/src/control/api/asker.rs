@@ -29,11 +29,11 @@ pub struct Asker {
 }
 
 /// The answers of several workers, in the order of the workers.
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     /// The answers with the worker of each.
     pub answers: Vec<(usize, Answer)>,
     /// Where the next page begins, if there may be more.
-    pub next: Option<PageStart>,
+    pub(super) next: Option<PageStart>,
     /// Whether the time was over before the page was full.
     pub out_of_time: bool,
     /// Whether routes were left out because their attributes are not known.
@@ -111,7 +111,7 @@ impl Asker {
     }
 
     /// Asks all workers for everything. Says whether the time was over before the end.
-    pub(super) async fn everything(&self, question: impl Fn() -> Question) -> Result<Gathered, Problem> {
+    pub(crate) async fn everything(&self, question: impl Fn() -> Question) -> Result<Gathered, Problem> {
         let asked = self.send(PageStart::FIRST, question).await?;
         let mut gathered = Gathered {
             answers: Vec::new(),

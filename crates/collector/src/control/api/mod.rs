@@ -27,4 +27,5 @@ mod paths;
 pub use access::{Access, Right, read_token};
 pub use asker::Asker;
 pub use paths::paths;
+pub(crate) use peer_key::peer_key;
 pub use state::Api;

@@ -11,7 +11,7 @@ use arancini_wire::bmp::PeerIdentity;
 use super::problem::Problem;
 
 /// The key of a peer.
-pub(super) fn peer_key(identity: &PeerIdentity) -> String {
+pub(crate) fn peer_key(identity: &PeerIdentity) -> String {
     let address = IpAddr::from(identity.address).to_canonical();
     let bgp_id = Ipv4Addr::from(identity.bgp_id);
     let distinguisher = u64::from_be_bytes(identity.distinguisher);
