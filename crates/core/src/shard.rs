@@ -306,7 +306,9 @@ impl Shard {
     #[must_use]
     pub fn handle_dropped(&mut self, batch: &Batch) -> bool {
         let router = self.routers.get_mut(&batch.router);
-        put_in_doubt(router, self.shared.sets.as_deref_mut(), batch)
+        let may_go = put_in_doubt(router, self.shared.sets.as_deref_mut(), batch);
+        self.shared.update_set_counters();
+        may_go
     }
 
     /// Takes a router over as it was, from a restart or from another worker. The router counts as lost until it connects.

@@ -86,8 +86,10 @@ impl Shared {
         }
     }
 
-    fn update_set_counters(&self) {
-        let Some(sets) = &self.sets else { return };
+    /// Counts off the routes that have left their sets, and updates the counters of attribute sets.
+    pub fn update_set_counters(&mut self) {
+        let Some(sets) = &mut self.sets else { return };
+        sets.settle();
         let SetFigures {
             sets,
             octet_bytes,
@@ -115,6 +117,7 @@ impl Shared {
             self.former.release_slice(sets);
             done += RELEASE_WORK;
         }
+        sets.settle();
         while done < budget && sets.needs_free() {
             sets.free_slice();
             done += RELEASE_WORK;

@@ -239,7 +239,6 @@ impl CuratedTable {
         );
         let curation = comparison.curate(before);
         announced.replaces(before);
-        announced.end();
         self.refreshed += comparison.refreshed;
         curation
     }
@@ -271,7 +270,6 @@ impl CuratedTable {
             ),
             |key| curated(key, self.announce_one(&key, &mut announced))
         );
-        announced.end();
         self.refreshed += comparison.refreshed;
     }
 
@@ -290,7 +288,6 @@ impl CuratedTable {
     {
         let value = self.value_of(&announced);
         self.announce_kept(keys, |_| value, |before| announced.replaces(before), curated);
-        announced.end();
     }
 
     /// Curates announces as [`Self::announce_batch`] does, with a fingerprint for each index of `keys`.

@@ -30,5 +30,6 @@ impl FormerTables {
         {
             self.0.pop();
         }
+        sets.settle();
     }
 }

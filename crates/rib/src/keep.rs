@@ -45,9 +45,6 @@ pub trait Announced {
 
     /// Takes the value that a route had before its announce.
     fn replaces(&mut self, before: Option<Value>);
-
-    /// Ends a batch of announces.
-    fn end(&mut self);
 }
 
 impl Announced for u64 {
@@ -63,9 +60,6 @@ impl Announced for u64 {
 
     #[inline(always)]
     fn replaces(&mut self, _before: Option<Value>) {}
-
-    #[inline(always)]
-    fn end(&mut self) {}
 }
 
 /// Hears of each route that leaves a table.

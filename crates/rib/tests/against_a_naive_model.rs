@@ -267,8 +267,10 @@ impl Tested {
     }
 
     /// Checks that each set has as many routes as there are, and that its octets are known.
-    fn check_sets(&self, held: &BTreeMap<Vec<u8>, u64>) {
-        let Some(sets) = &self.sets else { return };
+    fn check_sets(&mut self, held: &BTreeMap<Vec<u8>, u64>) {
+        let Some(sets) = &mut self.sets else { return };
+        sets.settle();
+        let sets = &*sets;
         let mut routes: BTreeMap<u64, u32> = BTreeMap::new();
         held.values()
             .for_each(|fingerprint| *routes.entry(*fingerprint).or_default() += 1);

@@ -50,16 +50,20 @@ fn no_promise_is_broken() {
     );
 }
 
-/// Tables of attribute sets publish what tables of fingerprints do, so all runs have the same report.
+/// With attribute sets, snapshots have more pieces, so that other snapshots are there when the collector starts again.
+/// Consumers hold the same in the end.
 #[test]
-fn tables_that_retain_attributes_publish_the_same() {
+fn tables_that_retain_attributes_break_no_promise() {
     for seed in 0..500 {
         let plan = Plan::of_seed(seed);
         let retaining = Plan {
             retain: true,
             ..plan.clone()
         };
-        assert_eq!(run(&plan), run(&retaining), "{}", retaining.command());
+        let held = |plan: &Plan| run(plan).map(|report| report.routes);
+        let retained = held(&retaining);
+        assert!(retained.is_ok(), "{}: {retained:?}", retaining.command());
+        assert_eq!(held(&plan), retained, "{}", retaining.command());
     }
 }
 

@@ -4,6 +4,7 @@ use super::pieces::{NONE, Pieces};
 use super::set_id::SetId;
 use super::set_index::SetIndex;
 use crate::entry::DOUBT;
+use crate::processor::prefetch;
 use crate::remains::CHUNKS_PER_STEP;
 use crate::slab::Slab;
 
@@ -78,7 +79,20 @@ pub struct AttributeSets {
     remains: Option<Remains>,
     /// Room to join attributes and labels.
     joined: Vec<u8>,
+    leaving: Leaving,
 }
+
+/// Routes that have left their sets and are not counted off yet. Meanwhile the memory that this takes is fetched: a route's
+/// former set mostly is not in the cache.
+struct Leaving {
+    /// The sets, as a ring. [`SetId::DOUBT`] where there is none.
+    sets: [SetId; LEAVING],
+    /// Where the next set goes, in place of the oldest one.
+    next: usize,
+}
+
+/// How many routes leave their sets at the same time.
+const LEAVING: usize = 16;
 
 impl AttributeSets {
     /// Makes an empty store. The octets of all sets take at most `most_bytes`; of further sets, only the fingerprint is kept.
@@ -96,6 +110,10 @@ impl AttributeSets {
             generation: 0,
             remains: None,
             joined: Vec::new(),
+            leaving: Leaving {
+                sets: [SetId::DOUBT; LEAVING],
+                next: 0,
+            },
         }
     }
 
@@ -225,9 +243,41 @@ impl AttributeSets {
         }
     }
 
-    /// Counts a route that leaves a set. The set goes with its last route.
+    /// Counts a route that leaves a set, now or until the next [`Self::settle`]. The set goes with its last route.
     #[inline]
     pub(crate) fn leave(&mut self, set: SetId) {
+        if let Some(record) = self.records.get(set.0) {
+            prefetch(record);
+        }
+        let Leaving { sets, next } = &mut self.leaving;
+        let oldest = std::mem::replace(&mut sets[*next], set);
+        *next = (*next + 1) % LEAVING;
+        let halfway = sets[(*next + LEAVING / 2) % LEAVING];
+        self.prefetch_last_route(halfway);
+        self.leave_now(oldest);
+    }
+
+    /// Fetches what [`Self::forget`] needs, if the set has its last route.
+    #[inline]
+    fn prefetch_last_route(&self, set: SetId) {
+        if let Some(record) = self.records.get(set.0)
+            && record.routes == 1
+        {
+            self.index.prefetch(self.index.hash(record.fingerprint));
+            self.pieces.prefetch(record.first);
+        }
+    }
+
+    /// Counts off the routes that have left their sets. After that, all counts are exact.
+    pub fn settle(&mut self) {
+        for place in 0..LEAVING {
+            let set = std::mem::replace(&mut self.leaving.sets[place], SetId::DOUBT);
+            self.leave_now(set);
+        }
+    }
+
+    #[inline]
+    fn leave_now(&mut self, set: SetId) {
         let Some(record) = self.records.get_mut(set.0) else {
             return;
         };
@@ -281,7 +331,7 @@ impl AttributeSets {
         self.records.get(set.0).map_or(DOUBT, |record| record.fingerprint)
     }
 
-    /// Number of routes that have a set.
+    /// Number of routes that have a set. Exact after [`Self::settle`].
     #[must_use]
     pub fn routes(&self, set: SetId) -> u32 {
         self.records.get(set.0).map_or(0, |record| record.routes)
@@ -333,7 +383,7 @@ impl AttributeSets {
         (number + 1 < self.records.len()).then_some(number + 1)
     }
 
-    /// What the store holds at present.
+    /// What the store holds at present. Exact after [`Self::settle`].
     #[must_use]
     pub const fn figures(&self) -> SetFigures {
         SetFigures {
@@ -359,6 +409,7 @@ impl AttributeSets {
 
     /// Frees some of the memory of a store that lost its last set.
     pub fn free_slice(&mut self) {
+        self.settle();
         if let Some(remains) = &mut self.remains {
             if !remains.give_up() {
                 self.remains = None;

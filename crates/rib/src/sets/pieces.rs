@@ -3,6 +3,7 @@
 //! Pieces never move and never leave gaps, so that sets may come and go for ever. A new set takes pieces of sets that are gone
 //! before it takes new memory.
 
+use crate::processor::prefetch;
 use crate::slab::Slab;
 
 /// Octets that a piece holds.
@@ -68,6 +69,14 @@ impl Pieces {
 
     pub(super) const fn allocated_bytes(&self) -> usize {
         self.pieces.allocated_bytes()
+    }
+
+    /// Fetches the first piece of a chain.
+    #[inline]
+    pub(super) fn prefetch(&self, first: u32) {
+        if let Some(piece) = self.pieces.get(first) {
+            prefetch(piece);
+        }
     }
 
     /// Stores octets. Returns the first piece.

@@ -45,8 +45,6 @@ pub struct Retained<'s> {
     sets: &'s mut AttributeSets,
     set: SetId,
     since: u32,
-    /// Routes that took the set and are not counted yet.
-    gained: u32,
 }
 
 impl<'s> Retained<'s> {
@@ -57,7 +55,6 @@ impl<'s> Retained<'s> {
             sets,
             set,
             since: unix_s,
-            gained: 0,
         }
     }
 }
@@ -78,19 +75,14 @@ impl Announced for Retained<'_> {
 
     #[inline(always)]
     fn replaces(&mut self, before: Option<Value>) {
+        if before.is_some_and(|before| SetId::of_word(before.fingerprint) == self.set) {
+            return;
+        }
+        // First, because to count off a route that left may be to forget the set.
+        self.sets.gained(self.set, 1);
         if let Some(before) = before {
-            if SetId::of_word(before.fingerprint) == self.set {
-                return;
-            }
             self.sets.lost(before);
         }
-        self.gained += 1;
-    }
-
-    #[inline(always)]
-    fn end(&mut self) {
-        self.sets.gained(self.set, self.gained);
-        self.gained = 0;
     }
 }
 

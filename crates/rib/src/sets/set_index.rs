@@ -8,6 +8,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use crate::processor::prefetch;
+
 /// Slots of a segment.
 const SLOTS: usize = 512;
 /// Sets of a segment, at which it splits.
@@ -131,6 +133,14 @@ impl SetIndex {
     fn segment_of(&self, hash: SetHash) -> usize {
         let bits = (u64::from(hash.0) << self.depth >> 32) as usize;
         self.directory.get(bits).map_or(0, |segment| *segment as usize)
+    }
+
+    /// Fetches what the next call with this hash reads first.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: SetHash) {
+        if let Some(segment) = self.segments.get(self.segment_of(hash)) {
+            prefetch(&segment.slots[Segment::home(hash)]);
+        }
     }
 
     /// Finds the set with this hash that is the right one.

@@ -78,6 +78,7 @@ proptest! {
             }
             model.retain(|_, (_, routes, _)| *routes > 0);
             let unknown = || model.values().filter(|(_, _, known)| !known);
+            sets.settle();
             let figures = sets.figures();
             prop_assert_eq!(figures.sets, model.len() as u64);
             prop_assert_eq!(figures.unknown_sets, unknown().count() as u64);
@@ -90,10 +91,52 @@ proptest! {
         for (set, routes, _) in model.into_values() {
             (0..routes).for_each(|_| sets.leave(set));
         }
+        sets.settle();
         while sets.needs_free() {
             sets.free_slice();
         }
         prop_assert_eq!((sets.figures(), sets.allocated_bytes()), (SetFigures::default(), 0));
+    }
+}
+
+/// A route leaves its set some calls later. Meanwhile the set may be found again, and get routes again.
+#[test]
+fn sets_that_routes_are_leaving_are_found_and_counted() {
+    let mut sets = AttributeSets::new(usize::MAX);
+    let mut routes: HashMap<u64, (SetId, u32)> = HashMap::new();
+    let mut state = 7_u64;
+    for _ in 0..20_000 {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let fingerprint = 1 + (state >> 33) % 40;
+        match routes.get_mut(&fingerprint) {
+            Some((set, of_set)) if state >> 63 == 0 => {
+                sets.leave(*set);
+                *of_set -= 1;
+                if *of_set == 0 {
+                    routes.remove(&fingerprint);
+                }
+            }
+            of_set => {
+                let set = sets.find_or_add(fingerprint, || None);
+                sets.gained(set, 1);
+                match of_set {
+                    Some((before, of_set)) => {
+                        assert_eq!(*before, set);
+                        *of_set += 1;
+                    }
+                    None => {
+                        routes.insert(fingerprint, (set, 1));
+                    }
+                }
+            }
+        }
+    }
+    sets.settle();
+    assert_eq!(sets.figures().sets, routes.len() as u64);
+    for (fingerprint, (set, of_set)) in routes {
+        assert_eq!((sets.fingerprint(set), sets.routes(set)), (fingerprint, of_set));
     }
 }
 
@@ -117,6 +160,7 @@ fn octets_beyond_the_bound_are_unknown_until_there_is_room() {
     assert_eq!(sets.fingerprint(second), 99);
 
     sets.leave(first);
+    sets.settle();
     assert_eq!(find_or_add(&mut sets, 99), second);
     assert_eq!(known(&sets, second), Some(octets(99)));
     assert_eq!(
@@ -154,6 +198,7 @@ fn a_set_without_octets_is_known_and_freed() {
     assert_eq!((figures.unknown_sets, figures.unknown_routes), (0, 0));
     sets.leave(set);
     sets.leave(set);
+    sets.settle();
     assert_eq!(sets.figures(), SetFigures::default());
 }
 
@@ -186,6 +231,7 @@ fn a_fingerprint_that_stands_for_doubt_has_no_set() {
     );
     sets.gained(set, 1);
     sets.leave(set);
+    sets.settle();
     sets.forget_if_unused(set);
     assert_eq!(sets.figures().sets, 1);
 }
