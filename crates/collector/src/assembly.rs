@@ -17,6 +17,7 @@ use crate::config::{Config, Listen, is_ipv4_fallback};
 use crate::control::api::{self, Access, Api, Asker};
 use crate::control::{BindError, ControlServer};
 use crate::core_settings::core_settings;
+use crate::history::History;
 use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::{
     Admission, Inheritance, LocalOwners, Mail, StopOrder, WorkerContext, WorkerIndex, WorkerStart,
@@ -87,7 +88,14 @@ impl Collector {
         let status = Arc::new(SinkStatus::default());
         let watermarks = Arc::new(Watermarks::new(workers));
         let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
-        let hooks = hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end);
+        let history = Arc::new(History::new(config.history_bytes()));
+        let hooks = Hooks {
+            taken: Some(Arc::new({
+                let history = Arc::clone(&history);
+                move |batch| history.take(batch)
+            })),
+            ..hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end)
+        };
         let spooled = open_spool(config);
         let sidecar_settings = config.sidecar_settings();
         let incarnation = sidecar_settings.incarnation;
@@ -110,6 +118,7 @@ impl Collector {
             Arc::clone(&context),
             Arc::clone(&status),
             Arc::clone(&figures),
+            history,
         ));
         let control = open_control_port(config, &sidecar, &telemetry, context.mailboxes.clone())?;
         let restored = match &store {
@@ -283,6 +292,7 @@ fn hooks(
         ended: Some(Arc::new(move || {
             let _ = end.send(());
         })),
+        taken: None,
     }
 }
 

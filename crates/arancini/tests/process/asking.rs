@@ -352,7 +352,10 @@ fn the_description_names_every_resource() {
     assert_eq!(
         paths,
         [
+            "/api/v1/changes",
             "/api/v1/counts",
+            "/api/v1/events",
+            "/api/v1/malformed",
             "/api/v1/prefixes/{prefix}",
             "/api/v1/routers",
             "/api/v1/routers/{router}",

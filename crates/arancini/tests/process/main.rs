@@ -14,6 +14,7 @@ mod consumer;
 mod delivery;
 mod detailed_metrics;
 mod former_lives;
+mod history;
 mod hostile;
 mod idle;
 mod logging;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::api_figures::Denial;
 use super::figures::Telemetry;
 use crate::control::Metrics;
+use crate::history::Shelf;
 
 impl Telemetry {
     pub(super) fn api_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
@@ -29,6 +30,13 @@ impl Telemetry {
         for denial in Denial::ALL {
             let count = figures.denied[denial as usize].load(Relaxed);
             denied.sample(&[("reason", denial.label())], count)?;
+        }
+        let mut history = metrics.gauge(
+            "history_bytes",
+            "Memory of the history of published messages, by what is kept.",
+        )?;
+        for shelf in Shelf::ALL {
+            history.sample(&[("kept", shelf.label())], self.history.bytes(shelf) as u64)?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 use super::access::{Access, guard};
 use super::problem::Problem;
 use super::state::Api;
-use super::{counts, peers, prefixes, routers, routes, sink, workers};
+use super::{counts, history, peers, prefixes, routers, routes, sink, workers};
 
 /// The description of the API, made from the resources and their types.
 #[derive(OpenApi)]
@@ -29,6 +29,9 @@ use super::{counts, peers, prefixes, routers, routes, sink, workers};
         prefixes::prefix,
         routes::routes,
         counts::counts,
+        history::changes,
+        history::events,
+        history::malformed,
         workers::workers,
         sink::sink,
     )
@@ -45,6 +48,9 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/prefixes/{*prefix}", get(prefixes::prefix))
         .route("/api/v1/routes", get(routes::routes))
         .route("/api/v1/counts", get(counts::counts))
+        .route("/api/v1/changes", get(history::changes))
+        .route("/api/v1/events", get(history::events))
+        .route("/api/v1/malformed", get(history::malformed))
         .route("/api/v1/workers", get(workers::workers))
         .route("/api/v1/sink", get(sink::sink))
         .route(
