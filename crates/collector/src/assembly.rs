@@ -17,7 +17,6 @@ use crate::config::{Config, Listen, is_ipv4_fallback};
 use crate::control::api::{self, Access, Api, Asker};
 use crate::control::{BindError, ControlServer};
 use crate::core_settings::core_settings;
-use crate::history::History;
 use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::{
     Admission, Inheritance, LocalOwners, Mail, StopOrder, WorkerContext, WorkerIndex, WorkerStart,
@@ -26,6 +25,7 @@ use crate::ingest::{
 use crate::snapshots::restore::{Restored, open_spool, restore};
 use crate::snapshots::{SinkOutcome, SnapshotFigures, Snapshots, Snapshotter, Watermarks, configured};
 use crate::start_error::StartError;
+use crate::tap::Tap;
 use crate::telemetry::Telemetry;
 
 /// Used buffers that wait on their way back from the sidecar.
@@ -88,11 +88,11 @@ impl Collector {
         let status = Arc::new(SinkStatus::default());
         let watermarks = Arc::new(Watermarks::new(workers));
         let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
-        let history = Arc::new(History::new(config.history_bytes()));
+        let tap = Arc::new(Tap::new(config.history_bytes()));
         let hooks = Hooks {
             taken: Some(Arc::new({
-                let history = Arc::clone(&history);
-                move |batch| history.take(batch)
+                let tap = Arc::clone(&tap);
+                move |batch| tap.take(batch)
             })),
             ..hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end)
         };
@@ -118,7 +118,7 @@ impl Collector {
             Arc::clone(&context),
             Arc::clone(&status),
             Arc::clone(&figures),
-            history,
+            tap,
         ));
         let control = open_control_port(config, &sidecar, &telemetry, context.mailboxes.clone())?;
         let restored = match &store {

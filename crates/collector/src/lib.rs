@@ -14,6 +14,8 @@ pub mod ingest;
 pub mod snapshots;
 pub mod message_filter;
 pub mod history;
+pub mod live;
+mod tap;
 mod telemetry;
 pub mod control;
 pub mod replay;

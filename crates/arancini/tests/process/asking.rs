@@ -363,6 +363,7 @@ fn the_description_names_every_resource() {
             "/api/v1/routers/{router}/peers/{peer}",
             "/api/v1/routes",
             "/api/v1/sink",
+            "/api/v1/stream",
             "/api/v1/workers",
         ]
     );

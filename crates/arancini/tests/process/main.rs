@@ -17,6 +17,7 @@ mod former_lives;
 mod history;
 mod hostile;
 mod idle;
+mod live;
 mod logging;
 mod lost;
 mod overload;

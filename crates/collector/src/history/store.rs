@@ -1,10 +1,8 @@
 //! The rings of the history, by kind of message.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::UNIX_EPOCH;
 
-use arancini_core::{Batch, BatchKind};
+use arancini_core::BatchKind;
 
 use super::batch::PublishedBatch;
 use super::ring::{Recent, Ring};
@@ -38,7 +36,7 @@ impl Shelf {
     }
 
     /// Where messages of this kind are kept. Reports of statistics are not: the last one of each peer is known anyway.
-    const fn of(kind: BatchKind) -> Option<Self> {
+    pub const fn of(kind: BatchKind) -> Option<Self> {
         match kind {
             BatchKind::Updates => Some(Self::Updates),
             BatchKind::Peers | BatchKind::Routers => Some(Self::Events),
@@ -52,14 +50,12 @@ impl Shelf {
 pub struct History {
     /// In the order of [`Shelf::ALL`]; `None` if nothing is kept.
     rings: Option<[Ring; Shelf::ALL.len()]>,
-    numbers: AtomicU64,
 }
 
 impl History {
     /// A history that begins now, with this bound on its memory. With 0 it keeps nothing.
     #[must_use]
-    pub fn new(most_bytes: usize) -> Self {
-        let now_ns = unix_ns();
+    pub fn new(most_bytes: usize, now_ns: u64) -> Self {
         let rings = (most_bytes > 0).then(|| {
             Shelf::ALL.map(|shelf| {
                 let part = most_bytes / PART_OF_EVENTS;
@@ -70,19 +66,19 @@ impl History {
                 Ring::new(bytes, now_ns)
             })
         });
-        Self {
-            rings,
-            numbers: AtomicU64::new(0),
-        }
+        Self { rings }
     }
 
-    /// Takes a copy of a batch that the sink has just taken from the bridge. Only the sink calls this.
-    pub fn take(&self, batch: &Batch) {
-        let Some(ring) = Shelf::of(batch.kind).and_then(|shelf| self.ring(shelf)) else {
-            return;
-        };
-        let number = self.numbers.fetch_add(1, Relaxed) + 1;
-        ring.push(Arc::new(PublishedBatch::copy(batch, number, unix_ns())));
+    /// Returns whether anything is kept.
+    pub const fn is_kept(&self) -> bool {
+        self.rings.is_some()
+    }
+
+    /// Keeps a batch on a shelf. Batches come in the order of their numbers.
+    pub fn keep(&self, shelf: Shelf, batch: Arc<PublishedBatch>) {
+        if let Some(ring) = self.ring(shelf) {
+            ring.push(batch);
+        }
     }
 
     /// What is on a shelf now; `None` if nothing is kept.
@@ -98,9 +94,4 @@ impl History {
     fn ring(&self, shelf: Shelf) -> Option<&Ring> {
         self.rings.as_ref()?.get(shelf as usize)
     }
-}
-
-fn unix_ns() -> u64 {
-    let since = UNIX_EPOCH.elapsed().unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

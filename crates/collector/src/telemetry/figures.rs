@@ -12,9 +12,9 @@ use clap::ValueEnum;
 use super::api_figures::ApiFigures;
 use crate::control::ControlSource;
 use crate::control::api::Asker;
-use crate::history::History;
 use crate::ingest::{WorkerContext, WorkerCounters};
 use crate::snapshots::SnapshotFigures;
+use crate::tap::Tap;
 
 /// Reads one figure of a worker.
 pub(super) type Read = fn(&Counters) -> u64;
@@ -27,7 +27,7 @@ pub struct Telemetry {
     pub(super) api: Arc<ApiFigures>,
     /// Asks the workers for the metrics of single routers and peers.
     pub(super) asker: Arc<Asker>,
-    pub(super) history: Arc<History>,
+    pub(super) tap: Arc<Tap>,
     /// Whether routers can connect. They can after the tables of the previous run are restored.
     pub(super) listening: AtomicBool,
 }
@@ -37,7 +37,7 @@ impl Telemetry {
         context: Arc<WorkerContext>,
         sink: Arc<SinkStatus>,
         snapshots: Arc<SnapshotFigures>,
-        history: Arc<History>,
+        tap: Arc<Tap>,
     ) -> Self {
         // Scrapes have places of their own: neither they nor the API wait for the other. They are no questions of the API.
         let asker = Asker::new(context.mailboxes.clone(), Arc::default());
@@ -46,7 +46,7 @@ impl Telemetry {
             asker: Arc::new(asker),
             sink,
             snapshots,
-            history,
+            tap,
             api: Arc::default(),
             listening: AtomicBool::new(false),
         }
@@ -57,9 +57,9 @@ impl Telemetry {
         &self.api
     }
 
-    /// Returns the history of what was published.
-    pub(crate) fn history(&self) -> &Arc<History> {
-        &self.history
+    /// Returns the history of what was published, and those who listen.
+    pub(crate) fn tap(&self) -> &Arc<Tap> {
+        &self.tap
     }
 
     /// Records that routers can connect from now on.

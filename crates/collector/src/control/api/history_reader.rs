@@ -7,8 +7,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::history::{Found, History, Place, Search, Shelf};
+use crate::history::{Found, Place, Search, Shelf};
 use crate::message_filter::MessageFilter;
+use crate::tap::Tap;
 use crate::telemetry::ApiFigures;
 
 /// Searches that run at the same time. Each keeps a thread busy, and keeps what it searches in memory.
@@ -38,16 +39,16 @@ pub(super) struct Past {
 
 /// Searches the history.
 pub(super) struct HistoryReader {
-    history: Arc<History>,
+    tap: Arc<Tap>,
     room: Arc<Semaphore>,
     figures: Arc<ApiFigures>,
 }
 
 impl HistoryReader {
-    /// A reader of this history.
-    pub fn new(history: Arc<History>, figures: Arc<ApiFigures>) -> Self {
+    /// A reader of the history of this tap.
+    pub fn new(tap: Arc<Tap>, figures: Arc<ApiFigures>) -> Self {
         Self {
-            history,
+            tap,
             room: Arc::new(Semaphore::new(MOST_SEARCHES)),
             figures,
         }
@@ -63,7 +64,7 @@ impl HistoryReader {
                 "ask again after a moment, and ask fewer questions at the same time",
             ));
         };
-        let Some(recent) = self.history.recent(wanted.shelf) else {
+        let Some(recent) = self.tap.history.recent(wanted.shelf) else {
             return Err(Problem::new(
                 axum::http::StatusCode::CONFLICT,
                 "the collector keeps no history",

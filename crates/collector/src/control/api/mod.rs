@@ -24,6 +24,7 @@ mod routes;
 mod prefixes;
 mod counts;
 mod history;
+mod stream;
 mod workers;
 mod sink;
 mod paths;

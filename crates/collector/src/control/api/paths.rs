@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 use super::access::{Access, guard};
 use super::problem::Problem;
 use super::state::Api;
-use super::{counts, history, peers, prefixes, routers, routes, sink, workers};
+use super::{counts, history, peers, prefixes, routers, routes, sink, stream, workers};
 
 /// The description of the API, made from the resources and their types.
 #[derive(OpenApi)]
@@ -32,6 +32,7 @@ use super::{counts, history, peers, prefixes, routers, routes, sink, workers};
         history::changes,
         history::events,
         history::malformed,
+        stream::stream,
         workers::workers,
         sink::sink,
     )
@@ -51,6 +52,7 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/changes", get(history::changes))
         .route("/api/v1/events", get(history::events))
         .route("/api/v1/malformed", get(history::malformed))
+        .route("/api/v1/stream", get(stream::stream))
         .route("/api/v1/workers", get(workers::workers))
         .route("/api/v1/sink", get(sink::sink))
         .route(

@@ -20,7 +20,7 @@ impl Api {
     /// An API that asks these workers and shows these figures.
     #[must_use]
     pub fn new(asker: Asker, telemetry: Arc<Telemetry>) -> Self {
-        let history = HistoryReader::new(Arc::clone(telemetry.history()), Arc::clone(telemetry.api()));
+        let history = HistoryReader::new(Arc::clone(telemetry.tap()), Arc::clone(telemetry.api()));
         Self {
             asker,
             history,
