@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -13,6 +13,7 @@ use super::access::{Access, guard};
 use super::problem::Problem;
 use super::state::Api;
 use super::{counts, history, peers, prefixes, routers, routes, sink, stream, workers};
+use crate::control::etag::with_etag;
 
 /// The description of the API, made from the resources and their types.
 #[derive(OpenApi)]
@@ -42,7 +43,7 @@ struct Description;
 /// The paths of the API, for those who have access.
 pub fn paths(api: Arc<Api>, access: Access) -> Router {
     Router::new()
-        .route("/api/v1/routers", get(routers::routers))
+        .route("/api/v1/routers", get(routers::routers).layer(from_fn(with_etag)))
         .route("/api/v1/routers/{router}", get(routers::router))
         .route("/api/v1/routers/{router}/peers", get(peers::peers))
         .route("/api/v1/routers/{router}/peers/{peer}", get(peers::peer))
@@ -57,7 +58,7 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/sink", get(sink::sink))
         .route(
             "/api/v1/openapi.json",
-            get(|| async { Json(Description::openapi()) }),
+            get(|| async { Json(Description::openapi()) }).layer(from_fn(with_etag)),
         )
         .route("/api/{*unknown}", get(unknown))
         .method_not_allowed_fallback(only_get)
