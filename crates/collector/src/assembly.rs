@@ -25,6 +25,7 @@ use crate::ingest::{
 use crate::snapshots::restore::{Restored, open_spool, restore};
 use crate::snapshots::{SinkOutcome, SnapshotFigures, Snapshots, Snapshotter, Watermarks, configured};
 use crate::start_error::StartError;
+use crate::tap::Tap;
 use crate::telemetry::Telemetry;
 
 /// Used buffers that wait on their way back from the sidecar.
@@ -87,7 +88,14 @@ impl Collector {
         let status = Arc::new(SinkStatus::default());
         let watermarks = Arc::new(Watermarks::new(workers));
         let (mailboxes, mails): (Vec<_>, Vec<_>) = (0..workers).map(|_| kanal::unbounded()).unzip();
-        let hooks = hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end);
+        let tap = Arc::new(Tap::new(config.history_bytes()));
+        let hooks = Hooks {
+            taken: Some(Arc::new({
+                let tap = Arc::clone(&tap);
+                move |batch| tap.take(batch)
+            })),
+            ..hooks(return_buffer, Arc::clone(&watermarks), mailboxes.clone(), end)
+        };
         let spooled = open_spool(config);
         let sidecar_settings = config.sidecar_settings();
         let incarnation = sidecar_settings.incarnation;
@@ -110,6 +118,7 @@ impl Collector {
             Arc::clone(&context),
             Arc::clone(&status),
             Arc::clone(&figures),
+            tap,
         ));
         let control = open_control_port(config, &sidecar, &telemetry, context.mailboxes.clone())?;
         let restored = match &store {
@@ -283,6 +292,7 @@ fn hooks(
         ended: Some(Arc::new(move || {
             let _ = end.send(());
         })),
+        taken: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The collector: everything around the sans-I/O core that needs a machine, such as sockets, threads, files and HTTP.
 //!
 //! The modules are listed in the order of a run: settings, the log, the check of the host, start and stop, the way of received
-//! bytes, snapshots, metrics and the control port. Recordings, which need no running collector, come last.
+//! bytes, snapshots, the history, metrics and the control port. Recordings, which need no running collector, come last.
 #![deny(unsafe_code)]
 
 pub mod config;
@@ -12,6 +12,10 @@ mod start_error;
 mod assembly;
 pub mod ingest;
 pub mod snapshots;
+pub mod message_filter;
+pub mod history;
+pub mod live;
+mod tap;
 mod telemetry;
 pub mod control;
 pub mod replay;

@@ -20,9 +20,15 @@ pub struct Acked {
     pub number: u64,
 }
 
+/// A callback with a batch.
+pub type OnBatch = dyn Fn(&Batch) + Send + Sync;
+
 /// Callbacks of the sidecar.
 #[derive(Default, Clone)]
 pub struct Hooks {
+    /// Called with each batch that the sink takes from the bridge, before the sink does anything else with it. So every sink
+    /// reports every batch once, in the order of the bridge. The sink waits for this callback.
+    pub taken: Option<Arc<OnBatch>>,
     /// Takes back each payload buffer, once its batch is durable or compressed.
     pub recycle: Option<Arc<dyn Fn(Vec<u8>) + Send + Sync>>,
     /// Called for each durable batch, while the sink works: it must not wait for anything.
@@ -42,6 +48,12 @@ pub struct Hooks {
 }
 
 impl Hooks {
+    pub(crate) fn taken(&self, batch: &Batch) {
+        if let Some(taken) = &self.taken {
+            taken(batch);
+        }
+    }
+
     pub(crate) fn recycle(&self, buffer: Vec<u8>) {
         if let Some(recycle) = &self.recycle {
             recycle(buffer);

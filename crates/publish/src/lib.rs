@@ -21,7 +21,7 @@ mod set_aside;
 pub mod nats;
 
 pub use directory_lock::{is_in_place, lock_directory, lock_path};
-pub use hooks::{Acked, EXIT_FENCED, EXIT_SIDECAR_DIED, Hooks};
+pub use hooks::{Acked, EXIT_FENCED, EXIT_SIDECAR_DIED, Hooks, OnBatch};
 pub use settings::{
     FileSettings, Fsync, NatsSettings, OnFull, Retention, SidecarSettings, SinkSettings, SpoolSettings,
     StreamSettings,

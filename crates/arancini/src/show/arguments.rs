@@ -75,6 +75,39 @@ pub enum What {
         #[command(flatten)]
         attributes: AttributeFilter,
     },
+    /// List the changes of a prefix that were published lately, or those of all routes. The newest is first.
+    #[command(
+        after_help = "Examples:\n  arancini show changes 203.0.113.0/24\n  arancini show changes 203.0.0.0/16 --match covered --since 5m\n  \
+        arancini show changes --router 192.0.2.1 --since 2026-11-30T10:48:08Z"
+    )]
+    Changes {
+        /// The prefix; an address alone is a prefix of its full length.
+        prefix: Option<String>,
+        /// How the prefix of a change agrees with it.
+        #[arg(
+            long = "match",
+            value_name = "MATCH",
+            default_value = "exact",
+            requires = "prefix"
+        )]
+        matching: ChangesMatching,
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        period: Period,
+    },
+    /// List the events of routers and peers that were published lately. The newest is first.
+    #[command(after_help = "Example:\n  arancini show events --router 192.0.2.1 --since 1h")]
+    Events {
+        #[command(flatten)]
+        past: Past,
+    },
+    /// List the messages that could not be read lately, each with the reason and its bytes. The newest is first.
+    #[command(after_help = "Example:\n  arancini show malformed --router 192.0.2.1 --limit 1")]
+    Malformed {
+        #[command(flatten)]
+        past: Past,
+    },
     /// Show how many routes there are, by view and family.
     #[command(after_help = "Example:\n  arancini show counts --router 192.0.2.1")]
     Counts {
@@ -104,6 +137,58 @@ pub enum Matching {
     Covering,
     /// Routes whose prefix lies within this one, or is equal.
     Covered,
+}
+
+/// How the prefix of a change agrees with a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChangesMatching {
+    /// Changes of exactly this prefix.
+    Exact,
+    /// Changes of prefixes that contain this one, and of itself.
+    Covering,
+    /// Changes of prefixes within this one, and of itself.
+    Covered,
+}
+
+/// Which part of the past is listed.
+#[derive(Debug, Args)]
+pub struct Period {
+    /// Only what was received at this time or later: a time in UTC, or how long ago, like 90s, 5m, 2h or 1d.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+}
+
+/// Which messages of the past are listed.
+#[derive(Debug, Args)]
+pub struct Past {
+    /// Only this router.
+    #[arg(long, value_name = "ADDR")]
+    pub router: Option<IpAddr>,
+    /// Only this peer: its address or key.
+    #[arg(long, value_name = "PEER")]
+    pub peer: Option<String>,
+    #[command(flatten)]
+    pub period: Period,
+    /// Most messages that are listed.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+}
+
+impl Past {
+    /// The parameters of a request for such messages.
+    pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
+        given([
+            ("router", self.router.map(|router| router.to_string())),
+            ("peer", self.peer.clone()),
+            ("since", self.period.since.clone()),
+        ])
+    }
+}
+
+/// The parameters that have a value.
+fn given<const N: usize>(parameters: [(&'static str, Option<String>); N]) -> Vec<(&'static str, String)> {
+    let given = parameters.into_iter();
+    given.filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Which routes are listed.
@@ -160,13 +245,11 @@ impl AttributeFilter {
 impl Filter {
     /// The parameters of a request for such routes.
     pub(super) fn parameters(&self) -> Vec<(&'static str, String)> {
-        let parameters = [
+        given([
             ("router", self.router.map(|router| router.to_string())),
             ("peer", self.peer.clone()),
             ("view", self.view.clone()),
             ("family", self.family.clone()),
-        ];
-        let given = parameters.into_iter();
-        given.filter_map(|(name, value)| Some((name, value?))).collect()
+        ])
     }
 }

@@ -7,7 +7,7 @@ use super::client::{AskError, Client};
 /// Most entries of one page.
 const PAGE: usize = 1000;
 
-/// Up to `limit` entries of a list, as the API has it: with `next` if there are more.
+/// Up to `limit` entries of a list, as the API has it: with `next` if there are more, and with the begin of the history.
 pub(super) async fn list(
     client: &mut Client,
     path: &str,
@@ -20,6 +20,7 @@ pub(super) async fn list(
     let mut incomplete = Value::Null;
     let mut attributes_absent = Value::Null;
     let mut left_out = Value::Null;
+    let mut history_since = Value::Null;
     while entries.len() < limit {
         let mut parameters = parameters.to_vec();
         parameters.push(("limit", PAGE.min(limit - entries.len()).to_string()));
@@ -35,6 +36,7 @@ pub(super) async fn list(
             left_out = page["leftOut"].take();
         }
         attributes_absent = page["attributesAbsent"].take();
+        history_since = page["historySince"].take();
         cursor = Some(page["next"].take()).filter(Value::is_string);
         if cursor.is_none() {
             break;
@@ -48,6 +50,7 @@ pub(super) async fn list(
         ("incomplete", incomplete),
         ("leftOut", left_out),
         ("attributesAbsent", attributes_absent),
+        ("historySince", history_since),
     ] {
         if !value.is_null() {
             list[name] = value;

@@ -4,6 +4,7 @@ use arancini_schema::json::visible;
 use serde_json::Value;
 
 use super::table::Table;
+use crate::tail::Line;
 
 /// The routers of a list.
 pub(super) fn routers(list: &Value) -> String {
@@ -131,6 +132,12 @@ pub(super) fn peer(peer: &Value) -> String {
     out
 }
 
+/// Published messages of a list, one line each, as `arancini tail` prints them.
+pub(super) fn messages(list: &Value, name: &str) -> String {
+    let lines = entries(list, name).map(|message| format!("{}\n", visible(&Line(message).to_string())));
+    lines.collect()
+}
+
 /// Numbers of routes.
 pub(super) fn counts(counts: &Value) -> String {
     let mut table = Table::new(&["VIEW", "FAMILY", "TABLES", "ROUTES"]);
@@ -201,7 +208,7 @@ pub(super) fn sink(sink: &Value) -> String {
     table.to_string()
 }
 
-/// What a list left out and why, for standard error.
+/// What a list left out and why, and where the history begins, for standard error.
 pub(super) fn left_out(list: &Value) -> Vec<String> {
     let of_list = match (list["incomplete"].as_str(), list["next"].as_str()) {
         (Some(incomplete), _) => Some(incomplete.to_owned()),
@@ -210,8 +217,10 @@ pub(super) fn left_out(list: &Value) -> Vec<String> {
     };
     let of_routes = ["leftOut", "attributesAbsent"]
         .into_iter()
-        .filter_map(|name| list[name].as_str());
-    of_list.into_iter().chain(of_routes.map(str::to_owned)).collect()
+        .filter_map(|name| list[name].as_str().map(str::to_owned));
+    let since = list["historySince"].as_str();
+    let of_history = since.map(|since| format!("the history begins at {}", visible(since)));
+    of_list.into_iter().chain(of_routes).chain(of_history).collect()
 }
 
 pub(super) fn entries<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

@@ -61,6 +61,24 @@ async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
             let parameters = [filter.parameters(), attributes.parameters()].concat();
             list(client, "routes", "routes", &parameters, filter.limit).await
         }
+        What::Changes {
+            prefix,
+            matching,
+            filter,
+            period,
+        } => {
+            let mut parameters = filter.parameters();
+            if let Some(prefix) = prefix {
+                parameters.push(("prefix", prefix.clone()));
+                parameters.push(("match", word(*matching)));
+            }
+            parameters.extend(period.since.clone().map(|since| ("since", since)));
+            list(client, "changes", "changes", &parameters, filter.limit).await
+        }
+        What::Events { past } => list(client, "events", "events", &past.parameters(), past.limit).await,
+        What::Malformed { past } => {
+            list(client, "malformed", "malformed", &past.parameters(), past.limit).await
+        }
         What::Counts { router, peer } => {
             let filter = Filter {
                 router: *router,
@@ -102,6 +120,9 @@ fn text(what: &What, answer: &Value) -> String {
         What::Peers { .. } => print::peers(answer),
         What::Peer { .. } => print::peer(answer),
         What::Prefix { .. } | What::Routes { .. } => print_routes::routes(answer),
+        What::Changes { .. } => print::messages(answer, "changes"),
+        What::Events { .. } => print::messages(answer, "events"),
+        What::Malformed { .. } => print::messages(answer, "malformed"),
         What::Counts { .. } => print::counts(answer),
         What::Workers => print::workers(answer),
         What::Sink => print::sink(answer),

@@ -1,11 +1,13 @@
-//! Filters the messages to print. A filter looks at the JSON form of a message, so it sees exactly what is printed.
+//! Filters the messages to print.
 
 use std::net::IpAddr;
 
+use arancini_collector::message_filter::{MessageFilter, PrefixCondition};
+use arancini_core::ask::PeerSelector;
+use arancini_schema::MessageKind;
+use arancini_schema::decode::Message;
 use arancini_schema::subject::router_token;
-use serde_json::Value;
-
-use arancini_collector::config::IpPrefix;
+use arancini_wire::iana::AfiSafi;
 
 use super::arguments::TailArgs;
 
@@ -25,39 +27,41 @@ impl Kinds {
     }
 }
 
-/// The conditions of a command line. A condition that is `None` lets every message pass.
-pub(super) struct Filter {
-    router: Option<IpAddr>,
-    peer: Option<IpAddr>,
-    family: Option<(u16, u8)>,
-    exact: Option<IpPrefix>,
-    covering: Option<IpPrefix>,
-    covered: Option<IpPrefix>,
-    origin_as: Option<u32>,
-    since_unix_ns: u64,
-}
+/// The conditions of a command line.
+pub(super) struct Filter(MessageFilter);
 
 impl Filter {
     /// Returns the conditions of this command line.
     pub(super) fn new(args: &TailArgs) -> Self {
-        Self {
-            router: args.router.map(|address| address.to_canonical()),
-            peer: args.peer.map(|address| address.to_canonical()),
-            family: args.family,
+        let prefix = PrefixCondition {
             exact: args.prefix,
             covering: args.covering,
             covered: args.covered,
+        };
+        let peer_like = |address: IpAddr| PeerSelector {
+            address: address.to_canonical(),
+            bgp_id: None,
+            peer_type: None,
+            distinguisher: None,
+        };
+        Self(MessageFilter {
+            router: args.router.map(|address| address.to_canonical()),
+            peer: args.peer.map(peer_like),
+            family: args.family.map(|(afi, safi)| AfiSafi::new(afi, safi)),
+            prefix: (prefix != PrefixCondition::default()).then_some(prefix),
             origin_as: args.origin_as,
-            since_unix_ns: args.since_unix_ns(),
-        }
+            since_ns: args.since_unix_ns(),
+            ..MessageFilter::default()
+        })
     }
 
     /// Returns the NATS subjects on which a message can pass, so that the server does not send the others.
     pub(super) fn subjects(&self, base: &str, kinds: Kinds) -> Vec<String> {
-        let router = self.router.map_or_else(|| "*".to_owned(), router_token);
-        let family = self
-            .family
-            .map_or_else(|| "*".to_owned(), |(afi, safi)| format!("{afi}_{safi}"));
+        let router = self.0.router.map_or_else(|| "*".to_owned(), router_token);
+        let family = self.0.family.map_or_else(
+            || "*".to_owned(),
+            |family| format!("{}_{}", family.afi, family.safi),
+        );
         let mut subjects = vec![format!("{base}.updates.{router}.*.{family}")];
         if kinds == Kinds::All {
             for (kind, peer) in [
@@ -73,59 +77,20 @@ impl Filter {
     }
 
     /// Returns whether a message passes. With a condition on routes, only updates pass.
-    pub(super) fn passes(&self, message: &Value) -> bool {
-        let address = |name: &str| {
-            message
-                .get(name)
-                .and_then(Value::as_str)
-                .and_then(|text| text.parse().ok())
-        };
-        let number = |name: &str| message.get(name).and_then(Value::as_u64);
-        let route = message
-            .get("prefix")
-            .and_then(Value::as_str)
-            .and_then(|text| text.parse::<IpPrefix>().ok());
-        let origin = || {
-            message
-                .get("asPath")
-                .and_then(Value::as_array)
-                .and_then(|path| path.last()?.as_u64())
-        };
-        let peer =
-            || address("peerAddr").or_else(|| message.pointer("/peer/address")?.as_str()?.parse().ok());
-        let received = || {
-            message
-                .get("timeReceivedNs")
-                .and_then(Value::as_str)?
-                .parse::<u64>()
-                .ok()
-        };
-        (self.since_unix_ns == 0 || received() >= Some(self.since_unix_ns))
-            && self
-                .router
-                .is_none_or(|wanted| address("routerAddr") == Some(wanted))
-            && self.peer.is_none_or(|wanted| peer() == Some(wanted))
-            && self.family.is_none_or(|(afi, safi)| {
-                number("afi") == Some(u64::from(afi)) && number("safi") == Some(u64::from(safi))
-            })
-            && self.exact.is_none_or(|wanted| route == Some(wanted))
-            && self
-                .covering
-                .is_none_or(|inner| route.is_some_and(|route| route.covers(&inner)))
-            && self
-                .covered
-                .is_none_or(|outer| route.is_some_and(|route| outer.covers(&route)))
-            && self
-                .origin_as
-                .is_none_or(|wanted| origin() == Some(u64::from(wanted)))
+    pub(super) fn passes(&self, kind: MessageKind, message: &Message<'_>) -> bool {
+        self.0.passes(kind, message)
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::net::Ipv4Addr;
+
+    use arancini_core::{Batch, BatchKind, Now, Settings, Shard};
+    use arancini_generate::{Attributes, Open, Peer, Prefix, Update, initiation, peer_up, route_monitoring};
+    use arancini_schema::decode::Messages;
     use clap::Parser;
-    use serde_json::json;
 
     use super::*;
 
@@ -139,12 +104,37 @@ mod tests {
         Filter::new(&Line::try_parse_from(["tail"].iter().chain(flags)).unwrap().args)
     }
 
+    /// What a collector publishes of one router with one peer that announces one route.
+    fn published() -> Vec<Batch> {
+        let now = Now {
+            monotonic_ns: 1,
+            unix_ns: 1,
+        };
+        let local = Ipv4Addr::new(192, 0, 2, 254);
+        let peer = Peer::new("2001:db8::1".parse().unwrap(), 64_512, local);
+        let open = Open::new(64_512, local);
+        let attributes = Attributes::new(&[64_512, 64_513], local, local.to_ipv6_mapped());
+        let update = Update::announce([Prefix::new([192, 0, 2, 0].into(), 24)], attributes).to_bytes();
+        let bytes = [
+            initiation("core-1", "test"),
+            peer_up(&peer, local.into(), &open, &open),
+            route_monitoring(&peer, &update),
+        ];
+        let mut shard = Shard::new(0, Settings::default(), std::sync::Arc::default());
+        let session = shard.handle_connect([10, 0, 0, 1].into(), 1, now);
+        shard.handle_all_bytes(session, &bytes.concat(), now).unwrap();
+        shard.handle_flush(now);
+        std::iter::from_fn(|| shard.poll_batch()).collect()
+    }
+
+    fn passes_of(kind: BatchKind, flags: &[&str]) -> bool {
+        let batch = published().into_iter().find(|batch| batch.kind == kind).unwrap();
+        let message = Messages::new(&batch.payload).next().unwrap().unwrap();
+        filter(flags).passes(kind, &message)
+    }
+
     #[test]
     fn each_condition_lets_pass_what_it_says() {
-        let update = json!({
-            "type": "update", "routerAddr": "10.0.0.1", "peerAddr": "2001:db8::1", "afi": 1, "safi": 1,
-            "prefix": "192.0.2.0/24", "asPath": [64512, 64513], "timeReceivedNs": "1500000000",
-        });
         for (flags, passes) in [
             (&["--router", "10.0.0.1"][..], true),
             (&["--router", "::ffff:10.0.0.1"], true),
@@ -166,8 +156,22 @@ mod tests {
             (&["--since", "1h"], false),
             (&["--since", "100000d"], true),
         ] {
-            assert_eq!(filter(flags).passes(&update), passes, "{flags:?}");
+            assert_eq!(passes_of(BatchKind::Updates, flags), passes, "{flags:?}");
         }
+    }
+
+    #[test]
+    fn events_pass_the_conditions_on_routers_and_peers_only() {
+        for (flags, passes) in [
+            (&["--router", "10.0.0.1"][..], true),
+            (&["--router", "10.0.0.2"], false),
+            (&["--peer", "2001:db8::1"], true),
+            (&["--peer", "2001:db8::2"], false),
+            (&["--prefix", "192.0.2.0/24"], false),
+        ] {
+            assert_eq!(passes_of(BatchKind::Peers, flags), passes, "{flags:?}");
+        }
+        assert!(!passes_of(BatchKind::Routers, &["--peer", "2001:db8::1"]));
     }
 
     #[test]

@@ -159,15 +159,15 @@ impl Printer {
             let message = message.map_err(|error| error.to_string())?;
             self.line.clear();
             write_message(kind, &message, &mut self.line).map_err(|error| error.to_string())?;
-            let object = serde_json::from_slice(&self.line).map_err(|error| error.to_string())?;
-            if !self.filter.passes(&object) {
+            if !self.filter.passes(kind, &message) {
                 continue;
             }
+            let object = || serde_json::from_slice(&self.line).map_err(|error| error.to_string());
             let printed = match self.look {
                 Look::Json => out.write_all(&self.line),
-                Look::Text => writeln!(out, "{}", visible(&Line(&object).to_string())),
+                Look::Text => writeln!(out, "{}", visible(&Line(&object()?).to_string())),
                 Look::Screen(colours) => {
-                    let message = &object;
+                    let message = &object()?;
                     writeln!(out, "{}", ScreenLine { message, colours })
                 }
             };

@@ -352,7 +352,10 @@ fn the_description_names_every_resource() {
     assert_eq!(
         paths,
         [
+            "/api/v1/changes",
             "/api/v1/counts",
+            "/api/v1/events",
+            "/api/v1/malformed",
             "/api/v1/prefixes/{prefix}",
             "/api/v1/routers",
             "/api/v1/routers/{router}",
@@ -360,6 +363,7 @@ fn the_description_names_every_resource() {
             "/api/v1/routers/{router}/peers/{peer}",
             "/api/v1/routes",
             "/api/v1/sink",
+            "/api/v1/stream",
             "/api/v1/workers",
         ]
     );
@@ -451,6 +455,62 @@ fn without_retained_attributes_the_answer_names_the_setting() {
     );
     let table = String::from_utf8(shown.stdout).unwrap();
     assert!(table.lines().next().unwrap().ends_with("ATTRIBUTES"), "{table}");
+}
+
+#[test]
+fn a_client_that_has_the_answer_already_does_not_get_it_again() {
+    let world = World::new();
+    let control = world.rig.control();
+    for path in ["openapi.json", "routers"] {
+        let ask = |header: &str| {
+            let head = format!("GET /api/v1/{path} HTTP/1.1\r\nHost: {control}\r\n{header}");
+            request(control, &head, DEADLINE).unwrap()
+        };
+        let first = ask("");
+        let etag = first.head.lines().find_map(|line| line.strip_prefix("etag: "));
+        let etag = etag.unwrap_or_else(|| panic!("{path}: no ETag in {}", first.head));
+        let again = ask(&format!("If-None-Match: {etag}\r\n"));
+        assert_eq!(
+            (again.status, again.body.as_str()),
+            (304, ""),
+            "{path}: {}",
+            again.head
+        );
+        assert!(again.head.contains(etag), "{path}: {}", again.head);
+        let other = ask("If-None-Match: \"0123456789abcdef\"\r\n");
+        assert_eq!((other.status, other.body), (200, first.body), "{path}");
+    }
+}
+
+#[test]
+fn every_path_that_shows_data_is_closed_to_foreign_names() {
+    let world = World::new();
+    let control = world.rig.control();
+    let status = |path: &str, host: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n");
+        request(control, &head, DEADLINE).unwrap().status
+    };
+    let description = world.ask("openapi.json");
+    let router = router_address(1).to_string();
+    let paths = description["paths"].as_object().unwrap().keys();
+    let paths = paths.map(|path| {
+        let path = path.replace("{router}", &router).replace("{peer}", "192.0.2.1");
+        path.replace("{prefix}", "10.0.0.0/8")
+    });
+    for path in paths.chain(["/api/v1/openapi.json".to_owned(), "/api/nothing".to_owned()]) {
+        assert_eq!(status(&path, "evil.example.net"), 403, "{path}");
+    }
+    // Probes and Prometheus ask under any name. The files of the page hold no data.
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/",
+        "/help",
+        "/page/app/main.js",
+    ] {
+        assert_eq!(status(path, "evil.example.net"), 200, "{path}");
+    }
 }
 
 #[test]
@@ -633,6 +693,8 @@ fn a_collector_that_restores_its_tables_says_when_to_ask_again() {
     assert!(answer.body.contains("restored"), "{}", answer.body);
 }
 
+/// That the workers stop early is proven by `a_question_ends_in_the_slice_in_which_its_asker_goes` and
+/// `a_client_that_goes_away_takes_its_question_along` in the collector.
 #[test]
 fn the_answers_of_questions_that_nobody_waits_for_are_given_up() {
     let world = World::new();

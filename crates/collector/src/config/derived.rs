@@ -40,6 +40,16 @@ impl Config {
         self.snapshots.enabled && acknowledges && self.curation.mode != CurationKind::Off
     }
 
+    /// Returns the memory for the history; 0 if nobody can ask for it.
+    #[must_use]
+    pub fn history_bytes(&self) -> usize {
+        if self.control.enabled {
+            self.control.history_bytes
+        } else {
+            0
+        }
+    }
+
     /// Returns the directory of the snapshots, used with `snapshots.store = "local"`.
     #[must_use]
     pub fn snapshots_directory(&self) -> PathBuf {

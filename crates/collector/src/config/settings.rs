@@ -378,6 +378,8 @@ settings! {
         insecure: bool = false;
         /// Names under which the API is asked, besides IP addresses and `localhost`. The API refuses requests for any other name, because foreign web pages can send them (DNS rebinding).
         host_names: Vec<String> = Vec::new();
+        /// Memory for the history: the newest updates, events and malformed messages, which `/api/v1/changes`, `/api/v1/events` and `/api/v1/malformed` show. 0 keeps none. Events and malformed messages have an eighth each.
+        history_bytes: usize = 64 * 1024 * 1024;
     }
 
     /// Metrics of single routers and peers at `/metrics` (docs/metrics.md). They are gathered at each scrape, in the time that the workers have left beside the routers' messages.

@@ -11,6 +11,7 @@ mod process;
 mod render;
 mod bind;
 mod clients;
+mod etag;
 pub mod api;
 mod page;
 mod server;

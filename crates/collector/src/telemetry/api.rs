@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::api_figures::Denial;
 use super::figures::Telemetry;
 use crate::control::Metrics;
+use crate::history::Shelf;
 
 impl Telemetry {
     pub(super) fn api_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
@@ -30,6 +31,32 @@ impl Telemetry {
             let count = figures.denied[denial as usize].load(Relaxed);
             denied.sample(&[("reason", denial.label())], count)?;
         }
+        let mut history = metrics.gauge(
+            "history_bytes",
+            "Memory of the history of published messages, by what is kept.",
+        )?;
+        for shelf in Shelf::ALL {
+            history.sample(&[("kept", shelf.label())], self.tap.history.bytes(shelf) as u64)?;
+        }
+        let live = &self.tap.live;
+        metrics
+            .gauge(
+                "live_streams",
+                "Clients that listen to the live stream of the API.",
+            )?
+            .sample(&[], live.listening() as u64)?;
+        metrics
+            .counter(
+                "live_streams_slow",
+                "Live streams that were ended because the client read more slowly than messages came.",
+            )?
+            .sample(&[], live.slow())?;
+        metrics
+            .counter(
+                "live_batches_left_out",
+                "Batches left out of the live stream because they came faster than they could be read. The sink got them.",
+            )?
+            .sample(&[], live.left_out())?;
         Ok(())
     }
 }

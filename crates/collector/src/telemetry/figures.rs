@@ -14,6 +14,7 @@ use crate::control::ControlSource;
 use crate::control::api::Asker;
 use crate::ingest::{WorkerContext, WorkerCounters};
 use crate::snapshots::SnapshotFigures;
+use crate::tap::Tap;
 
 /// Reads one figure of a worker.
 pub(super) type Read = fn(&Counters) -> u64;
@@ -26,6 +27,7 @@ pub struct Telemetry {
     pub(super) api: Arc<ApiFigures>,
     /// Asks the workers for the metrics of single routers and peers.
     pub(super) asker: Arc<Asker>,
+    pub(super) tap: Arc<Tap>,
     /// Whether routers can connect. They can after the tables of the previous run are restored.
     pub(super) listening: AtomicBool,
 }
@@ -35,6 +37,7 @@ impl Telemetry {
         context: Arc<WorkerContext>,
         sink: Arc<SinkStatus>,
         snapshots: Arc<SnapshotFigures>,
+        tap: Arc<Tap>,
     ) -> Self {
         // Scrapes have places of their own: neither they nor the API wait for the other. They are no questions of the API.
         let asker = Asker::new(context.mailboxes.clone(), Arc::default());
@@ -43,6 +46,7 @@ impl Telemetry {
             asker: Arc::new(asker),
             sink,
             snapshots,
+            tap,
             api: Arc::default(),
             listening: AtomicBool::new(false),
         }
@@ -51,6 +55,11 @@ impl Telemetry {
     /// Returns the figures of the API.
     pub(crate) fn api(&self) -> &Arc<ApiFigures> {
         &self.api
+    }
+
+    /// Returns the history of what was published, and those who listen.
+    pub(crate) fn tap(&self) -> &Arc<Tap> {
+        &self.tap
     }
 
     /// Records that routers can connect from now on.

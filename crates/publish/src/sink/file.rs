@@ -55,7 +55,7 @@ pub(crate) fn run(
     loop {
         match input.take() {
             Given::Batch(batch) => {
-                taken(status, &batch);
+                taken(status, hooks, &batch);
                 work(&mut writer, &mut |writer| writer.make_room(&batch));
                 writer.append(&batch);
                 hooks.recycle(batch.payload);

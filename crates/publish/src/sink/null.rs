@@ -15,7 +15,7 @@ pub(crate) async fn run(bridge: kanal::Receiver<Batch>, status: &SinkStatus, hoo
         batches.push(batch);
         let _ = bridge.drain_into(&mut batches);
         for batch in batches.drain(..) {
-            taken(status, &batch);
+            taken(status, hooks, &batch);
             Receipt::of(&batch).acknowledge(status, hooks);
             hooks.recycle(batch.payload);
         }

@@ -5,8 +5,9 @@ use arancini_core::Batch;
 use crate::hooks::Hooks;
 use crate::status::SinkStatus;
 
-/// Counts a batch that was taken from the bridge.
-pub(crate) fn taken(status: &SinkStatus, batch: &Batch) {
+/// Counts and reports a batch that was taken from the bridge.
+pub(crate) fn taken(status: &SinkStatus, hooks: &Hooks, batch: &Batch) {
+    hooks.taken(batch);
     SinkStatus::add(&status.batches_taken, 1);
     SinkStatus::add(&status.messages_taken, u64::from(batch.messages));
 }

@@ -41,7 +41,7 @@ fn run_on(out: impl Write, bridge: &kanal::Receiver<Batch>, status: &SinkStatus,
     hooks.ended();
     loop {
         match input.take() {
-            Given::Batch(batch) => taken(status, &batch),
+            Given::Batch(batch) => taken(status, hooks, &batch),
             Given::Nothing => input.wait(Duration::MAX),
             Given::End => break,
         }
@@ -69,7 +69,7 @@ fn copy(
             }
             Given::End => break,
         };
-        taken(status, &batch);
+        taken(status, hooks, &batch);
         write_batch(&batch, &mut line, &mut out)?;
         written.push(Receipt::of(&batch));
         hooks.recycle(batch.payload);

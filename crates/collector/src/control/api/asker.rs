@@ -248,6 +248,41 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_goes_away_takes_its_question_along() {
+        use tokio::io::AsyncWriteExt;
+
+        runtime().block_on(async {
+            let (mailbox, mail) = kanal::unbounded();
+            let asker = Arc::new(Asker::new(vec![mailbox], Arc::default()));
+            let ask = move || {
+                let asker = Arc::clone(&asker);
+                async move {
+                    let page = asker.page(PageStart::FIRST, 10, question).await;
+                    page.map(|_| ())
+                        .map_err(status)
+                        .map_err(|status| status.to_string())
+                }
+            };
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap();
+            let paths = axum::Router::new().route("/", axum::routing::get(ask));
+            tokio::spawn(async move { axum::serve(listener, paths).await });
+            let mut client = tokio::net::TcpStream::connect(port).await.unwrap();
+            client
+                .write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+                .await
+                .unwrap();
+            let Mail::Question(mut request) = mail.to_async().recv().await.unwrap() else {
+                panic!("no question");
+            };
+            assert!(!request.out.is_closed(), "the client waits");
+            drop(client);
+            // The worker looks at this between two slices.
+            request.out.closed().await;
+        });
+    }
+
+    #[test]
     fn an_answer_that_does_not_fit_is_the_next_page() {
         let answers = |routers: usize| {
             let mut counts = Vec::new();

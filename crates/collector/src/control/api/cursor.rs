@@ -6,6 +6,7 @@ use arancini_core::ask::Position;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
@@ -39,11 +40,12 @@ impl Life {
 
 /// What a cursor contains.
 #[derive(Serialize, Deserialize)]
-struct Cursor {
+struct Cursor<S> {
     life: Life,
     /// Hash of the resource and of the parameters that choose what is answered.
     choice: u64,
-    start: PageStart,
+    /// Where the page begins.
+    start: S,
 }
 
 fn hash_of(choice: &str) -> u64 {
@@ -53,7 +55,7 @@ fn hash_of(choice: &str) -> u64 {
 }
 
 /// The cursor of a page of this choice.
-pub(super) fn write_cursor(life: Life, choice: &str, start: PageStart) -> String {
+pub(super) fn write_cursor<S: Serialize>(life: Life, choice: &str, start: S) -> String {
     let cursor = Cursor {
         life,
         choice: hash_of(choice),
@@ -64,10 +66,10 @@ pub(super) fn write_cursor(life: Life, choice: &str, start: PageStart) -> String
 }
 
 /// Reads the cursor of a page of this choice. 410 if it belongs to an earlier life.
-pub(super) fn read_cursor(life: Life, choice: &str, text: &str) -> Result<PageStart, Problem> {
+pub(super) fn read_cursor<S: DeserializeOwned>(life: Life, choice: &str, text: &str) -> Result<S, Problem> {
     const AGAIN: &str = "ask again without cursor";
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let cursor: Option<Cursor> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let cursor: Option<Cursor<S>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let Some(cursor) = cursor else {
         return Err(Problem::invalid("cursor", "this is no cursor of this API", AGAIN));
     };
@@ -97,9 +99,12 @@ mod tests {
             position: Position::START,
         };
         let text = write_cursor(Life(7), "routes?view=loc-rib", start.clone());
-        assert_eq!(read_cursor(Life(7), "routes?view=loc-rib", &text).unwrap(), start);
+        assert_eq!(
+            read_cursor::<PageStart>(Life(7), "routes?view=loc-rib", &text).unwrap(),
+            start
+        );
         let status = |life, choice, text: &str| {
-            let problem = read_cursor(life, choice, text).unwrap_err();
+            let problem = read_cursor::<PageStart>(life, choice, text).unwrap_err();
             serde_json::to_value(problem).unwrap()["status"].as_u64().unwrap()
         };
         assert_eq!(status(Life(8), "routes?view=loc-rib", &text), 410);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -12,7 +12,8 @@ use utoipa::OpenApi;
 use super::access::{Access, guard};
 use super::problem::Problem;
 use super::state::Api;
-use super::{counts, peers, prefixes, routers, routes, sink, workers};
+use super::{counts, history, peers, prefixes, routers, routes, sink, stream, workers};
+use crate::control::etag::with_etag;
 
 /// The description of the API, made from the resources and their types.
 #[derive(OpenApi)]
@@ -29,6 +30,10 @@ use super::{counts, peers, prefixes, routers, routes, sink, workers};
         prefixes::prefix,
         routes::routes,
         counts::counts,
+        history::changes,
+        history::events,
+        history::malformed,
+        stream::stream,
         workers::workers,
         sink::sink,
     )
@@ -38,18 +43,22 @@ struct Description;
 /// The paths of the API, for those who have access.
 pub fn paths(api: Arc<Api>, access: Access) -> Router {
     Router::new()
-        .route("/api/v1/routers", get(routers::routers))
+        .route("/api/v1/routers", get(routers::routers).layer(from_fn(with_etag)))
         .route("/api/v1/routers/{router}", get(routers::router))
         .route("/api/v1/routers/{router}/peers", get(peers::peers))
         .route("/api/v1/routers/{router}/peers/{peer}", get(peers::peer))
         .route("/api/v1/prefixes/{*prefix}", get(prefixes::prefix))
         .route("/api/v1/routes", get(routes::routes))
         .route("/api/v1/counts", get(counts::counts))
+        .route("/api/v1/changes", get(history::changes))
+        .route("/api/v1/events", get(history::events))
+        .route("/api/v1/malformed", get(history::malformed))
+        .route("/api/v1/stream", get(stream::stream))
         .route("/api/v1/workers", get(workers::workers))
         .route("/api/v1/sink", get(sink::sink))
         .route(
             "/api/v1/openapi.json",
-            get(|| async { Json(Description::openapi()) }),
+            get(|| async { Json(Description::openapi()) }).layer(from_fn(with_etag)),
         )
         .route("/api/{*unknown}", get(unknown))
         .method_not_allowed_fallback(only_get)

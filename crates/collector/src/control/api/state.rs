@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::asker::Asker;
 use super::cursor::Life;
+use super::history_reader::HistoryReader;
 use super::problem::Problem;
 use crate::telemetry::Telemetry;
 
 /// The shared state of the API.
 pub struct Api {
     pub(super) asker: Asker,
+    pub(super) history: HistoryReader,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) life: Life,
 }
@@ -18,8 +20,10 @@ impl Api {
     /// An API that asks these workers and shows these figures.
     #[must_use]
     pub fn new(asker: Asker, telemetry: Arc<Telemetry>) -> Self {
+        let history = HistoryReader::new(Arc::clone(telemetry.tap()), Arc::clone(telemetry.api()));
         Self {
             asker,
+            history,
             telemetry,
             life: Life::begin(),
         }

@@ -1,6 +1,6 @@
 //! The files of the page, as part of the binary.
 
-use std::hash::{DefaultHasher, Hasher};
+use crate::control::etag::etag_of;
 
 /// A file of the page.
 pub(super) struct Asset {
@@ -15,9 +15,7 @@ pub(super) struct Asset {
 impl Asset {
     /// Its ETag. Equal content has an equal ETag.
     pub fn etag(&self) -> String {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(self.bytes);
-        format!("\"{:016x}\"", hasher.finish())
+        etag_of(self.bytes)
     }
 }
 

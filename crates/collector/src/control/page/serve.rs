@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::assets::{ASSETS, Asset, INDEX};
+use crate::control::etag::has;
 
 /// What the browser may do for the page: load files from this port and ask this port, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -62,18 +63,6 @@ fn show(asset: &Asset, headers: &HeaderMap) -> Response {
         set(header::ETAG, etag);
     }
     response
-}
-
-/// Whether the browser has the file with this ETag.
-fn has(headers: &HeaderMap, etag: &str) -> bool {
-    let lists = headers.get_all(header::IF_NONE_MATCH).iter();
-    let mut known = lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','));
-    known.any(|known| {
-        let known = known.trim();
-        known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag
-    })
 }
 
 #[cfg(test)]

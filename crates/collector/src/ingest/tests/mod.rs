@@ -5,3 +5,4 @@ mod way;
 mod arrivals;
 mod rules;
 mod turns;
+mod questions;

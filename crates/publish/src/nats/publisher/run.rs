@@ -150,7 +150,7 @@ impl Publisher {
         let mut batch = first;
         for left in (0..BATCHES_AT_ONCE).rev() {
             let Some(taken_batch) = batch else { break };
-            taken(&self.status, &taken_batch);
+            taken(&self.status, &self.hooks, &taken_batch);
             for message in self.packer.pack(taken_batch, self.max_payload) {
                 self.place(message);
             }

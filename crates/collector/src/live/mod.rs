@@ -1,0 +1,14 @@
+//! The live stream: published messages as Server-Sent Events, for the clients that listen now.
+//!
+//! The sink offers each batch when it takes it from the bridge. While nobody listens, this costs one look at a counter. While
+//! somebody does, a thread of its own reads each batch once for all listeners. Every queue is bounded: a listener that reads
+//! too slowly is told so and dropped, and batches that come faster than they can be read are left out and counted.
+
+mod event;
+mod queue;
+mod listener;
+mod hub;
+
+pub use event::{GREETING, KEEP_ALIVE};
+pub use hub::{Hub, MOST_LISTENERS, Subscription};
+pub use listener::{Kinds, Wanted};
