@@ -75,12 +75,12 @@ fn announce_retained(
     let keeping = Retaining {
         sets: &mut sets,
         unix_s: unix_seconds(context.now),
-        canonical: Canonical::new(
-            work.attributes.field(),
-            work.attributes.as_width,
-            section.carrier,
-            &mut canonical,
-        ),
+        canonical: Canonical::Unmade {
+            field: work.attributes.field(),
+            carrier: section.carrier,
+            scratch: &mut canonical,
+        },
+        as_width: work.attributes.as_width,
     };
     announce_as(context, place, work, section, keeping);
     context.shared.sets = Some(sets);

@@ -85,16 +85,18 @@ pub(crate) struct Retaining<'a> {
     /// The time of the announces.
     pub unix_s: u32,
     pub canonical: Canonical<'a>,
+    /// The width of AS numbers in the attributes.
+    pub as_width: AsWidth,
 }
 
 impl Retaining<'_> {
     /// Finds or adds the set of routes with these labels.
     #[inline]
     fn set(&mut self, fingerprint: u64, labels: &[u8]) -> SetId {
-        let canonical = &mut self.canonical;
+        let (canonical, as_width) = (&mut self.canonical, self.as_width);
         self.sets.find_or_add(fingerprint, || {
             Some(Content {
-                two_octet_asns: canonical.as_width == AsWidth::Two,
+                two_octet_asns: as_width == AsWidth::Two,
                 attributes: canonical.octets(),
                 labels,
             })
@@ -186,27 +188,29 @@ impl Keeping for Retaining<'_> {
     }
 }
 
-/// The canonical form of an UPDATE's attributes, made when it is first needed.
-pub(crate) struct Canonical<'a> {
-    field: &'a [u8],
-    as_width: AsWidth,
-    carrier: Carrier,
-    scratch: &'a mut Scratch,
+/// The canonical form of an UPDATE's attributes.
+pub(crate) enum Canonical<'a> {
+    /// It was made together with the fingerprint.
+    Made(&'a [u8]),
+    /// It is made of the Path Attributes field when it is first needed.
+    Unmade {
+        field: &'a [u8],
+        carrier: Carrier,
+        scratch: &'a mut Scratch,
+    },
 }
 
-impl<'a> Canonical<'a> {
+impl Canonical<'_> {
     #[inline]
-    pub const fn new(field: &'a [u8], as_width: AsWidth, carrier: Carrier, scratch: &'a mut Scratch) -> Self {
-        Self {
-            field,
-            as_width,
-            carrier,
-            scratch,
-        }
-    }
-
     fn octets(&mut self) -> &[u8] {
-        fingerprint::canonical(self.field, self.carrier, self.scratch)
+        match self {
+            Self::Made(octets) => octets,
+            Self::Unmade {
+                field,
+                carrier,
+                scratch,
+            } => fingerprint::canonical(field, *carrier, scratch),
+        }
     }
 }
 

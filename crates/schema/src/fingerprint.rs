@@ -125,28 +125,51 @@ pub fn of_parsed(attributes: &PathAttributes<'_>, carrier: Carrier, scratch: &mu
     of_attributes(attributes.field(), carrier, scratch)
 }
 
-/// Computes [`of_attributes`] for attributes of the common kind, which saves a walk over the field.
+/// A fingerprint, and the canonical form that it is the hash of.
+#[derive(Debug, Clone, Copy)]
+pub struct Hashed<'a> {
+    /// The fingerprint.
+    pub fingerprint: u64,
+    /// The canonical form of the Path Attributes field.
+    pub canonical: &'a [u8],
+}
+
+/// Computes [`of_attributes`] and the canonical form for attributes of the common kind, which saves a walk over the field.
 #[inline]
 #[must_use]
-pub fn of_common(
-    field: &[u8],
+pub fn of_common<'a>(
+    field: &'a [u8],
     attributes: &CommonAttributes<'_>,
     carrier: Carrier,
-    scratch: &mut Scratch,
-) -> u64 {
+    scratch: &'a mut Scratch,
+) -> Hashed<'a> {
     let has_reach = attributes.has(type_code::MP_REACH_NLRI);
-    match carrier {
+    let fingerprint = match carrier {
         Carrier::UpdateField if !has_reach => {
-            if attributes.has_long_as_path {
-                of_common_parts(field, attributes, None, scratch)
-            } else {
-                xxh3_64(field)
+            if !attributes.has_long_as_path {
+                return Hashed::of_canonical(field);
             }
+            of_common_parts(field, attributes, None, scratch)
         }
         Carrier::MultiProtocol if has_reach && !attributes.has(type_code::NEXT_HOP) => {
             of_common_parts(field, attributes, Some(attributes.mp_reach.next_hop), scratch)
         }
-        _ => of_attributes(field, carrier, scratch),
+        _ if is_canonical(field, carrier) => return Hashed::of_canonical(field),
+        _ => of_untidy(field, carrier, scratch),
+    };
+    Hashed {
+        fingerprint,
+        canonical: &scratch.canonical,
+    }
+}
+
+impl<'a> Hashed<'a> {
+    #[inline]
+    fn of_canonical(canonical: &'a [u8]) -> Self {
+        Self {
+            fingerprint: xxh3_64(canonical),
+            canonical,
+        }
     }
 }
 

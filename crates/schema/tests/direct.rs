@@ -127,7 +127,10 @@ proptest! {
         let attributes = PathAttributes::parse(&field, AsWidth::Four).unwrap();
         let mut scratch = fingerprint::Scratch::new();
         let fingerprint = fingerprint::of_attributes(&field, carrier, &mut scratch);
-        prop_assert_eq!(fingerprint::of_common(&field, &common, carrier, &mut scratch), fingerprint);
+        let hashed = fingerprint::of_common(&field, &common, carrier, &mut scratch);
+        prop_assert_eq!(hashed.fingerprint, fingerprint);
+        let mut own_scratch = fingerprint::Scratch::new();
+        prop_assert_eq!(hashed.canonical, fingerprint::canonical(&field, carrier, &mut own_scratch));
 
         let mut encoder = UpdateEncoder::new();
         let layout = TableLayout::new(&mut encoder, &source, carrier).unwrap();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use arancini_rib::{Curation, Fingerprints};
 use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
-use arancini_schema::fingerprint;
+use arancini_schema::fingerprint::{self, Hashed};
 use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::CommonAttributes;
 use arancini_wire::iana::{AfiSafi, attribute_type as code};
@@ -190,7 +190,10 @@ impl<'w> Work<'w> {
         }
         // Accepted: from here on the message is taken.
         shared.work += work;
-        let fingerprint = fingerprint::of_common(field, attributes, carrier, &mut shared.scratch);
+        let Hashed {
+            fingerprint,
+            canonical,
+        } = fingerprint::of_common(field, attributes, carrier, &mut shared.scratch);
         let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
         let rib = table.of(<[u8; N]>::HAS_PATH_ID);
         for keys in keys.chunks(CHUNK) {
@@ -205,7 +208,8 @@ impl<'w> Work<'w> {
                 Some(sets) => Retaining {
                     sets,
                     unix_s: (self.times.received_ns / 1_000_000_000) as u32,
-                    canonical: Canonical::new(field, AsWidth::Four, carrier, &mut shared.canonical),
+                    canonical: Canonical::Made(canonical),
+                    as_width: AsWidth::Four,
                 }
                 .announce_batch(rib, keys, fingerprint),
             };
