@@ -13,7 +13,7 @@ import { after, before, test } from "node:test";
 
 import { Tab, eventually, launch } from "./browser.mjs";
 import { BINARY, Collector } from "./collector.mjs";
-import { Router, announce, peerDown, peerUp, statistics, withdraw } from "./router.mjs";
+import { Router, announce, damaged, peerDown, peerUp, statistics, withdraw } from "./router.mjs";
 
 const PEERS = [1, 2, 3].map((number) => ({ address: `192.0.2.${number}`, asn: 64500 + number }));
 const PEER_KEY = "192.0.2.1~192.0.2.1~0~0";
@@ -22,6 +22,9 @@ const VIEWS = {
   router: "#/routers/127.0.0.2",
   peer: `#/routers/127.0.0.2/peers/${encodeURIComponent(PEER_KEY)}`,
   prefix: "#/prefixes/203.0.113.0%2F24",
+  tail: "#/tail",
+  events: "#/events",
+  malformed: "#/malformed",
   workers: "#/workers",
 };
 
@@ -140,6 +143,136 @@ test("a peer shows when and why its state changed", () => lab(async ({ collector
   });
 }));
 
+const CHANGES = "Changes of the last hour";
+
+/// The texts of one column of a table; the first column is 0.
+const column = (tab, caption, place) => tab.page.locator(`section:has(> h2:text-is("${caption}")) tbody tr > *:nth-child(${place + 1})`).allTextContents();
+
+test("the live tail shows what its filters let pass, and pauses", () => lab(async ({ collector, one, other }) => {
+  await inTab(collector, {}, async (tab) => {
+    await tab.show(VIEWS.tail);
+    await tab.sees("#heard", "Listening: 0 messages");
+    one.send(announce(PEERS[0], ["192.0.2.0/24"]));
+    await tab.sees("section:has(#messages) tbody", "192.0.2.0/24");
+    assert.deepEqual(await column(tab, "Messages", 1), ["announce"]);
+    // Only withdraws of one router, and events of peers.
+    await tab.page.getByLabel("Peers").check();
+    await tab.page.getByLabel("Router", { exact: true }).fill("127.0.0.2");
+    await tab.page.getByRole("button", { name: "Apply" }).click();
+    await tab.sees("#heard", "Listening: 0 messages");
+    assert.match(decodeURIComponent(new URL(tab.page.url()).hash), /kinds=updates%2Cpeers&router=127\.0\.0\.2/);
+    other.send(announce(PEERS[0], ["198.51.100.0/25"]));
+    one.send(peerUp(PEERS[2]), withdraw(PEERS[0], ["192.0.2.0/24"]));
+    await tab.sees("#heard", "2 messages");
+    assert.deepEqual((await column(tab, "Messages", 1)).sort(), ["peer up", "withdraw"]);
+    // While it is paused, nothing moves, and nothing is lost.
+    await tab.page.getByRole("button", { name: "Pause" }).click();
+    one.send(announce(PEERS[0], ["192.0.2.128/25"]));
+    await tab.sees("#heard", "Paused: 3 messages");
+    assert.equal((await column(tab, "Messages", 1)).length, 2);
+    await tab.page.getByRole("button", { name: "Pause" }).click();
+    await tab.sees("section:has(#messages) tbody", "192.0.2.128/25");
+    // The address has the filters.
+    await tab.page.reload();
+    await tab.sees("#heard", "Listening: 0 messages");
+    assert.equal(await tab.page.getByLabel("Router", { exact: true }).inputValue(), "127.0.0.2");
+    assert.ok(await tab.page.getByLabel("Peers").isChecked());
+    // A wrong filter is named with its remedy.
+    await tab.page.getByLabel("Prefix", { exact: true }).fill("203.0.113.1/24");
+    await tab.page.getByRole("button", { name: "Apply" }).click();
+    await tab.sees("main [role=alert]", "write 203.0.113.0/24");
+  });
+}));
+
+test("a prefix shows its changes of the last hour, the newest first", () => lab(async ({ collector, one }) => {
+  one.send(withdraw(PEERS[1], ["203.0.113.0/24"]));
+  await collector.until("counts", ({ counts }) => counts[0]?.routes === 5);
+  await inTab(collector, {}, async (tab) => {
+    await tab.show(VIEWS.prefix);
+    await tab.sees(`section:has(> h2:text-is("${CHANGES}"))`, "withdraw");
+    const whats = await column(tab, CHANGES, 1);
+    assert.deepEqual([whats[0], whats.filter((what) => what === "announce").length], ["withdraw", 3]);
+    assert.ok((await column(tab, CHANGES, 2)).includes("203.0.113.128/25"));
+    assert.ok(!(await column(tab, CHANGES, 2)).includes("203.0.112.0/23"));
+    await tab.page.getByText("Watch 203.0.113.0/24 live").click();
+    await tab.sees("#heard", "Listening");
+    one.send(announce(PEERS[1], ["198.51.100.0/25", "203.0.113.0/25"]));
+    await tab.sees("section:has(#messages) tbody", "203.0.113.0/25");
+    assert.deepEqual(await column(tab, "Messages", 2), ["203.0.113.0/25"]);
+  });
+}));
+
+test("events are listed for all, for a router and for a peer", () => lab(async ({ collector, one, other }) => {
+  await inTab(collector, {}, async (tab) => {
+    await tab.show(VIEWS.events);
+    const all = "Events of routers and peers";
+    await tab.sees(`section:has(> h2:text-is("${all}"))`, "peer down");
+    assert.equal((await column(tab, all, 1)).filter((what) => what === "peer up").length, 4);
+    one.send(peerUp(PEERS[2]));
+    await tab.sees("tbody tr:first-child", "peer up");
+    await tab.show("#/routers/127.0.0.3");
+    const ofRouter = "Events of the router and its peers";
+    assert.equal((await column(tab, ofRouter, 1)).filter((what) => what === "peer up").length, 1);
+    other.goAway();
+    await tab.sees(`section:has(> h2:text-is("${ofRouter}")) tbody tr:first-child`, "router: stale");
+    await tab.show("#/routers/127.0.0.2/peers/192.0.2.3");
+    assert.deepEqual(await column(tab, "Events of the peer", 1), ["peer up", "peer down", "peer up"]);
+  });
+}));
+
+test("a malformed message is shown octet by octet, with the place of the error", () => lab(async ({ collector, one }) => {
+  one.send(damaged(PEERS[0]));
+  await collector.until("malformed", ({ malformed }) => malformed.length === 1);
+  for (const options of [{}, { colorScheme: "dark", viewport: { width: 390, height: 844 } }]) {
+    await inTab(collector, options, async (tab) => {
+      await tab.show(VIEWS.malformed);
+      await tab.sees("tbody", "127.0.0.2");
+      await tab.page.locator("tbody th a").click();
+      await tab.sees("h1", "Malformed message of 127.0.0.2");
+      await tab.sees("tbody", "attribute flags");
+      const table = "Message";
+      const fields = await column(tab, table, 2);
+      for (const field of ["BMP version", "BMP length", "BMP type", "peer type", "peer address", "BGP marker", "withdrawn routes length"]) {
+        assert.ok(fields.includes(field), `${field} in ${fields}`);
+      }
+      const meanings = await column(tab, table, 3);
+      assert.equal(meanings[fields.indexOf("peer address")], "192.0.2.1");
+      assert.equal(meanings[fields.indexOf("BMP type")], "0: Route Monitoring");
+      const wrong = meanings.findIndex((meaning) => meaning.includes("the error is here"));
+      assert.equal(fields[wrong], "attribute flags");
+      assert.equal(meanings[fields.indexOf("path attributes length")], "100: beyond the message");
+      const octets = (await column(tab, table, 1)).join(" ").split(" ").filter(Boolean);
+      assert.equal(octets.length, 75);
+      await tab.accessibility("a malformed message");
+      const width = await tab.page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= (options.viewport?.width ?? 1280), String(width));
+      // The address leads back to the message.
+      await tab.page.reload();
+      await tab.sees("tbody", "BGP marker");
+      await tab.show("#/malformed/127.0.0.2/1");
+      await tab.sees("main [role=alert]", "does not have this message");
+    });
+  }
+}));
+
+test("the views of the past say that there is no history", async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "arancini-browser-"));
+  const configuration = path.join(directory, "arancini.toml");
+  writeFileSync(configuration, "[control]\nhistory_bytes = 0\n");
+  try {
+    await lab(async ({ collector }) => {
+      await inTab(collector, {}, async (tab) => {
+        for (const view of ["events", "malformed", "prefix"]) {
+          await tab.show(VIEWS[view]);
+          await tab.sees("main", "the collector keeps no history");
+        }
+      });
+    }, "--config", configuration);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test("everything is reached by keyboard, and the focus follows", () => lab(async ({ collector }) => {
   await inTab(collector, {}, async (tab) => {
     await tab.show(VIEWS.overview);
@@ -174,6 +307,9 @@ test("every view has an address, and an unknown one leads to the overview", () =
     router: "Router 127.0.0.2",
     peer: "Peer 192.0.2.1 of 127.0.0.2",
     prefix: "Prefix 203.0.113.0/24",
+    tail: "Live tail",
+    events: "Events",
+    malformed: "Malformed messages",
     workers: "Workers",
   };
   await inTab(collector, {}, async (tab) => {

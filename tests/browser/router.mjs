@@ -60,6 +60,9 @@ export const withdraw = (peer, prefixes) => {
   return bmp(0, header(peer), bgp(2, u16(routes.length), routes, u16(0)));
 };
 
+/// An UPDATE that can't be read: its path attributes are longer than the message.
+export const damaged = (peer) => bmp(0, header(peer), bgp(2, u16(0), u16(100), Buffer.from([0x40, 1, 1, 0])));
+
 /// A Statistics Report: the router counts these routes in its Adj-RIB-In (type 7, a gauge of 64 bits).
 export const statistics = (peer, routes) => bmp(1, header(peer), u32(1), u16(7), u16(8), u32(0), u32(routes));
 

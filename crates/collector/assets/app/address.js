@@ -7,6 +7,10 @@ export const addresses = {
   router: (router) => `#/routers/${part(router)}`,
   peer: (router, peer) => `#/routers/${part(router)}/peers/${part(peer)}`,
   prefix: (text) => `#/prefixes/${part(text)}`,
+  tail: (query) => (query ? `#/tail/${part(query)}` : "#/tail"),
+  events: () => "#/events",
+  malformed: () => "#/malformed",
+  malformedMessage: (router, sequence) => `#/malformed/${part(router)}/${part(sequence)}`,
   workers: () => "#/workers",
 };
 
@@ -21,6 +25,10 @@ export function readAddress(hash) {
   const [what, first, then, second] = parts;
   if (what === "" && parts.length === 1) return { view: "overview", parameters: {} };
   if (what === "workers" && parts.length === 1) return { view: "workers", parameters: {} };
+  if (what === "tail" && parts.length <= 2) return { view: "tail", parameters: { query: first ?? "" } };
+  if (what === "events" && parts.length === 1) return { view: "events", parameters: {} };
+  if (what === "malformed" && parts.length === 1) return { view: "malformed", parameters: {} };
+  if (what === "malformed" && parts.length === 3) return { view: "malformedMessage", parameters: { router: first, sequence: then } };
   if (what === "prefixes" && parts.length === 2) return { view: "prefix", parameters: { text: first } };
   if (what === "routers" && parts.length === 2) return { view: "router", parameters: { router: first } };
   if (what === "routers" && then === "peers" && parts.length === 4) {

@@ -36,6 +36,14 @@ export async function ask(path, signal) {
   throw new Refused(response.status, answer?.detail ?? `The collector answers with status ${response.status}.`, answer?.remedy ?? "");
 }
 
+/// Opens a resource that goes on. Returns its bytes as a stream.
+export async function openStream(path, signal) {
+  const response = await fetched(`api/v1/${path}`, signal);
+  if (response.ok) return response.body;
+  const answer = await response.json().catch(() => null);
+  throw new Refused(response.status, answer?.detail ?? `The collector answers with status ${response.status}.`, answer?.remedy ?? "");
+}
+
 /// Asks for all pages of a list.
 export async function askAll(path, member, signal) {
   const entries = [];

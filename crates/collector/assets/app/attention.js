@@ -51,6 +51,6 @@ export function attention({ routers, readiness, workers }) {
   }
   items.push(...ofRouters(having((router) => router.malformed > 0), "warning",
     (router) => (router ? `sent ${counted(router.malformed, "message")} that could not be read` : "sent messages that could not be read"),
-    "The log of the collector names the messages."));
+    "The list of malformed messages shows them octet by octet."));
   return items;
 }

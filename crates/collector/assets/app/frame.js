@@ -36,6 +36,9 @@ export function Frame({ address, view, result, live, search, onSearch, onToken }
       <p class="brand"><a href=${addresses.overview()}>Arancini</a></p>
       <nav aria-label="Views">
         <${Link} to=${addresses.overview()} current=${address.view === "overview"}>Overview</${Link}>
+        <${Link} to=${addresses.tail()} current=${address.view === "tail"}>Live tail</${Link}>
+        <${Link} to=${addresses.events()} current=${address.view === "events"}>Events</${Link}>
+        <${Link} to=${addresses.malformed()} current=${address.view.startsWith("malformed")}>Malformed</${Link}>
         <${Link} to=${addresses.workers()} current=${address.view === "workers"}>Workers</${Link}>
       </nav>
       <search>

@@ -2,14 +2,17 @@
 
 import { addresses, readAddress } from "./address.js";
 import { ask, askReadiness } from "./ask.js";
+import { events } from "./events.js";
 import { Frame } from "./frame.js";
 import { html, render } from "./html.js";
+import { malformed, malformedMessage } from "./malformed.js";
 import { overview } from "./overview.js";
 import { peer } from "./peer.js";
 import { Poll } from "./poll.js";
 import { prefix } from "./prefix.js";
 import { Rates } from "./rates.js";
 import { router } from "./router.js";
+import { tail } from "./tail.js";
 import { workers } from "./workers.js";
 
 const LIVE_PAUSE_MS = 1000;
@@ -21,7 +24,7 @@ const unknown = {
   load: async () => null,
   Body: () => html`<p>This address names no view. <a href=${addresses.overview()}>Go to the overview</a>.</p>`,
 };
-const views = { overview, router, peer, prefix, workers, unknown };
+const views = { overview, router, peer, prefix, tail, events, malformed, malformedMessage, workers, unknown };
 
 const place = document.getElementById("page");
 const live = { rates: new Rates(), workers: null, sink: null, readiness: null, offline: null };

@@ -3,6 +3,7 @@
 import { addresses } from "./address.js";
 import { ask } from "./ask.js";
 import { html } from "./html.js";
+import { Events, askPast } from "./past.js";
 import { Facts, Since, State, Table } from "./table.js";
 import { Timeline } from "./timeline.js";
 import { number } from "./words.js";
@@ -84,7 +85,7 @@ const Statistics = ({ report, tables }) => {
     </section>`;
 };
 
-function Body({ data: peer }) {
+function Body({ data: { peer, events } }) {
   const quirks = Object.entries(peer.quirks);
   return html`
     <section aria-labelledby="peer">
@@ -103,6 +104,8 @@ function Body({ data: peer }) {
       <h2 id="changes">Changes of the state</h2>
       <${Timeline} changes=${peer.changes} count=${peer.changeCount} what="the peer" />
     </section>
+    <${Events} page=${events} title="Events of the peer" none="No event since the history began." />
+    <p><a href=${addresses.tail(new URLSearchParams({ kinds: "updates,peers,stats", router: peer.routerAddr, peer: peer.key }).toString())}>Watch this peer live</a></p>
     <section aria-labelledby="tables">
       <h2 id="tables">Views and families</h2>
       <${Table} caption="Views and families" columns=${TABLE_COLUMNS} rows=${peer.tables} none="The peer has no tables." />
@@ -118,6 +121,11 @@ function Body({ data: peer }) {
 export const peer = {
   title: ({ router, peer }) => `Peer ${peer.split("~")[0]} of ${router}`,
   pauseMs: 2000,
-  load: ({ router, peer }, signal) => ask(`routers/${encodeURIComponent(router)}/peers/${encodeURIComponent(peer)}`, signal),
+  async load({ router, peer }, signal) {
+    const [one, events] = await Promise.all([
+      ask(`routers/${encodeURIComponent(router)}/peers/${encodeURIComponent(peer)}`, signal), askPast("events", { router, peer }, signal),
+    ]);
+    return { peer: one, events };
+  },
   Body,
 };

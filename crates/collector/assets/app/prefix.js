@@ -3,6 +3,7 @@
 import { addresses } from "./address.js";
 import { ask } from "./ask.js";
 import { html } from "./html.js";
+import { Changes, askPast } from "./past.js";
 import { longestOfTables, typedPrefix } from "./search.js";
 import { Since, State, Table } from "./table.js";
 import { counted, number } from "./words.js";
@@ -50,7 +51,7 @@ function Body({ data }) {
   if (!data.prefix) {
     return html`<p role="status">Type a prefix or an address, like 203.0.113.0/24, 203.0.113.9, 203.0 or 2001:db8::/32.</p>`;
   }
-  const { prefix, covering, covered } = data;
+  const { prefix, covering, covered, changes } = data;
   const isExact = (route) => route.prefix === data.canonical;
   const exact = { ...covering, next: undefined, incomplete: undefined, routes: covering.routes.filter(isExact) };
   const wider = { ...covering, routes: covering.routes.filter((route) => !isExact(route)) };
@@ -64,7 +65,9 @@ function Body({ data }) {
     <${Routes} id="exact" title="Exact" list=${exact} none=${`No router announces ${prefix}.`} />
     <${Routes} id="longest" title="Longest match" list=${best} none="No table has its longest match in a shorter prefix." />
     <${Routes} id="covering" title="Covering" list=${rest} none="No other route contains it." />
-    <${Routes} id="covered" title="Covered" list=${within} none="No route is within it." />`;
+    <${Routes} id="covered" title="Covered" list=${within} none="No route is within it." />
+    <${Changes} page=${changes} title="Changes of the last hour" none=${`Nothing was published about ${prefix} and the prefixes within it.`} />
+    <p><a href=${addresses.tail(new URLSearchParams({ prefix, match: "covered" }).toString())}>Watch ${prefix} live</a></p>`;
 }
 
 export const prefix = {
@@ -74,11 +77,12 @@ export const prefix = {
     const wanted = typedPrefix(text);
     if (!wanted) return { prefix: null };
     const get = (match) => ask(`prefixes/${encodeURIComponent(wanted)}?match=${match}&limit=${MOST_ROUTES}`, signal);
-    const [covering, covered] = await Promise.all([get("covering"), get("covered")]);
+    const lately = askPast("changes", { prefix: wanted, match: "covered", since: "1h" }, signal);
+    const [covering, covered, changes] = await Promise.all([get("covering"), get("covered"), lately]);
     // The API writes addresses in their usual form, so the exact prefix is the one of this length in both lists.
     const length = Number(wanted.split("/")[1]);
     const canonical = covering.routes.find((route) => route.prefixLen === length)?.prefix;
-    return { prefix: wanted, canonical, covering, covered };
+    return { prefix: wanted, canonical, covering, covered, changes };
   },
   Body,
 };

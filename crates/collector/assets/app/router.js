@@ -3,6 +3,7 @@
 import { addresses } from "./address.js";
 import { ask, askAll } from "./ask.js";
 import { html } from "./html.js";
+import { Events, askPast } from "./past.js";
 import { Facts, Since, State, Table } from "./table.js";
 import { Timeline } from "./timeline.js";
 import { counted, number } from "./words.js";
@@ -29,7 +30,7 @@ const COUNT_COLUMNS = [
   { name: "Routes", kind: "number", cell: (count) => number(count.routes) },
 ];
 
-function Body({ data: { router, peers } }) {
+function Body({ data: { router, peers, events } }) {
   const down = peers.filter((peer) => peer.state === "down");
   const ordered = [...down, ...peers.filter((peer) => peer.state !== "down")];
   return html`
@@ -58,15 +59,19 @@ function Body({ data: { router, peers } }) {
     <section aria-labelledby="changes">
       <h2 id="changes">Changes of the session</h2>
       <${Timeline} changes=${router.changes} count=${router.changeCount} what="the session" />
-    </section>`;
+    </section>
+    <${Events} page=${events} title="Events of the router and its peers" none="No event since the history began." />
+    <p><a href=${addresses.tail(new URLSearchParams({ kinds: "updates,peers,routers", router: router.routerAddr }).toString())}>Watch this router live</a></p>`;
 }
 
 export const router = {
   title: ({ router }) => `Router ${router}`,
   pauseMs: 2000,
   async load({ router }, signal) {
-    const [one, peers] = await Promise.all([ask(path(router), signal), askAll(`${path(router)}/peers`, "peers", signal)]);
-    return { router: one, peers };
+    const [one, peers, events] = await Promise.all([
+      ask(path(router), signal), askAll(`${path(router)}/peers`, "peers", signal), askPast("events", { router }, signal),
+    ]);
+    return { router: one, peers, events };
   },
   Body,
 };
