@@ -204,6 +204,7 @@ impl<'w> Work<'w> {
                 }
                 Some(sets) => Retaining {
                     sets,
+                    round: shared.round,
                     unix_s: (self.times.received_ns / 1_000_000_000) as u32,
                     canonical: Canonical::new(field, AsWidth::Four, carrier, &mut shared.canonical),
                 }
