@@ -29,7 +29,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind(error) => error.fmt(f),
-            Self::Token(error) => write!(f, "control.token_file can't be used: {error}"),
+            Self::Token(error) => f.write_str(error),
             Self::Sink(error) => f.write_str(error),
             Self::Backend(error) => write!(
                 f,

@@ -39,6 +39,8 @@ impl RouterContext<'_> {
 
     /// Forgets all routes of the router without publishing withdraws; its next dump is a resync.
     pub fn forget_routes(&mut self) {
+        // Its routes are published again by the dump.
+        self.router.repeat = None;
         if self.shared.sets.is_some() {
             self.router.forget_retained_routes(&mut self.shared.former);
         } else {

@@ -181,6 +181,8 @@ pub struct Counters {
     pub sessions: Counter,
     /// Gauge: routes held.
     pub routes: Counter,
+    /// Announces that were published again for a resync that somebody requested.
+    pub repeated_announces: Counter,
     /// Gauge: attribute sets held.
     pub attribute_sets: Counter,
     /// Gauge: bytes of memory that the octets of the attribute sets take.

@@ -75,6 +75,7 @@ fn announce_retained(
     let keeping = Retaining {
         sets: &mut sets,
         unix_s: unix_seconds(context.now),
+        round: context.shared.round,
         canonical: Canonical::Unmade {
             field: work.attributes.field(),
             carrier: section.carrier,

@@ -3,7 +3,7 @@
 //! The compiler makes a copy of the code for each way, so that tables of fingerprints do no work for sets.
 
 use arancini_rib::{
-    AttributeSets, Content, CuratedTable, Curation, Fingerprints, Retained, RouteKey, SetId, StoredKey,
+    AttributeSets, Content, CuratedTable, Curation, Fingerprints, Retained, Round, RouteKey, SetId, StoredKey,
 };
 use arancini_schema::encode::Carrier;
 use arancini_schema::fingerprint::{self, Scratch};
@@ -84,6 +84,8 @@ pub(crate) struct Retaining<'a> {
     pub sets: &'a mut AttributeSets,
     /// The time of the announces.
     pub unix_s: u32,
+    /// The round of the router.
+    pub round: Round,
     pub canonical: Canonical<'a>,
     /// The width of AS numbers in the attributes.
     pub as_width: AsWidth,
@@ -117,7 +119,7 @@ impl Retaining<'_> {
     {
         let set = self.set(fingerprint, &[]);
         let mut emitted = 0;
-        let announced = Retained::new(self.sets, set, self.unix_s);
+        let announced = Retained::new(self.sets, set, self.unix_s, self.round);
         rib.announce_batch(keys, announced, |number, curation| {
             emitted |= u32::from(curation != Curation::Suppress) << number;
         });
@@ -152,7 +154,7 @@ impl Keeping for Retaining<'_> {
         labels: &[u8],
     ) -> Curation {
         let set = self.set(fingerprint, labels);
-        let curation = rib.announce(key, Retained::new(self.sets, set, self.unix_s));
+        let curation = rib.announce(key, Retained::new(self.sets, set, self.unix_s, self.round));
         self.sets.forget_if_unused(set);
         curation
     }
@@ -165,7 +167,11 @@ impl Keeping for Retaining<'_> {
         curated: impl FnMut(RouteKey<'_>, Curation),
     ) {
         let set = self.set(fingerprint, &[]);
-        rib.announce_each(keys, Retained::new(self.sets, set, self.unix_s), curated);
+        rib.announce_each(
+            keys,
+            Retained::new(self.sets, set, self.unix_s, self.round),
+            curated,
+        );
         self.sets.forget_if_unused(set);
     }
 
@@ -181,7 +187,7 @@ impl Keeping for Retaining<'_> {
         for (number, key) in keys.iter().enumerate() {
             let (fingerprint, labels) = of(number);
             let set = self.set(fingerprint, labels);
-            let announced = Retained::new(self.sets, set, self.unix_s);
+            let announced = Retained::new(self.sets, set, self.unix_s, self.round);
             rib.announce_batch(&[*key], announced, |_, curation| curated(number, curation));
             self.sets.forget_if_unused(set);
         }

@@ -61,6 +61,8 @@ mod subjects;
 mod emission;
 mod events;
 mod sweep;
+mod repeat_place;
+mod repeat;
 pub mod batcher;
 pub mod batch;
 
@@ -93,6 +95,7 @@ pub use notice::{Notice, NoticeKind};
 pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
+pub use repeat::RepeatRefusal;
 pub use route_attributes::{AttributeWriter, RouteAttributes};
 pub use route_count::RouteCount;
 pub use router::{Router, RouterLife};

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, FormerTables};
+use arancini_rib::{AttributeSets, FormerTables, Round};
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
 use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::identities::Identities;
 use crate::peer::{Peer, PeerIndex, PeerState};
+use crate::repeat_place::Repeat;
 use crate::route_attributes::RouteAttributes;
 use crate::session::SessionId;
 use crate::subjects::{SubjectKey, Subjects};
@@ -77,6 +78,10 @@ pub struct Router {
     revision: u64,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
+    /// The round in which its routes are published.
+    pub(crate) round: Round,
+    /// How far its tables have been published again, while they are.
+    pub(crate) repeat: Option<Repeat>,
     /// The attribute sets of the snapshots that the router was restored from, until a shard adopts it.
     pub(crate) restored_sets: Option<Arc<AttributeSets>>,
     /// How many stale routes the router had announced again at the last check.
@@ -154,6 +159,8 @@ impl Router {
             subjects: Subjects::new(),
             revision: 0,
             resync: None,
+            round: Round::default(),
+            repeat: None,
             restored_sets: None,
             repeated: 0,
             dumped_ns: 0,

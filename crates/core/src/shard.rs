@@ -25,6 +25,7 @@ use crate::life::{self, Outlook};
 use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
+use crate::repeat::{self, RepeatRefusal};
 use crate::route_count::RouteCount;
 use crate::router::{Router, RouterLife};
 use crate::session::{SessionError, SessionId};
@@ -186,6 +187,7 @@ impl Shard {
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
+        context.shared.round = context.router.round;
         context.shared.looked_ahead = false;
         let BmpSession {
             framer,
@@ -272,11 +274,13 @@ impl Shard {
             if router.table(next.place).needs_sweep() {
                 self.shared.doomed.push(next.router, next.place);
             } else if is_last && router.life == RouterLife::Leaving && router.is_empty() {
-                self.forget(next.router);
+                self.forget(next.router, now);
             } else {
                 router.note_gone(next.place.peer);
             }
         }
+        let left = budget.saturating_sub(done);
+        repeat::slice(&mut self.routers, &mut self.shared, left, now);
         self.shared.release_sets(budget.saturating_sub(done));
         let waiting = self.shared.doomed.len() as u64;
         self.shared.counters.doomed_tables.set(waiting);
@@ -285,6 +289,8 @@ impl Shard {
 
     /// Withdraws every doomed route and closes all batches: nothing that was received stays behind.
     pub fn handle_flush(&mut self, now: Now) {
+        // What is still to be published again may be large. The next start does it, with the router's dump.
+        self.shared.repeats.clear();
         while self.handle_sweep(u64::MAX, now) {}
         self.shared.batcher.close_all();
     }
@@ -406,6 +412,25 @@ impl Shard {
         std::mem::take(&mut self.forgotten)
     }
 
+    /// Publishes the tables of a router again, between `resync-begin` and `resync-end`, from the attributes that are retained.
+    /// The session of the router is not touched. [`Self::handle_sweep`] does the work, in slices. Returns how many routes there are
+    /// now.
+    ///
+    /// # Errors
+    /// The tables cannot be published again now; nothing has changed.
+    pub fn handle_repeat(&mut self, router: IpAddr, now: Now) -> Result<usize, RepeatRefusal> {
+        let router = self
+            .routers
+            .get_mut(&router)
+            .ok_or(RepeatRefusal::UnknownRouter)?;
+        let mut context = RouterContext {
+            router,
+            shared: &mut self.shared,
+            now,
+        };
+        repeat::begin(&mut context)
+    }
+
     /// Begins a snapshot: appends everything that stands before the routers to `out`.
     #[must_use]
     pub fn begin_snapshot(&self, head: &Head, out: &mut Vec<u8>) -> Walk {
@@ -465,7 +490,7 @@ impl Shard {
     /// Whether [`Self::handle_sweep`] has work.
     #[must_use]
     pub fn needs_sweep(&self) -> bool {
-        !self.shared.doomed.is_empty() || self.shared.needs_release()
+        !self.shared.doomed.is_empty() || !self.shared.repeats.is_empty() || self.shared.needs_release()
     }
 
     /// Bytes in closed batches that nobody has taken.
@@ -551,7 +576,7 @@ impl Shard {
             }
         }
         for id in gone {
-            self.forget(id);
+            self.forget(id, now);
         }
         if let Some((router, check)) = stopped {
             return self.life_check.stop_in(router, check, now);
@@ -565,7 +590,11 @@ impl Shard {
     }
 
     /// Leaving → (none): nothing of the router is left.
-    fn forget(&mut self, id: IpAddr) {
+    fn forget(&mut self, id: IpAddr, now: Now) {
+        if let Some(router) = self.routers.get_mut(&id) {
+            let shared = &mut self.shared;
+            repeat::end(&mut RouterContext { router, shared, now });
+        }
         if let Some(mut router) = self.routers.remove(&id) {
             self.handle_sequence_floor(router.sequence);
             router.release_subjects(&mut self.shared.batcher);

@@ -1,9 +1,10 @@
 //! What all routers of a worker share while their messages are taken.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, CurationMode, FormerTables, SetFigures};
+use arancini_rib::{AttributeSets, CurationMode, FormerTables, Round, SetFigures};
 use arancini_schema::encode::UpdateEncoder;
 use arancini_schema::fingerprint;
 
@@ -36,6 +37,10 @@ pub(crate) struct Shared {
     pub sets: Option<Box<AttributeSets>>,
     /// Memory for the canonical form of attributes that become a set.
     pub canonical: fingerprint::Scratch,
+    /// The round in which the router is published whose bytes are taken at present ([`crate::repeat`]).
+    pub round: Round,
+    /// Routers whose tables are being published again.
+    pub repeats: VecDeque<IpAddr>,
     /// Tables whose routes were forgotten, and whose sets still count them.
     pub former: FormerTables,
     /// Tables with doomed routes.
@@ -69,6 +74,8 @@ impl Shared {
             notices: Notices::default(),
             sets,
             canonical: fingerprint::Scratch::empty(),
+            round: Round::default(),
+            repeats: VecDeque::new(),
             former: FormerTables::default(),
             doomed: DoomedTables::default(),
             life_check_wanted: false,

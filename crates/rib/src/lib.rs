@@ -36,6 +36,6 @@ pub use former::FormerTables;
 pub use held::{Held, Standing};
 pub use keep::{Announced, Fingerprints, Keep};
 pub use key::{KeyShape, OpaqueIdentity, RouteKey};
-pub use sets::{AttributeSets, Content, HeldSet, Retained, SetFigures, SetId};
+pub use sets::{AttributeSets, Content, HeldSet, Retained, Round, SetFigures, SetId};
 pub use store::StoredKey;
 pub use table::Table;

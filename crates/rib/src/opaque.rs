@@ -134,6 +134,19 @@ impl OpaqueTable {
         })
     }
 
+    /// Gives the routes of some segments other values. The cursor is that of [`Self::visit`].
+    pub(crate) fn change(
+        &mut self,
+        cursor: usize,
+        changed: &mut dyn FnMut(RouteKey<'_>, Value) -> Value,
+    ) -> Option<usize> {
+        let Self { routes, nlri, .. } = self;
+        routes.change(cursor, &mut |identity, value| match nlri.get(identity) {
+            Some(stored) => changed(stored.key(OpaqueIdentity(*identity)), value),
+            None => value,
+        })
+    }
+
     pub(crate) fn sweep(
         &mut self,
         cursor: usize,

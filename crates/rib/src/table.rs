@@ -295,6 +295,26 @@ impl<const N: usize> Table<N> {
         (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
     }
 
+    /// Gives the routes of some segments other values. The cursor is that of [`Self::visit`].
+    pub(crate) fn change(
+        &mut self,
+        cursor: usize,
+        changed: &mut dyn FnMut(&[u8; N], Value) -> Value,
+    ) -> Option<usize> {
+        let end = (cursor + SEGMENTS_PER_STEP).min(self.segments.len());
+        for index in cursor..end {
+            let segment = &self.segments[index as u32];
+            for place in 0..segment.used() {
+                let entry = self.entries.at_mut(segment, place);
+                let value = changed(&entry.key, entry.value());
+                entry.set(value);
+            }
+        }
+        let overflow = self.overflow.as_mut();
+        let more = overflow.and_then(|overflow| overflow.change(cursor, changed));
+        (more.is_some() || end > cursor).then_some(cursor + SEGMENTS_PER_STEP)
+    }
+
     /// Removes the routes of some segments for which `doomed` returns true, and passes each to `gone`. Returns the cursor of
     /// the next segments, `None` behind the last one.
     pub fn sweep(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use arancini_rib::{
     AttributeSets, Content, CuratedTable, Curation, CurationMode, Doom, Fingerprints, FormerTables, Held,
-    KeyShape, Retained, RouteKey, SetFigures, SetId, Standing, StoredKey, Table,
+    KeyShape, Retained, Round, RouteKey, SetFigures, SetId, Standing, StoredKey, Table,
 };
 use proptest::prelude::*;
 
@@ -172,7 +172,7 @@ macro_rules! announce {
             }
             Some(sets) => {
                 let set = set_of(sets, $fingerprint);
-                let $announced = Retained::new(sets, set, *now);
+                let $announced = Retained::new(sets, set, *now, Round::default());
                 let told = $announce;
                 sets.forget_if_unused(set);
                 told

@@ -28,6 +28,8 @@ pub struct Campaign {
     pub fault: Option<Fault>,
     /// Whether tables retain the attributes of routes.
     pub retain: bool,
+    /// Whether resyncs are requested.
+    pub resyncs: bool,
 }
 
 /// The outcome of a campaign.
@@ -86,6 +88,7 @@ impl Campaign {
             let plan = Plan {
                 steps: self.steps,
                 retain: self.retain,
+                resyncs: self.resyncs,
                 ..Plan::of_seed(seed).with_fault(self.fault)
             };
             runs += 1;

@@ -45,11 +45,13 @@ pub enum Fault {
     OtherName,
     /// The routes of a dropped batch are not put in doubt.
     Doubt,
+    /// Nothing of a requested resync is published but its begin and its end. Resyncs are requested in runs without this safeguard.
+    RequestedResync,
 }
 
 impl Fault {
     /// All safeguards.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -70,5 +72,6 @@ impl Fault {
         Self::LostTail,
         Self::OtherName,
         Self::Doubt,
+        Self::RequestedResync,
     ];
 }

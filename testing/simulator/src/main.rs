@@ -35,6 +35,9 @@ struct Arguments {
     /// Let tables retain the attributes of routes (`rib.attributes = "retain"`)
     #[arg(long)]
     retain: bool,
+    /// Request resyncs, of tables that retain the attributes of all their routes
+    #[arg(long)]
+    resyncs: bool,
     /// Print the names of the safeguards that can be taken out, one per line, and exit
     #[arg(long)]
     list_faults: bool,
@@ -67,6 +70,7 @@ fn single(arguments: &Arguments, seed: u64) -> ExitCode {
         without: arguments.without.iter().copied().collect(),
         fault: arguments.fault,
         retain: arguments.retain,
+        resyncs: arguments.resyncs,
         trace: arguments.trace,
     };
     match run(&plan) {
@@ -93,6 +97,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         steps: arguments.steps,
         fault: arguments.fault,
         retain: arguments.retain,
+        resyncs: arguments.resyncs,
     };
     let cores = || available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or_else(cores);
@@ -112,6 +117,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         let plan = Plan {
             steps: arguments.steps,
             retain: arguments.retain,
+            resyncs: arguments.resyncs,
             ..Plan::of_seed(*seed).with_fault(arguments.fault)
         };
         println!("again, and shorter: {}", plan.command());

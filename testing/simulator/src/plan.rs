@@ -17,6 +17,8 @@ pub struct Plan {
     pub fault: Option<Fault>,
     /// Whether tables retain the attributes of routes (`rib.attributes = "retain"`).
     pub retain: bool,
+    /// Whether resyncs are requested, of tables that retain the attributes of all their routes.
+    pub resyncs: bool,
     /// Whether each step is printed to standard error.
     pub trace: bool,
 }
@@ -34,6 +36,7 @@ impl Plan {
             without: BTreeSet::new(),
             fault: None,
             retain: false,
+            resyncs: false,
             trace: false,
         }
     }
@@ -66,6 +69,9 @@ impl Plan {
         }
         if self.retain {
             command += " --retain";
+        }
+        if self.resyncs {
+            command += " --resyncs";
         }
         command
     }

@@ -29,6 +29,8 @@ pub struct Report {
     pub strange_starts: u64,
     /// Resyncs of all routers, because the stream had lost acknowledged messages.
     pub lost_tails: u64,
+    /// Resyncs that were requested and not refused.
+    pub requested_resyncs: u64,
     /// Messages that were dropped because the bridge was full.
     pub dropped: u64,
     /// Dumps that were watched for routes that are given up too early.
@@ -50,6 +52,7 @@ impl std::ops::AddAssign for Report {
         self.gaps += other.gaps;
         self.strange_starts += other.strange_starts;
         self.lost_tails += other.lost_tails;
+        self.requested_resyncs += other.requested_resyncs;
         self.dropped += other.dropped;
         self.slow_dumps += other.slow_dumps;
     }

@@ -17,6 +17,7 @@ fn campaign_from(first_seed: u64, seeds: u64, fault: Option<Fault>) -> Outcome {
         steps: Plan::STEPS,
         fault,
         retain: false,
+        resyncs: fault == Some(Fault::RequestedResync),
     };
     campaign.run(available_parallelism().map_or(1, usize::from))
 }
@@ -65,6 +66,33 @@ fn tables_that_retain_attributes_break_no_promise() {
         assert!(retained.is_ok(), "{}: {retained:?}", retaining.command());
         assert_eq!(held(&plan), retained, "{}", retaining.command());
     }
+}
+
+/// Resyncs are requested while everything else goes on: losses, Peer Downs, crashes, stops.
+#[test]
+fn a_resync_on_request_breaks_no_promise() {
+    let campaign = Campaign {
+        first_seed: 0,
+        seeds: 500,
+        steps: Plan::STEPS,
+        fault: None,
+        retain: false,
+        resyncs: true,
+    };
+    let outcome = campaign.run(available_parallelism().map_or(1, usize::from));
+    if let Some((seed, violation)) = outcome.examples.first() {
+        let plan = Plan {
+            resyncs: true,
+            ..Plan::of_seed(*seed)
+        };
+        panic!(
+            "{} of {} runs; seed {seed}: {violation}\nreplay: {}",
+            outcome.failures,
+            outcome.runs,
+            plan.command()
+        );
+    }
+    assert!(outcome.sum.requested_resyncs > 300, "{:?}", outcome.sum);
 }
 
 /// Takes each safeguard out and tries seeds until one has a violation. Prints how many seeds that took.

@@ -361,6 +361,7 @@ fn the_description_names_every_resource() {
             "/api/v1/routers/{router}",
             "/api/v1/routers/{router}/peers",
             "/api/v1/routers/{router}/peers/{peer}",
+            "/api/v1/routers/{router}/resync",
             "/api/v1/routes",
             "/api/v1/sink",
             "/api/v1/stream",
@@ -435,6 +436,34 @@ fn routes_are_searched_by_their_attributes() {
     }
     let shown = world.shown(&["routes", "--as", "64501", "--origin-as", "70000"]);
     assert_eq!(shown.lines().count(), 1 + 10, "{shown}");
+}
+
+fn post(control: SocketAddr, path: &str) -> Answer {
+    let head = format!("POST /api/v1/{path} HTTP/1.1\r\nHost: {control}\r\nContent-Length: 0\r\n");
+    request(control, &head, DEADLINE).unwrap()
+}
+
+#[test]
+fn a_requested_resync_publishes_the_routes_of_a_router_again() {
+    let world = World::with(retain);
+    let control = world.rig.control();
+    let path = format!("routers/{}/resync", router_address(3));
+    let begun = post(control, &path);
+    assert_eq!(begun.status, 202, "{}", begun.body);
+    let begun: Value = serde_json::from_str(&begun.body).unwrap();
+    assert_eq!(begun["routes"], 6, "{begun}");
+    eventually("all routes are published again", || {
+        world.rig.metric("repeated_announces_total") == 6
+    });
+    let router = world.ask(&format!("routers/{}", router_address(3)));
+    assert_eq!((&router["state"], &router["routes"]), (&"up".into(), &6.into()));
+    assert_eq!(post(control, "routers/192.0.2.250/resync").status, 404);
+    assert_eq!(world.problem(&path, 405)["remedy"], "use POST");
+
+    let lean = World::new();
+    let refused = post(lean.rig.control(), &path);
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    assert!(refused.body.contains("rib.attributes"), "{}", refused.body);
 }
 
 #[test]

@@ -374,6 +374,8 @@ settings! {
         address: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         /// A file with the token that each request to `/api/v1` must carry as `Authorization: Bearer TOKEN`: at least 16 characters. `/metrics`, `/healthz` and `/readyz` need no token.
         token_file: Option<PathBuf> = None;
+        /// A file with the token that each request which acts (`POST`, such as a resync) must carry. Such a token also allows to read. Without this setting, whoever may read with the token of `token_file` may act, and without that too, every process on this host.
+        act_token_file: Option<PathBuf> = None;
         /// Whether the API answers everybody who reaches the port, without a token.
         insecure: bool = false;
         /// Names under which the API is asked, besides IP addresses and `localhost`. The API refuses requests for any other name, because foreign web pages can send them (DNS rebinding).

@@ -258,6 +258,7 @@ fn control(control: &Control, check: &mut Check<'_>) {
         return;
     }
     check.readable("control.token_file", control.token_file.as_deref());
+    check.readable("control.act_token_file", control.act_token_file.as_deref());
     if control.token_file.is_some() && control.insecure {
         check.fail(
             "control.insecure",

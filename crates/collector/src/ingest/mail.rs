@@ -9,6 +9,7 @@ use arancini_core::Batch;
 use super::arrive::arriving::Arriving;
 use super::arrive::claim::Claimed;
 use super::question_request::QuestionRequest;
+use super::repeat_request::RepeatRequest;
 use super::signal::Turnstile;
 use super::snapshot_request::SnapshotRequest;
 
@@ -29,6 +30,8 @@ pub enum Mail {
     ResyncRouters(Arc<[IpAddr]>),
     /// A message was larger than the sink takes, so consumers did not get it: repair that.
     SetAside(Arc<Batch>),
+    /// Publish the tables of a router again, because somebody requested it.
+    Repeat(Box<RepeatRequest>),
     /// Stop.
     Stop(StopOrder),
 }

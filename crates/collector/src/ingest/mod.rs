@@ -51,6 +51,7 @@ mod round;
 mod snapshot_request;
 mod walk;
 mod question_request;
+mod repeat_request;
 mod answer;
 mod stop;
 
@@ -66,6 +67,7 @@ pub use inheritance::Inheritance;
 pub use mail::{Mail, StopOrder};
 pub use outlet::LeftBehind;
 pub use question_request::QuestionRequest;
+pub use repeat_request::RepeatRequest;
 pub use snapshot_request::{Part, SnapshotRequest};
 pub use worker::{WorkerStart, WorkerThread};
 

@@ -14,6 +14,7 @@ use super::arrive::claim::Claimed;
 use super::connection::Connection;
 use super::end::{End, EndReason};
 use super::lane::Lane;
+use super::repeat_request::RepeatRequest;
 use super::round::visit_slice;
 use crate::config::Limits;
 
@@ -159,6 +160,16 @@ impl OpenSessions {
         if let Some(connection) = self.connections.borrow().get(&router) {
             connection.end(EndReason::Resync);
         }
+    }
+
+    /// Publishes the tables of a router again, if this worker has the router. The session of the router goes on.
+    pub fn repeat(&self, request: RepeatRequest) {
+        let RepeatRequest { router, out } = request;
+        let now = self.lane.clock.now();
+        let asked = self.lane.shard.borrow_mut().handle_repeat(router, now);
+        self.lane.deliver();
+        // An error means that the client is gone.
+        let _ = out.send(asked);
     }
 
     /// Makes up for a message that consumers did not get, because it is larger than the sink takes. Its routes are put in

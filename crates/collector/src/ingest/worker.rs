@@ -184,6 +184,7 @@ impl Worker {
                 Some(Mail::Resync) => self.sessions.resync().await,
                 Some(Mail::ResyncRouters(routers)) => self.sessions.resync_routers(&routers).await,
                 Some(Mail::SetAside(batch)) => self.sessions.set_aside(&batch),
+                Some(Mail::Repeat(request)) => self.sessions.repeat(*request),
                 Some(Mail::Stop(order)) => return self.stop(order).await,
                 None => return stop(&self.lane, &self.receiver, Instant::now()).await,
             }

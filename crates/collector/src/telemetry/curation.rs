@@ -58,6 +58,12 @@ impl Telemetry {
 
     fn attribute_metrics(&self, metrics: &mut Metrics<'_>) -> fmt::Result {
         metrics
+            .counter(
+                "repeated_announces",
+                "Announces that were published again because a resync was requested.",
+            )?
+            .sample(&[], self.core(|c| c.repeated_announces.get()))?;
+        metrics
             .gauge(
                 "attribute_sets",
                 "Distinct sets of path attributes held by the workers, if rib.attributes is retain.",

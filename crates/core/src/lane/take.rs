@@ -207,6 +207,7 @@ impl<'w> Work<'w> {
                 }
                 Some(sets) => Retaining {
                     sets,
+                    round: shared.round,
                     unix_s: (self.times.received_ns / 1_000_000_000) as u32,
                     canonical: Canonical::Made(canonical),
                     as_width: AsWidth::Four,

@@ -65,7 +65,8 @@ impl RouterEntry {
             sys_descr: router.sys_descr.clone(),
             port: router.port,
             sequence: router.sequence,
-            resync: router.resync.is_some(),
+            // After a restart, nobody would go on to publish the rest.
+            resync: router.resync.is_some() || router.repeat.is_some(),
         }
     }
 }

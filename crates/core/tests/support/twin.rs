@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use arancini_core::counters::Counter;
 use arancini_core::notice::Notices;
-use arancini_core::{Batch, Counters, KeptAttributes, Now, Router, SessionError, SessionId, Settings, Shard};
+use arancini_core::{
+    Batch, Counters, KeptAttributes, Now, RepeatRefusal, Router, SessionError, SessionId, Settings, Shard,
+};
 use arancini_rib::DOUBT;
 
 /// A shard, and its twins.
@@ -132,6 +134,12 @@ impl Twin {
 
     pub fn handle_timeout(&mut self, now: Now) {
         self.both(|shard| shard.handle_timeout(now));
+    }
+
+    /// Asks the shard alone: it has to have no twins.
+    pub fn handle_repeat(&mut self, router: IpAddr, now: Now) -> Result<usize, RepeatRefusal> {
+        assert!(self.others.is_empty(), "twins do not retain attributes");
+        self.shard.handle_repeat(router, now)
     }
 
     pub fn handle_sweep(&mut self, budget: u64, now: Now) -> bool {

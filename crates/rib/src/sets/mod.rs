@@ -12,4 +12,4 @@ mod retained;
 
 pub use attribute_sets::{AttributeSets, Content, SetFigures};
 pub use retained::Retained;
-pub use set_id::{HeldSet, SetId};
+pub use set_id::{HeldSet, Round, SetId};

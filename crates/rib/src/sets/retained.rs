@@ -1,7 +1,7 @@
 //! How a table keeps the attributes of its routes as sets.
 
 use super::attribute_sets::AttributeSets;
-use super::set_id::SetId;
+use super::set_id::{Round, SetId};
 use crate::curation::CurationMode;
 use crate::entry::Value;
 use crate::keep::{Announced, Keep, NewValue};
@@ -45,15 +45,17 @@ pub struct Retained<'s> {
     sets: &'s mut AttributeSets,
     set: SetId,
     since: u32,
+    round: Round,
 }
 
 impl<'s> Retained<'s> {
-    /// The attributes of a set, announced at this time in Unix seconds.
+    /// The attributes of a set, announced at this time in Unix seconds. What consumers have to hear of is published in this round.
     #[inline]
-    pub const fn new(sets: &'s mut AttributeSets, set: SetId, unix_s: u32) -> Self {
+    pub const fn new(sets: &'s mut AttributeSets, set: SetId, unix_s: u32, round: Round) -> Self {
         Self {
             sets,
             set,
+            round,
             since: unix_s,
         }
     }
@@ -66,7 +68,7 @@ impl Announced for Retained<'_> {
     fn value(&self, _mode: CurationMode, epoch: u32, doomed_below: u32) -> RetainedValue {
         RetainedValue {
             value: Value {
-                fingerprint: self.set.word(self.since),
+                fingerprint: self.set.word(self.since, self.round),
                 epoch,
             },
             doomed_below,

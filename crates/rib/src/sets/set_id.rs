@@ -8,7 +8,7 @@ pub struct SetId(pub(super) u32);
 
 impl SetId {
     /// The set of a route in doubt ([`DOUBT`]). No set has this number.
-    pub const DOUBT: Self = Self(u32::MAX);
+    pub const DOUBT: Self = Self(u32::MAX >> 1);
 
     /// The number itself, for whoever keeps something of each set.
     #[inline]
@@ -17,20 +17,21 @@ impl SetId {
         self.0 as usize
     }
 
-    /// The word that an entry holds: the number, and since when the route has the set in Unix seconds (0: unknown). The word
-    /// of a route in doubt is [`DOUBT`], as it is where entries hold fingerprints.
+    /// The word that an entry holds: the number, in 31 bits; the round in which the route was last published, in one bit; and since
+    /// when the route has the set in Unix seconds (0: unknown). The word of a route in doubt is [`DOUBT`], as it is where entries
+    /// hold fingerprints.
     #[inline]
-    pub(crate) const fn word(self, since: u32) -> u64 {
+    pub(crate) const fn word(self, since: u32, round: Round) -> u64 {
         if self.0 == Self::DOUBT.0 {
             return DOUBT;
         }
-        self.0 as u64 | (since as u64) << 32
+        self.0 as u64 | round.bit() | (since as u64) << 32
     }
 
     /// The set that a word names.
     #[inline]
     pub(crate) const fn of_word(word: u64) -> Self {
-        Self(word as u32)
+        Self(word as u32 & Self::DOUBT.0)
     }
 
     /// Since when a route has the set that a word names, in Unix seconds; `None` if that is unknown.
@@ -40,6 +41,38 @@ impl SetId {
             _ if word == DOUBT => None,
             since => Some(since),
         }
+    }
+}
+
+/// The round in which routes are published. There are two, which follow each other: a new round begins when all routes of a
+/// router are published again, and routes of the round before are still to be published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    odd: bool,
+}
+
+impl Round {
+    /// The round behind this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self { odd: !self.odd }
+    }
+
+    /// The bit of the round within a word.
+    const fn bit(self) -> u64 {
+        (self.odd as u64) << 31
+    }
+
+    /// The round of the route that has this word.
+    pub(crate) const fn of_word(word: u64) -> Self {
+        Self {
+            odd: word & 1 << 31 != 0,
+        }
+    }
+
+    /// A word with this round in place of its own.
+    pub(crate) const fn put_into(self, word: u64) -> u64 {
+        word & !(1 << 31) | self.bit()
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Lives {
     pub strange_starts: u64,
     /// Times that the routers were resynchronised because the stream had lost acknowledged messages.
     pub lost_tails: u64,
+    /// Resyncs that were requested and not refused.
+    pub requested_resyncs: u64,
     /// Messages that were dropped because the bridge was full.
     pub dropped: u64,
     /// `dropped` when the present snapshot was begun.

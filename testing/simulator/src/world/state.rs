@@ -51,11 +51,18 @@ pub(crate) struct World {
     pub(super) slow_dumps: u64,
     /// Number of routes that the worker withdraws in one slice.
     pub(super) sweep_budget: u64,
+    /// Whether resyncs are requested.
+    pub(super) resyncs: bool,
+    /// A requested resync may be under way.
+    pub(super) is_resyncing: bool,
     pub(super) trace: bool,
 }
 
 /// Room for the octets of some sets only, so that runs reach the bound.
 const RETAIN: KeptAttributes = KeptAttributes::Retain { most_bytes: 2048 };
+
+/// Room for the octets of all sets.
+const RETAIN_ALL: KeptAttributes = KeptAttributes::Retain { most_bytes: 1 << 24 };
 
 impl World {
     /// The world of this seed, before its first step.
@@ -65,6 +72,9 @@ impl World {
         let mut setup = Setup::draw(&mut random, plan.fault);
         if plan.retain {
             setup.settings.attributes = RETAIN;
+        }
+        if plan.resyncs {
+            setup.settings.attributes = RETAIN_ALL;
         }
         let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
         let routers = [1, 2].map(|number| Router::new(number, Oddities::draw(&mut random)));
@@ -94,6 +104,8 @@ impl World {
             named_since: 1,
             slow_dumps: 0,
             sweep_budget: pick(&mut random, &[1, 7, 1024]),
+            resyncs: plan.resyncs,
+            is_resyncing: false,
             setup,
             random,
             trace: plan.trace,
@@ -108,6 +120,10 @@ impl World {
         // Lives draw from a sequence of their own, so the routers do the same with and without crashes.
         self.random = Random::of(&[seed, 3, u64::from(step)]);
         self.live_or_die()?;
+        if self.resyncs {
+            self.random = Random::of(&[seed, 4, u64::from(step)]);
+            self.request_resync();
+        }
         self.random = Random::of(&[seed, 1, u64::from(step)]);
         let router = self.random.below(self.routers.len() as u32) as usize;
         match self.random.below(100) {

@@ -69,8 +69,27 @@ impl World {
         }
     }
 
+    /// Somebody requests a resync of a router now and then. It may be refused.
+    pub(super) fn request_resync(&mut self) {
+        if !self.collector.runs || !self.random.percent(8) {
+            return;
+        }
+        let router = self.random.below(self.routers.len() as u32) as usize;
+        let id = self.routers[router].address;
+        let asked = self.collector.shard.handle_repeat(id, self.now);
+        self.tell(|| format!("a resync of {id} is requested: {asked:?}"));
+        if asked.is_ok() {
+            self.is_resyncing = true;
+            self.lives.requested_resyncs += 1;
+        }
+    }
+
     /// Puts a batch into the backlog, or drops it where the bridge has no room.
     fn push(&mut self, batch: Batch) {
+        if self.fault == Some(Fault::RequestedResync) && self.is_resyncing && batch.kind == BatchKind::Updates
+        {
+            return;
+        }
         let full =
             !self.collector.backlog.is_empty() || self.collector.bridge.len() >= self.setup.bridge_batches;
         // A collector that stops drops nothing.
@@ -137,6 +156,7 @@ impl World {
             self.collector.shard.handle_sweep(self.sweep_budget, self.now);
             self.hand_over()?;
         }
+        self.is_resyncing &= self.collector.shard.needs_sweep();
         self.collector.shard.poll_forgotten();
         while self.collector.shard.poll_notices().pop().is_some() {}
         Ok(())

@@ -23,6 +23,8 @@ const LEAST_TOKEN: usize = 16;
 /// Decides which requests are answered.
 pub struct Access {
     guard: Guard,
+    /// The token that requests to act have to carry. Without it, whoever may read with a token or from this host may act.
+    act: Option<String>,
     host_names: Vec<String>,
     figures: Arc<ApiFigures>,
 }
@@ -42,7 +44,7 @@ enum Guard {
 pub enum Right {
     /// To read what the collector holds.
     Read,
-    /// To change something. No resource needs this right yet.
+    /// To make the collector do something.
     Act,
 }
 
@@ -80,13 +82,20 @@ impl Access {
     /// # Errors
     /// As [`read_token`].
     pub fn of(settings: &Control, figures: Arc<ApiFigures>) -> Result<Self, String> {
+        let token = |name: &str, file: &Path| {
+            read_token(file).map_err(|error| format!("{name} can't be used: {error}"))
+        };
         let guard = match &settings.token_file {
-            Some(file) => Guard::Token(read_token(file)?),
+            Some(file) => Guard::Token(token("control.token_file", file)?),
             None if settings.address.ip().to_canonical().is_loopback() => Guard::ThisHost,
             None => Guard::Insecure,
         };
+        let act = settings.act_token_file.as_deref();
         Ok(Self {
             guard,
+            act: act
+                .map(|file| token("control.act_token_file", file))
+                .transpose()?,
             host_names: settings.host_names.clone(),
             figures,
         })
@@ -115,6 +124,21 @@ impl Access {
             return Err((Denial::Origin, problem));
         }
         let right = Right::needed_by(request.method());
+        // Whoever may act may read too.
+        let acts = self.act.as_ref().is_some_and(|token| carries(headers, token));
+        if acts {
+            return Ok(());
+        }
+        if right == Right::Act && self.act.is_some() {
+            return Err((
+                Denial::Token,
+                Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    "the request carries no token that allows to act",
+                    "send the token of control.act_token_file as Authorization: Bearer TOKEN",
+                ),
+            ));
+        }
         match &self.guard {
             Guard::ThisHost => Ok(()),
             Guard::Insecure if right == Right::Read => Ok(()),
@@ -123,7 +147,7 @@ impl Access {
                 Problem::new(
                     StatusCode::FORBIDDEN,
                     "without a token, requests may only read",
-                    "set control.token_file and send its token",
+                    "set control.token_file or control.act_token_file, and send its token",
                 ),
             )),
             Guard::Token(token) if carries(headers, token) => Ok(()),
@@ -196,6 +220,7 @@ mod tests {
     fn access(guard: Guard) -> Access {
         Access {
             guard,
+            act: None,
             host_names: vec!["bmp.example.net".to_owned()],
             figures: Arc::default(),
         }
@@ -283,6 +308,27 @@ mod tests {
         assert_eq!(status(&access(Guard::Insecure), Method::GET, &host), 200);
         assert_eq!(status(&access(Guard::Insecure), Method::POST, &host), 403);
         assert_eq!(status(&access(Guard::ThisHost), Method::POST, &host), 200);
+    }
+
+    #[test]
+    fn a_token_of_its_own_for_acting_is_needed_everywhere() {
+        let host = ("host", "192.0.2.1");
+        let act = ("authorization", "Bearer abcdefghijklmnop");
+        let read = ("authorization", "Bearer 0123456789abcdef");
+        for guard in [Guard::ThisHost, Guard::Insecure, Guard::Token(TOKEN.to_owned())] {
+            let is_open = !matches!(guard, Guard::Token(_));
+            let access = Access {
+                act: Some("abcdefghijklmnop".to_owned()),
+                ..access(guard)
+            };
+            assert_eq!(status(&access, Method::POST, &[host]), 401);
+            assert_eq!(status(&access, Method::POST, &[host, read]), 401);
+            assert_eq!(status(&access, Method::POST, &[host, act]), 200);
+            assert_eq!(status(&access, Method::GET, &[host, act]), 200);
+            assert_eq!(status(&access, Method::GET, &[host, read]), 200);
+            let expected = if is_open { 200 } else { 401 };
+            assert_eq!(status(&access, Method::GET, &[host]), expected);
+        }
     }
 
     #[test]

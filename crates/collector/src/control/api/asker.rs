@@ -1,15 +1,17 @@
 //! Asks the workers, and puts their answers together.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arancini_core::RepeatRefusal;
 use arancini_core::ask::{Answer, Outcome, Question};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::cursor::PageStart;
 use super::problem::Problem;
-use crate::ingest::{Mail, QuestionRequest};
+use crate::ingest::{Mail, QuestionRequest, RepeatRequest};
 use crate::telemetry::ApiFigures;
 
 /// Questions that run at the same time. Each runs on every worker.
@@ -127,6 +129,25 @@ impl Asker {
         Ok(gathered)
     }
 
+    /// Asks all workers to publish the tables of a router again. The one that has the router answers.
+    pub(super) async fn resync(&self, router: IpAddr) -> Result<Result<usize, RepeatRefusal>, Problem> {
+        let mut asked = Vec::new();
+        for mailbox in &self.mailboxes {
+            let (out, answer) = oneshot::channel();
+            // A worker that is gone drops the request, which the answer then shows.
+            let _ = mailbox.send(Mail::Repeat(Box::new(RepeatRequest { router, out })));
+            asked.push(answer);
+        }
+        let mut answer = Err(RepeatRefusal::UnknownRouter);
+        for of_worker in asked {
+            match answered(of_worker).await? {
+                Err(RepeatRefusal::UnknownRouter) => {}
+                other => answer = other,
+            }
+        }
+        Ok(answer)
+    }
+
     async fn place(&self) -> Result<Arc<OwnedSemaphorePermit>, Problem> {
         if let Ok(Ok(place)) = timeout(PATIENCE, Arc::clone(&self.room).acquire_owned()).await {
             self.figures.count_asked();
@@ -174,8 +195,12 @@ impl Asker {
 }
 
 async fn outcome(outcome: oneshot::Receiver<Outcome>) -> Result<Outcome, Problem> {
-    match timeout(QUESTION_TIME + GRACE, outcome).await {
-        Ok(Ok(outcome)) => Ok(outcome),
+    answered(outcome).await
+}
+
+async fn answered<T>(answer: oneshot::Receiver<T>) -> Result<T, Problem> {
+    match timeout(QUESTION_TIME + GRACE, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(Problem::later(
             5,
             "the collector is stopping",

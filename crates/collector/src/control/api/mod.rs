@@ -25,6 +25,7 @@ mod prefixes;
 mod counts;
 mod history;
 mod stream;
+mod resync;
 mod workers;
 mod sink;
 mod paths;

@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 use super::access::{Access, guard};
 use super::problem::Problem;
 use super::state::Api;
-use super::{counts, history, peers, prefixes, routers, routes, sink, stream, workers};
+use super::{counts, history, peers, prefixes, resync, routers, routes, sink, stream, workers};
 use crate::control::etag::with_etag;
 
 /// The description of the API, made from the resources and their types.
@@ -20,7 +20,7 @@ use crate::control::etag::with_etag;
 #[openapi(
     info(
         title = "Arancini",
-        description = "Routers, peers, routes, workers and the sink, as the collector holds them now. All requests only read.",
+        description = "Routers, peers, routes, workers and the sink, as the collector holds them now. GET only reads; POST acts.",
     ),
     paths(
         routers::routers,
@@ -36,6 +36,7 @@ use crate::control::etag::with_etag;
         stream::stream,
         workers::workers,
         sink::sink,
+        resync::resync,
     )
 )]
 struct Description;
@@ -56,6 +57,10 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/stream", get(stream::stream))
         .route("/api/v1/workers", get(workers::workers))
         .route("/api/v1/sink", get(sink::sink))
+        .route(
+            "/api/v1/routers/{router}/resync",
+            get(resync::only_post).post(resync::resync),
+        )
         .route(
             "/api/v1/openapi.json",
             get(|| async { Json(Description::openapi()) }).layer(from_fn(with_etag)),

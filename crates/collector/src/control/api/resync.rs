@@ -1,0 +1,88 @@
+//! `/api/v1/routers/{router}/resync`: the tables of a router are published again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arancini_core::RepeatRefusal;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::parameters::{Parameters, RawQuery, read_router};
+use super::problem::{Problem, Problems};
+use super::state::Api;
+
+/// A resync that has begun.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Resync {
+    /// The router.
+    #[schema(value_type = String)]
+    router_addr: IpAddr,
+    /// Routes that the router has now.
+    routes: usize,
+}
+
+/// Publishes the routes of a router again, between the events `resync-begin` and `resync-end`, without touching its session. The
+/// answer comes when `resync-begin` is published. The collector has to retain attributes.
+#[utoipa::path(post, path = "/api/v1/routers/{router}/resync", tag = "routers",
+    params(("router" = String, Path, description = "The address of the router")),
+    responses((status = 202, body = Resync), Problems, (status = 409, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn resync(
+    State(api): State<Arc<Api>>,
+    Path(router): Path<String>,
+    query: RawQuery,
+) -> Result<(StatusCode, Json<Resync>), Problem> {
+    Parameters::read(query, &[])?;
+    let router_addr = read_router("router", &router)?;
+    let routes = api
+        .asker()?
+        .resync(router_addr)
+        .await?
+        .map_err(|refusal| problem_of(refusal, router_addr))?;
+    let begun = Resync { router_addr, routes };
+    Ok((StatusCode::ACCEPTED, Json(begun)))
+}
+
+/// Answers requests with another method.
+pub(super) async fn only_post() -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Problem::new(status, "a resync is requested with POST", "use POST").into_response();
+    let allowed = HeaderValue::from_static("POST");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+fn problem_of(refusal: RepeatRefusal, router: IpAddr) -> Problem {
+    let conflict = |detail: String, remedy: &str| Problem::new(StatusCode::CONFLICT, detail, remedy);
+    match refusal {
+        RepeatRefusal::UnknownRouter => Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no router {router}"),
+            "/api/v1/routers lists the routers",
+        ),
+        RepeatRefusal::NotRetained => conflict(
+            "the collector keeps only a fingerprint of the attributes, so it can't publish routes again"
+                .to_owned(),
+            "set rib.attributes = \"retain\" and restart the collector, or reset the BMP session on the router",
+        ),
+        RepeatRefusal::Leaving => conflict(
+            format!("{router} stayed away, and its routes are being withdrawn"),
+            "nothing is to be done",
+        ),
+        RepeatRefusal::ResyncDue => conflict(
+            format!("the next dump of {router} is a resync"),
+            "wait until its dump is over, or reset the BMP session on the router",
+        ),
+        RepeatRefusal::Running => conflict(
+            format!("a resync of {router} is under way"),
+            "wait for its resync-end",
+        ),
+        RepeatRefusal::UnknownAttributes(routes) => conflict(
+            format!("the attributes of {routes} routes of this worker are not known"),
+            "raise rib.most_attribute_bytes if arancini_attributes_without_room_total rises; else wait until the routers have announced these routes again, or reset the BMP session on the router",
+        ),
+    }
+}

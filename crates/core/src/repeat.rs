@@ -1,0 +1,199 @@
+//! A resync on request: the tables of a router are published again from the attributes that are retained, without its session.
+//!
+//! Consumers drop every route of the router that is not announced between `resync-begin` and `resync-end`. So each route that the
+//! tables hold at `resync-begin` has to be announced once until the end, whatever the router says meanwhile:
+//!
+//! * Each entry knows in which [`Round`](arancini_rib::Round) its route was last published. `resync-begin` begins a new round.
+//! * An announce that changes a route is published in the new round, as ever. Nothing else is to be done for this route.
+//! * A walk over the tables, in slices, announces the routes that still belong to the round before, as their entries are then.
+//! * A withdraw removes the entry. Doomed routes are not announced again. The end waits until the sweep has withdrawn them,
+//!   because consumers would otherwise hear of withdraws of routes that they dropped.
+//!
+//! Routes in doubt are left out: their last update did not reach consumers, and their next announce is published in any case.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use arancini_rib::KeyShape;
+use arancini_schema::events::RouterEventKind;
+
+use crate::context::RouterContext;
+use crate::emission::{Emission, MessageTimes};
+use crate::events::router_event;
+use crate::repeat_place::Repeat;
+use crate::route::fields_of;
+use crate::route_attributes::SetReader;
+use crate::router::{Router, RouterLife, TablePlace};
+use crate::shared::Shared;
+use crate::table::key_shape;
+use crate::time::Now;
+
+/// Why `resync-begin` was published, for people who read the event.
+const REASON: &str = "a resync was requested";
+/// Cost of an announce with attributes of its own, counted in routes that the sweep withdraws.
+const ROUTE_WORK: u64 = 2;
+/// Cost of going on to another table or peer.
+const TABLE_WORK: u64 = 1;
+
+/// Why the tables of a router cannot be published again now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepeatRefusal {
+    /// The tables do not retain attributes.
+    NotRetained,
+    /// The router is not known.
+    UnknownRouter,
+    /// The router stayed away, and its routes are being withdrawn.
+    Leaving,
+    /// The next dump of the router is a resync, or its dump is one.
+    ResyncDue,
+    /// The tables of the router are being published again already.
+    Running,
+    /// The attributes of so many routes of this worker are not known.
+    UnknownAttributes(u64),
+}
+
+/// Whether there is more to do for a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outlook {
+    GoesOn,
+    Over,
+}
+
+/// Publishes `resync-begin` and begins to publish the tables of the router again. Returns how many routes there are.
+pub(crate) fn begin(context: &mut RouterContext<'_>) -> Result<usize, RepeatRefusal> {
+    let sets = context.shared.sets.as_ref().ok_or(RepeatRefusal::NotRetained)?;
+    let unknown = sets.figures().unknown_routes;
+    if unknown > 0 {
+        return Err(RepeatRefusal::UnknownAttributes(unknown));
+    }
+    let router = &mut *context.router;
+    if router.life == RouterLife::Leaving {
+        return Err(RepeatRefusal::Leaving);
+    }
+    if router.resync.is_some() {
+        return Err(RepeatRefusal::ResyncDue);
+    }
+    if router.repeat.is_some() {
+        return Err(RepeatRefusal::Running);
+    }
+    router.repeat = Some(Repeat::START);
+    router.round = router.round.next();
+    let (id, routes) = (router.id, router.routes());
+    context.shared.repeats.push_back(id);
+    router_event(context, RouterEventKind::ResyncBegin, REASON);
+    Ok(routes)
+}
+
+/// Publishes about `budget` routes again of the routers that are published again. They take turns.
+pub(crate) fn slice(routers: &mut BTreeMap<IpAddr, Router>, shared: &mut Shared, budget: u64, now: Now) {
+    let mut done = 0;
+    // Each router once, so that a call ends where all of them wait.
+    for _ in 0..shared.repeats.len() {
+        if done >= budget {
+            break;
+        }
+        let Some(id) = shared.repeats.pop_front() else {
+            break;
+        };
+        let Some(router) = routers.get_mut(&id) else {
+            continue;
+        };
+        let mut context = RouterContext { router, shared, now };
+        let (work, outlook) = go_on(&mut context, budget - done);
+        done += work;
+        if outlook == Outlook::GoesOn {
+            shared.repeats.push_back(id);
+        }
+    }
+}
+
+/// Publishes about `budget` routes again. Returns the work that was done, and whether there is more.
+fn go_on(context: &mut RouterContext<'_>, budget: u64) -> (u64, Outlook) {
+    let mut done = 0;
+    while let Some(at) = context.router.repeat
+        && done < budget
+    {
+        let Some(peer) = context.router.peers.get(at.peer.0) else {
+            // All tables are published. Withdraws of routes that were doomed meanwhile have to come before the end.
+            if context.shared.doomed.has_any_of(context.router.id) {
+                return (done, Outlook::GoesOn);
+            }
+            end(context);
+            break;
+        };
+        let next = if at.table.0 >= peer.tables.len() {
+            done += TABLE_WORK;
+            at.next_peer()
+        } else {
+            let (work, cursor) = publish_slice(context, at, budget - done);
+            done += work;
+            match cursor {
+                Some(cursor) => Repeat { cursor, ..at },
+                None => at.behind(),
+            }
+        };
+        context.router.repeat = Some(next);
+    }
+    let outlook = match context.router.repeat {
+        Some(_) => Outlook::GoesOn,
+        None => Outlook::Over,
+    };
+    (done, outlook)
+}
+
+/// Publishes `resync-end`, if the tables of the router are being published again.
+pub(crate) fn end(context: &mut RouterContext<'_>) {
+    if context.router.repeat.take().is_some() {
+        router_event(context, RouterEventKind::ResyncEnd, "");
+    }
+}
+
+/// Publishes routes of a part of a table, with about this work. Returns the work, and the part that is next.
+fn publish_slice(context: &mut RouterContext<'_>, at: Repeat, budget: u64) -> (u64, Option<usize>) {
+    let RouterContext { router, shared, now } = context;
+    let round = router.round;
+    let Some(sets) = &shared.sets else {
+        return (0, None);
+    };
+    let times = MessageTimes::without_message(*now);
+    let place = TablePlace {
+        peer: at.peer,
+        table: at.table,
+    };
+    let Emission {
+        table,
+        source,
+        mut writer,
+    } = Emission::of(router, place, &mut shared.batcher, &mut shared.encoder, times);
+    let is_opaque = key_shape(table.key.family) == KeyShape::Opaque;
+    let view = table.key.view;
+    let (mut work, mut published, mut laid_out) = (TABLE_WORK, 0, None);
+    let (mut octets, mut reader) = (Vec::new(), SetReader::default());
+    let next = table
+        .of(at.path_ids)
+        .publish_in_round(at.cursor, round, |key, set| {
+            if work >= budget {
+                return false;
+            }
+            let Some(content) = sets.content(set, &mut octets) else {
+                // Its attributes found no room after the begin of the resync: it was announced in this round.
+                return true;
+            };
+            work += ROUTE_WORK + (content.attributes.len() as u64 >> 8);
+            if laid_out != Some(set) {
+                reader.lay_out(writer.encoder, &source, &content);
+                laid_out = Some(set);
+            }
+            let mut fields = fields_of(&key);
+            if !is_opaque {
+                fields.labels = content.labels;
+            }
+            fields.fingerprint = sets.fingerprint(set);
+            writer.put(&mut fields);
+            published += 1;
+            true
+        });
+    shared.counters.emitted_announces.of(view).add(published);
+    shared.counters.repeated_announces.add(published);
+    (work, next)
+}

@@ -1,0 +1,294 @@
+//! A resync on request: the tables are published again beside whatever the router says meanwhile, and a consumer that begins at
+//! `resync-begin` with nothing holds at the end what the tables hold.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use arancini_core::{KeptAttributes, RepeatRefusal, SessionId, Settings};
+use arancini_generate::{PeerDown, end_of_rib, peer_down, route_monitoring};
+use arancini_schema::events::RouterEventKind;
+use arancini_wire::iana::AfiSafi;
+use proptest::prelude::*;
+
+use support::consumer::Resyncs;
+use support::restart::{held, load, restart_with, snapshot};
+use support::stream::{Attributes, Event, RouteKey, Table};
+use support::wire::{Destination, announce, as_path, origin, peer, up, withdraw};
+use support::{Harness, SECOND, router};
+
+const PEERS: u8 = 2;
+
+fn settings() -> Settings {
+    Settings {
+        attributes: KeptAttributes::Retain { most_bytes: 1 << 20 },
+        ..Settings::default()
+    }
+}
+
+fn destination(number: u8) -> Destination {
+    match number % 4 {
+        0 => Destination::V4([10, number, 0, 0], 16),
+        1 => Destination::V6(0x2001_0db8 << 96 | u128::from(number) << 64, 64),
+        2 => Destination::Vpn4(7, [10, number, 0, 0], 16),
+        _ => Destination::Evpn(u32::from(number)),
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Announce(u8, std::ops::Range<u8>, u32),
+    Withdraw(u8, std::ops::Range<u8>),
+    PeerDown(u8),
+    PeerUp(u8),
+    Lose,
+    Reconnect,
+    /// The router stays away until its routes are given up.
+    StayAway,
+    Repeat,
+    Sweep(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let numbers = || (0..200_u8, 1..40_u8).prop_map(|(from, count)| from..from.saturating_add(count));
+    prop_oneof![
+        8 => (1..=PEERS, numbers(), 0..3_u32).prop_map(|(peer, to, version)| Step::Announce(peer, to, version)),
+        3 => (1..=PEERS, numbers()).prop_map(|(peer, to)| Step::Withdraw(peer, to)),
+        1 => (1..=PEERS).prop_map(Step::PeerDown),
+        1 => (1..=PEERS).prop_map(Step::PeerUp),
+        1 => Just(Step::Lose),
+        2 => Just(Step::Reconnect),
+        1 => Just(Step::StayAway),
+        4 => Just(Step::Repeat),
+        6 => (1..60_u64).prop_map(Step::Sweep),
+    ]
+}
+
+struct World {
+    harness: Harness,
+    session: Option<SessionId>,
+    events: Vec<Event>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut harness = Harness::with(settings());
+        // The others have no attributes to publish again.
+        harness.shard.alone();
+        harness.consumer.resyncs = Resyncs::Expected;
+        let mut world = Self {
+            harness,
+            session: None,
+            events: Vec::new(),
+        };
+        world.take(&Step::Reconnect);
+        world
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        if let Some(session) = self.session {
+            self.harness.send(session, bytes);
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Announce(number, to, version) => {
+                let of_version = [origin(0), as_path(&[70_000 + version])].concat();
+                for to in to.clone().map(destination) {
+                    self.say(&announce(&peer(*number), &of_version, &[(&to, None)], 100));
+                }
+            }
+            Step::Withdraw(number, to) => {
+                for to in to.clone().map(destination) {
+                    self.say(&withdraw(&peer(*number), &[(&to, None)]));
+                }
+            }
+            Step::PeerDown(number) => self.say(&peer_down(&peer(*number), &PeerDown::LocalEvent(2))),
+            Step::PeerUp(number) => self.say(&up(&peer(*number))),
+            Step::Lose => {
+                if let Some(session) = self.session.take() {
+                    self.harness.close(session);
+                }
+            }
+            Step::Reconnect => {
+                self.take(&Step::Lose);
+                self.session = Some(self.harness.session());
+                for number in 1..=PEERS {
+                    self.say(&up(&peer(number)));
+                    self.take(&Step::Announce(number, 0..20, 0));
+                    self.say(&route_monitoring(
+                        &peer(number),
+                        &end_of_rib(AfiSafi::IPV4_UNICAST),
+                    ));
+                }
+            }
+            Step::StayAway => {
+                self.take(&Step::Lose);
+                self.harness.idle(400 * SECOND);
+            }
+            Step::Repeat => {
+                let _ = self.harness.shard.handle_repeat(router(1), self.harness.now);
+            }
+            Step::Sweep(budget) => {
+                self.harness.shard.handle_sweep(*budget, self.harness.now);
+            }
+        }
+        self.harness.collect();
+    }
+
+    /// Lets the shard come to its end, and reads everything that it has published.
+    fn finish(&mut self) {
+        while self.harness.shard.handle_sweep(50, self.harness.now) {
+            self.harness.collect();
+        }
+        self.events.extend(self.harness.published());
+    }
+
+    fn count(&self, wanted: RouterEventKind) -> usize {
+        let kinds = self.events.iter().filter_map(Event::router_kind);
+        kinds.filter(|kind| *kind == wanted).count()
+    }
+}
+
+/// What a consumer holds at the end that had nothing at the last `resync-begin`.
+fn held_since_begin(events: &[Event]) -> BTreeMap<(Table, RouteKey), Attributes> {
+    let begin = events
+        .iter()
+        .rposition(|event| event.router_kind() == Some(RouterEventKind::ResyncBegin));
+    let mut tables = BTreeMap::new();
+    for event in &events[begin.map_or(0, |begin| begin + 1)..] {
+        let Some(update) = event.clone().into_update() else {
+            continue;
+        };
+        let of = (update.table, update.route);
+        match update.announced {
+            Some(attributes) => {
+                let before = tables.insert(of.clone(), attributes.clone());
+                assert_ne!(before, Some(attributes), "announced twice alike: {of:?}");
+            }
+            None => {
+                tables.remove(&of);
+            }
+        }
+    }
+    tables
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_consumer_that_begins_with_the_resync_holds_what_the_tables_hold(
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+        }
+        world.finish();
+        let tables = held_since_begin(&world.events);
+        prop_assert_eq!(tables.len(), held(&world.harness.shard).len());
+        // The consumer of the whole stream, which checks every update, holds the same with the same attributes.
+        prop_assert_eq!(world.harness.consumer.held(), tables);
+        prop_assert_eq!(world.count(RouterEventKind::ResyncBegin), world.count(RouterEventKind::ResyncEnd));
+        prop_assert!(!world.harness.shard.needs_sweep());
+    }
+}
+
+#[test]
+fn a_resync_on_request_is_published_in_slices() {
+    let mut world = World::new();
+    for number in 0..10 {
+        world.take(&Step::Announce(
+            1,
+            number * 20..(number + 1) * 20,
+            u32::from(number),
+        ));
+    }
+    world.finish();
+    let routes = held(&world.harness.shard).len();
+    world.events.clear();
+    let asked = world.harness.shard.handle_repeat(router(1), world.harness.now);
+    assert_eq!(asked, Ok(routes));
+    let again = world.harness.shard.handle_repeat(router(1), world.harness.now);
+    assert_eq!(again, Err(RepeatRefusal::Running));
+    let mut slices = 0;
+    while world.harness.shard.handle_sweep(20, world.harness.now) {
+        world.harness.collect();
+        slices += 1;
+    }
+    assert!(slices >= routes / 10, "{slices} slices for {routes} routes");
+    world.finish();
+    assert_eq!(held_since_begin(&world.events).len(), routes);
+    let counters = &world.harness.counters;
+    assert_eq!(counters.repeated_announces.get(), routes as u64);
+    assert!(matches!(
+        world.events.first().unwrap().router_kind(),
+        Some(RouterEventKind::ResyncBegin)
+    ));
+    assert!(matches!(
+        world.events.last().unwrap().router_kind(),
+        Some(RouterEventKind::ResyncEnd)
+    ));
+}
+
+/// Nobody would publish the rest after a restart, and consumers hold routes that may be gone.
+#[test]
+fn a_restart_in_the_middle_of_a_resync_on_request_makes_the_next_dump_a_resync() {
+    let mut world = World::new();
+    world.finish();
+    world
+        .harness
+        .shard
+        .handle_repeat(router(1), world.harness.now)
+        .unwrap();
+    world.harness.shard.handle_sweep(10, world.harness.now);
+    world.events.extend(world.harness.published());
+    let (bytes, _) = snapshot(&mut world.harness, 100, |_| {});
+    restart_with(&mut world.harness, load(&bytes).unwrap(), settings());
+    world.harness.consumer.resyncs = Resyncs::Expected;
+    world.take(&Step::Reconnect);
+    world.harness.wait(60 * SECOND);
+    world.finish();
+    assert_eq!(world.count(RouterEventKind::ResyncBegin), 2);
+    assert_eq!(world.count(RouterEventKind::ResyncEnd), 1);
+    assert_eq!(
+        held_since_begin(&world.events).len(),
+        held(&world.harness.shard).len()
+    );
+}
+
+#[test]
+fn a_resync_that_cannot_be_is_refused() {
+    let mut world = World::new();
+    let now = world.harness.now;
+    let mut ask = |number| world.harness.shard.handle_repeat(router(number), now);
+    assert_eq!(ask(9), Err(RepeatRefusal::UnknownRouter));
+    world.harness.shard.handle_forget_routes(router(1), now);
+    let asked = world.harness.shard.handle_repeat(router(1), now);
+    assert_eq!(asked, Err(RepeatRefusal::ResyncDue));
+
+    let mut lean = Harness::new();
+    lean.shard.alone();
+    lean.session();
+    let asked = lean.shard.handle_repeat(router(1), lean.now);
+    assert_eq!(asked, Err(RepeatRefusal::NotRetained));
+
+    // No room for any attributes.
+    let mut full = Harness::with(Settings {
+        attributes: KeptAttributes::Retain { most_bytes: 10 },
+        ..Settings::default()
+    });
+    full.shard.alone();
+    let session = full.session();
+    full.send(session, &up(&peer(1)));
+    let attributes = [origin(0), as_path(&[70_000])].concat();
+    full.send(
+        session,
+        &announce(&peer(1), &attributes, &[(&destination(0), None)], 0),
+    );
+    let asked = full.shard.handle_repeat(router(1), full.now);
+    assert_eq!(asked, Err(RepeatRefusal::UnknownAttributes(1)));
+}
