@@ -219,7 +219,7 @@ fn events_and_malformed_messages_are_listed_with_reason_and_bytes() {
         "{message}"
     );
 
-    for (what, part) in [("events", "down"), ("malformed", "raw=")] {
+    for (what, part) in [("events", "down"), ("malformed", "cut short")] {
         let url = format!("http://{control}");
         let output = arancini()
             .args(["show", "--control", &url, what])
