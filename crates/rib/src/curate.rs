@@ -9,23 +9,23 @@
 use crate::comparison::Comparison;
 use crate::curation::{Curation, CurationMode, Doom};
 use crate::entry::{DOUBT, MAXIMUM_EPOCH, Value};
-use crate::held::{Held, Standing};
+use crate::held::{Held, Standing, fingerprint_of};
 use crate::keep::{Announced, Fingerprints, Keep, NewValue};
 use crate::key::{KeyShape, RouteKey, part};
 use crate::opaque::OpaqueTable;
-use crate::sets::{AttributeSets, HeldSet, Round, SetId};
+use crate::sets::{AttributeSets, Round};
 use crate::store::{Store, StoredKey, each_batch, ipv4_key, ipv6_key, vpn4_key, vpn6_key, with_key};
 use crate::table::Table;
 
 /// Routes of one peer, RIB view and family, all with path identifiers or all without.
 pub struct CuratedTable {
-    store: Store,
-    has_path_ids: bool,
+    pub(crate) store: Store,
+    pub(crate) has_path_ids: bool,
     mode: CurationMode,
     /// The epoch of new entries.
     epoch: u32,
     /// Entries of epochs below this one are doomed.
-    doomed_below: u32,
+    pub(crate) doomed_below: u32,
     doom: Doom,
     /// Where the sweep continues; `None` when there is nothing to sweep.
     sweep_cursor: Option<usize>,
@@ -164,7 +164,7 @@ impl CuratedTable {
         )
     }
 
-    const fn held(&self, value: Value) -> Held {
+    pub(crate) const fn held(&self, value: Value) -> Held {
         let standing = if value.epoch < self.doomed_below {
             Standing::Doomed
         } else if value.epoch < self.epoch {
@@ -599,93 +599,6 @@ impl CuratedTable {
         self.sweep_cursor.is_some()
     }
 
-    /// Visits the routes of one slice with their fingerprints, for snapshots. Returns the cursor of the next slice, `None`
-    /// behind the last one. A walk starts at 0. `sets`: the sets that the table names, if it does.
-    pub fn visit(
-        &self,
-        cursor: usize,
-        sets: Option<&AttributeSets>,
-        mut visit: impl FnMut(RouteKey<'_>, u64),
-    ) -> Option<usize> {
-        self.visit_values(cursor, |key, value| visit(key, fingerprint_of(value, sets)))
-    }
-
-    /// Visits the routes of one slice with their standings, for questions. The cursor is that of [`Self::visit`].
-    pub fn visit_held(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Held)) -> Option<usize> {
-        self.visit_values(cursor, |key, value| visit(key, self.held(value)))
-    }
-
-    /// Passes the routes of one slice that were last published in another round than this one to `publish`, with their sets. A
-    /// route belongs to the round once `publish` returns true; once it returns false, no further route is passed. Returns the
-    /// cursor of the next slice, or the same one if routes are left; `None` behind the last one.
-    ///
-    /// The table is one of sets. Routes that are doomed, and routes in doubt, are passed over. A walk that starts at 0 misses no
-    /// route of another round that was there from its beginning to its end.
-    pub fn publish_in_round(
-        &mut self,
-        cursor: usize,
-        round: Round,
-        mut publish: impl FnMut(RouteKey<'_>, SetId) -> bool,
-    ) -> Option<usize> {
-        let doomed_below = self.doomed_below;
-        let mut goes_on = true;
-        let mut one = |key: RouteKey<'_>, value: Value| {
-            let set = SetId::of_word(value.fingerprint);
-            let is_due = value.epoch >= doomed_below
-                && set != SetId::DOUBT
-                && Round::of_word(value.fingerprint) != round;
-            if !goes_on || !is_due {
-                return value;
-            }
-            goes_on = publish(key, set);
-            if !goes_on {
-                return value;
-            }
-            Value {
-                fingerprint: round.put_into(value.fingerprint),
-                ..value
-            }
-        };
-        let has_path_ids = self.has_path_ids;
-        let path = |bytes: [u8; 4]| has_path_ids.then(|| u32::from_be_bytes(bytes));
-        let next = match &mut self.store {
-            Store::Ipv4(table) => table.change(cursor, &mut |key, v| one(ipv4_key(key, None), v)),
-            Store::Ipv4Path(table) => {
-                table.change(cursor, &mut |key, v| one(ipv4_key(key, path(part(key, 5))), v))
-            }
-            Store::Ipv6(table) => table.change(cursor, &mut |key, v| one(ipv6_key(key, None), v)),
-            Store::Ipv6Path(table) => {
-                table.change(cursor, &mut |key, v| one(ipv6_key(key, path(part(key, 17))), v))
-            }
-            Store::Vpn4(table) => {
-                table.change(cursor, &mut |key, v| one(vpn4_key(key, path(part(key, 5))), v))
-            }
-            Store::Vpn6(table) => {
-                table.change(cursor, &mut |key, v| one(vpn6_key(key, path(part(key, 17))), v))
-            }
-            Store::Opaque(table) => table.change(cursor, &mut one),
-        };
-        if goes_on { next } else { Some(cursor) }
-    }
-
-    fn visit_values(&self, cursor: usize, mut visit: impl FnMut(RouteKey<'_>, Value)) -> Option<usize> {
-        let has_path_ids = self.has_path_ids;
-        let path = |bytes: [u8; 4]| has_path_ids.then(|| u32::from_be_bytes(bytes));
-        match &self.store {
-            Store::Ipv4(table) => table.visit(cursor, |key, v| visit(ipv4_key(key, None), v)),
-            Store::Ipv4Path(table) => {
-                table.visit(cursor, |key, v| visit(ipv4_key(key, path(part(key, 5))), v))
-            }
-            Store::Ipv6(table) => table.visit(cursor, |key, v| visit(ipv6_key(key, None), v)),
-            Store::Ipv6Path(table) => {
-                table.visit(cursor, |key, v| visit(ipv6_key(key, path(part(key, 17))), v))
-            }
-            Store::Vpn4(table) => table.visit(cursor, |key, v| visit(vpn4_key(key, path(part(key, 5))), v)),
-            Store::Vpn6(table) => table.visit(cursor, |key, v| visit(vpn6_key(key, path(part(key, 17))), v)),
-            Store::Opaque(table) => table.visit(cursor, visit),
-        }
-    }
-
     /// Removes every route without withdraws. Later announces and sweeps free the memory, as after [`Self::withdraw`]. For a table
     /// of sets, use [`Self::take_routes`].
     pub fn clear(&mut self) {
@@ -713,14 +626,6 @@ impl CuratedTable {
             Self::new(self.shape(), self.mode)
         };
         std::mem::replace(self, new)
-    }
-}
-
-/// The fingerprint of a route that has this value. `sets`: the sets that the table names, if it does.
-fn fingerprint_of(value: Value, sets: Option<&AttributeSets>) -> u64 {
-    match sets {
-        None => value.fingerprint,
-        Some(sets) => sets.fingerprint(HeldSet::of_word(value.fingerprint).set),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a table tells of a route.
 
+use crate::entry::Value;
 use crate::sets::{AttributeSets, HeldSet};
 
 /// What a table holds of one route, for questions.
@@ -47,4 +48,12 @@ pub enum Standing {
     Stale,
     /// The route is gone, and its withdraw waits for the sweep.
     Doomed,
+}
+
+/// The fingerprint of a route that has this value. `sets`: the sets that the table names, if it does.
+pub(crate) fn fingerprint_of(value: Value, sets: Option<&AttributeSets>) -> u64 {
+    match sets {
+        None => value.fingerprint,
+        Some(sets) => sets.fingerprint(HeldSet::of_word(value.fingerprint).set),
+    }
 }

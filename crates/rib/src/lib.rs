@@ -10,6 +10,7 @@
 
 mod key;
 mod curate;
+mod visit;
 mod curation;
 mod comparison;
 mod keep;
