@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
 pub fn dispatch(cli: Cli) -> ExitCode {
     let file = cli.config.as_deref();
     match cli.command {
-        Command::Run(args) => with_config(file, &args.flags(), run::run),
+        Command::Run(args) => run::run(file, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),

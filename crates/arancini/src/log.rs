@@ -1,6 +1,7 @@
 //! Sets up the log. Log lines go to standard error, so that standard output contains only data.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
@@ -11,21 +12,59 @@ use tracing_subscriber::fmt::MakeWriter;
 use arancini_collector::config::{Log, LogFormat};
 use arancini_collector::log_queue::{self, LogWriter};
 
+/// Sets the filter of the log while the process runs.
+type SetFilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
+
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
+
 /// Starts logging for the whole process. Further calls have no effect.
 pub fn init(settings: &Log) {
-    // The level is valid: it was checked when the configuration was loaded.
-    let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter = library_directives()
-        .into_iter()
-        .fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(&settings.level))
         .with_writer(QueuedLines);
     // An error means that logging has already started, as in tests.
-    let _ = match settings.format {
-        LogFormat::Human => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let (set_filter, started): (SetFilter, _) = match settings.format {
+        LogFormat::Human => {
+            let builder = builder
+                .with_ansi(std::io::stderr().is_terminal())
+                .with_filter_reloading();
+            let handle = builder.reload_handle();
+            (
+                Box::new(move |filter| {
+                    let _ = handle.reload(filter);
+                }),
+                builder.try_init(),
+            )
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            let handle = builder.reload_handle();
+            (
+                Box::new(move |filter| {
+                    let _ = handle.reload(filter);
+                }),
+                builder.try_init(),
+            )
+        }
     };
+    if started.is_ok() {
+        let _ = SET_FILTER.set(set_filter);
+    }
+}
+
+/// Sets the level of the log, or the filter, while the process runs.
+pub(crate) fn set_level(level: &str) {
+    if let Some(set_filter) = SET_FILTER.get() {
+        set_filter(filter(level));
+    }
+}
+
+fn filter(level: &str) -> EnvFilter {
+    // The level is valid: it was checked when the configuration was loaded.
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    library_directives()
+        .into_iter()
+        .fold(filter, EnvFilter::add_directive)
 }
 
 /// Gives each log line a writer into the queue.

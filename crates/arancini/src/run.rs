@@ -1,25 +1,28 @@
 //! `arancini run`: runs the collector until a signal stops it.
 
 use std::cell::RefCell;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
-use arancini_collector::config::{Config, CurationKind, FlagValue, LogFormat, SinkKind};
+use arancini_collector::config::{Config, ConfigErrors, CurationKind, FlagValue, LogFormat, SinkKind};
 use arancini_collector::{Collector, StartError};
 
 use crate::exit::{FAILED, INTERRUPTED, fail};
 use crate::flags::{flag, word};
 use crate::service_manager::ServiceManager;
+use crate::settings::{read, with_config};
 use crate::stop_signals::StopSignals;
 
 /// Run the collector: receive BMP from routers and publish curated updates.
 ///
 /// Needs no configuration: without any, the collector listens on `[::]:4000` and writes segment files below
 /// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM, SIGQUIT or Ctrl-C stops the collector after it
-/// has published everything it has received. A second signal ends it at once. SIGHUP, SIGUSR1 and SIGUSR2 are ignored. A flag overrides the environment and the
-/// configuration file.
+/// has published everything it has received. A second signal ends it at once. SIGHUP makes it read the configuration again:
+/// limits.allow, log.level and the token of the API change at once, other settings at the next start. SIGUSR1 and SIGUSR2 are
+/// ignored. A flag overrides the environment and the configuration file.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini run\n  arancini run --nats nats://192.0.2.1:4222 --workers 4\n  \
@@ -83,20 +86,26 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// How often the line in `systemctl status` is renewed, in checks.
 const CHECKS_PER_STATUS: u32 = 50;
 
-/// Runs the collector until a signal or the end of its sink stops it.
+/// Loads the configuration, and runs the collector until a signal or the end of its sink stops it.
 #[must_use]
-pub fn run(config: Config) -> ExitCode {
+pub fn run(file: Option<&Path>, args: &RunArgs) -> ExitCode {
+    let flags = args.flags();
+    with_config(file, &flags, |config| collect(&config, &|| read(file, &flags)))
+}
+
+/// Runs the collector. `read_again` loads the configuration anew, for SIGHUP.
+fn collect(config: &Config, read_again: &dyn Fn() -> Result<Config, ConfigErrors>) -> ExitCode {
     crate::log::init(&config.log);
     let mut signals = match StopSignals::install() {
         Ok(signals) => signals,
         Err(error) => return fail(format_args!("can't install the signal handlers: {error}")),
     };
     arancini_collector::doctor::raise_open_files();
-    crate::doctor::warn_of_failures(&config);
+    crate::doctor::warn_of_failures(config);
     let mut manager = ServiceManager::from_environment();
     manager.status("restoring the tables; routers can connect afterwards");
     let cancelled = RefCell::new(&mut signals);
-    let collector = match Collector::start_unless(&config, &|| cancelled.borrow_mut().first().is_some()) {
+    let collector = match Collector::start_unless(config, &|| cancelled.borrow_mut().first().is_some()) {
         Ok(collector) => collector,
         Err(StartError::Cancelled) => return ExitCode::SUCCESS,
         Err(error) => return fail(error),
@@ -111,7 +120,12 @@ pub fn run(config: Config) -> ExitCode {
         if collector.sink_ended(CHECK_INTERVAL) {
             break;
         }
-        if let Some(signal) = signals.first() {
+        let signal = signals.first();
+        if signals.take_reload() {
+            manager.status("reading the configuration again");
+            reload(&collector, read_again());
+        }
+        if let Some(signal) = signal {
             tracing::info!(
                 signal,
                 "signal received, the collector is stopping; a second signal ends it at once"
@@ -131,5 +145,25 @@ pub fn run(config: Config) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(FAILED)
+    }
+}
+
+/// Applies what a running collector can apply of a configuration that was read again, and logs what it can't.
+fn reload(collector: &Collector, read: Result<Config, ConfigErrors>) {
+    let config = match read {
+        Ok(config) => config,
+        Err(errors) => {
+            tracing::error!(%errors, "configuration not read again: it has errors, so all settings stay as they are");
+            return;
+        }
+    };
+    crate::log::set_level(&config.log.level);
+    let need_restart = collector.reload(&config);
+    tracing::info!("configuration read again; limits.allow, log.level and the token of the API are in use");
+    if !need_restart.is_empty() {
+        tracing::warn!(
+            settings = %need_restart.join(", "),
+            "settings changed that are used only at the start; restart the collector to apply them"
+        );
     }
 }

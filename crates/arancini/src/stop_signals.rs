@@ -1,4 +1,4 @@
-//! The signals that stop `arancini run`, and those that it ignores.
+//! The signals that stop `arancini run`, the one that makes it read its configuration again, and those that it ignores.
 
 use std::io;
 
@@ -15,6 +15,8 @@ const IGNORED: [i32; 3] = [SIGHUP, SIGUSR1, SIGUSR2];
 pub(crate) struct StopSignals {
     signals: Signals,
     first: Option<i32>,
+    /// Whether a SIGHUP came that has not been handled.
+    reload: bool,
 }
 
 impl StopSignals {
@@ -23,33 +25,37 @@ impl StopSignals {
         Ok(Self {
             signals: Signals::new(STOPPING.into_iter().chain(IGNORED))?,
             first: None,
+            reload: false,
         })
     }
 
     /// Returns the first signal that stops the collector, if there was one. Does not wait.
     pub(crate) fn first(&mut self) -> Option<i32> {
         if self.first.is_none() {
-            self.first = stop_signal(self.signals.pending());
+            self.first = stop_signal(self.signals.pending(), &mut self.reload);
         }
         self.first
     }
 
+    /// Returns whether the configuration has to be read again: whether a SIGHUP was seen since the last call.
+    pub(crate) fn take_reload(&mut self) -> bool {
+        std::mem::take(&mut self.reload)
+    }
+
     /// Waits for another signal that stops the collector. Returns `false` if no signal can come any more.
     pub(crate) fn wait_for_another(&mut self) -> bool {
-        stop_signal(self.signals.forever()).is_some()
+        stop_signal(self.signals.forever(), &mut self.reload).is_some()
     }
 }
 
-/// Returns the first signal that stops the collector, and logs those before it that do not.
-fn stop_signal(signals: impl Iterator<Item = i32>) -> Option<i32> {
+/// Returns the first signal that stops the collector. Notes a SIGHUP before it, and logs other signals.
+fn stop_signal(signals: impl Iterator<Item = i32>, reload: &mut bool) -> Option<i32> {
     for signal in signals {
         if STOPPING.contains(&signal) {
             return Some(signal);
         }
         if signal == SIGHUP {
-            tracing::info!(
-                "SIGHUP ignored: the configuration is read only at the start; restart the collector to apply changes"
-            );
+            *reload = true;
         } else {
             tracing::info!(signal, "signal ignored");
         }
@@ -71,6 +77,7 @@ mod tests {
         let mut signals = StopSignals::install().unwrap();
         raise(SIGHUP).unwrap();
         assert_eq!(signals.first(), None);
+        assert!(signals.take_reload() && !signals.take_reload());
         raise(SIGTERM).unwrap();
         assert_eq!(signals.first(), Some(SIGTERM));
         assert_eq!(signals.first(), Some(SIGTERM));

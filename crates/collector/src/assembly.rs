@@ -14,7 +14,7 @@ use arancini_publish::{Hooks, Sidecar, SinkStatus};
 use tracing::{info, warn};
 
 use crate::config::{Config, Listen, is_ipv4_fallback};
-use crate::control::api::{self, Access, Api, Asker};
+use crate::control::api::{self, Access, Api, Asker, TokenFile};
 use crate::control::{BindError, ControlServer};
 use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
@@ -37,10 +37,17 @@ pub struct Collector {
     workers: Vec<WorkerThread>,
     sidecar: Sidecar,
     snapshotter: Option<Snapshotter>,
-    control: Option<ControlServer>,
+    control: Option<ControlPort>,
     telemetry: Arc<Telemetry>,
     addresses: Vec<SocketAddr>,
     ended: mpsc::Receiver<()>,
+}
+
+/// The open control port.
+struct ControlPort {
+    server: ControlServer,
+    /// The tokens that its API asks for.
+    token_files: Vec<Arc<TokenFile>>,
 }
 
 /// The outcome of a stop.
@@ -175,13 +182,29 @@ impl Collector {
     /// The address of the control port, if it is open.
     #[must_use]
     pub fn control_address(&self) -> Option<SocketAddr> {
-        self.control.as_ref().map(ControlServer::address)
+        self.control.as_ref().map(|control| control.server.address())
     }
 
     /// The figures of the collector.
     #[must_use]
     pub fn telemetry(&self) -> &Arc<Telemetry> {
         &self.telemetry
+    }
+
+    /// Applies the settings that can change while the collector runs: `limits.allow`, and the tokens of the API.
+    /// Returns the names of other settings that differ from those in use and need a restart.
+    pub fn reload(&self, config: &Config) -> Vec<String> {
+        self.context.admission.allow_only(&config.limits.allow);
+        let token_files = self.control.iter().flat_map(|control| &control.token_files);
+        for token_file in token_files {
+            if let Err(problem) = token_file.read_again() {
+                warn!(%problem, "a token of the API can't be read again, so the token before stays in use");
+            }
+        }
+        let mut in_use = self.context.config.clone();
+        in_use.limits.allow.clone_from(&config.limits.allow);
+        in_use.log.level.clone_from(&config.log.level);
+        in_use.differences(config)
     }
 
     /// Waits at most this long for the sink to end by itself, as it does when the reader of standard output goes away. Returns
@@ -302,7 +325,7 @@ fn open_control_port(
     sidecar: &Sidecar,
     telemetry: &Arc<Telemetry>,
     mailboxes: Vec<kanal::Sender<Mail>>,
-) -> Result<Option<ControlServer>, StartError> {
+) -> Result<Option<ControlPort>, StartError> {
     if !config.control.enabled {
         return Ok(None);
     }
@@ -313,10 +336,14 @@ fn open_control_port(
         Arc::clone(telemetry),
     );
     let access = Access::of(&config.control, Arc::clone(telemetry.api())).map_err(StartError::Token)?;
+    let token_files = access.token_files();
     let api = api::paths(Arc::new(api), access);
     let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source, api)?;
     info!(address = %control.address(), "control port: /metrics /healthz /readyz /api/v1");
-    Ok(Some(control))
+    Ok(Some(ControlPort {
+        server: control,
+        token_files,
+    }))
 }
 
 /// Makes each worker the owner of the routers that it inherits. This comes before any worker listens: a session of a restored

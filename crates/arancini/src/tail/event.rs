@@ -32,18 +32,16 @@ impl<'a> EventText<'a> {
         self.0.get(name)?.as_u64()
     }
 
-    /// Writes the peer of the event, if it has one.
-    fn peer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Names the peer of the event; empty if it has none.
+    fn peer(&self) -> String {
         let Some(peer) = self.0.get("peer") else {
-            return Ok(());
+            return String::new();
         };
         let text = |name: &str| peer.get(name).and_then(Value::as_str);
         let asn = peer.get("asn").and_then(Value::as_u64).unwrap_or_default();
-        write!(f, " peer {} AS{asn}", text("address").unwrap_or("-"))?;
-        if let Some(distinguisher) = text("distinguisher") {
-            write!(f, " rd {distinguisher}")?;
-        }
-        write!(f, " {}", text("ribView").unwrap_or("-"))
+        let distinguisher = text("distinguisher").map_or_else(String::new, |text| format!(" rd {text}"));
+        let (address, view) = (text("address").unwrap_or("-"), text("ribView").unwrap_or("-"));
+        format!(" peer {address} AS{asn}{distinguisher} {view}")
     }
 
     fn router(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +51,7 @@ impl<'a> EventText<'a> {
                 write!(f, " {}", shown(text))?;
             }
         }
-        self.peer(f)?;
+        f.write_str(&self.peer())?;
         if let Some(family) = self.text("family") {
             write!(f, " family {family}")?;
         }
@@ -61,8 +59,7 @@ impl<'a> EventText<'a> {
     }
 
     fn of_peer(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("session")?;
-        self.peer(f)?;
+        f.write_str(self.peer().trim_start())?;
         write!(f, " {}", self.text("kind").unwrap_or("-"))?;
         if let Some(table) = self.text("tableName") {
             write!(f, " table {}", shown(table))?;
@@ -84,7 +81,7 @@ impl<'a> EventText<'a> {
 
     fn statistics(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("statistics")?;
-        self.peer(f)?;
+        f.write_str(&self.peer())?;
         let counters = self.0.get("counters").and_then(Value::as_array);
         for counter in counters.into_iter().flatten() {
             let number = |name: &str| counter.get(name).and_then(Value::as_u64);
@@ -107,7 +104,7 @@ impl<'a> EventText<'a> {
 
     fn malformed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("malformed message")?;
-        self.peer(f)?;
+        f.write_str(&self.peer())?;
         self.reason(f)?;
         let offset = self.number("offset").unwrap_or_default();
         let raw = self.text("raw").unwrap_or_default();
@@ -151,7 +148,7 @@ mod tests {
             ),
             (
                 json!({"type": "peer", "kind": "up", "peer": peer, "localAddr": "10.0.0.1", "addPath": ["1/1", "2/1"], "sentOpen": "ff"}),
-                "session peer 10.0.0.2 AS64512 adj-rib-in-pre up local 10.0.0.1 add-path 1/1,2/1",
+                "peer 10.0.0.2 AS64512 adj-rib-in-pre up local 10.0.0.1 add-path 1/1,2/1",
             ),
             (
                 json!({"type": "statistics", "peer": peer, "counters": [
@@ -172,7 +169,7 @@ mod tests {
         let down = json!({"type": "peer", "kind": "down", "peer": peer, "downReason": 2, "downData": "0000"});
         let text = EventText(&down).to_string();
         assert!(
-            text.starts_with("session peer 10.0.0.2 AS64512 adj-rib-in-pre down: reason 2, "),
+            text.starts_with("peer 10.0.0.2 AS64512 adj-rib-in-pre down: reason 2, "),
             "{text}"
         );
     }

@@ -3,6 +3,8 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::command::{Process, arancini};
 use crate::support::eventually;
 
@@ -102,4 +104,69 @@ fn a_service_without_a_configuration_file_starts_and_one_with_a_file_reads_it() 
         .output()
         .unwrap();
     assert!(shown.status.success(), "--config names another file");
+}
+
+#[test]
+fn a_sighup_applies_allow_list_level_and_token_and_names_what_needs_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    let file = directory.path().join("arancini.toml");
+    let write = |allow: &str, level: &str, workers: u16| {
+        let text = format!(
+            "[limits]\nallow = [\"{allow}\"]\n[log]\nlevel = \"{level}\"\n[listen]\nworkers = {workers}\n[control]\ntoken_file = {token:?}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    std::fs::write(&token, "0123456789abcdef").unwrap();
+    write("127.0.0.0/8", "info", 1);
+    let path = file.to_str().unwrap();
+    let process = Process::start(&["--config", path, "--sink", "null"], &[]);
+    let asks_with = |token: &str| {
+        let head =
+            format!("GET /api/v1/routers HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n");
+        arancini_bed::control::request(process.control(), &head, Duration::from_secs(30))
+            .unwrap()
+            .status
+    };
+    let refused = r#"connections_refused_total{reason="not_allowed"}"#;
+    assert_eq!(
+        (asks_with("0123456789abcdef"), asks_with("fedcba9876543210")),
+        (200, 401)
+    );
+
+    // A configuration with errors changes nothing.
+    std::fs::write(&file, "[limits]\nallow = [\"192.0.2.1/33\"]\n").unwrap();
+    process.signal(Signal::HUP);
+    let wrong = "configuration not read again: it has errors, so all settings stay as they are";
+    eventually("the errors are logged", || process.line(wrong).is_some());
+
+    std::fs::write(&token, "fedcba9876543210").unwrap();
+    write("127.0.1.200/32", "debug", 2);
+    process.signal(Signal::HUP);
+    let again = "configuration read again; limits.allow, log.level and the token of the API are in use";
+    eventually("the configuration is read again", || {
+        process.line(again).is_some()
+    });
+    let restart = "settings changed that are used only at the start; restart the collector to apply them";
+    eventually("what needs a restart is named", || {
+        process.line(restart).is_some()
+    });
+    assert_eq!(process.line(restart).unwrap()["settings"], "listen.workers");
+    assert_eq!(
+        (asks_with("0123456789abcdef"), asks_with("fedcba9876543210")),
+        (401, 200)
+    );
+    drop(std::net::TcpStream::connect(process.collector()));
+    eventually("the connection is refused", || process.metric(refused) == 1);
+    drop(std::net::TcpStream::connect(process.collector()));
+    eventually("the second connection is refused", || {
+        process.metric(refused) == 2
+    });
+    let ended = process.terminate();
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(
+        ended.count(&["connection refused", "DEBUG"]),
+        1,
+        "the level is debug"
+    );
 }

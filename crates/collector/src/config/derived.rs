@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::Config;
+use super::settings::{Config, table};
 use super::types::{CurationKind, SinkKind};
 
 impl Config {
@@ -30,6 +30,19 @@ impl Config {
         } else {
             host
         }
+    }
+
+    /// Returns the names of the settings whose values differ from those of another configuration. Secrets that are written in the
+    /// configuration itself are not compared.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let settings = table().into_iter().flat_map(|section| section.settings);
+        settings
+            .filter(|setting| {
+                self.shown(setting.section, setting.key) != other.shown(setting.section, setting.key)
+            })
+            .map(|setting| setting.path())
+            .collect()
     }
 
     /// Returns whether snapshots are taken and restored. This needs a sink that acknowledges what consumers can read, and

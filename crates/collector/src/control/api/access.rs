@@ -4,8 +4,8 @@
 //! an IP address, `localhost` or a configured name (against DNS rebinding), and only pages of its own origin.
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -24,7 +24,7 @@ const LEAST_TOKEN: usize = 16;
 pub struct Access {
     guard: Guard,
     /// The token that requests to act have to carry. Without it, whoever may read with a token or from this host may act.
-    act: Option<String>,
+    act: Option<Arc<TokenFile>>,
     host_names: Vec<String>,
     figures: Arc<ApiFigures>,
 }
@@ -35,8 +35,48 @@ enum Guard {
     ThisHost,
     /// Nothing, though other hosts reach the port. They may only read.
     Insecure,
-    /// This token.
-    Token(String),
+    /// The token in this file.
+    Token(Arc<TokenFile>),
+}
+
+/// The token that requests have to carry, and the file that it is read from.
+#[derive(Debug)]
+pub struct TokenFile {
+    /// The setting that names the file.
+    setting: &'static str,
+    file: PathBuf,
+    token: RwLock<String>,
+}
+
+impl TokenFile {
+    /// Reads the token in the file that a setting names.
+    ///
+    /// # Errors
+    /// As [`read_token`]; the text names the setting.
+    pub fn of(setting: &'static str, file: &Path) -> Result<Self, String> {
+        let token = read_token(file).map_err(|error| format!("{setting} can't be used: {error}"))?;
+        Ok(Self {
+            setting,
+            file: file.to_owned(),
+            token: RwLock::new(token),
+        })
+    }
+
+    /// Reads the file again. The token before stays in use if there is none in the file.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn read_again(&self) -> Result<(), String> {
+        let read = Self::of(self.setting, &self.file)?;
+        let token = read.token.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        Ok(())
+    }
+
+    fn is_carried_by(&self, headers: &HeaderMap) -> bool {
+        let token = self.token.read().unwrap_or_else(PoisonError::into_inner);
+        carries(headers, &token)
+    }
 }
 
 /// What a request wants to do.
@@ -82,9 +122,7 @@ impl Access {
     /// # Errors
     /// As [`read_token`].
     pub fn of(settings: &Control, figures: Arc<ApiFigures>) -> Result<Self, String> {
-        let token = |name: &str, file: &Path| {
-            read_token(file).map_err(|error| format!("{name} can't be used: {error}"))
-        };
+        let token = |setting, file: &Path| TokenFile::of(setting, file).map(Arc::new);
         let guard = match &settings.token_file {
             Some(file) => Guard::Token(token("control.token_file", file)?),
             None if settings.address.ip().to_canonical().is_loopback() => Guard::ThisHost,
@@ -99,6 +137,16 @@ impl Access {
             host_names: settings.host_names.clone(),
             figures,
         })
+    }
+
+    /// The tokens that requests can carry, with their files.
+    #[must_use]
+    pub fn token_files(&self) -> Vec<Arc<TokenFile>> {
+        let to_read = match &self.guard {
+            Guard::Token(token) => Some(token),
+            Guard::ThisHost | Guard::Insecure => None,
+        };
+        to_read.into_iter().chain(&self.act).cloned().collect()
     }
 
     /// Whether a request may be answered; otherwise, which kind of denial it gets and how it is told.
@@ -125,7 +173,10 @@ impl Access {
         }
         let right = Right::needed_by(request.method());
         // Whoever may act may read too.
-        let acts = self.act.as_ref().is_some_and(|token| carries(headers, token));
+        let acts = self
+            .act
+            .as_ref()
+            .is_some_and(|token| token.is_carried_by(headers));
         if acts {
             return Ok(());
         }
@@ -150,7 +201,7 @@ impl Access {
                     "set control.token_file or control.act_token_file, and send its token",
                 ),
             )),
-            Guard::Token(token) if carries(headers, token) => Ok(()),
+            Guard::Token(token) if token.is_carried_by(headers) => Ok(()),
             Guard::Token(_) => Err((
                 Denial::Token,
                 Problem::new(
@@ -217,6 +268,14 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef";
 
+    fn token_file(token: &str) -> Arc<TokenFile> {
+        Arc::new(TokenFile {
+            setting: "control.token_file",
+            file: PathBuf::new(),
+            token: RwLock::new(token.to_owned()),
+        })
+    }
+
     fn access(guard: Guard) -> Access {
         Access {
             guard,
@@ -276,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_token_opens_everything_and_nothing_else_does() {
-        let access = access(Guard::Token(TOKEN.to_owned()));
+        let access = access(Guard::Token(token_file(TOKEN)));
         let host = ("host", "192.0.2.1");
         for (authorization, expected) in [
             (format!("Bearer {TOKEN}"), 200),
@@ -315,10 +374,10 @@ mod tests {
         let host = ("host", "192.0.2.1");
         let act = ("authorization", "Bearer abcdefghijklmnop");
         let read = ("authorization", "Bearer 0123456789abcdef");
-        for guard in [Guard::ThisHost, Guard::Insecure, Guard::Token(TOKEN.to_owned())] {
+        for guard in [Guard::ThisHost, Guard::Insecure, Guard::Token(token_file(TOKEN))] {
             let is_open = !matches!(guard, Guard::Token(_));
             let access = Access {
-                act: Some("abcdefghijklmnop".to_owned()),
+                act: Some(token_file("abcdefghijklmnop")),
                 ..access(guard)
             };
             assert_eq!(status(&access, Method::POST, &[host]), 401);

@@ -55,7 +55,6 @@ impl Refusal {
 /// Decides who may connect. Shared by all workers; touched only when a connection opens or closes.
 #[derive(Debug)]
 pub struct Admission {
-    allow: Vec<IpPrefix>,
     max_sessions: usize,
     max_per_source: usize,
     open: Mutex<Open>,
@@ -65,6 +64,8 @@ pub struct Admission {
 
 #[derive(Debug, Default)]
 struct Open {
+    /// Prefixes whose routers may connect.
+    allow: Vec<IpPrefix>,
     total: usize,
     by_source: HashMap<IpAddr, usize>,
 }
@@ -89,10 +90,12 @@ impl Admission {
     #[must_use]
     pub fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            allow: limits.allow.clone(),
             max_sessions: limits.max_sessions,
             max_per_source: limits.max_sessions_per_source,
-            open: Mutex::default(),
+            open: Mutex::new(Open {
+                allow: limits.allow.clone(),
+                ..Open::default()
+            }),
             accepted: AtomicU64::new(0),
             refused: Default::default(),
         })
@@ -122,10 +125,10 @@ impl Admission {
     }
 
     fn check(&self, source: IpAddr) -> Result<(), Refusal> {
-        if !self.allow.iter().any(|prefix| prefix.contains(source)) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if !open.allow.iter().any(|prefix| prefix.contains(source)) {
             return Err(Refusal::NotAllowed);
         }
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.total >= self.max_sessions {
             return Err(Refusal::TooManySessions);
         }
@@ -136,6 +139,12 @@ impl Admission {
         *from_source += 1;
         open.total += 1;
         Ok(())
+    }
+
+    /// Sets the prefixes whose routers may connect from now on. Connections that are open stay open.
+    pub fn allow_only(&self, allow: &[IpPrefix]) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.allow = allow.to_vec();
     }
 
     /// Number of connections let in since the start.
@@ -190,11 +199,12 @@ mod tests {
         // IPv4-mapped addresses are IPv4.
         let mapped = admission.permit("::ffff:192.0.2.1".parse().unwrap());
         assert!(mapped.is_ok());
-        assert_eq!(admission.accepted(), 4);
-        assert!(
-            Refusal::ALL
-                .iter()
-                .all(|&refusal| admission.refused(refusal) == 1)
-        );
+        drop(mapped);
+        admission.allow_only(&["192.0.2.2/32".parse().unwrap()]);
+        assert_eq!(admission.permit(a).unwrap_err(), Refusal::NotAllowed);
+        assert!(admission.permit(b).is_ok());
+        assert_eq!(admission.accepted(), 5);
+        let refused = Refusal::ALL.map(|refusal| admission.refused(refusal));
+        assert_eq!(refused, [2, 1, 1]);
     }
 }
