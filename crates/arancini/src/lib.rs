@@ -29,7 +29,7 @@ mod exit;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use settings::with_config;
 
@@ -94,13 +94,12 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Doctor(args) if args.print_sysctl => doctor::print_sysctl(),
         Command::Doctor(args) => with_config(file, &[], |config| doctor::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),
-        Command::PackageFiles(args) => package_files::run(&args),
+        Command::PackageFiles(args) => package_files::run(&args, Cli::command()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
 
     use super::Cli;
 

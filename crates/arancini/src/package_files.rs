@@ -5,13 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use arancini_collector::config;
 use arancini_collector::doctor::sysctl;
 
-use crate::Cli;
 use crate::exit::fail;
 
 /// The shells with completions.
@@ -29,10 +28,10 @@ pub struct PackageFilesArgs {
     pub directory: PathBuf,
 }
 
-/// Writes the files.
+/// Writes the files for this command line.
 #[must_use]
-pub fn run(args: &PackageFilesArgs) -> ExitCode {
-    match write(&args.directory) {
+pub fn run(args: &PackageFilesArgs, all: Command) -> ExitCode {
+    match write(&args.directory, all) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(format_args!(
             "can't write to {}: {error}",
@@ -42,8 +41,7 @@ pub fn run(args: &PackageFilesArgs) -> ExitCode {
 }
 
 /// Returns the command line without its hidden commands, which clap_complete would offer.
-fn visible_commands() -> Command {
-    let all = Cli::command();
+fn visible_commands(all: &Command) -> Command {
     let visible = all.get_subcommands().filter(|command| !command.is_hide_set());
     Command::new("arancini")
         .version(env!("CARGO_PKG_VERSION"))
@@ -52,15 +50,15 @@ fn visible_commands() -> Command {
         .subcommands(visible.cloned())
 }
 
-fn write(directory: &Path) -> io::Result<()> {
+fn write(directory: &Path, all: Command) -> io::Result<()> {
     let man = directory.join("man");
     let completions = directory.join("completions");
     std::fs::create_dir_all(&man)?;
     std::fs::create_dir_all(&completions)?;
-    clap_mangen::generate_to(Cli::command(), &man)?;
     for shell in SHELLS {
-        clap_complete::generate_to(shell, &mut visible_commands(), "arancini", &completions)?;
+        clap_complete::generate_to(shell, &mut visible_commands(&all), "arancini", &completions)?;
     }
+    clap_mangen::generate_to(all, &man)?;
     std::fs::write(directory.join("arancini.toml"), config::template())?;
     std::fs::write(directory.join("99-arancini.conf"), sysctl::file())
 }
