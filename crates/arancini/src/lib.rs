@@ -101,6 +101,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
 #[cfg(test)]
 mod tests {
 
+    use clap::CommandFactory;
+
     use super::Cli;
 
     #[test]

@@ -12,15 +12,18 @@ use serde::{Deserialize, Serialize};
 pub struct Attributes {
     /// The labels, top first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     labels: Vec<u32>,
     /// ORIGIN.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<String>,
     /// The AS numbers of all segments of the path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     as_path: Vec<u32>,
     /// The segments, if the path is not one AS_SEQUENCE.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     as_path_segments: Vec<AsPathSegment>,
     /// The next hop.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,21 +51,26 @@ pub struct Attributes {
     aggregator_bgp_id: Option<String>,
     /// COMMUNITIES, each `AS:VALUE`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     communities: Vec<String>,
     /// EXTENDED_COMMUNITIES.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     extended_communities: Vec<String>,
     /// LARGE_COMMUNITY, each `ADMINISTRATOR:PART1:PART2`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     large_communities: Vec<String>,
     /// ORIGINATOR_ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     originator_id: Option<String>,
     /// CLUSTER_LIST.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     cluster_list: Vec<String>,
     /// The attributes without a member of their own, in the order of their types.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     unknown_attributes: Vec<UnknownAttribute>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use utoipa::OpenApi;
 
@@ -59,7 +59,7 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/sink", get(sink::sink))
         .route(
             "/api/v1/routers/{router}/resync",
-            get(resync::only_post).post(resync::resync),
+            post(resync::resync).fallback(resync::only_post),
         )
         .route(
             "/api/v1/openapi.json",
