@@ -11,7 +11,7 @@ use crate::exit::MISCONFIGURED;
 use crate::output::{print_line, print_text};
 use crate::settings::with_config;
 
-/// Check, show or explain the configuration.
+/// Check or show the configuration, or list all settings.
 ///
 /// Settings come from defaults, a TOML file (--config), environment variables (ARANCINI_SECTION__KEY) and flags. A later
 /// layer overrides an earlier one.

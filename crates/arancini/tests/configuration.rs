@@ -292,6 +292,24 @@ fn settings_that_do_not_go_together_are_refused() {
             2,
             "control.token_file",
         ),
+        // A file without a token was found only when the control port was opened.
+        (
+            "[control]\nact_token_file = \"/dev/null\"",
+            2,
+            "control.act_token_file",
+        ),
+        ("[control]\nhistory_bytes = 1000", 2, "control.history_bytes"),
+        (
+            "[control]\nhost_names = [\"http://a.example\"]",
+            2,
+            "control.host_names",
+        ),
+        (
+            "[control]\nhost_names = [\"a.example:80\"]",
+            2,
+            "control.host_names",
+        ),
+        ("[control]\nhost_names = [\"*\"]", 2, "control.host_names"),
         ("[publish]\nsubject_base = \"a b\"", 2, "publish.subject_base"),
         ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
         ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),

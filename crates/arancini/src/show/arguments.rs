@@ -206,7 +206,7 @@ pub struct Filter {
     /// Only this family, like ipv4-unicast or 1/1.
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<String>,
-    /// Most routes that are listed.
+    /// Most entries that are listed.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: usize,
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use arancini_collector::config::Config;
-use arancini_collector::control::api::read_token;
+use arancini_collector::token::read_token;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -88,8 +88,7 @@ fn authority_of(url: &str) -> Result<String, AskError> {
 }
 
 fn token_of(file: &Path) -> Result<String, AskError> {
-    read_token(file)
-        .map_err(|error| AskError(format!("the token in {} can't be used: {error}", file.display())))
+    read_token(file).map_err(|error| AskError(format!("the token can't be used: {error}")))
 }
 
 impl Client {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{ConfigError, Place};
+use crate::token::read_token;
 
 /// Collects the problems.
 pub(super) struct Check<'a> {
@@ -54,6 +55,13 @@ impl<'a> Check<'a> {
                 format!("{value} is too large"),
                 format!("write at most {most}"),
             );
+        }
+    }
+
+    /// Checks that a file has a token that can be used.
+    pub(super) fn token(&mut self, key: &str, path: Option<&Path>) {
+        if let Some(Err(error)) = path.map(read_token) {
+            self.fail(key, error.problem, error.remedy);
         }
     }
 

@@ -378,9 +378,9 @@ settings! {
         act_token_file: Option<PathBuf> = None;
         /// Whether the API answers everybody who reaches the port, without a token.
         insecure: bool = false;
-        /// Names under which the API is asked, besides IP addresses and `localhost`. The API refuses requests for any other name, because foreign web pages can send them (DNS rebinding).
+        /// Names under which the API is asked, besides IP addresses and `localhost`, without scheme and port. The API refuses requests for any other name, because foreign web pages can send them (DNS rebinding).
         host_names: Vec<String> = Vec::new();
-        /// Memory for the history: the newest updates, events and malformed messages, which `/api/v1/changes`, `/api/v1/events` and `/api/v1/malformed` show. 0 keeps none. Events and malformed messages have an eighth each.
+        /// Memory for the history: the newest updates, events and malformed messages, which `/api/v1/changes`, `/api/v1/events` and `/api/v1/malformed` show. 0 keeps none, and less than 1048576 is refused. Events and malformed messages have an eighth each.
         history_bytes: usize = 64 * 1024 * 1024;
     }
 

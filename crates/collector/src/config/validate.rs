@@ -33,6 +33,8 @@ const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
 /// Less memory holds the attributes of a few thousand routes only.
 const LEAST_ATTRIBUTE_BYTES: u64 = 1 << 20;
+/// A smaller history would forget a message sooner than somebody can ask for it.
+const LEAST_HISTORY_BYTES: usize = 1 << 20;
 /// More time series in one scrape would keep the control port busy for seconds.
 const MOST_SERIES: usize = 2_000_000;
 
@@ -257,8 +259,28 @@ fn control(control: &Control, check: &mut Check<'_>) {
     if !control.enabled {
         return;
     }
-    check.readable("control.token_file", control.token_file.as_deref());
-    check.readable("control.act_token_file", control.act_token_file.as_deref());
+    check.token("control.token_file", control.token_file.as_deref());
+    check.token("control.act_token_file", control.act_token_file.as_deref());
+    let is_part = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
+    for name in &control.host_names {
+        if name.is_empty() || !name.chars().all(is_part) {
+            check.fail(
+                "control.host_names",
+                format!("{} is no host name", quote(name)),
+                "write names only, like collector.example.net: no scheme, no port, no wildcard",
+            );
+        }
+    }
+    if (1..LEAST_HISTORY_BYTES).contains(&control.history_bytes) {
+        check.fail(
+            "control.history_bytes",
+            format!(
+                "{} is too small to hold the batches of a busy moment",
+                control.history_bytes
+            ),
+            format!("write at least {LEAST_HISTORY_BYTES}, or 0 for no history"),
+        );
+    }
     if control.token_file.is_some() && control.insecure {
         check.fail(
             "control.insecure",

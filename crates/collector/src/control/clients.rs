@@ -1,8 +1,9 @@
 //! The clients of the control port, with limits: clients must not use up the file descriptors that routers need.
 //!
 //! A client has [`REQUEST_TIMEOUT`] for each request and for taking each part of the answer, and a request may have
-//! [`MOST_REQUEST_BYTES`]. When [`MOST_CLIENTS`] are connected and one more comes, the connection that is open for longest is
-//! closed.
+//! [`MOST_REQUEST_BYTES`]. When [`MOST_CLIENTS`] are connected and one more comes, the oldest connection without an answer is
+//! closed, or the oldest one if all have had an answer: a live stream is open for long, and connections that ask for nothing
+//! must not end it.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -33,9 +35,17 @@ pub(super) struct Clients {
     listener: TcpListener,
     request_timeout: Duration,
     room: Arc<Semaphore>,
-    /// What keeps each connection open, the oldest first.
-    open: VecDeque<oneshot::Sender<()>>,
+    /// The open connections, the oldest first.
+    open: VecDeque<Open>,
     failing: bool,
+}
+
+/// An open connection.
+struct Open {
+    /// Closes the connection when it is dropped.
+    keep_open: oneshot::Sender<()>,
+    /// Whether a part of an answer was sent.
+    is_answered: Arc<AtomicBool>,
 }
 
 impl Clients {
@@ -50,13 +60,14 @@ impl Clients {
         }
     }
 
-    /// Waits for room for one more client, and closes the oldest connection if there is none.
+    /// Waits for room for one more client, and closes a connection if there is none.
     async fn room(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.open.retain(|keep_open| !keep_open.is_closed());
+        self.open.retain(|open| !open.keep_open.is_closed());
         if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
             return Some(permit);
         }
-        self.open.pop_front();
+        let without_answer = self.open.iter().position(|open| !open.is_answered.load(Relaxed));
+        self.open.remove(without_answer.unwrap_or(0));
         Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
@@ -87,13 +98,18 @@ impl Listener for Clients {
         let (stream, address) = self.next().await;
         let permit = self.room().await;
         let (keep_open, closed) = oneshot::channel();
-        self.open.push_back(keep_open);
+        let is_answered = Arc::<AtomicBool>::default();
+        self.open.push_back(Open {
+            keep_open,
+            is_answered: Arc::clone(&is_answered),
+        });
         let client = Client {
             stream,
             closed,
             deadline: Box::pin(sleep(self.request_timeout)),
             request_timeout: self.request_timeout,
             request_bytes: 0,
+            is_answered,
             _permit: permit,
         };
         (client, address)
@@ -113,6 +129,7 @@ pub(super) struct Client {
     request_timeout: Duration,
     /// Bytes received since the last part of an answer was sent.
     request_bytes: usize,
+    is_answered: Arc<AtomicBool>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -130,6 +147,7 @@ impl Client {
     /// Gives the client its time for the next request or for the next part of the answer.
     fn answered(&mut self) {
         self.request_bytes = 0;
+        self.is_answered.store(true, Relaxed);
         let until = Instant::now() + self.request_timeout;
         self.deadline.as_mut().reset(until);
     }
@@ -179,6 +197,7 @@ mod tests {
 
     use std::io::Read;
 
+    use futures_util::StreamExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -228,6 +247,40 @@ mod tests {
         assert!(answer.ends_with("here"), "{answer}");
         let open = idle.into_iter().map(is_open).filter(|open| *open).count();
         assert!(open <= MOST_CLIENTS, "{open}");
+    }
+
+    /// A stream of events is the oldest connection by nature, so it was the first to go.
+    #[tokio::test]
+    async fn idle_connections_end_no_answer_under_way() {
+        let mut clients = Clients::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        clients.request_timeout = LONG;
+        let address = clients.local_addr().unwrap();
+        let endless = || async {
+            let parts = futures_util::stream::once(async { Ok::<_, io::Error>("begun") });
+            axum::body::Body::from_stream(parts.chain(futures_util::stream::pending()))
+        };
+        let here = axum::routing::get(|| async { "here" });
+        let routes = axum::Router::new()
+            .route("/", here)
+            .route("/stream", axum::routing::get(endless));
+        tokio::spawn(async move { axum::serve(clients, routes).await });
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"GET /stream HTTP/1.1\r\nHost: test\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.windows(5).any(|part| part == b"begun") {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0);
+        }
+        let mut idle = Vec::new();
+        for _ in 0..200 {
+            idle.push(TcpStream::connect(address).await.unwrap());
+        }
+        assert!(request(address).await.ends_with("here"));
+        // The end of the part that was sent.
+        while stream.try_read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+        assert!(is_open(stream));
     }
 
     #[tokio::test]

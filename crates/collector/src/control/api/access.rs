@@ -16,9 +16,7 @@ use subtle::ConstantTimeEq;
 use super::problem::Problem;
 use crate::config::Control;
 use crate::telemetry::{ApiFigures, Denial};
-
-/// Least characters of a token. A shorter one can be guessed.
-const LEAST_TOKEN: usize = 16;
+use crate::token::read_token;
 
 /// Decides which requests are answered.
 pub struct Access {
@@ -97,23 +95,6 @@ impl Right {
             Self::Act
         }
     }
-}
-
-/// Reads the token in a file, without the space around it.
-///
-/// # Errors
-/// The file can't be read, or its content is no token; the text says what to do.
-pub fn read_token(file: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        format!("{error}; check the path, and that the user of the collector may read the file")
-    })?;
-    let token = text.trim();
-    if token.len() < LEAST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!(
-            "a token has at least {LEAST_TOKEN} visible ASCII characters; make one with `openssl rand -hex 32`"
-        ));
-    }
-    Ok(token.to_owned())
 }
 
 impl Access {
@@ -395,7 +376,10 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for text in ["", "short", "0123456789 abcdef", "0123456789abcd\u{fc}"] {
             std::fs::write(file.path(), text).unwrap();
-            assert!(read_token(file.path()).unwrap_err().contains("openssl"), "{text}");
+            assert!(
+                read_token(file.path()).unwrap_err().remedy.contains("openssl"),
+                "{text}"
+            );
         }
         std::fs::write(file.path(), format!("{TOKEN}\n")).unwrap();
         assert_eq!(read_token(file.path()).unwrap(), TOKEN);

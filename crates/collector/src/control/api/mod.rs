@@ -30,7 +30,7 @@ mod workers;
 mod sink;
 mod paths;
 
-pub use access::{Access, Right, TokenFile, read_token};
+pub use access::{Access, Right, TokenFile};
 pub use asker::Asker;
 pub use paths::paths;
 pub(crate) use peer_key::peer_key;

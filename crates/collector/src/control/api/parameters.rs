@@ -165,8 +165,11 @@ fn read_community(text: &str) -> Result<CommunityFilter, Problem> {
         _ => None,
     };
     let extended = || {
-        let is_extended = ["rt:", "ro:", "0x"].iter().any(|start| text.starts_with(start));
-        is_extended.then(|| CommunityFilter::Extended(text.to_owned()))
+        let is_named = ["rt:", "ro:"].iter().any(|start| text.starts_with(start));
+        let is_raw = text.strip_prefix("0x").is_some_and(|digits| {
+            digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+        });
+        (is_named || is_raw).then(|| CommunityFilter::Extended(text.to_owned()))
     };
     standard().or_else(large).or_else(extended).ok_or_else(|| {
         Problem::invalid(
@@ -288,7 +291,16 @@ mod tests {
                 CommunityFilter::Extended(text.to_owned())
             );
         }
-        for text in ["", "64500", "70000:1", "1:2:3:4", "no-export"] {
+        for text in [
+            "",
+            "64500",
+            "70000:1",
+            "1:2:3:4",
+            "no-export",
+            "0x",
+            "0x10",
+            "0x000300000000000g",
+        ] {
             assert!(read_community(text).is_err(), "{text}");
         }
     }
