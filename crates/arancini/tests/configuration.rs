@@ -439,9 +439,15 @@ fn a_log_filter_whose_word_is_no_level_is_refused_with_the_nearest_level() {
 
 #[test]
 fn the_control_port_is_open_to_this_host_with_a_token_or_on_purpose() {
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "0123456789abcdef").unwrap();
+    let with_token = format!(
+        "[control]\naddress = \"0.0.0.0:8080\"\ntoken_file = {:?}",
+        token.path()
+    );
     for text in [
         "[control]\naddress = \"[::1]:8080\"",
-        "[control]\naddress = \"0.0.0.0:8080\"\ntoken_file = \"/dev/null\"",
+        &with_token,
         "[control]\naddress = \"0.0.0.0:8080\"\ninsecure = true",
         "[control]\naddress = \"0.0.0.0:8080\"\nenabled = false",
     ] {

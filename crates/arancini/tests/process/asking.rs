@@ -687,7 +687,7 @@ fn a_token_that_can_be_guessed_keeps_the_collector_from_starting() {
         &[("ARANCINI_CONTROL__TOKEN_FILE", path)],
     )
     .end();
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(2));
     assert_eq!(
         ended.count(&["control.token_file", "openssl rand"]),
         1,
