@@ -8,7 +8,7 @@ use signal_hook::iterator::Signals;
 /// Signals that stop the collector.
 const STOPPING: [i32; 3] = [SIGTERM, SIGINT, SIGQUIT];
 /// Signals that would end the process without publishing what it has received, if it did not handle them.
-const IGNORED: [i32; 3] = [SIGHUP, SIGUSR1, SIGUSR2];
+const IGNORED: [i32; 2] = [SIGUSR1, SIGUSR2];
 
 /// The handled signals of this process. Remembers the first one that stops the collector, because the start of the
 /// collector looks for it at several places, and the main thread looks again afterwards.
@@ -23,7 +23,7 @@ impl StopSignals {
     /// Installs the handlers.
     pub(crate) fn install() -> io::Result<Self> {
         Ok(Self {
-            signals: Signals::new(STOPPING.into_iter().chain(IGNORED))?,
+            signals: Signals::new(STOPPING.into_iter().chain([SIGHUP]).chain(IGNORED))?,
             first: None,
             reload: false,
         })

@@ -74,7 +74,7 @@ fn announce_retained(
     let mut canonical = std::mem::replace(&mut context.shared.canonical, fingerprint::Scratch::empty());
     let keeping = Retaining {
         sets: &mut sets,
-        unix_s: unix_seconds(context.now),
+        unix_s: unix_seconds(context.now.unix_ns),
         round: context.shared.round,
         canonical: Canonical::Unmade {
             field: work.attributes.field(),

@@ -9,8 +9,6 @@ use arancini_schema::encode::Carrier;
 use arancini_schema::fingerprint::{self, Scratch};
 use arancini_wire::bgp::AsWidth;
 
-use crate::time::Now;
-
 /// A way to announce routes to a table.
 pub(crate) trait Keeping {
     /// Announces a route with these labels, which the fingerprint contains.
@@ -222,6 +220,6 @@ impl Canonical<'_> {
 
 /// The time in Unix seconds, as entries of sets hold it.
 #[inline]
-pub(crate) const fn unix_seconds(now: Now) -> u32 {
-    (now.unix_ns / 1_000_000_000) as u32
+pub(crate) const fn unix_seconds(unix_ns: u64) -> u32 {
+    (unix_ns / 1_000_000_000) as u32
 }

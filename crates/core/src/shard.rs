@@ -518,11 +518,8 @@ impl Shard {
 
     /// Brings the gauges among the counters up to date. O(number of tables), not of routes.
     pub fn set_gauges(&self) {
-        self.set_session_gauges();
-        self.shared
-            .counters
-            .routes
-            .set(self.routers.values().map(|router| router.routes() as u64).sum());
+        let mut count = RouteCount::default();
+        while !self.set_gauges_slice(&mut count) {}
     }
 
     /// Brings the gauges up to date as [`Self::set_gauges`] does, slice by slice. Returns `true` when the count is complete.

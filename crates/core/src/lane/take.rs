@@ -14,7 +14,7 @@ use super::message::{CommonMessage, Content, Part, first_route, routes_of_reach}
 use super::prefixes::{Prefix, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
-use crate::keeping::{Canonical, Retaining, withdraw_retained};
+use crate::keeping::{Canonical, Retaining, unix_seconds, withdraw_retained};
 use crate::peer::Peer;
 use crate::router::Router;
 use crate::table::PeerTable;
@@ -208,7 +208,7 @@ impl<'w> Work<'w> {
                 Some(sets) => Retaining {
                     sets,
                     round: shared.round,
-                    unix_s: (self.times.received_ns / 1_000_000_000) as u32,
+                    unix_s: unix_seconds(self.times.received_ns),
                     canonical: Canonical::Made(canonical),
                     as_width: AsWidth::Four,
                 }

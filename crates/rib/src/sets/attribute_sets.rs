@@ -409,7 +409,6 @@ impl AttributeSets {
 
     /// Frees some of the memory of a store that lost its last set.
     pub fn free_slice(&mut self) {
-        self.settle();
         if let Some(remains) = &mut self.remains {
             if !remains.give_up() {
                 self.remains = None;

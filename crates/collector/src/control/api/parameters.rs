@@ -139,7 +139,8 @@ pub(super) fn read_router(field: &'static str, text: &str) -> Result<IpAddr, Pro
     })
 }
 
-fn read_asn(field: &'static str, text: &str) -> Result<u32, Problem> {
+/// Reads an AS number.
+pub(super) fn read_asn(field: &'static str, text: &str) -> Result<u32, Problem> {
     text.parse().map_err(|_| {
         Problem::invalid(
             field,

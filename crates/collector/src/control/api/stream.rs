@@ -13,7 +13,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::timeout;
 
 use super::conditions::read_conditions;
-use super::parameters::{Parameters, RawQuery};
+use super::parameters::{Parameters, RawQuery, read_asn};
 use super::problem::{Problem, Problems};
 use super::state::Api;
 use crate::live::{GREETING, KEEP_ALIVE, Kinds, MOST_LISTENERS, Subscription, Wanted};
@@ -55,7 +55,10 @@ pub(super) async fn stream(State(api): State<Arc<Api>>, query: RawQuery) -> Resu
         kinds: read_kinds(parameters.get("kinds").unwrap_or("updates"))?,
         filter: MessageFilter {
             action: parameters.get("action").map(read_action).transpose()?,
-            origin_as: parameters.get("origin_as").map(read_as).transpose()?,
+            origin_as: parameters
+                .get("origin_as")
+                .map(|text| read_asn("origin_as", text))
+                .transpose()?,
             ..read_conditions(&parameters)?
         },
     };
@@ -118,14 +121,4 @@ fn read_action(text: &str) -> Result<Action, Problem> {
             "write announce or withdraw",
         )),
     }
-}
-
-fn read_as(text: &str) -> Result<u32, Problem> {
-    text.parse().map_err(|_| {
-        Problem::invalid(
-            "origin_as",
-            format!("{text:?} is no AS number"),
-            "write a number like 64512",
-        )
-    })
 }
