@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arancini_core::counters::Counters;
-use arancini_core::{Batch, BatchSettings, Now, PeerTable, Quirk, SessionError, Settings, Shard};
+use arancini_core::{Batch, BatchSettings, Now, PeerTable, Quirk, SessionError, SessionId, Settings, Shard};
 use arancini_rib::CurationMode;
 use arancini_schema::decode::Messages;
 use arancini_schema::json::write_message;
@@ -48,8 +48,9 @@ impl Decoder {
         }
     }
 
-    /// Decodes one recording as a session of this router. The session replaces an earlier session of the same router.
-    /// Returns the reason if decoding ended before the last byte of the recording.
+    /// Decodes one recording as a session of this router. The session replaces an earlier session of the same router. If bytes
+    /// follow a Termination, they are the router's next session. Returns the reason if decoding ended before the last byte of
+    /// the recording.
     ///
     /// # Errors
     /// Returns the errors of `out`.
@@ -62,37 +63,63 @@ impl Decoder {
         // Recordings have no receive time, so sequences start at 1.
         let now = Now::default();
         self.streams += 1;
-        let session = self.shard.handle_connect(router, 0, now);
-        let mut reason = None;
-        for chunk in recording.bytes.chunks(CHUNK_BYTES) {
-            let taken = self.shard.handle_all_bytes(session, chunk, now);
-            while let Some(batch) = self.shard.poll_batch() {
-                out(&batch)?;
-                self.shard.handle_recycled(batch.payload);
+        let mut begin = 0;
+        let reason = loop {
+            let session = self.shard.handle_connect(router, 0, now);
+            let bytes = recording.bytes.get(begin..).unwrap_or_default();
+            let error = self.decode_session(session, bytes, &mut out)?;
+            let (whole, rest) = self.shard.progress(session).unwrap_or_default();
+            let end = begin + usize::try_from(whole).unwrap_or(usize::MAX);
+            match error {
+                Some(error @ SessionError::Terminated) if end < recording.bytes.len() => {
+                    self.shard.handle_disconnect(session, &error.to_string(), now);
+                    begin = end;
+                }
+                Some(SessionError::Framing(error)) => {
+                    break Some(SessionError::Framing(error.at(begin)).to_string());
+                }
+                Some(SessionError::Unknown) => break Some("the session was closed".to_owned()),
+                None if rest > 0 => {
+                    break Some(format!(
+                        "the stream ends in the middle of a message: the last whole message ends at byte {end}, and \
+                         {rest} bytes follow"
+                    ));
+                }
+                Some(SessionError::Terminated) | None => break None,
             }
-            if let Err(error) = taken {
-                reason = Some(match error {
-                    SessionError::Framing(_) => error.to_string(),
-                    SessionError::Unknown => "the session was closed".to_owned(),
-                });
-                break;
-            }
-        }
-        if let (None, Some((whole, rest @ 1..))) = (&reason, self.shard.progress(session)) {
-            reason = Some(format!(
-                "the stream ends in the middle of a message: the last whole message ends at byte {whole}, and {rest} \
-                 bytes follow"
-            ));
-        }
+        };
         if let Some(reason) = &reason {
             self.ended
                 .push(json!({"stream": recording.name, "reason": reason}));
         }
         self.shard.handle_flush(now);
+        self.take_batches(&mut out)?;
+        Ok(reason)
+    }
+
+    /// Decodes the bytes of one session. Returns why it ended before the last byte.
+    fn decode_session(
+        &mut self,
+        session: SessionId,
+        bytes: &[u8],
+        out: &mut impl FnMut(&Batch) -> io::Result<()>,
+    ) -> io::Result<Option<SessionError>> {
+        for chunk in bytes.chunks(CHUNK_BYTES) {
+            let taken = self.shard.handle_all_bytes(session, chunk, Now::default());
+            self.take_batches(out)?;
+            if let Err(error) = taken {
+                return Ok(Some(error));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_batches(&mut self, out: &mut impl FnMut(&Batch) -> io::Result<()>) -> io::Result<()> {
         while let Some(batch) = self.shard.poll_batch() {
             out(&batch)?;
+            self.shard.handle_recycled(batch.payload);
         }
-        Ok(reason)
+        Ok(())
     }
 
     /// Returns everything counted so far as one JSON object, which `docs/interop.md` explains.

@@ -6,8 +6,10 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
+use arancini_collector::offline::Decoder;
 use arancini_collector::replay::{AtTheEnd, Options, Pace, Progress, Recording, ReplayError, send};
-use arancini_generate::Scenario;
+use arancini_generate::{Scenario, termination};
+use arancini_rib::CurationMode;
 
 /// The bytes of each session, with its source address.
 type Sessions = JoinHandle<Vec<(IpAddr, Vec<u8>)>>;
@@ -321,6 +323,50 @@ fn a_stream_arrives_as_it_was_recorded_and_is_counted() {
     );
     assert_eq!(progress.messages.into_inner(), 3 * expected.messages);
     assert!(sent.open.is_empty());
+}
+
+/// A collector closes the connection after a Termination (RFC 7854 §4.5), so the rest needs a connection of its own.
+#[test]
+fn what_follows_a_termination_is_sent_and_decoded_as_the_next_session() {
+    let bytes = stream();
+    let terminated = [bytes.clone(), termination(0)].concat();
+    let recording = Recording::from_bytes("test", [terminated.clone(), bytes.clone()].concat());
+    let (to, sessions) = collector(2);
+    let sent = send(
+        std::slice::from_ref(&recording),
+        &Options::new(to),
+        &Progress::default(),
+    );
+    assert_eq!(sent.unwrap().summary.sessions, 2);
+    let sessions: Vec<Vec<u8>> = sessions
+        .join()
+        .unwrap()
+        .into_iter()
+        .map(|(_, bytes)| bytes)
+        .collect();
+    assert!(sessions == [terminated.clone(), bytes]);
+
+    let router = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let decode = |recording: &Recording| {
+        let mut decoder = Decoder::new(CurationMode::Attributes);
+        let reason = decoder.decode(recording, router, |_| Ok(())).unwrap();
+        (
+            reason,
+            decoder.summary()["messages"]["route_monitoring"]
+                .as_u64()
+                .unwrap(),
+        )
+    };
+    let (reason, messages) = decode(&recording);
+    let (_, once) = decode(&Recording::from_bytes("once", terminated.clone()));
+    assert_eq!((reason, messages), (None, 2 * once));
+    let broken = [terminated.as_slice(), b"GET / HTTP/1.1"].concat();
+    let (reason, _) = decode(&Recording::from_bytes("broken", broken));
+    let at = format!("byte {}", terminated.len());
+    assert!(
+        reason.as_ref().is_some_and(|reason| reason.contains(&at)),
+        "{reason:?}"
+    );
 }
 
 #[test]

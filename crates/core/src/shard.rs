@@ -212,7 +212,11 @@ impl Shard {
         let taken = *framed.as_ref().unwrap_or(&bytes.len());
         counters.received_bytes.add(taken as u64);
         self.schedule_life_check(now);
-        framed.map_err(SessionError::Framing)
+        let terminated = std::mem::take(&mut self.shared.terminated);
+        match framed {
+            Ok(_) if terminated => Err(SessionError::Terminated),
+            framed => framed.map_err(SessionError::Framing),
+        }
     }
 
     /// Ends a session. The router's routes are kept for `session_hold`, in case it comes back. A session that has ended

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub prefixes: Box<Prefixes>,
     /// The message before prefetched for the first route of this one ([`crate::lane`]).
     pub looked_ahead: bool,
+    /// A Termination ended the session at hand.
+    pub terminated: bool,
     pub notices: Notices,
     /// The attribute sets of all routes, if tables name them. Boxed, so that it can be taken out for the time of a call.
     pub sets: Option<Box<AttributeSets>>,
@@ -71,6 +73,7 @@ impl Shared {
             scratch: fingerprint::Scratch::new(),
             prefixes: Prefixes::new(),
             looked_ahead: false,
+            terminated: false,
             notices: Notices::default(),
             sets,
             canonical: fingerprint::Scratch::empty(),
@@ -136,6 +139,12 @@ impl Shared {
     #[inline]
     pub const fn has_work_left(&self) -> bool {
         self.work < self.settings.turn_work && !self.batcher.is_full()
+    }
+
+    /// Notes that the session at hand is over. The turn is used up, so that no message behind this one is taken.
+    pub const fn terminate(&mut self) {
+        self.terminated = true;
+        let _ = self.use_up();
     }
 
     /// How much more work this turn may take.

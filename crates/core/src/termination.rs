@@ -1,4 +1,4 @@
-//! Termination (RFC 7854 §4.5): the router says why it is going to close the session.
+//! Termination (RFC 7854 §4.5): the router says why it ends the session.
 
 use arancini_schema::events::RouterEventKind;
 use arancini_wire::bmp::Termination;
@@ -7,7 +7,8 @@ use crate::context::RouterContext;
 use crate::event_limits::information;
 use crate::events::router_message_event;
 
-/// Takes a Termination: publishes the reason. The session is lost when the connection closes ([`crate::life`]).
+/// Takes a Termination: publishes the reason, and ends the turn and the session. Whatever the router sends behind it is
+/// not read.
 pub(crate) fn termination(context: &mut RouterContext<'_>, message: &Termination<'_>) {
     let reason = message.reason().map_or("no reason given", |reason| reason.name());
     let information = information(message.tlvs());
@@ -17,4 +18,5 @@ pub(crate) fn termination(context: &mut RouterContext<'_>, message: &Termination
         reason,
         information.as_deref(),
     );
+    context.shared.terminate();
 }

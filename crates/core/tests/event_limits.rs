@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use arancini_core::{Batch, BatchKind};
+use arancini_core::{Batch, BatchKind, SessionError};
 use arancini_generate::initiation;
 use arancini_schema::decode::Messages;
 
@@ -180,18 +180,54 @@ fn a_table_name_of_65000_bytes_is_kept_as_255() {
 #[test]
 fn terminations_do_not_repeat_a_system_name_of_64_kilobytes() {
     let mut harness = Harness::new();
-    let session = harness.session();
     let names = [tlv(2, &[b'n'; 64_000]), tlv(1, &[b'd'; 64_000])].concat();
+    let session = harness.session();
     harness.send(session, &message(4, &names));
     harness.shard.handle_flush(harness.now);
     while harness.shard.poll_batch().is_some() {}
     for _ in 0..100 {
-        harness.send(session, &message(5, &[]));
+        let session = harness.session();
+        assert_eq!(
+            harness.try_send(session, &message(5, &[])),
+            Err(SessionError::Terminated)
+        );
+        harness.close(session);
     }
     harness.shard.handle_flush(harness.now);
-    let batches = std::iter::from_fn(|| harness.shard.poll_batch());
-    let bytes: usize = batches.map(|batch| batch.payload.len()).sum();
-    assert!(bytes < 100 * 1024, "100 Terminations became {bytes} bytes");
+    let batches: Vec<Batch> = std::iter::from_fn(|| harness.shard.poll_batch()).collect();
+    let bytes: usize = batches.iter().map(|batch| batch.payload.len()).sum();
+    let events: usize = batches
+        .iter()
+        .map(|batch| Messages::new(&batch.payload).count())
+        .sum();
+    assert_eq!(events, 1 + 4 * 100, "each session opens, is back, is terminated and is lost");
+    assert!(bytes < events * 1024, "{events} events became {bytes} bytes");
+}
+
+/// "The monitoring station MUST close the TCP session after receiving a Termination message" (RFC 7854 §4.5).
+#[test]
+fn a_termination_ends_the_session_and_nothing_behind_it_is_taken() {
+    let mut harness = Harness::new();
+    let session = harness.session();
+    let route = |prefix: u8| monitoring(&peer(1), &[], &mandatory(&[1]), &[24, 10, 0, prefix]);
+    let stream = [up(&peer(1)), route(1), message(5, &[]), route(2), up(&peer(2))].concat();
+    assert_eq!(harness.try_send(session, &stream), Err(SessionError::Terminated));
+    harness.close(session);
+    let routers: Vec<_> = harness.shard.routers().collect();
+    assert_eq!(
+        (routers[0].routes(), routers[0].peers.len()),
+        (1, 1),
+        "nothing behind it"
+    );
+    assert_eq!(harness.try_send(session, &route(2)), Err(SessionError::Unknown));
+
+    let next = harness.session();
+    harness.send(next, &[up(&peer(1)), route(2)].concat());
+    assert_eq!(
+        harness.shard.routers().next().unwrap().routes(),
+        2,
+        "the next session is like any other"
+    );
 }
 
 /// A Statistics Report without counters about a peer with this AS number and address.

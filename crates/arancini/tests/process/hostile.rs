@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use arancini_collector::config::{Config, IpPrefix};
-use arancini_generate::{initiation, route_monitoring};
+use arancini_generate::{initiation, route_monitoring, termination};
 
 use crate::command::Process;
 use crate::support::{
@@ -68,6 +68,33 @@ fn what_is_not_bmp_is_closed_and_counted() {
         }
         let stored = honest.end(rig);
         assert_eq!(stored.tables().len(), 1, "nobody else announced anything");
+    });
+}
+
+/// RFC 7854 §4.5: the station closes the session after a Termination. The router here would go on for ever.
+#[test]
+fn a_router_that_goes_on_after_its_termination_is_closed_and_comes_back() {
+    on_each_ingest(|ingest| {
+        let rig = Rig::start(|config| ingest.set(config));
+        let honest = Honest::begin(&rig);
+        let mut router = rig.connect(1);
+        let (before, behind) = (small(3), small(4));
+        router.send(&[before.to_bytes(), termination(0)].concat());
+        router.try_send(&behind.to_bytes());
+        router.is_closed();
+        rig.until_metric("connections_ended_total{reason=\"terminated\"}", 1);
+        rig.until_metric("sessions", 1);
+        let mut again = rig.connect(1);
+        again.send(&before.to_bytes());
+        rig.until_metric("sessions", 2);
+        drop(again);
+        rig.until_metric("sessions", 1);
+        let stored = honest.end(rig);
+        assert_eq!(
+            stored.table(1),
+            table_of(&before),
+            "nothing behind the Termination"
+        );
     });
 }
 

@@ -148,6 +148,7 @@ impl Connection {
     fn broken(&self, error: &SessionError) -> End {
         match self.ended.get() {
             Some(reason) => reason.into(),
+            None if *error == SessionError::Terminated => EndReason::Terminated.into(),
             None => End::with_details(EndReason::Framing, error),
         }
     }

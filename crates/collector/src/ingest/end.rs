@@ -12,6 +12,8 @@ pub enum EndReason {
     Failed,
     /// The router sent something that is not BMP version 3, or a message with a length out of bounds.
     Framing,
+    /// The router sent a Termination message (RFC 7854 §4.5).
+    Terminated,
     /// The same router opened a newer session.
     Replaced,
     /// No whole BMP message of a known type came within `limits.handshake_timeout_ms`.
@@ -28,10 +30,11 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Closed,
         Self::Failed,
         Self::Framing,
+        Self::Terminated,
         Self::Replaced,
         Self::Handshake,
         Self::Idle,
@@ -46,6 +49,7 @@ impl EndReason {
             Self::Closed => "closed",
             Self::Failed => "failed",
             Self::Framing => "framing",
+            Self::Terminated => "terminated",
             Self::Replaced => "replaced",
             Self::Handshake => "handshake_timeout",
             Self::Idle => "idle_timeout",
@@ -61,6 +65,7 @@ impl EndReason {
             Self::Closed => "closed by the router",
             Self::Failed => "connection failed",
             Self::Framing => "not BMP",
+            Self::Terminated => "the router sent a Termination message",
             Self::Replaced => "replaced by a newer session of the same router",
             Self::Handshake => "no whole BMP message of a known type within limits.handshake_timeout_ms",
             Self::Idle => "silent for longer than limits.idle_timeout_ms",

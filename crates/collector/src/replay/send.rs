@@ -5,6 +5,7 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use arancini_wire::bmp::MessageType;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::error::ReplayError;
@@ -148,24 +149,26 @@ fn send_queue(
     let rounds = (0..options.repeat).flat_map(|_| queue.iter());
     for recording in rounds {
         if let Some(previous) = open.take() {
-            close(previous);
+            close(&previous);
         }
         let mut stream = connect(options.to, from)?;
-        let one = send_one(recording, &mut stream, options, progress)?;
+        let one = send_one(recording, &mut stream, from, options, progress)?;
         summary.merge(&one);
         open = Some(stream);
     }
     if options.at_the_end == AtTheEnd::Close
         && let Some(last) = open.take()
     {
-        close(last);
+        close(&last);
     }
     Ok((summary, open))
 }
 
+/// Sends a recording. A Termination ends its connection; what follows is sent over a new one, which is then in `stream`.
 fn send_one(
     recording: &Recording,
     stream: &mut TcpStream,
+    from: Option<IpAddr>,
     options: &Options,
     progress: &Progress,
 ) -> Result<Summary, ReplayError> {
@@ -202,6 +205,19 @@ fn send_one(
             }
             None => summary.unframed_bytes += message.bytes.len() as u64,
         }
+        if message.message_type == Some(MessageType::Termination) && pending.end < recording.bytes.len() {
+            write(
+                recording,
+                &mut pending,
+                stream,
+                options.to,
+                &mut summary,
+                progress,
+            )?;
+            close(stream);
+            *stream = connect(options.to, from)?;
+            summary.sessions += 1;
+        }
     }
     write(
         recording,
@@ -237,7 +253,7 @@ fn write(
 }
 
 /// Ends the stream and waits until the collector has read it. Errors of the collector do not matter any more.
-fn close(mut stream: TcpStream) {
+fn close(mut stream: &TcpStream) {
     if stream.shutdown(Shutdown::Write).is_ok() && stream.set_read_timeout(Some(CLOSE_TIMEOUT)).is_ok() {
         let _ = io::copy(&mut stream, &mut io::sink());
     }

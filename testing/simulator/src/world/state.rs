@@ -1,7 +1,7 @@
 //! The world of a run and its steps: what routers, network, clock and broker do.
 
 use arancini_core::{KeptAttributes, Now};
-use arancini_generate::Random;
+use arancini_generate::{Random, termination};
 
 use super::ledger::Lives;
 use crate::broker::Broker;
@@ -181,6 +181,8 @@ impl World {
             89..92 => [router.peer_down(peer), router.peer_up(peer)].concat(),
             92..96 => router.statistics(peer),
             96..98 => router.unreadable(peer),
+            // The collector must end the session, and take nothing that the router says behind it.
+            98 => termination(0),
             // These bytes are not BMP, so the collector must end the session.
             _ => b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         };
