@@ -200,7 +200,11 @@ fn terminations_do_not_repeat_a_system_name_of_64_kilobytes() {
         .iter()
         .map(|batch| Messages::new(&batch.payload).count())
         .sum();
-    assert_eq!(events, 1 + 4 * 100, "each session opens, is back, is terminated and is lost");
+    assert_eq!(
+        events,
+        1 + 4 * 100,
+        "each session opens, is back, is terminated and is lost"
+    );
     assert!(bytes < events * 1024, "{events} events became {bytes} bytes");
 }
 

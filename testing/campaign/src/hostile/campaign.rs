@@ -32,13 +32,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const WINDOW_FULL: &str = "sink_window_full_seconds_total";
 
 /// Counters that rise when a client misbehaves.
-const COUNTERS: [&str; 16] = [
+const COUNTERS: [&str; 17] = [
     "connections_refused_total{reason=\"not_allowed\"}",
     "connections_refused_total{reason=\"too_many_sessions\"}",
     "connections_refused_total{reason=\"too_many_from_source\"}",
     "connections_ended_total{reason=\"closed\"}",
     "connections_ended_total{reason=\"failed\"}",
     "connections_ended_total{reason=\"framing\"}",
+    "connections_ended_total{reason=\"terminated\"}",
     "connections_ended_total{reason=\"replaced\"}",
     "connections_ended_total{reason=\"handshake_timeout\"}",
     "connections_ended_total{reason=\"idle_timeout\"}",

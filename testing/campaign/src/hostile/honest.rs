@@ -6,15 +6,16 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arancini_bed::router::{connect_from, router_address};
 use arancini_client::StreamSource;
-use arancini_client::tail::{AtEnd, StreamTail, StreamTailOptions};
+use arancini_client::tail::{AtEnd, PublishedMessage, StreamTail, StreamTailOptions};
 use arancini_judge::{Judge, Rules};
 use arancini_schema::decode::Messages;
 use arancini_schema::subject::router_token;
 
+use super::spread::percentile;
 use crate::book::NumberedBook;
 use crate::route::{TABLES, VERSIONS};
 use crate::router::Router;
@@ -34,17 +35,35 @@ pub(super) const HONEST: u8 = 1;
 /// What became of the honest router's updates.
 #[derive(Debug, Default)]
 struct Ledger {
-    /// Updates that are not in the stream yet, in their order: route, version, time of sending.
-    under_way: VecDeque<(u32, u32, Instant)>,
+    /// Updates that are not in the stream yet, in their order: route, version, time of sending in Unix nanoseconds.
+    under_way: VecDeque<(u32, u32, u64)>,
     sent: u64,
     /// Updates that never came, although later ones did.
     skipped: u64,
-    latencies: Vec<Duration>,
+    arrived: Vec<Way>,
     /// The last version sent of each route.
     versions: BTreeMap<u32, u32>,
     /// What the judge and the comparison at the end found.
     findings: Vec<String>,
     failure: Option<String>,
+}
+
+/// How long each part of the way of an update took.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// From `write` until the worker had received it.
+    to_worker: Duration,
+    /// From there until the broker stored it.
+    to_broker: Duration,
+    /// From there until the consumer read it.
+    to_consumer: Duration,
+}
+
+impl Way {
+    /// From the wire into the stream.
+    fn to_stream(self) -> Duration {
+        self.to_worker + self.to_broker
+    }
 }
 
 impl Ledger {
@@ -87,12 +106,18 @@ pub struct Noticed {
     pub sent: u64,
     /// Updates that never came.
     pub lost: u64,
-    /// Median time of an update into the stream and out again.
+    /// Median time of an update from the router's `write` until the broker stored it.
     pub p50: Duration,
     /// 99th percentile of that time.
     pub p99: Duration,
     /// Longest time.
     pub longest: Duration,
+    /// 99th percentile of the time until the worker had received the update.
+    pub p99_to_worker: Duration,
+    /// 99th percentile of the time from the worker until the broker stored the update.
+    pub p99_to_broker: Duration,
+    /// 99th percentile of the time from the broker until the consumer read the update.
+    pub p99_to_consumer: Duration,
     /// Promises that its part of the stream breaks.
     pub findings: Vec<String>,
     /// Why the measurement failed: the session broke, or the stream could not be read.
@@ -133,12 +158,12 @@ impl Honest {
     /// Number of its updates in the stream.
     #[must_use]
     pub fn arrived(&self) -> usize {
-        lock(&self.ledger).latencies.len()
+        lock(&self.ledger).arrived.len()
     }
 
     /// Forgets the times measured so far.
     pub fn begin_measuring(&self) {
-        lock(&self.ledger).latencies.clear();
+        lock(&self.ledger).arrived.clear();
     }
 
     /// Stops sending and waits for the updates that are on their way.
@@ -162,23 +187,22 @@ impl Honest {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
-        let mut ledger = lock(&self.ledger);
-        ledger.latencies.sort_unstable();
-        let at = |share: f64| {
-            let index = (ledger.latencies.len() as f64 * share) as usize;
-            ledger
-                .latencies
-                .get(index)
-                .or(ledger.latencies.last())
-                .copied()
-                .unwrap_or_default()
+        let ledger = lock(&self.ledger);
+        let sorted = |part: fn(Way) -> Duration| {
+            let mut times: Vec<Duration> = ledger.arrived.iter().copied().map(part).collect();
+            times.sort_unstable();
+            times
         };
+        let to_stream = sorted(Way::to_stream);
         Noticed {
             sent: ledger.sent,
             lost: ledger.skipped + ledger.under_way.len() as u64,
-            p50: at(0.5),
-            p99: at(0.99),
-            longest: at(1.0),
+            p50: percentile(&to_stream, 0.5),
+            p99: percentile(&to_stream, 0.99),
+            longest: percentile(&to_stream, 1.0),
+            p99_to_worker: percentile(&sorted(|way| way.to_worker), 0.99),
+            p99_to_broker: percentile(&sorted(|way| way.to_broker), 0.99),
+            p99_to_consumer: percentile(&sorted(|way| way.to_consumer), 0.99),
             findings: ledger.findings.clone(),
             failure: ledger.failure.clone(),
         }
@@ -203,7 +227,7 @@ fn send(mut connection: TcpStream, ledger: &Mutex<Ledger>, quiet: &AtomicBool, s
         table.announce(&[number], version, &mut message);
         {
             let mut ledger = lock(ledger);
-            ledger.under_way.push_back((number, version, Instant::now()));
+            ledger.under_way.push_back((number, version, unix_now()));
             ledger.versions.insert(number, version);
             ledger.sent += 1;
         }
@@ -251,7 +275,7 @@ fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Res
                 continue;
             };
             if let Some(message) = next.map_err(|error| io::Error::other(error.to_string()))? {
-                take(&message.payload, ledger);
+                take(&message, ledger);
                 let stands = message.subject.strip_prefix("arancini.").unwrap_or_default();
                 judge.payload(stands, &message.payload);
             }
@@ -262,10 +286,10 @@ fn consume(broker: String, ledger: &Mutex<Ledger>, stop: &AtomicBool) -> io::Res
 }
 
 /// Strikes the updates that have come out of the ledger.
-fn take(payload: &[u8], ledger: &Mutex<Ledger>) {
-    let now = Instant::now();
+fn take(published: &PublishedMessage, ledger: &Mutex<Ledger>) {
+    let now = unix_now();
     let mut ledger = lock(ledger);
-    for message in Messages::new(payload).flatten() {
+    for message in Messages::new(&published.payload).flatten() {
         let Ok(update) = message.update() else { continue };
         let version = update.get_multi_exit_disc();
         while let Some((number, sent, at)) = ledger.under_way.pop_front() {
@@ -273,10 +297,22 @@ fn take(payload: &[u8], ledger: &Mutex<Ledger>) {
                 .first()
                 .map(|table| table.name(number).address.to_be_bytes());
             if sent == version && update.get_prefix_addr().ok() == address.as_ref().map(|bytes| &bytes[..]) {
-                ledger.latencies.push(now - at);
+                let between = |begin: u64, end: u64| Duration::from_nanos(end.saturating_sub(begin));
+                let received = update.get_time_received_ns();
+                ledger.arrived.push(Way {
+                    to_worker: between(at, received),
+                    to_broker: between(received, published.stored_unix_ns),
+                    to_consumer: between(published.stored_unix_ns, now),
+                });
                 break;
             }
             ledger.skipped += 1;
         }
     }
+}
+
+/// The time of the machine, which router, collector, broker and consumer share, in Unix nanoseconds.
+fn unix_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64
 }

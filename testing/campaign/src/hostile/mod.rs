@@ -5,6 +5,7 @@ mod updates;
 mod strike;
 mod attack;
 mod honest;
+mod spread;
 mod witness;
 mod outcome;
 mod bounds;

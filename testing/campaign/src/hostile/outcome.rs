@@ -54,14 +54,17 @@ impl Outcome {
             .collect();
         let ms = |duration: Duration| format!("{:.1}", duration.as_secs_f64() * 1000.0);
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {:.1} | {} of {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {:.1} | {} of {} | {} | {} |",
             self.attack.name(),
             self.strikes,
             self.peak_memory_kib / 1024,
             ms(self.noticed.p50),
             ms(self.noticed.p99),
             ms(self.noticed.longest),
+            ms(self.noticed.p99_to_worker),
+            ms(self.noticed.p99_to_broker),
             ms(self.witnessed.broker_p99),
+            ms(self.noticed.p99_to_consumer),
             self.longest_turn.as_secs_f64() * 1000.0,
             self.witnessed.noise.as_secs_f64() * 1000.0,
             100.0 * self.window_full,
@@ -78,6 +81,7 @@ impl Outcome {
 }
 
 /// The head of the report.
-pub const HEAD: &str = "| attack | strikes | peak memory, MiB | p50, ms | p99, ms | longest, ms | p99 of the broker alone, ms | longest turn, CPU ms | \
+pub const HEAD: &str = "| attack | strikes | peak memory, MiB | p50, ms | p99, ms | longest, ms | p99 to the worker, ms | \
+                        p99 from there to the broker, ms | p99 of the broker alone, ms | p99 to the consumer, ms | longest turn, CPU ms | \
                         noise of the CPU time, ms | window full, % | lost | counters that rose | bounds |\n\
-                        |---|---|---|---|---|---|---|---|---|---|---|---|---|";
+                        |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::spread::percentile;
+
 /// Time between two messages to the broker.
 const EVERY: Duration = Duration::from_millis(2);
 /// Time between two loops.
@@ -73,13 +75,9 @@ impl Witness {
         let mut loops = self.loops.join().map_err(died)?;
         messages.sort_unstable();
         loops.sort_unstable();
-        let at = |sorted: &[Duration], share: f64| {
-            let index = (sorted.len() as f64 * share) as usize;
-            sorted.get(index).or(sorted.last()).copied().unwrap_or_default()
-        };
         Ok(Witnessed {
-            broker_p99: at(&messages, 0.99),
-            noise: at(&loops, 1.0).saturating_sub(at(&loops, 0.5)),
+            broker_p99: percentile(&messages, 0.99),
+            noise: percentile(&loops, 1.0).saturating_sub(percentile(&loops, 0.5)),
         })
     }
 }
