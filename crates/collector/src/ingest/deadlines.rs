@@ -1,7 +1,6 @@
 //! The task that keeps a worker's deadlines and withdraws doomed routes.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::lane::Lane;
 use super::outlet::WhenFull;
@@ -9,7 +8,7 @@ use super::outlet::WhenFull;
 /// Routes withdrawn in one go before the worker's other tasks get their turn: some 100 to 200 µs.
 pub const SWEEP_SLICE_ROUTES: u64 = 500;
 /// Longest sleep of the task.
-const LONGEST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST_NS: u64 = 1_000_000_000;
 
 /// Closes batches whose linger is over, settles tables, and withdraws doomed routes slice by slice.
 pub async fn keep_deadlines(lane: Rc<Lane>) {
@@ -25,9 +24,9 @@ pub async fn keep_deadlines(lane: Rc<Lane>) {
             continue;
         }
         let deadline = lane.shard.borrow().poll_timeout().unwrap_or(u64::MAX);
-        let rest = Duration::from_nanos(deadline.saturating_sub(now.monotonic_ns)).min(LONGEST_REST);
+        let rings_ns = deadline.min(now.monotonic_ns + LONGEST_REST_NS);
         lane.keeper
-            .sleep(deadline, rest, || {
+            .sleep(&lane.clock, rings_ns, || {
                 let shard = lane.shard.borrow();
                 shard.needs_sweep() || shard.poll_timeout().is_some_and(|next| next < deadline)
             })

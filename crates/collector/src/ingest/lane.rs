@@ -17,7 +17,7 @@ use super::index::WorkerIndex;
 use super::losses::Losses;
 use super::notices::NoticeLog;
 use super::outlet::{Outlet, WhenFull};
-use super::signal::{Gate, Turnstile};
+use super::signal::{Gate, Signal, Turnstile};
 use super::turns::TurnClock;
 use super::unfinished::Unfinished;
 
@@ -41,6 +41,10 @@ pub struct Lane {
     pub turn_clock: TurnClock,
     /// Wakes the task that keeps deadlines and sweeps.
     pub keeper: Alarm,
+    /// Wakes the task that looks after the worker once a second.
+    pub housekeeper: Alarm,
+    /// A second has passed.
+    pub second: Signal,
     /// A buffer for the bytes of a slot that have to wait. There is one per worker, since there may be thousands of
     /// connections.
     pub spare: Cell<Vec<u8>>,
@@ -70,6 +74,8 @@ impl Lane {
             gate: Gate::default(),
             turn_clock: TurnClock::default(),
             keeper: Alarm::default(),
+            housekeeper: Alarm::default(),
+            second: Signal::default(),
             spare: Cell::default(),
             unfinished,
             losses: RefCell::default(),
@@ -86,6 +92,16 @@ impl Lane {
     /// Makes the worker stop receiving.
     pub fn stop(&self) {
         self.stopping.set(true);
+    }
+
+    /// Turns the turnstile, and rings the alarms that are due. Runs as a task for the worker's whole life.
+    pub async fn turn(&self) {
+        let ring = || {
+            let now_ns = self.clock.now().monotonic_ns;
+            self.keeper.ring_if_due(now_ns);
+            self.housekeeper.ring_if_due(now_ns);
+        };
+        self.turnstile.turn(ring).await;
     }
 
     /// Hands closed batches to the bridge, and wakes the keeper of deadlines if its next deadline has moved forward.

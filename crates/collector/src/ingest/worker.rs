@@ -154,7 +154,7 @@ impl Worker {
         let carrier = Rc::clone(&lane);
         spawn_timed(&lane, async move { carrier.outlet.carry().await });
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turnstile.turn().await });
+        monoio::spawn(async move { doorman.turn().await });
         let gatekeeper = Rc::clone(&lane);
         spawn_timed(&lane, async move {
             gatekeeper

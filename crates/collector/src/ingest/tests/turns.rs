@@ -18,6 +18,7 @@ use arancini_wire::iana::AfiSafi;
 use super::way::{Way, has_registered_ring, on_a_runtime, scenario};
 use crate::ingest::backend::Driver;
 use crate::ingest::connection::Connection;
+use crate::ingest::deadlines::keep_deadlines;
 use crate::ingest::end::EndReason;
 use crate::ingest::mail::{Mail, Mailbox, ORDERS_PER_TURN};
 use crate::ingest::readiness::Readiness;
@@ -142,7 +143,7 @@ fn a_message_of_many_turns_leaves_turns_to_the_tasks_of_other_sessions() {
         let mut two = Two::new();
         let lane = Rc::clone(two.way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turnstile.turn().await });
+        monoio::spawn(async move { doorman.turn().await });
         let readiness = Readiness::new(SLOT_BYTES, Driver::Epoll);
         let (loud, other) = (Rc::clone(&two.loud), Rc::clone(&two.other));
         let mut receive_loud = pin!(readiness.receive(&lane, &loud));
@@ -176,6 +177,25 @@ fn a_message_of_many_turns_leaves_turns_to_the_tasks_of_other_sessions() {
             two.way.everything_is_on_the_bridge();
         }
         assert_eq!(two.way.taken(&two.loud), long_message().len() as u64);
+    });
+}
+
+/// The runtime fires no timer while any task can run, so a worker without a pause never closed a batch whose linger was over.
+#[test]
+fn a_worker_that_is_never_idle_closes_batches_whose_linger_is_over() {
+    on_a_runtime(async {
+        let way = Way::new(100);
+        let lane = Rc::clone(way.lane());
+        let doorman = Rc::clone(&lane);
+        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(keep_deadlines(Rc::clone(&lane)));
+        let (_router, connection) = way.connect(1);
+        connection.take(&lane, &message_of(1)).unwrap();
+        assert!(lane.shard.borrow().open_batch_bytes() > 0, "the update lingers");
+        while lane.shard.borrow().open_batch_bytes() > 0 {
+            lane.turnstile.pass().await;
+        }
+        assert!(!way.bridge_out.is_empty());
     });
 }
 
@@ -224,7 +244,7 @@ fn rests_wait_for_a_full_bridge_and_nothing_is_lost() {
         let way = Way::with_turns(1, TURN_WORK);
         let lane = Rc::clone(way.lane());
         let (doorman, carrier) = (Rc::clone(&lane), Rc::clone(&lane));
-        monoio::spawn(async move { doorman.turnstile.turn().await });
+        monoio::spawn(async move { doorman.turn().await });
         monoio::spawn(async move { carrier.outlet.carry().await });
         let mut registered = Registered::new(4, 8 * 1024).unwrap();
         let mut sent = 0;
@@ -352,7 +372,7 @@ fn a_burst_of_orders_is_taken_in_short_turns() {
     on_a_runtime(async {
         let turnstile = Rc::new(Turnstile::default());
         let doorman = Rc::clone(&turnstile);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(|| {}).await });
         let (orders, mail) = kanal::unbounded();
         for _ in 0..ORDERS {
             orders.send(Mail::Resync).unwrap();
@@ -385,7 +405,7 @@ fn a_resync_of_many_routers_is_taken_in_short_turns_and_leaves_none_out() {
         let way = Way::new(10_000);
         let lane = Rc::clone(way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turnstile.turn().await });
+        monoio::spawn(async move { doorman.turn().await });
         let (_router, connection) = way.connect(1);
         let addresses: Vec<IpAddr> = (0..ROUTERS)
             .map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number).into())

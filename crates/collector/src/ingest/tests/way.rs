@@ -141,7 +141,7 @@ impl Way {
         };
         let lane = Rc::clone(self.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turnstile.turn().await });
+        monoio::spawn(async move { doorman.turn().await });
         let gatekeeper = Rc::clone(&lane);
         monoio::spawn(async move {
             gatekeeper
