@@ -124,6 +124,27 @@ pub(super) enum Part {
         #[command(flatten)]
         stream: StreamArgs,
     },
+    /// Measure how long questions of the API take while routes change, and what they cost the routers' messages.
+    ///
+    /// Ten peers with a million routes each send their dumps, and then change every route, round after round, at the given rate.
+    /// The tables retain attributes, and the sink is `null`. The first phase has no clients. In each other phase, this many
+    /// clients ask one question after the other without a pause: the first searches for an origin AS among all routes, the
+    /// others mix exact matches, longest matches and the routes within a /8. The report shows how long the answers took, the
+    /// rate of updates beside that of the first phase, and the turns of the workers.
+    #[command(after_help = "Example:\n  arancini bench questions --rate 500000 --clients 1,50 --runs 3")]
+    Questions {
+        #[command(flatten)]
+        common: ScenarioArgs,
+        /// Updates per second, of all routers together.
+        #[arg(long, value_name = "N", default_value = "500000", value_parser = up_to(10_000_000))]
+        rate: u32,
+        /// How long each phase lasts, in seconds.
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = up_to(86_400))]
+        seconds: u32,
+        /// Number of clients in each phase after the first.
+        #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2,50", value_parser = clap::value_parser!(u16).range(1..=64))]
+        clients: Vec<u16>,
+    },
     /// Receive and discard bytes until standard input ends.
     #[command(hide = true)]
     ReceiveOnly {

@@ -31,6 +31,15 @@ pub fn run(config: Option<&Path>, args: &BenchArgs) -> ExitCode {
         Some(Part::Sustained { common, stream }) => {
             print(common.sustained(config, stream), Format::of(common.json))
         }
+        Some(Part::Questions {
+            common,
+            rate,
+            seconds,
+            clients,
+        }) => print(
+            common.questions(config, *rate, *seconds, clients),
+            Format::of(common.json),
+        ),
         None => args.run(config),
     }
 }

@@ -1,11 +1,11 @@
-//! The scenarios other than throughput: stages, stops, latency, sustained.
+//! The scenarios other than throughput: stages, stops, latency, sustained, questions.
 
 use std::path::Path;
 use std::time::Duration;
 
 use arancini_bench::{
-    BenchError, Broker, Case, EndlessLoad, Load, LoadSettings, PacedLoad, Report, Subject, run_latency,
-    run_stages, run_stops, run_sustained,
+    AskedLoad, BenchError, Broker, Case, EndlessLoad, Load, LoadSettings, PacedLoad, Report, Subject,
+    run_latency, run_questions, run_stages, run_stops, run_sustained,
 };
 use arancini_collector::config::{Config, SinkKind};
 
@@ -95,6 +95,41 @@ impl ScenarioArgs {
         Ok(Report::new(
             "sustained",
             cases(&loads, &self.collector.starts(), self.runs, measure)?,
+        ))
+    }
+
+    pub(super) fn questions(
+        &self,
+        config: Option<&Path>,
+        rate: u32,
+        seconds: u32,
+        clients: &[u16],
+    ) -> Result<Report, BenchError> {
+        let default = LoadSettings {
+            peers: 10,
+            prefixes: 1_000_000,
+            prefixes_per_update: 10,
+            ..LoadSettings::default()
+        };
+        let load = |settings| AskedLoad {
+            settings,
+            rate,
+            seconds,
+            clients: clients.to_vec(),
+        };
+        let loads: Vec<AskedLoad> = self.load.loads(&default)?.into_iter().map(load).collect();
+        let starts: Vec<Start> = self
+            .collector
+            .starts()
+            .into_iter()
+            .map(|start| start.without_sink().with_attributes())
+            .collect();
+        let measure = |load: &AskedLoad, start: &Start, case: &mut Case| {
+            run_questions(load, case, &start.start(config)?)
+        };
+        Ok(Report::new(
+            "questions",
+            cases(&loads, &starts, self.runs, measure)?,
         ))
     }
 

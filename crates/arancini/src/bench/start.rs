@@ -46,6 +46,12 @@ impl Start {
         self
     }
 
+    /// Makes the tables retain the attributes of routes.
+    pub fn with_attributes(mut self) -> Self {
+        self.setting("ARANCINI_RIB__ATTRIBUTES", "retain");
+        self
+    }
+
     /// Adds the sink `null`.
     pub fn without_sink(self) -> Self {
         self.with_sink(SinkKind::Null, None, Path::new(""))
