@@ -1,6 +1,7 @@
 //! The task that keeps a worker's deadlines and withdraws doomed routes.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::lane::Lane;
 use super::outlet::WhenFull;
@@ -8,7 +9,7 @@ use super::outlet::WhenFull;
 /// Routes withdrawn in one go before the worker's other tasks get their turn: some 100 to 200 µs.
 pub const SWEEP_SLICE_ROUTES: u64 = 500;
 /// Longest sleep of the task.
-const LONGEST_REST_NS: u64 = 1_000_000_000;
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Closes batches whose linger is over, settles tables, and withdraws doomed routes slice by slice.
 pub async fn keep_deadlines(lane: Rc<Lane>) {
@@ -24,9 +25,9 @@ pub async fn keep_deadlines(lane: Rc<Lane>) {
             continue;
         }
         let deadline = lane.shard.borrow().poll_timeout().unwrap_or(u64::MAX);
-        let rings_ns = deadline.min(now.monotonic_ns + LONGEST_REST_NS);
+        let rest = Duration::from_nanos(deadline.saturating_sub(now.monotonic_ns)).min(LONGEST_REST);
         lane.keeper
-            .sleep(&lane.clock, rings_ns, || {
+            .sleep(deadline, rest, || {
                 let shard = lane.shard.borrow();
                 shard.needs_sweep() || shard.poll_timeout().is_some_and(|next| next < deadline)
             })

@@ -1,13 +1,14 @@
 //! The task that looks after a worker once a second: gauges, forgotten routers, timeouts and the log.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use arancini_core::RouteCount;
 
 use super::arrive::entrance::Entrance;
 
 /// Time between two rounds.
-const PERIOD_NS: u64 = 1_000_000_000;
+const PERIOD: Duration = Duration::from_secs(1);
 
 /// Keeps house for as long as the worker lives.
 pub async fn keep_house(entrance: Rc<Entrance>) {
@@ -20,9 +21,7 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
     let lane = &*sessions.lane;
     let mut received_before = 0;
     loop {
-        let next_ns = lane.clock.now().monotonic_ns + PERIOD_NS;
-        lane.housekeeper.sleep(&lane.clock, next_ns, || false).await;
-        lane.second.notify();
+        monoio::time::sleep(PERIOD).await;
         let mut count = RouteCount::default();
         while !lane.shard.borrow().set_gauges_slice(&mut count) {
             lane.turnstile.pass().await;

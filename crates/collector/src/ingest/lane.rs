@@ -13,13 +13,17 @@ use arancini_core::{Batch, Shard};
 use super::alarm::Alarm;
 use super::clock::Clock;
 use super::counters::WorkerCounters;
+use super::idle_moment::IdleMoment;
 use super::index::WorkerIndex;
 use super::losses::Losses;
 use super::notices::NoticeLog;
 use super::outlet::{Outlet, WhenFull};
-use super::signal::{Gate, Signal, Turnstile};
+use super::signal::{Gate, Turnstile};
 use super::turns::TurnClock;
 use super::unfinished::Unfinished;
+
+/// Time between two idle moments of a busy worker. Each costs some 5 µs.
+const IDLE_EVERY_NS: u64 = 1_000_000;
 
 /// The shared part of one worker.
 pub struct Lane {
@@ -41,10 +45,6 @@ pub struct Lane {
     pub turn_clock: TurnClock,
     /// Wakes the task that keeps deadlines and sweeps.
     pub keeper: Alarm,
-    /// Wakes the task that looks after the worker once a second.
-    pub housekeeper: Alarm,
-    /// A second has passed.
-    pub second: Signal,
     /// A buffer for the bytes of a slot that have to wait. There is one per worker, since there may be thousands of
     /// connections.
     pub spare: Cell<Vec<u8>>,
@@ -74,8 +74,6 @@ impl Lane {
             gate: Gate::default(),
             turn_clock: TurnClock::default(),
             keeper: Alarm::default(),
-            housekeeper: Alarm::default(),
-            second: Signal::default(),
             spare: Cell::default(),
             unfinished,
             losses: RefCell::default(),
@@ -94,14 +92,17 @@ impl Lane {
         self.stopping.set(true);
     }
 
-    /// Turns the turnstile, and rings the alarms that are due. Runs as a task for the worker's whole life.
-    pub async fn turn(&self) {
-        let ring = || {
+    /// Turns the turnstile, with an idle moment now and then. Runs as a task for the worker's whole life.
+    pub async fn turn(&self, idle: &IdleMoment) {
+        let last_ns = Cell::new(0);
+        let between = async || {
             let now_ns = self.clock.now().monotonic_ns;
-            self.keeper.ring_if_due(now_ns);
-            self.housekeeper.ring_if_due(now_ns);
+            if now_ns >= last_ns.get() + IDLE_EVERY_NS {
+                last_ns.set(now_ns);
+                idle.pass().await;
+            }
         };
-        self.turnstile.turn(ring).await;
+        self.turnstile.turn(between).await;
     }
 
     /// Hands closed batches to the bridge, and wakes the keeper of deadlines if its next deadline has moved forward.

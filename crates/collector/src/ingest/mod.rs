@@ -40,6 +40,7 @@ mod clock;
 mod counters;
 pub mod turns;
 mod signal;
+mod idle_moment;
 mod alarm;
 mod losses;
 mod unfinished;

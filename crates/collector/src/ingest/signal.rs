@@ -102,7 +102,6 @@ impl Gate {
 ///
 /// A task of monoio that wakes itself while it runs goes to the *front* of the queue: the other tasks, and everything that the
 /// kernel has for them, would wait until it is done. So another task wakes it, the one in [`Turnstile::turn`].
-/// The runtime asks the kernel for news between two turns, but it fires no timer while any task can run.
 #[derive(Default)]
 pub struct Turnstile {
     /// A task came to the turnstile.
@@ -114,7 +113,8 @@ pub struct Turnstile {
 }
 
 impl Turnstile {
-    /// Waits until every task that could run has had its turn. The runtime asks the kernel for news in between.
+    /// Waits until every task that could run has had its turn. The runtime asks the kernel for news in between. It fires no
+    /// timer and takes no wake-up of another thread; see [`IdleMoment`](super::idle_moment::IdleMoment).
     pub async fn pass(&self) {
         let before = self.turns.get();
         self.waiting.set(true);
@@ -122,14 +122,14 @@ impl Turnstile {
         self.turned.until(|| self.turns.get() != before).await;
     }
 
-    /// Lets waiting tasks pass, and does this in each turn. Runs as a task for the worker's whole life.
-    pub async fn turn(&self, each: impl Fn()) {
+    /// Lets waiting tasks pass, after `between` in each turn. Runs as a task for the worker's whole life.
+    pub async fn turn(&self, between: impl AsyncFn()) {
         loop {
             self.arrived.until(|| self.waiting.get()).await;
+            between().await;
             self.waiting.set(false);
             self.turns.set(self.turns.get() + 1);
             self.turned.notify();
-            each();
         }
     }
 }

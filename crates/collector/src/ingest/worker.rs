@@ -18,6 +18,7 @@ use super::budget_keeper::keep_budget;
 use super::context::WorkerContext;
 use super::deadlines::keep_deadlines;
 use super::housekeeping::keep_house;
+use super::idle_moment::IdleMoment;
 use super::index::WorkerIndex;
 use super::inheritance::{Inheritance, inherit};
 use super::lane::Lane;
@@ -107,6 +108,7 @@ struct Worker {
     sessions: Rc<OpenSessions>,
     receiver: Rc<Receiver>,
     entrance: Rc<Entrance>,
+    idle: Rc<IdleMoment>,
 }
 
 impl Worker {
@@ -142,6 +144,7 @@ impl Worker {
             sessions,
             receiver,
             entrance,
+            idle: Rc::new(IdleMoment::new()?),
         })
     }
 
@@ -153,8 +156,8 @@ impl Worker {
         }
         let carrier = Rc::clone(&lane);
         spawn_timed(&lane, async move { carrier.outlet.carry().await });
-        let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        let (doorman, idle) = (Rc::clone(&lane), Rc::clone(&self.idle));
+        monoio::spawn(async move { doorman.turn(&idle).await });
         let gatekeeper = Rc::clone(&lane);
         spawn_timed(&lane, async move {
             gatekeeper

@@ -16,6 +16,8 @@ use crate::control::BindError;
 /// How long a listener may outlive its process. The kernel takes an io_uring down, with the sockets that it waits for, after
 /// the process is gone. A collector that is started again at once must not fail because of that.
 const LINGERING_RING: Duration = Duration::from_secs(2);
+/// How long a listener rests that can't accept (for example because the process has no file descriptor left).
+const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Connections that a listener accepts before the other tasks of the worker get their turn.
 pub const ACCEPTS_PER_TURN: u32 = 16;
@@ -143,8 +145,7 @@ pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arrivin
                     if first {
                         warn!(worker, %error, "connection not accepted; if file descriptors ran out, raise the limit on open files");
                     }
-                    // Perhaps the process has a file descriptor again by then.
-                    lane.second.next().await;
+                    monoio::time::sleep(ACCEPT_REST).await;
                     break;
                 }
             }

@@ -86,7 +86,7 @@ fn with_question(run: impl FnOnce(AtWork<'_>, oneshot::Receiver<Outcome>, &Semap
     let room = Arc::new(Semaphore::new(1));
     let (request, outcome) = scan(&room);
     let mut answering = pin!(answer(Rc::clone(lane), request));
-    let mut turning = pin!(lane.turn());
+    let mut turning = pin!(lane.turnstile.turn(async || {}));
     let at_work = AtWork {
         answering: answering.as_mut(),
         turning: turning.as_mut(),

@@ -13,6 +13,7 @@ use crate::config::Listen;
 use crate::ingest::arrive::listen;
 use crate::ingest::backend::Driver;
 use crate::ingest::end::EndReason;
+use crate::ingest::idle_moment::IdleMoment;
 use crate::ingest::readiness::Readiness;
 use crate::ingest::registered::{Registered, Turn};
 
@@ -30,7 +31,7 @@ fn nothing_waits_between_the_socket_and_the_bridge() {
         way.everything_is_on_the_bridge();
         let lane = Rc::clone(way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         let sent = stream(1);
         let length = sent.len();
         let sender = std::thread::spawn(move || router.write_all(&sent).unwrap());
@@ -69,7 +70,7 @@ fn a_burst_of_connections_is_accepted_in_short_turns() {
         let way = Way::new(10);
         let lane = Rc::clone(way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         let listener = listen::bind(&Listen::default(), "127.0.0.1:0".parse().unwrap(), 1)
             .unwrap()
             .remove(0);
@@ -105,7 +106,7 @@ fn a_full_bridge_stops_the_receive_and_nothing_else_does() {
         let (mut router, connection) = way.connect(1);
         let lane = Rc::clone(way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         router.write_all(&stream(1)[..32 * SLOT_BYTES]).unwrap();
         let readiness = Readiness::new(SLOT_BYTES, Driver::Epoll);
         let mut receive = pin!(readiness.receive(&lane, &connection));

@@ -14,12 +14,14 @@ use arancini_generate::{
     Attributes, Open, Peer, Prefix, Update, end_of_rib, initiation, peer_up, route_monitoring,
 };
 use arancini_wire::iana::AfiSafi;
+use monoio::{IoUringDriver, RuntimeBuilder};
 
 use super::way::{Way, has_registered_ring, on_a_runtime, scenario};
 use crate::ingest::backend::Driver;
 use crate::ingest::connection::Connection;
 use crate::ingest::deadlines::keep_deadlines;
 use crate::ingest::end::EndReason;
+use crate::ingest::idle_moment::IdleMoment;
 use crate::ingest::mail::{Mail, Mailbox, ORDERS_PER_TURN};
 use crate::ingest::readiness::Readiness;
 use crate::ingest::registered::{Registered, Turn};
@@ -143,7 +145,7 @@ fn a_message_of_many_turns_leaves_turns_to_the_tasks_of_other_sessions() {
         let mut two = Two::new();
         let lane = Rc::clone(two.way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         let readiness = Readiness::new(SLOT_BYTES, Driver::Epoll);
         let (loud, other) = (Rc::clone(&two.loud), Rc::clone(&two.other));
         let mut receive_loud = pin!(readiness.receive(&lane, &loud));
@@ -180,23 +182,44 @@ fn a_message_of_many_turns_leaves_turns_to_the_tasks_of_other_sessions() {
     });
 }
 
-/// The runtime fires no timer while any task can run, so a worker without a pause never closed a batch whose linger was over.
-#[test]
-fn a_worker_that_is_never_idle_closes_batches_whose_linger_is_over() {
-    on_a_runtime(async {
-        let way = Way::new(100);
-        let lane = Rc::clone(way.lane());
-        let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
-        monoio::spawn(keep_deadlines(Rc::clone(&lane)));
-        let (_router, connection) = way.connect(1);
-        connection.take(&lane, &message_of(1)).unwrap();
-        assert!(lane.shard.borrow().open_batch_bytes() > 0, "the update lingers");
-        while lane.shard.borrow().open_batch_bytes() > 0 {
-            lane.turnstile.pass().await;
-        }
-        assert!(!way.bridge_out.is_empty());
+/// Lets a worker without a pause close a batch whose linger is over, and hear what another thread sends.
+async fn never_idle() {
+    let way = Way::new(100);
+    let lane = Rc::clone(way.lane());
+    let doorman = Rc::clone(&lane);
+    monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
+    monoio::spawn(keep_deadlines(Rc::clone(&lane)));
+    let (orders, mail) = kanal::unbounded();
+    let heard = Rc::new(Cell::new(false));
+    let hears = Rc::clone(&heard);
+    monoio::spawn(async move {
+        let mail: kanal::AsyncReceiver<()> = mail.to_async();
+        mail.recv().await.unwrap();
+        hears.set(true);
     });
+    let (_router, connection) = way.connect(1);
+    connection.take(&lane, &message_of(1)).unwrap();
+    assert!(lane.shard.borrow().open_batch_bytes() > 0, "the update lingers");
+    lane.turnstile.pass().await;
+    std::thread::spawn(move || orders.send(()).unwrap());
+    while lane.shard.borrow().open_batch_bytes() > 0 || !heard.get() {
+        lane.turnstile.pass().await;
+    }
+    assert!(!way.bridge_out.is_empty());
+}
+
+/// The runtime fires no timer and takes no wake-up of another thread while any task can run. So a worker without a pause never
+/// closed a batch whose linger was over, and never heard of an order.
+#[test]
+fn a_worker_that_is_never_idle_keeps_its_deadlines_and_hears_of_orders() {
+    on_a_runtime(never_idle());
+    if has_registered_ring() {
+        let mut runtime = RuntimeBuilder::<IoUringDriver>::new()
+            .enable_timer()
+            .build()
+            .unwrap();
+        runtime.block_on(never_idle());
+    }
 }
 
 /// What comes behind a message of many turns, and the end of the stream, wait until the message is taken. A byte in a wrong
@@ -244,7 +267,7 @@ fn rests_wait_for_a_full_bridge_and_nothing_is_lost() {
         let way = Way::with_turns(1, TURN_WORK);
         let lane = Rc::clone(way.lane());
         let (doorman, carrier) = (Rc::clone(&lane), Rc::clone(&lane));
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         monoio::spawn(async move { carrier.outlet.carry().await });
         let mut registered = Registered::new(4, 8 * 1024).unwrap();
         let mut sent = 0;
@@ -372,7 +395,7 @@ fn a_burst_of_orders_is_taken_in_short_turns() {
     on_a_runtime(async {
         let turnstile = Rc::new(Turnstile::default());
         let doorman = Rc::clone(&turnstile);
-        monoio::spawn(async move { doorman.turn(|| {}).await });
+        monoio::spawn(async move { doorman.turn(async || {}).await });
         let (orders, mail) = kanal::unbounded();
         for _ in 0..ORDERS {
             orders.send(Mail::Resync).unwrap();
@@ -405,7 +428,7 @@ fn a_resync_of_many_routers_is_taken_in_short_turns_and_leaves_none_out() {
         let way = Way::new(10_000);
         let lane = Rc::clone(way.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         let (_router, connection) = way.connect(1);
         let addresses: Vec<IpAddr> = (0..ROUTERS)
             .map(|number| Ipv4Addr::from_bits(0x0a00_0000 + number).into())

@@ -25,6 +25,7 @@ use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::connection::Connection;
 use crate::ingest::context::WorkerContext;
 use crate::ingest::counters::WorkerCounters;
+use crate::ingest::idle_moment::IdleMoment;
 use crate::ingest::index::WorkerIndex;
 use crate::ingest::lane::Lane;
 use crate::ingest::outlet::{Outlet, WhenFull};
@@ -141,7 +142,7 @@ impl Way {
         };
         let lane = Rc::clone(self.lane());
         let doorman = Rc::clone(&lane);
-        monoio::spawn(async move { doorman.turn().await });
+        monoio::spawn(async move { doorman.turn(&IdleMoment::new().unwrap()).await });
         let gatekeeper = Rc::clone(&lane);
         monoio::spawn(async move {
             gatekeeper
