@@ -1,4 +1,4 @@
-//! `arancini resync`: asks a running collector to publish the routes of a router again.
+//! `arancini resync`: asks a running collector to publish routes of a router again.
 
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -13,17 +13,29 @@ use crate::exit::fail;
 use crate::output::print_line;
 use crate::runtime::block_on;
 
-/// Publish the routes of a router again, for consumers that have lost a part of the stream.
+/// Publish routes of a router again, for consumers that have lost a part of the stream.
 ///
 /// Asks the API on the control port of the collector (docs/api.md). The collector publishes the routes that it holds of the router
 /// between resync-begin and resync-end; the session of the router goes on. The collector has to retain attributes
-/// (rib.attributes = "retain"). If the configuration names a token for acting (control.act_token_file), the command sends it.
+/// (rib.attributes = "retain"). --peer, --view and --family limit the resync to a part of the router. If the configuration names a token for acting (control.act_token_file), the command sends it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  arancini resync 192.0.2.1\n  \
-    arancini resync 192.0.2.1 --control http://192.0.2.10:8080 --token-file token")]
+#[command(
+    after_help = "Examples:\n  arancini resync 192.0.2.1\n  arancini resync 192.0.2.1 --family ipv6-unicast\n  \
+    arancini resync 192.0.2.1 --peer 198.51.100.7 --view adj-rib-in-pre\n  \
+    arancini resync 192.0.2.1 --control http://192.0.2.10:8080 --token-file token"
+)]
 pub struct ResyncArgs {
     /// Address of the router.
     pub router: IpAddr,
+    /// Only this peer: its address or key.
+    #[arg(long, value_name = "PEER")]
+    pub peer: Option<String>,
+    /// Only this RIB view of the peer, like adj-rib-in-pre or loc-rib.
+    #[arg(long, value_name = "VIEW", requires = "peer")]
+    pub view: Option<String>,
+    /// Only this family, like ipv4-unicast or 1/1.
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<String>,
     /// Where the control port is.
     #[command(flatten)]
     pub port: ControlArgs,
@@ -51,7 +63,22 @@ pub fn run(config: &Config, args: &ResyncArgs) -> ExitCode {
 async fn request(config: &Config, args: &ResyncArgs) -> Result<Value, AskError> {
     let target = Target::new(&args.port, config, Right::Act)?;
     let path = format!("routers/{}/resync", encoded(&args.router.to_string()));
-    Client::connect(target).await?.post(&path, &[]).await
+    Client::connect(target).await?.post(&path, &args.part()).await
+}
+
+impl ResyncArgs {
+    /// The parameters that name a part of the router.
+    fn part(&self) -> Vec<(&'static str, String)> {
+        let part = [
+            ("peer", &self.peer),
+            ("view", &self.view),
+            ("family", &self.family),
+        ];
+        let named = part.into_iter();
+        named
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect()
+    }
 }
 
 fn text(args: &ResyncArgs, answer: &Value) -> String {
@@ -60,8 +87,9 @@ fn text(args: &ResyncArgs, answer: &Value) -> String {
         Some(routes) => format!("{routes} routes are"),
         None => "its routes are".to_owned(),
     };
-    format!(
-        "resync of {} begun: {routes} published between resync-begin and resync-end",
-        args.router
-    )
+    let mut what = args.router.to_string();
+    for (_, part) in args.part() {
+        what = format!("{what} {part}");
+    }
+    format!("resync of {what} begun: {routes} published between resync-begin and resync-end")
 }

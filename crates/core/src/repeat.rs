@@ -1,9 +1,11 @@
-//! A resync on request: the tables of a router are published again from the attributes that are retained, without its session.
+//! A resync on request: tables of a router are published again from the attributes that are retained, without its session.
 //!
-//! Consumers drop every route of the router that is not announced between `resync-begin` and `resync-end`. So each route that the
-//! tables hold at `resync-begin` has to be announced once until the end, whatever the router says meanwhile:
+//! The events `resync-begin` and `resync-end` name the tables that the resync covers: all tables of the router, a family, or a
+//! peer in one view. Consumers drop every route of these tables that is not announced between the two events. So each route that
+//! the tables hold at `resync-begin` has to be announced once until the end, whatever the router says meanwhile:
 //!
-//! * Each entry knows in which [`Round`](arancini_rib::Round) its route was last published. `resync-begin` begins a new round.
+//! * Each entry knows in which [`Round`](arancini_rib::Round) its route was last published. `resync-begin` begins a new round of
+//!   each table that the resync covers.
 //! * An announce that changes a route is published in the new round, as ever. Nothing else is to be done for this route.
 //! * A walk over the tables, in slices, announces the routes that still belong to the round before, as their entries are then.
 //! * A withdraw removes the entry. Doomed routes are not announced again. The end waits until the sweep has withdrawn them,
@@ -19,7 +21,8 @@ use arancini_schema::events::RouterEventKind;
 
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
-use crate::events::router_event;
+use crate::events::resync_event;
+use crate::repeat_part::{Part, RepeatedPart};
 use crate::repeat_place::Repeat;
 use crate::route::fields_of;
 use crate::route_attributes::SetReader;
@@ -42,11 +45,15 @@ pub enum RepeatRefusal {
     NotRetained,
     /// The router is not known.
     UnknownRouter,
+    /// The router has no such peer.
+    UnknownPeer,
+    /// Several peers of the router are like this.
+    SeveralPeers,
     /// The router stayed away, and its routes are being withdrawn.
     Leaving,
     /// The next dump of the router is a resync, or its dump is one.
     ResyncDue,
-    /// The tables of the router are being published again already.
+    /// Tables of the router are being published again already.
     Running,
     /// The attributes of so many routes of this worker are not known.
     UnknownAttributes(u64),
@@ -59,8 +66,8 @@ enum Outlook {
     Over,
 }
 
-/// Publishes `resync-begin` and begins to publish the tables of the router again. Returns how many routes there are.
-pub(crate) fn begin(context: &mut RouterContext<'_>) -> Result<usize, RepeatRefusal> {
+/// Publishes `resync-begin` and begins to publish tables of the router again. Returns how many routes they have.
+pub(crate) fn begin(context: &mut RouterContext<'_>, wanted: &RepeatedPart) -> Result<usize, RepeatRefusal> {
     let sets = context.shared.sets.as_ref().ok_or(RepeatRefusal::NotRetained)?;
     let unknown = sets.figures().unknown_routes;
     if unknown > 0 {
@@ -76,11 +83,17 @@ pub(crate) fn begin(context: &mut RouterContext<'_>) -> Result<usize, RepeatRefu
     if router.repeat.is_some() {
         return Err(RepeatRefusal::Running);
     }
-    router.repeat = Some(Repeat::START);
-    router.round = router.round.next();
-    let (id, routes) = (router.id, router.routes());
-    context.shared.repeats.push_back(id);
-    router_event(context, RouterEventKind::ResyncBegin, REASON);
+    let part = Part::of(router, wanted)?;
+    router.repeat = Some(Repeat::start(part));
+    let mut routes = 0;
+    for table in router.tables_mut().filter(|table| part.covers(&table.key)) {
+        table.round = table.round.next();
+        routes += table.routes();
+    }
+    context.shared.repeats.push_back(router.id);
+    for scope in part.scopes() {
+        resync_event(context, RouterEventKind::ResyncBegin, REASON, scope);
+    }
     Ok(routes)
 }
 
@@ -121,15 +134,22 @@ fn go_on(context: &mut RouterContext<'_>, budget: u64) -> (u64, Outlook) {
             end(context);
             break;
         };
-        let next = if at.table.0 >= peer.tables.len() {
-            done += TABLE_WORK;
-            at.next_peer()
-        } else {
-            let (work, cursor) = publish_slice(context, at, budget - done);
-            done += work;
-            match cursor {
-                Some(cursor) => Repeat { cursor, ..at },
-                None => at.behind(),
+        let next = match peer.tables.get(at.table.0) {
+            None => {
+                done += TABLE_WORK;
+                at.next_peer()
+            }
+            Some(table) if !at.part.covers(&table.key) => {
+                done += TABLE_WORK;
+                at.next_table()
+            }
+            Some(_) => {
+                let (work, cursor) = publish_slice(context, at, budget - done);
+                done += work;
+                match cursor {
+                    Some(cursor) => Repeat { cursor, ..at },
+                    None => at.behind(),
+                }
             }
         };
         context.router.repeat = Some(next);
@@ -141,17 +161,17 @@ fn go_on(context: &mut RouterContext<'_>, budget: u64) -> (u64, Outlook) {
     (done, outlook)
 }
 
-/// Publishes `resync-end`, if the tables of the router are being published again.
+/// Publishes `resync-end`, if tables of the router are being published again.
 pub(crate) fn end(context: &mut RouterContext<'_>) {
-    if context.router.repeat.take().is_some() {
-        router_event(context, RouterEventKind::ResyncEnd, "");
+    let ended = context.router.repeat.take();
+    for scope in ended.into_iter().flat_map(|repeat| repeat.part.scopes()) {
+        resync_event(context, RouterEventKind::ResyncEnd, "", scope);
     }
 }
 
 /// Publishes routes of a part of a table, with about this work. Returns the work, and the part that is next.
 fn publish_slice(context: &mut RouterContext<'_>, at: Repeat, budget: u64) -> (u64, Option<usize>) {
     let RouterContext { router, shared, now } = context;
-    let round = router.round;
     let Some(sets) = &shared.sets else {
         return (0, None);
     };
@@ -160,6 +180,7 @@ fn publish_slice(context: &mut RouterContext<'_>, at: Repeat, budget: u64) -> (u
         peer: at.peer,
         table: at.table,
     };
+    let round = router.table(place).round;
     let Emission {
         table,
         source,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, FormerTables, Round};
+use arancini_rib::{AttributeSets, FormerTables};
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
@@ -78,8 +78,6 @@ pub struct Router {
     revision: u64,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
-    /// The round in which its routes are published.
-    pub(crate) round: Round,
     /// How far its tables have been published again, while they are.
     pub(crate) repeat: Option<Repeat>,
     /// The attribute sets of the snapshots that the router was restored from, until a shard adopts it.
@@ -159,7 +157,6 @@ impl Router {
             subjects: Subjects::new(),
             revision: 0,
             resync: None,
-            round: Round::default(),
             repeat: None,
             restored_sets: None,
             repeated: 0,

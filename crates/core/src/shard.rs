@@ -26,6 +26,7 @@ use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
 use crate::repeat::{self, RepeatRefusal};
+use crate::repeat_part::RepeatedPart;
 use crate::route_count::RouteCount;
 use crate::router::{Router, RouterLife};
 use crate::session::{SessionError, SessionId};
@@ -187,7 +188,6 @@ impl Shard {
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
-        context.shared.round = context.router.round;
         context.shared.looked_ahead = false;
         let BmpSession {
             framer,
@@ -416,13 +416,18 @@ impl Shard {
         std::mem::take(&mut self.forgotten)
     }
 
-    /// Publishes the tables of a router again, between `resync-begin` and `resync-end`, from the attributes that are retained.
-    /// The session of the router is not touched. [`Self::handle_sweep`] does the work, in slices. Returns how many routes there are
-    /// now.
+    /// Publishes tables of a router again, between `resync-begin` and `resync-end`, from the attributes that are retained.
+    /// The session of the router is not touched. [`Self::handle_sweep`] does the work, in slices. Returns how many routes the
+    /// tables have now.
     ///
     /// # Errors
     /// The tables cannot be published again now; nothing has changed.
-    pub fn handle_repeat(&mut self, router: IpAddr, now: Now) -> Result<usize, RepeatRefusal> {
+    pub fn handle_repeat(
+        &mut self,
+        router: IpAddr,
+        part: &RepeatedPart,
+        now: Now,
+    ) -> Result<usize, RepeatRefusal> {
         let router = self
             .routers
             .get_mut(&router)
@@ -432,7 +437,7 @@ impl Shard {
             shared: &mut self.shared,
             now,
         };
-        repeat::begin(&mut context)
+        repeat::begin(&mut context, part)
     }
 
     /// Begins a snapshot: appends everything that stands before the routers to `out`.

@@ -460,6 +460,22 @@ fn a_requested_resync_publishes_the_routes_of_a_router_again() {
     assert_eq!((&router["state"], &router["routes"]), (&"up".into(), &6.into()));
     assert_eq!(post(control, "routers/192.0.2.250/resync").status, 404);
     assert_eq!(world.problem(&path, 405)["remedy"], "use POST");
+    for (part, status, says) in [
+        ("peer=192.0.2.1&family=ipv4-unicast", 202, "\"routes\":3"),
+        ("peer=192.0.2.9", 404, "has no such peer"),
+        ("view=loc-rib", 400, "name the peer too"),
+        ("limit=1", 400, "the parameters here are peer, view, family"),
+    ] {
+        eventually("no resync is under way", || {
+            world.rig.metric("repeated_announces_total") >= 6
+        });
+        let answer = post(control, &format!("{path}?{part}"));
+        assert_eq!(answer.status, status, "{part}: {}", answer.body);
+        assert!(answer.body.contains(says), "{part}: {}", answer.body);
+    }
+    eventually("the routes of the peer are published again", || {
+        world.rig.metric("repeated_announces_total") == 9
+    });
 
     let lean = World::new();
     let refused = post(lean.rig.control(), &path);

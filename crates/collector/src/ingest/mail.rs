@@ -30,7 +30,7 @@ pub enum Mail {
     ResyncRouters(Arc<[IpAddr]>),
     /// A message was larger than the sink takes, so consumers did not get it: repair that.
     SetAside(Arc<Batch>),
-    /// Publish the tables of a router again, because somebody requested it.
+    /// Publish tables of a router again, because somebody requested it.
     Repeat(Box<RepeatRequest>),
     /// Stop.
     Stop(StopOrder),

@@ -162,11 +162,11 @@ impl OpenSessions {
         }
     }
 
-    /// Publishes the tables of a router again, if this worker has the router. The session of the router goes on.
+    /// Publishes tables of a router again, if this worker has the router. The session of the router goes on.
     pub fn repeat(&self, request: RepeatRequest) {
-        let RepeatRequest { router, out } = request;
+        let RepeatRequest { router, part, out } = request;
         let now = self.lane.clock.now();
-        let asked = self.lane.shard.borrow_mut().handle_repeat(router, now);
+        let asked = self.lane.shard.borrow_mut().handle_repeat(router, &part, now);
         self.lane.deliver();
         // An error means that the client is gone.
         let _ = out.send(asked);

@@ -1,8 +1,14 @@
 //! The worker and the publisher at work, as the collector's `ingest` and publish's `nats::publisher` do it.
 
-use arancini_core::{Batch, BatchKind, NoticeKind};
+use std::net::IpAddr;
+
+use arancini_core::ask::PeerSelector;
+use arancini_core::{Batch, BatchKind, NoticeKind, RepeatedPart, RepeatedPeer};
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
 
 use super::state::{LARGEST_MESSAGE, World, within};
+use crate::chance::pick;
 use crate::collector::{Collector, Snapshot};
 use crate::fault::Fault;
 use crate::violation::Violation;
@@ -76,12 +82,39 @@ impl World {
         }
         let router = self.random.below(self.routers.len() as u32) as usize;
         let id = self.routers[router].address;
-        let asked = self.collector.shard.handle_repeat(id, self.now);
-        self.tell(|| format!("a resync of {id} is requested: {asked:?}"));
+        let part = self.draw_part(router);
+        let asked = self.collector.shard.handle_repeat(id, &part, self.now);
+        self.tell(|| format!("a resync of {part:?} of {id} is requested: {asked:?}"));
         if asked.is_ok() {
             self.is_resyncing = true;
             self.lives.requested_resyncs += 1;
         }
+    }
+
+    /// What of a router is requested again: all of it in half of the cases.
+    fn draw_part(&mut self, router: usize) -> RepeatedPart {
+        let random = &mut self.random;
+        if random.percent(50) {
+            return RepeatedPart::default();
+        }
+        let families = [AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST, AfiSafi::EVPN];
+        let family = random.percent(50).then(|| pick(random, &families));
+        let known = self.collector.shard.router(self.routers[router].address);
+        let known = known.map_or(&[][..], |router| &router.peers);
+        if known.is_empty() || random.percent(30) {
+            return RepeatedPart { peer: None, family };
+        }
+        let identity = known[random.below(known.len() as u32) as usize].identity;
+        let views = [RibView::AdjRibInPre, RibView::LocRib];
+        let view = random.percent(50).then(|| pick(random, &views));
+        let selector = PeerSelector {
+            address: IpAddr::from(identity.address).to_canonical(),
+            bgp_id: None,
+            peer_type: Some(identity.peer_type),
+            distinguisher: Some(identity.distinguisher),
+        };
+        let peer = Some(RepeatedPeer { selector, view });
+        RepeatedPart { peer, family }
     }
 
     /// Puts a batch into the backlog, or drops it where the bridge has no room.
