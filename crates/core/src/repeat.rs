@@ -12,6 +12,9 @@
 //!   because consumers would otherwise hear of withdraws of routes that they dropped.
 //!
 //! Routes in doubt are left out: their last update did not reach consumers, and their next announce is published in any case.
+//!
+//! The same is done without a request for a router of which consumers lost messages, if each of its routes has its attributes
+//! ([`begin_after_loss`]). Otherwise the router's next dump is a resync.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -33,6 +36,8 @@ use crate::time::Now;
 
 /// Why `resync-begin` was published, for people who read the event.
 const REASON: &str = "a resync was requested";
+/// Why `resync-begin` was published after a loss.
+const LOSS_REASON: &str = "messages of this router were lost";
 /// Cost of an announce with attributes of its own, counted in routes that the sweep withdraws.
 const ROUTE_WORK: u64 = 2;
 /// Cost of going on to another table or peer.
@@ -68,6 +73,21 @@ enum Outlook {
 
 /// Publishes `resync-begin` and begins to publish tables of the router again. Returns how many routes they have.
 pub(crate) fn begin(context: &mut RouterContext<'_>, wanted: &RepeatedPart) -> Result<usize, RepeatRefusal> {
+    begin_because(context, REASON, wanted)
+}
+
+/// Publishes `resync-begin` and begins to publish all tables of the router again, because consumers lost messages of the router.
+/// Returns whether it does so. Routes in doubt would be missing. A resync that is under way has published routes that may be
+/// among the lost messages, and does not publish them twice.
+pub(crate) fn begin_after_loss(context: &mut RouterContext<'_>) -> bool {
+    !context.router.in_doubt && begin_because(context, LOSS_REASON, &RepeatedPart::default()).is_ok()
+}
+
+fn begin_because(
+    context: &mut RouterContext<'_>,
+    reason: &str,
+    wanted: &RepeatedPart,
+) -> Result<usize, RepeatRefusal> {
     let sets = context.shared.sets.as_ref().ok_or(RepeatRefusal::NotRetained)?;
     let unknown = sets.figures().unknown_routes;
     if unknown > 0 {
@@ -92,7 +112,7 @@ pub(crate) fn begin(context: &mut RouterContext<'_>, wanted: &RepeatedPart) -> R
     }
     context.shared.repeats.push_back(router.id);
     for scope in part.scopes() {
-        resync_event(context, RouterEventKind::ResyncBegin, REASON, scope);
+        resync_event(context, RouterEventKind::ResyncBegin, reason, scope);
     }
     Ok(routes)
 }

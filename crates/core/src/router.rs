@@ -78,6 +78,9 @@ pub struct Router {
     revision: u64,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
+    /// Updates of the router were thrown away since it last lost a session: their routes are in doubt, and have no attributes to be
+    /// published again ([`crate::dropped`]).
+    pub(crate) in_doubt: bool,
     /// How far its tables have been published again, while they are.
     pub(crate) repeat: Option<Repeat>,
     /// The attribute sets of the snapshots that the router was restored from, until a shard adopts it.
@@ -157,6 +160,7 @@ impl Router {
             subjects: Subjects::new(),
             revision: 0,
             resync: None,
+            in_doubt: false,
             repeat: None,
             restored_sets: None,
             repeated: 0,
@@ -253,6 +257,7 @@ impl Router {
     /// Notes that it is not known what consumers hold of the router: its next dump is a resync.
     pub(crate) fn need_resync(&mut self) {
         self.resync = Some(Resync::default());
+        self.in_doubt = false;
     }
 
     /// Forgets all routes without publishing withdraws; the next dump is a resync. The tables hold fingerprints.
@@ -365,6 +370,8 @@ impl Router {
     /// left. Looks at each peer once, because a router can have ten thousand.
     pub(crate) fn take_peers_down(&mut self, now: Now) {
         self.revision += 1;
+        // The next dump has all routes, and publishes those in doubt.
+        self.in_doubt = false;
         for index in 0..self.peers.len() {
             let peer = &mut self.peers[index];
             if peer.state != PeerState::Down {

@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 
 use arancini_core::ask::PeerSelector;
 use arancini_core::{
-    Batch, KeptAttributes, RepeatRefusal, RepeatedPart, RepeatedPeer, Router, SessionId, Settings,
+    Batch, KeptAttributes, RepeatRefusal, RepeatedPart, RepeatedPeer, ResyncWay, Router, SessionId, Settings,
 };
 use arancini_generate::{Peer, PeerDown, end_of_rib, peer_down, route_monitoring};
+use arancini_rib::CurationMode;
 use arancini_schema::events::RouterEventKind;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 use proptest::prelude::*;
 
-use support::consumer::Resyncs;
+use support::consumer::{Consumer, Resyncs};
 use support::restart::{held, load, restart_with, snapshot};
 use support::stream::{Attributes, Event, RouteKey, Table};
 use support::wire::{Destination, announce, as_path, origin, peer, up, withdraw};
@@ -258,6 +259,139 @@ proptest! {
         prop_assert_eq!(world.count(RouterEventKind::ResyncBegin), world.count(RouterEventKind::ResyncEnd));
         prop_assert!(!world.harness.shard.needs_sweep());
     }
+}
+
+#[derive(Debug, Clone)]
+enum LossyStep {
+    Step(Step),
+    /// A consumer loses so many of the last messages, and the collector hears of it.
+    Loss(usize),
+}
+
+fn lossy_step() -> impl Strategy<Value = LossyStep> {
+    prop_oneof![
+        8 => step().prop_map(LossyStep::Step),
+        1 => (1..40_usize).prop_map(LossyStep::Loss),
+    ]
+}
+
+/// A world, and a consumer that loses messages.
+struct LossyWorld {
+    world: World,
+    reader: Consumer,
+}
+
+impl LossyWorld {
+    fn new() -> Self {
+        let mut reader = Consumer::of(CurationMode::Attributes);
+        (reader.lossy, reader.resyncs) = (true, Resyncs::Expected);
+        Self {
+            world: World::new(),
+            reader,
+        }
+    }
+
+    fn lose(&mut self, most: usize) -> Option<ResyncWay> {
+        let messages = self.world.harness.sealed();
+        let kept = messages.len().saturating_sub(most);
+        messages
+            .iter()
+            .take(kept)
+            .for_each(|message| self.reader.take(message));
+        let Harness { shard, now, .. } = &mut self.world.harness;
+        // Withdraws of a router that is forgotten may be among the lost messages.
+        shard.handle_resync_strangers();
+        let way = shard.handle_loss(router(1), *now);
+        if way == Some(ResyncWay::Dump) {
+            self.world.take(&Step::Lose);
+        }
+        way
+    }
+
+    /// Lets everything come to its end, and lets the consumer read the rest.
+    fn finish(&mut self) {
+        let Harness { shard, now, .. } = &mut self.world.harness;
+        while shard.handle_sweep(50, *now) {}
+        if shard.router(router(1)).is_none_or(Router::needs_resync) {
+            self.world.take(&Step::Reconnect);
+            self.world.harness.wait(60 * SECOND);
+        }
+        for message in self.world.harness.sealed() {
+            self.reader.take(&message);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_consumer_that_loses_messages_holds_what_the_tables_hold_behind_the_resync(
+        steps in prop::collection::vec(lossy_step(), 1..60),
+    ) {
+        let mut lossy = LossyWorld::new();
+        for step in &steps {
+            match step {
+                LossyStep::Step(step) => lossy.world.take(step),
+                LossyStep::Loss(most) => { lossy.lose(*most); }
+            }
+        }
+        lossy.finish();
+        let harness = &lossy.world.harness;
+        prop_assert_eq!(lossy.reader.held(), harness.consumer.held());
+        prop_assert_eq!(lossy.reader.routes(), held(&harness.shard).len());
+    }
+}
+
+#[test]
+fn a_loss_is_made_up_for_from_the_attributes_and_the_session_goes_on() {
+    let mut lossy = LossyWorld::new();
+    let withdrawn = Step::Withdraw(1, 0..10);
+    lossy.world.take(&withdrawn);
+    // All the consumer hears of is what comes behind the loss.
+    assert_eq!(lossy.lose(usize::MAX), Some(ResyncWay::Attributes));
+    let session = lossy.world.session;
+    lossy.world.take(&Step::Announce(2, 30..40, 1));
+    lossy.finish();
+    let harness = &lossy.world.harness;
+    assert_eq!(harness.shard.router(router(1)).unwrap().session(), session);
+    assert_eq!(lossy.reader.held(), harness.consumer.held());
+    assert_eq!(lossy.reader.routes(), held(&harness.shard).len());
+    assert_eq!(harness.counters.resyncs_from_attributes.get(), 1);
+}
+
+#[test]
+fn a_router_with_a_route_without_attributes_has_to_dump_again_after_a_loss() {
+    // The attributes are not retained at all.
+    let mut lean = Harness::new();
+    lean.shard.alone();
+    lean.session();
+    assert_eq!(lean.shard.handle_loss(router(9), lean.now), None);
+    assert_eq!(lean.shard.handle_loss(router(1), lean.now), Some(ResyncWay::Dump));
+    assert!(lean.shard.router(router(1)).unwrap().needs_resync());
+    assert_eq!(lean.counters.resyncs_by_dump.get(), 1);
+
+    // Routes are in doubt, because a batch was thrown away.
+    let mut doubtful = LossyWorld::new();
+    doubtful.world.finish();
+    doubtful.world.say(&announce(
+        &peer(1),
+        &[origin(0), as_path(&[70_009])].concat(),
+        &[(&destination(0), None)],
+        100,
+    ));
+    doubtful.world.harness.shard.handle_seal();
+    doubtful.world.harness.drop_batches();
+    assert_eq!(doubtful.lose(0), Some(ResyncWay::Dump));
+    // Its dump was the resync. There is no doubt any more.
+    doubtful.finish();
+    assert_eq!(doubtful.lose(0), Some(ResyncWay::Attributes));
+
+    // What a resync that is under way has published may be lost.
+    assert_eq!(doubtful.lose(usize::MAX), Some(ResyncWay::Dump));
+    doubtful.finish();
+    let harness = &doubtful.world.harness;
+    assert_eq!(doubtful.reader.held(), harness.consumer.held());
 }
 
 #[test]

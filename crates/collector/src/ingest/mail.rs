@@ -24,7 +24,7 @@ pub enum Mail {
     Snapshot(Box<SnapshotRequest>),
     /// Answer a question about the worker's routers.
     Question(Box<QuestionRequest>),
-    /// Forget what was published, because the stream was lost, and make the routers dump their tables again.
+    /// Resync all routers, because the stream was lost.
     Resync,
     /// Do the same for these routers only.
     ResyncRouters(Arc<[IpAddr]>),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use arancini_core::counters::Counter;
 use arancini_core::notice::Notices;
 use arancini_core::{
-    Batch, Counters, KeptAttributes, Now, RepeatRefusal, RepeatedPart, Router, SessionError, SessionId,
-    Settings, Shard,
+    Batch, Counters, KeptAttributes, Now, RepeatRefusal, RepeatedPart, ResyncWay, Router, SessionError,
+    SessionId, Settings, Shard,
 };
 use arancini_rib::DOUBT;
 
@@ -187,6 +187,12 @@ impl Twin {
 
     pub fn handle_resync_strangers(&mut self) {
         self.both(Shard::handle_resync_strangers);
+    }
+
+    pub fn handle_loss(&mut self, router: IpAddr, now: Now) -> Option<ResyncWay> {
+        // Only those that retain attributes can publish them again.
+        self.alone();
+        self.shard.handle_loss(router, now)
     }
 
     pub fn handle_forget_routes(&mut self, router: IpAddr, now: Now) -> bool {

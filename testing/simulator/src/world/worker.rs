@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use arancini_core::ask::PeerSelector;
-use arancini_core::{Batch, BatchKind, NoticeKind, RepeatedPart, RepeatedPeer};
+use arancini_core::{Batch, BatchKind, NoticeKind, RepeatedPart, RepeatedPeer, ResyncWay};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
@@ -86,7 +86,7 @@ impl World {
         let asked = self.collector.shard.handle_repeat(id, &part, self.now);
         self.tell(|| format!("a resync of {part:?} of {id} is requested: {asked:?}"));
         if asked.is_ok() {
-            self.is_resyncing = true;
+            self.is_resyncing |= self.fault == Some(Fault::RequestedResync);
             self.lives.requested_resyncs += 1;
         }
     }
@@ -119,8 +119,8 @@ impl World {
 
     /// Puts a batch into the backlog, or drops it where the bridge has no room.
     fn push(&mut self, batch: Batch) {
-        if self.fault == Some(Fault::RequestedResync) && self.is_resyncing && batch.kind == BatchKind::Updates
-        {
+        let loses_resync = matches!(self.fault, Some(Fault::RequestedResync | Fault::LossResync));
+        if loses_resync && self.is_resyncing && batch.kind == BatchKind::Updates {
             return;
         }
         let full =
@@ -195,12 +195,19 @@ impl World {
         Ok(())
     }
 
-    /// Ends all sessions, because consumers have lost messages: the next dump of every router is published in full.
+    /// Resyncs all routers, because consumers have lost messages. Ends the sessions of those that have to dump anew, and the
+    /// connections that are no sessions yet.
     fn resync_all(&mut self) {
         self.lives.lost_tails += 1;
         let mut last = None;
-        while let Some(next) = self.collector.shard.handle_forget_next_routes(last, self.now) {
+        let mut goes_on = Vec::new();
+        while let Some(next) = self.collector.shard.handle_loss_of_next(last, self.now) {
             last = Some(next.router);
+            if next.way == ResyncWay::Attributes {
+                goes_on.push(next.router);
+                self.lives.resyncs_from_attributes += 1;
+                self.is_resyncing |= self.fault == Some(Fault::LossResync);
+            }
         }
         // A router that was forgotten before may be one of those whose withdraws are lost.
         self.collector.shard.handle_resync_strangers();
@@ -208,9 +215,13 @@ impl World {
         self.collector.snapshot = Snapshot::None;
         self.disk.void();
         let reason = "the stream lost messages";
-        self.network.end_all(reason, &mut self.collector.shard, self.now);
+        let to_end: Vec<usize> = (0..self.routers.len())
+            .filter(|&index| !goes_on.contains(&self.routers[index].address))
+            .collect();
+        let shard = &mut self.collector.shard;
+        self.network.end_of(&to_end, reason, shard, self.now);
         self.note_unknown();
-        self.tell(|| "all routers are resynchronised".to_owned());
+        self.tell(|| format!("all routers are resynchronised, from their attributes: {goes_on:?}"));
     }
 
     /// Keeps the core's deadlines. While nothing is received, a router may have more to send, so no quiet period ends.
