@@ -9,12 +9,12 @@ use arancini_schema::events::{
     write_statistics_event,
 };
 use arancini_wire::bmp::{PerPeerHeader, RibView};
-use arancini_wire::iana::AfiSafi;
 
 use crate::batcher::SubjectId;
 use crate::context::RouterContext;
 use crate::event_limits::Kept;
 use crate::peer::{Peer, PeerIndex};
+use crate::repeat_part::EventScope;
 use crate::subjects::SubjectKey;
 
 /// Cost of one event, counted in routes: it is encoded with a layout of its own.
@@ -24,15 +24,6 @@ const BARRIER_WORK: u64 = 40;
 
 /// AS number in the subject of statistics about peers that are not known. RFC 7607 reserves it, so no peer has it.
 const UNKNOWN_PEER_ASN: u32 = 0;
-
-/// The tables of a router that an event about a resync is about.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct EventScope {
-    /// One peer in one view; `None` for all.
-    pub peer: Option<events::Peer>,
-    /// One family; `None` for all.
-    pub family: Option<AfiSafi>,
-}
 
 /// No TLVs.
 const NO_INFORMATION: Kept<&[InformationTlv<'_>]> = Kept { part: &[], whole: 0 };

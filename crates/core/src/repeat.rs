@@ -21,11 +21,15 @@ use std::net::IpAddr;
 
 use arancini_rib::KeyShape;
 use arancini_schema::events::RouterEventKind;
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
 
+use crate::ask::PeerSelector;
 use crate::context::RouterContext;
 use crate::emission::{Emission, MessageTimes};
-use crate::events::resync_event;
-use crate::repeat_part::{Part, RepeatedPart};
+use crate::events::{event_peer, resync_event};
+use crate::peer::Peer;
+use crate::repeat_part::Part;
 use crate::repeat_place::Repeat;
 use crate::route::fields_of;
 use crate::route_attributes::SetReader;
@@ -42,6 +46,24 @@ const LOSS_REASON: &str = "messages of this router were lost";
 const ROUTE_WORK: u64 = 2;
 /// Cost of going on to another table or peer.
 const TABLE_WORK: u64 = 1;
+
+/// Which tables of a router somebody wants to be published again. A field that is not set selects all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RepeatedPart {
+    /// Only this peer.
+    pub peer: Option<RepeatedPeer>,
+    /// Only this family.
+    pub family: Option<AfiSafi>,
+}
+
+/// Which peer somebody wants to be published again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RepeatedPeer {
+    /// Selects the peer.
+    pub selector: PeerSelector,
+    /// Only this view of the peer.
+    pub view: Option<RibView>,
+}
 
 /// Why the tables of a router cannot be published again now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +125,7 @@ fn begin_because(
     if router.repeat.is_some() {
         return Err(RepeatRefusal::Running);
     }
-    let part = Part::of(router, wanted)?;
+    let part = part_of(router, wanted)?;
     router.repeat = Some(Repeat::start(part));
     let mut routes = 0;
     for table in router.tables_mut().filter(|table| part.covers(&table.key)) {
@@ -115,6 +137,27 @@ fn begin_because(
         resync_event(context, RouterEventKind::ResyncBegin, reason, scope);
     }
     Ok(routes)
+}
+
+/// The part of the router that somebody wants. A peer that changed its BGP identifier is one peer, as it is in events.
+fn part_of(router: &Router, wanted: &RepeatedPart) -> Result<Part, RepeatRefusal> {
+    let family = wanted.family;
+    let Some(RepeatedPeer { selector, view }) = wanted.peer else {
+        return Ok(Part::of_all_peers(family));
+    };
+    let selected = router.peers.iter();
+    let mut selected = selected.filter(|peer| selector.selects(&peer.identity));
+    let peer = selected.next().ok_or(RepeatRefusal::UnknownPeer)?;
+    let name = |peer: &Peer| {
+        let identity = &peer.identity;
+        (identity.peer_type, identity.distinguisher, identity.address)
+    };
+    if selected.any(|other| name(other) != name(peer)) {
+        return Err(RepeatRefusal::SeveralPeers);
+    }
+    // Its view in the events is that of each scope.
+    let peer = event_peer(peer, RibView::AdjRibInPre);
+    Ok(Part::of_peer(peer, view, family))
 }
 
 /// Publishes about `budget` routes again of the routers that are published again. They take turns.

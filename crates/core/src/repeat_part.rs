@@ -4,28 +4,15 @@ use arancini_schema::events;
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use crate::ask::PeerSelector;
-use crate::events::{EventScope, event_peer};
-use crate::repeat::RepeatRefusal;
-use crate::router::Router;
 use crate::table_key::TableKey;
 
-/// Which tables of a router somebody wants to be published again. A field that is not set selects all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RepeatedPart {
-    /// Only this peer.
-    pub peer: Option<RepeatedPeer>,
-    /// Only this family.
+/// The tables of a router that an event about a resync is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct EventScope {
+    /// One peer in one view; `None` for all.
+    pub peer: Option<events::Peer>,
+    /// One family; `None` for all.
     pub family: Option<AfiSafi>,
-}
-
-/// Which peer somebody wants to be published again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RepeatedPeer {
-    /// Selects the peer.
-    pub selector: PeerSelector,
-    /// Only this view of the peer.
-    pub view: Option<RibView>,
 }
 
 /// The tables of a router that are published again.
@@ -44,24 +31,15 @@ struct PartPeer {
 }
 
 impl Part {
-    /// The part of the router that somebody wants. A peer that changed its BGP identifier is one peer, as it is in events.
-    pub fn of(router: &Router, wanted: &RepeatedPart) -> Result<Self, RepeatRefusal> {
-        let family = wanted.family;
-        let Some(RepeatedPeer { selector, view }) = wanted.peer else {
-            return Ok(Self { peer: None, family });
-        };
-        let selected = router.peers.iter();
-        let mut selected = selected.filter(|peer| selector.selects(&peer.identity));
-        let first = selected.next().ok_or(RepeatRefusal::UnknownPeer)?;
-        let peer = event_peer(first, RibView::AdjRibInPre);
-        let one = PartPeer { peer, view };
-        if selected.any(|other| !one.is(&event_peer(other, RibView::AdjRibInPre))) {
-            return Err(RepeatRefusal::SeveralPeers);
-        }
-        Ok(Self {
-            peer: Some(one),
-            family,
-        })
+    /// All peers of the router.
+    pub const fn of_all_peers(family: Option<AfiSafi>) -> Self {
+        Self { peer: None, family }
+    }
+
+    /// One peer, whatever its view says, in this view or in all.
+    pub const fn of_peer(peer: events::Peer, view: Option<RibView>, family: Option<AfiSafi>) -> Self {
+        let peer = Some(PartPeer { peer, view });
+        Self { peer, family }
     }
 
     /// Whether a table belongs to the part.
@@ -96,15 +74,5 @@ impl Part {
                 })
             });
         all_peers.into_iter().chain(of_peer)
-    }
-}
-
-impl PartPeer {
-    /// Whether events name this peer as they name the other one.
-    fn is(&self, other: &events::Peer) -> bool {
-        let peer = &self.peer;
-        peer.peer_type == other.peer_type
-            && peer.distinguisher == other.distinguisher
-            && peer.address == other.address
     }
 }
