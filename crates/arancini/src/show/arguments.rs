@@ -1,9 +1,10 @@
 //! The command line of `arancini show`.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+
+use crate::control_port::ControlArgs;
 
 /// Ask a running collector about its routers, peers, routes, workers and sink.
 ///
@@ -16,12 +17,9 @@ use clap::{Args, Subcommand, ValueEnum};
     arancini show counts --control http://192.0.2.10:8080 --token-file token"
 )]
 pub struct ShowArgs {
-    /// Address of the control port, like http://192.0.2.10:8080 [default: control.address].
-    #[arg(long, value_name = "URL", global = true)]
-    pub control: Option<String>,
-    /// File with the token of the control port [default: control.token_file, unless --control is given].
-    #[arg(long, value_name = "FILE", global = true)]
-    pub token_file: Option<PathBuf>,
+    /// Where the control port is.
+    #[command(flatten)]
+    pub port: ControlArgs,
     /// Print the answer as JSON instead of a table.
     #[arg(long, global = true)]
     pub json: bool,

@@ -1,17 +1,18 @@
-//! A client of the control port.
+//! A client of the control port, and the flags that name the port.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arancini_collector::config::Config;
 use arancini_collector::token::read_token;
 use bytes::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Request, Uri};
+use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -24,7 +25,7 @@ const MOST_ANSWER_BYTES: usize = 256 << 20;
 
 /// Why there is no answer, in one sentence with a remedy.
 #[derive(Debug)]
-pub(super) struct AskError(String);
+pub(crate) struct AskError(String);
 
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,21 +33,42 @@ impl fmt::Display for AskError {
     }
 }
 
+/// The flags that name the control port.
+#[derive(Debug, Args)]
+pub struct ControlArgs {
+    /// Address of the control port, like http://192.0.2.10:8080 [default: control.address].
+    #[arg(long, value_name = "URL", global = true)]
+    pub control: Option<String>,
+    /// File with the token of the control port [default: that of the configuration, unless --control is given].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
+}
+
+/// What a command does with the control port. The collector can ask for a token of its own for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// It reads: `control.token_file`.
+    Read,
+    /// It acts: `control.act_token_file`, or `control.token_file` if the former is not set.
+    Act,
+}
+
 /// Where the control port is, and what it wants to see.
-pub(super) struct Target {
+pub(crate) struct Target {
     authority: String,
     token: Option<String>,
 }
 
 /// A connection to the control port.
-pub(super) struct Client {
+pub(crate) struct Client {
     target: Target,
     sender: SendRequest<Empty<Bytes>>,
 }
 
 impl Target {
-    /// The control port of a URL, else of the configuration. The token of the configuration is for its own collector only.
-    pub fn new(url: Option<&str>, token_file: Option<&Path>, config: &Config) -> Result<Self, AskError> {
+    /// The control port of the flags, else of the configuration. The token of the configuration is for its own collector only.
+    pub fn new(flags: &ControlArgs, config: &Config, right: Right) -> Result<Self, AskError> {
+        let url = flags.control.as_deref();
         let authority = match url {
             Some(url) => authority_of(url)?,
             None => {
@@ -60,8 +82,16 @@ impl Target {
                 address.to_string()
             }
         };
-        let configured = config.control.token_file.as_deref().filter(|_| url.is_none());
-        let file = token_file.or(configured);
+        let act_token_file = config.control.act_token_file.as_deref();
+        let configured = match right {
+            Right::Read => None,
+            Right::Act => act_token_file,
+        };
+        let configured = configured.or(config.control.token_file.as_deref());
+        let file = flags
+            .token_file
+            .as_deref()
+            .or(configured.filter(|_| url.is_none()));
         let token = file.map(token_of).transpose()?;
         Ok(Self { authority, token })
     }
@@ -113,6 +143,20 @@ impl Client {
 
     /// Asks for a resource of the API, and returns its JSON.
     pub async fn get(&mut self, path: &str, parameters: &[(&str, String)]) -> Result<Value, AskError> {
+        self.ask(Method::GET, path, parameters).await
+    }
+
+    /// Asks the collector to act, and returns the JSON of its answer.
+    pub async fn post(&mut self, path: &str, parameters: &[(&str, String)]) -> Result<Value, AskError> {
+        self.ask(Method::POST, path, parameters).await
+    }
+
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<Value, AskError> {
         let query: Vec<_> = parameters
             .iter()
             .map(|(name, value)| format!("{name}={}", encoded(value)))
@@ -122,8 +166,11 @@ impl Client {
             query => format!("/api/v1/{path}?{}", query.join("&")),
         };
         let failed =
-            |why: &dyn fmt::Display| AskError(format!("GET {uri} on {}: {why}", self.target.authority));
-        let mut request = Request::get(&uri).header(HOST, &self.target.authority);
+            |why: &dyn fmt::Display| AskError(format!("{method} {uri} on {}: {why}", self.target.authority));
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(&uri)
+            .header(HOST, &self.target.authority);
         if let Some(token) = &self.target.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -171,7 +218,7 @@ impl Client {
 }
 
 /// Encodes a value for a URL: everything but letters, digits and a few marks is written as `%` and two digits.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
@@ -207,8 +254,39 @@ mod tests {
     fn a_collector_that_listens_everywhere_is_asked_on_this_host() {
         let mut config = Config::default();
         config.control.address = "0.0.0.0:8080".parse().unwrap();
-        let target = Target::new(None, None, &config).unwrap();
+        let target = Target::new(&flags(None), &config, Right::Read).unwrap();
         assert_eq!(target.authority, "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn a_command_that_acts_sends_the_acting_token_of_its_own_collector() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, format!("0123456789abcdef-{name}")).unwrap();
+            path
+        };
+        let token = |url, config: &Config, right| {
+            let target = Target::new(&flags(url), config, right).unwrap();
+            target
+                .token
+                .map(|token| token.rsplit('-').next().unwrap().to_owned())
+        };
+        let mut config = Config::default();
+        assert_eq!(token(None, &config, Right::Act), None);
+        config.control.token_file = Some(file("read"));
+        assert_eq!(token(None, &config, Right::Act).as_deref(), Some("read"));
+        config.control.act_token_file = Some(file("act"));
+        assert_eq!(token(None, &config, Right::Read).as_deref(), Some("read"));
+        assert_eq!(token(None, &config, Right::Act).as_deref(), Some("act"));
+        assert_eq!(token(Some("http://192.0.2.10"), &config, Right::Act), None);
+    }
+
+    fn flags(url: Option<&str>) -> ControlArgs {
+        ControlArgs {
+            control: url.map(ToOwned::to_owned),
+            token_file: None,
+        }
     }
 
     #[test]
