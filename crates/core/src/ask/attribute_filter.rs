@@ -99,8 +99,8 @@ fn next_hop_of(carrier: Carrier, attributes: &PathAttributes<'_>) -> Option<IpAd
 /// What is known of the sets of a shard while a question runs: which of them its filter selects.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    /// The [generation](AttributeSets::generation) of the sets that the verdicts are about.
-    generation: u64,
+    /// [`AttributeSets::changed_numbers`] when the verdicts were last renewed.
+    changed_numbers: u64,
     /// Two bits for each set: whether it was looked at, and whether it is selected.
     words: Vec<u64>,
     octets: Vec<u8>,
@@ -114,12 +114,25 @@ pub(super) struct Verdicts {
 /// Sets in a word of [`Verdicts`].
 const SETS_IN_WORD: usize = 32;
 
+/// The word of a set in [`Verdicts`], and the place of its two bits there.
+const fn place_of(number: usize) -> (usize, usize) {
+    (number / SETS_IN_WORD, number % SETS_IN_WORD * 2)
+}
+
 impl Verdicts {
-    /// Forgets the verdicts if a number of a set may mean another set by now. Call it before each slice.
+    /// Forgets the verdicts of sets whose numbers mean something else by now. Call it before each slice.
     pub fn renew(&mut self, sets: &AttributeSets) {
-        if self.generation != sets.generation() {
-            self.generation = sets.generation();
-            self.words.fill(0);
+        match sets.changed_since(self.changed_numbers) {
+            Some(numbers) => numbers.for_each(|number| self.forget(number)),
+            None => self.words.fill(0),
+        }
+        self.changed_numbers = sets.changed_numbers();
+    }
+
+    fn forget(&mut self, number: usize) {
+        let (word, shift) = place_of(number);
+        if let Some(word) = self.words.get_mut(word) {
+            *word &= !(3 << shift);
         }
     }
 
@@ -138,7 +151,7 @@ impl Verdicts {
         cost: &mut usize,
     ) -> bool {
         let set = held.set().set;
-        let (word, shift) = (set.number() / SETS_IN_WORD, set.number() % SETS_IN_WORD * 2);
+        let (word, shift) = place_of(set.number());
         if let Some(verdict @ 2..) = self.words.get(word).map(|word| word >> shift & 3) {
             return verdict == 3;
         }

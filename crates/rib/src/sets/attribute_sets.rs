@@ -1,6 +1,7 @@
 //! The store of attribute sets.
 
 use super::pieces::{NONE, Pieces};
+use super::renumbered::Renumbered;
 use super::set_id::SetId;
 use super::set_index::SetIndex;
 use crate::entry::DOUBT;
@@ -73,8 +74,7 @@ pub struct AttributeSets {
     last: SetId,
     last_fingerprint: u64,
     figures: SetFigures,
-    /// How often a number that was in use came to mean something else.
-    generation: u64,
+    renumbered: Renumbered,
     /// Memory that is still to be freed since the last set was forgotten.
     remains: Option<Remains>,
     /// Room to join attributes and labels.
@@ -107,7 +107,7 @@ impl AttributeSets {
             last: SetId::DOUBT,
             last_fingerprint: DOUBT,
             figures: SetFigures::default(),
-            generation: 0,
+            renumbered: Renumbered::default(),
             remains: None,
             joined: Vec::new(),
             leaving: Leaving {
@@ -142,7 +142,7 @@ impl AttributeSets {
         let set = match self.find(fingerprint) {
             Some(set) => {
                 if self.records[set.0].first == NONE && self.learn(set, content()) {
-                    self.generation += 1;
+                    self.renumbered.note(set.0);
                 }
                 set
             }
@@ -186,7 +186,7 @@ impl AttributeSets {
         } else {
             self.free = self.records[reused].first;
             self.records[reused] = record;
-            self.generation += 1;
+            self.renumbered.note(reused);
             reused
         };
         self.figures.sets += 1;
@@ -318,11 +318,18 @@ impl AttributeSets {
         }
     }
 
-    /// Rises whenever the number of a set comes to mean another set, or a set that was known by its fingerprint only. What
-    /// somebody keeps of sets by their numbers holds as long as it stays the same.
+    /// How often the number of a set has come to mean another set, or a set that was known by its fingerprint only.
     #[must_use]
-    pub const fn generation(&self) -> u64 {
-        self.generation
+    pub const fn changed_numbers(&self) -> u64 {
+        self.renumbered.changes()
+    }
+
+    /// The numbers of sets that mean something else since [`Self::changed_numbers`] was this; `None` if it is not known any more.
+    /// What somebody keeps of the other sets by their numbers still holds.
+    #[must_use]
+    pub fn changed_since(&self, changed_numbers: u64) -> Option<impl Iterator<Item = usize> + '_> {
+        let numbers = self.renumbered.since(changed_numbers)?;
+        Some(numbers.map(|number| number as usize))
     }
 
     /// The fingerprint of a set; [`DOUBT`] for [`SetId::DOUBT`].

@@ -7,6 +7,7 @@
 mod set_id;
 mod pieces;
 mod set_index;
+mod renumbered;
 mod attribute_sets;
 mod retained;
 
