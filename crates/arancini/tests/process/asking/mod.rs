@@ -1,0 +1,9 @@
+//! Questions to a running collector: by the API, and by `arancini show`.
+
+mod world;
+mod resources;
+mod routes;
+mod refused;
+mod access;
+mod resync;
+mod show;
