@@ -135,6 +135,7 @@ test("a peer shows when and why its state changed", () => lab(async ({ collector
     one.send(peerUp(PEERS[2]));
     await tab.sees(".facts .state", "up");
     assert.equal(await tab.page.locator(".timeline li").count(), 3);
+    await tab.sees(".timeline", "3 changes of the peer in the last 24 hours");
     await tab.sees("main", "four octet as");
     one.send(announce(PEERS[2], ["198.51.100.0/24"]), statistics(PEERS[2], 7));
     await tab.sees("section:has(#statistics) tbody tr", "71");

@@ -1,7 +1,7 @@
 //! Questions for routers, peers, counts, workers, the sink, and the description of the API.
 
 use arancini_bed::control::request;
-use arancini_generate::{PeerDown, Statistic, peer_down, statistics_report};
+use arancini_generate::{Open, PeerDown, Statistic, peer_down, peer_up, statistics_report};
 
 use super::world::World;
 use crate::support::{DEADLINE, eventually, peer, router_address};
@@ -60,6 +60,39 @@ fn routers_and_peers_say_what_happened_to_them() {
     let stale = world.ask(&format!("prefixes/10.0.0.0/8?router={id}"));
     assert_eq!(stale["routes"][0]["state"], "stale");
     assert_eq!(stale["routes"][0]["peerState"], "down");
+}
+
+/// Only the last 16 changes were known, and nothing told how many there had been today.
+#[test]
+fn a_peer_that_flaps_all_day_has_its_changes_listed_and_counted() {
+    let mut world = World::new();
+    let id = router_address(1);
+    let local = std::net::Ipv4Addr::new(192, 0, 2, 254);
+    let down = peer_down(&peer(2), &PeerDown::LocalEvent(2));
+    let open = Open::new(peer(2).asn, peer(2).bgp_id);
+    let up = peer_up(&peer(2), local.into(), &Open::new(65_000, local), &open);
+    for _ in 0..100 {
+        world.routers[0].send(&[down.as_slice(), &up].concat());
+    }
+    let path = format!("routers/{id}/peers/192.0.2.2");
+    eventually("all changes are there", || world.ask(&path)["changeCount"] == 201);
+    let peer = world.ask(&path);
+    let changes = peer["changes"].as_array().unwrap();
+    assert_eq!((changes.len(), &peer["changesOfLastDay"]), (128, &201.into()));
+    assert!(changes.iter().all(|change| change["time"].is_string()));
+    assert_eq!(changes[126]["reason"], "local_no_notification");
+    let list = world.ask(&format!("routers/{id}/peers"));
+    let in_list = &list["peers"][1];
+    assert_eq!(in_list["changes"].as_array().unwrap().as_slice(), &changes[112..]);
+    assert_eq!(in_list["changesOfLastDay"], 201);
+    let router = world.ask(&format!("routers/{id}"));
+    assert_eq!(router["changesOfLastDay"], 1, "{router}");
+
+    let shown = world.shown(&["peer", &id.to_string(), "192.0.2.2"]);
+    assert!(shown.contains("changes in 24 hours  201"), "{shown}");
+    assert_eq!(shown.matches("local_no_notification").count(), 64, "{shown}");
+    let line = world.shown(&["peers", &id.to_string()]);
+    assert!(line.lines().next().unwrap().contains("CHANGES  IN-24H"), "{line}");
 }
 
 #[test]

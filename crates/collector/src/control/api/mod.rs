@@ -15,6 +15,7 @@ mod history_reader;
 mod state;
 mod page;
 mod text;
+mod change_lists;
 mod routers;
 mod peers;
 mod bgp_session;
