@@ -6,6 +6,7 @@
 mod settings;
 mod types;
 mod value;
+mod bounds;
 mod listen_default;
 mod load;
 mod validate;

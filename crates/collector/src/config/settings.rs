@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::bounds::expected;
 use super::types::{
     AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
     Secret, SinkKind, StoreKind, any_source,
@@ -149,7 +150,7 @@ macro_rules! settings {
                     settings: vec![ $( SettingInfo {
                         section: "",
                         key: stringify!($top_key),
-                        expected: <$top_type as SettingValue>::expected(),
+                        expected: expected("", stringify!($top_key), <$top_type as SettingValue>::expected()),
                         default: default.$top_key.write(),
                         doc: concat!($($top_key_doc, "\n"),*),
                     }, )* ],
@@ -160,7 +161,7 @@ macro_rules! settings {
                     settings: vec![ $( SettingInfo {
                         section: stringify!($section),
                         key: stringify!($key),
-                        expected: <$type as SettingValue>::expected(),
+                        expected: expected(stringify!($section), stringify!($key), <$type as SettingValue>::expected()),
                         default: default.$section.$key.write(),
                         doc: concat!($($doc, "\n"),*),
                     }, )* ],

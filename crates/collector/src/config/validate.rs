@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arancini_publish::NatsSettings;
 use arancini_publish::names::{is_bucket_name, is_collector_name, is_subject_base};
 
 use super::check::Check;
@@ -13,30 +12,11 @@ use super::types::{AttributesKind, CompressionKind, CurationKind, OnFull, SinkKi
 use super::validate_nats::nats;
 use super::value::quote;
 
-/// Length of a Route Monitoring message with an extended BGP message (RFC 8654): common header, per-peer header and
-/// 65,535 bytes.
-const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
-/// A larger message, batch or slot can only be a mistake.
-const MOST_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// A receive slot smaller than a page makes receiving slower than it saves memory.
-const LEAST_SLOT_BYTES: usize = 4096;
-/// With a single slot the kernel would wait while the worker decodes the bytes in it.
-const LEAST_SLOTS: usize = 2;
-/// More slots per worker can only be a mistake.
-const MOST_SLOTS: usize = 4096;
-/// A single update with many attributes must fit into a batch.
-const LEAST_BATCH_BYTES: usize = 4096;
-/// The memory for these batches is reserved at the start. More can only be a mistake.
-const MOST_BRIDGE_BATCHES: usize = 65_536;
 /// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
-/// Less memory holds the attributes of a few thousand routes only.
-const LEAST_ATTRIBUTE_BYTES: u64 = 1 << 20;
 /// A smaller history would forget a message sooner than somebody can ask for it.
 const LEAST_HISTORY_BYTES: usize = 1 << 20;
-/// More time series in one scrape would keep the control port busy for seconds.
-const MOST_SERIES: usize = 2_000_000;
 
 /// Longest time and most probes of TCP keepalive that Linux takes. With others, no connection could be prepared.
 const MOST_KEEPALIVE_S: usize = 32_767;
@@ -64,7 +44,7 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     snapshots(config, &mut check);
     nats(config, &mut check);
     control(&config.control, &mut check);
-    check.within("metrics.max_series", config.metrics.max_series, 1, MOST_SERIES);
+    check.bounds("metrics.max_series", config.metrics.max_series);
     log_level(&config.log.level, &mut check);
     check.into_errors()
 }
@@ -119,37 +99,15 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
         let count = config.listen.keepalive_count as usize;
         check.within("listen.keepalive_count", count, 1, MOST_KEEPALIVE_PROBES);
     }
-    check.within(
-        "ingest.slot_bytes",
-        config.ingest.slot_bytes,
-        LEAST_SLOT_BYTES,
-        MOST_MESSAGE_BYTES,
-    );
-    check.within(
-        "ingest.slots",
-        usize::from(config.ingest.slots),
-        LEAST_SLOTS,
-        MOST_SLOTS,
-    );
-    check.within(
-        "limits.max_message_bytes",
-        config.limits.max_message_bytes,
-        LEAST_MESSAGE_BYTES,
-        MOST_MESSAGE_BYTES,
-    );
-    check.within("limits.max_sessions", config.limits.max_sessions, 1, usize::MAX);
-    check.within(
+    check.bounds("ingest.slot_bytes", config.ingest.slot_bytes);
+    check.bounds("ingest.slots", usize::from(config.ingest.slots));
+    check.bounds("limits.max_message_bytes", config.limits.max_message_bytes);
+    check.bounds("limits.max_sessions", config.limits.max_sessions);
+    check.bounds(
         "limits.max_sessions_per_source",
         config.limits.max_sessions_per_source,
-        1,
-        usize::MAX,
     );
-    check.within(
-        "limits.max_peers_per_router",
-        config.limits.max_peers_per_router,
-        1,
-        usize::MAX,
-    );
+    check.bounds("limits.max_peers_per_router", config.limits.max_peers_per_router);
     if config.limits.allow.is_empty() {
         check.fail(
             "limits.allow",
@@ -167,13 +125,10 @@ fn rib(config: &Config, check: &mut Check<'_>) {
             "set curation.mode = \"attributes\", or rib.attributes = \"fingerprint\"",
         );
     }
-    if config.rib.most_attribute_bytes < LEAST_ATTRIBUTE_BYTES {
-        check.fail(
-            "rib.most_attribute_bytes",
-            format!("{} is too small", config.rib.most_attribute_bytes),
-            format!("write at least {LEAST_ATTRIBUTE_BYTES}"),
-        );
-    }
+    check.bounds(
+        "rib.most_attribute_bytes",
+        usize::try_from(config.rib.most_attribute_bytes).unwrap_or(usize::MAX),
+    );
 }
 
 fn publish(config: &Config, check: &mut Check<'_>) {
@@ -192,24 +147,9 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "write at least 1",
         );
     }
-    check.within(
-        "publish.max_batch_bytes",
-        publish.max_batch_bytes,
-        LEAST_BATCH_BYTES,
-        MOST_MESSAGE_BYTES,
-    );
-    check.within(
-        "publish.bridge_batches",
-        publish.bridge_batches,
-        1,
-        MOST_BRIDGE_BATCHES,
-    );
-    check.within(
-        "publish.window_batches",
-        publish.window_batches,
-        1,
-        NatsSettings::MAX_WINDOW_MESSAGES,
-    );
+    check.bounds("publish.max_batch_bytes", publish.max_batch_bytes);
+    check.bounds("publish.bridge_batches", publish.bridge_batches);
+    check.bounds("publish.window_batches", publish.window_batches);
     if publish.ack_timeout_ms == 0 {
         check.fail(
             "publish.ack_timeout_ms",

@@ -49,17 +49,12 @@ impl ControlServer {
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let listener = {
+        let clients = {
             let _inside = runtime.enter();
             Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?)
         };
-        let task = runtime.spawn(async move {
-            if let Err(error) =
-                axum::serve(listener, routes(source).merge(api).layer(map_response(protect))).await
-            {
-                tracing::error!(%error, "the control port stopped; restart the collector to open it again");
-            }
-        });
+        let routes = routes(source).merge(api).layer(map_response(protect));
+        let task = runtime.spawn(clients.serve(routes));
         Ok(Self { address: bound, task })
     }
 

@@ -21,6 +21,11 @@ fn bad_input_is_refused_with_the_field_and_the_remedy() {
         ("prefixes/10.0.0.0/8?colour=red", 400, "query"),
         ("prefixes/10.0.0.0/8?limit=0", 400, "limit"),
         ("prefixes/10.0.0.0/8?limit=1001", 400, "limit"),
+        ("prefixes/10.0.0.0/8?limit=%2B24", 400, "limit"),
+        ("prefixes/10.0.0.0/8?limit=024", 400, "limit"),
+        ("prefixes/10.0.0.0/%2B8", 400, "prefix"),
+        ("prefixes/10.0.0.0/08", 400, "prefix"),
+        ("openapi.json?colour=red", 400, "query"),
         ("prefixes/10.0.0.0/8?match=exact&match=longest", 400, "match"),
         ("routers/none", 400, "router"),
         ("routers/203.0.113.9", 404, "router"),
@@ -44,6 +49,39 @@ fn bad_input_is_refused_with_the_field_and_the_remedy() {
     let other = World::new();
     let gone = other.problem(&format!("routes?limit=1&cursor={cursor}"), 410);
     assert_eq!(gone["field"], "cursor");
+}
+
+/// Such a stream said nothing for ever, and such a list was always empty.
+#[test]
+fn filters_that_contradict_each_other_are_refused_with_their_names() {
+    let world = World::new();
+    for (path, field, other) in [
+        ("stream?prefix=10.0.0.0/8&family=ipv6-unicast", "family", "prefix"),
+        ("stream?prefix=2001:db8::/32&family=1/128", "family", "prefix"),
+        ("stream?prefix=10.0.0.0/8&family=25/70", "family", "prefix"),
+        ("stream?action=withdraw&origin_as=64500", "action", "origin_as"),
+        ("stream?kinds=peers,routers&action=announce", "kinds", "action"),
+        ("stream?kinds=stats&view=loc-rib", "kinds", "view"),
+        ("stream?kinds=routers&peer=192.0.2.1", "kinds", "peer"),
+        ("events?kind=routers&peer=192.0.2.1", "kind", "peer"),
+        ("changes?prefix=10.0.0.0/8&family=2/1", "family", "prefix"),
+        ("prefixes/10.0.0.0/8?family=2/1", "family", "prefix"),
+    ] {
+        let problem = world.problem(path, 400);
+        assert_eq!(problem["field"], field, "{path}: {problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(other),
+            "{path}: {problem}"
+        );
+    }
+    // Not contradictory.
+    for path in [
+        "changes?prefix=10.0.0.0/8&family=1/128",
+        "prefixes/10.0.0.0/8?family=1/4",
+        "events?peer=192.0.2.1",
+    ] {
+        world.ask(path);
+    }
 }
 
 #[test]

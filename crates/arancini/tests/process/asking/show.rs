@@ -62,6 +62,8 @@ fn show_prints_what_the_api_answers() {
     assert_eq!(refused.status.code(), Some(1));
     let text = String::from_utf8(refused.stderr).unwrap();
     assert!(text.contains("10.0.0.0/8"), "the remedy: {text}");
+    let nothing = world.show(&["routes", "--limit", "0"]);
+    assert_eq!(nothing.status.code(), Some(2), "{nothing:?}");
     let nobody = arancini()
         .args(["show", "--control", "127.0.0.1:1", "routers"])
         .output()

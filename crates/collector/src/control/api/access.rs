@@ -133,6 +133,15 @@ impl Access {
     /// Whether a request may be answered; otherwise, which kind of denial it gets and how it is told.
     fn check(&self, request: &Request) -> Result<(), (Denial, Problem)> {
         let headers = request.headers();
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            // Another server on the way may have looked at the other one (RFC 9112 §3.2).
+            let problem = Problem::new(
+                StatusCode::BAD_REQUEST,
+                "the request has several Host headers",
+                "send one",
+            );
+            return Err((Denial::Host, problem));
+        }
         let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let named = request.uri().authority().map(|authority| authority.as_str());
         let host = named.or_else(|| text(&header::HOST)).unwrap_or_default();
@@ -297,6 +306,11 @@ mod tests {
             );
         }
         assert_eq!(status(&access, Method::GET, &[]), 403);
+        // The second one was not looked at.
+        for second in ["127.0.0.1", "evil.example.net"] {
+            let hosts = [("host", "127.0.0.1"), ("host", second)];
+            assert_eq!(status(&access, Method::GET, &hosts), 400, "{second}");
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! its own file. `access` decides who is answered. Names are those of the schema. An error is a problem (`problem`) that names the field and the remedy.
 
 mod problem;
+mod refusal;
 mod access;
+mod number;
 mod parameters;
 mod peer_key;
 mod cursor;
@@ -35,4 +37,5 @@ pub use access::{Access, Right, TokenFile};
 pub use asker::Asker;
 pub use paths::paths;
 pub(crate) use peer_key::peer_key;
+pub(crate) use refusal::refusal_of_long_request;
 pub use state::Api;

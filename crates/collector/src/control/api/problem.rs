@@ -75,6 +75,19 @@ impl Problem {
         }
     }
 
+    /// The whole answer as on the wire. The connection ends with it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let body = serde_json::to_string(self).unwrap_or_default();
+        format!(
+            "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\nx-content-type-options: nosniff\r\n\
+             cache-control: no-store\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            self.status,
+            self.title,
+            body.len()
+        )
+        .into_bytes()
+    }
+
     /// Names the parameter that is wrong.
     pub fn about(mut self, field: &'static str) -> Self {
         self.field = Some(field);
