@@ -1,7 +1,7 @@
 //! A client of the control port.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,8 +14,12 @@ use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use super::arguments::ShowArgs;
+use super::secure::{OwnCertificate, Tls, Trust};
 
 /// How long an answer may take. The collector answers within five seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -35,6 +39,7 @@ impl fmt::Display for AskError {
 /// Where the control port is, and what it wants to see.
 pub(super) struct Target {
     authority: String,
+    tls: Option<Tls>,
     token: Option<String>,
 }
 
@@ -45,46 +50,76 @@ pub(super) struct Client {
 }
 
 impl Target {
-    /// The control port of a URL, else of the configuration. The token of the configuration is for its own collector only.
-    pub fn new(url: Option<&str>, token_file: Option<&Path>, config: &Config) -> Result<Self, AskError> {
-        let authority = match url {
-            Some(url) => authority_of(url)?,
-            None => {
-                let mut address = config.control.address;
-                // A collector that listens everywhere is reached on this host.
-                match address.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-                    IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-                    _ => {}
-                }
-                address.to_string()
+    /// The control port that the command line names, else that of the configuration. The token of the configuration is for its
+    /// own collector only.
+    pub fn new(args: &ShowArgs, config: &Config) -> Result<Self, AskError> {
+        let (authority, trust) = match &args.control {
+            Some(url) => {
+                let (is_secure, authority) = authority_of(url)?;
+                let trust = args.ca_file.clone().map_or(Trust::Host, Trust::Ca);
+                (authority, is_secure.then_some(trust))
             }
+            None => (local_authority(config.control.address), local_trust(args, config)),
         };
-        let configured = config.control.token_file.as_deref().filter(|_| url.is_none());
-        let file = token_file.or(configured);
+        let own = args.cert_file.clone().zip(args.key_file.clone());
+        let own = own.map(|(cert, key)| OwnCertificate { cert, key });
+        if trust.is_none() && (own.is_some() || args.ca_file.is_some()) {
+            return Err(AskError(
+                "certificates are for a control port with TLS; write --control https://HOST:PORT, or leave --ca-file and --cert-file out"
+                    .to_owned(),
+            ));
+        }
+        let configured = config.control.token_file.as_deref();
+        let configured = configured.filter(|_| args.control.is_none());
+        let file = args.token_file.as_deref().or(configured);
         let token = file.map(token_of).transpose()?;
-        Ok(Self { authority, token })
+        Ok(Self {
+            authority,
+            tls: trust.map(|trust| Tls { trust, own }),
+            token,
+        })
     }
 }
 
-fn authority_of(url: &str) -> Result<String, AskError> {
+/// The address at which this host reaches a collector of its own.
+fn local_authority(mut address: SocketAddr) -> String {
+    // A collector that listens everywhere is reached on this host.
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address.to_string()
+}
+
+/// The certificate of a collector of this host is the configured one. It has the name of the host, not the address.
+fn local_trust(args: &ShowArgs, config: &Config) -> Option<Trust> {
+    let files = config.control.tls_files()?;
+    Some(args.ca_file.clone().map_or(Trust::Only(files.cert), Trust::Ca))
+}
+
+/// Whether a URL is of a port with TLS, and its host with its port.
+fn authority_of(url: &str) -> Result<(bool, String), AskError> {
     let wrong = |why: &str| {
         AskError(format!(
-            "--control {url}: {why}; write it like http://192.0.2.10:8080"
+            "--control {url}: {why}; write it like http://192.0.2.10:8080 or https://bmp.example.net:8080"
         ))
     };
     let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
-    if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
-        return Err(wrong("the control port speaks http only"));
-    }
+    let is_secure = match uri.scheme_str() {
+        None | Some("http") => false,
+        Some("https") => true,
+        Some(_) => return Err(wrong("the control port speaks http or https")),
+    };
     if uri.path().len() > 1 {
         return Err(wrong("a path has no meaning here"));
     }
     let authority = uri.authority().ok_or_else(|| wrong("there is no address"))?;
-    Ok(match authority.port() {
+    let authority = match authority.port() {
         Some(_) => authority.to_string(),
         None => format!("{authority}:8080"),
-    })
+    };
+    Ok((is_secure, authority))
 }
 
 fn token_of(file: &Path) -> Result<String, AskError> {
@@ -100,14 +135,24 @@ impl Client {
                 "no collector answers on {authority}: {error}; start it, or name its control port with --control"
             ))
         };
-        let stream = match timeout(ANSWER_TIME, TcpStream::connect(authority)).await {
-            Ok(stream) => stream.map_err(|error| failed(&error))?,
+        let connected = async {
+            let stream = TcpStream::connect(authority)
+                .await
+                .map_err(|error| failed(&error))?;
+            match &target.tls {
+                None => begin_http(stream).await.map_err(|error| failed(&error)),
+                Some(tls) => {
+                    let host = authority.rsplit_once(':').map_or(&**authority, |(host, _)| host);
+                    let stream = tls.connect(stream, host).await;
+                    let stream = stream.map_err(|error| AskError(format!("{authority}: {error}")))?;
+                    begin_http(stream).await.map_err(|error| failed(&error))
+                }
+            }
+        };
+        let sender = match timeout(ANSWER_TIME, connected).await {
+            Ok(sender) => sender?,
             Err(_) => return Err(failed(&"the connection takes too long")),
         };
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(&error))?;
-        tokio::spawn(connection);
         Ok(Self { target, sender })
     }
 
@@ -170,6 +215,16 @@ impl Client {
     }
 }
 
+/// Begins HTTP on a connection, and lets it run.
+async fn begin_http<S>(stream: S) -> hyper::Result<SendRequest<Empty<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
 /// Encodes a value for a URL: everything but letters, digits and a few marks is written as `%` and two digits.
 pub(super) fn encoded(text: &str) -> String {
     let mut out = String::new();
@@ -189,15 +244,18 @@ mod tests {
 
     #[test]
     fn the_control_port_is_named_by_a_url_or_an_address() {
-        for (url, authority) in [
-            ("http://192.0.2.10:9000", "192.0.2.10:9000"),
-            ("http://192.0.2.10:9000/", "192.0.2.10:9000"),
-            ("[::1]:9000", "[::1]:9000"),
-            ("collector.example", "collector.example:8080"),
+        for (url, is_secure, authority) in [
+            ("http://192.0.2.10:9000", false, "192.0.2.10:9000"),
+            ("http://192.0.2.10:9000/", false, "192.0.2.10:9000"),
+            ("[::1]:9000", false, "[::1]:9000"),
+            ("collector.example", false, "collector.example:8080"),
+            ("https://collector.example", true, "collector.example:8080"),
+            ("https://[::1]:9000", true, "[::1]:9000"),
         ] {
-            assert_eq!(authority_of(url).unwrap(), authority, "{url}");
+            let read = authority_of(url).unwrap();
+            assert_eq!(read, (is_secure, authority.to_owned()), "{url}");
         }
-        for url in ["https://192.0.2.10", "http://192.0.2.10/api", "", "a b"] {
+        for url in ["ftp://192.0.2.10", "http://192.0.2.10/api", "", "a b"] {
             let error = authority_of(url).unwrap_err().to_string();
             assert!(error.contains("write it like http://"), "{error}");
         }
@@ -205,10 +263,13 @@ mod tests {
 
     #[test]
     fn a_collector_that_listens_everywhere_is_asked_on_this_host() {
-        let mut config = Config::default();
-        config.control.address = "0.0.0.0:8080".parse().unwrap();
-        let target = Target::new(None, None, &config).unwrap();
-        assert_eq!(target.authority, "127.0.0.1:8080");
+        for (address, authority) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("192.0.2.10:8080", "192.0.2.10:8080"),
+        ] {
+            assert_eq!(local_authority(address.parse().unwrap()), authority);
+        }
     }
 
     #[test]

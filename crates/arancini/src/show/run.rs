@@ -37,7 +37,7 @@ pub fn run(config: &Config, args: &ShowArgs) -> ExitCode {
 }
 
 async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
-    let target = Target::new(args.control.as_deref(), args.token_file.as_deref(), config)?;
+    let target = Target::new(args, config)?;
     let mut client = Client::connect(target).await?;
     let client = &mut client;
     match &args.what {

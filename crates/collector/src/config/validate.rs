@@ -11,6 +11,7 @@ use super::settings::{Config, Control};
 use super::types::{AttributesKind, CompressionKind, CurationKind, OnFull, SinkKind, StoreKind};
 use super::validate_nats::nats;
 use super::value::quote;
+use crate::tls::ServerTls;
 
 /// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
@@ -221,20 +222,44 @@ fn control(control: &Control, check: &mut Check<'_>) {
             format!("write at least {LEAST_HISTORY_BYTES}, or 0 for no history"),
         );
     }
-    if control.token_file.is_some() && control.insecure {
+    control_tls(control, check);
+    let has_guard = control.token_file.is_some() || control.tls_client_ca_file.is_some();
+    if has_guard && control.insecure {
         check.fail(
             "control.insecure",
-            "a token is set, so requests need it",
-            "remove control.insecure or control.token_file",
+            "a token or a CA of client certificates is set, so requests need one of them",
+            "remove control.insecure, or control.token_file and control.tls_client_ca_file",
         );
     }
     let is_loopback = control.address.ip().to_canonical().is_loopback();
-    if !is_loopback && control.token_file.is_none() && !control.insecure {
+    if !is_loopback && !has_guard && !control.insecure {
         check.fail(
             "control.address",
-            format!("other hosts can reach {}, and the API has no token", control.address),
-            "set control.token_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
+            format!("other hosts can reach {}, and the API wants neither a token nor a client certificate", control.address),
+            "set control.token_file or control.tls_client_ca_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
         );
+    }
+}
+
+/// Checks the files of TLS as a start reads them.
+fn control_tls(control: &Control, check: &mut Check<'_>) {
+    let settings = [
+        ("control.tls_cert_file", control.tls_cert_file.is_some()),
+        ("control.tls_key_file", control.tls_key_file.is_some()),
+        ("control.tls_client_ca_file", control.tls_client_ca_file.is_some()),
+    ];
+    let Some(files) = control.tls_files() else {
+        for (key, _) in settings.into_iter().filter(|(_, is_set)| *is_set) {
+            check.fail(
+                key,
+                "TLS needs a certificate and its key",
+                "set control.tls_cert_file and control.tls_key_file, or remove this",
+            );
+        }
+        return;
+    };
+    if let Err(error) = ServerTls::of(files) {
+        check.fail(error.setting, error.problem, error.remedy);
     }
 }
 

@@ -17,12 +17,16 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::server::TlsStream;
 
 use super::activity::{Activity, Answering};
+use super::api::{ClientCertificate, refusal_of_plain_http};
 use super::connection::{Bounded, Patience, REQUEST_TIMEOUT, STREAM_TIMEOUT};
+use crate::tls::ServerTls;
 
 /// Connections that may be open at the same time.
 pub(super) const MOST_CLIENTS: usize = 64;
@@ -34,6 +38,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Accepts clients within the limits.
 pub(super) struct Clients {
     listener: TcpListener,
+    tls: Option<Arc<ServerTls>>,
     patience: Patience,
     room: Arc<Semaphore>,
     /// The open connections, the oldest first.
@@ -49,10 +54,11 @@ struct Open {
 }
 
 impl Clients {
-    /// Accepts clients of this listener.
-    pub(super) fn new(listener: TcpListener) -> Self {
+    /// Accepts clients of this listener, with TLS or without.
+    pub(super) fn new(listener: TcpListener, tls: Option<Arc<ServerTls>>) -> Self {
         Self {
             listener,
+            tls,
             patience: Patience {
                 request: REQUEST_TIMEOUT,
                 stream: STREAM_TIMEOUT,
@@ -71,7 +77,12 @@ impl Clients {
             let place = self.place().await;
             let (keep_open, closed) = oneshot::channel();
             let activity = Arc::new(Activity::new());
-            let connection = answer(stream, service.clone(), Arc::clone(&activity), self.patience);
+            let connection = Connection {
+                routes: service.clone(),
+                activity: Arc::clone(&activity),
+                patience: self.patience,
+            };
+            let connection = connection.run(stream, self.tls.clone());
             tokio::spawn(async move {
                 tokio::select! {
                     _ = closed => {}
@@ -123,27 +134,68 @@ impl Clients {
     }
 }
 
-/// Answers the requests of one connection, until it ends.
-async fn answer(
-    stream: TcpStream,
+/// One connection, from its first byte to its end.
+struct Connection {
     routes: TowerToHyperService<Router>,
     activity: Arc<Activity>,
     patience: Patience,
-) {
-    let bounded = Bounded::new(stream, Arc::clone(&activity), patience);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        let activity = Arc::clone(&activity);
-        request.extensions_mut().insert(activity.begin());
-        let answer = routes.call(request);
-        async move {
-            let answer = answer.await?;
-            Ok::<_, Infallible>(answer.map(|body| Answering::new(body, activity)))
+}
+
+impl Connection {
+    /// Answers the requests of a client, within TLS if the port has it.
+    async fn run(self, stream: TcpStream, tls: Option<Arc<ServerTls>>) {
+        let Some(tls) = tls else {
+            return self.answer(stream, None).await;
+        };
+        let handshake = timeout(self.patience.request, shake_hands(stream, &tls)).await;
+        if let Ok(Some(stream)) = handshake {
+            let (_, session) = stream.get_ref();
+            let certificate = session.peer_certificates().map(|_| ClientCertificate);
+            self.answer(stream, certificate).await;
         }
-    });
-    // An error means that the client is gone or exceeded a limit. It is no concern of the operator.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(bounded), service)
-        .await;
+    }
+
+    async fn answer<S>(self, stream: S, certificate: Option<ClientCertificate>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self {
+            routes,
+            activity,
+            patience,
+        } = self;
+        let bounded = Bounded::new(stream, Arc::clone(&activity), patience);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let activity = Arc::clone(&activity);
+            request.extensions_mut().insert(activity.begin());
+            if let Some(certificate) = certificate {
+                request.extensions_mut().insert(certificate);
+            }
+            let answer = routes.call(request);
+            async move {
+                let answer = answer.await?;
+                Ok::<_, Infallible>(answer.map(|body| Answering::new(body, activity)))
+            }
+        });
+        // An error means that the client is gone or exceeded a limit. It is no concern of the operator.
+        let _ = http1::Builder::new()
+            .serve_connection(TokioIo::new(bounded), service)
+            .await;
+    }
+}
+
+/// Begins TLS. A client that speaks HTTP without TLS is told so; `None` if TLS does not come about.
+async fn shake_hands(mut stream: TcpStream, tls: &ServerTls) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0];
+    stream.peek(&mut first).await.ok()?;
+    // A method begins with a letter, and TLS with the type of its record, 22.
+    if first[0].is_ascii_alphabetic() {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await;
+        let _ = stream.write_all(&refusal_of_plain_http()).await;
+        return None;
+    }
+    tls.acceptor().accept(stream).await.ok()
 }
 
 #[cfg(test)]

@@ -5,5 +5,6 @@ mod resources;
 mod routes;
 mod refused;
 mod access;
+mod tls;
 mod resync;
 mod show;

@@ -33,9 +33,9 @@ mod workers;
 mod sink;
 mod paths;
 
-pub use access::{Access, Right, TokenFile};
+pub use access::{Access, ClientCertificate, Right, TokenFile};
 pub use asker::Asker;
 pub use paths::paths;
 pub(crate) use peer_key::peer_key;
-pub(crate) use refusal::refusal_of_long_request;
+pub(crate) use refusal::{refusal_of_long_request, refusal_of_plain_http};
 pub use state::Api;

@@ -32,10 +32,10 @@ pub enum Problems {
     /// A parameter has no meaning.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(#[to_schema] Problem),
-    /// The request does not carry the token of `control.token_file`.
+    /// The request does not carry the token of `control.token_file`, or comes without a client certificate.
     #[response(status = 401, content_type = "application/problem+json")]
     Token(#[to_schema] Problem),
-    /// The request is for a foreign name, or from a foreign page.
+    /// The request is for a foreign name, from a foreign page, or wants more than its certificate allows.
     #[response(status = 403, content_type = "application/problem+json")]
     Access(#[to_schema] Problem),
     /// The collector can't answer now; `Retry-After` says when to ask again.

@@ -1,4 +1,4 @@
-//! The answer to a request that is too long to be read.
+//! Answers to what the HTTP server does not read.
 
 use axum::http::StatusCode;
 
@@ -20,5 +20,15 @@ pub(crate) fn refusal_of_long_request(has_first_line: bool) -> Vec<u8> {
             "write shorter parameters",
         )
     };
+    problem.to_bytes()
+}
+
+/// Answers a request without TLS at a port with TLS.
+pub(crate) fn refusal_of_plain_http() -> Vec<u8> {
+    let problem = Problem::new(
+        StatusCode::BAD_REQUEST,
+        "the control port speaks HTTPS",
+        "write https:// in place of http://",
+    );
     problem.to_bytes()
 }

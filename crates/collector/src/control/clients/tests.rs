@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 
 use axum::Extension;
 use futures_util::StreamExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::control::activity::StreamMark;
@@ -22,7 +21,7 @@ async fn serve(request_timeout: Duration) -> SocketAddr {
 }
 
 async fn serve_routes(request_timeout: Duration, routes: Router) -> SocketAddr {
-    let mut clients = Clients::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let mut clients = Clients::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), None);
     clients.patience = Patience {
         request: request_timeout,
         stream: LONG,
