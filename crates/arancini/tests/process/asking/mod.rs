@@ -8,3 +8,4 @@ mod access;
 mod tls;
 mod resync;
 mod show;
+mod five_questions;
