@@ -56,8 +56,10 @@ impl Activity {
     /// Notes whether a part of an answer waits until the client takes it.
     pub fn set_unsent(&self, has_unsent: bool) {
         let mut state = self.lock();
-        state.has_unsent = has_unsent;
-        state.idle_since = Instant::now();
+        if state.has_unsent != has_unsent {
+            state.has_unsent = has_unsent;
+            state.idle_since = Instant::now();
+        }
     }
 
     /// Whether the present answer is a live stream.
