@@ -12,6 +12,7 @@ pub mod replay;
 pub mod decode;
 pub mod tail;
 pub mod show;
+pub mod resync;
 pub mod bench;
 pub mod stream;
 pub mod snapshot;
@@ -20,6 +21,8 @@ pub mod config;
 pub mod package_files;
 
 mod flags;
+mod control_tls;
+mod control_port;
 mod settings;
 mod log;
 mod runtime;
@@ -61,6 +64,7 @@ pub enum Command {
     Decode(decode::DecodeArgs),
     Tail(tail::TailArgs),
     Show(show::ShowArgs),
+    Resync(resync::ResyncArgs),
     Bench(Box<bench::BenchArgs>),
     Stream(stream::StreamArgs),
     Snapshot(snapshot::SnapshotArgs),
@@ -88,6 +92,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Decode(args) => decode::run(&args),
         Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
         Command::Show(args) => with_config(file, &[], |config| show::run(&config, &args)),
+        Command::Resync(args) => with_config(file, &[], |config| resync::run(&config, &args)),
         Command::Bench(args) => bench::run(file, &args),
         Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
         Command::Snapshot(args) => with_config(file, &args.flags(), |config| snapshot::run(&config, &args)),
@@ -108,7 +113,7 @@ mod tests {
     #[test]
     fn the_long_help_of_a_command_says_more_than_the_list_of_commands() {
         for name in [
-            "run", "demo", "replay", "decode", "tail", "show", "bench", "snapshot", "doctor",
+            "run", "demo", "replay", "decode", "tail", "show", "resync", "bench", "snapshot", "doctor",
         ] {
             let command = Cli::command();
             let command = command.find_subcommand(name);

@@ -562,6 +562,7 @@ fn every_command_says_what_it_is_for_with_an_example() {
         &["show", "counts"],
         &["show", "workers"],
         &["show", "sink"],
+        &["resync"],
         &["stream"],
         &["stream", "create"],
         &["stream", "check"],

@@ -160,10 +160,11 @@ pub fn run_questions(load: &AskedLoad, case: &mut Case, subject: &Subject) -> Re
         let turns_before = turns(subject)?;
         let watch = Watch::begin(subject)?;
         let begin = Instant::now();
-        let (asked, sent) = ask_while(subject.control_port()?, clients, &prefixes, || {
-            send_changes(&connections, &mut changes, load, subject)
+        // The clients ask until the collector has taken everything, and their last answers do not count as its time.
+        let (asked, figures) = ask_while(subject.control_port()?, clients, &prefixes, || {
+            let sent = send_changes(&connections, &mut changes, load, subject)?;
+            watch.until_taken(sent, begin)
         })?;
-        let figures = watch.until_taken(sent, begin)?;
         let rate = ratio(figures.elements as f64, figures.elapsed.as_secs_f64());
         if clients == 0 {
             alone = rate;

@@ -183,6 +183,10 @@ pub struct Counters {
     pub routes: Counter,
     /// Announces that were published again for a resync that somebody requested.
     pub repeated_announces: Counter,
+    /// Routers whose routes were published again from the retained attributes, because consumers lost messages of them.
+    pub resyncs_from_attributes: Counter,
+    /// Routers whose next dump was made a resync, because consumers lost messages of them.
+    pub resyncs_by_dump: Counter,
     /// Gauge: attribute sets held.
     pub attribute_sets: Counter,
     /// Gauge: bytes of memory that the octets of the attribute sets take.

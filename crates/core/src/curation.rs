@@ -75,7 +75,7 @@ fn announce_retained(
     let keeping = Retaining {
         sets: &mut sets,
         unix_s: unix_seconds(context.now.unix_ns),
-        round: context.shared.round,
+        round: context.router.table(place).round,
         canonical: Canonical::Unmade {
             field: work.attributes.field(),
             carrier: section.carrier,

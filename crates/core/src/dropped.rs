@@ -35,17 +35,20 @@ pub(crate) fn put_in_doubt(
     for_each_update(batch, |update| {
         let place = router.find_table(&TableKey::of_update(update).ok()?)?;
         (router.peers[place.peer].state != PeerState::Down).then_some(())
-    }) && for_each_update(batch, |update| {
-        let place = router.find_table(&TableKey::of_update(update).ok()?)?;
-        let table = &mut router.peers[place.peer].tables[place.table];
-        let route = route_key_of(update, table.key.family).ok()?;
-        let rib = table.of(route.path_id().is_some());
-        match sets.as_deref_mut() {
-            None => rib.doubt(&route, &mut Fingerprints),
-            Some(sets) => rib.doubt(&route, sets),
-        }
-        Some(())
-    })
+    }) && {
+        router.in_doubt = true;
+        for_each_update(batch, |update| {
+            let place = router.find_table(&TableKey::of_update(update).ok()?)?;
+            let table = &mut router.peers[place.peer].tables[place.table];
+            let route = route_key_of(update, table.key.family).ok()?;
+            let rib = table.of(route.path_id().is_some());
+            match sets.as_deref_mut() {
+                None => rib.doubt(&route, &mut Fingerprints),
+                Some(sets) => rib.doubt(&route, sets),
+            }
+            Some(())
+        })
+    }
 }
 
 /// Visits every update of the batch; `false` if one cannot be read or `visit` returned `None` for it.

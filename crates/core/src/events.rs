@@ -14,6 +14,7 @@ use crate::batcher::SubjectId;
 use crate::context::RouterContext;
 use crate::event_limits::Kept;
 use crate::peer::{Peer, PeerIndex};
+use crate::repeat_part::EventScope;
 use crate::subjects::SubjectKey;
 
 /// Cost of one event, counted in routes: it is encoded with a layout of its own.
@@ -24,13 +25,22 @@ const BARRIER_WORK: u64 = 40;
 /// AS number in the subject of statistics about peers that are not known. RFC 7607 reserves it, so no peer has it.
 const UNKNOWN_PEER_ASN: u32 = 0;
 
+/// No TLVs.
+const NO_INFORMATION: Kept<&[InformationTlv<'_>]> = Kept { part: &[], whole: 0 };
+
 /// Publishes an event about the router itself.
 pub(crate) fn router_event(context: &mut RouterContext<'_>, kind: RouterEventKind, reason: &str) {
-    let nothing = Kept {
-        part: &[][..],
-        whole: 0,
-    };
-    router_message_event(context, kind, reason, nothing);
+    router_message_event(context, kind, reason, NO_INFORMATION);
+}
+
+/// Publishes the begin or the end of a resync of these tables.
+pub(crate) fn resync_event(
+    context: &mut RouterContext<'_>,
+    kind: RouterEventKind,
+    reason: &str,
+    scope: EventScope,
+) {
+    scoped_router_event(context, kind, reason, NO_INFORMATION, scope);
 }
 
 /// Publishes an Initiation or a Termination.
@@ -39,6 +49,16 @@ pub(crate) fn router_message_event(
     kind: RouterEventKind,
     reason: &str,
     information: Kept<&[InformationTlv<'_>]>,
+) {
+    scoped_router_event(context, kind, reason, information, EventScope::default());
+}
+
+fn scoped_router_event(
+    context: &mut RouterContext<'_>,
+    kind: RouterEventKind,
+    reason: &str,
+    information: Kept<&[InformationTlv<'_>]>,
+    scope: EventScope,
 ) {
     let router = &context.router;
     let (name, description) = (router.sys_name.clone(), router.sys_descr.clone());
@@ -49,8 +69,8 @@ pub(crate) fn router_message_event(
         reason,
         information: information.part,
         information_length: information.whole,
-        peer: None,
-        family: None,
+        peer: scope.peer,
+        family: scope.family,
     };
     barrier(context, SubjectKey::Routers, |origin, out| {
         write_router_event(origin, &event, out);

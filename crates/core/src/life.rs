@@ -29,6 +29,7 @@ use crate::events::router_event;
 use crate::life_check::{Phase, RouterCheck, Work};
 use crate::notice::NoticeKind;
 use crate::peer::PeerIndex;
+use crate::repeat;
 use crate::router::{Router, RouterLife, TablePlace};
 use crate::session::SessionId;
 use crate::table::TableIndex;
@@ -178,6 +179,29 @@ fn leave(context: &mut RouterContext<'_>, check: &mut RouterCheck, work: &mut Wo
     } else {
         Outlook::Rests
     })
+}
+
+/// How consumers that lost messages of a router learn its routes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResyncWay {
+    /// The collector publishes them again from the attributes that it retains. The session of the router goes on.
+    Attributes,
+    /// The next dump of the router is published in full. The shell ends the session, so that the router dumps anew.
+    Dump,
+}
+
+/// Makes up for messages of a router that consumers lost.
+pub(crate) fn resync_after_loss(context: &mut RouterContext<'_>) -> ResyncWay {
+    if repeat::begin_after_loss(context) {
+        context.shared.counters.resyncs_from_attributes.add(1);
+        let router = context.router.id;
+        let what = NoticeKind::ResyncFromAttributes;
+        context.shared.notices.push(router, None, what);
+        return ResyncWay::Attributes;
+    }
+    context.shared.counters.resyncs_by_dump.add(1);
+    forget_routes(context);
+    ResyncWay::Dump
 }
 
 /// Forgets the routes of a router, because consumers have lost them; its next dump is a resync.

@@ -37,6 +37,8 @@ pub enum NoticeKind {
     Back,
     /// The router came back, and its dump is a resync: it is not known what consumers hold.
     BackForResync,
+    /// Consumers lost messages of the router. Its routes are published again from the retained attributes.
+    ResyncFromAttributes,
     /// The router did not come back in time. Its routes are withdrawn.
     HoldExpired,
     /// A peer came up.

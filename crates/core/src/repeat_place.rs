@@ -1,11 +1,14 @@
 //! How far the tables of a router have been published again ([`crate::repeat`]).
 
 use crate::peer::PeerIndex;
+use crate::repeat_part::Part;
 use crate::table::TableIndex;
 
 /// The part of a router's tables that is published again next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Repeat {
+    /// What is published again.
+    pub part: Part,
     pub peer: PeerIndex,
     pub table: TableIndex,
     /// Whether it is among the routes with path identifiers.
@@ -16,11 +19,14 @@ pub(crate) struct Repeat {
 
 impl Repeat {
     /// The first route of the first table.
-    pub const START: Self = Self::table(PeerIndex(0), TableIndex(0));
+    pub const fn start(part: Part) -> Self {
+        Self::table(part, PeerIndex(0), TableIndex(0))
+    }
 
     /// The first route of a table.
-    const fn table(peer: PeerIndex, table: TableIndex) -> Self {
+    const fn table(part: Part, peer: PeerIndex, table: TableIndex) -> Self {
         Self {
+            part,
             peer,
             table,
             path_ids: false,
@@ -31,7 +37,7 @@ impl Repeat {
     /// What follows behind the routes with path identifiers, or behind those without.
     pub const fn behind(self) -> Self {
         if self.path_ids {
-            return Self::table(self.peer, TableIndex(self.table.0 + 1));
+            return self.next_table();
         }
         Self {
             path_ids: true,
@@ -40,8 +46,13 @@ impl Repeat {
         }
     }
 
+    /// The next table of the peer.
+    pub const fn next_table(self) -> Self {
+        Self::table(self.part, self.peer, TableIndex(self.table.0 + 1))
+    }
+
     /// The first table of the next peer.
     pub const fn next_peer(self) -> Self {
-        Self::table(PeerIndex(self.peer.0 + 1), TableIndex(0))
+        Self::table(self.part, PeerIndex(self.peer.0 + 1), TableIndex(0))
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, FormerTables, Round};
+use arancini_rib::{AttributeSets, FormerTables};
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
@@ -78,8 +78,9 @@ pub struct Router {
     revision: u64,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
-    /// The round in which its routes are published.
-    pub(crate) round: Round,
+    /// Updates of the router were thrown away since it last lost a session: their routes are in doubt, and have no attributes to be
+    /// published again ([`crate::dropped`]).
+    pub(crate) in_doubt: bool,
     /// How far its tables have been published again, while they are.
     pub(crate) repeat: Option<Repeat>,
     /// The attribute sets of the snapshots that the router was restored from, until a shard adopts it.
@@ -159,7 +160,7 @@ impl Router {
             subjects: Subjects::new(),
             revision: 0,
             resync: None,
-            round: Round::default(),
+            in_doubt: false,
             repeat: None,
             restored_sets: None,
             repeated: 0,
@@ -256,6 +257,7 @@ impl Router {
     /// Notes that it is not known what consumers hold of the router: its next dump is a resync.
     pub(crate) fn need_resync(&mut self) {
         self.resync = Some(Resync::default());
+        self.in_doubt = false;
     }
 
     /// Forgets all routes without publishing withdraws; the next dump is a resync. The tables hold fingerprints.
@@ -368,6 +370,8 @@ impl Router {
     /// left. Looks at each peer once, because a router can have ten thousand.
     pub(crate) fn take_peers_down(&mut self, now: Now) {
         self.revision += 1;
+        // The next dump has all routes, and publishes those in doubt.
+        self.in_doubt = false;
         for index in 0..self.peers.len() {
             let peer = &mut self.peers[index];
             if peer.state != PeerState::Down {

@@ -21,11 +21,11 @@ use crate::dropped::put_in_doubt;
 use crate::events::router_event;
 use crate::framing::{Framer, Next};
 use crate::lane::Lanes;
-use crate::life::{self, Outlook};
+use crate::life::{self, Outlook, ResyncWay};
 use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
-use crate::repeat::{self, RepeatRefusal};
+use crate::repeat::{self, RepeatRefusal, RepeatedPart};
 use crate::route_count::RouteCount;
 use crate::router::{Router, RouterLife};
 use crate::session::{SessionError, SessionId};
@@ -38,12 +38,14 @@ use crate::time::Now;
 /// Cost of forgetting a router, counted as this many routers that a check of lives looks at.
 const GONE_WORK: usize = 10;
 
-/// A router whose routes were forgotten.
+/// A router of which consumers lost messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ForgottenRoutes {
+pub struct LossOfRouter {
     /// The router.
     pub router: IpAddr,
-    /// How many tables it has, which is what forgetting their routes costs.
+    /// How consumers learn its routes again.
+    pub way: ResyncWay,
+    /// How many tables it has, which is what a call costs.
     pub tables: usize,
 }
 
@@ -187,7 +189,6 @@ impl Shard {
         let router = routers.get_mut(&session.router).ok_or(SessionError::Unknown)?;
         let mut context = RouterContext { router, shared, now };
         context.shared.work = 0;
-        context.shared.round = context.router.round;
         context.shared.looked_ahead = false;
         let BmpSession {
             framer,
@@ -363,6 +364,33 @@ impl Shard {
         self.resync_strangers = true;
     }
 
+    /// Makes up for messages of a router that consumers lost: its routes are published again from the retained attributes if all
+    /// of them have theirs, else by its next dump. In the second case the shell ends the session, so that the router dumps anew.
+    /// `None` if the router is not known.
+    pub fn handle_loss(&mut self, router: IpAddr, now: Now) -> Option<ResyncWay> {
+        let router = self.routers.get_mut(&router.to_canonical())?;
+        let shared = &mut self.shared;
+        Some(life::resync_after_loss(&mut RouterContext {
+            router,
+            shared,
+            now,
+        }))
+    }
+
+    /// Makes up for lost messages of the router whose address comes next behind this one, as [`Self::handle_loss`] does. `None` if
+    /// there is no such router. For all routers, begin with `None`, and go on with the router that was returned.
+    pub fn handle_loss_of_next(&mut self, behind: Option<IpAddr>, now: Now) -> Option<LossOfRouter> {
+        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let (_, router) = self.routers.range_mut((from, Bound::Unbounded)).next()?;
+        let shared = &mut self.shared;
+        let way = life::resync_after_loss(&mut RouterContext { router, shared, now });
+        Some(LossOfRouter {
+            router: router.id,
+            way,
+            tables: router.peers.iter().map(|peer| peer.tables.len()).sum(),
+        })
+    }
+
     /// Forgets the routes of a router, because consumers have lost them. The shell then ends the session, so that the router
     /// dumps anew. Returns whether the router is known.
     pub fn handle_forget_routes(&mut self, router: IpAddr, now: Now) -> bool {
@@ -372,19 +400,6 @@ impl Shard {
         let shared = &mut self.shared;
         life::forget_routes(&mut RouterContext { router, shared, now });
         true
-    }
-
-    /// Forgets the routes of the router whose address comes next behind this one, as [`Self::handle_forget_routes`] does.
-    /// `None` if there is no such router. To forget all routes, begin with `None`, and go on with the router that was returned.
-    pub fn handle_forget_next_routes(&mut self, behind: Option<IpAddr>, now: Now) -> Option<ForgottenRoutes> {
-        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
-        let (_, router) = self.routers.range_mut((from, Bound::Unbounded)).next()?;
-        let shared = &mut self.shared;
-        life::forget_routes(&mut RouterContext { router, shared, now });
-        Some(ForgottenRoutes {
-            router: router.id,
-            tables: router.peers.iter().map(|peer| peer.tables.len()).sum(),
-        })
     }
 
     /// Takes the next closed batch, for the bridge.
@@ -416,13 +431,18 @@ impl Shard {
         std::mem::take(&mut self.forgotten)
     }
 
-    /// Publishes the tables of a router again, between `resync-begin` and `resync-end`, from the attributes that are retained.
-    /// The session of the router is not touched. [`Self::handle_sweep`] does the work, in slices. Returns how many routes there are
-    /// now.
+    /// Publishes tables of a router again, between `resync-begin` and `resync-end`, from the attributes that are retained.
+    /// The session of the router is not touched. [`Self::handle_sweep`] does the work, in slices. Returns how many routes the
+    /// tables have now.
     ///
     /// # Errors
     /// The tables cannot be published again now; nothing has changed.
-    pub fn handle_repeat(&mut self, router: IpAddr, now: Now) -> Result<usize, RepeatRefusal> {
+    pub fn handle_repeat(
+        &mut self,
+        router: IpAddr,
+        part: &RepeatedPart,
+        now: Now,
+    ) -> Result<usize, RepeatRefusal> {
         let router = self
             .routers
             .get_mut(&router)
@@ -432,7 +452,7 @@ impl Shard {
             shared: &mut self.shared,
             now,
         };
-        repeat::begin(&mut context)
+        repeat::begin(&mut context, part)
     }
 
     /// Begins a snapshot: appends everything that stands before the routers to `out`.

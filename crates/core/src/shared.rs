@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, CurationMode, FormerTables, Round, SetFigures};
+use arancini_rib::{AttributeSets, CurationMode, FormerTables, SetFigures};
 use arancini_schema::encode::UpdateEncoder;
 use arancini_schema::fingerprint;
 
@@ -39,8 +39,6 @@ pub(crate) struct Shared {
     pub sets: Option<Box<AttributeSets>>,
     /// Memory for the canonical form of attributes that become a set.
     pub canonical: fingerprint::Scratch,
-    /// The round in which the router is published whose bytes are taken at present ([`crate::repeat`]).
-    pub round: Round,
     /// Routers whose tables are being published again.
     pub repeats: VecDeque<IpAddr>,
     /// Tables whose routes were forgotten, and whose sets still count them.
@@ -77,7 +75,6 @@ impl Shared {
             notices: Notices::default(),
             sets,
             canonical: fingerprint::Scratch::empty(),
-            round: Round::default(),
             repeats: VecDeque::new(),
             former: FormerTables::default(),
             doomed: DoomedTables::default(),

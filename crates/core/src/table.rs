@@ -2,7 +2,9 @@
 
 use std::ops::{Index, IndexMut};
 
-use arancini_rib::{AttributeSets, CuratedTable, CurationMode, Doom, FormerTables, Keep, KeyShape, RouteKey};
+use arancini_rib::{
+    AttributeSets, CuratedTable, CurationMode, Doom, FormerTables, Keep, KeyShape, Round, RouteKey,
+};
 use arancini_wire::bgp::nlri::{NlriShape, shape};
 use arancini_wire::iana::AfiSafi;
 
@@ -46,6 +48,8 @@ pub struct PeerTable {
     pub(crate) add_path: bool,
     /// Path identifiers were negotiated, but the router does not send them.
     pub(crate) path_ids_absent: bool,
+    /// The round in which the routes are published ([`crate::repeat`]).
+    pub(crate) round: Round,
     /// Routes without a path identifier. Some senders mix routes with and without one.
     plain: CuratedTable,
     /// Routes with a path identifier.
@@ -68,6 +72,7 @@ impl PeerTable {
             name: 0,
             add_path,
             path_ids_absent: false,
+            round: Round::default(),
             plain: CuratedTable::new(shape, mode),
             paths: CuratedTable::with_path_ids(shape, mode),
             most_routes: 0,

@@ -12,6 +12,7 @@ pub mod subject;
 mod message_kind;
 pub mod decode;
 pub mod table_key;
+pub mod resync_scope;
 pub mod json;
 
 /// Rust types of the schema, generated from `update.capnp`. `tests/generated.rs` checks and renews them.

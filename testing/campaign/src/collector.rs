@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
-use arancini_bed::control::{Answer, Metrics, get};
+use arancini_bed::control::{Answer, Metrics, get, request};
 use arancini_bed::port::Port;
 use arancini_bed::process::Process;
 
@@ -204,6 +204,22 @@ impl Collector {
     pub fn not_ready(&self) -> io::Result<Option<String>> {
         let Answer { status, body, .. } = self.get("/readyz")?;
         Ok((status != 200).then_some(body))
+    }
+
+    /// Requests a resync of a router.
+    pub fn resync(&self, router: IpAddr) -> io::Result<()> {
+        let control = self.control;
+        let head = format!(
+            "POST /api/v1/routers/{router}/resync HTTP/1.1\r\nHost: {control}\r\nContent-Length: 0\r\n"
+        );
+        let answer = request(control, &head, ANSWER_WITHIN)?;
+        match answer.status {
+            202 => Ok(()),
+            _ => Err(io::Error::other(format!(
+                "the resync is refused: {}",
+                answer.body
+            ))),
+        }
     }
 
     fn get(&self, path: &str) -> io::Result<Answer> {

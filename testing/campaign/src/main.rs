@@ -43,6 +43,8 @@ enum Which {
     Link(OutageArguments),
     /// Purges and deletes the stream; judges what is left of it
     Loss(OutageArguments),
+    /// Has routes published again on request and after a purge, and restarts the collector; measures and judges all three
+    Resync(OutageArguments),
     /// Attacks a collector beside an honest router; prints what each attack costs
     Hostile(HostileArguments),
 }
@@ -119,6 +121,7 @@ fn main() -> ExitCode {
         Which::Disk(arguments) => outage(&Kind::DISK, &arguments),
         Which::Link(arguments) => outage(&Kind::LINK, &arguments),
         Which::Loss(arguments) => outage(&Kind::LOSS, &arguments),
+        Which::Resync(arguments) => outage(&Kind::RESYNC, &arguments),
         Which::Hostile(arguments) => hostile(&arguments),
     };
     match clean {

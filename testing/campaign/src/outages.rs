@@ -1,4 +1,4 @@
-//! `arancini-campaign away`, `cluster`, `disk`, `link`, `loss`: one scenario after the other.
+//! `arancini-campaign away`, `cluster`, `disk`, `link`, `loss`, `resync`: one scenario after the other.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
-use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario};
+use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, RESYNC, Scenario};
 use arancini_campaign::rig::Setup;
 use clap::Args;
 
@@ -26,6 +26,7 @@ impl Kind {
     pub const DISK: Self = Self::of("disk", DISK, (100_000, 5, 1));
     pub const LINK: Self = Self::of("link", LINK, (100_000, 75, 1));
     pub const LOSS: Self = Self::of("loss", LOSS, (100_000, 0, 3));
+    pub const RESYNC: Self = Self::of("resync", RESYNC, (1000, 0, 1));
 
     const fn of(
         name: &'static str,
@@ -50,7 +51,7 @@ pub struct OutageArguments {
     /// Seconds of an outage; the longest where a scenario has several
     #[arg(long)]
     seconds: Option<u64>,
-    /// Number of outages, for `cluster` and `loss`
+    /// Number of outages, for `cluster`, `loss` and `resync`
     #[arg(long)]
     times: Option<u32>,
     /// Route changes per second, of all routers together

@@ -1,4 +1,4 @@
-//! The campaigns of outages in a short form; `scripts/campaign away`, `-cluster`, `-disk`, `-link` and `-loss` run them
+//! The campaigns of outages in a short form; `scripts/campaign away`, `-cluster`, `-disk`, `-link`, `-loss` and `-resync` run them
 //! in full.
 //!
 //! Where the program, a nats-server, root or what a course of events needs besides is missing, a test says
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arancini_bed::programs;
 use arancini_campaign::network::Places;
-use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, Scenario};
+use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, RESYNC, Scenario};
 use arancini_campaign::rig::Setup;
 
 const SEED: u64 = 5;
@@ -100,4 +100,20 @@ fn a_cut_link_breaks_no_promise() {
 fn a_stream_that_is_purged_or_deleted_while_the_collector_is_down_is_made_whole() {
     let names = ["purged-while-down", "deleted-while-down"];
     breaks_no_promise(LOSS, &names, Duration::ZERO, &[]);
+}
+
+#[test]
+fn a_stream_that_is_purged_while_the_collector_retains_attributes_is_made_whole() {
+    let retained = [("rib.attributes", "retain")];
+    breaks_no_promise(
+        LOSS,
+        &["purged-while-running", "deleted-before-snapshot"],
+        Duration::ZERO,
+        &retained,
+    );
+}
+
+#[test]
+fn routes_are_published_again_on_request_and_after_a_purge_without_a_dump() {
+    breaks_no_promise(RESYNC, &["requested", "purged"], Duration::ZERO, &[]);
 }

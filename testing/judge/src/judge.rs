@@ -242,6 +242,10 @@ impl<B: Book> Judge<B> {
         match state.open.iter().position(|(open, _)| *open == scope) {
             Some(open) => {
                 let (_, epoch) = state.open.swap_remove(open);
+                if scope == Scope::EVERYTHING {
+                    // It also ends the resyncs of parts that began before.
+                    state.open.retain(|(_, part)| *part > epoch);
+                }
                 self.book.give_up(router, &scope, epoch);
             }
             None => self.doubt(Finding::EndWithoutBegin {

@@ -30,6 +30,8 @@ pub struct Campaign {
     pub retain: bool,
     /// Whether resyncs are requested.
     pub resyncs: bool,
+    /// Whether each broker may lose messages, while tables retain all attributes.
+    pub losses: bool,
 }
 
 /// The outcome of a campaign.
@@ -89,6 +91,7 @@ impl Campaign {
                 steps: self.steps,
                 retain: self.retain,
                 resyncs: self.resyncs,
+                losses: self.losses,
                 ..Plan::of_seed(seed).with_fault(self.fault)
             };
             runs += 1;

@@ -47,11 +47,14 @@ pub enum Fault {
     Doubt,
     /// Nothing of a requested resync is published but its begin and its end. Resyncs are requested in runs without this safeguard.
     RequestedResync,
+    /// Nothing of a resync from the retained attributes after a loss is published but its begin and its end. In runs without this
+    /// safeguard, brokers lose messages and tables retain all attributes.
+    LossResync,
 }
 
 impl Fault {
     /// All safeguards.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -73,5 +76,6 @@ impl Fault {
         Self::OtherName,
         Self::Doubt,
         Self::RequestedResync,
+        Self::LossResync,
     ];
 }

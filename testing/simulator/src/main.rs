@@ -38,6 +38,9 @@ struct Arguments {
     /// Request resyncs, of tables that retain the attributes of all their routes
     #[arg(long)]
     resyncs: bool,
+    /// Let each broker lose messages, with tables that retain the attributes of all their routes
+    #[arg(long)]
+    losses: bool,
     /// Print the names of the safeguards that can be taken out, one per line, and exit
     #[arg(long)]
     list_faults: bool,
@@ -71,6 +74,7 @@ fn single(arguments: &Arguments, seed: u64) -> ExitCode {
         fault: arguments.fault,
         retain: arguments.retain,
         resyncs: arguments.resyncs,
+        losses: arguments.losses,
         trace: arguments.trace,
     };
     match run(&plan) {
@@ -98,6 +102,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         fault: arguments.fault,
         retain: arguments.retain,
         resyncs: arguments.resyncs,
+        losses: arguments.losses,
     };
     let cores = || available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = arguments.threads.unwrap_or_else(cores);
@@ -118,6 +123,7 @@ fn many(arguments: &Arguments) -> ExitCode {
             steps: arguments.steps,
             retain: arguments.retain,
             resyncs: arguments.resyncs,
+            losses: arguments.losses,
             ..Plan::of_seed(*seed).with_fault(arguments.fault)
         };
         println!("again, and shorter: {}", plan.command());

@@ -126,13 +126,15 @@ impl Connections {
         count.max(1)
     }
 
-    /// The collector ends all sessions, so that the routers dump again.
-    pub fn end_all(&mut self, reason: &str, shard: &mut Shard, now: Now) {
-        for connection in self.all.drain(..) {
-            if let Some(session) = connection.session {
+    /// The collector ends the sessions of these routers, so that they dump again.
+    pub fn end_of(&mut self, routers: &[usize], reason: &str, shard: &mut Shard, now: Now) {
+        self.all.retain(|connection| {
+            let goes_on = !routers.contains(&connection.router);
+            if let Some(session) = connection.session.filter(|_| !goes_on) {
                 shard.handle_disconnect(session, reason, now);
             }
-        }
+            goes_on
+        });
     }
 
     fn of(&mut self, router: usize) -> impl Iterator<Item = &mut Connection> {

@@ -19,6 +19,8 @@ pub struct Plan {
     pub retain: bool,
     /// Whether resyncs are requested, of tables that retain the attributes of all their routes.
     pub resyncs: bool,
+    /// Whether each broker may lose messages, while tables retain the attributes of all their routes.
+    pub losses: bool,
     /// Whether each step is printed to standard error.
     pub trace: bool,
 }
@@ -37,6 +39,7 @@ impl Plan {
             fault: None,
             retain: false,
             resyncs: false,
+            losses: false,
             trace: false,
         }
     }
@@ -72,6 +75,9 @@ impl Plan {
         }
         if self.resyncs {
             command += " --resyncs";
+        }
+        if self.losses {
+            command += " --losses";
         }
         command
     }

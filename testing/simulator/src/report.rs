@@ -29,6 +29,8 @@ pub struct Report {
     pub strange_starts: u64,
     /// Resyncs of all routers, because the stream had lost acknowledged messages.
     pub lost_tails: u64,
+    /// Routers that were published again from their attributes for that.
+    pub resyncs_from_attributes: u64,
     /// Resyncs that were requested and not refused.
     pub requested_resyncs: u64,
     /// Messages that were dropped because the bridge was full.
@@ -52,6 +54,7 @@ impl std::ops::AddAssign for Report {
         self.gaps += other.gaps;
         self.strange_starts += other.strange_starts;
         self.lost_tails += other.lost_tails;
+        self.resyncs_from_attributes += other.resyncs_from_attributes;
         self.requested_resyncs += other.requested_resyncs;
         self.dropped += other.dropped;
         self.slow_dumps += other.slow_dumps;

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+
+use crate::control_port::ControlArgs;
 
 /// Ask a running collector about its routers, peers, routes, workers and sink.
 ///
@@ -17,21 +18,9 @@ use clap::{Args, Subcommand, ValueEnum};
     arancini show counts --control http://192.0.2.10:8080 --token-file token"
 )]
 pub struct ShowArgs {
-    /// Address of the control port, like http://192.0.2.10:8080 or https://bmp.example.net:8080 [default: control.address].
-    #[arg(long, value_name = "URL", global = true)]
-    pub control: Option<String>,
-    /// File with the token of the control port [default: control.token_file, unless --control is given].
-    #[arg(long, value_name = "FILE", global = true)]
-    pub token_file: Option<PathBuf>,
-    /// PEM file with the CA of the control port's certificate [default: the CAs that this host trusts].
-    #[arg(long, value_name = "FILE", global = true)]
-    pub ca_file: Option<PathBuf>,
-    /// PEM file with the certificate that this client shows to the control port.
-    #[arg(long, value_name = "FILE", global = true, requires = "key_file")]
-    pub cert_file: Option<PathBuf>,
-    /// PEM file with the private key of --cert-file.
-    #[arg(long, value_name = "FILE", global = true, requires = "cert_file")]
-    pub key_file: Option<PathBuf>,
+    /// Where the control port is.
+    #[command(flatten)]
+    pub port: ControlArgs,
     /// Print the answer as JSON instead of a table.
     #[arg(long, global = true)]
     pub json: bool,

@@ -1,8 +1,6 @@
 //! `arancini show`: asks a running collector what it holds, and prints the answer.
 
 mod arguments;
-mod secure;
-mod client;
 mod pages;
 mod table;
 mod print;

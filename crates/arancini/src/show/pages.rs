@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{AskError, Client};
+use crate::control_port::{AskError, Client};
 
 /// Most entries of one page.
 const PAGE: usize = 1000;

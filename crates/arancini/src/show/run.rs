@@ -9,9 +9,9 @@ use arancini_schema::json::visible;
 use serde_json::{Value, json};
 
 use super::arguments::{Filter, ShowArgs, What};
-use super::client::{AskError, Client, Target, encoded};
 use super::pages::list;
 use super::{print, print_routes};
+use crate::control_port::{AskError, Client, Right, Target, encoded};
 use crate::exit::fail;
 use crate::flags::word;
 use crate::output::{print_line, print_text};
@@ -37,7 +37,7 @@ pub fn run(config: &Config, args: &ShowArgs) -> ExitCode {
 }
 
 async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
-    let target = Target::new(args, config)?;
+    let target = Target::new(&args.port, config, Right::Read)?;
     let mut client = Client::connect(target).await?;
     let client = &mut client;
     match &args.what {

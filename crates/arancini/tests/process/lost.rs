@@ -83,8 +83,8 @@ fn segments_that_are_removed_while_the_collector_runs_are_noticed_and_resynced()
             process.metric("sink_errors_total{reason=\"io\"}") > 0
         });
         // The log is written by a thread of its own, so its lines may come after the metric.
-        const LOST: &str = "segments were removed while the collector wrote to them; every router's next dump is \
-                            published in full";
+        const LOST: &str =
+            "segments were removed while the collector wrote to them; all routers are resynced";
         const NOT_READY: &str = "sink is not ready; retrying";
         eventually("the loss is logged", || {
             [LOST, NOT_READY].iter().all(|text| process.line(text).is_some())

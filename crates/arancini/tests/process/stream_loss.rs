@@ -123,6 +123,46 @@ fn routers_of_which_the_stream_lost_acknowledged_messages_are_resynced_and_no_ot
     drop((untouched, again));
 }
 
+/// The session of such a router ended, and the router dumped a table that the collector had.
+#[test]
+fn with_retained_attributes_a_router_of_which_messages_were_lost_is_resynced_and_its_session_goes_on() {
+    let Some(mut place) = Place::stream() else { return };
+    let retained = [("ARANCINI_RIB__ATTRIBUTES", "retain")];
+    let process = place.start_with("2", NEVER, &retained);
+    let untouched = dump(&process, 1, &small(1));
+    let [first, second] = before_and_after();
+    let (backup, mut router) = dumps_around_a_backup(&mut place, &process, 2);
+    backup.put_back(place.server.as_mut().unwrap());
+    let server = place.server.as_ref().unwrap();
+    eventually("the stream is what the router holds", || {
+        consumed(server, 2) == table_of(&second)
+    });
+    let stored = place.stored();
+    assert!(stored.events_of(2).contains(&RouterEventKind::ResyncEnd));
+    assert!(!stored.events_of(1).contains(&RouterEventKind::ResyncBegin));
+    assert_eq!(process.metric("loss_resyncs_total{way=\"attributes\"}"), 1);
+    assert_eq!(process.metric("loss_resyncs_total{way=\"dump\"}"), 0);
+    assert_eq!(process.metric("connections_ended_total{reason=\"resync\"}"), 0);
+    assert_eq!(process.metric("sessions"), 2);
+    // What the router says next is published as ever.
+    router.send(&first.to_bytes());
+    eventually("changes of the router reach the stream", || {
+        let held = consumed(server, 2);
+        table_of(&first)
+            .iter()
+            .all(|(route, path)| held.get(route) == Some(path))
+    });
+    let ended = process.terminate();
+    let lines = ["resync begun because messages of the router were lost"];
+    assert_eq!(
+        (ended.code, ended.count(&lines)),
+        (Some(0), 1),
+        "{:#?}",
+        ended.lines
+    );
+    drop(untouched);
+}
+
 /// What others write fills the places of the lost messages, so the stream is not shorter than the snapshot says.
 #[test]
 fn a_start_notices_that_the_stream_lost_what_the_snapshot_lies_behind() {

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use arancini_schema::resync_scope::ResyncScope;
 use arancini_schema::table_key::{TableKey, identity_of, view_of};
 use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, router_event};
 use arancini_wire::bmp::{PeerIdentity, RibView};
 
 use super::counts::Counts;
-use super::resync::{Resyncs, Scope};
+use super::resync::Resyncs;
 use super::table::Table;
 use super::unreadable::UnreadableRecord;
 
@@ -146,12 +147,12 @@ impl<T> Router<T> {
             }
             RouterEventKind::Lost | RouterEventKind::Stale | RouterEventKind::Terminated => RouterState::Lost,
             RouterEventKind::ResyncBegin => {
-                let scope = Scope::of_event(event)?;
+                let scope = ResyncScope::of_event(event)?;
                 self.begin_resync(scope, sequence, counts);
                 return Ok(());
             }
             RouterEventKind::ResyncEnd => {
-                let scope = Scope::of_event(event)?;
+                let scope = ResyncScope::of_event(event)?;
                 let floor = self.resyncs.end(scope, sequence);
                 counts.resync_without_begin += u64::from(floor == 0);
                 self.sweep(scope, floor, counts);
@@ -164,7 +165,7 @@ impl<T> Router<T> {
         Ok(())
     }
 
-    fn begin_resync(&mut self, scope: Scope, sequence: u64, counts: &mut Counts) {
+    fn begin_resync(&mut self, scope: ResyncScope, sequence: u64, counts: &mut Counts) {
         let floor = self.resyncs.begin(scope, sequence);
         for table in self.tables.iter_mut().filter(|table| scope.covers(table.key())) {
             table.begin_resync(sequence);
@@ -172,7 +173,7 @@ impl<T> Router<T> {
         self.sweep(scope, floor, counts);
     }
 
-    fn sweep(&mut self, scope: Scope, floor: u64, counts: &mut Counts) {
+    fn sweep(&mut self, scope: ResyncScope, floor: u64, counts: &mut Counts) {
         for table in self.tables.iter_mut().filter(|table| scope.covers(table.key())) {
             table.sweep(floor, counts);
         }

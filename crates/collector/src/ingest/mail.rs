@@ -24,13 +24,13 @@ pub enum Mail {
     Snapshot(Box<SnapshotRequest>),
     /// Answer a question about the worker's routers.
     Question(Box<QuestionRequest>),
-    /// Forget what was published, because the stream was lost, and make the routers dump their tables again.
+    /// Resync all routers, because the stream was lost.
     Resync,
     /// Do the same for these routers only.
     ResyncRouters(Arc<[IpAddr]>),
     /// A message was larger than the sink takes, so consumers did not get it: repair that.
     SetAside(Arc<Batch>),
-    /// Publish the tables of a router again, because somebody requested it.
+    /// Publish tables of a router again, because somebody requested it.
     Repeat(Box<RepeatRequest>),
     /// Stop.
     Stop(StopOrder),

@@ -144,6 +144,9 @@ fn write(notice: &Notice) {
         NoticeKind::BackForResync => {
             info!(%router, "router is back; its dump is published in full, because it is not known what consumers hold")
         }
+        NoticeKind::ResyncFromAttributes => {
+            warn!(%router, "resync begun because messages of the router were lost; its routes are published again from the retained attributes, and its session goes on")
+        }
         NoticeKind::HoldExpired => {
             warn!(%router, "router did not come back in time; its routes are withdrawn")
         }

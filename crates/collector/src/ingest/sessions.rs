@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use arancini_core::{Batch, BatchKind};
+use arancini_core::{Batch, BatchKind, ResyncWay};
 use monoio::net::TcpStream;
 use tracing::{info, warn};
 
@@ -117,24 +117,36 @@ impl OpenSessions {
         self.lane.deliver();
     }
 
-    /// Ends every session because the published stream was lost: the routers connect again and dump their tables, and
-    /// everything they have is published between resync-begin and resync-end. Other tasks have turns between the routers.
+    /// Resyncs every router because the published stream was lost. Routers whose routes all have their attributes are published
+    /// again from these. The sessions of the others end: the routers connect again and dump their tables. Both is published
+    /// between resync-begin and resync-end. Other tasks have turns between the routers.
     pub async fn resync(&self) {
         // The withdraws of routers that are forgotten may be among the lost messages.
         self.lane.shard.borrow_mut().handle_resync_strangers();
         let (mut last, mut work) = (None, 0);
         loop {
             let now = self.lane.clock.now();
-            let next = self.lane.shard.borrow_mut().handle_forget_next_routes(last, now);
-            let Some(next) = next else { return };
-            if let Some(connection) = self.connections.borrow().get(&next.router) {
-                connection.end(EndReason::Resync);
-            }
+            let next = self.lane.shard.borrow_mut().handle_loss_of_next(last, now);
+            let Some(next) = next else { break };
+            self.resync_began(next.router, next.way);
             last = Some(next.router);
             work += ROUTER_WORK + next.tables;
             if work >= RESYNC_SLICE {
                 work = 0;
                 self.lane.turnstile.pass().await;
+            }
+        }
+        self.lane.log_notices();
+    }
+
+    /// Does what is left for a router of which consumers lost messages: ends its session if it has to dump anew.
+    fn resync_began(&self, router: IpAddr, way: ResyncWay) {
+        match way {
+            ResyncWay::Attributes => self.lane.deliver(),
+            ResyncWay::Dump => {
+                if let Some(connection) = self.connections.borrow().get(&router) {
+                    connection.end(EndReason::Resync);
+                }
             }
         }
     }
@@ -154,19 +166,18 @@ impl OpenSessions {
     /// Resyncs one router, if this worker owns it: does for the router what [`Self::resync`] does for all.
     fn resync_router(&self, router: IpAddr) {
         let now = self.lane.clock.now();
-        if !self.lane.shard.borrow_mut().handle_forget_routes(router, now) {
-            return;
-        }
-        if let Some(connection) = self.connections.borrow().get(&router) {
-            connection.end(EndReason::Resync);
+        let way = self.lane.shard.borrow_mut().handle_loss(router, now);
+        if let Some(way) = way {
+            self.resync_began(router, way);
+            self.lane.log_notices();
         }
     }
 
-    /// Publishes the tables of a router again, if this worker has the router. The session of the router goes on.
+    /// Publishes tables of a router again, if this worker has the router. The session of the router goes on.
     pub fn repeat(&self, request: RepeatRequest) {
-        let RepeatRequest { router, out } = request;
+        let RepeatRequest { router, part, out } = request;
         let now = self.lane.clock.now();
-        let asked = self.lane.shard.borrow_mut().handle_repeat(router, now);
+        let asked = self.lane.shard.borrow_mut().handle_repeat(router, &part, now);
         self.lane.deliver();
         // An error means that the client is gone.
         let _ = out.send(asked);

@@ -60,9 +60,19 @@ impl Telemetry {
         metrics
             .counter(
                 "repeated_announces",
-                "Announces that were published again because a resync was requested.",
+                "Announces that were published again from retained attributes, for a resync.",
             )?
             .sample(&[], self.core(|c| c.repeated_announces.get()))?;
+        let mut resyncs = metrics.counter(
+            "loss_resyncs",
+            "Routers that were resynced because consumers lost messages of them, by way: from retained attributes, or by the \
+             next dump.",
+        )?;
+        resyncs.sample(
+            &[("way", "attributes")],
+            self.core(|c| c.resyncs_from_attributes.get()),
+        )?;
+        resyncs.sample(&[("way", "dump")], self.core(|c| c.resyncs_by_dump.get()))?;
         metrics
             .gauge(
                 "attribute_sets",

@@ -195,6 +195,7 @@ impl<'w> Work<'w> {
             canonical,
         } = fingerprint::of_common(field, attributes, carrier, &mut shared.scratch);
         let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
+        let round = table.round;
         let rib = table.of(<[u8; N]>::HAS_PATH_ID);
         for keys in keys.chunks(CHUNK) {
             let emitted = match &mut shared.sets {
@@ -207,7 +208,7 @@ impl<'w> Work<'w> {
                 }
                 Some(sets) => Retaining {
                     sets,
-                    round: shared.round,
+                    round,
                     unix_s: unix_seconds(self.times.received_ns),
                     canonical: Canonical::Made(canonical),
                     as_width: AsWidth::Four,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arancini_rib::{AttributeSets, CurationMode, Fingerprints};
 use arancini_schema::decode::{DecodeError, Messages};
+use arancini_schema::resync_scope::ResyncScope;
 use arancini_schema::table_key::identity_of;
 use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, router_event, update};
 
@@ -82,6 +83,8 @@ pub struct Restore {
     resync_strangers: bool,
     /// Routers for which another collector spoke.
     disowned: BTreeSet<IpAddr>,
+    /// Parts of routers whose resyncs have begun and have not ended.
+    open_parts: BTreeMap<IpAddr, Vec<ResyncScope>>,
     /// The attribute sets of the snapshots.
     sets: AttributeSets,
 }
@@ -98,6 +101,7 @@ impl Restore {
             loading: 0,
             resync_strangers: false,
             disowned: BTreeSet::new(),
+            open_parts: BTreeMap::new(),
             // What a snapshot holds had room before it was taken.
             sets: AttributeSets::new(usize::MAX),
         }
@@ -169,7 +173,7 @@ impl Restore {
     /// Applies a published payload: messages of one kind, back to back.
     ///
     /// Updates change tables. A Peer Up says what its peer is; a withdraw may come late and says nothing of the peer. A resync that
-    /// began is due until it ended. A message that the snapshots cover is passed over:
+    /// began is due until it ended, and that of a part makes a resync of the router due. A message that the snapshots cover is passed over:
     /// the sink may have stored it late, and it may be older than they are. If the broker stored the updates of a subject, or
     /// an event and the updates around it, in another order than the router's, the router is resynced: consumers may
     /// hold the outcome of either order.
@@ -222,6 +226,7 @@ impl Restore {
         self.routers.remove(&router);
         self.told.retain(|(of, _), _| *of != router);
         self.order.uncover(router);
+        self.open_parts.remove(&router);
         self.disowned.insert(router);
     }
 
@@ -242,7 +247,8 @@ impl Restore {
     /// The routers, for [`crate::Shard::handle_adopt`].
     #[must_use]
     pub fn into_routers(mut self) -> Vec<Router> {
-        for router in self.order.disordered() {
+        let open = self.open_parts.iter().filter(|(_, parts)| !parts.is_empty());
+        for router in self.order.disordered().chain(open.map(|(router, _)| router)) {
             if let Some(router) = self.routers.get_mut(router) {
                 router.forget_routes();
             }
@@ -280,12 +286,39 @@ impl Restore {
         // An event of a kind that a later schema added says nothing about routes.
         match event.get_kind() {
             // Consumers will drop every route that is not announced from here on, so no route counts as known to them.
-            Ok(RouterEventKind::ResyncBegin) => self.router(id).forget_routes(),
-            Ok(RouterEventKind::ResyncEnd) => self.router(id).resync = None,
+            Ok(RouterEventKind::ResyncBegin) => self.begin_resync(id, ResyncScope::of_event(*event)?),
+            Ok(RouterEventKind::ResyncEnd) => self.end_resync(id, &ResyncScope::of_event(*event)?),
             _ => {}
         }
         self.sequence_seen(id, sequence);
         Ok(())
+    }
+
+    /// Takes the begin of a resync. A router of which only a part was due is resynced as a whole, unless the end of that part
+    /// follows.
+    fn begin_resync(&mut self, id: IpAddr, scope: ResyncScope) {
+        if scope == ResyncScope::WHOLE_ROUTER {
+            self.open_parts.remove(&id);
+            self.router(id).forget_routes();
+            return;
+        }
+        let tables = self.router(id).tables_mut();
+        tables
+            .filter(|table| scope.covers(&table.key))
+            .for_each(PeerTable::forget_routes);
+        let open = self.open_parts.entry(id).or_default();
+        if !open.contains(&scope) {
+            open.push(scope);
+        }
+    }
+
+    fn end_resync(&mut self, id: IpAddr, scope: &ResyncScope) {
+        if *scope == ResyncScope::WHOLE_ROUTER {
+            self.open_parts.remove(&id);
+            self.router(id).resync = None;
+        } else if let Some(open) = self.open_parts.get_mut(&id) {
+            open.retain(|part| part != scope);
+        }
     }
 
     fn apply_peer_event(&mut self, event: &peer_event::Reader<'_>) -> Result<(), RestoreError> {

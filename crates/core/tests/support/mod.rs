@@ -154,12 +154,25 @@ impl Harness {
         self.shard.handle_flush(self.now);
         self.collect();
         self.shard.compare_counters(&self.counters);
+        let messages = self.taken();
+        messages.into_iter().map(|message| message.event).collect()
+    }
+
+    /// Closes all batches, and returns everything published since the last call, in the order of the routers' sequence numbers.
+    pub fn sealed(&mut self) -> Vec<Published> {
+        self.shard.handle_seal();
+        self.collect();
+        self.taken()
+    }
+
+    /// Lets the consumer take the messages that were collected.
+    fn taken(&mut self) -> Vec<Published> {
         let mut messages = std::mem::take(&mut self.messages);
         messages.sort_by_key(|message| (message.event.router(), message.event.sequence()));
         for message in &messages {
             self.consumer.take(message);
         }
-        messages.into_iter().map(|message| message.event).collect()
+        messages
     }
 
     /// Flushes as [`Self::published`] does, and returns only the route updates.

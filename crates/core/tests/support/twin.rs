@@ -9,7 +9,8 @@ use std::sync::Arc;
 use arancini_core::counters::Counter;
 use arancini_core::notice::Notices;
 use arancini_core::{
-    Batch, Counters, KeptAttributes, Now, RepeatRefusal, Router, SessionError, SessionId, Settings, Shard,
+    Batch, Counters, KeptAttributes, Now, RepeatRefusal, RepeatedPart, ResyncWay, Router, SessionError,
+    SessionId, Settings, Shard,
 };
 use arancini_rib::DOUBT;
 
@@ -137,9 +138,14 @@ impl Twin {
     }
 
     /// Asks the shard alone: it has to have no twins.
-    pub fn handle_repeat(&mut self, router: IpAddr, now: Now) -> Result<usize, RepeatRefusal> {
+    pub fn handle_repeat(
+        &mut self,
+        router: IpAddr,
+        part: &RepeatedPart,
+        now: Now,
+    ) -> Result<usize, RepeatRefusal> {
         assert!(self.others.is_empty(), "twins do not retain attributes");
-        self.shard.handle_repeat(router, now)
+        self.shard.handle_repeat(router, part, now)
     }
 
     pub fn handle_sweep(&mut self, budget: u64, now: Now) -> bool {
@@ -181,6 +187,12 @@ impl Twin {
 
     pub fn handle_resync_strangers(&mut self) {
         self.both(Shard::handle_resync_strangers);
+    }
+
+    pub fn handle_loss(&mut self, router: IpAddr, now: Now) -> Option<ResyncWay> {
+        // Only those that retain attributes can publish them again.
+        self.alone();
+        self.shard.handle_loss(router, now)
     }
 
     pub fn handle_forget_routes(&mut self, router: IpAddr, now: Now) -> bool {

@@ -236,7 +236,7 @@ impl Writer {
             error!(
                 directory = %directory.display(),
                 removed,
-                "segments were removed while the collector wrote to them; every router's next dump is published in full"
+                "segments were removed while the collector wrote to them; all routers are resynced"
             );
             status.set_position(self.position());
             hooks.stream_is_emptied();

@@ -196,7 +196,7 @@ impl Work {
         error!(
             messages = lost.messages,
             directory = %self.keeper.settings.directory.display(),
-            "the spool lost batches that consumers never get; every router's next dump is published in full"
+            "the spool lost batches that consumers never get; all routers are resynced"
         );
         self.answer(Answer::Lost(lost.messages));
     }

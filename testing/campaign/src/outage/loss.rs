@@ -119,7 +119,7 @@ fn lose(rig: &mut Rig, admin: &Admin, what: What, when: When) -> io::Result<()> 
 }
 
 /// Judges a consumer that comes now and reads what is left.
-fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
+pub(super) fn judge_newcomer(rig: &mut Rig, plan: &Plan, say: Say<'_>) -> io::Result<()> {
     let addresses: Vec<_> = rig
         .clients
         .iter()

@@ -7,6 +7,7 @@ mod cluster;
 mod disk;
 mod link;
 mod loss;
+mod resync;
 
 pub use scenario::{Plan, Say, Scenario};
 
@@ -20,3 +21,5 @@ pub const DISK: &[Scenario] = disk::SCENARIOS;
 pub const LINK: &[Scenario] = link::SCENARIOS;
 /// The stream loses messages that it had acknowledged.
 pub const LOSS: &[Scenario] = loss::SCENARIOS;
+/// Routes are published again without a dump, on request and after a purge.
+pub const RESYNC: &[Scenario] = resync::SCENARIOS;

@@ -20,6 +20,8 @@ pub(super) struct Lives {
     pub strange_starts: u64,
     /// Times that the routers were resynchronised because the stream had lost acknowledged messages.
     pub lost_tails: u64,
+    /// Routers that were published again from their attributes for that.
+    pub resyncs_from_attributes: u64,
     /// Resyncs that were requested and not refused.
     pub requested_resyncs: u64,
     /// Messages that were dropped because the bridge was full.

@@ -149,6 +149,7 @@ impl World {
             gaps: self.lives.gaps,
             strange_starts: self.lives.strange_starts,
             lost_tails: self.lives.lost_tails,
+            resyncs_from_attributes: self.lives.resyncs_from_attributes,
             requested_resyncs: self.lives.requested_resyncs,
             dropped: self.lives.dropped,
             slow_dumps: self.slow_dumps,

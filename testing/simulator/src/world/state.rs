@@ -53,7 +53,7 @@ pub(crate) struct World {
     pub(super) sweep_budget: u64,
     /// Whether resyncs are requested.
     pub(super) resyncs: bool,
-    /// A requested resync may be under way.
+    /// A resync of which nothing is published may be under way ([`Fault::RequestedResync`], [`Fault::LossResync`]).
     pub(super) is_resyncing: bool,
     pub(super) trace: bool,
 }
@@ -73,7 +73,7 @@ impl World {
         if plan.retain {
             setup.settings.attributes = RETAIN;
         }
-        if plan.resyncs {
+        if plan.resyncs || plan.losses {
             setup.settings.attributes = RETAIN_ALL;
         }
         let latency_ns = pick(&mut random, &[200_000, 2 * MILLISECOND, 40 * MILLISECOND]);
@@ -100,7 +100,7 @@ impl World {
             disk: Disk::default(),
             lives: Lives::default(),
             drops: setup.drops,
-            forgets: random.percent(30),
+            forgets: random.percent(30) || plan.losses,
             named_since: 1,
             slow_dumps: 0,
             sweep_budget: pick(&mut random, &[1, 7, 1024]),

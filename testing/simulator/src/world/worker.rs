@@ -1,8 +1,14 @@
 //! The worker and the publisher at work, as the collector's `ingest` and publish's `nats::publisher` do it.
 
-use arancini_core::{Batch, BatchKind, NoticeKind};
+use std::net::IpAddr;
+
+use arancini_core::ask::PeerSelector;
+use arancini_core::{Batch, BatchKind, NoticeKind, RepeatedPart, RepeatedPeer, ResyncWay};
+use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
 
 use super::state::{LARGEST_MESSAGE, World, within};
+use crate::chance::pick;
 use crate::collector::{Collector, Snapshot};
 use crate::fault::Fault;
 use crate::violation::Violation;
@@ -76,18 +82,45 @@ impl World {
         }
         let router = self.random.below(self.routers.len() as u32) as usize;
         let id = self.routers[router].address;
-        let asked = self.collector.shard.handle_repeat(id, self.now);
-        self.tell(|| format!("a resync of {id} is requested: {asked:?}"));
+        let part = self.draw_part(router);
+        let asked = self.collector.shard.handle_repeat(id, &part, self.now);
+        self.tell(|| format!("a resync of {part:?} of {id} is requested: {asked:?}"));
         if asked.is_ok() {
-            self.is_resyncing = true;
+            self.is_resyncing |= self.fault == Some(Fault::RequestedResync);
             self.lives.requested_resyncs += 1;
         }
     }
 
+    /// What of a router is requested again: all of it in half of the cases.
+    fn draw_part(&mut self, router: usize) -> RepeatedPart {
+        let random = &mut self.random;
+        if random.percent(50) {
+            return RepeatedPart::default();
+        }
+        let families = [AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST, AfiSafi::EVPN];
+        let family = random.percent(50).then(|| pick(random, &families));
+        let known = self.collector.shard.router(self.routers[router].address);
+        let known = known.map_or(&[][..], |router| &router.peers);
+        if known.is_empty() || random.percent(30) {
+            return RepeatedPart { peer: None, family };
+        }
+        let identity = known[random.below(known.len() as u32) as usize].identity;
+        let views = [RibView::AdjRibInPre, RibView::LocRib];
+        let view = random.percent(50).then(|| pick(random, &views));
+        let selector = PeerSelector {
+            address: IpAddr::from(identity.address).to_canonical(),
+            bgp_id: None,
+            peer_type: Some(identity.peer_type),
+            distinguisher: Some(identity.distinguisher),
+        };
+        let peer = Some(RepeatedPeer { selector, view });
+        RepeatedPart { peer, family }
+    }
+
     /// Puts a batch into the backlog, or drops it where the bridge has no room.
     fn push(&mut self, batch: Batch) {
-        if self.fault == Some(Fault::RequestedResync) && self.is_resyncing && batch.kind == BatchKind::Updates
-        {
+        let loses_resync = matches!(self.fault, Some(Fault::RequestedResync | Fault::LossResync));
+        if loses_resync && self.is_resyncing && batch.kind == BatchKind::Updates {
             return;
         }
         let full =
@@ -162,12 +195,19 @@ impl World {
         Ok(())
     }
 
-    /// Ends all sessions, because consumers have lost messages: the next dump of every router is published in full.
+    /// Resyncs all routers, because consumers have lost messages. Ends the sessions of those that have to dump anew, and the
+    /// connections that are no sessions yet.
     fn resync_all(&mut self) {
         self.lives.lost_tails += 1;
         let mut last = None;
-        while let Some(next) = self.collector.shard.handle_forget_next_routes(last, self.now) {
+        let mut goes_on = Vec::new();
+        while let Some(next) = self.collector.shard.handle_loss_of_next(last, self.now) {
             last = Some(next.router);
+            if next.way == ResyncWay::Attributes {
+                goes_on.push(next.router);
+                self.lives.resyncs_from_attributes += 1;
+                self.is_resyncing |= self.fault == Some(Fault::LossResync);
+            }
         }
         // A router that was forgotten before may be one of those whose withdraws are lost.
         self.collector.shard.handle_resync_strangers();
@@ -175,9 +215,13 @@ impl World {
         self.collector.snapshot = Snapshot::None;
         self.disk.void();
         let reason = "the stream lost messages";
-        self.network.end_all(reason, &mut self.collector.shard, self.now);
+        let to_end: Vec<usize> = (0..self.routers.len())
+            .filter(|&index| !goes_on.contains(&self.routers[index].address))
+            .collect();
+        let shard = &mut self.collector.shard;
+        self.network.end_of(&to_end, reason, shard, self.now);
         self.note_unknown();
-        self.tell(|| "all routers are resynchronised".to_owned());
+        self.tell(|| format!("all routers are resynchronised, from their attributes: {goes_on:?}"));
     }
 
     /// Keeps the core's deadlines. While nothing is received, a router may have more to send, so no quiet period ends.

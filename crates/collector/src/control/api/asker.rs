@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arancini_core::RepeatRefusal;
 use arancini_core::ask::{Answer, Outcome, Question};
+use arancini_core::{RepeatRefusal, RepeatedPart};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -129,13 +129,17 @@ impl Asker {
         Ok(gathered)
     }
 
-    /// Asks all workers to publish the tables of a router again. The one that has the router answers.
-    pub(super) async fn resync(&self, router: IpAddr) -> Result<Result<usize, RepeatRefusal>, Problem> {
+    /// Asks all workers to publish tables of a router again. The one that has the router answers.
+    pub(super) async fn resync(
+        &self,
+        router: IpAddr,
+        part: RepeatedPart,
+    ) -> Result<Result<usize, RepeatRefusal>, Problem> {
         let mut asked = Vec::new();
         for mailbox in &self.mailboxes {
             let (out, answer) = oneshot::channel();
             // A worker that is gone drops the request, which the answer then shows.
-            let _ = mailbox.send(Mail::Repeat(Box::new(RepeatRequest { router, out })));
+            let _ = mailbox.send(Mail::Repeat(Box::new(RepeatRequest { router, part, out })));
             asked.push(answer);
         }
         let mut answer = Err(RepeatRefusal::UnknownRouter);

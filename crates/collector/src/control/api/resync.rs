@@ -1,9 +1,10 @@
-//! `/api/v1/routers/{router}/resync`: the tables of a router are published again.
+//! `/api/v1/routers/{router}/resync`: tables of a router are published again.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_core::RepeatRefusal;
+use arancini_core::ask::Selector;
+use arancini_core::{RepeatRefusal, RepeatedPart, RepeatedPeer};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -21,25 +22,32 @@ pub struct Resync {
     /// The router.
     #[schema(value_type = String)]
     router_addr: IpAddr,
-    /// Routes that the router has now.
+    /// Routes that the tables have now that are published again.
     routes: usize,
 }
 
 /// Publishes the routes of a router again, between the events `resync-begin` and `resync-end`, without touching its session. The
 /// answer comes when `resync-begin` is published. The collector has to retain attributes.
+///
+/// `peer`, `view` and `family` limit the resync to a part of the router. The events then name the part: one family, one peer in one
+/// view, or one family of these. For a peer without `view` there is a pair of events for each view.
 #[utoipa::path(post, path = "/api/v1/routers/{router}/resync", tag = "routers",
-    params(("router" = String, Path, description = "The address of the router")),
+    params(("router" = String, Path, description = "The address of the router"),
+        ("peer" = Option<String>, Query, description = "Only this peer: its address, or its key"),
+        ("view" = Option<String>, Query, description = "Only this view of the peer"),
+        ("family" = Option<String>, Query, description = "Only this family")),
     responses((status = 202, body = Resync), Problems, (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn resync(
     State(api): State<Arc<Api>>,
     Path(router): Path<String>,
     query: RawQuery,
 ) -> Result<(StatusCode, Json<Resync>), Problem> {
-    Parameters::read(query, &[])?;
+    let parameters = Parameters::read(query, &["peer", "view", "family"])?;
     let router_addr = read_router("router", &router)?;
+    let part = part_of(&parameters)?;
     let routes = api
         .asker()?
-        .resync(router_addr)
+        .resync(router_addr, part)
         .await?
         .map_err(|refusal| problem_of(refusal, router_addr))?;
     let begun = Resync { router_addr, routes };
@@ -55,6 +63,22 @@ pub(super) async fn only_post() -> Response {
     response
 }
 
+/// The part of a router that the parameters name.
+fn part_of(parameters: &Parameters) -> Result<RepeatedPart, Problem> {
+    let Selector {
+        peer, view, family, ..
+    } = parameters.selector()?;
+    if peer.is_none() && view.is_some() {
+        return Err(Problem::invalid(
+            "view",
+            "a view without a peer is no part of a router that a resync can name",
+            "name the peer too, or leave the view out",
+        ));
+    }
+    let peer = peer.map(|selector| RepeatedPeer { selector, view });
+    Ok(RepeatedPart { peer, family })
+}
+
 fn problem_of(refusal: RepeatRefusal, router: IpAddr) -> Problem {
     let conflict = |detail: String, remedy: &str| Problem::new(StatusCode::CONFLICT, detail, remedy);
     match refusal {
@@ -62,6 +86,16 @@ fn problem_of(refusal: RepeatRefusal, router: IpAddr) -> Problem {
             StatusCode::NOT_FOUND,
             format!("there is no router {router}"),
             "/api/v1/routers lists the routers",
+        ),
+        RepeatRefusal::UnknownPeer => Problem::not_found(
+            "peer",
+            format!("router {router} has no such peer"),
+            format!("/api/v1/routers/{router}/peers lists its peers"),
+        ),
+        RepeatRefusal::SeveralPeers => Problem::invalid(
+            "peer",
+            format!("several peers of {router} agree with this key"),
+            format!("write the whole key of one of them: /api/v1/routers/{router}/peers lists them"),
         ),
         RepeatRefusal::NotRetained => conflict(
             "the collector keeps only a fingerprint of the attributes, so it can't publish routes again"

@@ -18,7 +18,7 @@ use crate::ingest::answer::answer;
 use crate::ingest::lane::Lane;
 use crate::ingest::question_request::QuestionRequest;
 
-const ROUTES: u32 = 40_000;
+const ROUTES: u32 = 80_000;
 const ROUTES_PER_UPDATE: u32 = 1000;
 
 /// A worker that holds [`ROUTES`] routes.

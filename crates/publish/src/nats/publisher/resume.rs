@@ -124,7 +124,7 @@ impl Publisher {
         } else if recreated || emptied {
             warn!(
                 stream,
-                recreated, "the stream was emptied: every router's next dump is published in full"
+                recreated, "the stream was emptied: all routers are resynced"
             );
             SinkStatus::add(&self.status.stream_losses, 1);
             self.hooks.stream_is_emptied();
@@ -138,8 +138,8 @@ impl Publisher {
                 acknowledged,
                 now,
                 routers,
-                "the stream lost its newest messages, which it had acknowledged: the next dump of the routers concerned is \
-                 published in full; acknowledged messages are safe from a power failure only with replicas, or with \
+                "the stream lost its newest messages, which it had acknowledged: the routers concerned are resynced; \
+                 acknowledged messages are safe from a power failure only with replicas, or with \
                  sync_interval: always"
             );
             SinkStatus::add(&self.status.stream_losses, 1);

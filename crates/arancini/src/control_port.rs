@@ -1,25 +1,25 @@
-//! A client of the control port.
+//! A client of the control port, and the flags that name the port.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arancini_collector::config::Config;
 use arancini_collector::token::read_token;
 use bytes::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, HOST};
-use hyper::{Request, Uri};
+use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::arguments::ShowArgs;
-use super::secure::{OwnCertificate, Tls, Trust};
+use crate::control_tls::{OwnCertificate, Tls, Trust};
 
 /// How long an answer may take. The collector answers within five seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ const MOST_ANSWER_BYTES: usize = 256 << 20;
 
 /// Why there is no answer, in one sentence with a remedy.
 #[derive(Debug)]
-pub(super) struct AskError(String);
+pub(crate) struct AskError(String);
 
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,42 +36,81 @@ impl fmt::Display for AskError {
     }
 }
 
+/// The flags that name the control port.
+#[derive(Debug, Args)]
+pub struct ControlArgs {
+    /// Address of the control port, like http://192.0.2.10:8080 or https://bmp.example.net:8080 [default: control.address].
+    #[arg(long, value_name = "URL", global = true)]
+    pub control: Option<String>,
+    /// File with the token of the control port [default: that of the configuration, unless --control is given].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
+    /// PEM file with the CA of the control port's certificate [default: the CAs that this host trusts].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate that this client shows to the control port.
+    #[arg(long, value_name = "FILE", global = true, requires = "key_file")]
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the private key of --cert-file.
+    #[arg(long, value_name = "FILE", global = true, requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// What a command does with the control port. The collector can ask for a token of its own for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// It reads: `control.token_file`.
+    Read,
+    /// It acts: `control.act_token_file`, or `control.token_file` if the former is not set.
+    Act,
+}
+
 /// Where the control port is, and what it wants to see.
-pub(super) struct Target {
+pub(crate) struct Target {
     authority: String,
     tls: Option<Tls>,
     token: Option<String>,
 }
 
 /// A connection to the control port.
-pub(super) struct Client {
+pub(crate) struct Client {
     target: Target,
     sender: SendRequest<Empty<Bytes>>,
 }
 
 impl Target {
-    /// The control port that the command line names, else that of the configuration. The token of the configuration is for its
-    /// own collector only.
-    pub fn new(args: &ShowArgs, config: &Config) -> Result<Self, AskError> {
-        let (authority, trust) = match &args.control {
+    /// The control port of the flags, else of the configuration. The token of the configuration is for its own collector only.
+    pub fn new(flags: &ControlArgs, config: &Config, right: Right) -> Result<Self, AskError> {
+        let url = flags.control.as_deref();
+        let (authority, trust) = match url {
             Some(url) => {
                 let (is_secure, authority) = authority_of(url)?;
-                let trust = args.ca_file.clone().map_or(Trust::Host, Trust::Ca);
+                let trust = flags.ca_file.clone().map_or(Trust::Host, Trust::Ca);
                 (authority, is_secure.then_some(trust))
             }
-            None => (local_authority(config.control.address), local_trust(args, config)),
+            None => (
+                local_authority(config.control.address),
+                local_trust(flags, config),
+            ),
         };
-        let own = args.cert_file.clone().zip(args.key_file.clone());
+        let own = flags.cert_file.clone().zip(flags.key_file.clone());
         let own = own.map(|(cert, key)| OwnCertificate { cert, key });
-        if trust.is_none() && (own.is_some() || args.ca_file.is_some()) {
+        if trust.is_none() && (own.is_some() || flags.ca_file.is_some()) {
             return Err(AskError(
                 "certificates are for a control port with TLS; write --control https://HOST:PORT, or leave --ca-file and --cert-file out"
                     .to_owned(),
             ));
         }
-        let configured = config.control.token_file.as_deref();
-        let configured = configured.filter(|_| args.control.is_none());
-        let file = args.token_file.as_deref().or(configured);
+        let act_token_file = config.control.act_token_file.as_deref();
+        let configured = match right {
+            Right::Read => None,
+            Right::Act => act_token_file,
+        };
+        let configured = configured.or(config.control.token_file.as_deref());
+        let file = flags
+            .token_file
+            .as_deref()
+            .or(configured.filter(|_| url.is_none()));
         let token = file.map(token_of).transpose()?;
         Ok(Self {
             authority,
@@ -93,9 +132,9 @@ fn local_authority(mut address: SocketAddr) -> String {
 }
 
 /// The certificate of a collector of this host is the configured one. It has the name of the host, not the address.
-fn local_trust(args: &ShowArgs, config: &Config) -> Option<Trust> {
+fn local_trust(flags: &ControlArgs, config: &Config) -> Option<Trust> {
     let files = config.control.tls_files()?;
-    Some(args.ca_file.clone().map_or(Trust::Only(files.cert), Trust::Ca))
+    Some(flags.ca_file.clone().map_or(Trust::Only(files.cert), Trust::Ca))
 }
 
 /// Whether a URL is of a port with TLS, and its host with its port.
@@ -158,6 +197,20 @@ impl Client {
 
     /// Asks for a resource of the API, and returns its JSON.
     pub async fn get(&mut self, path: &str, parameters: &[(&str, String)]) -> Result<Value, AskError> {
+        self.ask(Method::GET, path, parameters).await
+    }
+
+    /// Asks the collector to act, and returns the JSON of its answer.
+    pub async fn post(&mut self, path: &str, parameters: &[(&str, String)]) -> Result<Value, AskError> {
+        self.ask(Method::POST, path, parameters).await
+    }
+
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<Value, AskError> {
         let query: Vec<_> = parameters
             .iter()
             .map(|(name, value)| format!("{name}={}", encoded(value)))
@@ -167,8 +220,11 @@ impl Client {
             query => format!("/api/v1/{path}?{}", query.join("&")),
         };
         let failed =
-            |why: &dyn fmt::Display| AskError(format!("GET {uri} on {}: {why}", self.target.authority));
-        let mut request = Request::get(&uri).header(HOST, &self.target.authority);
+            |why: &dyn fmt::Display| AskError(format!("{method} {uri} on {}: {why}", self.target.authority));
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(&uri)
+            .header(HOST, &self.target.authority);
         if let Some(token) = &self.target.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -226,7 +282,7 @@ where
 }
 
 /// Encodes a value for a URL: everything but letters, digits and a few marks is written as `%` and two digits.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
@@ -268,7 +324,44 @@ mod tests {
             ("[::]:8080", "[::1]:8080"),
             ("192.0.2.10:8080", "192.0.2.10:8080"),
         ] {
-            assert_eq!(local_authority(address.parse().unwrap()), authority);
+            let mut config = Config::default();
+            config.control.address = address.parse().unwrap();
+            let target = Target::new(&flags(None), &config, Right::Read).unwrap();
+            assert_eq!(target.authority, authority);
+        }
+    }
+
+    #[test]
+    fn a_command_that_acts_sends_the_acting_token_of_its_own_collector() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, format!("0123456789abcdef-{name}")).unwrap();
+            path
+        };
+        let token = |url, config: &Config, right| {
+            let target = Target::new(&flags(url), config, right).unwrap();
+            target
+                .token
+                .map(|token| token.rsplit('-').next().unwrap().to_owned())
+        };
+        let mut config = Config::default();
+        assert_eq!(token(None, &config, Right::Act), None);
+        config.control.token_file = Some(file("read"));
+        assert_eq!(token(None, &config, Right::Act).as_deref(), Some("read"));
+        config.control.act_token_file = Some(file("act"));
+        assert_eq!(token(None, &config, Right::Read).as_deref(), Some("read"));
+        assert_eq!(token(None, &config, Right::Act).as_deref(), Some("act"));
+        assert_eq!(token(Some("http://192.0.2.10"), &config, Right::Act), None);
+    }
+
+    fn flags(url: Option<&str>) -> ControlArgs {
+        ControlArgs {
+            control: url.map(ToOwned::to_owned),
+            token_file: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
         }
     }
 

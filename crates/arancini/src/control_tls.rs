@@ -17,7 +17,7 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertS
 
 /// Which certificates of the control port are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// Those of the CAs that this host trusts.
     Host,
     /// Those of the CA in this file.
@@ -28,14 +28,14 @@ pub(super) enum Trust {
 
 /// The certificate of the client, and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OwnCertificate {
+pub(crate) struct OwnCertificate {
     pub cert: PathBuf,
     pub key: PathBuf,
 }
 
 /// How a connection is made with TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     pub trust: Trust,
     pub own: Option<OwnCertificate>,
 }
