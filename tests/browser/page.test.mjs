@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
@@ -135,6 +135,7 @@ test("a peer shows when and why its state changed", () => lab(async ({ collector
     one.send(peerUp(PEERS[2]));
     await tab.sees(".facts .state", "up");
     assert.equal(await tab.page.locator(".timeline li").count(), 3);
+    await tab.sees(".timeline", "3 changes of the peer in the last 24 hours");
     await tab.sees("main", "four octet as");
     one.send(announce(PEERS[2], ["198.51.100.0/24"]), statistics(PEERS[2], 7));
     await tab.sees("section:has(#statistics) tbody tr", "71");
@@ -201,6 +202,43 @@ test("a prefix shows its changes of the last hour, the newest first", () => lab(
     assert.deepEqual(await column(tab, "Messages", 2), ["203.0.113.0/25"]);
   });
 }));
+
+/// What each link of the five questions in docs/api.md has to show: places with their texts.
+const ANSWERS = {
+  "#/prefixes/203.0.113.0%2F24": [
+    ["main", "203.0.113.0/24: 1 exact"],
+    ["main", "10.99.0.1"],
+    [`section:has(> h2:text-is("${CHANGES}"))`, "withdraw"],
+  ],
+  "#/routers/127.0.0.1/peers/10.99.0.3": [[".facts .state", "down"], [".timeline li", "local no notification"], [".timeline", "2 changes"]],
+  "#/routers/127.0.0.1": [["section[aria-labelledby=counts]", "adj-rib-in-pre"], ["main", "10.99.0.3"]],
+  "#/": [["#routers-up", "1"], ["#sink", "null"], [".attention", "1 of 2 peers down"]],
+  "#/events": [["main", "peer down"], ["main", "10.99.0.3"]],
+};
+
+test("the links of the five questions answer them", async () => {
+  const page = readFileSync(path.join(import.meta.dirname, "../../docs/api.md"), "utf8");
+  const section = page.split("## Five questions of an operator")[1].split("\n## ")[0];
+  const links = [...section.matchAll(/http:\/\/127\.0\.0\.1:8080\/(#[^\s`]*)/g)].map(([, hash]) => hash);
+  assert.deepEqual([...new Set(links)].sort(), Object.keys(ANSWERS).sort());
+  const collector = await Collector.start();
+  const router = await Router.connect(collector.port, "127.0.0.1", "core-1");
+  try {
+    const [up, down] = [{ address: "10.99.0.1", asn: 65000 }, { address: "10.99.0.3", asn: 65002 }];
+    router.send(peerUp(up), peerUp(down), peerDown(down), announce(up, ["203.0.113.0/24"]), withdraw(up, ["203.0.113.0/24"]));
+    router.send(announce(up, ["203.0.113.0/24"]));
+    await collector.until("changes", ({ changes }) => changes.length === 3);
+    await inTab(collector, {}, async (tab) => {
+      for (const [link, expected] of Object.entries(ANSWERS)) {
+        await tab.show(link);
+        for (const [place, text] of expected) await tab.sees(place, text);
+      }
+    });
+  } finally {
+    router.goAway();
+    await collector.stop();
+  }
+});
 
 test("events are listed for all, for a router and for a peer", () => lab(async ({ collector, one, other }) => {
   await inTab(collector, {}, async (tab) => {

@@ -25,14 +25,24 @@ def _why_not() -> str | None:
     return namespaces.available()
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory, need):
-    """Two GoBGP and an FRR around one collector; shared by the tests of a module."""
+def _lab(directory, need, **settings):
     if os.geteuid() != 0:
         pytest.skip("the routers need root for their namespaces")
     need(_why_not())
     from lab import Lab
 
-    bench = Lab(tmp_path_factory.mktemp("lab"))
+    bench = Lab(directory, **settings)
     yield bench
     bench.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, need):
+    """Two GoBGP and an FRR around one collector; shared by the tests of a module."""
+    yield from _lab(tmp_path_factory.mktemp("lab"), need)
+
+
+@pytest.fixture(scope="module")
+def retaining_lab(tmp_path_factory, need):
+    """The same lab, with a collector that retains attributes."""
+    yield from _lab(tmp_path_factory.mktemp("lab"), need, ARANCINI_RIB__ATTRIBUTES="retain")

@@ -19,6 +19,7 @@ from waiting import until
 
 HUB = "10.98.0.1"
 PORT = 4000
+CONTROL = "127.0.0.1:8080"
 FRR_AS = 65001
 OWN_PREFIX = "192.0.2.0/24"  # in frr.conf
 
@@ -26,7 +27,8 @@ OWN_PREFIX = "192.0.2.0/24"  # in frr.conf
 class Lab:
     """Everything started and connected; `close` ends it all."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(self, directory: pathlib.Path, **settings: str) -> None:
+        self._settings = settings
         self.directory = directory
         self.network = Network()
         self._started: list = []
@@ -43,10 +45,11 @@ class Lab:
             self.broker = self._keep(NatsServer(directory / "nats"))
             self.collector = self._keep(
                 Collector(
-                    directory / "arancini", f"{HUB}:{PORT}", "127.0.0.1:8080",
+                    directory / "arancini", f"{HUB}:{PORT}", CONTROL,
                     "--workers", "2", "--sink", "nats", "--nats", self.broker.url, "--curation", "attributes",
                     # FRR ends no dump with an End-of-RIB, so the quiet period is what sweeps.
                     ARANCINI_ROUTERS__QUIET_PERIOD_MS=4000,
+                    **self._settings,
                 )
             )
             self.collector.wait_ready()

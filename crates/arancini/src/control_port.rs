@@ -1,7 +1,7 @@
 //! A client of the control port, and the flags that name the port.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +15,11 @@ use hyper::header::{AUTHORIZATION, HOST};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use crate::control_tls::{OwnCertificate, Tls, Trust};
 
 /// How long an answer may take. The collector answers within five seconds.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -36,12 +39,21 @@ impl fmt::Display for AskError {
 /// The flags that name the control port.
 #[derive(Debug, Args)]
 pub struct ControlArgs {
-    /// Address of the control port, like http://192.0.2.10:8080 [default: control.address].
+    /// Address of the control port, like http://192.0.2.10:8080 or https://bmp.example.net:8080 [default: control.address].
     #[arg(long, value_name = "URL", global = true)]
     pub control: Option<String>,
     /// File with the token of the control port [default: that of the configuration, unless --control is given].
     #[arg(long, value_name = "FILE", global = true)]
     pub token_file: Option<PathBuf>,
+    /// PEM file with the CA of the control port's certificate [default: the CAs that this host trusts].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with the certificate that this client shows to the control port.
+    #[arg(long, value_name = "FILE", global = true, requires = "key_file")]
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the private key of --cert-file.
+    #[arg(long, value_name = "FILE", global = true, requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// What a command does with the control port. The collector can ask for a token of its own for each.
@@ -56,6 +68,7 @@ pub(crate) enum Right {
 /// Where the control port is, and what it wants to see.
 pub(crate) struct Target {
     authority: String,
+    tls: Option<Tls>,
     token: Option<String>,
 }
 
@@ -69,19 +82,25 @@ impl Target {
     /// The control port of the flags, else of the configuration. The token of the configuration is for its own collector only.
     pub fn new(flags: &ControlArgs, config: &Config, right: Right) -> Result<Self, AskError> {
         let url = flags.control.as_deref();
-        let authority = match url {
-            Some(url) => authority_of(url)?,
-            None => {
-                let mut address = config.control.address;
-                // A collector that listens everywhere is reached on this host.
-                match address.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-                    IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-                    _ => {}
-                }
-                address.to_string()
+        let (authority, trust) = match url {
+            Some(url) => {
+                let (is_secure, authority) = authority_of(url)?;
+                let trust = flags.ca_file.clone().map_or(Trust::Host, Trust::Ca);
+                (authority, is_secure.then_some(trust))
             }
+            None => (
+                local_authority(config.control.address),
+                local_trust(flags, config),
+            ),
         };
+        let own = flags.cert_file.clone().zip(flags.key_file.clone());
+        let own = own.map(|(cert, key)| OwnCertificate { cert, key });
+        if trust.is_none() && (own.is_some() || flags.ca_file.is_some()) {
+            return Err(AskError(
+                "certificates are for a control port with TLS; write --control https://HOST:PORT, or leave --ca-file and --cert-file out"
+                    .to_owned(),
+            ));
+        }
         let act_token_file = config.control.act_token_file.as_deref();
         let configured = match right {
             Right::Read => None,
@@ -93,28 +112,53 @@ impl Target {
             .as_deref()
             .or(configured.filter(|_| url.is_none()));
         let token = file.map(token_of).transpose()?;
-        Ok(Self { authority, token })
+        Ok(Self {
+            authority,
+            tls: trust.map(|trust| Tls { trust, own }),
+            token,
+        })
     }
 }
 
-fn authority_of(url: &str) -> Result<String, AskError> {
+/// The address at which this host reaches a collector of its own.
+fn local_authority(mut address: SocketAddr) -> String {
+    // A collector that listens everywhere is reached on this host.
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address.to_string()
+}
+
+/// The certificate of a collector of this host is the configured one. It has the name of the host, not the address.
+fn local_trust(flags: &ControlArgs, config: &Config) -> Option<Trust> {
+    let files = config.control.tls_files()?;
+    Some(flags.ca_file.clone().map_or(Trust::Only(files.cert), Trust::Ca))
+}
+
+/// Whether a URL is of a port with TLS, and its host with its port.
+fn authority_of(url: &str) -> Result<(bool, String), AskError> {
     let wrong = |why: &str| {
         AskError(format!(
-            "--control {url}: {why}; write it like http://192.0.2.10:8080"
+            "--control {url}: {why}; write it like http://192.0.2.10:8080 or https://bmp.example.net:8080"
         ))
     };
     let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
-    if uri.scheme_str().is_some_and(|scheme| scheme != "http") {
-        return Err(wrong("the control port speaks http only"));
-    }
+    let is_secure = match uri.scheme_str() {
+        None | Some("http") => false,
+        Some("https") => true,
+        Some(_) => return Err(wrong("the control port speaks http or https")),
+    };
     if uri.path().len() > 1 {
         return Err(wrong("a path has no meaning here"));
     }
     let authority = uri.authority().ok_or_else(|| wrong("there is no address"))?;
-    Ok(match authority.port() {
+    let authority = match authority.port() {
         Some(_) => authority.to_string(),
         None => format!("{authority}:8080"),
-    })
+    };
+    Ok((is_secure, authority))
 }
 
 fn token_of(file: &Path) -> Result<String, AskError> {
@@ -130,14 +174,24 @@ impl Client {
                 "no collector answers on {authority}: {error}; start it, or name its control port with --control"
             ))
         };
-        let stream = match timeout(ANSWER_TIME, TcpStream::connect(authority)).await {
-            Ok(stream) => stream.map_err(|error| failed(&error))?,
+        let connected = async {
+            let stream = TcpStream::connect(authority)
+                .await
+                .map_err(|error| failed(&error))?;
+            match &target.tls {
+                None => begin_http(stream).await.map_err(|error| failed(&error)),
+                Some(tls) => {
+                    let host = authority.rsplit_once(':').map_or(&**authority, |(host, _)| host);
+                    let stream = tls.connect(stream, host).await;
+                    let stream = stream.map_err(|error| AskError(format!("{authority}: {error}")))?;
+                    begin_http(stream).await.map_err(|error| failed(&error))
+                }
+            }
+        };
+        let sender = match timeout(ANSWER_TIME, connected).await {
+            Ok(sender) => sender?,
             Err(_) => return Err(failed(&"the connection takes too long")),
         };
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(&error))?;
-        tokio::spawn(connection);
         Ok(Self { target, sender })
     }
 
@@ -217,6 +271,16 @@ impl Client {
     }
 }
 
+/// Begins HTTP on a connection, and lets it run.
+async fn begin_http<S>(stream: S) -> hyper::Result<SendRequest<Empty<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
 /// Encodes a value for a URL: everything but letters, digits and a few marks is written as `%` and two digits.
 pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::new();
@@ -236,15 +300,18 @@ mod tests {
 
     #[test]
     fn the_control_port_is_named_by_a_url_or_an_address() {
-        for (url, authority) in [
-            ("http://192.0.2.10:9000", "192.0.2.10:9000"),
-            ("http://192.0.2.10:9000/", "192.0.2.10:9000"),
-            ("[::1]:9000", "[::1]:9000"),
-            ("collector.example", "collector.example:8080"),
+        for (url, is_secure, authority) in [
+            ("http://192.0.2.10:9000", false, "192.0.2.10:9000"),
+            ("http://192.0.2.10:9000/", false, "192.0.2.10:9000"),
+            ("[::1]:9000", false, "[::1]:9000"),
+            ("collector.example", false, "collector.example:8080"),
+            ("https://collector.example", true, "collector.example:8080"),
+            ("https://[::1]:9000", true, "[::1]:9000"),
         ] {
-            assert_eq!(authority_of(url).unwrap(), authority, "{url}");
+            let read = authority_of(url).unwrap();
+            assert_eq!(read, (is_secure, authority.to_owned()), "{url}");
         }
-        for url in ["https://192.0.2.10", "http://192.0.2.10/api", "", "a b"] {
+        for url in ["ftp://192.0.2.10", "http://192.0.2.10/api", "", "a b"] {
             let error = authority_of(url).unwrap_err().to_string();
             assert!(error.contains("write it like http://"), "{error}");
         }
@@ -252,10 +319,16 @@ mod tests {
 
     #[test]
     fn a_collector_that_listens_everywhere_is_asked_on_this_host() {
-        let mut config = Config::default();
-        config.control.address = "0.0.0.0:8080".parse().unwrap();
-        let target = Target::new(&flags(None), &config, Right::Read).unwrap();
-        assert_eq!(target.authority, "127.0.0.1:8080");
+        for (address, authority) in [
+            ("0.0.0.0:8080", "127.0.0.1:8080"),
+            ("[::]:8080", "[::1]:8080"),
+            ("192.0.2.10:8080", "192.0.2.10:8080"),
+        ] {
+            let mut config = Config::default();
+            config.control.address = address.parse().unwrap();
+            let target = Target::new(&flags(None), &config, Right::Read).unwrap();
+            assert_eq!(target.authority, authority);
+        }
     }
 
     #[test]
@@ -286,6 +359,9 @@ mod tests {
         ControlArgs {
             control: url.map(ToOwned::to_owned),
             token_file: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
         }
     }
 

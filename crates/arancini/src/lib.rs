@@ -21,6 +21,7 @@ pub mod config;
 pub mod package_files;
 
 mod flags;
+mod control_tls;
 mod control_port;
 mod settings;
 mod log;

@@ -21,7 +21,7 @@ use crate::stop_signals::StopSignals;
 /// Needs no configuration: without any, the collector listens on `[::]:4000` and writes segment files below
 /// ./arancini-data. With --nats it publishes to NATS JetStream instead. SIGTERM, SIGQUIT or Ctrl-C stops the collector after it
 /// has published everything it has received. A second signal ends it at once. SIGHUP makes it read the configuration again:
-/// limits.allow, log.level and the token of the API change at once, other settings at the next start. SIGUSR1 and SIGUSR2 are
+/// limits.allow, log.level, and token and certificate of the control port change at once, other settings at the next start. SIGUSR1 and SIGUSR2 are
 /// ignored. A flag overrides the environment and the configuration file.
 #[derive(Debug, Args)]
 #[command(
@@ -159,7 +159,9 @@ fn reload(collector: &Collector, read: Result<Config, ConfigErrors>) {
     };
     crate::log::set_level(&config.log.level);
     let need_restart = collector.reload(&config);
-    tracing::info!("configuration read again; limits.allow, log.level and the token of the API are in use");
+    tracing::info!(
+        "configuration read again; limits.allow, log.level, and token and certificate of the control port are in use"
+    );
     if !need_restart.is_empty() {
         tracing::warn!(
             settings = %need_restart.join(", "),

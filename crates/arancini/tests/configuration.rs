@@ -298,6 +298,26 @@ fn settings_that_do_not_go_together_are_refused() {
             2,
             "control.act_token_file",
         ),
+        (
+            "[control]\ntls_cert_file = \"/nowhere/cert.pem\"",
+            2,
+            "control.tls_cert_file",
+        ),
+        (
+            "[control]\ntls_key_file = \"/nowhere/key.pem\"",
+            2,
+            "control.tls_key_file",
+        ),
+        (
+            "[control]\ntls_client_ca_file = \"/nowhere/ca.pem\"",
+            2,
+            "control.tls_client_ca_file",
+        ),
+        (
+            "[control]\ntls_cert_file = \"/dev/null\"\ntls_key_file = \"/dev/null\"",
+            2,
+            "control.tls_cert_file",
+        ),
         ("[control]\nhistory_bytes = 1000", 2, "control.history_bytes"),
         (
             "[control]\nhost_names = [\"http://a.example\"]",

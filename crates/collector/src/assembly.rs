@@ -27,6 +27,7 @@ use crate::snapshots::{SinkOutcome, SnapshotFigures, Snapshots, Snapshotter, Wat
 use crate::start_error::StartError;
 use crate::tap::Tap;
 use crate::telemetry::Telemetry;
+use crate::tls::ServerTls;
 
 /// Used buffers that wait on their way back from the sidecar.
 const USED_BUFFERS: usize = 256;
@@ -48,6 +49,7 @@ struct ControlPort {
     server: ControlServer,
     /// The tokens that its API asks for.
     token_files: Vec<Arc<TokenFile>>,
+    tls: Option<Arc<ServerTls>>,
 }
 
 /// The outcome of a stop.
@@ -191,7 +193,8 @@ impl Collector {
         &self.telemetry
     }
 
-    /// Applies the settings that can change while the collector runs: `limits.allow`, and the tokens of the API.
+    /// Applies the settings that can change while the collector runs: `limits.allow`, the tokens of the API, and the certificate of
+    /// the control port.
     /// Returns the names of other settings that differ from those in use and need a restart.
     pub fn reload(&self, config: &Config) -> Vec<String> {
         self.context.admission.allow_only(&config.limits.allow);
@@ -200,6 +203,10 @@ impl Collector {
             if let Err(problem) = token_file.read_again() {
                 warn!(%problem, "a token of the API can't be read again, so the token before stays in use");
             }
+        }
+        let tls = self.control.as_ref().and_then(|control| control.tls.as_ref());
+        if let Some(Err(problem)) = tls.map(|tls| tls.read_again()) {
+            warn!(%problem, "the certificate of the control port can't be read again, so the one before stays in use");
         }
         let mut in_use = self.context.config.clone();
         in_use.limits.allow.clone_from(&config.limits.allow);
@@ -338,11 +345,17 @@ fn open_control_port(
     let access = Access::of(&config.control, Arc::clone(telemetry.api())).map_err(StartError::Token)?;
     let token_files = access.token_files();
     let api = api::paths(Arc::new(api), access);
-    let control = ControlServer::spawn(&sidecar.runtime_handle(), address, source, api)?;
-    info!(address = %control.address(), "control port: /metrics /healthz /readyz /api/v1");
+    let tls = config.control.tls_files().map(ServerTls::of).transpose();
+    let tls = tls
+        .map_err(|error| StartError::Tls(error.to_string()))?
+        .map(Arc::new);
+    let control = ControlServer::spawn(&sidecar.runtime_handle(), address, tls.clone(), source, api)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    info!(address = %control.address(), scheme, "control port: /metrics /healthz /readyz /api/v1");
     Ok(Some(ControlPort {
         server: control,
         token_files,
+        tls,
     }))
 }
 

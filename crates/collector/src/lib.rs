@@ -7,6 +7,7 @@
 pub mod config;
 pub mod log_queue;
 pub mod doctor;
+pub mod tls;
 pub mod token;
 mod core_settings;
 mod start_error;

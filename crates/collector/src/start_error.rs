@@ -13,6 +13,8 @@ pub enum StartError {
     Bind(BindError),
     /// The token of the control port can't be used.
     Token(String),
+    /// The certificate of the control port can't be used.
+    Tls(String),
     /// The sink could not be set up.
     Sink(String),
     /// This host does not support the receive backend that the settings name.
@@ -29,7 +31,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind(error) => error.fmt(f),
-            Self::Token(error) => f.write_str(error),
+            Self::Token(error) | Self::Tls(error) => f.write_str(error),
             Self::Sink(error) => f.write_str(error),
             Self::Backend(error) => write!(
                 f,

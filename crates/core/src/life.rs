@@ -69,7 +69,7 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
 /// `session_hold_ms`, in case the router comes back.
 pub(crate) fn disconnect(context: &mut RouterContext<'_>, reason: &str) {
     lose(context.router, context.now);
-    let lost = RouterChange::Lost(reason.to_owned());
+    let lost = RouterChange::Lost(reason.into());
     context.router.changes.push(context.now.unix_ns, lost);
     router_event(context, RouterEventKind::Lost, reason);
     if context.router.has_routes() {

@@ -589,7 +589,7 @@ fn routers_are_answered_page_by_page_with_their_peers_and_routes() {
             .iter()
             .map(|change| change.what.clone())
             .collect();
-        let lost = RouterChange::Lost("connection reset".to_owned());
+        let lost = RouterChange::Lost("connection reset".into());
         assert_eq!(changes, [RouterChange::Connected, lost]);
     }
 }

@@ -1,6 +1,7 @@
 //! The command line of `arancini show`.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -168,8 +169,8 @@ pub struct Past {
     #[command(flatten)]
     pub period: Period,
     /// Most messages that are listed.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub limit: usize,
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub limit: NonZeroUsize,
 }
 
 impl Past {
@@ -205,8 +206,8 @@ pub struct Filter {
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<String>,
     /// Most entries that are listed.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub limit: usize,
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub limit: NonZeroUsize,
 }
 
 /// Which attributes the listed routes have. The collector has to retain attributes (rib.attributes).

@@ -32,7 +32,7 @@ pub(super) fn routers(list: &Value) -> String {
 /// The peers of a list.
 pub(super) fn peers(list: &Value) -> String {
     let columns = [
-        "ROUTER", "PEER", "AS", "STATE", "SINCE", "REASON", "CHANGES", "ROUTES", "KEY",
+        "ROUTER", "PEER", "AS", "STATE", "SINCE", "REASON", "CHANGES", "IN-24H", "ROUTES", "KEY",
     ];
     let mut table = Table::new(&columns);
     for peer in entries(list, "peers") {
@@ -45,6 +45,7 @@ pub(super) fn peers(list: &Value) -> String {
             cell(peer, "since"),
             cell(last, "reason"),
             cell(peer, "changeCount"),
+            cell(peer, "changesOfLastDay"),
             cell(peer, "routes"),
             cell(peer, "key"),
         ]);
@@ -64,6 +65,7 @@ pub(super) fn peer(peer: &Value) -> String {
         ("state", "state"),
         ("since", "since"),
         ("changes", "changeCount"),
+        ("changes in 24 hours", "changesOfLastDay"),
         ("routes", "routes"),
     ] {
         facts.row(vec![label.to_owned(), cell(peer, name)]);

@@ -1,6 +1,7 @@
 //! Asks and prints.
 
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use arancini_collector::config::Config;
@@ -55,11 +56,11 @@ async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
             let mut parameters = filter.parameters();
             parameters.push(("match", word(*matching)));
             let path = format!("prefixes/{}", encoded(prefix));
-            list(client, &path, "routes", &parameters, filter.limit).await
+            list(client, &path, "routes", &parameters, filter.limit.get()).await
         }
         What::Routes { filter, attributes } => {
             let parameters = [filter.parameters(), attributes.parameters()].concat();
-            list(client, "routes", "routes", &parameters, filter.limit).await
+            list(client, "routes", "routes", &parameters, filter.limit.get()).await
         }
         What::Changes {
             prefix,
@@ -73,11 +74,18 @@ async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
                 parameters.push(("match", word(*matching)));
             }
             parameters.extend(period.since.clone().map(|since| ("since", since)));
-            list(client, "changes", "changes", &parameters, filter.limit).await
+            list(client, "changes", "changes", &parameters, filter.limit.get()).await
         }
-        What::Events { past } => list(client, "events", "events", &past.parameters(), past.limit).await,
+        What::Events { past } => list(client, "events", "events", &past.parameters(), past.limit.get()).await,
         What::Malformed { past } => {
-            list(client, "malformed", "malformed", &past.parameters(), past.limit).await
+            list(
+                client,
+                "malformed",
+                "malformed",
+                &past.parameters(),
+                past.limit.get(),
+            )
+            .await
         }
         What::Counts { router, peer } => {
             let filter = Filter {
@@ -85,7 +93,7 @@ async fn ask(config: &Config, args: &ShowArgs) -> Result<Value, AskError> {
                 peer: peer.clone(),
                 view: None,
                 family: None,
-                limit: 0,
+                limit: NonZeroUsize::MIN,
             };
             client.get("counts", &filter.parameters()).await
         }

@@ -143,7 +143,7 @@ fn a_sighup_applies_allow_list_level_and_token_and_names_what_needs_a_restart() 
     std::fs::write(&token, "fedcba9876543210").unwrap();
     write("127.0.1.200/32", "debug", 2);
     process.signal(Signal::HUP);
-    let again = "configuration read again; limits.allow, log.level and the token of the API are in use";
+    let again = "configuration read again; limits.allow, log.level, and token and certificate of the control port are in use";
     eventually("the configuration is read again", || {
         process.line(again).is_some()
     });

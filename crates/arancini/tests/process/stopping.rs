@@ -101,7 +101,7 @@ fn only_signals_that_mean_it_stop_the_collector_and_they_drain_it() {
     }
     eventually("SIGHUP is answered in the log", || {
         process
-            .line("configuration read again; limits.allow, log.level and the token of the API are in use")
+            .line("configuration read again; limits.allow, log.level, and token and certificate of the control port are in use")
             .is_some()
     });
     router.send(&scenario.to_bytes());

@@ -102,6 +102,11 @@ impl Rig {
         }
     }
 
+    /// Where the sink `file` stores.
+    pub fn data_dir(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Where routers connect.
     pub fn address(&self) -> SocketAddr {
         self.collector.addresses()[0]

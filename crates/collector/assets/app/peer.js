@@ -102,7 +102,7 @@ function Body({ data: { peer, events } }) {
     </section>
     <section aria-labelledby="changes">
       <h2 id="changes">Changes of the state</h2>
-      <${Timeline} changes=${peer.changes} count=${peer.changeCount} what="the peer" />
+      <${Timeline} changes=${peer.changes} count=${peer.changeCount} countOfDay=${peer.changesOfLastDay} what="the peer" />
     </section>
     <${Events} page=${events} title="Events of the peer" none="No event since the history began." />
     <p><a href=${addresses.tail(new URLSearchParams({ kinds: "updates,peers,stats", router: peer.routerAddr, peer: peer.key }).toString())}>Watch this peer live</a></p>

@@ -58,7 +58,7 @@ function Body({ data: { router, peers, events } }) {
     </section>
     <section aria-labelledby="changes">
       <h2 id="changes">Changes of the session</h2>
-      <${Timeline} changes=${router.changes} count=${router.changeCount} what="the session" />
+      <${Timeline} changes=${router.changes} count=${router.changeCount} countOfDay=${router.changesOfLastDay} what="the session" />
     </section>
     <${Events} page=${events} title="Events of the router and its peers" none="No event since the history began." />
     <p><a href=${addresses.tail(new URLSearchParams({ kinds: "updates,peers,routers", router: router.routerAddr }).toString())}>Watch this router live</a></p>`;

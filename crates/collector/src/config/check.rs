@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::bounds::bounds_of;
 use super::error::{ConfigError, Place};
 use crate::token::read_token;
 
@@ -41,7 +42,14 @@ impl<'a> Check<'a> {
         });
     }
 
-    /// Checks that a number lies within its bounds.
+    /// Checks that a number lies within the bounds of its setting.
+    pub(super) fn bounds(&mut self, key: &str, value: usize) {
+        if let Some((least, most)) = bounds_of(key) {
+            self.within(key, value, least, most);
+        }
+    }
+
+    /// Checks that a number lies within these bounds.
     pub(super) fn within(&mut self, key: &str, value: usize, least: usize, most: usize) {
         if value < least {
             self.fail(

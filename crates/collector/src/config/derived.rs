@@ -2,8 +2,21 @@
 
 use std::path::PathBuf;
 
-use super::settings::{Config, table};
+use super::settings::{Config, Control, table};
 use super::types::{CurationKind, SinkKind};
+use crate::tls::TlsFiles;
+
+impl Control {
+    /// The files of TLS; `None` if the control port has no certificate or no key.
+    #[must_use]
+    pub fn tls_files(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            cert: self.tls_cert_file.clone()?,
+            key: self.tls_key_file.clone()?,
+            client_ca: self.tls_client_ca_file.clone(),
+        })
+    }
+}
 
 impl Config {
     /// Returns the sink. If none is configured: `nats` if a URL of NATS is given, else `file`.

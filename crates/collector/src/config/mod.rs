@@ -6,6 +6,7 @@
 mod settings;
 mod types;
 mod value;
+mod bounds;
 mod listen_default;
 mod load;
 mod validate;
@@ -26,6 +27,6 @@ pub use settings::{
     Routers, SectionInfo, SettingInfo, Snapshots, table,
 };
 pub use types::{
-    AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
-    Secret, SinkKind, StoreKind, mask_url,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat,
+    OnFull, Secret, SinkKind, StoreKind, mask_url,
 };

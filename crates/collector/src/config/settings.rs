@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::bounds::expected;
 use super::types::{
-    AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
-    Secret, SinkKind, StoreKind, any_source,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat,
+    OnFull, Secret, SinkKind, StoreKind, any_source,
 };
 use super::value::{SettingValue, Value};
 
@@ -149,7 +150,7 @@ macro_rules! settings {
                     settings: vec![ $( SettingInfo {
                         section: "",
                         key: stringify!($top_key),
-                        expected: <$top_type as SettingValue>::expected(),
+                        expected: expected("", stringify!($top_key), <$top_type as SettingValue>::expected()),
                         default: default.$top_key.write(),
                         doc: concat!($($top_key_doc, "\n"),*),
                     }, )* ],
@@ -160,7 +161,7 @@ macro_rules! settings {
                     settings: vec![ $( SettingInfo {
                         section: stringify!($section),
                         key: stringify!($key),
-                        expected: <$type as SettingValue>::expected(),
+                        expected: expected(stringify!($section), stringify!($key), <$type as SettingValue>::expected()),
                         default: default.$section.$key.write(),
                         doc: concat!($($doc, "\n"),*),
                     }, )* ],
@@ -376,6 +377,14 @@ settings! {
         token_file: Option<PathBuf> = None;
         /// A file with the token that each request which acts (`POST`, such as a resync) must carry. Such a token also allows to read. Without this setting, whoever may read with the token of `token_file` may act, and without that too, every process on this host.
         act_token_file: Option<PathBuf> = None;
+        /// A PEM file with the certificate of the control port, with the certificates between it and its CA. If it is set, the whole port speaks HTTPS only. SIGHUP reads the file again.
+        tls_cert_file: Option<PathBuf> = None;
+        /// A PEM file with the private key of `tls_cert_file`. SIGHUP reads the file again.
+        tls_key_file: Option<PathBuf> = None;
+        /// A PEM file with the CA of client certificates. If it is set, a request to `/api/v1` must come with such a certificate, or carry a token. `/metrics`, `/healthz` and `/readyz` need neither.
+        tls_client_ca_file: Option<PathBuf> = None;
+        /// What a client certificate allows: `read`, or `act`, which also allows requests that act (`POST`, such as a resync).
+        tls_clients_may: ClientsMay = ClientsMay::Read;
         /// Whether the API answers everybody who reaches the port, without a token.
         insecure: bool = false;
         /// Names under which the API is asked, besides IP addresses and `localhost`, without scheme and port. The API refuses requests for any other name, because foreign web pages can send them (DNS rebinding).

@@ -49,6 +49,15 @@ pub enum AttributesKind {
     Retain,
 }
 
+/// What a client certificate allows at the control port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientsMay {
+    /// To read.
+    Read,
+    /// To read, and to make the collector do something.
+    Act,
+}
+
 /// The sink: where curated updates are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SinkKind {

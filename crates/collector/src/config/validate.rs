@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use arancini_publish::NatsSettings;
 use arancini_publish::names::{is_bucket_name, is_collector_name, is_subject_base};
 
 use super::check::Check;
@@ -12,31 +11,13 @@ use super::settings::{Config, Control};
 use super::types::{AttributesKind, CompressionKind, CurationKind, OnFull, SinkKind, StoreKind};
 use super::validate_nats::nats;
 use super::value::quote;
+use crate::tls::ServerTls;
 
-/// Length of a Route Monitoring message with an extended BGP message (RFC 8654): common header, per-peer header and
-/// 65,535 bytes.
-const LEAST_MESSAGE_BYTES: usize = 6 + 42 + 65_535;
-/// A larger message, batch or slot can only be a mistake.
-const MOST_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// A receive slot smaller than a page makes receiving slower than it saves memory.
-const LEAST_SLOT_BYTES: usize = 4096;
-/// With a single slot the kernel would wait while the worker decodes the bytes in it.
-const LEAST_SLOTS: usize = 2;
-/// More slots per worker can only be a mistake.
-const MOST_SLOTS: usize = 4096;
-/// A single update with many attributes must fit into a batch.
-const LEAST_BATCH_BYTES: usize = 4096;
-/// The memory for these batches is reserved at the start. More can only be a mistake.
-const MOST_BRIDGE_BATCHES: usize = 65_536;
 /// A smaller spool is full too soon to bridge any outage.
 const LEAST_SPOOL_BYTES: u64 = 1 << 20;
 
-/// Less memory holds the attributes of a few thousand routes only.
-const LEAST_ATTRIBUTE_BYTES: u64 = 1 << 20;
 /// A smaller history would forget a message sooner than somebody can ask for it.
 const LEAST_HISTORY_BYTES: usize = 1 << 20;
-/// More time series in one scrape would keep the control port busy for seconds.
-const MOST_SERIES: usize = 2_000_000;
 
 /// Longest time and most probes of TCP keepalive that Linux takes. With others, no connection could be prepared.
 const MOST_KEEPALIVE_S: usize = 32_767;
@@ -64,7 +45,7 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     snapshots(config, &mut check);
     nats(config, &mut check);
     control(&config.control, &mut check);
-    check.within("metrics.max_series", config.metrics.max_series, 1, MOST_SERIES);
+    check.bounds("metrics.max_series", config.metrics.max_series);
     log_level(&config.log.level, &mut check);
     check.into_errors()
 }
@@ -119,37 +100,15 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
         let count = config.listen.keepalive_count as usize;
         check.within("listen.keepalive_count", count, 1, MOST_KEEPALIVE_PROBES);
     }
-    check.within(
-        "ingest.slot_bytes",
-        config.ingest.slot_bytes,
-        LEAST_SLOT_BYTES,
-        MOST_MESSAGE_BYTES,
-    );
-    check.within(
-        "ingest.slots",
-        usize::from(config.ingest.slots),
-        LEAST_SLOTS,
-        MOST_SLOTS,
-    );
-    check.within(
-        "limits.max_message_bytes",
-        config.limits.max_message_bytes,
-        LEAST_MESSAGE_BYTES,
-        MOST_MESSAGE_BYTES,
-    );
-    check.within("limits.max_sessions", config.limits.max_sessions, 1, usize::MAX);
-    check.within(
+    check.bounds("ingest.slot_bytes", config.ingest.slot_bytes);
+    check.bounds("ingest.slots", usize::from(config.ingest.slots));
+    check.bounds("limits.max_message_bytes", config.limits.max_message_bytes);
+    check.bounds("limits.max_sessions", config.limits.max_sessions);
+    check.bounds(
         "limits.max_sessions_per_source",
         config.limits.max_sessions_per_source,
-        1,
-        usize::MAX,
     );
-    check.within(
-        "limits.max_peers_per_router",
-        config.limits.max_peers_per_router,
-        1,
-        usize::MAX,
-    );
+    check.bounds("limits.max_peers_per_router", config.limits.max_peers_per_router);
     if config.limits.allow.is_empty() {
         check.fail(
             "limits.allow",
@@ -167,13 +126,10 @@ fn rib(config: &Config, check: &mut Check<'_>) {
             "set curation.mode = \"attributes\", or rib.attributes = \"fingerprint\"",
         );
     }
-    if config.rib.most_attribute_bytes < LEAST_ATTRIBUTE_BYTES {
-        check.fail(
-            "rib.most_attribute_bytes",
-            format!("{} is too small", config.rib.most_attribute_bytes),
-            format!("write at least {LEAST_ATTRIBUTE_BYTES}"),
-        );
-    }
+    check.bounds(
+        "rib.most_attribute_bytes",
+        usize::try_from(config.rib.most_attribute_bytes).unwrap_or(usize::MAX),
+    );
 }
 
 fn publish(config: &Config, check: &mut Check<'_>) {
@@ -192,24 +148,9 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "write at least 1",
         );
     }
-    check.within(
-        "publish.max_batch_bytes",
-        publish.max_batch_bytes,
-        LEAST_BATCH_BYTES,
-        MOST_MESSAGE_BYTES,
-    );
-    check.within(
-        "publish.bridge_batches",
-        publish.bridge_batches,
-        1,
-        MOST_BRIDGE_BATCHES,
-    );
-    check.within(
-        "publish.window_batches",
-        publish.window_batches,
-        1,
-        NatsSettings::MAX_WINDOW_MESSAGES,
-    );
+    check.bounds("publish.max_batch_bytes", publish.max_batch_bytes);
+    check.bounds("publish.bridge_batches", publish.bridge_batches);
+    check.bounds("publish.window_batches", publish.window_batches);
     if publish.ack_timeout_ms == 0 {
         check.fail(
             "publish.ack_timeout_ms",
@@ -281,20 +222,44 @@ fn control(control: &Control, check: &mut Check<'_>) {
             format!("write at least {LEAST_HISTORY_BYTES}, or 0 for no history"),
         );
     }
-    if control.token_file.is_some() && control.insecure {
+    control_tls(control, check);
+    let has_guard = control.token_file.is_some() || control.tls_client_ca_file.is_some();
+    if has_guard && control.insecure {
         check.fail(
             "control.insecure",
-            "a token is set, so requests need it",
-            "remove control.insecure or control.token_file",
+            "a token or a CA of client certificates is set, so requests need one of them",
+            "remove control.insecure, or control.token_file and control.tls_client_ca_file",
         );
     }
     let is_loopback = control.address.ip().to_canonical().is_loopback();
-    if !is_loopback && control.token_file.is_none() && !control.insecure {
+    if !is_loopback && !has_guard && !control.insecure {
         check.fail(
             "control.address",
-            format!("other hosts can reach {}, and the API has no token", control.address),
-            "set control.token_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
+            format!("other hosts can reach {}, and the API wants neither a token nor a client certificate", control.address),
+            "set control.token_file or control.tls_client_ca_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
         );
+    }
+}
+
+/// Checks the files of TLS as a start reads them.
+fn control_tls(control: &Control, check: &mut Check<'_>) {
+    let settings = [
+        ("control.tls_cert_file", control.tls_cert_file.is_some()),
+        ("control.tls_key_file", control.tls_key_file.is_some()),
+        ("control.tls_client_ca_file", control.tls_client_ca_file.is_some()),
+    ];
+    let Some(files) = control.tls_files() else {
+        for (key, _) in settings.into_iter().filter(|(_, is_set)| *is_set) {
+            check.fail(
+                key,
+                "TLS needs a certificate and its key",
+                "set control.tls_cert_file and control.tls_key_file, or remove this",
+            );
+        }
+        return;
+    };
+    if let Err(error) = ServerTls::of(files) {
+        check.fail(error.setting, error.problem, error.remedy);
     }
 }
 

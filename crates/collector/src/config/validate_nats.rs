@@ -104,7 +104,7 @@ fn stream(nats: &Nats, check: &mut Check<'_>) {
             "write words joined by dots, without spaces, * and >",
         );
     }
-    check.within("nats.replicas", usize::from(nats.replicas), 1, 5);
+    check.bounds("nats.replicas", usize::from(nats.replicas));
     for (key, seconds) in [
         ("nats.max_age_s", nats.max_age_s),
         ("nats.duplicate_window_s", nats.duplicate_window_s),

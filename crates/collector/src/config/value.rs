@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use toml::de::DeValue;
 
 use super::types::{
-    AttributesKind, BackendKind, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat, OnFull,
-    Secret, SinkKind, StoreKind,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat,
+    OnFull, Secret, SinkKind, StoreKind,
 };
 
 /// A value as one layer gave it, before it is matched to a setting.
@@ -299,6 +299,7 @@ words!(
     DriverKind,
     CurationKind,
     AttributesKind,
+    ClientsMay,
     SinkKind,
     OnFull,
     CompressionKind,

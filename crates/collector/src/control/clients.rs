@@ -1,39 +1,45 @@
 //! The clients of the control port, with limits: clients must not use up the file descriptors that routers need.
 //!
-//! A client has [`REQUEST_TIMEOUT`] for each request and for taking each part of the answer, and a request may have
-//! [`MOST_REQUEST_BYTES`]. When [`MOST_CLIENTS`] are connected and one more comes, the oldest connection without an answer is
-//! closed, or the oldest one if all have had an answer: a live stream is open for long, and connections that ask for nothing
-//! must not end it.
+//! When [`MOST_CLIENTS`] are connected and one more comes, the connection that has been without a request for longest is
+//! closed. It may be closed once it was without a request for [`LEAST_IDLE`], so that a client that has just connected can
+//! send its request. While requests are under way on all connections, the next client waits: no answer is cut. `connection`
+//! limits how long a client may take.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::server::TlsStream;
+
+use super::activity::{Activity, Answering};
+use super::api::{ClientCertificate, refusal_of_plain_http};
+use super::connection::{Bounded, Patience, REQUEST_TIMEOUT, STREAM_TIMEOUT};
+use crate::tls::ServerTls;
 
 /// Connections that may be open at the same time.
 pub(super) const MOST_CLIENTS: usize = 64;
-/// How long a client may take for a request, or for taking a part of the answer.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest request, with all its headers.
-const MOST_REQUEST_BYTES: usize = 16 * 1024;
+/// How long a connection keeps its place without a request while others wait for it.
+const LEAST_IDLE: Duration = Duration::from_millis(250);
 /// How long the port rests when it can't accept, for example because the process has no file descriptor left.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Accepts clients within the limits.
 pub(super) struct Clients {
     listener: TcpListener,
-    request_timeout: Duration,
+    tls: Option<Arc<ServerTls>>,
+    patience: Patience,
     room: Arc<Semaphore>,
     /// The open connections, the oldest first.
     open: VecDeque<Open>,
@@ -44,263 +50,153 @@ pub(super) struct Clients {
 struct Open {
     /// Closes the connection when it is dropped.
     keep_open: oneshot::Sender<()>,
-    /// Whether a part of an answer was sent.
-    is_answered: Arc<AtomicBool>,
+    activity: Arc<Activity>,
 }
 
 impl Clients {
-    /// Accepts clients of this listener.
-    pub(super) fn new(listener: TcpListener) -> Self {
+    /// Accepts clients of this listener, with TLS or without.
+    pub(super) fn new(listener: TcpListener, tls: Option<Arc<ServerTls>>) -> Self {
         Self {
             listener,
-            request_timeout: REQUEST_TIMEOUT,
+            tls,
+            patience: Patience {
+                request: REQUEST_TIMEOUT,
+                stream: STREAM_TIMEOUT,
+            },
             room: Arc::new(Semaphore::new(MOST_CLIENTS)),
             open: VecDeque::new(),
             failing: false,
         }
     }
 
-    /// Waits for room for one more client, and closes a connection if there is none.
-    async fn room(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.open.retain(|open| !open.keep_open.is_closed());
-        if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
-            return Some(permit);
+    /// Answers requests, for ever.
+    pub(super) async fn serve(mut self, routes: Router) {
+        let service = TowerToHyperService::new(routes);
+        loop {
+            let stream = self.next().await;
+            let place = self.place().await;
+            let (keep_open, closed) = oneshot::channel();
+            let activity = Arc::new(Activity::new());
+            let connection = Connection {
+                routes: service.clone(),
+                activity: Arc::clone(&activity),
+                patience: self.patience,
+            };
+            let connection = connection.run(stream, self.tls.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = closed => {}
+                    () = connection => {}
+                }
+                drop(place);
+            });
+            self.open.push_back(Open { keep_open, activity });
         }
-        let without_answer = self.open.iter().position(|open| !open.is_answered.load(Relaxed));
-        self.open.remove(without_answer.unwrap_or(0));
-        Arc::clone(&self.room).acquire_owned().await.ok()
     }
 
-    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+    /// Waits for a place for one more client. Closes connections without a request if there is none.
+    async fn place(&mut self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            self.open.retain(|open| !open.keep_open.is_closed());
+            let idle = self.open.iter().enumerate();
+            let idle = idle.filter_map(|(index, open)| Some((open.activity.idle_since()?, index)));
+            let longest = idle.min();
+            let until = longest.map_or_else(Instant::now, |(since, _)| since) + LEAST_IDLE;
+            if let Ok(place) = timeout_at(until, Arc::clone(&self.room).acquire_owned()).await {
+                return place.ok();
+            }
+            // It may have got a request meanwhile.
+            if let Some((since, index)) = longest
+                && self.open[index].activity.idle_since() == Some(since)
+            {
+                self.open.remove(index);
+                return Arc::clone(&self.room).acquire_owned().await.ok();
+            }
+        }
+    }
+
+    async fn next(&mut self) -> TcpStream {
         loop {
             match self.listener.accept().await {
-                Ok(accepted) => {
+                Ok((stream, _)) => {
                     self.failing = false;
-                    return accepted;
+                    return stream;
                 }
                 Err(error) => {
                     // One line a run of failures, since any client can repeat them.
                     if !std::mem::replace(&mut self.failing, true) {
                         tracing::warn!(%error, "connection to the control port not accepted; if file descriptors ran out, raise the limit on open files");
                     }
-                    tokio::time::sleep(ACCEPT_REST).await;
+                    sleep(ACCEPT_REST).await;
                 }
             }
         }
     }
 }
 
-impl Listener for Clients {
-    type Io = Client;
-    type Addr = SocketAddr;
+/// One connection, from its first byte to its end.
+struct Connection {
+    routes: TowerToHyperService<Router>,
+    activity: Arc<Activity>,
+    patience: Patience,
+}
 
-    async fn accept(&mut self) -> (Client, SocketAddr) {
-        let (stream, address) = self.next().await;
-        let permit = self.room().await;
-        let (keep_open, closed) = oneshot::channel();
-        let is_answered = Arc::<AtomicBool>::default();
-        self.open.push_back(Open {
-            keep_open,
-            is_answered: Arc::clone(&is_answered),
-        });
-        let client = Client {
-            stream,
-            closed,
-            deadline: Box::pin(sleep(self.request_timeout)),
-            request_timeout: self.request_timeout,
-            request_bytes: 0,
-            is_answered,
-            _permit: permit,
+impl Connection {
+    /// Answers the requests of a client, within TLS if the port has it.
+    async fn run(self, stream: TcpStream, tls: Option<Arc<ServerTls>>) {
+        let Some(tls) = tls else {
+            return self.answer(stream, None).await;
         };
-        (client, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// The connection of one client. It fails when the client exceeds a limit.
-pub(super) struct Client {
-    stream: TcpStream,
-    /// Resolves when the connection has to make room for another one.
-    closed: oneshot::Receiver<()>,
-    deadline: Pin<Box<Sleep>>,
-    request_timeout: Duration,
-    /// Bytes received since the last part of an answer was sent.
-    request_bytes: usize,
-    is_answered: Arc<AtomicBool>,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Client {
-    /// Returns an error once the connection has to end, and otherwise wakes the task when it has to.
-    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if Pin::new(&mut self.closed).poll(context).is_ready()
-            || self.deadline.as_mut().poll(context).is_ready()
-        {
-            return Err(io::ErrorKind::TimedOut.into());
+        let handshake = timeout(self.patience.request, shake_hands(stream, &tls)).await;
+        if let Ok(Some(stream)) = handshake {
+            let (_, session) = stream.get_ref();
+            let certificate = session.peer_certificates().map(|_| ClientCertificate);
+            self.answer(stream, certificate).await;
         }
-        Ok(())
     }
 
-    /// Gives the client its time for the next request or for the next part of the answer.
-    fn answered(&mut self) {
-        self.request_bytes = 0;
-        self.is_answered.store(true, Relaxed);
-        let until = Instant::now() + self.request_timeout;
-        self.deadline.as_mut().reset(until);
+    async fn answer<S>(self, stream: S, certificate: Option<ClientCertificate>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self {
+            routes,
+            activity,
+            patience,
+        } = self;
+        let bounded = Bounded::new(stream, Arc::clone(&activity), patience);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let activity = Arc::clone(&activity);
+            request.extensions_mut().insert(activity.begin());
+            if let Some(certificate) = certificate {
+                request.extensions_mut().insert(certificate);
+            }
+            let answer = routes.call(request);
+            async move {
+                let answer = answer.await?;
+                Ok::<_, Infallible>(answer.map(|body| Answering::new(body, activity)))
+            }
+        });
+        // An error means that the client is gone or exceeded a limit. It is no concern of the operator.
+        let _ = http1::Builder::new()
+            .serve_connection(TokioIo::new(bounded), service)
+            .await;
     }
 }
 
-impl AsyncRead for Client {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.check(context)?;
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.request_bytes += buffer.filled().len() - before;
-        if self.request_bytes > MOST_REQUEST_BYTES {
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
-        }
-        Poll::Ready(Ok(()))
+/// Begins TLS. A client that speaks HTTP without TLS is told so; `None` if TLS does not come about.
+async fn shake_hands(mut stream: TcpStream, tls: &ServerTls) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0];
+    stream.peek(&mut first).await.ok()?;
+    // A method begins with a letter, and TLS with the type of its record, 22.
+    if first[0].is_ascii_alphabetic() {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request).await;
+        let _ = stream.write_all(&refusal_of_plain_http()).await;
+        return None;
     }
-}
-
-impl AsyncWrite for Client {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.check(context)?;
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.answered();
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+    tls.acceptor().accept(stream).await.ok()
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::io::Read;
-
-    use futures_util::StreamExt;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    /// Only a port that is broken takes longer.
-    const LONG: Duration = Duration::from_secs(120);
-
-    /// Serves `/` within the limits. Returns where.
-    async fn serve(request_timeout: Duration) -> SocketAddr {
-        let mut clients = Clients::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
-        clients.request_timeout = request_timeout;
-        let address = clients.local_addr().unwrap();
-        let routes = axum::Router::new().route("/", axum::routing::get(|| async { "here" }));
-        tokio::spawn(async move { axum::serve(clients, routes).await });
-        address
-    }
-
-    async fn request(address: SocketAddr) -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
-            .await
-            .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    /// Whether the port has the connection open.
-    fn is_open(stream: TcpStream) -> bool {
-        let read = stream.into_std().unwrap().read(&mut [0]);
-        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-    }
-
-    #[tokio::test]
-    async fn idle_connections_keep_nobody_out_and_hold_few_descriptors() {
-        let address = serve(LONG).await;
-        let mut idle = Vec::new();
-        for number in 0..200 {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            if number % 2 == 0 {
-                stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
-            }
-            idle.push(stream);
-        }
-        let answer = request(address).await;
-        assert!(answer.ends_with("here"), "{answer}");
-        let open = idle.into_iter().map(is_open).filter(|open| *open).count();
-        assert!(open <= MOST_CLIENTS, "{open}");
-    }
-
-    /// A stream of events is the oldest connection by nature, so it was the first to go.
-    #[tokio::test]
-    async fn idle_connections_end_no_answer_under_way() {
-        let mut clients = Clients::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
-        clients.request_timeout = LONG;
-        let address = clients.local_addr().unwrap();
-        let endless = || async {
-            let parts = futures_util::stream::once(async { Ok::<_, io::Error>("begun") });
-            axum::body::Body::from_stream(parts.chain(futures_util::stream::pending()))
-        };
-        let here = axum::routing::get(|| async { "here" });
-        let routes = axum::Router::new()
-            .route("/", here)
-            .route("/stream", axum::routing::get(endless));
-        tokio::spawn(async move { axum::serve(clients, routes).await });
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream
-            .write_all(b"GET /stream HTTP/1.1\r\nHost: test\r\n\r\n")
-            .await
-            .unwrap();
-        let mut answer = Vec::new();
-        while !answer.windows(5).any(|part| part == b"begun") {
-            assert!(stream.read_buf(&mut answer).await.unwrap() > 0);
-        }
-        let mut idle = Vec::new();
-        for _ in 0..200 {
-            idle.push(TcpStream::connect(address).await.unwrap());
-        }
-        assert!(request(address).await.ends_with("here"));
-        // The end of the part that was sent.
-        while stream.try_read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
-        assert!(is_open(stream));
-    }
-
-    #[tokio::test]
-    async fn an_endless_header_ends_its_connection() {
-        let address = serve(LONG).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let header = [b'x'; 1024];
-        stream.write_all(b"GET / HTTP/1.1\r\nX: ").await.unwrap();
-        let mut sent = 0;
-        while stream.write_all(&header).await.is_ok() {
-            sent += header.len();
-            assert!(sent < 64 << 20, "the port takes any header");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_client_that_sends_no_whole_request_is_closed() {
-        let address = serve(Duration::from_millis(50)).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ mod exposition;
 mod process;
 mod render;
 mod bind;
+mod activity;
+mod connection;
 mod clients;
 mod etag;
 pub mod api;

@@ -18,6 +18,7 @@ use super::exposition::Exposition;
 use super::page;
 use super::render;
 use super::source::ControlSource;
+use crate::tls::ServerTls;
 
 /// The text at `/help`, and at `/` for clients that are no browser.
 const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
@@ -30,13 +31,15 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Listens on the address and serves requests on the runtime: what the source shows, and the paths of the API. Port 0 lets the kernel choose a free port.
+    /// Listens on the address, with TLS or without, and serves requests on the runtime: what the source shows, and the paths of
+    /// the API. Port 0 lets the kernel choose a free port.
     ///
     /// # Errors
     /// Fails if the address can't be bound.
     pub fn spawn(
         runtime: &Handle,
         address: SocketAddr,
+        tls: Option<Arc<ServerTls>>,
         source: Arc<dyn ControlSource>,
         api: Router,
     ) -> Result<Self, BindError> {
@@ -49,17 +52,12 @@ impl ControlServer {
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let listener = {
+        let clients = {
             let _inside = runtime.enter();
-            Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?)
+            Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?, tls)
         };
-        let task = runtime.spawn(async move {
-            if let Err(error) =
-                axum::serve(listener, routes(source).merge(api).layer(map_response(protect))).await
-            {
-                tracing::error!(%error, "the control port stopped; restart the collector to open it again");
-            }
-        });
+        let routes = routes(source).merge(api).layer(map_response(protect));
+        let task = runtime.spawn(clients.serve(routes));
         Ok(Self { address: bound, task })
     }
 
@@ -192,7 +190,7 @@ mod tests {
             .unwrap();
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server =
-            ControlServer::spawn(runtime.handle(), any_port, Arc::new(source), Router::new()).unwrap();
+            ControlServer::spawn(runtime.handle(), any_port, None, Arc::new(source), Router::new()).unwrap();
         let mut answer = String::new();
         runtime.block_on(async {
             let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -277,8 +275,14 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let error = ControlServer::spawn(runtime.handle(), address, Arc::new(Fake::Ready), Router::new())
-            .unwrap_err();
+        let error = ControlServer::spawn(
+            runtime.handle(),
+            address,
+            None,
+            Arc::new(Fake::Ready),
+            Router::new(),
+        )
+        .unwrap_err();
         let expected = format!("ss -ltnp 'sport = :{}'", address.port());
         assert!(error.to_string().contains(&expected), "{error}");
     }

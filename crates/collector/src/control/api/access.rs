@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
-use crate::config::Control;
+use crate::config::{ClientsMay, Control};
 use crate::telemetry::{ApiFigures, Denial};
 use crate::token::read_token;
 
@@ -23,6 +23,8 @@ pub struct Access {
     guard: Guard,
     /// The token that requests to act have to carry. Without it, whoever may read with a token or from this host may act.
     act: Option<Arc<TokenFile>>,
+    /// What a client certificate allows.
+    certificates_may: Right,
     host_names: Vec<String>,
     figures: Arc<ApiFigures>,
 }
@@ -35,7 +37,13 @@ enum Guard {
     Insecure,
     /// The token in this file.
     Token(Arc<TokenFile>),
+    /// A client certificate.
+    Certificate,
 }
+
+/// Marks a request that came with a client certificate of the configured CA.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientCertificate;
 
 /// The token that requests have to carry, and the file that it is read from.
 #[derive(Debug)]
@@ -78,11 +86,11 @@ impl TokenFile {
 }
 
 /// What a request wants to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
     /// To read what the collector holds.
     Read,
-    /// To make the collector do something.
+    /// To make the collector do something. Whoever may act may read too.
     Act,
 }
 
@@ -106,6 +114,7 @@ impl Access {
         let token = |setting, file: &Path| TokenFile::of(setting, file).map(Arc::new);
         let guard = match &settings.token_file {
             Some(file) => Guard::Token(token("control.token_file", file)?),
+            None if settings.tls_client_ca_file.is_some() => Guard::Certificate,
             None if settings.address.ip().to_canonical().is_loopback() => Guard::ThisHost,
             None => Guard::Insecure,
         };
@@ -115,6 +124,10 @@ impl Access {
             act: act
                 .map(|file| token("control.act_token_file", file))
                 .transpose()?,
+            certificates_may: match settings.tls_clients_may {
+                ClientsMay::Read => Right::Read,
+                ClientsMay::Act => Right::Act,
+            },
             host_names: settings.host_names.clone(),
             figures,
         })
@@ -125,7 +138,7 @@ impl Access {
     pub fn token_files(&self) -> Vec<Arc<TokenFile>> {
         let to_read = match &self.guard {
             Guard::Token(token) => Some(token),
-            Guard::ThisHost | Guard::Insecure => None,
+            Guard::ThisHost | Guard::Insecure | Guard::Certificate => None,
         };
         to_read.into_iter().chain(&self.act).cloned().collect()
     }
@@ -133,6 +146,15 @@ impl Access {
     /// Whether a request may be answered; otherwise, which kind of denial it gets and how it is told.
     fn check(&self, request: &Request) -> Result<(), (Denial, Problem)> {
         let headers = request.headers();
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            // Another server on the way may have looked at the other one (RFC 9112 §3.2).
+            let problem = Problem::new(
+                StatusCode::BAD_REQUEST,
+                "the request has several Host headers",
+                "send one",
+            );
+            return Err((Denial::Host, problem));
+        }
         let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let named = request.uri().authority().map(|authority| authority.as_str());
         let host = named.or_else(|| text(&header::HOST)).unwrap_or_default();
@@ -152,46 +174,73 @@ impl Access {
             );
             return Err((Denial::Origin, problem));
         }
-        let right = Right::needed_by(request.method());
-        // Whoever may act may read too.
-        let acts = self
-            .act
-            .as_ref()
-            .is_some_and(|token| token.is_carried_by(headers));
-        if acts {
+        let needed = Right::needed_by(request.method());
+        if self.right_of(request) >= Some(needed) {
             return Ok(());
         }
-        if right == Right::Act && self.act.is_some() {
-            return Err((
-                Denial::Token,
-                Problem::new(
-                    StatusCode::UNAUTHORIZED,
-                    "the request carries no token that allows to act",
-                    "send the token of control.act_token_file as Authorization: Bearer TOKEN",
-                ),
-            ));
-        }
-        match &self.guard {
-            Guard::ThisHost => Ok(()),
-            Guard::Insecure if right == Right::Read => Ok(()),
-            Guard::Insecure => Err((
+        Err(match (&self.guard, needed) {
+            (Guard::Insecure, Right::Act) if self.act.is_none() => (
                 Denial::Right,
                 Problem::new(
                     StatusCode::FORBIDDEN,
                     "without a token, requests may only read",
                     "set control.token_file or control.act_token_file, and send its token",
                 ),
-            )),
-            Guard::Token(token) if token.is_carried_by(headers) => Ok(()),
-            Guard::Token(_) => Err((
+            ),
+            (_, Right::Act) if self.act.is_some() => (
+                Denial::Token,
+                Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    "the request carries no token that allows to act",
+                    "send the token of control.act_token_file as Authorization: Bearer TOKEN",
+                ),
+            ),
+            (Guard::Certificate, Right::Act) if has_certificate(request) => (
+                Denial::Right,
+                Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "client certificates may only read",
+                    "set control.tls_clients_may = \"act\", or set control.act_token_file and send its token",
+                ),
+            ),
+            (Guard::Certificate, _) => (
+                Denial::Token,
+                Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    "the request comes without a client certificate",
+                    "connect with a certificate of the CA in control.tls_client_ca_file",
+                ),
+            ),
+            _ => (
                 Denial::Token,
                 Problem::new(
                     StatusCode::UNAUTHORIZED,
                     "the request carries no valid token",
                     "send the token of control.token_file as Authorization: Bearer TOKEN",
                 ),
-            )),
-        }
+            ),
+        })
+    }
+
+    /// The largest right that a request has, if it has any.
+    fn right_of(&self, request: &Request) -> Option<Right> {
+        let headers = request.headers();
+        let acts = self.act.as_ref().filter(|token| token.is_carried_by(headers));
+        let by_act_token = acts.map(|_| Right::Act);
+        let by_certificate = has_certificate(request).then_some(self.certificates_may);
+        // If there is a token for acting, everything else allows to read.
+        let usual = if self.act.is_some() {
+            Right::Read
+        } else {
+            Right::Act
+        };
+        let by_guard = match &self.guard {
+            Guard::ThisHost => Some(usual),
+            Guard::Insecure => Some(Right::Read),
+            Guard::Token(token) => token.is_carried_by(headers).then_some(usual),
+            Guard::Certificate => None,
+        };
+        by_act_token.max(by_certificate).max(by_guard)
     }
 
     /// Whether the collector is asked under this name, given with a port or without.
@@ -207,6 +256,10 @@ impl Access {
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(name))
     }
+}
+
+fn has_certificate(request: &Request) -> bool {
+    request.extensions().get::<ClientCertificate>().is_some()
 }
 
 fn is_of_origin(origin: Option<&str>, host: &str) -> bool {
@@ -261,6 +314,7 @@ mod tests {
         Access {
             guard,
             act: None,
+            certificates_may: Right::Read,
             host_names: vec!["bmp.example.net".to_owned()],
             figures: Arc::default(),
         }
@@ -297,6 +351,11 @@ mod tests {
             );
         }
         assert_eq!(status(&access, Method::GET, &[]), 403);
+        // The second one was not looked at.
+        for second in ["127.0.0.1", "evil.example.net"] {
+            let hosts = [("host", "127.0.0.1"), ("host", second)];
+            assert_eq!(status(&access, Method::GET, &hosts), 400, "{second}");
+        }
     }
 
     #[test]
@@ -368,6 +427,30 @@ mod tests {
             assert_eq!(status(&access, Method::GET, &[host, read]), 200);
             let expected = if is_open { 200 } else { 401 };
             assert_eq!(status(&access, Method::GET, &[host]), expected);
+        }
+    }
+
+    #[test]
+    fn a_client_certificate_allows_what_the_setting_says() {
+        let with_certificate = |access: &Access, method: Method| {
+            let request = Request::builder().method(method).uri("/api/v1/routers");
+            let request = request.header("host", "192.0.2.1").extension(ClientCertificate);
+            let checked = access.check(&request.body(Body::empty()).unwrap());
+            checked.map_or_else(|(_, problem)| problem.into_response().status().as_u16(), |()| 200)
+        };
+        for guard in [Guard::Certificate, Guard::Token(token_file(TOKEN))] {
+            let host = [("host", "192.0.2.1")];
+            let mut access = access(guard);
+            assert_eq!(status(&access, Method::GET, &host), 401);
+            assert_eq!(status(&access, Method::POST, &host), 401);
+            assert_eq!(with_certificate(&access, Method::GET), 200);
+            assert!([401, 403].contains(&with_certificate(&access, Method::POST)));
+            access.act = Some(token_file("abcdefghijklmnop"));
+            assert_eq!(with_certificate(&access, Method::POST), 401);
+            access.certificates_may = Right::Act;
+            assert_eq!(with_certificate(&access, Method::POST), 200);
+            access.act = None;
+            assert_eq!(with_certificate(&access, Method::POST), 200);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The parameters that choose messages: of the history and of the live stream.
 
-use super::parameters::{Parameters, read_prefix};
+use arancini_wire::iana::AfiSafi;
+
+use super::parameters::{Parameters, check_family, read_prefix};
 use super::problem::Problem;
 use crate::config::IpPrefix;
 use crate::message_filter::{MessageFilter, PrefixCondition};
@@ -13,12 +15,15 @@ pub(super) fn read_conditions(parameters: &Parameters) -> Result<MessageFilter, 
         peer: selector.peer,
         view: selector.view,
         family: selector.family,
-        prefix: read_prefix_condition(parameters)?,
+        prefix: read_prefix_condition(parameters, selector.family)?,
         ..MessageFilter::default()
     })
 }
 
-fn read_prefix_condition(parameters: &Parameters) -> Result<Option<PrefixCondition>, Problem> {
+fn read_prefix_condition(
+    parameters: &Parameters,
+    family: Option<AfiSafi>,
+) -> Result<Option<PrefixCondition>, Problem> {
     let matching = parameters.get("match");
     let Some(text) = parameters.get("prefix") else {
         return match matching {
@@ -31,6 +36,7 @@ fn read_prefix_condition(parameters: &Parameters) -> Result<Option<PrefixConditi
         };
     };
     let prefix = read_prefix(text)?;
+    check_family(family, prefix)?;
     let prefix = IpPrefix::new(prefix.address(), prefix.length());
     let mut condition = PrefixCondition::default();
     match matching.unwrap_or("exact") {

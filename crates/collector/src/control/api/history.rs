@@ -110,6 +110,13 @@ async fn page(
         before,
         limit: parameters.limit()?,
     };
+    if wanted.kind == Some(BatchKind::Routers) && wanted.filter.peer.is_some() {
+        return Err(Problem::invalid(
+            "kind",
+            "kind and peer contradict each other: the events of routers are about no peer",
+            "write kind=peers, or leave peer out",
+        ));
+    }
     let Past {
         found,
         since_ns,

@@ -68,7 +68,7 @@ impl HistoryReader {
             return Err(Problem::new(
                 axum::http::StatusCode::CONFLICT,
                 "the collector keeps no history",
-                "set control.history_bytes, and restart the collector; arancini tail reads what the sink stores",
+                "set control.history_bytes to 1048576 or more, or leave it out for 67108864, and restart the collector; arancini tail reads what the sink stores",
             ));
         };
         let search = Search {

@@ -4,7 +4,9 @@
 //! its own file. `access` decides who is answered. Names are those of the schema. An error is a problem (`problem`) that names the field and the remedy.
 
 mod problem;
+mod refusal;
 mod access;
+mod number;
 mod parameters;
 mod peer_key;
 mod cursor;
@@ -15,6 +17,7 @@ mod history_reader;
 mod state;
 mod page;
 mod text;
+mod change_lists;
 mod routers;
 mod peers;
 mod bgp_session;
@@ -30,8 +33,9 @@ mod workers;
 mod sink;
 mod paths;
 
-pub use access::{Access, Right, TokenFile};
+pub use access::{Access, ClientCertificate, Right, TokenFile};
 pub use asker::Asker;
 pub use paths::paths;
 pub(crate) use peer_key::peer_key;
+pub(crate) use refusal::{refusal_of_long_request, refusal_of_plain_http};
 pub use state::Api;

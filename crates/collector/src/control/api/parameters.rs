@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 
 use arancini_core::ask::{AttributeFilter, CommunityFilter, Match, Prefix, PrefixError, Selector};
+use arancini_wire::bgp::nlri::{NlriShape, shape};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 
+use super::number::number;
 use super::peer_key::read_peer;
 use super::problem::Problem;
 
@@ -78,7 +80,7 @@ impl Parameters {
         let Some(text) = self.get("limit") else {
             return Ok(USUAL_LIMIT);
         };
-        let limit = text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit));
+        let limit = number(text).filter(|limit| (1..=MOST_LIMIT).contains(limit));
         limit.ok_or_else(|| {
             Problem::invalid(
                 "limit",
@@ -141,7 +143,7 @@ pub(super) fn read_router(field: &'static str, text: &str) -> Result<IpAddr, Pro
 
 /// Reads an AS number.
 pub(super) fn read_asn(field: &'static str, text: &str) -> Result<u32, Problem> {
-    text.parse().map_err(|_| {
+    number(text).ok_or_else(|| {
         Problem::invalid(
             field,
             format!("{text:?} is no AS number"),
@@ -154,14 +156,14 @@ pub(super) fn read_asn(field: &'static str, text: &str) -> Result<u32, Problem> 
 fn read_community(text: &str) -> Result<CommunityFilter, Problem> {
     let parts: Vec<&str> = text.split(':').collect();
     let standard = || match parts[..] {
-        [asn, value] => Some(CommunityFilter::Standard(asn.parse().ok()?, value.parse().ok()?)),
+        [asn, value] => Some(CommunityFilter::Standard(number(asn)?, number(value)?)),
         _ => None,
     };
     let large = || match parts[..] {
         [admin, one, two] => Some(CommunityFilter::Large([
-            admin.parse().ok()?,
-            one.parse().ok()?,
-            two.parse().ok()?,
+            number(admin)?,
+            number(one)?,
+            number(two)?,
         ])),
         _ => None,
     };
@@ -208,7 +210,7 @@ fn read_view(text: &str) -> Result<RibView, Problem> {
 fn read_family(text: &str) -> Result<AfiSafi, Problem> {
     let by_number = text
         .split_once('/')
-        .and_then(|(afi, safi)| Some(AfiSafi::new(afi.parse().ok()?, safi.parse().ok()?)));
+        .and_then(|(afi, safi)| Some(AfiSafi::new(number(afi)?, number(safi)?)));
     by_number.or_else(|| family_of_name(text)).ok_or_else(|| {
         Problem::invalid(
             "family",
@@ -240,9 +242,8 @@ pub(super) fn read_prefix(text: &str) -> Result<Prefix, Problem> {
     let Some(length) = length else {
         return Ok(Prefix::host(address));
     };
-    let length: u8 = length
-        .parse()
-        .map_err(|_| invalid(format!("{length:?} is no length of a prefix"), example()))?;
+    let length: u8 =
+        number(length).ok_or_else(|| invalid(format!("{length:?} is no length of a prefix"), example()))?;
     Prefix::new(address, length).map_err(|error| match error {
         PrefixError::TooLong { most } => invalid(
             format!("a prefix of {length} bits is too long for {address}"),
@@ -253,6 +254,27 @@ pub(super) fn read_prefix(text: &str) -> Result<Prefix, Problem> {
             format!("write {without}, or {address} with match=longest for the route to this address"),
         ),
     })
+}
+
+/// Refuses a family whose routes can't have this prefix: nothing would ever be found.
+pub(super) fn check_family(family: Option<AfiSafi>, prefix: Prefix) -> Result<(), Problem> {
+    let Some(family) = family else {
+        return Ok(());
+    };
+    let bits = if prefix.address().is_ipv4() { 32 } else { 128 };
+    match shape(family) {
+        NlriShape::Prefix { max_bits, .. } if max_bits == bits => Ok(()),
+        NlriShape::Prefix { .. } => Err(Problem::invalid(
+            "family",
+            format!("prefix and family contradict each other: {prefix} is no prefix of {family}"),
+            "leave family out, or write a prefix of its addresses",
+        )),
+        NlriShape::Opaque { .. } | NlriShape::Unframed => Err(Problem::invalid(
+            "family",
+            format!("prefix and family contradict each other: routes of {family} have no prefix"),
+            "leave out one of them",
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -269,6 +291,8 @@ mod tests {
             ("192.0.2.1/24", "192.0.2.0/24"),
             ("192.0.2/24", "write a prefix"),
             ("192.0.2.0/", "write a prefix"),
+            ("192.0.2.0/+24", "write a prefix"),
+            ("192.0.2.0/024", "write a prefix"),
             ("", "write a prefix"),
         ] {
             let problem = format!("{:?}", read_prefix(text).unwrap_err());
@@ -296,6 +320,8 @@ mod tests {
             "",
             "64500",
             "70000:1",
+            "+64500:1",
+            "64500:01",
             "1:2:3:4",
             "no-export",
             "0x",
@@ -312,6 +338,18 @@ mod tests {
         assert_eq!(read_family("ipv4-unicast").unwrap(), AfiSafi::IPV4_UNICAST);
         let evpn = AfiSafi::EVPN.name().unwrap();
         assert_eq!(read_family(evpn).unwrap(), AfiSafi::EVPN);
-        assert!(read_family("ipv5").is_err() && read_family("1/256").is_err());
+        for text in ["ipv5", "1/256", "+1/1", "1/01"] {
+            assert!(read_family(text).is_err(), "{text}");
+        }
+    }
+
+    /// `+24` and `024` meant 24.
+    #[test]
+    fn numbers_are_read_only_as_they_are_usually_written() {
+        assert_eq!(read_asn("as", "64500").unwrap(), 64_500);
+        assert_eq!(read_asn("as", "0").unwrap(), 0);
+        for text in ["+64500", "064500", "00", "", "-1", "4294967296", "64 500"] {
+            assert!(read_asn("as", text).is_err(), "{text}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use utoipa::OpenApi;
 
 use super::access::{Access, guard};
+use super::parameters::{Parameters, RawQuery};
 use super::problem::Problem;
 use super::state::Api;
 use super::{counts, history, peers, prefixes, resync, routers, routes, sink, stream, workers};
@@ -61,14 +62,16 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
             "/api/v1/routers/{router}/resync",
             post(resync::resync).fallback(resync::only_post),
         )
-        .route(
-            "/api/v1/openapi.json",
-            get(|| async { Json(Description::openapi()) }).layer(from_fn(with_etag)),
-        )
+        .route("/api/v1/openapi.json", get(description).layer(from_fn(with_etag)))
         .route("/api/{*unknown}", get(unknown))
         .method_not_allowed_fallback(only_get)
         .with_state(api)
         .layer(from_fn_with_state(Arc::new(access), guard))
+}
+
+async fn description(query: RawQuery) -> Result<impl IntoResponse, Problem> {
+    Parameters::read(query, &[])?;
+    Ok(Json(Description::openapi()))
 }
 
 async fn unknown() -> Problem {

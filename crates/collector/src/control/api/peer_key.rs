@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use arancini_core::ask::PeerSelector;
 use arancini_wire::bmp::PeerIdentity;
 
+use super::number::number;
 use super::problem::Problem;
 
 /// The key of a peer.
@@ -33,9 +34,15 @@ fn read(text: &str) -> Option<PeerSelector> {
     let mut parts = text.split('~');
     let address: IpAddr = parts.next()?.parse().ok()?;
     let bgp_id: Option<Ipv4Addr> = parts.next().map(str::parse).transpose().ok()?;
-    let peer_type = parts.next().map(str::parse).transpose().ok()?;
-    let distinguisher = parts.next().map(|text| u64::from_str_radix(text, 16));
-    let distinguisher = distinguisher.transpose().ok()?;
+    let peer_type = match parts.next() {
+        Some(text) => Some(number(text)?),
+        None => None,
+    };
+    let distinguisher = match parts.next() {
+        Some(text) if text.starts_with('+') => return None,
+        Some(text) => Some(u64::from_str_radix(text, 16).ok()?),
+        None => None,
+    };
     if parts.next().is_some() {
         return None;
     }
@@ -73,6 +80,8 @@ mod tests {
             "192.0.2",
             "192.0.2.7~x",
             "192.0.2.7~10.0.0.7~256",
+            "192.0.2.7~10.0.0.7~+1",
+            "192.0.2.7~10.0.0.7~1~+1",
             "::~0.0.0.0~0~0~",
         ] {
             assert!(read(text).is_none(), "{text}");

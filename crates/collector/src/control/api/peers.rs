@@ -12,6 +12,7 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::bgp_session::BgpSession;
+use super::change_lists::{a_day_ago_ns, keep_last};
 use super::cursor::{PageStart, read_cursor};
 use super::page::PageEnd;
 use super::parameters::{Parameters, RawQuery, read_router};
@@ -60,7 +61,10 @@ pub struct Peer {
     quirks: BTreeMap<&'static str, u64>,
     /// Changes of its state since the start of the collector.
     change_count: u64,
-    /// The last changes of its state, the oldest first.
+    /// Changes of its state in the last 24 hours. Those before the last 128 are counted by the hour, so that some of them can be up
+    /// to 25 hours old.
+    changes_of_last_day: u64,
+    /// The last changes of its state, the oldest first: at most 128, and in lists at most 16.
     changes: Vec<StateChange>,
     /// The BGP session of its last Peer Up. Absent in lists, and if there was no Peer Up since the start of the collector.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +161,7 @@ impl Peer {
                 .map(|(quirk, seen)| (quirk.name(), seen))
                 .collect(),
             change_count: answer.changes.count(),
+            changes_of_last_day: answer.changes.count_since(a_day_ago_ns()),
             changes: answer.changes.last().iter().map(StateChange::of).collect(),
             bgp_session: answer.opens.map(|opens| BgpSession::of(&opens)),
             statistics: answer.statistics.map(|last| Statistics::of(&last)),
@@ -239,6 +244,7 @@ pub(super) async fn peers(
     for peer in &mut peers {
         peer.bgp_session = None;
         peer.statistics = None;
+        keep_last(&mut peer.changes);
     }
     peers.sort_by(|one, other| (one.peer_addr, &one.key).cmp(&(other.peer_addr, &other.key)));
     Ok(Json(Peers { peers, end }))

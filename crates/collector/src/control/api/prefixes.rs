@@ -6,7 +6,7 @@ use arancini_core::ask::Search;
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::parameters::{Parameters, RawQuery, read_prefix};
+use super::parameters::{Parameters, RawQuery, check_family, read_prefix};
 use super::problem::{Problem, Problems};
 use super::routes::{Routes, page_of_routes};
 use super::state::Api;
@@ -35,6 +35,7 @@ pub(super) async fn prefix(
         prefix: read_prefix(&prefix)?,
         matching: parameters.matching()?,
     };
+    check_family(parameters.selector()?.family, search.prefix)?;
     let choice = format!("prefixes/{}?{}", search.prefix, parameters.choice());
     Ok(Json(
         page_of_routes(&api, &parameters, Some(search), &choice).await?,

@@ -32,10 +32,10 @@ pub enum Problems {
     /// A parameter has no meaning.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(#[to_schema] Problem),
-    /// The request does not carry the token of `control.token_file`.
+    /// The request does not carry the token of `control.token_file`, or comes without a client certificate.
     #[response(status = 401, content_type = "application/problem+json")]
     Token(#[to_schema] Problem),
-    /// The request is for a foreign name, or from a foreign page.
+    /// The request is for a foreign name, from a foreign page, or wants more than its certificate allows.
     #[response(status = 403, content_type = "application/problem+json")]
     Access(#[to_schema] Problem),
     /// The collector can't answer now; `Retry-After` says when to ask again.
@@ -73,6 +73,19 @@ impl Problem {
             retry_after_s: Some(seconds),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail, remedy)
         }
+    }
+
+    /// The whole answer as on the wire. The connection ends with it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let body = serde_json::to_string(self).unwrap_or_default();
+        format!(
+            "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\nx-content-type-options: nosniff\r\n\
+             cache-control: no-store\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            self.status,
+            self.title,
+            body.len()
+        )
+        .into_bytes()
     }
 
     /// Names the parameter that is wrong.

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
 
+use super::change_lists::{a_day_ago_ns, keep_last};
 use super::counts::Count;
 use super::cursor::{PageStart, read_cursor};
 use super::page::PageEnd;
@@ -58,7 +59,10 @@ pub struct Router {
     counts: Vec<Count>,
     /// Changes of the session since the start of the collector.
     change_count: u64,
-    /// The last changes of the session, the oldest first.
+    /// Changes of the session in the last 24 hours. Those before the last 128 are counted by the hour, so that some of them can be up
+    /// to 25 hours old.
+    changes_of_last_day: u64,
+    /// The last changes of the session, the oldest first: at most 128, and in lists at most 16.
     changes: Vec<SessionChange>,
 }
 
@@ -107,6 +111,7 @@ impl Router {
             malformed: answer.malformed,
             counts: answer.counts.iter().map(Count::of).collect(),
             change_count: answer.changes.count(),
+            changes_of_last_day: answer.changes.count_since(a_day_ago_ns()),
             changes: changes
                 .map(|change| SessionChange {
                     time: text::time(change.unix_ns),
@@ -116,7 +121,7 @@ impl Router {
                     },
                     reason: match &change.what {
                         RouterChange::Connected => None,
-                        RouterChange::Lost(reason) => Some(reason.clone()),
+                        RouterChange::Lost(reason) => Some(reason.to_string()),
                     },
                 })
                 .collect(),
@@ -145,6 +150,9 @@ pub(super) async fn routers(State(api): State<Arc<Api>>, query: RawQuery) -> Res
         .await?;
     let end = PageEnd::of(&gathered, api.life, choice);
     let mut routers = routers_of(gathered.answers);
+    for router in &mut routers {
+        keep_last(&mut router.changes);
+    }
     routers.sort_by_key(|router| router.router_addr);
     Ok(Json(Routers { routers, end }))
 }

@@ -6,12 +6,16 @@ use super::problem::Problem;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
+/// The time now, in Unix nanoseconds.
+pub(super) fn now_ns() -> u64 {
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    u64::try_from(now).unwrap_or(u64::MAX)
+}
+
 /// Reads the parameter `since`: a time like `2026-11-30T10:48:08Z`, or how long ago, like `90s`, `5m`, `2h` or `1d`. Returns
 /// Unix nanoseconds.
 pub(super) fn read_since(text: &str) -> Result<u64, Problem> {
-    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-    let now_ns = u64::try_from(now).unwrap_or(u64::MAX);
-    let ago = seconds_ago(text).map(|seconds| now_ns.saturating_sub(seconds.saturating_mul(NANOSECONDS)));
+    let ago = seconds_ago(text).map(|seconds| now_ns().saturating_sub(seconds.saturating_mul(NANOSECONDS)));
     ago.or_else(|| read_time(text)).ok_or_else(|| {
         Problem::invalid(
             "since",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arancini_core::BatchKind;
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -16,6 +17,7 @@ use super::conditions::read_conditions;
 use super::parameters::{Parameters, RawQuery, read_asn};
 use super::problem::{Problem, Problems};
 use super::state::Api;
+use crate::control::activity::StreamMark;
 use crate::live::{GREETING, KEEP_ALIVE, Kinds, MOST_LISTENERS, Subscription, Wanted};
 use crate::message_filter::{Action, MessageFilter};
 
@@ -49,7 +51,11 @@ const PARAMETERS: &[&str] = &[
         ("origin_as" = Option<u32>, Query, description = "Only announces whose AS path ends with this AS"),
     ),
     responses((status = 200, description = "The events", body = String, content_type = "text/event-stream"), Problems))]
-pub(super) async fn stream(State(api): State<Arc<Api>>, query: RawQuery) -> Result<Response, Problem> {
+pub(super) async fn stream(
+    State(api): State<Arc<Api>>,
+    mark: Option<Extension<StreamMark>>,
+    query: RawQuery,
+) -> Result<Response, Problem> {
     let parameters = Parameters::read(query, PARAMETERS)?;
     let wanted = Wanted {
         kinds: read_kinds(parameters.get("kinds").unwrap_or("updates"))?,
@@ -65,10 +71,12 @@ pub(super) async fn stream(State(api): State<Arc<Api>>, query: RawQuery) -> Resu
     if wanted.filter.is_about_routes() && !wanted.kinds.contain(BatchKind::Updates) {
         return Err(Problem::invalid(
             "kinds",
-            "only updates have a view, a family, a prefix, an action or an origin",
-            "add updates to kinds, or leave out the conditions on routes",
+            "kinds contradicts the other parameters: only updates have a view, family, prefix, action or origin_as",
+            "add updates to kinds, or leave out view, family, prefix, match, action and origin_as",
         ));
     }
+    check_action(&wanted)?;
+    check_peer(&wanted)?;
     let hub = &api.telemetry.tap().live;
     let Some(subscription) = hub.subscribe(wanted) else {
         return Err(Problem::later(
@@ -77,9 +85,17 @@ pub(super) async fn stream(State(api): State<Arc<Api>>, query: RawQuery) -> Resu
             "ask again later, and close streams that nobody reads; arancini tail follows the stream itself",
         ));
     };
+    if let Some(Extension(mark)) = mark {
+        mark.set();
+    }
     let events = stream::once(std::future::ready(GREETING)).chain(stream::unfold(subscription, next));
     let body = Body::from_stream(events.map(Ok::<Bytes, Infallible>));
-    Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
+    // The connection ends with the stream.
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CONNECTION, "close"),
+    ];
+    Ok((headers, body).into_response())
 }
 
 /// The next part of the answer. The subscription ends with the connection, which drops it.
@@ -89,6 +105,36 @@ async fn next(subscription: Subscription) -> Option<(Bytes, Subscription)> {
         Err(_) => KEEP_ALIVE,
     };
     Some((events, subscription))
+}
+
+/// Refuses an origin of withdraws: they have no path.
+fn check_action(wanted: &Wanted) -> Result<(), Problem> {
+    if wanted.filter.action == Some(Action::Withdraw) && wanted.filter.origin_as.is_some() {
+        return Err(Problem::invalid(
+            "action",
+            "action and origin_as contradict each other: a withdraw has no AS path",
+            "leave out one of them",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a peer if only events of routers are wanted: they are about no peer.
+fn check_peer(wanted: &Wanted) -> Result<(), Problem> {
+    let of_peers = [
+        BatchKind::Updates,
+        BatchKind::Peers,
+        BatchKind::Statistics,
+        BatchKind::Malformed,
+    ];
+    if wanted.filter.peer.is_some() && !of_peers.iter().any(|kind| wanted.kinds.contain(*kind)) {
+        return Err(Problem::invalid(
+            "kinds",
+            "kinds and peer contradict each other: the events of routers are about no peer",
+            "add peers to kinds, or leave peer out",
+        ));
+    }
+    Ok(())
 }
 
 fn read_kinds(text: &str) -> Result<Kinds, Problem> {

@@ -1,0 +1,150 @@
+//! TLS of the control port: its certificate, its key, and the CA of client certificates, in PEM files.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+/// The settings that name the files.
+const CERT: &str = "control.tls_cert_file";
+const KEY: &str = "control.tls_key_file";
+const CLIENT_CA: &str = "control.tls_client_ca_file";
+
+/// The files that TLS needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate of the port, with the certificates between it and its CA.
+    pub cert: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
+    /// The CA of the client certificates that are accepted. Without it, clients are not asked for one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Why TLS can't be used with these files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsError {
+    /// The setting that names the file.
+    pub setting: &'static str,
+    /// What is wrong, with the name of the file.
+    pub problem: String,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} can't be used: {}; {}",
+            self.setting, self.problem, self.remedy
+        )
+    }
+}
+
+/// The TLS side of the control port.
+pub struct ServerTls {
+    files: TlsFiles,
+    config: RwLock<Arc<ServerConfig>>,
+}
+
+impl ServerTls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// A file can't be read or has other content, or the key does not belong to the certificate.
+    pub fn of(files: TlsFiles) -> Result<Self, TlsError> {
+        let config = RwLock::new(Arc::new(read(&files)?));
+        Ok(Self { files, config })
+    }
+
+    /// Reads the files again, for connections from now on. The certificates before stay in use if there is an error.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn read_again(&self) -> Result<(), TlsError> {
+        let config = Arc::new(read(&self.files)?);
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    /// Accepts connections with the present certificate.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        TlsAcceptor::from(Arc::clone(&config))
+    }
+}
+
+fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+    let chain = read_certificates(CERT, &files.cert)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError {
+        setting: KEY,
+        problem: format!(
+            "{} has no private key that can be read: {error}",
+            files.key.display()
+        ),
+        remedy: "name a PEM file with the key, which the user of the collector may read",
+    })?;
+    let provider = Arc::new(default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(CERT, &files.cert, &error))?;
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in read_certificates(CLIENT_CA, file)? {
+                roots
+                    .add(certificate)
+                    .map_err(|error| wrong(CLIENT_CA, file, &error))?;
+            }
+            // Probes and Prometheus have no certificate.
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = verifier.allow_unauthenticated().build();
+            builder.with_client_cert_verifier(verifier.map_err(|error| wrong(CLIENT_CA, file, &error))?)
+        }
+    };
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| wrong(CERT, &files.cert, &error))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Reads the certificates in a PEM file.
+///
+/// # Errors
+/// The file can't be read, or has no certificate.
+pub fn read_certificates(
+    setting: &'static str,
+    file: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let remedy = "name a PEM file with certificates, which the user of the collector may read";
+    let unreadable = |error: &dyn fmt::Display| TlsError {
+        setting,
+        problem: format!("{} has no certificate that can be read: {error}", file.display()),
+        remedy,
+    };
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))?;
+    let certificates = certificates.collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(|error| unreadable(&error))?;
+    if certificates.is_empty() {
+        return Err(unreadable(&"there is no CERTIFICATE section"));
+    }
+    Ok(certificates)
+}
+
+fn wrong(setting: &'static str, file: &Path, error: &dyn fmt::Display) -> TlsError {
+    TlsError {
+        setting,
+        problem: format!("{}: {error}", file.display()),
+        remedy: "check that the files belong together: openssl x509 -in FILE -text shows a certificate",
+    }
+}
