@@ -3,6 +3,8 @@
 use arancini_schema::events::StatisticsCounter;
 use arancini_wire::iana::AfiSafi;
 
+use crate::route_comparison::RouteComparison;
+
 /// Most statistics that are kept of a report. RFC 7854, RFC 8671 and RFC 9972 name some 40, a few of them for each family.
 const MOST_STATISTICS: usize = 64;
 
@@ -13,6 +15,8 @@ pub struct LastStatistics {
     pub unix_ns: u64,
     /// Its first statistics, without those that are no number.
     pub statistics: Vec<Statistic>,
+    /// Its numbers of routes beside those that were held when it came, of tables that can be compared.
+    pub comparisons: Vec<RouteComparison>,
 }
 
 /// One number of a report.
@@ -33,6 +37,7 @@ impl LastStatistics {
             Box::new(Self {
                 unix_ns,
                 statistics: Vec::new(),
+                comparisons: Vec::new(),
             })
         });
         last.unix_ns = unix_ns;

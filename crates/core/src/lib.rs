@@ -53,7 +53,10 @@ mod table;
 mod table_limits;
 mod doomed;
 mod opens;
+mod dump;
+mod shown_tables;
 mod last_statistics;
+mod route_comparison;
 mod changes;
 
 // The way out, into batches.
@@ -90,6 +93,7 @@ pub use batch::{Batch, BatchKind};
 pub use batcher::BatchSettings;
 pub use changes::{Change, Changes, PeerChange, RouterChange};
 pub use counters::{Counters, Quirk};
+pub use dump::Dump;
 pub use framing::{Framer, Next};
 pub use last_statistics::{LastStatistics, Statistic};
 pub use life::ResyncWay;
@@ -99,6 +103,7 @@ pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
 pub use repeat::{RepeatRefusal, RepeatedPart, RepeatedPeer};
 pub use route_attributes::{AttributeWriter, RouteAttributes};
+pub use route_comparison::RouteComparison;
 pub use route_count::RouteCount;
 pub use router::{Router, RouterLife};
 pub use session::{SessionError, SessionId};
