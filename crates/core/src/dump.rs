@@ -3,7 +3,8 @@
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
-use crate::table_limits::MAX_TABLES_PER_PEER;
+/// Most tables whose End-of-RIB is remembered: as many as a peer may have (`table_limits.rs`).
+const MOST_ENDED: usize = 256;
 
 /// The dump that began when a peer last came up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,7 +27,7 @@ impl Dump {
 
     /// Notes an End-of-RIB. Only the first one of a table belongs to the dump.
     pub(crate) fn end(&mut self, view: RibView, family: AfiSafi, unix_ns: u64) {
-        if !self.has_ended(view, family) && self.ended.len() < MAX_TABLES_PER_PEER {
+        if !self.has_ended(view, family) && self.ended.len() < MOST_ENDED {
             self.ended.push((view, family));
             self.ended_unix_ns = Some(unix_ns);
         }
@@ -80,6 +81,6 @@ mod tests {
         for afi in 0..1000 {
             dump.end(RibView::AdjRibInPre, AfiSafi { afi, safi: 1 }, 1);
         }
-        assert_eq!(dump.ended.len(), MAX_TABLES_PER_PEER);
+        assert_eq!(dump.ended.len(), MOST_ENDED);
     }
 }

@@ -1,9 +1,8 @@
 //! The last Statistics Report of a peer, for people who compare it with what the collector holds.
 
 use arancini_schema::events::StatisticsCounter;
+use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
-
-use crate::route_comparison::RouteComparison;
 
 /// Most statistics that are kept of a report. RFC 7854, RFC 8671 and RFC 9972 name some 40, a few of them for each family.
 const MOST_STATISTICS: usize = 64;
@@ -28,6 +27,28 @@ pub struct Statistic {
     pub family: Option<AfiSafi>,
     /// Its value.
     pub value: u64,
+}
+
+/// A number of routes that a router has reported, and the number that was held when the report came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteComparison {
+    /// The view.
+    pub view: RibView,
+    /// The family; `None` for all families together.
+    pub family: Option<AfiSafi>,
+    /// Routes that the router reported.
+    pub reported: u64,
+    /// Routes that were held.
+    pub held: u64,
+}
+
+impl RouteComparison {
+    /// Routes that the router reported and that were not held; negative if more were held.
+    #[must_use]
+    pub fn difference(&self) -> i64 {
+        let difference = i128::from(self.reported) - i128::from(self.held);
+        difference.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+    }
 }
 
 impl LastStatistics {

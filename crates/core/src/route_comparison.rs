@@ -7,32 +7,10 @@ use arancini_wire::bmp::{PeerType, RibView};
 use arancini_wire::iana::AfiSafi;
 use arancini_wire::iana::bmp::StatisticsType;
 
-use crate::last_statistics::Statistic;
+use crate::last_statistics::{RouteComparison, Statistic};
 use crate::peer::{Peer, PeerState};
 use crate::shown_tables::ShownTables;
 use crate::table::PeerTable;
-
-/// A number of routes that a router has reported, and the number that was held when the report came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RouteComparison {
-    /// The view.
-    pub view: RibView,
-    /// The family; `None` for all families together.
-    pub family: Option<AfiSafi>,
-    /// Routes that the router reported.
-    pub reported: u64,
-    /// Routes that were held.
-    pub held: u64,
-}
-
-impl RouteComparison {
-    /// Routes that the router reported and that were not held; negative if more were held.
-    #[must_use]
-    pub fn difference(&self) -> i64 {
-        let difference = i128::from(self.reported) - i128::from(self.held);
-        difference.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
-    }
-}
 
 /// The statistics that count the routes of a view: by family, and for all families together. Where a report has several for a view,
 /// the first of them is compared. The types 7 and 9 do not name a view: RFC 7854 knows only the one before policy.
