@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use arancini_collector::config;
 
 use crate::exit::MISCONFIGURED;
-use crate::output::{print_line, print_text};
+use crate::output::{print_text, print_words};
 use crate::settings::with_config;
+use crate::terminal::print_problem;
 
 /// Check or show the configuration, or list all settings.
 ///
@@ -48,11 +49,11 @@ pub fn run(file: Option<&Path>, args: &ConfigArgs) -> ExitCode {
     match &args.command {
         ConfigCommand::Check { file } => match config::load(Some(file), [], &[]) {
             Ok(_) => {
-                print_line(format_args!("{}: ok", file.display()));
+                print_words(format_args!("{}: ok", file.display()));
                 ExitCode::SUCCESS
             }
             Err(errors) => {
-                eprintln!("{errors}");
+                print_problem(errors);
                 ExitCode::from(MISCONFIGURED)
             }
         },

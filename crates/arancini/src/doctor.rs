@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use arancini_collector::config::Config;
-use arancini_collector::doctor::{Host, Level, examine, sysctl};
+use arancini_collector::doctor::{Host, Level, OpenSecret, examine, open_secrets, sysctl};
 
 use crate::exit::FAILED;
-use crate::output::{print_line, print_text};
+use crate::output::{print_command, print_line, print_text, print_words};
 
 /// Check this host: io_uring, limits, cores, network cards, kernel settings.
 ///
@@ -30,6 +30,9 @@ pub struct DoctorArgs {
     pub print_sysctl: bool,
 }
 
+/// Before the command of a row.
+const FIX: &str = "fix:";
+
 /// Prints the file of recommended kernel settings.
 #[must_use]
 pub fn print_sysctl() -> ExitCode {
@@ -44,16 +47,22 @@ pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
     if args.json {
         print_line(format_args!("{:#}", report.json()));
     } else {
-        print_line(&report);
+        for line in report.to_string().lines() {
+            if line.trim_start().starts_with(FIX) {
+                print_command(line);
+            } else {
+                print_words(line);
+            }
+        }
         if sysctl::WANTED.iter().any(|setting| {
             report
                 .rows
                 .iter()
                 .any(|row| row.check == setting.name && row.level != Level::Ok)
         }) {
-            print_line(
-                "to install all recommended kernel settings permanently: arancini doctor --print-sysctl | \
-                 sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system",
+            print_words("to install all recommended kernel settings permanently:");
+            print_command(
+                "      arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system",
             );
         }
     }
@@ -64,7 +73,7 @@ pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
     }
 }
 
-/// Logs which checks fail on this host. Called once before the collector starts.
+/// Logs which checks fail on this host, and which secrets everybody can read. Called once before the collector starts.
 pub fn warn_of_failures(config: &Config) {
     let report = examine(&Host::default(), config);
     let failed: Vec<&str> = report.of(Level::Fail).map(|row| row.check.as_str()).collect();
@@ -73,6 +82,13 @@ pub fn warn_of_failures(config: &Config) {
             failed = failed.len(),
             checks = %failed.join(", "),
             "this host can't run the collector as configured; run `arancini doctor` for the remedies"
+        );
+    }
+    for OpenSecret { setting, file } in open_secrets(config) {
+        tracing::warn!(
+            setting,
+            file = %file.display(),
+            "every user of this host can read a file with a secret; run `chmod o-rwx` on it"
         );
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use crate::terminal::print_problem;
+
 /// Exit code of a command that failed while it ran.
 pub const FAILED: u8 = 1;
 /// Exit code for a wrong configuration or a wrong command line.
@@ -12,6 +14,6 @@ pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints why a command failed, and returns [`FAILED`].
 pub(crate) fn fail(reason: impl Display) -> ExitCode {
-    eprintln!("arancini: {reason}");
+    print_problem(format_args!("arancini: {reason}"));
     ExitCode::from(FAILED)
 }

@@ -27,6 +27,10 @@ mod settings;
 mod log;
 mod runtime;
 mod output;
+mod terminal;
+mod fold;
+mod local_time;
+mod units;
 mod exit;
 
 use std::path::PathBuf;

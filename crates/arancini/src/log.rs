@@ -21,6 +21,8 @@ static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
 pub fn init(settings: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(&settings.level))
+        // Module paths say nothing to an operator. `log.level` still filters by them.
+        .with_target(false)
         .with_writer(QueuedLines);
     // An error means that logging has already started, as in tests.
     let (set_filter, started): (SetFilter, _) = match settings.format {

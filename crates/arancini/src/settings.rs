@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use arancini_collector::config::{Config, ConfigErrors, FlagValue, load, service_file};
 
 use crate::exit::MISCONFIGURED;
+use crate::terminal::print_problem;
 
 /// Loads the configuration and runs the command with it. If the configuration is wrong, prints every error and returns
 /// [`MISCONFIGURED`].
@@ -17,7 +18,7 @@ pub(crate) fn with_config(
     match read(file, flags) {
         Ok(config) => command(config),
         Err(errors) => {
-            eprintln!("{errors}");
+            print_problem(errors);
             ExitCode::from(MISCONFIGURED)
         }
     }

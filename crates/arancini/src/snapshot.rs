@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use arancini_core::snapshot::{End, Head, read_snapshot};
 use arancini_core::{AttributeWriter, PeerTable, Position, RouteAttributes};
 use arancini_rib::{CurationMode, RouteKey};
-use arancini_schema::json::UnixTime;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -17,7 +16,9 @@ use arancini_collector::snapshots::store::{Listed, ManifestFile, Store};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
-use crate::output::{print_line, quiet_if_closed};
+use crate::local_time::local_time;
+use crate::output::{print_words, quiet_if_closed};
+use crate::units::{counted, size};
 
 /// List, verify or export the snapshots that a restarted collector restores.
 ///
@@ -48,7 +49,7 @@ pub struct SnapshotArgs {
 /// The actions on snapshots.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// List the generations, the newest first.
+    /// List the generations, the newest first. Times are those of this host; with TZ=UTC they are UTC.
     #[command(after_help = "Example:\n  arancini snapshot list --data-dir /var/lib/arancini/data")]
     List,
     /// Read and check every file of every generation. Exit code 1 if a file is damaged or missing.
@@ -114,23 +115,23 @@ fn list(generations: &[Listed]) -> ExitCode {
         match manifest {
             Ok(manifest) => {
                 let sum = |of: fn(&ManifestFile) -> u64| -> u64 { manifest.files.iter().map(of).sum() };
-                print_line(format_args!(
-                    "generation {number}: {}, {}, {} bytes in {}, collector {}, completed at {}",
+                print_words(format_args!(
+                    "generation {number}: {}, {}, {} in {}, collector {}, completed at {}",
                     counted(sum(|file| file.routers), "router"),
                     counted(sum(|file| file.routes), "route"),
-                    sum(|file| file.bytes),
+                    size(sum(|file| file.bytes)),
                     counted(manifest.files.len() as u64, "file"),
                     manifest.collector,
-                    UnixTime(manifest.completed_unix_ns),
+                    local_time(manifest.completed_unix_ns),
                 ));
             }
-            Err(why) => print_line(format_args!(
+            Err(why) => print_words(format_args!(
                 "generation {number}: can't read the manifest: {why}"
             )),
         }
     }
     if generations.is_empty() {
-        print_line("there is no snapshot yet");
+        print_words("there is no snapshot yet");
     }
     ExitCode::SUCCESS
 }
@@ -141,7 +142,7 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
         let files = match manifest {
             Ok(manifest) => &manifest.files[..],
             Err(why) => {
-                print_line(format_args!(
+                print_words(format_args!(
                     "generation {number}: can't read the manifest: {why}"
                 ));
                 damaged += 1;
@@ -155,7 +156,7 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
                 .and_then(|open| read_snapshot(open, |_, _| Ok(())).map_err(|error| error.to_string()));
             match read {
                 Ok((Head { position, .. }, End { routers, routes, .. })) => {
-                    print_line(format_args!(
+                    print_words(format_args!(
                         "{}: whole, {}, {}, taken at {}",
                         file.name,
                         counted(routers, "router"),
@@ -164,7 +165,7 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
                     ));
                 }
                 Err(why) => {
-                    print_line(format_args!("{}: {why}", file.name));
+                    print_words(format_args!("{}: {why}", file.name));
                     damaged += 1;
                 }
             }
@@ -233,12 +234,6 @@ fn place(position: &Position) -> String {
     }
 }
 
-/// Returns a count with its noun, like "1 router" or "2 routers".
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
-}
-
 /// Adds the attributes of a route to its JSON object, with the names of the stream.
 fn add_attributes(
     line: &mut Value,
@@ -257,8 +252,8 @@ fn add_attributes(
 /// Returns one route as a JSON object.
 fn line(router: &str, peer: &str, table: &PeerTable, key: &RouteKey<'_>, fingerprint: u64) -> Value {
     let mut line = json!({
-        "router": router,
-        "peer": peer,
+        "routerAddr": router,
+        "peerAddr": peer,
         "peerAsn": table.key.peer_asn,
         "ribView": table.key.view.name(),
         "afi": table.key.family.afi,

@@ -12,8 +12,9 @@ use arancini_collector::config::{Config, FlagValue};
 
 use crate::exit::{FAILED, fail};
 use crate::flags::flag;
-use crate::output::print_line;
+use crate::output::print_words;
 use crate::runtime::block_on;
+use crate::units::{counted, duration, size};
 
 /// Create, check or show the JetStream stream that the collector publishes to.
 ///
@@ -84,13 +85,13 @@ async fn execute(settings: &NatsSettings, command: StreamCommand) -> Result<Exit
             } else {
                 "created"
             };
-            print_line(format_args!("{}: {outcome}", report.name));
+            print_words(format_args!("{}: {outcome}", report.name));
             Ok(list(&deviations))
         }
         StreamCommand::Check => {
             let deviations = stream::check(settings).await?;
             if deviations.is_empty() {
-                print_line(format_args!("{}: ok", settings.stream.name));
+                print_words(format_args!("{}: ok", settings.stream.name));
             }
             Ok(list(&deviations))
         }
@@ -117,7 +118,7 @@ fn list(deviations: &[Deviation]) -> ExitCode {
             Severity::Warned => "warn",
             Severity::Listed => "note",
         };
-        print_line(format_args!(
+        print_words(format_args!(
             "{severity}: {setting} is {found}, but should be {wanted}: {reason}; {remedy}"
         ));
     }
@@ -128,14 +129,20 @@ fn list(deviations: &[Deviation]) -> ExitCode {
     }
 }
 
+/// The sequences of the stored messages.
+fn sequences(report: &StreamReport) -> String {
+    if report.messages == 0 {
+        return format!("none; the next is {}", report.last_sequence + 1);
+    }
+    format!("{} to {}", report.first_sequence, report.last_sequence)
+}
+
 fn print_report(report: &StreamReport) {
-    let limit = |limit: i64, unit: &str| {
-        if limit > 0 {
-            format!("{limit} {unit}")
-        } else {
-            "none".to_owned()
-        }
+    let limit = |limit: i64, words: fn(u64) -> String| match u64::try_from(limit) {
+        Ok(limit) if limit > 0 => words(limit),
+        _ => "none".to_owned(),
     };
+    let messages = |count| counted(count, "message");
     let rows = [
         ("stream", report.name.clone()),
         ("subjects", report.subjects.join(", ")),
@@ -143,24 +150,18 @@ fn print_report(report: &StreamReport) {
         ("retention", report.retention.to_owned()),
         ("discard", report.discard.to_owned()),
         ("replicas", report.replicas.to_string()),
-        ("size limit", limit(report.max_bytes, "bytes")),
-        ("per subject", limit(report.max_messages_per_subject, "messages")),
-        ("message size", limit(report.max_message_bytes, "bytes")),
-        ("age limit", limit(report.max_age_seconds.cast_signed(), "s")),
-        (
-            "duplicate window",
-            format!("{} s", report.duplicate_window_seconds),
-        ),
+        ("size limit", limit(report.max_bytes, size)),
+        ("per subject", limit(report.max_messages_per_subject, messages)),
+        ("message size", limit(report.max_message_bytes, size)),
+        ("age limit", limit(report.max_age_seconds.cast_signed(), duration)),
+        ("duplicate window", duration(report.duplicate_window_seconds)),
         ("messages", report.messages.to_string()),
-        ("bytes", report.bytes.to_string()),
-        (
-            "sequences",
-            format!("{} to {}", report.first_sequence, report.last_sequence),
-        ),
+        ("size", size(report.bytes)),
+        ("sequences", sequences(report)),
         ("distinct subjects", report.subject_count.to_string()),
         ("consumers", report.consumers.to_string()),
     ];
     for (name, value) in rows {
-        print_line(format_args!("{name:<18}{value}"));
+        print_words(format_args!("{name:<18}{value}"));
     }
 }

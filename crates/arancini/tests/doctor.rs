@@ -338,3 +338,31 @@ fn systemd_takes_the_service_and_its_limits_are_those_for_logins() {
         String::from_utf8_lossy(&rated.stdout)
     );
 }
+
+#[test]
+fn a_secret_that_everybody_can_read_is_a_row_with_the_command_that_closes_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("token");
+    std::fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
+    let mode = |mode| std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+    let report = || {
+        let mut command = Command::new(ARANCINI);
+        command
+            .args(["doctor", "--json"])
+            .env("ARANCINI_CONTROL__TOKEN_FILE", &token);
+        doctor(&mut command).0
+    };
+    mode(0o644);
+    let open = report();
+    let row = row(&open, "control.token_file");
+    assert_eq!(row["level"], "warn");
+    assert_eq!(row["command"], format!("sudo chmod o-rwx {}", token.display()));
+    mode(0o640);
+    let closed = report();
+    let rows = closed["rows"].as_array().unwrap();
+    assert!(
+        rows.iter().all(|row| row["check"] != "control.token_file"),
+        "{closed}"
+    );
+}

@@ -3,61 +3,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod pages;
+
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use arancini_collector::config::table;
 use clap::{CommandFactory, Parser};
 
-/// A line of a page, for messages.
-struct Said {
-    place: String,
-    text: String,
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The pages for people who use the program.
-fn pages() -> Vec<(String, String)> {
-    let mut files = vec![root().join("README.md"), root().join("RELEASING.md")];
-    files.extend(
-        std::fs::read_dir(root().join("docs"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "md")),
-    );
-    let named = files.into_iter().map(|path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        (name, std::fs::read_to_string(path).unwrap())
-    });
-    named.collect()
-}
-
-/// The commands behind `$ ` in a page. A line that ends with `\` goes on in the next one.
-fn commands(page: &str, text: &str) -> Vec<Said> {
-    let mut found: Vec<Said> = Vec::new();
-    let mut goes_on = false;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let part = line.strip_suffix('\\');
-        let command = part.unwrap_or(line).trim_end();
-        if goes_on {
-            let last = found.last_mut().unwrap();
-            last.text.push(' ');
-            last.text.push_str(command);
-            goes_on = part.is_some();
-        } else if let Some(command) = command.strip_prefix("$ ") {
-            found.push(Said {
-                place: format!("{page}:{}", number + 1),
-                text: command.to_owned(),
-            });
-            goes_on = part.is_some();
-        }
-    }
-    found
-}
+use pages::{commands, pages, root};
 
 /// Splits a line into its simple commands, each into words, as a shell does.
 fn simple_commands(line: &str) -> Vec<Vec<String>> {
@@ -146,6 +99,23 @@ fn every_command_line_of_the_pages_is_understood() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(count > 40, "{count} command lines were found");
+}
+
+#[test]
+fn every_command_has_an_example_in_its_help() {
+    fn without(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let path = format!("{path} {}", command.get_name());
+        let help = command.get_after_help().map(ToString::to_string);
+        if !help.is_some_and(|help| help.contains("  arancini ")) && !command.is_hide_set() {
+            found.push(path.clone());
+        }
+        command
+            .get_subcommands()
+            .for_each(|command| without(command, &path, found));
+    }
+    let mut found = Vec::new();
+    without(&arancini::Cli::command(), "", &mut found);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]

@@ -414,7 +414,8 @@ fn log_start(context: &WorkerContext, addresses: &[SocketAddr]) {
         workers = context.mailboxes.len(),
         driver = context.driver.name(),
         backend = context.backend.name(),
-        sink = ?context.config.sink(),
+        sink = %context.config.sink(),
+        data_dir = %context.config.file.data_dir.display(),
         "collector started"
     );
 }

@@ -53,7 +53,10 @@ mod table;
 mod table_limits;
 mod doomed;
 mod opens;
+mod dump;
+mod shown_tables;
 mod last_statistics;
+mod route_comparison;
 mod changes;
 
 // The way out, into batches.
@@ -90,8 +93,9 @@ pub use batch::{Batch, BatchKind};
 pub use batcher::BatchSettings;
 pub use changes::{Change, Changes, PeerChange, RouterChange};
 pub use counters::{Counters, Quirk};
+pub use dump::Dump;
 pub use framing::{Framer, Next};
-pub use last_statistics::{LastStatistics, Statistic};
+pub use last_statistics::{LastStatistics, RouteComparison, Statistic};
 pub use life::ResyncWay;
 pub use notice::{Notice, NoticeKind};
 pub use opens::Opens;

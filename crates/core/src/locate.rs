@@ -105,7 +105,7 @@ fn add_table(
         settings, batcher, ..
     } = &mut **shared;
     table_limits::check_new_tables(&router.peers[peer_index], &[key.family])?;
-    router.note_new_table();
+    router.note_new_table(&key);
     router.note_identity(peer_index, key.peer);
     let subject = router.subject(
         SubjectKey::Updates(key.peer_asn, key.family),

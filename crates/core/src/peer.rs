@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
 
-use arancini_wire::bgp::{Capability, Negotiated};
+use arancini_wire::bgp::{Capability, Negotiated, Open};
 use arancini_wire::bmp::{PeerIdentity, PeerUp, PerPeerHeader, RibView};
 use arancini_wire::iana::AfiSafi;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::changes::{Changes, PeerChange};
 use crate::counters::Quirk;
+use crate::dump::Dump;
 use crate::last_statistics::LastStatistics;
 use crate::opens::Opens;
 use crate::route;
@@ -68,6 +69,12 @@ pub struct Peer {
     pub quirks: [u64; Quirk::COUNT],
     /// Its last Statistics Report; `None` if there was none since the start.
     pub statistics: Option<Box<LastStatistics>>,
+    /// When its last message came, in Unix nanoseconds; 0 if none has come since the start.
+    pub(crate) last_message_unix_ns: u64,
+    /// The families that its BGP session carries: both OPENs of its last Peer Up list them.
+    pub(crate) agreed_families: Vec<AfiSafi>,
+    /// The dump that began when it last came up.
+    pub dump: Dump,
     /// The last changes of its state.
     pub changes: Changes<PeerChange>,
     /// Other identities that lead to the peer: earlier ones, and those in the keys of its tables.
@@ -114,6 +121,9 @@ impl Peer {
             tables: Vec::new(),
             quirks: [0; Quirk::COUNT],
             statistics: None,
+            last_message_unix_ns: 0,
+            agreed_families: Vec::new(),
+            dump: Dump::default(),
             changes: Changes::default(),
             other_identities: Vec::new(),
             listed_as_gone: false,
@@ -128,6 +138,12 @@ impl Peer {
     #[must_use]
     pub fn address(&self) -> IpAddr {
         IpAddr::from(self.identity.address).to_canonical()
+    }
+
+    /// When the last message of the peer came, in Unix nanoseconds; `None` if none has come since the start.
+    #[must_use]
+    pub fn last_message_unix_ns(&self) -> Option<u64> {
+        (self.last_message_unix_ns > 0).then_some(self.last_message_unix_ns)
     }
 
     /// Whether nothing is left of the peer: it is down, and its routes are swept.
@@ -216,6 +232,25 @@ impl Peer {
     /// Remembers what tells this BGP session from the peer's next one.
     pub(crate) fn remember_session(&mut self, message: &PeerUp<'_>) {
         self.session = Some(session_of(message));
+    }
+
+    /// Takes the families that the two OPENs of a Peer Up agree on. OPENs without any family agree on IPv4 unicast (RFC 4760 §8). A
+    /// Loc-RIB may have a Peer Up for each family.
+    pub(crate) fn agree_on_families(&mut self, message: &PeerUp<'_>) {
+        let [sent, received] = [message.sent_open(), message.received_open()].map(|open| {
+            let listed = listed_in(&open);
+            if listed.is_empty() {
+                vec![AfiSafi::IPV4_UNICAST]
+            } else {
+                listed
+            }
+        });
+        if self.state != PeerState::Up || !message.peer().is_loc_rib() {
+            self.agreed_families.clear();
+        }
+        self.agreed_families
+            .extend(sent.into_iter().filter(|family| received.contains(family)));
+        self.agreed_families = sorted(std::mem::take(&mut self.agreed_families));
     }
 
     /// What holds for the peer after a Peer Up whose OPENs agree on `negotiated`. A Peer Up speaks for all views of the peer
@@ -338,7 +373,12 @@ impl Peer {
 
 /// The families that the sent OPEN of a Peer Up lists, sorted; the first ones if they are too many.
 fn families_of(message: &PeerUp<'_>) -> Vec<AfiSafi> {
-    let capabilities = message.sent_open().capabilities().flatten();
+    listed_in(&message.sent_open())
+}
+
+/// The families that an OPEN lists, sorted; the first ones if they are too many.
+fn listed_in(open: &Open<'_>) -> Vec<AfiSafi> {
+    let capabilities = open.capabilities().flatten();
     let families = capabilities.filter_map(|capability| match capability {
         Capability::MultiProtocol(family) => Some(family),
         _ => None,

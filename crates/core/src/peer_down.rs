@@ -23,6 +23,7 @@ pub(crate) fn peer_down(context: &mut RouterContext<'_>, message: &PeerDown<'_>)
     };
     let was_up = context.router.peers[index].state != PeerState::Down;
     context.router.set_state(index, PeerState::Down);
+    context.router.peers[index].last_message_unix_ns = context.now.unix_ns;
     if was_up {
         let down = PeerChange::Down(message.reason().code());
         let changes = &mut context.router.peers[index].changes;

@@ -37,7 +37,9 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     let peer = &mut context.router.peers[index];
     if peer.state != PeerState::Up || !peer.is_repeated(message) {
         peer.changes.push(context.now.unix_ns, PeerChange::Up);
+        peer.dump.begin(context.now.unix_ns);
     }
+    peer.last_message_unix_ns = context.now.unix_ns;
     let negotiated = message.negotiated();
     context.router.identify_peer(index, header.identity());
     let peer = &mut context.router.peers[index];
@@ -48,6 +50,7 @@ pub(crate) fn peer_up(context: &mut RouterContext<'_>, message: &PeerUp<'_>) {
     let agreed = peer.agreed_after(message, negotiated);
     peer.set_negotiated(Some(agreed), context.now.monotonic_ns);
     context.shared.life_check_wanted = true;
+    peer.agree_on_families(message);
     peer.remember_session(message);
     peer.opens = Some(Box::new(Opens::of(message)));
     context.router.bring_up(index, PeerState::Up);

@@ -30,6 +30,7 @@ fn make_provisional(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>)
     let peer = &mut context.router.peers[index];
     peer.set_negotiated(None, context.now.monotonic_ns);
     peer.changes.push(context.now.unix_ns, PeerChange::Provisional);
+    peer.dump.begin(context.now.unix_ns);
     let event = PeerEvent {
         time_bmp_header_ns: header.timestamp_ns(),
         provisional: true,

@@ -56,6 +56,7 @@ pub(crate) fn route_monitoring(
 #[inline(always)]
 fn peer_of_message(context: &mut RouterContext<'_>, header: &PerPeerHeader<'_>) -> Option<PeerIndex> {
     let peer = peer_with_routes(context, header)?;
+    context.router.peers[peer].last_message_unix_ns = context.now.unix_ns;
     if header.is_loc_rib() && header.flags() & !LOC_RIB_FLAGS != 0 {
         context.count_quirk(peer, Quirk::LocRibFlags);
     }

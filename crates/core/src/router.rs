@@ -13,6 +13,7 @@ use crate::peer::{Peer, PeerIndex, PeerState};
 use crate::repeat_place::Repeat;
 use crate::route_attributes::RouteAttributes;
 use crate::session::SessionId;
+use crate::shown_tables::ShownTables;
 use crate::subjects::{SubjectKey, Subjects};
 use crate::table::{PeerTable, TableIndex};
 use crate::table_key::TableKey;
@@ -56,6 +57,8 @@ pub struct Router {
     pub peers: Vec<Peer>,
     /// BMP messages received from the router.
     pub messages: u64,
+    /// When its last message came, in Unix nanoseconds; `None` if none has come since the start.
+    pub last_message_unix_ns: Option<u64>,
     /// Messages of the router that could not be read.
     pub malformed: u64,
     /// The last changes of its session.
@@ -76,6 +79,8 @@ pub struct Router {
     subjects: Subjects,
     /// Rises with each change of its peers, of the identities that lead to them, and of their tables.
     revision: u64,
+    /// The views and families that it monitors, as far as its peers have shown them.
+    pub(crate) shown: ShownTables,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
     /// Updates of the router were thrown away since it last lost a session: their routes are in doubt, and have no attributes to be
@@ -149,6 +154,7 @@ impl Router {
             port: 0,
             peers: Vec::new(),
             messages: 0,
+            last_message_unix_ns: None,
             malformed: 0,
             changes: Changes::default(),
             address,
@@ -159,6 +165,7 @@ impl Router {
             last_peer: None,
             subjects: Subjects::new(),
             revision: 0,
+            shown: ShownTables::default(),
             resync: None,
             in_doubt: false,
             repeat: None,
@@ -212,8 +219,9 @@ impl Router {
     }
 
     /// Notes that a table was added to a peer, maybe in the place of another one.
-    pub(crate) const fn note_new_table(&mut self) {
+    pub(crate) fn note_new_table(&mut self, key: &TableKey) {
         self.revision += 1;
+        self.shown.note(key.view, key.family);
     }
 
     /// Adds up what the tables of a peer hold. Notes it if something of their dumps came since the last call.
@@ -504,8 +512,9 @@ impl Router {
     pub(crate) fn register_tables(&mut self, base: &str, batcher: &mut Batcher) {
         for peer in 0..self.peers.len() {
             for table in 0..self.peers[peer].tables.len() {
-                let TableKey { peer_asn, family, .. } = self.peers[peer].tables[table].key;
-                let subject = self.subject(SubjectKey::Updates(peer_asn, family), base, batcher);
+                let key = self.peers[peer].tables[table].key;
+                self.shown.note(key.view, key.family);
+                let subject = self.subject(SubjectKey::Updates(key.peer_asn, key.family), base, batcher);
                 self.peers[peer].tables[table].subject = subject;
             }
         }

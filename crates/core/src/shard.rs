@@ -196,6 +196,7 @@ impl Shard {
             lanes,
             ..
         } = session;
+        let messages_before = context.router.messages;
         *unfinished_bytes -= framer.pending_bytes();
         let framed = framer.feed(bytes, |frame, behind| {
             match dispatch(&mut context, frame, behind, progress, lanes) {
@@ -205,6 +206,9 @@ impl Shard {
             }
         });
         *unfinished_bytes += framer.pending_bytes();
+        if context.router.messages != messages_before {
+            context.router.last_message_unix_ns = Some(now.unix_ns);
+        }
         let router = context.router.id;
         shared.count_sets(router);
         let counters = &shared.counters;

@@ -8,6 +8,8 @@ use crate::counters::Quirk;
 use crate::event_limits;
 use crate::events::{header_peer, statistics_event};
 use crate::last_statistics::LastStatistics;
+use crate::peer::PeerIndex;
+use crate::route_comparison::{Surroundings, compare};
 
 /// Takes a Statistics Report. It does not make its peer known: some routers report on peers that are not up yet.
 pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsReport<'_>) {
@@ -35,8 +37,7 @@ pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsRe
         context.count_quirk(peer, Quirk::StatisticsCount);
     }
     if let Some(peer) = known {
-        let place = &mut context.router.peers[peer].statistics;
-        LastStatistics::replace(place, context.now.unix_ns, &counters.part);
+        keep(context, peer, &counters.part);
     }
     let event = StatisticsEvent {
         time_bmp_header_ns: header.timestamp_ns(),
@@ -45,4 +46,25 @@ pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsRe
         counter_count: counters.whole,
     };
     statistics_event(context, known, &event);
+}
+
+/// Keeps a report as the last one of its peer, with a comparison of its numbers of routes.
+fn keep(context: &mut RouterContext<'_>, index: PeerIndex, counters: &[StatisticsCounter<'_>]) {
+    let RouterContext { router, shared, now } = context;
+    let peer = &mut router.peers[index];
+    peer.last_message_unix_ns = now.unix_ns;
+    LastStatistics::replace(&mut peer.statistics, now.unix_ns, counters);
+    let around = Surroundings {
+        shown: &router.shown,
+        unix_ns: now.unix_ns,
+        quiet_period_ns: shared.settings.quiet_period_ns,
+    };
+    let peer = &router.peers[index];
+    let comparisons = match &peer.statistics {
+        Some(last) if !router.needs_resync() => compare(peer, &last.statistics, around),
+        _ => Vec::new(),
+    };
+    if let Some(last) = &mut router.peers[index].statistics {
+        last.comparisons = comparisons;
+    }
 }

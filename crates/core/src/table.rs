@@ -197,6 +197,11 @@ impl PeerTable {
         self.plain.needs_sweep() || self.paths.needs_sweep()
     }
 
+    /// Whether the router dumps the table anew, or many of its routes are being withdrawn.
+    pub(crate) const fn is_changing_as_a_whole(&self) -> bool {
+        self.settling_since_ns.is_some() || self.needs_sweep()
+    }
+
     /// Whether the table holds no routes and nothing of it waits for the sweep.
     pub(crate) const fn is_unused(&self) -> bool {
         self.routes() == 0 && !self.needs_sweep()

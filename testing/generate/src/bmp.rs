@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use arancini_wire::bmp::RibView;
+use arancini_wire::iana::AfiSafi;
 
 use super::open::Open;
 
@@ -138,6 +139,8 @@ pub enum Statistic {
     Counter(u16, u32),
     /// A 64-bit gauge.
     Gauge(u16, u64),
+    /// A 64-bit gauge of a family.
+    FamilyGauge(u16, AfiSafi, u64),
 }
 
 /// Initiation with a sysName and a sysDescr.
@@ -205,6 +208,11 @@ pub fn statistics_report(peer: &Peer, statistics: &[Statistic]) -> Vec<u8> {
         match statistic {
             Statistic::Counter(kind, value) => tlv(*kind, &value.to_be_bytes(), &mut body),
             Statistic::Gauge(kind, value) => tlv(*kind, &value.to_be_bytes(), &mut body),
+            Statistic::FamilyGauge(kind, family, value) => {
+                let [high, low] = family.afi.to_be_bytes();
+                let value = [&[high, low, family.safi], &value.to_be_bytes()[..]].concat();
+                tlv(*kind, &value, &mut body);
+            }
         }
     }
     message(1, Some(peer), &body)

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::exit::fail;
-use crate::output::print_line;
+use crate::output::{print_line, print_words};
 use story::Narration;
 
 /// Show within a minute what Arancini does.
@@ -56,7 +56,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(summary) => {
-            print_line(&summary);
+            print_words(&summary);
             ExitCode::SUCCESS
         }
         Err(error) => fail(format_args!("the demo failed: {error}")),

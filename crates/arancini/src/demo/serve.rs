@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 
 use super::router::DemoRouter;
 use super::summary::StoryError;
-use crate::output::print_line;
+use crate::output::print_words;
 
 /// Number of routers.
 const ROUTERS: u8 = 6;
@@ -55,8 +55,8 @@ fn show_until(collector: &Collector, mut is_over: impl FnMut() -> bool) -> Resul
         router.come(address)?;
     }
     if let Some(control) = collector.control_address() {
-        print_line(format_args!("The page is at http://{control}/"));
-        print_line(format_args!(
+        print_words(format_args!("The page is at http://{control}/"));
+        print_words(format_args!(
             "{ROUTERS} made-up routers change their routes. Ctrl-C ends the demo.\n\
             The same as text: arancini show routers --control http://{control}"
         ));

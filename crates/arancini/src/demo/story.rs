@@ -10,7 +10,7 @@ use arancini_wire::bmp::MessageType;
 
 use super::ledger::Ledger;
 use super::summary::{StoryError, Summary};
-use crate::output::print_line;
+use crate::output::print_words;
 use crate::tail::Line;
 use arancini_collector::Collector;
 use arancini_collector::config::{Config, SinkKind};
@@ -299,7 +299,7 @@ impl Story {
 
     fn say(&self, line: fmt::Arguments<'_>) {
         if self.narration == Narration::Printed {
-            print_line(line);
+            print_words(line);
         }
     }
 }

@@ -14,8 +14,9 @@ use super::{print, print_routes};
 use crate::control_port::{AskError, Client, Right, Target, encoded};
 use crate::exit::fail;
 use crate::flags::word;
-use crate::output::{print_line, print_text};
+use crate::output::{print_line, print_words};
 use crate::runtime::block_on;
+use crate::terminal::print_problem;
 
 /// Asks the collector and prints its answer.
 #[must_use]
@@ -26,9 +27,12 @@ pub fn run(config: &Config, args: &ShowArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(answer) => {
-            print_text(text(&args.what, &answer));
+            match without_gaps(&text(&args.what, &answer)) {
+                text if text.is_empty() => print_problem("nothing was found"),
+                text => print_words(text),
+            }
             for left_out in print::left_out(&answer) {
-                eprintln!("arancini: {left_out}");
+                print_problem(format_args!("arancini: {left_out}"));
             }
             ExitCode::SUCCESS
         }
@@ -120,6 +124,13 @@ async fn all_peers(client: &mut Client) -> Result<Value, AskError> {
         }
     }
     Ok(json!({ "peers": all }))
+}
+
+/// The text without the gaps that empty tables leave.
+fn without_gaps(text: &str) -> String {
+    let parts = text.split("\n\n").map(|part| part.trim_matches('\n'));
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join("\n\n")
 }
 
 fn text(what: &What, answer: &Value) -> String {

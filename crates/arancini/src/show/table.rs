@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A table for people: a line with the names of the columns, and a line for each row.
+/// A table for people: a line with the names of the columns, and a line for each row. Without rows it is empty.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -22,6 +22,9 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.len() == 1 {
+            return Ok(());
+        }
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -42,6 +45,11 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_without_rows_has_no_header() {
+        assert_eq!(Table::new(&["ROUTER", "AS"]).to_string(), "");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

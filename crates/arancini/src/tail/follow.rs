@@ -1,5 +1,6 @@
 //! Reads published messages from a stream or from segment files, and prints them.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -13,9 +14,12 @@ use arancini_schema::subject::Subject;
 use super::arguments::TailArgs;
 use super::filter::{Filter, Kinds};
 use super::line::Line;
+use super::rate_line::RateLine;
 use super::screen::{Colours, ScreenLine};
 use crate::exit::fail;
+use crate::output::terminal_width;
 use crate::runtime::block_on;
+use crate::terminal::print_problem;
 
 /// Prints messages until the end, until Ctrl-C, or until nobody reads the output any more.
 #[must_use]
@@ -25,10 +29,11 @@ pub fn run(config: &Config, args: &TailArgs) -> ExitCode {
         look: Look::of(args),
         kinds: Kinds::of(args),
         line: Vec::new(),
+        rate: RateLine::new(),
     };
     if args.begin() == Begin::New && io::stderr().is_terminal() {
-        eprintln!(
-            "following what is published from now on; --from-start or --since shows what was published before"
+        print_problem(
+            "following what is published from now on; --from-start or --since shows what was published before",
         );
     }
     let outcome = match config.sink() {
@@ -55,11 +60,11 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
         .await
         .map_err(|trouble| trouble.to_string())?;
     loop {
-        let message = match tail.next().await {
+        let message = match printer.rate.wait_for(tail.next()).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(()),
             Err(error @ StreamTailError::Message { .. }) => {
-                eprintln!("{error}");
+                printer.complain(&error);
                 continue;
             }
             Err(StreamTailError::Stream(trouble)) => return Err(trouble.to_string()),
@@ -72,7 +77,7 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
             Ok(Output::Read) => {}
             Ok(Output::Closed) => return Ok(()),
             Ok(Output::Failed(error)) => return Err(unwritable(&error)),
-            Err(problem) => eprintln!("{}: {problem}", place()),
+            Err(problem) => printer.complain(format_args!("{}: {problem}", place())),
         }
     }
 }
@@ -90,12 +95,12 @@ async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer
         return Err(failed(io::ErrorKind::NotFound.into()));
     }
     let mut tail = SegmentTail::open(&directory, args.begin(), args.at_end()).map_err(failed)?;
-    while let Some(message) = tail.next().await.map_err(failed)? {
+    while let Some(message) = printer.rate.wait_for(tail.next()).await.map_err(failed)? {
         match printer.print(message.kind, &message.bytes) {
             Ok(Output::Read) => {}
             Ok(Output::Closed) => return Ok(()),
             Ok(Output::Failed(error)) => return Err(unwritable(&error)),
-            Err(problem) => eprintln!("{}: {problem}", directory.display()),
+            Err(problem) => printer.complain(format_args!("{}: {problem}", directory.display())),
         }
     }
     Ok(())
@@ -146,9 +151,17 @@ struct Printer {
     kinds: Kinds,
     /// The buffer for the line of one message.
     line: Vec<u8>,
+    /// How many messages were printed, on the last line of the terminal.
+    rate: RateLine,
 }
 
 impl Printer {
+    /// Says on standard error that a message can't be shown.
+    fn complain(&mut self, problem: impl Display) {
+        self.rate.erase();
+        print_problem(problem);
+    }
+
     /// Prints the messages of a payload that pass the filter.
     fn print(&mut self, kind: MessageKind, payload: &[u8]) -> Result<Output, String> {
         if kind != MessageKind::Updates && self.kinds != Kinds::All {
@@ -162,21 +175,32 @@ impl Printer {
             if !self.filter.passes(kind, &message) {
                 continue;
             }
+            self.rate.erase();
             let object = || serde_json::from_slice(&self.line).map_err(|error| error.to_string());
             let printed = match self.look {
                 Look::Json => out.write_all(&self.line),
                 Look::Text => writeln!(out, "{}", visible(&Line(&object()?).to_string())),
                 Look::Screen(colours) => {
                     let message = &object()?;
-                    writeln!(out, "{}", ScreenLine { message, colours })
+                    let width = terminal_width();
+                    writeln!(
+                        out,
+                        "{}",
+                        ScreenLine {
+                            message,
+                            colours,
+                            width
+                        }
+                    )
                 }
             };
             match printed.and_then(|()| out.flush()) {
-                Ok(()) => {}
+                Ok(()) => self.rate.count(),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Output::Closed),
                 Err(error) => return Ok(Output::Failed(error)),
             }
         }
+        self.rate.write_if_due();
         Ok(Output::Read)
     }
 }

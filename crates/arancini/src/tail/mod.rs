@@ -6,6 +6,7 @@ mod filter;
 mod event;
 mod line;
 mod screen;
+mod rate_line;
 
 pub use arguments::TailArgs;
 pub use follow::run;

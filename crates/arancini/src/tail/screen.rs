@@ -6,6 +6,7 @@ use arancini_schema::json::visible;
 use serde_json::Value;
 
 use super::line::Line;
+use crate::fold::{Break, fold};
 
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
@@ -18,6 +19,8 @@ pub(super) struct ScreenLine<'a> {
     pub message: &'a Value,
     /// Whether the line has colours.
     pub colours: Colours,
+    /// Columns of the terminal, if it says them.
+    pub width: Option<usize>,
 }
 
 /// Whether the terminal shows colours.
@@ -29,24 +32,56 @@ pub(super) enum Colours {
     None,
 }
 
+/// A terminal with fewer columns gets short times and no padding, because the route itself would hardly fit beside the columns.
+const WIDE: usize = 120;
+
+impl ScreenLine<'_> {
+    /// What stands before the route or event: time, router, and peer and view of an update.
+    fn head(&self, is_wide: bool) -> String {
+        let line = Line(self.message);
+        let time = line.time().to_string();
+        // Names of routers come from outside: what controls a terminal is made visible before colours are added.
+        let (router, peer, view) = (visible(line.router()), visible(line.peer()), visible(line.view()));
+        let asn = format!("AS{}", line.peer_asn());
+        match (is_wide, line.is_announce().is_some()) {
+            (true, true) => format!("{time} {router:<15} {peer:<15} {asn:<8} {view:<16} "),
+            (true, false) => format!("{time} {router:<15} "),
+            (false, true) => format!("{} {router} {peer} {asn} {view} ", time_of_day(&time)),
+            (false, false) => format!("{} {router} ", time_of_day(&time)),
+        }
+    }
+}
+
+/// The time of day of a time like `2026-11-30T16:20:05.123Z`.
+fn time_of_day(time: &str) -> &str {
+    time.split_once('T').map_or(time, |(_, of_day)| of_day)
+}
+
 impl fmt::Display for ScreenLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = Line(self.message);
-        // Names of routers come from outside: what controls a terminal is made visible before colours are added.
-        write!(f, "{} {:<15} ", line.time(), visible(line.router()))?;
+        let head = self.head(self.width.is_none_or(|width| width >= WIDE));
+        let text = format!("{head}{}", visible(&line.what()));
+        let text = match self.width {
+            Some(width) => fold(&text, width, Break::Words),
+            None => text,
+        };
         let colour = match (self.colours, line.is_announce()) {
-            (Colours::None, _) => "",
+            (Colours::None, _) => return f.write_str(&text),
             (Colours::Shown, None) => YELLOW,
             (Colours::Shown, Some(true)) => GREEN,
             (Colours::Shown, Some(false)) => RED,
         };
-        if line.is_announce().is_some() {
-            let (peer, asn) = (visible(line.peer()), format!("AS{}", line.peer_asn()));
-            write!(f, "{peer:<15} {asn:<8} {:<16} ", visible(line.view()))?;
-        }
-        let end = if colour.is_empty() { "" } else { PLAIN };
-        write!(f, "{colour}{}{end}", visible(&line.what()))
+        let (head, what) = text.split_at(behind(&head, &text));
+        write!(f, "{head}{colour}{what}{PLAIN}")
     }
+}
+
+/// Where the text goes on behind its head. Folding has changed only the spaces.
+fn behind(head: &str, text: &str) -> usize {
+    let in_head = head.chars().filter(|letter| !letter.is_whitespace()).count();
+    let letters = text.char_indices().filter(|(_, letter)| !letter.is_whitespace());
+    letters.map(|(at, _)| at).nth(in_head).unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -62,7 +97,14 @@ mod tests {
             "peerAddr": "10.0.0.2", "peerAsn": 64512, "ribView": "loc-rib", "prefix": "192.0.2.0/24", "withdrawReason": "explicit",
         });
         let event = json!({"type": "router", "kind": "initiation", "timeReceivedNs": "0", "routerAddr": "10.0.0.1", "sysName": "\u{1b}[2J"});
-        let on = |message, colours| ScreenLine { message, colours }.to_string();
+        let on = |message, colours| {
+            ScreenLine {
+                message,
+                colours,
+                width: None,
+            }
+            .to_string()
+        };
         assert_eq!(
             on(&withdraw, Colours::None),
             "1970-01-01T00:00:01.500Z 10.0.0.1        10.0.0.2        AS64512  loc-rib          - 192.0.2.0/24 explicit"
@@ -71,6 +113,25 @@ mod tests {
         assert_eq!(
             on(&event, Colours::Shown),
             "1970-01-01T00:00:00.000Z 10.0.0.1        \u{1b}[33mrouter initiation \\u001b[2J\u{1b}[0m"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_short_times_and_folded_lines_with_the_colour_of_the_route() {
+        let announce = json!({
+            "type": "update", "announced": true, "timeReceivedNs": "1500000000", "routerAddr": "192.0.2.1", "peerAddr": "203.0.113.7",
+            "peerAsn": 64512, "ribView": "adj-rib-in-pre", "prefix": "2001:db8:ffff:ffff::/64", "nextHop": "2001:db8::1",
+            "asPath": [64512, 64513, 64514, 64515], "origin": "IGP",
+        });
+        let line = ScreenLine {
+            message: &announce,
+            colours: Colours::Shown,
+            width: Some(80),
+        };
+        assert_eq!(
+            line.to_string(),
+            "00:00:01.500Z 192.0.2.1 203.0.113.7 AS64512 adj-rib-in-pre \u{1b}[32m+\n        2001:db8:ffff:ffff::/64 next-hop \
+             2001:db8::1 path 64512 64513 64514\n        64515 IGP\u{1b}[0m"
         );
     }
 }

@@ -98,7 +98,7 @@ impl Place {
     /// What `arancini snapshot` says.
     pub fn snapshot(&self, action: &str) -> (Option<i32>, String) {
         let mut command = crate::command::arancini();
-        command.args(["snapshot", action]);
+        command.args(["snapshot", action]).env("TZ", "UTC");
         match &self.server {
             Some(server) if self.buckets => command.args(["--nats", &server.url(), "--collector", NAME]),
             _ => command.arg("--data-dir").arg(self.directory.path()),

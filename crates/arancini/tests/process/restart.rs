@@ -194,7 +194,7 @@ fn snapshots_can_be_listed_verified_and_exported() {
         assert_eq!(code, Some(0));
         assert!(said.contains(&format!("1 router, {routes} routes")), "{said}");
         assert!(
-            said.contains(", completed at 20") && said.contains("Z\n"),
+            said.contains(", completed at 20") && said.contains(" +00:00\n"),
             "{said}"
         );
         let (code, said) = place.snapshot("verify");

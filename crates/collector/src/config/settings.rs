@@ -397,7 +397,7 @@ settings! {
     metrics DetailedMetrics {
         /// Whether `/metrics` has time series of each router: session, peers, routes by view, messages that could not be read.
         per_router: bool = false;
-        /// Whether `/metrics` has time series of each peer of each router: state, routes by view, updates, and the numbers of routes that the router reports. Implies `per_router`.
+        /// Whether `/metrics` has time series of each peer of each router: state, routes by view, updates, the dump, and the numbers of routes that the router reports beside those held. Implies `per_router`.
         per_peer: bool = false;
         /// The largest number of these time series in one scrape. Routers come first, then peers, in the order of their addresses. The rest is left out, and `arancini_series_left_out` counts it.
         max_series: usize = 100_000;

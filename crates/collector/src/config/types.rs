@@ -71,6 +71,18 @@ pub enum SinkKind {
     Null,
 }
 
+impl fmt::Display for SinkKind {
+    /// Writes the name as in the configuration.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "file",
+            Self::Nats => "nats",
+            Self::Stdout => "stdout",
+            Self::Null => "null",
+        })
+    }
+}
+
 /// What happens when the window and the bridge are full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OnFull {

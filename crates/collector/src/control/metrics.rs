@@ -74,6 +74,15 @@ impl Family<'_> {
         write_value(&mut self.encoder.encode_family(&labels)?, self.kind, value)
     }
 
+    /// Writes one sample of a gauge that can be negative.
+    ///
+    /// # Errors
+    /// Fails if the text can't be written.
+    pub fn signed_sample(&mut self, labels: &[(&str, &str)], value: i64) -> fmt::Result {
+        let labels = labels.to_vec();
+        self.encoder.encode_family(&labels)?.encode_gauge(&value)
+    }
+
     /// Writes one sample without labels, in seconds with a fraction.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::host::HostReader;
 use super::report::Report;
-use super::{io_uring, kernel_settings, limits, locked_memory, network, processors};
+use super::{io_uring, kernel_settings, limits, locked_memory, network, processors, secrets};
 use crate::config::Config;
 
 /// Examines a host for a collector with this configuration.
@@ -19,5 +19,6 @@ pub fn examine(host: &impl HostReader, config: &Config) -> Report {
     ];
     rows.extend(network::rows(host, config));
     rows.extend(kernel_settings::rows(host, config));
+    rows.extend(secrets::rows(config));
     Report { rows }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use arancini_core::notice::Notices;
 use arancini_core::{Notice, NoticeKind};
+use arancini_wire::iana::bmp::PeerDownReason;
 use tracing::{info, warn};
 
 /// Log lines that one source may cause within one period.
@@ -151,9 +152,29 @@ fn write(notice: &Notice) {
             warn!(%router, "router did not come back in time; its routes are withdrawn")
         }
         NoticeKind::PeerUp => info!(%router, %peer, "peer up"),
-        NoticeKind::PeerDown(reason) => info!(%router, %peer, reason, "peer down; its routes are withdrawn"),
-        NoticeKind::PeerDownWithoutUp(reason) => info!(%router, %peer, reason, "peer down; it was not up"),
+        NoticeKind::PeerDown(reason) => {
+            let reason = down_reason(*reason);
+            info!(%router, %peer, reason, "peer down; its routes are withdrawn");
+        }
+        NoticeKind::PeerDownWithoutUp(reason) => {
+            let reason = down_reason(*reason);
+            info!(%router, %peer, reason, "peer down; it was not up");
+        }
     }
+}
+
+/// The reason of a Peer Down in words, with its number.
+fn down_reason(code: u8) -> String {
+    let words = match PeerDownReason::from_code(code) {
+        PeerDownReason::LocalNotification => "the router closed the session with a NOTIFICATION",
+        PeerDownReason::LocalNoNotification => "the router closed the session without a NOTIFICATION",
+        PeerDownReason::RemoteNotification => "the peer closed the session with a NOTIFICATION",
+        PeerDownReason::RemoteNoNotification => "the peer closed the session without a NOTIFICATION",
+        PeerDownReason::PeerDeconfigured => "the router no longer monitors the peer",
+        PeerDownReason::LocalSystemClosed => "the router closed the table",
+        _ => "unknown reason",
+    };
+    format!("{words} ({code})")
 }
 
 #[cfg(test)]
@@ -176,6 +197,15 @@ mod tests {
             assert!(of_others > LINES_OF_ALL_PER_PERIOD as usize / 2);
         }
         assert!(log.sources.len() <= MAX_SOURCES);
+    }
+
+    #[test]
+    fn the_reason_of_a_peer_down_is_words_with_its_number() {
+        assert_eq!(
+            down_reason(4),
+            "the peer closed the session without a NOTIFICATION (4)"
+        );
+        assert_eq!(down_reason(99), "unknown reason (99)");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Metrics of each peer of each router.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
-use arancini_core::ask::PeerAnswer;
+use arancini_core::ask::{PeerAnswer, TableAnswer};
 use arancini_core::{LastStatistics, PeerState};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::bmp::StatisticsType;
@@ -25,14 +26,30 @@ pub(super) struct PeerMetrics {
     announces: u64,
     withdraws: u64,
     settling: u64,
+    last_message_seconds: Option<u64>,
+    dump_started_seconds: Option<u64>,
+    end_of_rib_lag_seconds: Option<u64>,
+    without_end_of_rib: u64,
     routes: Vec<(&'static str, u64)>,
     quirks: Vec<(&'static str, u64)>,
     reported: Vec<(&'static str, u64)>,
     reported_seconds: Option<u64>,
+    differences: Vec<RouteDifference>,
 }
 
+/// A number of routes that the router reported, less the number held.
+#[derive(Debug)]
+struct RouteDifference {
+    view: &'static str,
+    family: Cow<'static, str>,
+    difference: i64,
+}
+
+/// Value of the label `family` for all families together.
+const ALL_FAMILIES: &str = "all";
+
 /// The figures of each peer that are one number.
-const FIGURES: [Figure<PeerMetrics>; 6] = [
+const FIGURES: [Figure<PeerMetrics>; 10] = [
     Figure {
         name: "peer_changed_timestamp_seconds",
         help: "When the peer last came up or went down, in seconds since the Unix epoch.",
@@ -62,6 +79,30 @@ const FIGURES: [Figure<PeerMetrics>; 6] = [
         help: "Tables of the peer that the router is dumping anew.",
         kind: Kind::Gauge,
         read: |peer| Some(peer.settling),
+    },
+    Figure {
+        name: "peer_last_message_timestamp_seconds",
+        help: "When the last BMP message of the peer came, in seconds since the Unix epoch. Absent if none has come since the start of the collector.",
+        kind: Kind::Gauge,
+        read: |peer| peer.last_message_seconds,
+    },
+    Figure {
+        name: "peer_dump_started_timestamp_seconds",
+        help: "When the peer last came up, and the router began to dump its tables, in seconds since the Unix epoch.",
+        kind: Kind::Gauge,
+        read: |peer| peer.dump_started_seconds,
+    },
+    Figure {
+        name: "peer_end_of_rib_lag_seconds",
+        help: "Time from the start of the last dump of the peer until its last table had its End-of-RIB, in seconds. Absent if no table has had one.",
+        kind: Kind::Gauge,
+        read: |peer| peer.end_of_rib_lag_seconds,
+    },
+    Figure {
+        name: "peer_tables_without_end_of_rib",
+        help: "Tables of the peer that have routes and have had no End-of-RIB since the peer came up. Some routers send no End-of-RIB at all.",
+        kind: Kind::Gauge,
+        read: |peer| Some(peer.without_end_of_rib),
     },
     Figure {
         name: "peer_reported_timestamp_seconds",
@@ -107,10 +148,15 @@ impl PeerMetrics {
             announces: tables().map(|table| table.received_announces).sum(),
             withdraws: tables().map(|table| table.received_withdraws).sum(),
             settling: tables().filter(|table| table.is_settling).count() as u64,
+            last_message_seconds: peer.last_message_unix_ns.map(seconds),
+            dump_started_seconds: peer.dump.began_unix_ns().map(seconds),
+            end_of_rib_lag_seconds: peer.dump.end_of_rib_lag_ns().map(seconds),
+            without_end_of_rib: without_end_of_rib(peer),
             routes,
             quirks: quirks.map(|(quirk, seen)| (quirk.name(), *seen)).collect(),
             reported: peer.statistics.as_deref().map(reported).unwrap_or_default(),
             reported_seconds: peer.statistics.as_ref().map(|last| seconds(last.unix_ns)),
+            differences: peer.statistics.as_deref().map(differences).unwrap_or_default(),
         }
     }
 
@@ -122,7 +168,11 @@ impl PeerMetrics {
     /// Number of time series.
     pub(super) fn series(&self) -> usize {
         let figures = FIGURES.iter().filter(|figure| (figure.read)(self).is_some());
-        1 + figures.count() + self.routes.len() + self.quirks.len() + self.reported.len()
+        1 + figures.count()
+            + self.routes.len()
+            + self.quirks.len()
+            + self.reported.len()
+            + self.differences.len()
     }
 
     pub(super) fn write(peers: &[Self], metrics: &mut Metrics<'_>) -> fmt::Result {
@@ -159,6 +209,17 @@ impl PeerMetrics {
                 |(view, count): &(&str, u64)| reported.sample(&[router, key, ("view", view)], *count);
             peer.reported.iter().try_for_each(&mut write)
         })?;
+        let mut differences = metrics.gauge(
+            "peer_routes_difference",
+            "Routes that the last Statistics Report of the peer counts, less those held when it came, by RIB view and family. Above 0: the router left routes out. Absent where they can't be compared, or the router was dumping the table.",
+        )?;
+        peers.iter().try_for_each(|peer| {
+            let [router, key] = peer.labels();
+            peer.differences.iter().try_for_each(|found| {
+                let labels = [router, key, ("view", found.view), ("family", &*found.family)];
+                differences.signed_sample(&labels, found.difference)
+            })
+        })?;
         let mut quirks = metrics.counter(
             "peer_quirks",
             "Known deviations from the RFCs that the peer has shown, by kind.",
@@ -174,6 +235,30 @@ impl PeerMetrics {
     fn labels(&self) -> [(&str, &str); 2] {
         [("router", &self.router_label), ("peer", &self.key)]
     }
+}
+
+/// Counts the tables of a peer that have routes and have had no End-of-RIB since it came up.
+fn without_end_of_rib(peer: &PeerAnswer) -> u64 {
+    let waits =
+        |table: &&TableAnswer| table.routes > 0 && !peer.dump.has_ended(table.key.view, table.key.family);
+    peer.tables.iter().filter(waits).count() as u64
+}
+
+/// Returns the differences between the routes that a Statistics Report counts and those that were held.
+fn differences(last: &LastStatistics) -> Vec<RouteDifference> {
+    let compared = last.comparisons.iter();
+    compared
+        .map(|compared| RouteDifference {
+            view: compared.view.name(),
+            family: match compared.family {
+                None => Cow::Borrowed(ALL_FAMILIES),
+                Some(family) => family
+                    .name()
+                    .map_or_else(|| Cow::Owned(family.to_string()), Cow::Borrowed),
+            },
+            difference: compared.difference(),
+        })
+        .collect()
 }
 
 /// Returns how many routes each view has, as a Statistics Report says.
@@ -212,6 +297,7 @@ mod tests {
         };
         let last = LastStatistics {
             unix_ns: 0,
+            comparisons: Vec::new(),
             statistics: vec![
                 statistic(7, None, 100),
                 statistic(9, Some(AfiSafi::IPV4_UNICAST), 99),

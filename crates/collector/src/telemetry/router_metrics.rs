@@ -20,6 +20,7 @@ pub(super) struct RouterMetrics {
     changes: u64,
     needs_resync: bool,
     messages: u64,
+    last_message_seconds: Option<u64>,
     malformed: u64,
     quirks: u64,
     peers_up: u64,
@@ -29,7 +30,7 @@ pub(super) struct RouterMetrics {
 }
 
 /// The figures of each router that are one number.
-const FIGURES: [Figure<RouterMetrics>; 8] = [
+const FIGURES: [Figure<RouterMetrics>; 9] = [
     Figure {
         name: "router_session_up",
         help: "Whether the router has a BMP session: 1 or 0. A router that stays away is forgotten after routers.session_hold_ms.",
@@ -53,6 +54,12 @@ const FIGURES: [Figure<RouterMetrics>; 8] = [
         help: "BMP messages received from the router.",
         kind: Kind::Counter,
         read: |router| Some(router.messages),
+    },
+    Figure {
+        name: "router_last_message_timestamp_seconds",
+        help: "When the last BMP message of the router came, in seconds since the Unix epoch. Absent if none has come since the start of the collector.",
+        kind: Kind::Gauge,
+        read: |router| router.last_message_seconds,
     },
     Figure {
         name: "router_malformed_messages",
@@ -95,6 +102,7 @@ impl RouterMetrics {
             changes: router.changes.count(),
             needs_resync: router.needs_resync,
             messages: router.messages,
+            last_message_seconds: router.last_message_unix_ns.map(seconds),
             malformed: router.malformed,
             quirks: router.quirks,
             peers_up: router.peers_up as u64,

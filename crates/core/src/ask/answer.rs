@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::prefix::Prefix;
 use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::counters::Quirk;
+use crate::dump::Dump;
 use crate::last_statistics::LastStatistics;
 use crate::opens::Opens;
 use crate::peer::PeerState;
@@ -47,6 +48,8 @@ pub struct RouterAnswer {
     pub needs_resync: bool,
     /// BMP messages received from it.
     pub messages: u64,
+    /// When its last message came, in Unix nanoseconds; `None` if none has come since the start.
+    pub last_message_unix_ns: Option<u64>,
     /// Messages of it that could not be read.
     pub malformed: u64,
     /// Its peers.
@@ -84,6 +87,10 @@ pub struct PeerAnswer {
     pub quirks: Vec<(Quirk, u64)>,
     /// Its last Statistics Report; `None` if there was none since the start.
     pub statistics: Option<Box<LastStatistics>>,
+    /// When its last message came, in Unix nanoseconds; `None` if none has come since the start.
+    pub last_message_unix_ns: Option<u64>,
+    /// The dump that began when it last came up.
+    pub dump: Dump,
     /// The last changes of its state.
     pub changes: Changes<PeerChange>,
 }

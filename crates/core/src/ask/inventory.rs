@@ -22,6 +22,7 @@ impl RouterAnswer {
             life: router.life,
             needs_resync: router.needs_resync(),
             messages: router.messages,
+            last_message_unix_ns: router.last_message_unix_ns,
             malformed: router.malformed,
             peers: 0,
             peers_up: 0,
@@ -88,6 +89,8 @@ impl PeerAnswer {
             tables: tables.map(|table| table_answer(peer, table)).collect(),
             quirks: quirks.filter(|(_, seen)| *seen > 0).collect(),
             statistics: peer.statistics.clone(),
+            last_message_unix_ns: peer.last_message_unix_ns(),
+            dump: peer.dump.clone(),
             changes: peer.changes.clone(),
         }
     }

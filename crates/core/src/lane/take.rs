@@ -107,13 +107,12 @@ struct Work<'w> {
     routes: Range<usize>,
 }
 
-/// The table of a lane, if lanes may change it at present.
+/// The table of a lane, if lanes may change it at present. Notes when the message of its peer came.
 #[inline(always)]
-fn table_of<'r>(peers: &'r mut [Peer], lane: &Lane) -> Option<&'r mut PeerTable> {
-    let table = peers
-        .get_mut(lane.place.peer.0)?
-        .tables
-        .get_mut(lane.place.table.0)?;
+fn table_of<'r>(peers: &'r mut [Peer], lane: &Lane, received_ns: u64) -> Option<&'r mut PeerTable> {
+    let peer = peers.get_mut(lane.place.peer.0)?;
+    peer.last_message_unix_ns = received_ns;
+    let table = peer.tables.get_mut(lane.place.table.0)?;
     // The general way publishes withdraws of doomed routes between announces, and guesses where path identifiers are absent.
     let usual = !table.needs_sweep() && !table.path_ids_absent;
     usual.then_some(table)
@@ -154,7 +153,7 @@ impl<'w> Work<'w> {
         let lane = self.lane;
         let RouterContext { router, shared, .. } = context;
         let Router { peers, sequence, .. } = &mut **router;
-        let table = table_of(peers, lane)?;
+        let table = table_of(peers, lane, self.times.received_ns)?;
         let room = shared.room();
         let keys = read_all::<N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
         let rib = table.of(<[u8; N]>::HAS_PATH_ID);
@@ -239,7 +238,7 @@ impl<'w> Work<'w> {
         let lane = self.lane;
         let RouterContext { router, shared, .. } = context;
         let Router { peers, sequence, .. } = &mut **router;
-        let table = table_of(peers, lane)?;
+        let table = table_of(peers, lane, self.times.received_ns)?;
         let room = shared.room();
         let keys = read_all::<N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
         let routes = keys.len() as u64;

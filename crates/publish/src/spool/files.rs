@@ -352,9 +352,12 @@ impl Spool {
         };
         let lost = segment.unread();
         let path = path_of(&self.directory, segment.number);
-        let aside = set_aside(&path, at);
+        let aside = match set_aside(&path, at) {
+            Ok(aside) => aside.display().to_string(),
+            Err(error) => format!("not put aside: {error}"),
+        };
         error!(
-            file = %path.display(), at, lost = lost.messages, aside = ?aside,
+            file = %path.display(), at, lost = lost.messages, %aside,
             "a file of the spool is damaged; the rest of it was put aside, and its batches are not published"
         );
         segment.records = segment.read;
