@@ -115,7 +115,12 @@ fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violati
     };
     let before = said.len();
     for each in Messages::new(kind(message.kind), &message.payload) {
-        said.push(each.map_err(|error| unreadable(error.to_string()))?);
+        let mut each = each.map_err(|error| unreadable(error.to_string()))?;
+        if message.kind == BatchKind::Statistics {
+            // Statistics of peers that are not known have one subject, whatever AS numbers they name.
+            each.subject.asn = asn_of(message);
+        }
+        said.push(each);
     }
     let said = said.get(before..).unwrap_or_default();
     let (Some(first), Some(last)) = (said.first(), said.last()) else {
@@ -133,11 +138,7 @@ fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violati
         .iter()
         .zip(said.iter().skip(1))
         .all(|(one, two)| one.sequence < two.sequence);
-    // Statistics of peers that are not known have one subject, whatever AS numbers they name.
-    let statistics = place.subject.kind == Kind::Statistics;
-    let of_subject = said
-        .iter()
-        .all(|one| one.subject == place.subject || statistics && one.subject.kind == Kind::Statistics);
+    let of_subject = said.iter().all(|one| one.subject == place.subject);
     let of_router = place.subject.router == message.router;
     let counted = said.len() == message.messages as usize;
     if !counted || !(whole || is_part && within) || !rises || !of_subject || !of_router {
@@ -150,6 +151,11 @@ fn read(message: &Message, said: &mut Vec<Said<Value>>) -> Result<Place, Violati
         )));
     }
     Ok(place)
+}
+
+/// The AS number in the subject of a message.
+fn asn_of(message: &Message) -> Option<u32> {
+    message.subject.rsplit('.').next()?.parse().ok()
 }
 
 const fn kind(kind: BatchKind) -> Kind {
