@@ -96,18 +96,19 @@ impl<T> Changes<T> {
         self.count
     }
 
-    /// Number of changes since a time of the last 24 hours. Of the changes that are not remembered any more, those of the whole
-    /// hour count, so the number can contain changes of up to an hour before.
+    /// Number of changes since a time of the last 24 hours. If some of them are not remembered any more, those of the whole hour
+    /// count, so the number can contain changes of up to an hour before.
     #[must_use]
     pub fn count_since(&self, unix_ns: u64) -> u64 {
-        let remembered = self
-            .last
-            .iter()
-            .filter(|change| change.unix_ns >= unix_ns)
-            .count();
+        let remembered = self.last.iter().filter(|change| change.unix_ns >= unix_ns);
+        let remembered = remembered.count() as u64;
+        // Those that are not remembered any more are older than all that are.
+        if self.last.first().is_none_or(|oldest| oldest.unix_ns < unix_ns) {
+            return remembered;
+        }
         let hours = self.forgotten.iter();
         let forgotten = hours.filter(|(hour, _)| *hour >= unix_ns / HOUR_NS);
-        remembered as u64 + forgotten.map(|(_, changes)| changes).sum::<u64>()
+        remembered + forgotten.map(|(_, changes)| changes).sum::<u64>()
     }
 
     /// When the present state began, in Unix nanoseconds; `None` if nothing changed since the start of the process.
