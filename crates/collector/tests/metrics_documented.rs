@@ -22,6 +22,9 @@ const FREE_LABELS: [&str; 5] = ["version", "router", "sys_name", "peer", "peer_a
 /// A recording with peers, quirks and Statistics Reports.
 const RECORDING: &str = "../../testdata/frr-10.3-prepost-locrib-vpn-c0.bmp.zst";
 
+/// A stream with End-of-RIB, which the recorded router does not send.
+const END_OF_RIB: &str = "../../testdata/cases/eor-forms.bmp";
+
 /// Returns the metrics of a collector that has received a recording.
 fn exported() -> String {
     let mut config = Config::default();
@@ -35,6 +38,7 @@ fn exported() -> String {
     let file = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING)).unwrap();
     let recording = zstd::stream::decode_all(file).unwrap();
     let mut router = Router::connect(collector.addresses()[0], 9);
+    router.send(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(END_OF_RIB)).unwrap());
     router.send(&recording);
     router.is_read();
     let source: Arc<dyn ControlSource> = Arc::clone(collector.telemetry()) as _;
