@@ -18,6 +18,10 @@ RULE_TESTS = ROOT / "packaging" / "prometheus" / "arancini.rules.test.yml"
 DASHBOARD = ROOT / "packaging" / "grafana" / "arancini.json"
 # Peers, Statistics Reports and quirks.
 RECORDING = ROOT / "testdata" / "frr-10.3-prepost-locrib-vpn-c0.bmp.zst"
+# End-of-RIB, which the recorded router does not send.
+END_OF_RIB = ROOT / "testdata" / "cases" / "eor-forms.bmp"
+# Statistics Reports that can be compared with the routes.
+COMPARED = ROOT / "testdata" / "gobgp-3.10-all-c0.bmp.zst"
 # Labels that Prometheus adds, and those of histograms.
 LABELS_OF_PROMETHEUS = {"instance", "job", "le"}
 NAME = re.compile(r"\barancini_[a-z_]+")
@@ -52,9 +56,12 @@ def running(tmp_path_factory, need):
     listen = collector.free_address()
     process = collector.Collector(
         tmp_path_factory.mktemp("metrics") / "collector", listen, control,
-        ARANCINI_METRICS__PER_PEER="true", ARANCINI_SNAPSHOTS__INTERVAL_MS="1000",
+        ARANCINI_METRICS__PER_PEER="true", ARANCINI_ROUTERS__QUIET_PERIOD_MS="0",
+        ARANCINI_SNAPSHOTS__INTERVAL_MS="1000",
     )
     process.wait_ready()
+    collector.replay(END_OF_RIB, listen)
+    collector.replay(COMPARED, listen)
     collector.replay(RECORDING, listen)
     yield process, control
     process.close()

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::control_port::{AskError, Client, ControlArgs, Right, Target, encoded};
 use crate::exit::fail;
-use crate::output::print_line;
+use crate::output::{print_line, print_words};
 use crate::runtime::block_on;
 
 /// Publish routes of a router again, for consumers that have lost a part of the stream.
@@ -53,7 +53,7 @@ pub fn run(config: &Config, args: &ResyncArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(answer) => {
-            print_line(visible(&text(args, &answer)));
+            print_words(visible(&text(args, &answer)));
             ExitCode::SUCCESS
         }
         Err(error) => fail(error),

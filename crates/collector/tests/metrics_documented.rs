@@ -19,8 +19,14 @@ type Shape = (String, BTreeSet<String>);
 const BUCKET_LABEL: &str = "le";
 /// The labels whose values are not part of the documentation: they change with each release, or name a router or a peer.
 const FREE_LABELS: [&str; 5] = ["version", "router", "sys_name", "peer", "peer_asn"];
-/// A recording with peers, quirks and Statistics Reports.
-const RECORDING: &str = "../../testdata/frr-10.3-prepost-locrib-vpn-c0.bmp.zst";
+/// Recordings with peers, quirks and Statistics Reports. The second one has reports that can be compared with the routes.
+const RECORDINGS: [&str; 2] = [
+    "../../testdata/frr-10.3-prepost-locrib-vpn-c0.bmp.zst",
+    "../../testdata/gobgp-3.10-all-c0.bmp.zst",
+];
+
+/// A stream with End-of-RIB, which the recorded router does not send.
+const END_OF_RIB: &str = "../../testdata/cases/eor-forms.bmp";
 
 /// Returns the metrics of a collector that has received a recording.
 fn exported() -> String {
@@ -31,11 +37,15 @@ fn exported() -> String {
     config.control.enabled = false;
     config.collector_name = Some("test".to_owned());
     config.metrics.per_peer = true;
+    // Reports are compared at once.
+    config.routers.quiet_period_ms = 0;
     let collector = Collector::start(&config).unwrap();
-    let file = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING)).unwrap();
-    let recording = zstd::stream::decode_all(file).unwrap();
     let mut router = Router::connect(collector.addresses()[0], 9);
-    router.send(&recording);
+    router.send(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(END_OF_RIB)).unwrap());
+    for recording in RECORDINGS {
+        let file = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(recording)).unwrap();
+        router.send(&zstd::stream::decode_all(file).unwrap());
+    }
     router.is_read();
     let source: Arc<dyn ControlSource> = Arc::clone(collector.telemetry()) as _;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -37,4 +37,38 @@ impl RibView {
             Self::LocRib => "loc-rib",
         }
     }
+
+    /// The view of this name. The names of the payload's schema are understood too, like `adjRibInPre`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let is_named = |view: &Self| view.name() == name || view.in_schema() == name;
+        Self::ALL.into_iter().find(is_named)
+    }
+
+    /// Name of the view in the payload's schema.
+    const fn in_schema(self) -> &'static str {
+        match self {
+            Self::AdjRibInPre => "adjRibInPre",
+            Self::AdjRibInPost => "adjRibInPost",
+            Self::AdjRibOutPre => "adjRibOutPre",
+            Self::AdjRibOutPost => "adjRibOutPost",
+            Self::LocRib => "locRib",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_understood_by_both_of_its_names() {
+        for view in RibView::ALL {
+            assert_eq!(RibView::from_name(view.name()), Some(view));
+            assert_eq!(RibView::from_name(view.in_schema()), Some(view));
+            let without_hyphens = view.name().replace('-', "");
+            assert_eq!(view.in_schema().to_ascii_lowercase(), without_hyphens);
+        }
+        assert_eq!(RibView::from_name("adj-rib-in"), None);
+    }
 }

@@ -5,7 +5,7 @@
 mod pages;
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -56,6 +56,7 @@ const NOT_RUN: &[(&str, &str)] = &[
 
 /// What the routers of the bed announce again and again, for those who follow.
 const FLAPPING: (Ipv4Addr, u8) = (Ipv4Addr::new(203, 0, 113, 0), 24);
+const FLAPPING_IPV6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0);
 /// The number of the flapping router.
 const FLAPPER: u8 = 5;
 
@@ -119,7 +120,9 @@ impl Bed {
             at("arancini.toml"),
         )
         .unwrap();
-        std::fs::write(at("token"), "0123456789abcdef0123456789abcdef0123456789abcdef\n").unwrap();
+        for (name, digit) in [("token", "1"), ("act-token", "2")] {
+            std::fs::write(at(name), digit.repeat(32)).unwrap();
+        }
         // The data directory of a collector that has stopped.
         let data_dir = at("lib/arancini/data");
         let stopped = Process::start(&["--sink", "file"], &[("ARANCINI_FILE__DATA_DIR", &data_dir)]);
@@ -132,7 +135,7 @@ impl Bed {
         symlink(&data_dir, at("copy/data")).unwrap();
 
         let url = broker.url();
-        let (data_dir, token) = (at("arancini-data"), at("token"));
+        let (data_dir, token, act_token) = (at("arancini-data"), at("token"), at("act-token"));
         let own = [
             ("ARANCINI_FILE__DATA_DIR", &*data_dir),
             ("ARANCINI_RIB__ATTRIBUTES", "retain"),
@@ -144,6 +147,8 @@ impl Bed {
             ("ARANCINI_SNAPSHOTS__STORE", "nats"),
             ("ARANCINI_SNAPSHOTS__INTERVAL_MS", "500"),
             ("ARANCINI_CONTROL__TOKEN_FILE", &token),
+            ("ARANCINI_CONTROL__ACT_TOKEN_FILE", &act_token),
+            ("ARANCINI_RIB__ATTRIBUTES", "retain"),
         ];
         let nats = Process::start(&["--nats", &url, "--workers", "1"], &own);
         Some(Self {
@@ -194,9 +199,14 @@ impl Bed {
                 next_hop.to_ipv6_mapped(),
             );
             let prefix = Prefix::new(FLAPPING.0.into(), FLAPPING.1);
+            let of_ipv6 = Prefix::new(FLAPPING_IPV6.into(), 48);
             router.send(&route_monitoring(
                 &peer,
-                &Update::announce([prefix], attributes).to_bytes(),
+                &Update::announce([prefix], attributes.clone()).to_bytes(),
+            ));
+            router.send(&route_monitoring(
+                &peer,
+                &Update::announce([of_ipv6], attributes).to_bytes(),
             ));
             // No more often than a follower reads.
             std::thread::sleep(std::time::Duration::from_millis(20));
@@ -205,6 +215,7 @@ impl Bed {
 
     /// A line of a page with the addresses and paths of this bed.
     fn line(&self, said: &str) -> String {
+        let router = router_address(FLAPPER);
         let token_control = self.nats.control().to_string();
         let control = self.files.control().to_string();
         let listen = self.files.collector().to_string();
@@ -214,11 +225,14 @@ impl Bed {
             ("target/release/arancini", "arancini"),
             ("/etc/arancini/arancini.toml", &self.at("arancini.toml")),
             ("/etc/arancini.token", &self.at("token")),
+            ("/etc/arancini-act.token", &self.at("act-token")),
             ("192.0.2.10:8080", &token_control),
             ("127.0.0.1:8080", &control),
+            ("routers/192.0.2.1/", &format!("routers/{router}/")),
+            ("resync 192.0.2.1", &format!("resync {router}")),
             (
-                "routers/192.0.2.1/",
-                &format!("routers/{}/", router_address(FLAPPER)),
+                "--peer 198.51.100.7",
+                &format!("--peer {}", peer(FLAPPER).address),
             ),
             ("nats://127.0.0.1:4222", &self.broker.url()),
             ("nats://nats.example.net:4222", &self.broker.url()),

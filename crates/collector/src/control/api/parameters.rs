@@ -195,8 +195,7 @@ fn read_next_hop(text: &str) -> Result<IpAddr, Problem> {
 }
 
 fn read_view(text: &str) -> Result<RibView, Problem> {
-    let view = RibView::ALL.into_iter().find(|view| view.name() == text);
-    view.ok_or_else(|| {
+    RibView::from_name(text).ok_or_else(|| {
         let names = RibView::ALL.map(RibView::name).join(", ");
         Problem::invalid(
             "view",

@@ -143,7 +143,7 @@ fn read_kinds(text: &str) -> Result<Kinds, Problem> {
             "updates" => BatchKind::Updates,
             "peers" => BatchKind::Peers,
             "routers" => BatchKind::Routers,
-            "stats" => BatchKind::Statistics,
+            "stats" | "statistics" => BatchKind::Statistics,
             "malformed" => BatchKind::Malformed,
             _ => {
                 return Err(Problem::invalid(
@@ -166,5 +166,18 @@ fn read_action(text: &str) -> Result<Action, Problem> {
             format!("there is no action {text:?}"),
             "write announce or withdraw",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_a_kind_under_both_of_their_names() {
+        for name in ["stats", "statistics", "updates,statistics"] {
+            assert!(read_kinds(name).is_ok(), "{name}");
+        }
+        assert!(read_kinds("statistic").is_err());
     }
 }
