@@ -47,7 +47,7 @@ impl Tls {
         let name = name.map_err(|error| format!("{host} is no name of a certificate: {error}"))?;
         let connector = TlsConnector::from(Arc::new(self.config()?));
         let stream = connector.connect(name, stream).await;
-        stream.map_err(|error| format!("TLS does not come about: {error}; {}", self.remedy()))
+        stream.map_err(|error| format!("the TLS handshake failed: {error}; {}", self.remedy()))
     }
 
     fn config(&self) -> Result<ClientConfig, String> {

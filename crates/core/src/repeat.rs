@@ -82,6 +82,8 @@ pub enum RepeatRefusal {
     ResyncDue,
     /// Tables of the router are being published again already.
     Running,
+    /// Updates of the router were dropped. The routes in doubt would be missing in the resync.
+    InDoubt,
     /// The attributes of so many routes of this worker are not known.
     UnknownAttributes(u64),
 }
@@ -99,10 +101,10 @@ pub(crate) fn begin(context: &mut RouterContext<'_>, wanted: &RepeatedPart) -> R
 }
 
 /// Publishes `resync-begin` and begins to publish all tables of the router again, because consumers lost messages of the router.
-/// Returns whether it does so. Routes in doubt would be missing. A resync that is under way has published routes that may be
-/// among the lost messages, and does not publish them twice.
+/// Returns whether it does so. A resync that is under way has published routes that may be among the lost messages, and does not
+/// publish them twice.
 pub(crate) fn begin_after_loss(context: &mut RouterContext<'_>) -> bool {
-    !context.router.in_doubt && begin_because(context, LOSS_REASON, &RepeatedPart::default()).is_ok()
+    begin_because(context, LOSS_REASON, &RepeatedPart::default()).is_ok()
 }
 
 fn begin_because(
@@ -124,6 +126,9 @@ fn begin_because(
     }
     if router.repeat.is_some() {
         return Err(RepeatRefusal::Running);
+    }
+    if router.in_doubt {
+        return Err(RepeatRefusal::InDoubt);
     }
     let part = part_of(router, wanted)?;
     router.repeat = Some(Repeat::start(part));

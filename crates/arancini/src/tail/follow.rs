@@ -87,7 +87,7 @@ async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::InvalidData => format!("{}: {error}", directory.display()),
         _ => format!(
-            "can't read {}: {error}; is this the data directory of a collector?",
+            "can't read {}: {error}; name the data directory of a collector, or the server with --nats URL if the sink is nats",
             directory.display()
         ),
     };

@@ -184,7 +184,7 @@ impl Connection {
     }
 }
 
-/// Begins TLS. A client that speaks HTTP without TLS is told so; `None` if TLS does not come about.
+/// Begins TLS. A client that speaks HTTP without TLS is told so; `None` if the handshake fails.
 async fn shake_hands(mut stream: TcpStream, tls: &ServerTls) -> Option<TlsStream<TcpStream>> {
     let mut first = [0];
     stream.peek(&mut first).await.ok()?;

@@ -34,7 +34,7 @@ pub fn open_secrets(config: &Config) -> Vec<OpenSecret> {
 }
 
 /// The files with secrets, by their settings.
-fn files(config: &Config) -> [(&'static str, Option<&Path>); 7] {
+fn files(config: &Config) -> [(&'static str, Option<&Path>); 8] {
     let (nats, control) = (&config.nats, &config.control);
     [
         ("nats.password_file", nats.password_file.as_deref()),
@@ -44,6 +44,7 @@ fn files(config: &Config) -> [(&'static str, Option<&Path>); 7] {
         ("nats.tls_key_file", nats.tls_key_file.as_deref()),
         ("control.token_file", control.token_file.as_deref()),
         ("control.act_token_file", control.act_token_file.as_deref()),
+        ("control.tls_key_file", control.tls_key_file.as_deref()),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::pin;
+use std::task::Poll;
 
 use monoio::net::UnixStream;
 
@@ -46,12 +47,38 @@ impl IdleMoment {
             let polled = readable.as_mut().poll(context).map(drop);
             if polled.is_pending() && !sent {
                 sent = true;
-                // A full socket is as good: it is readable.
-                let _ = (&self.sender).write(&[0]);
+                // If the socket is full, it is readable already. After another error no byte would ever come.
+                let written = (&self.sender).write(&[0]);
+                if written.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
+                    return Poll::Ready(());
+                }
             }
             polled
         })
         .await;
         while matches!((&self.receiver).read(&mut [0; 16]), Ok(1..)) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use monoio::{LegacyDriver, RuntimeBuilder};
+
+    use super::*;
+
+    /// The turnstile of a worker waits for the idle moment, so a moment that never ends would stop the worker.
+    #[test]
+    fn an_idle_moment_ends_although_its_byte_cannot_be_sent() {
+        let mut runtime = RuntimeBuilder::<LegacyDriver>::new().build().unwrap();
+        runtime.block_on(async {
+            let mut idle = IdleMoment::new().unwrap();
+            idle.pass().await;
+            // The other end of this sender is closed, and the receiver hears nothing.
+            let sender = StdUnixStream::pair().unwrap().0;
+            let _open = std::mem::replace(&mut idle.sender, sender);
+            idle.pass().await;
+            idle.pass().await;
+        });
     }
 }

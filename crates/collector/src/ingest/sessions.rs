@@ -118,7 +118,7 @@ impl OpenSessions {
     }
 
     /// Resyncs every router because the published stream was lost. Routers whose routes all have their attributes are published
-    /// again from these. The sessions of the others end: the routers connect again and dump their tables. Both is published
+    /// again from these. The sessions of the others end: the routers connect again and dump their tables. In both cases the routes are published
     /// between resync-begin and resync-end. Other tasks have turns between the routers.
     pub async fn resync(&self) {
         // The withdraws of routers that are forgotten may be among the lost messages.

@@ -325,7 +325,7 @@ impl AttributeSets {
     }
 
     /// The numbers of sets that mean something else since [`Self::changed_numbers`] was this; `None` if it is not known any more.
-    /// What somebody keeps of the other sets by their numbers still holds.
+    /// What was kept of all other sets by their numbers is still valid.
     #[must_use]
     pub fn changed_since(&self, changed_numbers: u64) -> Option<impl Iterator<Item = usize> + '_> {
         let numbers = self.renumbered.since(changed_numbers)?;

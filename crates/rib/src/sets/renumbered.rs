@@ -1,6 +1,6 @@
 //! Which numbers of sets came to mean something else lately.
 
-/// Changes that are remembered. A question that looks more often than this many changes apart keeps what it knows.
+/// Changes that are remembered. A question keeps its verdicts if no more numbers change between two of its slices.
 const REMEMBERED: usize = 4096;
 
 /// The last numbers that came to mean another set, or a set that was known by its fingerprint only.

@@ -114,9 +114,16 @@ fn problem_of(refusal: RepeatRefusal, router: IpAddr) -> Problem {
             format!("a resync of {router} is under way"),
             "wait for its resync-end",
         ),
+        RepeatRefusal::InDoubt => conflict(
+            format!("updates of {router} were dropped, and a resync would leave their routes out"),
+            "reset the BMP session on the router: its next dump repairs the stream",
+        ),
         RepeatRefusal::UnknownAttributes(routes) => conflict(
-            format!("the attributes of {routes} routes of this worker are not known"),
-            "raise rib.most_attribute_bytes if arancini_attributes_without_room_total rises; else wait until the routers have announced these routes again, or reset the BMP session on the router",
+            match routes {
+                1 => "the attributes of 1 route are not known".to_owned(),
+                routes => format!("the attributes of {routes} routes are not known"),
+            } + ", of this router or of others on its worker",
+            "after a restart with rib.attributes = \"retain\", wait until the routers have announced all routes again, or reset the BMP session on the router; if arancini_attributes_without_room_total rises, raise rib.most_attribute_bytes",
         ),
     }
 }
