@@ -41,20 +41,27 @@ fn exported() -> String {
     config.routers.quiet_period_ms = 0;
     let collector = Collector::start(&config).unwrap();
     let mut router = Router::connect(collector.addresses()[0], 9);
-    router.send(&std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(END_OF_RIB)).unwrap());
+    let mut bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(END_OF_RIB)).unwrap();
     for recording in RECORDINGS {
         let file = std::fs::File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(recording)).unwrap();
-        router.send(&zstd::stream::decode_all(file).unwrap());
+        bytes.extend(zstd::stream::decode_all(file).unwrap());
     }
-    router.is_read();
+    router.send(&bytes);
     let source: Arc<dyn ControlSource> = Arc::clone(collector.telemetry()) as _;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .unwrap();
-    let text = runtime
-        .block_on(scrape(&source, Exposition::OpenMetrics))
-        .unwrap();
+    // The session stays open: of a peer that is down, nothing is compared.
+    let all_received = format!("arancini_received_bytes_total {}\n", bytes.len());
+    let text = loop {
+        let text = runtime
+            .block_on(scrape(&source, Exposition::OpenMetrics))
+            .unwrap();
+        if text.contains(&all_received) {
+            break text;
+        }
+    };
     collector.stop(Duration::from_secs(30));
     text
 }

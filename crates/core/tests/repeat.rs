@@ -384,7 +384,11 @@ fn a_router_with_a_route_without_attributes_has_to_dump_again_after_a_loss() {
     doubtful.world.harness.drop_batches();
     let shard = &mut doubtful.world.harness.shard;
     let asked = shard.handle_repeat(router(1), &RepeatedPart::default(), doubtful.world.harness.now);
-    assert_eq!(asked, Err(RepeatRefusal::InDoubt), "its routes in doubt would be missing");
+    assert_eq!(
+        asked,
+        Err(RepeatRefusal::InDoubt),
+        "its routes in doubt would be missing"
+    );
     assert_eq!(doubtful.lose(0), Some(ResyncWay::Dump));
     // Its dump was the resync. There is no doubt any more.
     doubtful.finish();
