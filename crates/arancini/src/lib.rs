@@ -36,6 +36,7 @@ mod exit;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use settings::with_config;
@@ -50,7 +51,7 @@ pub use log::init as init_log;
     Exit codes: 0 success, 1 the command failed while running, 2 wrong configuration or usage.")]
 pub struct Cli {
     /// The configuration file (TOML).
-    #[arg(long, global = true, value_name = "FILE", env = "ARANCINI_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "ARANCINI_CONFIG", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub config: Option<PathBuf>,
     /// The command to run.
     #[command(subcommand)]
@@ -88,7 +89,8 @@ pub fn main() -> ExitCode {
 /// Runs the command of a parsed command line.
 #[must_use]
 pub fn dispatch(cli: Cli) -> ExitCode {
-    let file = cli.config.as_deref();
+    // An empty variable counts as not set, as it does for settings.
+    let file = cli.config.as_deref().filter(|file| !file.as_os_str().is_empty());
     match cli.command {
         Command::Run(args) => run::run(file, &args),
         Command::Demo(args) => demo::run(&args),

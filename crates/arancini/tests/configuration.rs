@@ -512,6 +512,17 @@ fn arancini(arguments: &[&str]) -> Output {
     command.args(arguments).output().unwrap()
 }
 
+/// It was an error even beside `--config`, and the error did not name the variable.
+#[test]
+fn an_empty_variable_for_the_configuration_file_counts_as_not_set() {
+    let shown = Command::new(env!("CARGO_BIN_EXE_arancini"))
+        .args(["config", "show"])
+        .env("ARANCINI_CONFIG", "")
+        .output()
+        .unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+}
+
 #[test]
 fn what_is_shown_can_be_read_again() {
     let shown = arancini(&["config", "show"]);

@@ -371,7 +371,7 @@ settings! {
     control Control {
         /// Whether the HTTP port is open.
         enabled: bool = true;
-        /// The address of the HTTP port. By default it can be reached only from this host. An address that other hosts can reach needs `token_file` or `insecure`.
+        /// The address of the HTTP port. By default it can be reached only from this host. An address that other hosts can reach needs `token_file`, `tls_client_ca_file` or `insecure`.
         address: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         /// A file with the token that each request to `/api/v1` must carry as `Authorization: Bearer TOKEN`: at least 16 characters. `/metrics`, `/healthz` and `/readyz` need no token.
         token_file: Option<PathBuf> = None;
