@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand, ValueHint};
 
 use settings::with_config;
 
@@ -51,7 +51,7 @@ pub use log::init as init_log;
     Exit codes: 0 success, 1 the command failed while running, 2 wrong configuration or usage.")]
 pub struct Cli {
     /// The configuration file (TOML).
-    #[arg(long, global = true, value_name = "FILE", env = "ARANCINI_CONFIG", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, global = true, value_name = "FILE", env = "ARANCINI_CONFIG", value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub config: Option<PathBuf>,
     /// The command to run.
     #[command(subcommand)]
