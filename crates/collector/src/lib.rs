@@ -8,6 +8,7 @@ pub mod config;
 pub mod log_queue;
 pub mod doctor;
 pub mod tls;
+mod small_file;
 pub mod token;
 mod core_settings;
 mod start_error;

@@ -11,6 +11,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::small_file;
+
 /// The settings that name the files.
 const CERT: &str = "control.tls_cert_file";
 const KEY: &str = "control.tls_key_file";
@@ -84,14 +86,16 @@ impl ServerTls {
 
 fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let chain = read_certificates(CERT, &files.cert)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| TlsError {
+    let no_key = |error: &dyn fmt::Display| TlsError {
         setting: KEY,
         problem: format!(
             "{} has no private key that can be read: {error}",
             files.key.display()
         ),
-        remedy: "name a PEM file with the key, which the user of the collector may read",
-    })?;
+        remedy: "name a PEM file with the key, without a password, which the user of the collector may read",
+    };
+    let key = small_file::read(&files.key).map_err(|error| no_key(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| no_key(&error))?;
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -132,8 +136,8 @@ pub fn read_certificates(
         problem: format!("{} has no certificate that can be read: {error}", file.display()),
         remedy,
     };
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))?;
-    let certificates = certificates.collect::<Result<Vec<_>, _>>();
+    let pem = small_file::read(file).map_err(|error| unreadable(&error))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
     let certificates = certificates.map_err(|error| unreadable(&error))?;
     if certificates.is_empty() {
         return Err(unreadable(&"there is no CERTIFICATE section"));

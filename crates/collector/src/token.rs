@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::small_file;
+
 /// Fewest characters of a token. A shorter one could be guessed.
 const LEAST_TOKEN: usize = 16;
 
@@ -27,10 +29,11 @@ impl fmt::Display for TokenError {
 /// The file can't be read, or its content is no token.
 pub fn read_token(file: &Path) -> Result<String, TokenError> {
     let place = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| TokenError {
+    let bytes = small_file::read(file).map_err(|error| TokenError {
         problem: format!("{place} can't be read: {error}"),
         remedy: "check the path, and that the user of the collector may read the file".to_owned(),
     })?;
+    let text = String::from_utf8_lossy(&bytes);
     let token = text.trim();
     if token.len() < LEAST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenError {

@@ -23,6 +23,10 @@ use pages::{Said, commands, root};
 
 /// Lines that are not run here: what they contain, and why.
 const NOT_RUN: &[(&str, &str)] = &[
+    (
+        "https://bmp.example.net:8080",
+        "needs certificates and a host of that name; process/asking/tls.rs runs it",
+    ),
     ("cargo ", "builds the program"),
     ("scripts/", "takes minutes, and is run by itself"),
     ("docker ", "needs a container engine"),

@@ -375,7 +375,7 @@ settings! {
         address: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         /// A file with the token that each request to `/api/v1` must carry as `Authorization: Bearer TOKEN`: at least 16 characters. `/metrics`, `/healthz` and `/readyz` need no token.
         token_file: Option<PathBuf> = None;
-        /// A file with the token that each request which acts (`POST`, such as a resync) must carry. Such a token also allows to read. Without this setting, whoever may read with the token of `token_file` may act, and without that too, every process on this host.
+        /// A file with the token that each request which acts (`POST`, such as a resync) must carry, unless a client certificate may act (`tls_clients_may`). Such a token also allows to read. Without this setting, whoever may read with the token of `token_file` may act, and without that too, every process on this host.
         act_token_file: Option<PathBuf> = None;
         /// A PEM file with the certificate of the control port, with the certificates between it and its CA. If it is set, the whole port speaks HTTPS only. SIGHUP reads the file again.
         tls_cert_file: Option<PathBuf> = None;
