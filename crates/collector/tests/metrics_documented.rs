@@ -52,7 +52,7 @@ fn exported() -> String {
         .enable_time()
         .build()
         .unwrap();
-    // The session stays open: of a peer that is down, nothing is compared.
+    // The session stays open, as that of a router does.
     let all_received = format!("arancini_received_bytes_total {}\n", bytes.len());
     let text = loop {
         let text = runtime

@@ -156,13 +156,7 @@ impl PeerMetrics {
             quirks: quirks.map(|(quirk, seen)| (quirk.name(), *seen)).collect(),
             reported: peer.statistics.as_deref().map(reported).unwrap_or_default(),
             reported_seconds: peer.statistics.as_ref().map(|last| seconds(last.unix_ns)),
-            // Nothing is compared while the peer is down: its routes are leaving, and the report is of before.
-            differences: peer
-                .statistics
-                .as_deref()
-                .filter(|_| peer.state != PeerState::Down)
-                .map(differences)
-                .unwrap_or_default(),
+            differences: peer.statistics.as_deref().map(differences).unwrap_or_default(),
         }
     }
 
