@@ -26,14 +26,7 @@ fn campaign_from(first_seed: u64, seeds: u64, fault: Option<Fault>) -> Outcome {
 #[test]
 fn no_promise_is_broken() {
     let outcome = campaign(2_000, None);
-    if let Some((seed, violation)) = outcome.examples.first() {
-        panic!(
-            "{} of {} runs; seed {seed}: {violation}\nreplay: {}",
-            outcome.failures,
-            outcome.runs,
-            Plan::of_seed(*seed).command()
-        );
-    }
+    has_no_violation(&outcome, |plan| plan);
     // Runs in which nothing happens prove nothing.
     let sum = outcome.sum;
     assert_eq!(outcome.runs, 2_000);
@@ -71,6 +64,18 @@ fn tables_that_retain_attributes_break_no_promise() {
     }
 }
 
+/// Checks that a campaign found nothing. If it did, the failure has the command that runs its first seed again, with this plan.
+fn has_no_violation(outcome: &Outcome, plan: impl Fn(Plan) -> Plan) {
+    if let Some((seed, violation)) = outcome.examples.first() {
+        panic!(
+            "{} of {} runs; seed {seed}: {violation}\nreplay: {}",
+            outcome.failures,
+            outcome.runs,
+            plan(Plan::of_seed(*seed)).command()
+        );
+    }
+}
+
 /// Brokers lose messages that they had acknowledged, and routers are published again without a dump.
 #[test]
 fn a_resync_from_attributes_after_a_loss_breaks_no_promise() {
@@ -84,18 +89,7 @@ fn a_resync_from_attributes_after_a_loss_breaks_no_promise() {
         losses: true,
     };
     let outcome = campaign.run(available_parallelism().map_or(1, usize::from));
-    if let Some((seed, violation)) = outcome.examples.first() {
-        let plan = Plan {
-            losses: true,
-            ..Plan::of_seed(*seed)
-        };
-        panic!(
-            "{} of {} runs; seed {seed}: {violation}\nreplay: {}",
-            outcome.failures,
-            outcome.runs,
-            plan.command()
-        );
-    }
+    has_no_violation(&outcome, |plan| Plan { losses: true, ..plan });
     let resyncs = outcome.sum.resyncs_from_attributes;
     assert!(resyncs > 50, "only {resyncs} resyncs from attributes");
 }
@@ -113,18 +107,10 @@ fn a_resync_on_request_breaks_no_promise() {
         losses: false,
     };
     let outcome = campaign.run(available_parallelism().map_or(1, usize::from));
-    if let Some((seed, violation)) = outcome.examples.first() {
-        let plan = Plan {
-            resyncs: true,
-            ..Plan::of_seed(*seed)
-        };
-        panic!(
-            "{} of {} runs; seed {seed}: {violation}\nreplay: {}",
-            outcome.failures,
-            outcome.runs,
-            plan.command()
-        );
-    }
+    has_no_violation(&outcome, |plan| Plan {
+        resyncs: true,
+        ..plan
+    });
     assert!(outcome.sum.requested_resyncs > 300, "{:?}", outcome.sum);
 }
 

@@ -179,9 +179,10 @@ fn send_one(
     let mut pauses = Pauses::new(options.pace);
     let mut pending = 0..0;
     let mut pending_messages = 0;
+    let mut terminated = false;
     for message in recording.messages() {
         let flush_first = pauses.before(message.time_ns);
-        if flush_first.is_some() || pending.len() >= CHUNK_BYTES {
+        if flush_first.is_some() || pending.len() >= CHUNK_BYTES || terminated {
             write(
                 recording,
                 &mut pending,
@@ -194,6 +195,12 @@ fn send_one(
                 .messages
                 .fetch_add(std::mem::take(&mut pending_messages), Relaxed);
         }
+        if terminated {
+            close(stream);
+            *stream = connect(options.to, from)?;
+            summary.sessions += 1;
+        }
+        terminated = message.message_type == Some(MessageType::Termination);
         if let Some(pause) = flush_first {
             std::thread::sleep(pause);
         }
@@ -204,19 +211,6 @@ fn send_one(
                 pending_messages += 1;
             }
             None => summary.unframed_bytes += message.bytes.len() as u64,
-        }
-        if message.message_type == Some(MessageType::Termination) && pending.end < recording.bytes.len() {
-            write(
-                recording,
-                &mut pending,
-                stream,
-                options.to,
-                &mut summary,
-                progress,
-            )?;
-            close(stream);
-            *stream = connect(options.to, from)?;
-            summary.sessions += 1;
         }
     }
     write(
