@@ -95,6 +95,9 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         remedy: "name a PEM file with the key, without a password, which the user of the collector may read",
     };
     let key = small_file::read(&files.key).map_err(|error| no_key(&error))?;
+    if is_encrypted(&key) {
+        return Err(no_key(&"it is encrypted with a password"));
+    }
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| no_key(&error))?;
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -122,6 +125,12 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     Ok(config)
 }
 
+/// Whether a PEM file has a private key with a password: in PKCS #8, or in the older form with a header.
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |text: &[u8]| pem.windows(text.len()).any(|part| part == text);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
+}
+
 /// Reads the certificates in a PEM file.
 ///
 /// # Errors
@@ -146,6 +155,13 @@ pub fn read_certificates(
 }
 
 fn wrong(setting: &'static str, file: &Path, error: &dyn fmt::Display) -> TlsError {
+    if error.to_string().contains("UnsupportedCertVersion") {
+        return TlsError {
+            setting,
+            problem: format!("{} has a certificate of X.509 version 1", file.display()),
+            remedy: "make one of version 3, which has extensions: docs/api.md has the commands",
+        };
+    }
     TlsError {
         setting,
         problem: format!("{}: {error}", file.display()),
