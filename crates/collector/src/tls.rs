@@ -53,8 +53,13 @@ impl fmt::Display for TlsError {
 /// The TLS side of the control port.
 pub struct ServerTls {
     files: TlsFiles,
+    /// The certificates in use. Another one after each reading of the files.
     config: RwLock<Arc<ServerConfig>>,
 }
+
+/// The certificates with which a connection was accepted.
+#[derive(Debug, Clone)]
+pub struct Accepted(Arc<ServerConfig>);
 
 impl ServerTls {
     /// Reads the files.
@@ -76,11 +81,18 @@ impl ServerTls {
         Ok(())
     }
 
-    /// Accepts connections with the present certificate.
+    /// Accepts a connection with the present certificates.
     #[must_use]
-    pub fn acceptor(&self) -> TlsAcceptor {
+    pub fn acceptor(&self) -> (TlsAcceptor, Accepted) {
+        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+        (TlsAcceptor::from(Arc::clone(&config)), Accepted(config))
+    }
+
+    /// Whether the files were not read again since a connection was accepted. The CA of its client may be another one since.
+    #[must_use]
+    pub fn is_present(&self, accepted: &Accepted) -> bool {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        TlsAcceptor::from(Arc::clone(&config))
+        Arc::ptr_eq(&config, &accepted.0)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The control port with TLS, asked by `arancini show` and by curl.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use arancini_collector::config::{AttributesKind, ClientsMay, Config};
 use rustix::process::Signal;
@@ -232,6 +233,56 @@ fn a_key_with_a_password_and_a_certificate_of_version_1_are_named_as_such() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(errors.contains(expected), "{errors}");
     }
+}
+
+#[test]
+fn a_certificate_of_a_ca_that_was_replaced_opens_nothing_on_an_open_connection() {
+    let Some(certificates) = Certificates::new() else {
+        return;
+    };
+    let copy = |from: &str| std::fs::copy(certificates.path(from), certificates.path("clients.pem")).unwrap();
+    copy("ca.pem");
+    let text = |file| certificates.text(file);
+    let (cert, key, clients) = (text("server.pem"), text("server.key"), text("clients.pem"));
+    let process = Process::start(
+        &["--sink", "null"],
+        &[
+            ("ARANCINI_CONTROL__TLS_CERT_FILE", &*cert),
+            ("ARANCINI_CONTROL__TLS_KEY_FILE", &key),
+            ("ARANCINI_CONTROL__TLS_CLIENT_CA_FILE", &clients),
+        ],
+    );
+    let mut client = Command::new("openssl");
+    let client = client
+        .args(["s_client", "-quiet", "-connect", &process.control().to_string()])
+        .args(["-cert", &text("client.pem"), "-key", &text("client.key")]);
+    let mut client = client
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+    let mut output = BufReader::new(output);
+    let mut status = || {
+        input
+            .write_all(b"GET /api/v1/workers HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        loop {
+            let mut line = String::new();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the connection ended");
+            // The body before has no end of line.
+            if let Some((_, status)) = line.split_once("HTTP/1.1 ") {
+                return status.split(' ').next().unwrap().to_owned();
+            }
+        }
+    };
+    assert_eq!(status(), "200");
+    copy("stranger.pem");
+    process.signal(Signal::HUP);
+    eventually("the certificate does not count any more", || status() == "401");
+    client.kill().unwrap();
+    client.wait().unwrap();
 }
 
 #[test]
