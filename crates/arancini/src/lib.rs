@@ -16,6 +16,7 @@ pub mod resync;
 pub mod bench;
 pub mod stream;
 pub mod snapshot;
+pub mod export;
 pub mod doctor;
 pub mod config;
 pub mod package_files;
@@ -73,6 +74,7 @@ pub enum Command {
     Bench(Box<bench::BenchArgs>),
     Stream(stream::StreamArgs),
     Snapshot(snapshot::SnapshotArgs),
+    Export(export::ExportArgs),
     Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     PackageFiles(package_files::PackageFilesArgs),
@@ -106,6 +108,9 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Snapshot(args) => {
             with_config_to_ask(file, &args.flags(), |config| snapshot::run(&config, &args))
         }
+        Command::Export(args) => {
+            with_config_to_ask(file, &args.flags(), |config| export::run(&config, &args))
+        }
         Command::Doctor(args) if args.print_sysctl => doctor::print_sysctl(),
         Command::Doctor(args) => with_config(file, &[], |config| doctor::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),
@@ -123,7 +128,8 @@ mod tests {
     #[test]
     fn the_long_help_of_a_command_says_more_than_the_list_of_commands() {
         for name in [
-            "run", "demo", "replay", "decode", "tail", "show", "resync", "bench", "snapshot", "doctor",
+            "run", "demo", "replay", "decode", "tail", "show", "resync", "bench", "snapshot", "export",
+            "doctor",
         ] {
             let command = Cli::command();
             let command = command.find_subcommand(name);

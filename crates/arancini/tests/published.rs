@@ -263,3 +263,132 @@ fn a_stream_replays_to_the_routers_table() {
         assert!(router.iter().all(|update| update["afi"] == 1));
     }
 }
+
+/// Runs a command. Returns its exit code and what it wrote to standard error.
+fn code_and_told(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arancini"));
+    let output = command.args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn an_export_of_segments_is_what_tail_prints_and_keeps_an_existing_file() {
+    let directory = tempfile::tempdir().unwrap();
+    publish(&Scenario::default(), segments(directory.path()));
+    let data_dir = directory.path().to_str().unwrap();
+    let tail = |flags: &[&str]| {
+        arancini(&[&["tail", "--data-dir", data_dir, "--no-follow", "--json"], flags].concat()).stdout
+    };
+    let source = ["export", "--data-dir", data_dir, "--format", "json", "--output"];
+    assert_eq!(arancini(&[&source[..], &["-"]].concat()).stdout, tail(&[]));
+    let of = |flags: &[&str]| arancini(&[&source[..], &["-"], flags].concat()).stdout;
+    assert_eq!(of(&["--router", "192.0.2.1"]), tail(&[]));
+    assert!(of(&["--router", "192.0.2.2"]).is_empty());
+    assert!(
+        of(&["--since", "10m"]).is_empty(),
+        "all were received on 2026-01-01"
+    );
+    let sorted = |lines: Vec<u8>| {
+        let mut lines: Vec<String> = String::from_utf8(lines)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(of(&["--all"])), sorted(tail(&["--all"])));
+
+    let path = directory.path().join("updates.json");
+    let path = path.to_str().unwrap();
+    arancini(&[&source[..], &[path]].concat());
+    assert_eq!(std::fs::read(path).unwrap(), tail(&[]));
+    std::fs::write(path, "mine").unwrap();
+    let (code, told) = code_and_told(&[&source[..], &[path]].concat());
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("exists already") && told.contains("--force"),
+        "{told}"
+    );
+    assert_eq!(std::fs::read(path).unwrap(), b"mine");
+    arancini(&[&source[..], &[path, "--force"]].concat());
+    assert_eq!(std::fs::read(path).unwrap(), tail(&[]));
+
+    let elsewhere = directory.path().join("nothing");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let (code, told) = code_and_told(&[
+        "export",
+        "--data-dir",
+        elsewhere,
+        "--format",
+        "json",
+        "--output",
+        "-",
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(
+        told.contains("can't read") && told.contains("--data-dir") | told.contains("--nats"),
+        "{told}"
+    );
+}
+
+/// Publishes messages into the stream that are not as a collector publishes them.
+async fn publish_strange(url: &str) {
+    let client = async_nats::connect(url).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let mut newer = async_nats::HeaderMap::new();
+    newer.insert("Arancini-Collector", "elsewhere");
+    newer.insert("Arancini-Schema", "60000");
+    let mut damaged = async_nats::HeaderMap::new();
+    damaged.insert("Arancini-Collector", "elsewhere");
+    let subject = "arancini.updates.v4_192_0_2_1.64512.1_1";
+    let publish = |subject: &'static str, headers, payload: &'static [u8]| {
+        context.publish_with_headers(subject, headers, payload.into())
+    };
+    for (subject, headers, payload) in [
+        ("arancini.weather", async_nats::HeaderMap::new(), &b"rain"[..]),
+        (subject, async_nats::HeaderMap::new(), b"no batch"),
+        (subject, damaged, b"no batch of a collector"),
+        (subject, newer, b""),
+    ] {
+        publish(subject, headers, payload).await.unwrap().await.unwrap();
+    }
+}
+
+#[test]
+fn an_export_of_a_stream_has_what_collectors_published_and_tells_what_is_strange() {
+    let Some(server) = NatsServer::start() else { return };
+    let url = server.url();
+    arancini(&["stream", "create", "--nats", &url]);
+    let of_stream = ["export", "--nats", &url, "--format", "json", "--output"];
+    assert!(arancini(&[&of_stream[..], &["-"]].concat()).stdout.is_empty());
+    publish(
+        &Scenario::default(),
+        SinkSettings::Nats(Box::new(NatsSettings::new(vec![url.clone()]))),
+    );
+    let published = arancini(&["tail", "--nats", &url, "--no-follow", "--json"]).stdout;
+    assert_eq!(arancini(&[&of_stream[..], &["-"]].concat()).stdout, published);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(publish_strange(&url));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("updates.json");
+    let path = path.to_str().unwrap();
+    let (code, told) = code_and_told(&[&of_stream[..], &[path]].concat());
+    assert_eq!(code, Some(1));
+    assert_eq!(std::fs::read(path).unwrap(), published, "what is good is kept");
+    for sentence in [
+        "on arancini.weather, is not exported: no collector has published it",
+        "on arancini.updates.v4_192_0_2_1.64512.1_1, is not exported: no collector has published it",
+        "on arancini.updates.v4_192_0_2_1.64512.1_1, part 1",
+        "has schema 60000, and this program knows the fields of schema",
+    ] {
+        assert_eq!(told.matches(sentence).count(), 1, "{sentence}: {told}");
+    }
+
+    let (code, told) = code_and_told(&[
+        "export", "--nats", &url, "--stream", "NONE", "--format", "json", "--output", "-",
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("there is no stream NONE"), "{told}");
+}

@@ -102,9 +102,7 @@ impl TailArgs {
 
     /// The time of `--since` in Unix nanoseconds; 0 without it.
     pub(super) fn since_unix_ns(&self) -> u64 {
-        let Some(since) = self.since else { return 0 };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(now.saturating_sub(since).as_nanos()).unwrap_or(u64::MAX)
+        self.since.map_or(0, unix_ns_before_now)
     }
 
     /// Returns where the output starts.
@@ -118,8 +116,14 @@ impl TailArgs {
     }
 }
 
+/// Returns the time that was this long ago, in Unix nanoseconds.
+pub(crate) fn unix_ns_before_now(ago: Duration) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.saturating_sub(ago).as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Parses a time in seconds, minutes, hours or days, like `10m`.
-fn ago(text: &str) -> Result<Duration, String> {
+pub(crate) fn ago(text: &str) -> Result<Duration, String> {
     let wrong = || "write a number with s, m, h or d, like 10m".to_owned();
     let (number, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
     let seconds = match unit {

@@ -9,5 +9,6 @@ mod screen;
 mod rate_line;
 
 pub use arguments::TailArgs;
+pub(crate) use arguments::{ago, unix_ns_before_now};
 pub use follow::run;
 pub(crate) use line::Line;

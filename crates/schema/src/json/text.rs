@@ -99,8 +99,9 @@ impl fmt::Display for ExtendedCommunity<'_> {
 /// The name of an enumeration's value; the number of a value that a newer schema has added.
 pub(super) struct Name<T>(pub Result<T, NotInSchema>);
 
-/// An enumeration whose values have names.
-pub(super) trait Named: Copy {
+/// An enumeration whose values have names in JSON.
+pub trait Named: Copy {
+    /// The name of the value.
     fn name(self) -> &'static str;
 }
 

@@ -9,5 +9,5 @@ mod segments;
 mod stream;
 
 pub use published::{Published, Wholeness};
-pub use segments::{segment_sequences, segments_since};
+pub use segments::{SegmentDamage, read_segment, segment_sequences, segments_since};
 pub use stream::{LateWrites, Since, StreamPosition, stream_since};

@@ -169,20 +169,25 @@ fn whole_since(directory: &Path, segments: &[Segment], start: &SeriesPosition) -
 }
 
 /// Bytes of a segment that are no record.
-struct Damage {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentDamage {
     /// Where they begin in the segment.
-    at: u64,
+    pub at: u64,
     /// Whether no record follows.
-    is_at_end: bool,
+    pub is_at_end: bool,
 }
 
-/// Hands out the whole records of a segment behind the first `skip` bytes. Returns the first damage.
-fn read_segment(
+/// Hands out the whole records of a segment behind the first `skip` bytes, in pieces of about 1 MiB. Returns the first damage;
+/// the records behind it are handed out too.
+///
+/// # Errors
+/// The file cannot be read, or `cancelled` has become true. It is asked before each piece.
+pub fn read_segment(
     segment: &Segment,
     skip: u64,
     cancelled: &dyn Fn() -> bool,
     take: &mut impl FnMut(Published<'_>),
-) -> io::Result<Option<Damage>> {
+) -> io::Result<Option<SegmentDamage>> {
     let mut file = match File::open(&segment.path) {
         Ok(file) => BufReader::with_capacity(CHUNK, file),
         // Retention has removed the file since it was listed. The list has decided already what is missing.
@@ -192,7 +197,7 @@ fn read_segment(
     file.seek(SeekFrom::Start(skip))?;
     let mut at = skip;
     let mut bytes: Vec<u8> = Vec::new();
-    let mut damage: Option<Damage> = None;
+    let mut damage: Option<SegmentDamage> = None;
     loop {
         if cancelled() {
             return Err(io::Error::new(
@@ -230,7 +235,7 @@ fn read_segment(
         // The next readable record may be anywhere.
         file.read_to_end(&mut bytes)?;
         let next = next_readable(segment.kind, &bytes);
-        damage.get_or_insert(Damage {
+        damage.get_or_insert(SegmentDamage {
             at,
             is_at_end: next.is_none(),
         });
