@@ -16,11 +16,7 @@ mod damaged;
 mod visible;
 
 pub use line::write_message;
-<<<<<<< HEAD
-pub use text::{Distinguisher, ExtendedCommunity, Hex, Named};
-=======
 pub use text::{Distinguisher, ExtendedCommunity, Hex, Name, Named, address, prefix_address};
->>>>>>> h-pyc
 pub use time::UnixTime;
 pub use update::write_attributes_of;
 pub use visible::visible;

@@ -101,15 +101,9 @@ impl fmt::Display for ExtendedCommunity<'_> {
 /// The name of an enumeration's value; the number of a value that a newer schema has added.
 pub struct Name<T>(pub Result<T, NotInSchema>);
 
-<<<<<<< HEAD
 /// An enumeration whose values have names in JSON.
 pub trait Named: Copy {
-    /// The name of the value.
-=======
-/// An enumeration whose values have names.
-pub trait Named: Copy {
     /// Returns the name of the value.
->>>>>>> h-pyc
     fn name(self) -> &'static str;
 }
 
