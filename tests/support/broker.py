@@ -29,12 +29,24 @@ class NatsServer:
 
     def __init__(self, directory: pathlib.Path) -> None:
         directory.mkdir()
+        self._directory = directory
+        self._start("-1")
+
+    def restart(self) -> None:
+        """Stops the server and starts it again on the same port, with what it had stored."""
+        self.close()
+        self._start(self.url.rsplit(":", 1)[1])
+
+    def _start(self, port: str) -> None:
+        directory = self._directory
+        for old in directory.glob("*.ports"):
+            old.unlink()
         (directory / "nats.conf").write_text(
-            f'listen: "127.0.0.1:-1"\nports_file_dir: "{directory}"\n'
+            f'listen: "127.0.0.1:{port}"\nports_file_dir: "{directory}"\n'
             f'jetstream {{ store_dir: "{directory}/store", max_file_store: 4GB }}\nmax_payload: 8MB\n'
         )
         self._process = subprocess.Popen(
-            [binary(), "-c", directory / "nats.conf"], stdout=open(directory / "nats.log", "w"), stderr=subprocess.STDOUT
+            [binary(), "-c", directory / "nats.conf"], stdout=open(directory / "nats.log", "a"), stderr=subprocess.STDOUT
         )
         ports = until("nats-server writes its port", lambda: list(directory.glob("*.ports")), 20)[0]
         self.url = until("its ports are readable", lambda: _url(ports), 20)

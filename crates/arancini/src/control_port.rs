@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::control_tls::{OwnCertificate, Tls, Trust};
@@ -75,7 +76,14 @@ pub(crate) struct Target {
 /// A connection to the control port.
 pub(crate) struct Client {
     target: Target,
+    connection: Connection,
+}
+
+/// The HTTP connection of a client.
+struct Connection {
     sender: SendRequest<Empty<Bytes>>,
+    /// Ends with the connection, with the reason if it failed.
+    end: JoinHandle<hyper::Result<()>>,
 }
 
 impl Target {
@@ -188,11 +196,11 @@ impl Client {
                 }
             }
         };
-        let sender = match timeout(ANSWER_TIME, connected).await {
-            Ok(sender) => sender?,
+        let connection = match timeout(ANSWER_TIME, connected).await {
+            Ok(connection) => connection?,
             Err(_) => return Err(failed(&"the connection takes too long")),
         };
-        Ok(Self { target, sender })
+        Ok(Self { target, connection })
     }
 
     /// Asks for a resource of the API, and returns its JSON.
@@ -230,11 +238,12 @@ impl Client {
         }
         let request = request.body(Empty::new()).map_err(|error| failed(&error))?;
         let answer = async {
-            self.sender.ready().await?;
-            self.sender.send_request(request).await
+            self.connection.sender.ready().await?;
+            self.connection.sender.send_request(request).await
         };
         let answer = match timeout(ANSWER_TIME, answer).await {
-            Ok(answer) => answer.map_err(|error| failed(&error))?,
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(failed(&self.connection.why_it_failed(&error).await)),
             Err(_) => {
                 return Err(failed(
                     &"there is no answer; is this the control port of a collector?",
@@ -271,14 +280,42 @@ impl Client {
     }
 }
 
+impl Connection {
+    /// Why a request failed. In TLS 1.3 a certificate is refused after the handshake, and the connection may know more than the
+    /// request.
+    async fn why_it_failed(&mut self, of_request: &hyper::Error) -> String {
+        let mut why = with_causes(of_request);
+        if let Ok(Ok(Err(of_connection))) = timeout(Duration::from_secs(1), &mut self.end).await {
+            why = with_causes(&of_connection);
+        }
+        if why.contains("received fatal alert") {
+            return format!(
+                "the collector refuses the certificate of this client ({why}); name one of the CA in its setting control.tls_client_ca_file with --cert-file and --key-file, which has not expired"
+            );
+        }
+        why
+    }
+}
+
+/// An error with its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(&format!(": {next}"));
+        cause = next.source();
+    }
+    text
+}
+
 /// Begins HTTP on a connection, and lets it run.
-async fn begin_http<S>(stream: S) -> hyper::Result<SendRequest<Empty<Bytes>>>
+async fn begin_http<S>(stream: S) -> hyper::Result<Connection>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
+    let end = tokio::spawn(connection);
+    Ok(Connection { sender, end })
 }
 
 /// Encodes a value for a URL: everything but letters, digits and a few marks is written as `%` and two digits.

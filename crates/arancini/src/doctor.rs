@@ -19,7 +19,7 @@ use crate::output::{print_command, print_line, print_text, print_words};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini doctor\n  arancini --config /etc/arancini/arancini.toml doctor --json | jq .rows\n  \
-    arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system"
+    arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/60-arancini.conf && sudo sysctl --system"
 )]
 pub struct DoctorArgs {
     /// Print the result as one JSON object.
@@ -62,7 +62,7 @@ pub fn run(config: &Config, args: &DoctorArgs) -> ExitCode {
         }) {
             print_words("to install all recommended kernel settings permanently:");
             print_command(
-                "      arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/99-arancini.conf && sudo sysctl --system",
+                "      arancini doctor --print-sysctl | sudo tee /etc/sysctl.d/60-arancini.conf && sudo sysctl --system",
             );
         }
     }

@@ -40,7 +40,7 @@ use std::process::ExitCode;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand, ValueHint};
 
-use settings::with_config;
+use settings::{with_config, with_config_to_ask};
 
 pub use exit::{FAILED, MISCONFIGURED};
 pub use log::init as init_log;
@@ -98,13 +98,19 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
-        Command::Tail(args) => with_config(file, &args.flags(), |config| tail::run(&config, &args)),
-        Command::Show(args) => with_config(file, &[], |config| show::run(&config, &args)),
-        Command::Resync(args) => with_config(file, &[], |config| resync::run(&config, &args)),
+        Command::Tail(args) => with_config_to_ask(file, &args.flags(), |config| tail::run(&config, &args)),
+        Command::Show(args) => with_config_to_ask(file, &[], |config| show::run(&config, &args)),
+        Command::Resync(args) => with_config_to_ask(file, &[], |config| resync::run(&config, &args)),
         Command::Bench(args) => bench::run(file, &args),
-        Command::Stream(args) => with_config(file, &args.flags(), |config| stream::run(&config, &args)),
-        Command::Snapshot(args) => with_config(file, &args.flags(), |config| snapshot::run(&config, &args)),
-        Command::Export(args) => with_config(file, &args.flags(), |config| export::run(&config, &args)),
+        Command::Stream(args) => {
+            with_config_to_ask(file, &args.flags(), |config| stream::run(&config, &args))
+        }
+        Command::Snapshot(args) => {
+            with_config_to_ask(file, &args.flags(), |config| snapshot::run(&config, &args))
+        }
+        Command::Export(args) => {
+            with_config_to_ask(file, &args.flags(), |config| export::run(&config, &args))
+        }
         Command::Doctor(args) if args.print_sysctl => doctor::print_sysctl(),
         Command::Doctor(args) => with_config(file, &[], |config| doctor::run(&config, &args)),
         Command::Config(args) => config::run(file, &args),

@@ -18,7 +18,7 @@ const SHELLS: [Shell; 3] = [Shell::Bash, Shell::Zsh, Shell::Fish];
 
 /// Write the files that a package installs beside the program: man pages, completions, configuration, kernel settings.
 ///
-/// Writes man/*.1, completions/, arancini.toml with every setting commented out, and 99-arancini.conf for /etc/sysctl.d. Existing
+/// Writes man/*.1, completions/, arancini.toml with every setting commented out, and 60-arancini.conf for /etc/sysctl.d. Existing
 /// files are replaced.
 #[derive(Debug, Args)]
 #[command(hide = true, after_help = "Example:\n  arancini package-files target/package")]
@@ -60,5 +60,5 @@ fn write(directory: &Path, all: Command) -> io::Result<()> {
     }
     clap_mangen::generate_to(all, &man)?;
     std::fs::write(directory.join("arancini.toml"), config::template())?;
-    std::fs::write(directory.join("99-arancini.conf"), sysctl::file())
+    std::fs::write(directory.join("60-arancini.conf"), sysctl::file())
 }

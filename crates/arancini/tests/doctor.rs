@@ -262,7 +262,7 @@ fn io_uring_refused_by_a_seccomp_filter() {
 
 #[test]
 fn the_file_to_install_is_the_one_in_packaging() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/99-arancini.conf");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/60-arancini.conf");
     let printed = Command::new(ARANCINI)
         .args(["doctor", "--print-sysctl"])
         .output()
@@ -274,7 +274,7 @@ fn the_file_to_install_is_the_one_in_packaging() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == printed,
-        "packaging/99-arancini.conf differs from what doctor prints; UPDATE_GOLDEN=1 cargo test -p arancini --test doctor"
+        "packaging/60-arancini.conf differs from what doctor prints; UPDATE_GOLDEN=1 cargo test -p arancini --test doctor"
     );
     // The file sets exactly the settings that doctor checks.
     let set: Vec<_> = found.lines().filter_map(|line| line.split_once(" = ")).collect();

@@ -84,7 +84,7 @@ fn configuration_and_kernel_settings_are_those_in_packaging() {
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging");
     for (written, kept) in [
         ("arancini.toml", "arancini.example.toml"),
-        ("99-arancini.conf", "99-arancini.conf"),
+        ("60-arancini.conf", "60-arancini.conf"),
     ] {
         let written = std::fs::read_to_string(directory.path().join(written)).unwrap();
         let kept = std::fs::read_to_string(packaging.join(kept)).unwrap();

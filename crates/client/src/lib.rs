@@ -9,17 +9,23 @@
 
 pub mod settings;
 mod trouble;
+#[cfg(feature = "nats")]
 pub mod connect;
+#[cfg(feature = "nats")]
 pub mod streams;
+#[cfg(feature = "nats")]
 pub mod headers;
 pub mod compression;
 pub mod records;
 pub mod readable;
 pub mod segments;
+#[cfg(feature = "nats")]
 pub mod tail;
 pub mod tables;
+#[cfg(feature = "nats")]
 mod acknowledgements;
 
+#[cfg(feature = "nats")]
 pub use acknowledgements::Acknowledgements;
 pub use compression::Compression;
 pub use settings::{Authentication, ClientCertificate, Secret, ServerSettings, StreamSource, TlsSettings};

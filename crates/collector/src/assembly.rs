@@ -1,6 +1,6 @@
 //! The start and the stop of the whole collector.
 //!
-//! Threads: one per worker, one sidecar (sink and control port), one for snapshots, and the one that calls
+//! Threads: one per worker, one sidecar with the sink, one for the control port, one for snapshots, and the one that calls
 //! [`Collector::start`].
 
 use std::io;
@@ -129,7 +129,7 @@ impl Collector {
             Arc::clone(&figures),
             tap,
         ));
-        let control = open_control_port(config, &sidecar, &telemetry, context.mailboxes.clone())?;
+        let control = open_control_port(config, &telemetry, context.mailboxes.clone())?;
         let restored = match &store {
             Some(store) => restore(
                 config,
@@ -329,7 +329,6 @@ fn hooks(
 /// Opens the control port, if it is enabled.
 fn open_control_port(
     config: &Config,
-    sidecar: &Sidecar,
     telemetry: &Arc<Telemetry>,
     mailboxes: Vec<kanal::Sender<Mail>>,
 ) -> Result<Option<ControlPort>, StartError> {
@@ -349,7 +348,7 @@ fn open_control_port(
     let tls = tls
         .map_err(|error| StartError::Tls(error.to_string()))?
         .map(Arc::new);
-    let control = ControlServer::spawn(&sidecar.runtime_handle(), address, tls.clone(), source, api)?;
+    let control = ControlServer::spawn(address, tls.clone(), source, api)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     info!(address = %control.address(), scheme, "control port: /metrics /healthz /readyz /api/v1");
     Ok(Some(ControlPort {

@@ -30,13 +30,14 @@ impl Tap {
 
     /// Copies a batch that the sink has just taken, if somebody wants it. Only the thread of the sink calls this.
     pub fn take(&self, batch: &Batch) {
-        let shelf = Shelf::of(batch.kind).filter(|_| self.history.is_kept());
+        let now_ns = unix_ns();
+        let shelf = Shelf::of(batch.kind).filter(|shelf| self.history.takes(*shelf, batch, now_ns));
         let is_heard = self.live.is_heard();
         if shelf.is_none() && !is_heard {
             return;
         }
         let number = self.numbers.fetch_add(1, Relaxed) + 1;
-        let batch = Arc::new(PublishedBatch::copy(batch, number, unix_ns()));
+        let batch = Arc::new(PublishedBatch::copy(batch, number, now_ns));
         if is_heard {
             self.live.offer(Arc::clone(&batch));
         }

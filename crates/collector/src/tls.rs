@@ -53,8 +53,13 @@ impl fmt::Display for TlsError {
 /// The TLS side of the control port.
 pub struct ServerTls {
     files: TlsFiles,
+    /// The certificates in use. Another one after each reading of the files.
     config: RwLock<Arc<ServerConfig>>,
 }
+
+/// The certificates with which a connection was accepted.
+#[derive(Debug, Clone)]
+pub struct Accepted(Arc<ServerConfig>);
 
 impl ServerTls {
     /// Reads the files.
@@ -76,11 +81,18 @@ impl ServerTls {
         Ok(())
     }
 
-    /// Accepts connections with the present certificate.
+    /// Accepts a connection with the present certificates.
     #[must_use]
-    pub fn acceptor(&self) -> TlsAcceptor {
+    pub fn acceptor(&self) -> (TlsAcceptor, Accepted) {
+        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+        (TlsAcceptor::from(Arc::clone(&config)), Accepted(config))
+    }
+
+    /// Whether the files were not read again since a connection was accepted. The CA of its client may be another one since.
+    #[must_use]
+    pub fn is_present(&self, accepted: &Accepted) -> bool {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        TlsAcceptor::from(Arc::clone(&config))
+        Arc::ptr_eq(&config, &accepted.0)
     }
 }
 
@@ -95,6 +107,9 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         remedy: "name a PEM file with the key, without a password, which the user of the collector may read",
     };
     let key = small_file::read(&files.key).map_err(|error| no_key(&error))?;
+    if is_encrypted(&key) {
+        return Err(no_key(&"it is encrypted with a password"));
+    }
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| no_key(&error))?;
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -122,6 +137,12 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     Ok(config)
 }
 
+/// Whether a PEM file has a private key with a password: in PKCS #8, or in the older form with a header.
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |text: &[u8]| pem.windows(text.len()).any(|part| part == text);
+    has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED")
+}
+
 /// Reads the certificates in a PEM file.
 ///
 /// # Errors
@@ -146,6 +167,13 @@ pub fn read_certificates(
 }
 
 fn wrong(setting: &'static str, file: &Path, error: &dyn fmt::Display) -> TlsError {
+    if error.to_string().contains("UnsupportedCertVersion") {
+        return TlsError {
+            setting,
+            problem: format!("{} has a certificate of X.509 version 1", file.display()),
+            remedy: "make one of version 3, which has extensions: docs/api.md has the commands",
+        };
+    }
     TlsError {
         setting,
         problem: format!("{}: {error}", file.display()),

@@ -40,6 +40,15 @@ pub(crate) struct Surroundings<'r> {
     pub quiet_period_ns: u64,
 }
 
+/// How many looks at a table or at a family cost as much as one route.
+const LOOKS_A_ROUTE: usize = 32;
+
+/// The work of comparing this many statistics with the tables of a peer at most, counted in routes.
+pub(crate) fn work_of_comparing(peer: &Peer, statistics: usize) -> u64 {
+    let looks = statistics * (peer.tables.len() + peer.agreed_families.len());
+    (looks / LOOKS_A_ROUTE) as u64
+}
+
 /// Compares the statistics of a report with the routes that are held of its peer.
 ///
 /// A family that no peer of the router has ever shown is not compared: the router counts it but does not monitor it. A number for all

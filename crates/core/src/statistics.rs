@@ -9,7 +9,7 @@ use crate::event_limits;
 use crate::events::{header_peer, statistics_event};
 use crate::last_statistics::LastStatistics;
 use crate::peer::PeerIndex;
-use crate::route_comparison::{Surroundings, compare};
+use crate::route_comparison::{Surroundings, compare, work_of_comparing};
 
 /// Takes a Statistics Report. It does not make its peer known: some routers report on peers that are not up yet.
 pub(crate) fn statistics(context: &mut RouterContext<'_>, message: &StatisticsReport<'_>) {
@@ -61,7 +61,10 @@ fn keep(context: &mut RouterContext<'_>, index: PeerIndex, counters: &[Statistic
     };
     let peer = &router.peers[index];
     let comparisons = match &peer.statistics {
-        Some(last) if !router.needs_resync() => compare(peer, &last.statistics, around),
+        Some(last) if !router.needs_resync() => {
+            shared.work += work_of_comparing(peer, last.statistics.len());
+            compare(peer, &last.statistics, around)
+        }
         _ => Vec::new(),
     };
     if let Some(last) = &mut router.peers[index].statistics {

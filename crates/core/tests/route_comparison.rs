@@ -254,6 +254,26 @@ fn a_loc_rib_is_compared_with_the_report_about_itself() {
 }
 
 #[test]
+fn reports_with_many_numbers_about_many_tables_share_a_turn_as_their_work_says() {
+    let mut router = Router::new();
+    let families: Vec<_> = (1..=200).map(|safi| AfiSafi::new(1, safi)).collect();
+    router.send(&up_with(&peer(1), &families));
+    for family in &families {
+        router.send(&route_monitoring(&peer(1), &end_of_rib(*family)));
+    }
+    router.harness.wait(LONG);
+    let numbers: Vec<_> = families
+        .iter()
+        .take(64)
+        .map(|family| Statistic::FamilyGauge(9, *family, 1))
+        .collect();
+    let reports = statistics_report(&peer(1), &numbers).repeat(100);
+    let (session, now) = (router.session, router.harness.now);
+    let taken = router.harness.shard.handle_bytes(session, &reports, now).unwrap();
+    assert!(taken < reports.len() / 5, "{taken} bytes in one turn");
+}
+
+#[test]
 fn a_number_from_outside_can_be_as_large_as_it_likes() {
     let mut router = Router::new();
     router.send(&up(&peer(1)));

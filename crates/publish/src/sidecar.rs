@@ -12,7 +12,6 @@ use std::time::Duration;
 use arancini_client::Compression;
 use arancini_core::Batch;
 use thiserror::Error;
-use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tracing::error;
 
@@ -56,7 +55,6 @@ pub struct DrainReport {
 /// The running sidecar.
 pub struct Sidecar {
     thread: Option<JoinHandle<()>>,
-    handle: Handle,
     stop: watch::Sender<Option<Duration>>,
     finished: Option<oneshot::Receiver<()>>,
     bridge: kanal::Receiver<Batch>,
@@ -79,7 +77,6 @@ impl Sidecar {
             .enable_all()
             .thread_name("arancini-blocking")
             .build()?;
-        let handle = runtime.handle().clone();
         let (stop, stopped) = watch::channel(None);
         let (finish, finished) = oneshot::channel();
         let (input, counts) = (bridge.clone(), Arc::clone(&status));
@@ -98,17 +95,11 @@ impl Sidecar {
             })?;
         Ok(Self {
             thread: Some(thread),
-            handle,
             stop,
             finished: Some(finished),
             bridge,
             status,
         })
-    }
-
-    /// Returns the runtime, for the control server. It ends with [`Sidecar::drain`].
-    pub fn runtime_handle(&self) -> Handle {
-        self.handle.clone()
     }
 
     /// Ends the sidecar. The batches on the bridge and in the window get until `deadline` to become durable; the rest is

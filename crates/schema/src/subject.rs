@@ -63,6 +63,18 @@ impl Subject {
         format!("{base}.{self}")
     }
 
+    /// The router that the messages of this subject are about.
+    #[must_use]
+    pub const fn router(&self) -> IpAddr {
+        match self {
+            Self::Updates { router, .. }
+            | Self::Peers { router, .. }
+            | Self::Routers { router }
+            | Self::Statistics { router, .. }
+            | Self::Malformed { router } => *router,
+        }
+    }
+
     /// The kind of this subject's messages.
     #[must_use]
     pub const fn message_kind(&self) -> MessageKind {

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::control_port::ControlArgs;
+use crate::flags::as_number;
 
 /// Ask a running collector about its routers, peers, routes, workers and sink.
 ///
@@ -214,10 +215,10 @@ pub struct Filter {
 #[derive(Debug, Args)]
 pub struct AttributeFilter {
     /// Only routes that this AS originated: the last AS of their path.
-    #[arg(long, value_name = "AS")]
+    #[arg(long, value_name = "AS", value_parser = as_number)]
     pub origin_as: Option<u32>,
     /// Only routes with this AS anywhere in their path.
-    #[arg(long = "as", value_name = "AS")]
+    #[arg(long = "as", value_name = "AS", value_parser = as_number)]
     pub path_as: Option<u32>,
     /// Only routes with this community: 64500:100, large 64500:1:2, extended rt:64500:100.
     #[arg(long, value_name = "COMMUNITY")]

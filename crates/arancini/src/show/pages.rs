@@ -21,6 +21,7 @@ pub(super) async fn list(
     let mut attributes_absent = Value::Null;
     let mut left_out = Value::Null;
     let mut history_since = Value::Null;
+    let mut gaps = Value::Null;
     while entries.len() < limit {
         let mut parameters = parameters.to_vec();
         parameters.push(("limit", PAGE.min(limit - entries.len()).to_string()));
@@ -37,6 +38,7 @@ pub(super) async fn list(
         }
         attributes_absent = page["attributesAbsent"].take();
         history_since = page["historySince"].take();
+        gaps = page["gaps"].take();
         cursor = Some(page["next"].take()).filter(Value::is_string);
         if cursor.is_none() {
             break;
@@ -51,6 +53,7 @@ pub(super) async fn list(
         ("leftOut", left_out),
         ("attributesAbsent", attributes_absent),
         ("historySince", history_since),
+        ("gaps", gaps),
     ] {
         if !value.is_null() {
             list[name] = value;

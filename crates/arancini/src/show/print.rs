@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::table::Table;
 use crate::tail::Line;
+use crate::units::counted;
 
 /// The routers of a list.
 pub(super) fn routers(list: &Value) -> String {
@@ -222,7 +223,17 @@ pub(super) fn left_out(list: &Value) -> Vec<String> {
         .filter_map(|name| list[name].as_str().map(str::to_owned));
     let since = list["historySince"].as_str();
     let of_history = since.map(|since| format!("the history begins at {}", visible(since)));
-    of_list.into_iter().chain(of_routes).chain(of_history).collect()
+    let of_gaps = entries(list, "gaps").map(|gap| {
+        let at = |name| visible(gap[name].as_str().unwrap_or("-")).to_string();
+        format!(
+            "{} between {} and {} are missing, because they came faster than the history takes them; the stream has them",
+            counted(gap["updates"].as_u64().unwrap_or_default(), "update"),
+            at("from"),
+            at("to")
+        )
+    });
+    let of_list = of_list.into_iter().chain(of_routes).chain(of_history);
+    of_list.chain(of_gaps).collect()
 }
 
 pub(super) fn entries<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

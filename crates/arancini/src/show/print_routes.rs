@@ -17,11 +17,11 @@ const COLUMNS: [(&str, &str); 8] = [
     ("STATE", "state"),
 ];
 
-/// The routes of a list: with next hop, AS path and since when, if the collector retains attributes, else with fingerprints.
+/// The routes of a list: with since when, next hop, AS path and communities, if the collector retains attributes, else with fingerprints.
 pub(super) fn routes(list: &Value) -> String {
     let retained = list["attributesAbsent"].is_null();
     let of_attributes: &[&str] = if retained {
-        &["SINCE", "NEXT-HOP", "AS-PATH"]
+        &["SINCE", "NEXT-HOP", "AS-PATH", "COMMUNITIES"]
     } else {
         &["ATTRIBUTES"]
     };
@@ -38,13 +38,27 @@ pub(super) fn routes(list: &Value) -> String {
         let mut row = vec![cell(route, prefix)];
         row.extend(COLUMNS.map(|(_, member)| cell(route, member)));
         if retained {
-            row.extend([cell(route, "since"), cell(route, "nextHop"), as_path(route)]);
+            let of_set = [cell(route, "nextHop"), as_path(route), communities(route)];
+            row.push(cell(route, "since"));
+            row.extend(of_set);
         } else {
             row.push(cell(route, "attributeFingerprint"));
         }
         table.row(row);
     }
     table.to_string()
+}
+
+/// The communities of all kinds.
+fn communities(route: &Value) -> String {
+    let kinds = ["communities", "largeCommunities", "extendedCommunities"];
+    let all = kinds.into_iter().flat_map(|kind| entries(route, kind));
+    let texts: Vec<&str> = all.filter_map(Value::as_str).collect();
+    if texts.is_empty() {
+        "-".to_owned()
+    } else {
+        texts.join(" ")
+    }
 }
 
 /// The AS path as routers print it: sets in braces, confederations in parentheses.
@@ -71,6 +85,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn communities_of_all_kinds_are_in_one_column() {
+        let route = json!({"communities": ["64500:1", "64500:2"], "extendedCommunities": ["rt:64500:1"]});
+        assert_eq!(communities(&route), "64500:1 64500:2 rt:64500:1");
+        assert_eq!(communities(&json!({})), "-");
+    }
 
     #[test]
     fn paths_are_written_as_routers_write_them() {

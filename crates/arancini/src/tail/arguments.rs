@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arancini_client::tail::{AtEnd, Begin};
 use arancini_collector::config::{FlagValue, IpPrefix};
+use arancini_wire::iana::AfiSafi;
 use clap::Args;
 
-use crate::flags::flag;
+use crate::flags::{as_number, flag};
 
 /// Follow the published updates in a NATS stream or in segment files, and print them.
 ///
@@ -55,9 +56,9 @@ pub struct TailArgs {
     /// Print only messages of this peer.
     #[arg(long, value_name = "ADDR")]
     pub peer: Option<IpAddr>,
-    /// Print only updates of this family, written as AFI/SAFI like 1/1.
-    #[arg(long, value_name = "AFI/SAFI", value_parser = family)]
-    pub family: Option<(u16, u8)>,
+    /// Print only updates of this family, like ipv4-unicast or 1/1.
+    #[arg(long, value_name = "FAMILY", value_parser = family)]
+    pub family: Option<AfiSafi>,
     /// Print only routes of exactly this prefix.
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     pub prefix: Option<IpPrefix>,
@@ -68,7 +69,7 @@ pub struct TailArgs {
     #[arg(long, value_name = "PREFIX", value_parser = prefix)]
     pub covered: Option<IpPrefix>,
     /// Print only announces whose AS path ends with this AS.
-    #[arg(long, value_name = "ASN")]
+    #[arg(long, value_name = "AS", value_parser = as_number)]
     pub origin_as: Option<u32>,
 }
 
@@ -139,11 +140,11 @@ pub(crate) fn ago(text: &str) -> Result<Duration, String> {
         .ok_or_else(wrong)
 }
 
-/// Parses a family, written as `1/1` or `1_1`.
-fn family(text: &str) -> Result<(u16, u8), String> {
-    text.split_once(['/', '_'])
-        .and_then(|(afi, safi)| Some((afi.parse().ok()?, safi.parse().ok()?)))
-        .ok_or_else(|| "write AFI/SAFI, like 1/1 for IPv4 unicast".to_owned())
+/// Parses a family, written as its name, as `1/1`, or as in a subject, `1_1`.
+fn family(text: &str) -> Result<AfiSafi, String> {
+    let numbers = text.replace('_', "/");
+    let family = numbers.parse();
+    family.map_err(|()| "write AFI/SAFI, like 1/1, or a name, like ipv4-unicast".to_owned())
 }
 
 /// Parses a prefix.

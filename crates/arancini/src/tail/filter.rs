@@ -7,7 +7,6 @@ use arancini_core::ask::PeerSelector;
 use arancini_schema::MessageKind;
 use arancini_schema::decode::Message;
 use arancini_schema::subject::router_token;
-use arancini_wire::iana::AfiSafi;
 
 use super::arguments::TailArgs;
 
@@ -47,7 +46,7 @@ impl Filter {
         Self(MessageFilter {
             router: args.router.map(|address| address.to_canonical()),
             peer: args.peer.map(peer_like),
-            family: args.family.map(|(afi, safi)| AfiSafi::new(afi, safi)),
+            family: args.family,
             prefix: (prefix != PrefixCondition::default()).then_some(prefix),
             origin_as: args.origin_as,
             since_ns: args.since_unix_ns(),
@@ -142,6 +141,7 @@ mod tests {
             (&["--peer", "2001:db8::1"], true),
             (&["--peer", "2001:db8::2"], false),
             (&["--family", "1/1"], true),
+            (&["--family", "ipv4-unicast"], true),
             (&["--family", "2/1"], false),
             (&["--prefix", "192.0.2.0/24"], true),
             (&["--prefix", "192.0.2.0/25"], false),

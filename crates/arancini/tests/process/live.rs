@@ -223,7 +223,7 @@ fn too_many_clients_and_wrong_filters_are_refused() {
         ("kinds=", "kinds"),
         ("kinds=peers&prefix=10.0.0.0/8", "kinds"),
         ("action=replace", "action"),
-        ("origin_as=AS1", "origin_as"),
+        ("origin_as=ASx", "origin_as"),
         ("match=covered", "match"),
         ("since=5m", "query"),
     ] {

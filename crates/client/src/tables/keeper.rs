@@ -21,6 +21,8 @@ pub struct Tables<T> {
     /// By the router's address as published, IPv4-mapped.
     routers: HashMap<[u8; 16], Router<T>>,
     counts: Counts,
+    /// Messages are missing, so a router that appears from now on may have routes that were never seen.
+    has_gap: bool,
 }
 
 impl<T> Default for Tables<T> {
@@ -28,6 +30,7 @@ impl<T> Default for Tables<T> {
         Self {
             routers: HashMap::new(),
             counts: Counts::default(),
+            has_gap: false,
         }
     }
 }
@@ -47,11 +50,7 @@ impl<T> Tables<T> {
 
     /// Returns a router.
     pub fn router(&self, address: IpAddr) -> Option<&Router<T>> {
-        let mapped = match address {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
-        self.routers.get(&mapped.octets())
+        self.routers.get(&mapped(address))
     }
 
     /// Iterates over the tables of all routers.
@@ -68,6 +67,35 @@ impl<T> Tables<T> {
     /// Returns whether no table holds a route.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl<T> Tables<T> {
+    /// Notes that messages are missing before the next one, such as those that the limits of a stream have removed. No router is
+    /// [whole](Router::is_whole) until its next resync.
+    pub fn note_gap(&mut self) {
+        self.has_gap = true;
+        self.routers.values_mut().for_each(Router::note_gap);
+    }
+
+    /// Notes that messages of one router are missing, or cannot be read. The router is not whole until its next resync.
+    pub fn note_gap_of(&mut self, address: IpAddr) {
+        self.router_of(mapped(address)).0.note_gap();
+    }
+
+    /// Returns whether messages have been missing at any time. A router of which nothing has been taken since is not known at all.
+    pub const fn has_gap(&self) -> bool {
+        self.has_gap
+    }
+
+    /// Returns the router, which is created if it is new, and the counters.
+    fn router_of(&mut self, address: [u8; 16]) -> (&mut Router<T>, &mut Counts) {
+        let has_gap = self.has_gap;
+        let router = self.routers.entry(address).or_insert_with(|| match has_gap {
+            true => Router::behind_a_gap(),
+            false => Router::default(),
+        });
+        (router, &mut self.counts)
     }
 }
 
@@ -100,15 +128,14 @@ impl<T: Held> Tables<T> {
                 let event = message.peer_event()?;
                 address_of(event.get_router_addr())
                     .map_err(UnreadableRecord::from)
-                    .and_then(|router| self.routers.entry(router).or_default().take_peer_event(event))
+                    .and_then(|router| self.router_of(router).0.take_peer_event(event))
             }
             MessageKind::Routers => {
                 let event = message.router_event()?;
-                let counts = &mut self.counts;
                 address_of(event.get_router_addr())
                     .map_err(UnreadableRecord::from)
                     .and_then(|router| {
-                        let router = self.routers.entry(router).or_default();
+                        let (router, counts) = self.router_of(router);
                         router.take_router_event(event, counts)
                     })
             }
@@ -139,12 +166,21 @@ impl<T: Held> Tables<T> {
         } else {
             None
         };
-        let table = self.routers.entry(router).or_default().table_of(table);
+        let (router, counts) = self.router_of(router);
+        let table = router.table_of(table);
         match route {
-            Some(route) => table.announce(key, route, &mut self.counts),
-            None => table.withdraw(key, sequence, &mut self.counts),
+            Some(route) => table.announce(key, route, counts),
+            None => table.withdraw(key, sequence, counts),
         }
         Ok(())
+    }
+}
+
+/// Returns the 16 bytes of an address as published.
+fn mapped(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
     }
 }
 

@@ -22,7 +22,8 @@
 //!
 //! A collector that starts again goes on with higher sequence numbers, so nothing needs to be done. A reader that starts
 //! again without its tables reads the stream from the beginning. A stream with limits no longer holds the announces that
-//! have aged out; it is complete again for a router after the next resync.
+//! have aged out: the reader says so with [`Tables::note_gap`], and a router [is whole](Router::is_whole) again after its
+//! next resync. `arancini resync` asks for one.
 //!
 //! # Example
 //!

@@ -34,9 +34,35 @@ impl ScopeState {
 pub(super) struct Resyncs {
     /// One entry per scope that the collector has used. There is hardly ever more than one.
     scopes: Vec<ScopeState>,
+    /// Sequence number of the last `resyncBegin` before messages went missing; `None` if none are missing.
+    gap: Option<u64>,
 }
 
 impl Resyncs {
+    /// Creates the resyncs of a router of which the reader has missed messages.
+    pub(super) fn behind_a_gap() -> Self {
+        Self {
+            gap: Some(0),
+            ..Self::default()
+        }
+    }
+
+    /// Notes that messages are missing before the next one: only a resync that begins from now on makes tables whole.
+    pub(super) fn note_gap(&mut self) {
+        let begins = self.scopes.iter().map(ScopeState::last_begin);
+        self.gap = Some(begins.max().unwrap_or(0));
+    }
+
+    /// Returns whether no message is missing, or a resync of the whole router has come since.
+    pub(super) fn is_whole(&self) -> bool {
+        self.gap.is_none_or(|gap| self.whole_router_floor() > gap)
+    }
+
+    /// Returns whether no message is missing, or a resync that covers the table has come since.
+    pub(super) fn is_whole_for(&self, table: &TableKey) -> bool {
+        self.gap.is_none_or(|gap| self.floor_of(table) > gap)
+    }
+
     /// Takes a `resyncBegin`. Returns the sequence number below which routes are gone; it has risen if the end has arrived
     /// before the begin.
     pub(super) fn begin(&mut self, scope: ResyncScope, sequence: u64) -> u64 {
@@ -68,11 +94,15 @@ impl Resyncs {
     /// Returns whether a resync has begun and is not over. The end of a resync of the whole router also ends those of its parts
     /// that began before.
     pub(super) fn is_open(&self) -> bool {
-        let whole = self.scopes.iter();
-        let whole = whole.filter(|state| state.scope == ResyncScope::WHOLE_ROUTER);
-        let ended = whole.map(ScopeState::floor).max().unwrap_or(0);
+        let ended = self.whole_router_floor();
         let open = |state: &ScopeState| state.last_begin() > state.floor().max(ended);
         self.scopes.iter().any(open)
+    }
+
+    fn whole_router_floor(&self) -> u64 {
+        let whole = self.scopes.iter();
+        let whole = whole.filter(|state| state.scope == ResyncScope::WHOLE_ROUTER);
+        whole.map(ScopeState::floor).max().unwrap_or(0)
     }
 
     fn state(&mut self, scope: ResyncScope) -> &mut ScopeState {

@@ -73,6 +73,30 @@ impl<T> Default for Router<T> {
 }
 
 impl<T> Router<T> {
+    /// Creates a router of which the reader has missed messages.
+    pub(super) fn behind_a_gap() -> Self {
+        Self {
+            resyncs: Resyncs::behind_a_gap(),
+            ..Self::default()
+        }
+    }
+
+    /// Notes that messages are missing before the next one.
+    pub(super) fn note_gap(&mut self) {
+        self.resyncs.note_gap();
+    }
+
+    /// Returns whether the tables hold every route of the router: no message about it is missing, or a resync of the whole router
+    /// has come since.
+    pub fn is_whole(&self) -> bool {
+        self.resyncs.is_whole()
+    }
+
+    /// Returns whether a table holds every route: no message about it is missing, or a resync that covers it has come since.
+    pub fn is_table_whole(&self, key: &TableKey) -> bool {
+        self.resyncs.is_whole_for(key)
+    }
+
     /// Returns the state of the session.
     pub const fn state(&self) -> RouterState {
         self.state

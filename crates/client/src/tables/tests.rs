@@ -415,3 +415,73 @@ fn a_damaged_record_is_reported_and_the_others_are_taken() {
     assert!(tables.take(MessageKind::Updates, cut).is_err());
     assert_eq!(tables.len(), 1, "everything before the damage");
 }
+
+/// The scope of everything that a router has.
+const WHOLE_ROUTER: ScopeName = ScopeName {
+    peer: None,
+    afi: None,
+};
+
+#[test]
+fn a_router_is_whole_again_after_a_resync_that_began_behind_the_gap() {
+    let table = TableName {
+        router: 1,
+        peer: 1,
+        loc_rib: false,
+        afi: 1,
+    };
+    let router = "192.0.2.1".parse().unwrap();
+    let mut tables = Tables::<Fingerprint>::default();
+    let is_whole = |tables: &Tables<Fingerprint>| tables.router(router).unwrap().is_whole();
+    let take = |tables: &mut Tables<Fingerprint>, step, sequence| {
+        let (kind, record) = record_of(step, sequence);
+        tables.take(kind, &record).unwrap();
+    };
+    take(&mut tables, Step::Announce(table, 0, 7), 10);
+    assert!(is_whole(&tables) && !tables.has_gap());
+    take(&mut tables, Step::ResyncBegin(1, WHOLE_ROUTER), 20);
+    tables.note_gap();
+    take(&mut tables, Step::ResyncEnd(1, WHOLE_ROUTER), 30);
+    assert!(
+        !is_whole(&tables),
+        "its announces may be among the missing messages"
+    );
+    take(&mut tables, Step::ResyncBegin(1, WHOLE_ROUTER), 40);
+    assert!(!is_whole(&tables), "the resync is not over");
+    take(&mut tables, Step::ResyncEnd(1, WHOLE_ROUTER), 50);
+    assert!(is_whole(&tables) && tables.has_gap());
+}
+
+#[test]
+fn a_resync_of_a_part_makes_its_tables_whole() {
+    let ipv4 = TableName {
+        router: 1,
+        peer: 1,
+        loc_rib: false,
+        afi: 1,
+    };
+    let ipv6 = TableName { afi: 2, ..ipv4 };
+    let part = ScopeName {
+        peer: Some((1, false)),
+        afi: Some(1),
+    };
+    let mut tables = Tables::<()>::default();
+    tables.note_gap();
+    let steps = [
+        Step::Announce(ipv6, 0, 7),
+        Step::ResyncBegin(1, part),
+        Step::Announce(ipv4, 0, 7),
+        Step::ResyncEnd(1, part),
+    ];
+    for (sequence, step) in (10..).zip(steps) {
+        let (kind, record) = record_of(step, sequence);
+        tables.take(kind, &record).unwrap();
+    }
+    let router = tables.router("192.0.2.1".parse().unwrap()).unwrap();
+    assert!(!router.is_whole());
+    let whole: BTreeMap<_, _> = router
+        .tables()
+        .map(|table| (table.key().family.afi, router.is_table_whole(table.key())))
+        .collect();
+    assert_eq!(whole, BTreeMap::from([(1, true), (2, false)]));
+}

@@ -76,6 +76,8 @@ pub struct StreamTail {
     subscription: Option<Subscription>,
     /// The last stream sequence that was handed out.
     last: Option<u64>,
+    /// Messages up to this stream sequence may not have been handed out.
+    missing_until: u64,
     /// Messages that the stream holds behind the last one, as the server counted them.
     pending: u64,
 }
@@ -97,10 +99,18 @@ impl StreamTail {
             options,
             subscription: None,
             last: None,
+            missing_until: 0,
             pending: 0,
         };
         tail.connect().await?;
         Ok(tail)
+    }
+
+    /// Returns the stream sequence up to which messages may not have been handed out, because the tail began behind them or because the
+    /// stream has removed them before the tail came to them. A reader that is behind this sequence has missed messages. With subject
+    /// filters, only what was removed before a connection is noticed.
+    pub const fn missing_until(&self) -> u64 {
+        self.missing_until
     }
 
     /// Returns the next message; `None` at the end of the stream, unless it is followed.
@@ -137,6 +147,10 @@ impl StreamTail {
             let stream_sequence = info.stream_sequence;
             let stored_unix_ns = u64::try_from(info.published.unix_timestamp_nanos()).unwrap_or(0);
             self.pending = info.pending;
+            let expected = self.last.unwrap_or(self.missing_until) + 1;
+            if self.options.filters.is_empty() && stream_sequence > expected {
+                self.missing_until = stream_sequence - 1;
+            }
             self.last = Some(stream_sequence);
             let message = message.message;
             if is_fence(&self.source.base, &message.subject) {
@@ -177,6 +191,18 @@ impl StreamTail {
         let stream = find_stream(&context, name)
             .await?
             .ok_or_else(|| missing_stream(name))?;
+        let state = &stream.cached_info().state;
+        let behind = self.last.unwrap_or(match self.options.begin {
+            Begin::Beginning | Begin::Time(_) => 0,
+            Begin::New => state.last_sequence,
+            Begin::Sequence(first) => first.saturating_sub(1),
+        });
+        if self.last.is_none() {
+            self.missing_until = behind;
+        }
+        if state.first_sequence > behind + 1 {
+            self.missing_until = state.first_sequence - 1;
+        }
         let deliver_policy = match (self.last, self.options.begin) {
             (Some(last), _) => DeliverPolicy::ByStartSequence {
                 start_sequence: last + 1,

@@ -15,7 +15,7 @@ class TokenForm extends Component {
     return html`
       <form class="token" onSubmit=${submit}>
         <h2>Token</h2>
-        <p>This collector answers only with the token of its setting <code>control.token_file</code>. The page keeps the token until this tab is closed.</p>
+        <p>This collector answers only with the token of its setting <code>control.token_file</code>. The page keeps the token until this tab is closed. With <code>control.tls_client_ca_file</code>, a client certificate in the browser opens the page without a token.</p>
         <label>Token <input type="password" name="token" required autocomplete="off" /></label>
         <button type="submit">Continue</button>
       </form>`;

@@ -22,6 +22,12 @@ export async function askPast(resource, parameters, signal) {
 const CHANGE_COLUMNS = [COLUMN.time, COLUMN.what, COLUMN.prefix, COLUMN.router, COLUMN.peer, COLUMN.view, COLUMN.detail];
 const EVENT_COLUMNS = [COLUMN.time, COLUMN.what, COLUMN.router, COLUMN.peer, COLUMN.detail];
 
+/// What is missing from the history, because it came faster than the history takes it.
+function missing(gaps) {
+  const updates = gaps.reduce((sum, gap) => sum + gap.updates, 0);
+  return `${updates.toLocaleString("en")} updates between ${clock(gaps[0].from)} and ${clock(gaps.at(-1).to)} are missing: they came faster than the history takes them.`;
+}
+
 /// A section with the entries of a page of the history, and where the history begins.
 function Past({ id, title, page, entries, columns, none }) {
   return html`
@@ -29,6 +35,7 @@ function Past({ id, title, page, entries, columns, none }) {
       <h2 id=${id}>${title}</h2>
       ${page.incomplete && html`<p class="failure">${page.incomplete}</p>`}
       <p class="note">${page.off ?? `The history begins at ${clock(page.historySince)}.`}${page.next ? ` These are the newest ${entries.length}.` : ""}</p>
+      ${page.gaps && html`<p class="note">${missing(page.gaps)}</p>`}
       ${!page.off && html`<${Table} caption=${title} columns=${columns} rows=${entries} keyOf=${idOf} none=${none} />`}
     </section>`;
 }

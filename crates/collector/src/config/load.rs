@@ -9,7 +9,7 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::listen_default::{default_address, has_ipv6};
 use super::nearest::nearest;
 use super::settings::{Config, Refused, table};
-use super::validate::validate;
+use super::validate::{UsedBy, validate};
 use super::value::Value;
 
 /// Prefix of the environment variables that set a setting.
@@ -47,11 +47,32 @@ pub struct FlagValue {
     pub flag: &'static str,
 }
 
-/// Loads all layers and validates the result. `environment` is normally [`std::env::vars`].
+/// Loads all layers and validates the result, as a collector that starts with these settings. `environment` is normally [`std::env::vars`].
 ///
 /// # Errors
 /// Returns every problem found in any layer, or else every conflict between settings.
 pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[FlagValue],
+) -> Result<Config, ConfigErrors> {
+    load_for(UsedBy::Collector, file, environment, flags)
+}
+
+/// As [`load`], for a command that asks a collector: it need not be allowed to read the collector's tokens and private key.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_to_ask(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[FlagValue],
+) -> Result<Config, ConfigErrors> {
+    load_for(UsedBy::Asker, file, environment, flags)
+}
+
+fn load_for(
+    used_by: UsedBy,
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
     flags: &[FlagValue],
@@ -89,7 +110,7 @@ pub fn load(
         config.file.data_dir = state.join(DATA_DIRECTORY);
     }
     if errors.is_empty() {
-        errors = validate(&config, &places);
+        errors = validate(&config, &places, used_by);
     }
     if errors.is_empty() {
         Ok(config)

@@ -20,7 +20,7 @@ mod render;
 
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use listen_default::is_ipv4_fallback;
-pub use load::{FlagValue, load, service_file};
+pub use load::{FlagValue, load, load_to_ask, service_file};
 pub use render::{markdown, show, template};
 pub use settings::{
     Config, Control, Curation, DetailedMetrics, File, Ingest, Limits, Listen, Log, Nats, Publish, Rib,

@@ -27,8 +27,21 @@ const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"]
 /// What `log.level` may be, for its errors.
 const LOG_FILTER: &str = "off, error, warn, info, debug, trace or a filter like info,arancini=debug";
 
+/// Who uses the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UsedBy {
+    /// The collector, which needs every file that they name.
+    Collector,
+    /// Somebody who asks the collector, and who need not read its tokens and its private key.
+    Asker,
+}
+
 /// Returns every problem of the settings as a whole.
-pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec<ConfigError> {
+pub(super) fn validate(
+    config: &Config,
+    places: &BTreeMap<String, Place>,
+    used_by: UsedBy,
+) -> Vec<ConfigError> {
     let mut check = Check::new(places);
     if let Some(name) = &config.collector_name
         && !is_collector_name(name)
@@ -45,6 +58,9 @@ pub(super) fn validate(config: &Config, places: &BTreeMap<String, Place>) -> Vec
     snapshots(config, &mut check);
     nats(config, &mut check);
     control(&config.control, &mut check);
+    if config.control.enabled && used_by == UsedBy::Collector {
+        control_files(&config.control, &mut check);
+    }
     check.bounds("metrics.max_series", config.metrics.max_series);
     log_level(&config.log.level, &mut check);
     check.into_errors()
@@ -200,8 +216,6 @@ fn control(control: &Control, check: &mut Check<'_>) {
     if !control.enabled {
         return;
     }
-    check.token("control.token_file", control.token_file.as_deref());
-    check.token("control.act_token_file", control.act_token_file.as_deref());
     let is_part = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
     for name in &control.host_names {
         if name.is_empty() || !name.chars().all(is_part) {
@@ -241,14 +255,14 @@ fn control(control: &Control, check: &mut Check<'_>) {
     }
 }
 
-/// Checks the files of TLS as a start reads them.
+/// Checks that TLS has what it needs.
 fn control_tls(control: &Control, check: &mut Check<'_>) {
     let settings = [
         ("control.tls_cert_file", control.tls_cert_file.is_some()),
         ("control.tls_key_file", control.tls_key_file.is_some()),
         ("control.tls_client_ca_file", control.tls_client_ca_file.is_some()),
     ];
-    let Some(files) = control.tls_files() else {
+    if control.tls_files().is_none() {
         for (key, _) in settings.into_iter().filter(|(_, is_set)| *is_set) {
             check.fail(
                 key,
@@ -256,9 +270,14 @@ fn control_tls(control: &Control, check: &mut Check<'_>) {
                 "set control.tls_cert_file and control.tls_key_file, or remove this",
             );
         }
-        return;
-    };
-    if let Err(error) = ServerTls::of(files) {
+    }
+}
+
+/// Checks the files of the control port as a start reads them.
+fn control_files(control: &Control, check: &mut Check<'_>) {
+    check.token("control.token_file", control.token_file.as_deref());
+    check.token("control.act_token_file", control.act_token_file.as_deref());
+    if let Some(Err(error)) = control.tls_files().map(ServerTls::of) {
         check.fail(error.setting, error.problem, error.remedy);
     }
 }

@@ -26,7 +26,7 @@ use tokio_rustls::server::TlsStream;
 use super::activity::{Activity, Answering};
 use super::api::{ClientCertificate, refusal_of_plain_http};
 use super::connection::{Bounded, Patience, REQUEST_TIMEOUT, STREAM_TIMEOUT};
-use crate::tls::ServerTls;
+use crate::tls::{Accepted, ServerTls};
 
 /// Connections that may be open at the same time.
 pub(super) const MOST_CLIENTS: usize = 64;
@@ -148,14 +148,15 @@ impl Connection {
             return self.answer(stream, None).await;
         };
         let handshake = timeout(self.patience.request, shake_hands(stream, &tls)).await;
-        if let Ok(Some(stream)) = handshake {
+        if let Ok(Some((stream, accepted))) = handshake {
             let (_, session) = stream.get_ref();
-            let certificate = session.peer_certificates().map(|_| ClientCertificate);
-            self.answer(stream, certificate).await;
+            let shown = session.peer_certificates().map(|_| Shown { tls, accepted });
+            self.answer(stream, shown).await;
         }
     }
 
-    async fn answer<S>(self, stream: S, certificate: Option<ClientCertificate>)
+    /// Answers requests. `shown` is there if the client has shown a certificate.
+    async fn answer<S>(self, stream: S, shown: Option<Shown>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -168,8 +169,8 @@ impl Connection {
         let service = service_fn(move |mut request: Request<Incoming>| {
             let activity = Arc::clone(&activity);
             request.extensions_mut().insert(activity.begin());
-            if let Some(certificate) = certificate {
-                request.extensions_mut().insert(certificate);
+            if shown.as_ref().is_some_and(Shown::counts) {
+                request.extensions_mut().insert(ClientCertificate);
             }
             let answer = routes.call(request);
             async move {
@@ -184,8 +185,21 @@ impl Connection {
     }
 }
 
+/// A client certificate that was shown in a handshake.
+struct Shown {
+    tls: Arc<ServerTls>,
+    accepted: Accepted,
+}
+
+impl Shown {
+    /// Whether the certificate still counts. After the files were read again, a client has to show it in a new connection.
+    fn counts(&self) -> bool {
+        self.tls.is_present(&self.accepted)
+    }
+}
+
 /// Begins TLS. A client that speaks HTTP without TLS is told so; `None` if the handshake fails.
-async fn shake_hands(mut stream: TcpStream, tls: &ServerTls) -> Option<TlsStream<TcpStream>> {
+async fn shake_hands(mut stream: TcpStream, tls: &ServerTls) -> Option<(TlsStream<TcpStream>, Accepted)> {
     let mut first = [0];
     stream.peek(&mut first).await.ok()?;
     // A method begins with a letter, and TLS with the type of its record, 22.
@@ -195,7 +209,8 @@ async fn shake_hands(mut stream: TcpStream, tls: &ServerTls) -> Option<TlsStream
         let _ = stream.write_all(&refusal_of_plain_http()).await;
         return None;
     }
-    tls.acceptor().accept(stream).await.ok()
+    let (acceptor, accepted) = tls.acceptor();
+    Some((acceptor.accept(stream).await.ok()?, accepted))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The control port: `/metrics`, `/healthz`, `/readyz`, the API and the page over HTTP. It runs on the sidecar's runtime, away from the
-//! workers.
+//! The control port: `/metrics`, `/healthz`, `/readyz`, the API and the page over HTTP. It runs on a thread of its own, away from
+//! the workers and the sink.
 //!
 //! A [`ControlSource`] provides what the port shows. No message passes through this module.
 
@@ -16,6 +16,7 @@ mod clients;
 mod etag;
 pub mod api;
 mod page;
+mod thread;
 mod server;
 
 pub use bind::BindError;

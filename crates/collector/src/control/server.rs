@@ -3,22 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-
 use super::bind::BindError;
 use super::clients::Clients;
 use super::exposition::Exposition;
 use super::page;
 use super::render;
 use super::source::ControlSource;
+use super::thread::ControlThread;
 use crate::tls::ServerTls;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 
 /// The text at `/help`, and at `/` for clients that are no browser.
 const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
@@ -27,17 +25,16 @@ const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  met
 #[derive(Debug)]
 pub struct ControlServer {
     address: SocketAddr,
-    task: JoinHandle<()>,
+    _thread: ControlThread,
 }
 
 impl ControlServer {
-    /// Listens on the address, with TLS or without, and serves requests on the runtime: what the source shows, and the paths of
-    /// the API. Port 0 lets the kernel choose a free port.
+    /// Listens on the address, with TLS or without, and serves requests on a thread of its own: what the source shows, and the paths
+    /// of the API. Port 0 lets the kernel choose a free port.
     ///
     /// # Errors
-    /// Fails if the address can't be bound.
+    /// The address can't be bound, or the thread can't be made.
     pub fn spawn(
-        runtime: &Handle,
         address: SocketAddr,
         tls: Option<Arc<ServerTls>>,
         source: Arc<dyn ControlSource>,
@@ -52,25 +49,21 @@ impl ControlServer {
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let clients = {
-            let _inside = runtime.enter();
-            Clients::new(tokio::net::TcpListener::from_std(listener).map_err(failed)?, tls)
-        };
         let routes = routes(source).merge(api).layer(map_response(protect));
-        let task = runtime.spawn(clients.serve(routes));
-        Ok(Self { address: bound, task })
+        let thread = ControlThread::spawn(|| {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            Ok(Clients::new(listener, tls).serve(routes))
+        });
+        Ok(Self {
+            address: bound,
+            _thread: thread.map_err(failed)?,
+        })
     }
 
     /// Returns the address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-}
-
-impl Drop for ControlServer {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -184,13 +177,16 @@ mod tests {
     }
 
     fn request_accepting(source: Fake, path: &str, accepted: &str) -> (String, String) {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = ControlServer::spawn(any_port, None, Arc::new(source), Router::new()).unwrap();
+        ask(&server, path, accepted)
+    }
+
+    fn ask(server: &ControlServer, path: &str, accepted: &str) -> (String, String) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server =
-            ControlServer::spawn(runtime.handle(), any_port, None, Arc::new(source), Router::new()).unwrap();
         let mut answer = String::new();
         runtime.block_on(async {
             let mut stream = TcpStream::connect(server.address()).await.unwrap();
@@ -261,6 +257,16 @@ mod tests {
     }
 
     #[test]
+    fn requests_are_answered_on_a_thread_of_their_own() {
+        let name = || async { std::thread::current().name().unwrap_or_default().to_owned() };
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let api = Router::new().route("/name", get(name));
+        let server = ControlServer::spawn(any_port, None, Arc::new(Fake::Ready), api).unwrap();
+        let (_, body) = ask(&server, "/name", "*/*");
+        assert_eq!(body, "arancini-control");
+    }
+
+    #[test]
     fn ready_and_healthy_are_200() {
         assert!(request(Fake::Ready, "/readyz").0.starts_with("HTTP/1.1 200"));
         assert!(request(Fake::NotReady, "/healthz").0.starts_with("HTTP/1.1 200"));
@@ -271,18 +277,7 @@ mod tests {
     fn a_taken_port_says_whom_to_ask() {
         let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = taken.local_addr().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let error = ControlServer::spawn(
-            runtime.handle(),
-            address,
-            None,
-            Arc::new(Fake::Ready),
-            Router::new(),
-        )
-        .unwrap_err();
+        let error = ControlServer::spawn(address, None, Arc::new(Fake::Ready), Router::new()).unwrap_err();
         let expected = format!("ss -ltnp 'sport = :{}'", address.port());
         assert!(error.to_string().contains(&expected), "{error}");
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::batch::PublishedBatch;
+use super::intake::{Gap, Intake};
 
 /// A ring consists of about so many chunks. One chunk leaves at a time.
 const CHUNKS: usize = 64;
@@ -24,8 +25,9 @@ struct State {
     open: Chunk,
     /// Memory of all chunks.
     bytes: usize,
-    /// Everything that was taken after this time is here.
+    /// Everything that was taken after this time is here, but for what the intake left out.
     since_ns: u64,
+    intake: Intake,
 }
 
 #[derive(Debug, Default)]
@@ -38,8 +40,10 @@ struct Chunk {
 pub struct Recent {
     full: Arc<VecDeque<Arc<Chunk>>>,
     open: Vec<Arc<PublishedBatch>>,
-    /// Everything that the sink took after this time is here, in Unix nanoseconds.
+    /// Everything that the sink took after this time is here, in Unix nanoseconds, but for the gaps.
     pub since_ns: u64,
+    /// What was left out since then, the oldest first.
+    pub gaps: Vec<Gap>,
 }
 
 impl Ring {
@@ -50,11 +54,17 @@ impl Ring {
             open: Chunk::default(),
             bytes: 0,
             since_ns: now_ns,
+            intake: Intake::new(most_bytes, now_ns),
         };
         Self {
             most_bytes,
             state: Mutex::new(state),
         }
+    }
+
+    /// Whether the ring takes a batch of this many bytes and updates now. If not, it remembers that they were left out.
+    pub fn takes(&self, bytes: usize, updates: u32, now_ns: u64) -> bool {
+        self.lock().intake.takes(bytes, updates, now_ns)
     }
 
     /// Adds a batch, and removes the oldest ones that have no room any more.
@@ -77,6 +87,10 @@ impl Ring {
             state.since_ns = oldest.batches.last().map_or(state.since_ns, |last| last.taken_ns);
             gone.push(oldest);
         }
+        if !gone.is_empty() {
+            let since_ns = state.since_ns;
+            state.intake.forget_before(since_ns);
+        }
         drop(state);
     }
 
@@ -87,6 +101,7 @@ impl Ring {
             full: Arc::clone(&state.full),
             open: state.open.batches.clone(),
             since_ns: state.since_ns,
+            gaps: state.intake.gaps_since(state.since_ns),
         }
     }
 

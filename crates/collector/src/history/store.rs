@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arancini_core::BatchKind;
+use arancini_core::{Batch, BatchKind};
 
 use super::batch::PublishedBatch;
 use super::ring::{Recent, Ring};
@@ -69,9 +69,13 @@ impl History {
         Self { rings }
     }
 
-    /// Returns whether anything is kept.
-    pub const fn is_kept(&self) -> bool {
-        self.rings.is_some()
+    /// Whether a batch is to be kept on a shelf. Updates that come too fast are left out, and remembered as a gap; events and malformed
+    /// messages are all kept.
+    pub fn takes(&self, shelf: Shelf, batch: &Batch, now_ns: u64) -> bool {
+        self.ring(shelf).is_some_and(|ring| match shelf {
+            Shelf::Updates => ring.takes(batch.payload.len(), batch.messages, now_ns),
+            Shelf::Events | Shelf::Malformed => true,
+        })
     }
 
     /// Keeps a batch on a shelf. Batches come in the order of their numbers.

@@ -16,7 +16,7 @@ mod damaged;
 mod visible;
 
 pub use line::write_message;
-pub use text::{Distinguisher, ExtendedCommunity, Hex, Named};
+pub use text::{Distinguisher, ExtendedCommunity, Hex, Name, Named, address, prefix_address};
 pub use time::UnixTime;
 pub use update::write_attributes_of;
 pub use visible::visible;

@@ -8,13 +8,15 @@ use capnp::NotInSchema;
 use crate::update_capnp::{PeerEventKind, RibView, RouterEventKind, SegmentKind, WithdrawReason};
 
 /// Converts 16 bytes to an address, a mapped address to IPv4. `None` for any other length.
-pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+#[must_use]
+pub fn address(bytes: &[u8]) -> Option<IpAddr> {
     let octets: [u8; 16] = bytes.try_into().ok()?;
     Some(Ipv6Addr::from(octets).to_canonical())
 }
 
 /// Converts 16 bytes to the address of a prefix. The family decides, since an IPv6 prefix may be in the mapped range.
-pub(super) fn prefix_address(bytes: &[u8], afi: u16) -> Option<IpAddr> {
+#[must_use]
+pub fn prefix_address(bytes: &[u8], afi: u16) -> Option<IpAddr> {
     let octets: [u8; 16] = bytes.try_into().ok()?;
     match (afi, octets) {
         (1, [.., a, b, c, d]) => Some(Ipv4Addr::new(a, b, c, d).into()),
@@ -97,11 +99,11 @@ impl fmt::Display for ExtendedCommunity<'_> {
 }
 
 /// The name of an enumeration's value; the number of a value that a newer schema has added.
-pub(super) struct Name<T>(pub Result<T, NotInSchema>);
+pub struct Name<T>(pub Result<T, NotInSchema>);
 
 /// An enumeration whose values have names in JSON.
 pub trait Named: Copy {
-    /// The name of the value.
+    /// Returns the name of the value.
     fn name(self) -> &'static str;
 }
 

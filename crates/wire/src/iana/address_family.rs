@@ -1,6 +1,7 @@
 //! IANA "Address Family Numbers" and "SAFI Values": the families of routes.
 
 use core::fmt;
+use core::str::FromStr;
 
 /// A family of routes: address family and subsequent address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,6 +92,31 @@ impl fmt::Display for AfiSafi {
     }
 }
 
+/// Reads a family by its numbers, as in `1/1`, or by its name, as in `ipv4-unicast`.
+impl FromStr for AfiSafi {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        // As they are printed: no sign, no zero in front.
+        let number = |text: &str| -> Option<u16> {
+            let is_plain =
+                text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+            if is_plain { text.parse().ok() } else { None }
+        };
+        if let Some((afi, safi)) = text.split_once('/') {
+            let safi = number(safi).and_then(|safi| u8::try_from(safi).ok());
+            return Ok(Self::new(number(afi).ok_or(())?, safi.ok_or(())?));
+        }
+        let named = [1, 2, 25, 16388]
+            .into_iter()
+            .flat_map(|afi| (0..=u8::MAX).map(move |safi| Self::new(afi, safi)));
+        named
+            .into_iter()
+            .find(|family| family.name() == Some(text))
+            .ok_or(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -106,6 +132,15 @@ mod tests {
         let named: Vec<_> = families.filter_map(AfiSafi::name).collect();
         let distinct: BTreeSet<_> = named.iter().collect();
         assert_eq!((named.len(), distinct.len()), (27, 27));
+        for family in [AfiSafi::EVPN, AfiSafi::IPV4_UNICAST, AfiSafi::BGP_LS] {
+            assert_eq!(family.name().map(str::parse), Some(Ok(family)));
+            assert_eq!(family.to_string().parse(), Ok(family));
+        }
+        for text in [
+            "", "1", "1/", "/1", "1/256", "65536/1", "+1/1", "1/01", "1_1", "ipv4",
+        ] {
+            assert_eq!(text.parse::<AfiSafi>(), Err(()), "{text}");
+        }
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         assert!(named.iter().all(|name| name.chars().all(plain)), "{named:?}");
         assert_eq!(AfiSafi::IPV6_VPN.name(), Some("ipv6-vpn"));

@@ -130,10 +130,10 @@ fn routes_have_their_attributes_if_the_collector_retains_them() {
     let shown = world.shown(&["prefix", "192.0.2.0/24"]);
     let (head, line) = (shown.lines().next().unwrap(), shown.lines().nth(1).unwrap());
     assert!(
-        head.ends_with("SINCE                     NEXT-HOP     AS-PATH"),
+        head.ends_with("SINCE                     NEXT-HOP     AS-PATH      COMMUNITIES"),
         "{head}"
     );
-    assert!(line.ends_with("192.0.2.254  64501 70000"), "{line}");
+    assert!(line.ends_with("192.0.2.254  64501 70000  -"), "{line}");
     assert!(world.show(&["routes"]).stderr.is_empty());
 }
 

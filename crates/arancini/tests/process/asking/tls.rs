@@ -1,8 +1,9 @@
 //! The control port with TLS, asked by `arancini show` and by curl.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use arancini_collector::config::{AttributesKind, ClientsMay, Config};
 use rustix::process::Signal;
@@ -114,7 +115,11 @@ fn a_client_certificate_of_the_ca_opens_the_api_and_nothing_else_does() {
         assert!(without.contains("control.tls_client_ca_file"), "{without}");
         let (cert, key) = (text("foreign.pem"), text("foreign.key"));
         let foreign = ["--ca-file", &ca, "--cert-file", &cert, "--key-file", &key];
-        errors(&asked(&foreign));
+        let refused = errors(&asked(&foreign));
+        assert!(
+            refused.contains("refuses the certificate of this client"),
+            "{refused}"
+        );
         let untrusted = errors(&asked(&[]));
         assert!(untrusted.contains("--ca-file"), "{untrusted}");
         let plain = errors(&show(
@@ -169,6 +174,115 @@ fn on_its_own_host_show_trusts_exactly_the_configured_certificate() {
     // Of the same CA, for the same name.
     let other = errors(&configured("renewed"));
     assert!(other.contains("SIGHUP"), "{other}");
+}
+
+#[test]
+fn whoever_asks_need_not_read_the_private_key_and_the_tokens() {
+    let Some(certificates) = Certificates::new() else {
+        return;
+    };
+    let rig = Rig::start(|config| certificates.set(config));
+    let (address, cert) = (rig.control().to_string(), certificates.text("server.pem"));
+    let hidden = certificates.text("of-another-user");
+    let shown = show(
+        &["workers"],
+        &[
+            ("ARANCINI_CONTROL__ADDRESS", &*address),
+            ("ARANCINI_CONTROL__TLS_CERT_FILE", &cert),
+            ("ARANCINI_CONTROL__TLS_KEY_FILE", &hidden),
+            ("ARANCINI_CONTROL__ACT_TOKEN_FILE", &hidden),
+        ],
+    );
+    assert!(shown.status.success(), "{shown:?}");
+}
+
+#[test]
+fn a_key_with_a_password_and_a_certificate_of_version_1_are_named_as_such() {
+    let Some(certificates) = Certificates::new() else {
+        return;
+    };
+    let openssl = |arguments: &str| {
+        let mut command = Command::new("openssl");
+        let output = command
+            .args(arguments.split(' '))
+            .current_dir(certificates.0.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments}: {output:?}");
+    };
+    openssl("pkey -in server.key -aes128 -passout pass:secret -out locked.key");
+    openssl("req -new -key server.key -subj /CN=server -out server.csr");
+    openssl("x509 -req -in server.csr -signkey server.key -days 2 -out old.pem");
+    let version = Command::new("openssl")
+        .args(["x509", "-noout", "-text", "-in"])
+        .arg(certificates.path("old.pem"))
+        .output()
+        .unwrap();
+    let is_version_1 = String::from_utf8_lossy(&version.stdout).contains("Version: 1 ");
+    // Some versions of openssl make version 3 here.
+    let old = is_version_1.then_some(("old.pem", "server.key", "X.509 version 1"));
+    let locked = ("server.pem", "locked.key", "encrypted with a password");
+    for (cert, key, expected) in [Some(locked), old].into_iter().flatten() {
+        let mut command = arancini();
+        command
+            .args(["run", "--sink", "null", "--listen", "127.0.0.1:0"])
+            .env("ARANCINI_CONTROL__TLS_CERT_FILE", certificates.path(cert))
+            .env("ARANCINI_CONTROL__TLS_KEY_FILE", certificates.path(key));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(expected), "{errors}");
+    }
+}
+
+#[test]
+fn a_certificate_of_a_ca_that_was_replaced_opens_nothing_on_an_open_connection() {
+    let Some(certificates) = Certificates::new() else {
+        return;
+    };
+    let copy = |from: &str| std::fs::copy(certificates.path(from), certificates.path("clients.pem")).unwrap();
+    copy("ca.pem");
+    let text = |file| certificates.text(file);
+    let (cert, key, clients) = (text("server.pem"), text("server.key"), text("clients.pem"));
+    let process = Process::start(
+        &["--sink", "null"],
+        &[
+            ("ARANCINI_CONTROL__TLS_CERT_FILE", &*cert),
+            ("ARANCINI_CONTROL__TLS_KEY_FILE", &key),
+            ("ARANCINI_CONTROL__TLS_CLIENT_CA_FILE", &clients),
+        ],
+    );
+    let mut client = Command::new("openssl");
+    let client = client
+        .args(["s_client", "-quiet", "-connect", &process.control().to_string()])
+        .args(["-cert", &text("client.pem"), "-key", &text("client.key")]);
+    let mut client = client
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+    let mut output = BufReader::new(output);
+    let mut status = || {
+        input
+            .write_all(b"GET /api/v1/workers HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .unwrap();
+        loop {
+            let mut line = String::new();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "the connection ended");
+            // The body before has no end of line.
+            if let Some((_, status)) = line.split_once("HTTP/1.1 ") {
+                return status.split(' ').next().unwrap().to_owned();
+            }
+        }
+    };
+    assert_eq!(status(), "200");
+    copy("stranger.pem");
+    process.signal(Signal::HUP);
+    eventually("the certificate does not count any more", || status() == "401");
+    client.kill().unwrap();
+    client.wait().unwrap();
 }
 
 #[test]

@@ -158,6 +158,14 @@ impl Access {
         let text = |name: &header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let named = request.uri().authority().map(|authority| authority.as_str());
         let host = named.or_else(|| text(&header::HOST)).unwrap_or_default();
+        if host.is_empty() {
+            let problem = Problem::new(
+                StatusCode::BAD_REQUEST,
+                "the request has no Host header, or one that is no text",
+                "send the name or the address of the control port as Host (RFC 9112 §3.2)",
+            );
+            return Err((Denial::Host, problem));
+        }
         if !self.knows(host) {
             let problem = Problem::new(
                 StatusCode::FORBIDDEN,
@@ -342,7 +350,7 @@ mod tests {
             ("bmp.example.net:8080", 200),
             ("evil.example.net:8080", 403),
             ("localhost.example.net", 403),
-            ("", 403),
+            ("", 400),
         ] {
             assert_eq!(
                 status(&access, Method::GET, &[("host", host)]),
@@ -350,7 +358,7 @@ mod tests {
                 "{host}"
             );
         }
-        assert_eq!(status(&access, Method::GET, &[]), 403);
+        assert_eq!(status(&access, Method::GET, &[]), 400);
         // The second one was not looked at.
         for second in ["127.0.0.1", "evil.example.net"] {
             let hosts = [("host", "127.0.0.1"), ("host", second)];

@@ -16,7 +16,7 @@ use super::problem::{Problem, Problems};
 use super::since::read_since;
 use super::state::Api;
 use super::text;
-use crate::history::Shelf;
+use crate::history::{Gap, Shelf};
 use crate::message_filter::MessageFilter;
 
 /// Changes of routes, the newest first.
@@ -53,14 +53,38 @@ pub struct MalformedMessages {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEnd {
-    /// Where the history begins: everything that was published after this time is in it.
+    /// Where the history begins: everything that was published after this time is in it, but for the gaps.
     history_since: String,
+    /// Times of which updates are missing, because more came than the history takes; the oldest first. Absent without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<HistoryGap>,
     /// The `cursor` of the next page, which is older. There is none behind the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
     /// What this page left out, if it ended for another reason than its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     incomplete: Option<&'static str>,
+}
+
+/// A time of which updates are missing from the history.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct HistoryGap {
+    /// When the first of them was published.
+    from: String,
+    /// When the last of them was published.
+    to: String,
+    /// How many they are.
+    updates: u64,
+}
+
+impl HistoryGap {
+    fn of(gap: &Gap) -> Self {
+        Self {
+            from: text::time(gap.from_ns),
+            to: text::time(gap.to_ns),
+            updates: gap.updates,
+        }
+    }
 }
 
 /// What a resource shows of the history.
@@ -120,6 +144,7 @@ async fn page(
     let Past {
         found,
         since_ns,
+        gaps,
         has_lost_place,
     } = api.history.search(wanted).await?;
     let incomplete = if found.is_out_of_time {
@@ -129,6 +154,7 @@ async fn page(
     };
     let end = HistoryEnd {
         history_since: text::time(since_ns),
+        gaps: gaps.iter().map(HistoryGap::of).collect(),
         next: found.next.map(|place| write_cursor(api.life, &choice, place)),
         incomplete,
     };

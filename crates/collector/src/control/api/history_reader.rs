@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::history::{Found, Place, Search, Shelf};
+use crate::history::{Found, Gap, Place, Search, Shelf};
 use crate::message_filter::MessageFilter;
 use crate::tap::Tap;
 use crate::telemetry::ApiFigures;
@@ -33,6 +33,8 @@ pub(super) struct Past {
     pub found: Found,
     /// Everything that the sink took after this time was searched, in Unix nanoseconds.
     pub since_ns: u64,
+    /// What the history left out since then, as far as it was asked for.
+    pub gaps: Vec<Gap>,
     /// Whether the place at which the search should go on has left the history.
     pub has_lost_place: bool,
 }
@@ -79,6 +81,8 @@ impl HistoryReader {
             deadline: Instant::now() + SEARCH_TIME,
         };
         let since_ns = recent.since_ns;
+        let mut gaps = recent.gaps.clone();
+        gaps.retain(|gap| gap.to_ns >= search.filter.since_ns);
         let has_lost_place = wanted
             .before
             .is_some_and(|before| recent.oldest().is_none_or(|oldest| before.batch < oldest));
@@ -94,6 +98,7 @@ impl HistoryReader {
         Ok(Past {
             found,
             since_ns,
+            gaps,
             has_lost_place,
         })
     }

@@ -143,11 +143,12 @@ pub(super) fn read_router(field: &'static str, text: &str) -> Result<IpAddr, Pro
 
 /// Reads an AS number.
 pub(super) fn read_asn(field: &'static str, text: &str) -> Result<u32, Problem> {
-    number(text).ok_or_else(|| {
+    let digits = text.strip_prefix("AS").unwrap_or(text);
+    number(digits).ok_or_else(|| {
         Problem::invalid(
             field,
             format!("{text:?} is no AS number"),
-            "write a number from 0 to 4294967295, like 64500",
+            "write a number from 0 to 4294967295, like 64500 or AS64500",
         )
     })
 }
@@ -207,24 +208,13 @@ fn read_view(text: &str) -> Result<RibView, Problem> {
 
 /// Reads a family by its numbers, like `1/1`, or by its name, like `ipv4-unicast`.
 fn read_family(text: &str) -> Result<AfiSafi, Problem> {
-    let by_number = text
-        .split_once('/')
-        .and_then(|(afi, safi)| Some(AfiSafi::new(number(afi)?, number(safi)?)));
-    by_number.or_else(|| family_of_name(text)).ok_or_else(|| {
+    text.parse().map_err(|()| {
         Problem::invalid(
             "family",
             format!("{text:?} is no family"),
             "write AFI/SAFI, like 1/1, or a name, like ipv4-unicast",
         )
     })
-}
-
-fn family_of_name(text: &str) -> Option<AfiSafi> {
-    let afis = [1, 2, 25, 16388];
-    let families = afis
-        .into_iter()
-        .flat_map(|afi| (0..=u8::MAX).map(move |safi| AfiSafi::new(afi, safi)));
-    families.into_iter().find(|family| family.name() == Some(text))
 }
 
 /// Reads a prefix; a bare address is the prefix of its full length.

@@ -1,0 +1,99 @@
+"""What is no batch is reported with its remedy, and the others go on."""
+
+import asyncio
+
+import pytest
+from arancini_client import SCHEMA, Batch, BatchError, FollowError, Table, follow
+from reading import batches, table_of
+
+ADDRESS = bytes(10) + b"\xff\xff\xc0\x00\x02\x00"
+SUBJECT = "bad.updates.v4_192_0_2_0.64512.1_1"
+HEADERS = {"Arancini-Collector": "c", "Arancini-Schema": "3"}
+
+
+@pytest.fixture(scope="module")
+def update():
+    capnp = pytest.importorskip("capnp")
+    schema = capnp.load(str(SCHEMA)).Update
+
+    def make(sequence: int, **fields) -> bytes:
+        message = schema.new_message(prefixLen=24, announced=True, afi=1, safi=1, sequence=sequence, **fields)
+        message.routerAddr = message.peerAddr = message.prefixAddr = message.nextHop = ADDRESS
+        return message.to_bytes()
+
+    return make
+
+
+async def publish(url: str, messages: list[tuple[str, bytes, dict | None]]) -> None:
+    import nats
+
+    client = await nats.connect(url)
+    stream = client.jetstream()
+    await stream.add_stream(name="BAD", subjects=["bad.>"])
+    for subject, data, headers in messages:
+        await stream.publish(subject, data, headers=headers)
+    await client.close()
+
+
+def test_each_bad_message_has_a_remedy_and_the_others_go_on(server, update):
+    messages = [
+        (SUBJECT, update(1), HEADERS),
+        ("bad.something.else", b"hello", HEADERS),
+        (SUBJECT, b"hello", None),
+        (SUBJECT, update(2), HEADERS | {"Content-Encoding": "br"}),
+        (SUBJECT, b"no LZ4 frame", HEADERS | {"Content-Encoding": "lz4"}),
+        (SUBJECT, b"no message", HEADERS),
+        (SUBJECT, update(3), HEADERS | {"Arancini-Schema": "4"}),
+        (SUBJECT, update(4) + update(5)[:40], HEADERS),
+        ("bad.fence.c", b"", HEADERS),
+        (SUBJECT, update(6), HEADERS),
+    ]
+    asyncio.run(publish(server.url, messages))
+    problems = []
+    table = table_of(server.url, stream="BAD", base="bad", on_problem=problems.append)
+    problems.sort(key=lambda problem: problem.stream_sequence)
+    assert [(problem.stream_sequence, problem.cause) for problem in problems] == [
+        (2, "its subject is none of a collector's"),
+        (3, "no collector has published it"),
+        (4, 'unknown Content-Encoding "br"'),
+        (5, problems[3].cause),
+        (6, problems[4].cause),
+        (7, "its schema 4 is newer than schema 3 of this package, so fields may be left out"),
+        (8, problems[-1].cause),
+    ]
+    assert "damaged lz4 payload" in problems[3].cause and "is not Cap'n Proto" in problems[4].cause
+    assert "cut off" in problems[-1].cause
+    assert all(problem.remedy and problem.subject for problem in problems)
+    assert "upgrade" in problems[2].remedy
+    # Updates 1, 3, 4 and 6 were taken.
+    assert table.counts["announces"] == 4 and len(table) == 1
+    assert not table.whole and "192.0.2.0" in str(table.missing()[0])
+    records = [record["sequence"] for batch in batches(server.url, stream="BAD", base="bad", on_problem=lambda _: None) for record in batch]
+    assert records == [1, 3, 4, 6]
+
+
+def test_a_stream_that_cannot_be_read_says_what_to_do(server):
+    async def read(url: str) -> None:
+        async for _ in follow(url, "NOWHERE", stop_at_end=True):
+            pass
+
+    with pytest.raises(FollowError, match="there is no stream NOWHERE; .*stream create"):
+        asyncio.run(read(server.url))
+    with pytest.raises(FollowError, match="can't be reached"):
+        asyncio.run(asyncio.wait_for(read_unreachable(), 30))
+
+
+async def read_unreachable() -> None:
+    async for _ in follow("nats://127.0.0.1:1", allow_reconnect=False, connect_timeout=1):
+        pass
+
+
+def test_a_batch_of_another_base_is_refused():
+    with pytest.raises(BatchError, match="subject_base"):
+        Batch("other.routers.v4_192_0_2_1", b"", print)
+
+
+def test_a_wrong_filter_is_an_error():
+    table = Table()
+    with pytest.raises(ValueError, match="is no prefix"):
+        table.routes_of("192.0.2.1", 0, "192.0.2.0")
