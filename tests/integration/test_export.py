@@ -1,10 +1,11 @@
-"""Three engines read the Parquet export, and find in every field what the JSON export says."""
+"""Readers of other people find in exported files what the JSON export says: four engines in Parquet, `mrtparse` in MRT."""
 
 import hashlib
 import ipaddress
 import json
 import pathlib
 import subprocess
+import tempfile
 
 import collector
 import pytest
@@ -17,12 +18,13 @@ JSON_TEXTS = ["asPathSegments", "unknownAttributes"]
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, need):
-    """The updates of some recorded sessions: a Parquet file, and the rows that it should have."""
+def data(tmp_path_factory, need):
+    """The data directory of a collector that has had some recorded sessions."""
     need(collector.missing())
     directory = tmp_path_factory.mktemp("export")
     address = collector.free_address()
-    process = collector.Collector(directory / "arancini", address, collector.free_address(), "--workers", "1", "--sink", "file")
+    process = collector.Collector(directory / "arancini", address, collector.free_address(), "--workers", "1", "--sink", "file",
+                                  ARANCINI_RIB__ATTRIBUTES="retain")
     try:
         process.wait_ready()
         for stream in STREAMS:
@@ -30,13 +32,26 @@ def exported(tmp_path_factory, need):
         assert process.stop() == 0, process.log.read_text()[-2000:]
     finally:
         process.close()
-    data = directory / "arancini" / "data"
-    for kind in ("json", "parquet"):
-        command = [collector.binary(), "export", "--data-dir", data, "--format", kind, "--output", directory / f"updates.{kind}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
-    rows = [_row(json.loads(line)) for line in (directory / "updates.json").read_text().splitlines()]
+    return directory / "arancini" / "data"
+
+
+def _export(data: pathlib.Path, *flags: str) -> pathlib.Path:
+    """The file of an export; its directory is removed with that of the data."""
+    path = pathlib.Path(tempfile.mkdtemp(dir=data)) / "exported"
+    subprocess.run([collector.binary(), "export", "--data-dir", data, "--output", path, *flags], check=True, capture_output=True, timeout=120)
+    return path
+
+
+def _json(data: pathlib.Path, *flags: str) -> list[dict]:
+    return [json.loads(line) for line in _export(data, "--format", "json", *flags).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def exported(data):
+    """A Parquet file, and the rows that it should have."""
+    rows = [_row(update) for update in _json(data)]
     assert len(rows) > 1000
-    return directory / "updates.parquet", rows
+    return _export(data, "--format", "parquet"), rows
 
 
 def _row(update: dict) -> dict:
@@ -131,3 +146,76 @@ def test_pyarrow_reads_the_export(exported):
         index = table.schema.get_field_index(name)
         table = table.set_column(index, name, table.column(name).cast("int64"))
     _same(table.to_pylist(), rows)
+
+
+def _of_mrt(updates: list[dict]) -> list[tuple]:
+    """What an MRT file has of some updates: IPv4 and IPv6 unicast, and of two peers with one name the first."""
+    owners: dict = {}
+    routes = []
+    for update in updates:
+        peer = (update["peerAddr"], update["peerAsn"])
+        same = owners.setdefault(peer, update.get("peerDistinguisher")) == update.get("peerDistinguisher")
+        if not same or update["safi"] != 1 or update["afi"] not in (1, 2) or (update["announced"] and "nextHop" not in update):
+            continue
+        attributes = (tuple(update.get("asPath", ())), update["origin"], update["nextHop"]) if update["announced"] else None
+        routes.append((*peer, update["prefix"], update.get("pathId"), attributes))
+    return routes
+
+
+def _one(value: dict):
+    """The name in a dictionary of one number and its name."""
+    return next(iter(value.values()))
+
+
+def _attributes(attributes: list[dict]) -> tuple:
+    """AS path, origin and next hop; and the families of MP_REACH_NLRI and MP_UNREACH_NLRI with their NLRI."""
+    by_name = {_one(attribute["type"]): attribute["value"] for attribute in attributes}
+    path = tuple(int(asn) for segment in by_name.get("AS_PATH", ()) for asn in segment["value"])
+    reach, unreach = by_name.get("MP_REACH_NLRI", {}), by_name.get("MP_UNREACH_NLRI", {})
+    next_hop = by_name.get("NEXT_HOP") or (reach.get("next_hop") or [None])[0]
+    if next_hop:
+        address = ipaddress.ip_address(next_hop)
+        next_hop = str(getattr(address, "ipv4_mapped", None) or address)
+    origin = _one(by_name["ORIGIN"]) if "ORIGIN" in by_name else None
+    return (path, origin, next_hop), _unicast(reach, "nlri"), _unicast(unreach, "withdrawn_routes")
+
+
+def _unicast(value: dict, name: str) -> list[dict]:
+    """The NLRI of a multiprotocol attribute, if they are unicast."""
+    return value.get(name, []) if 1 in value.get("safi", ()) else []
+
+
+def _prefix(nlri: dict) -> tuple:
+    return f"{nlri['prefix']}/{nlri['length']}", nlri.get("path_id")
+
+
+def test_mrtparse_reads_the_updates(data):
+    """mrtparse finds in BGP4MP_ET messages every unicast route of the view."""
+    mrtparse = pytest.importorskip("mrtparse")
+    routes = []
+    for record in mrtparse.Reader(str(_export(data, "--format", "mrt"))):
+        peer = (record.data["peer_ip"], int(record.data["peer_as"]))
+        message = record.data["bgp_message"]
+        attributes, reached, unreached = _attributes(message["path_attributes"])
+        routes += [(*peer, *_prefix(nlri), attributes) for nlri in message["nlri"] + reached]
+        routes += [(*peer, *_prefix(nlri), None) for nlri in message["withdrawn_routes"] + unreached]
+    expected = _of_mrt(_json(data, "--view", "adj-rib-in-pre"))
+    assert len(expected) > 1000
+    assert routes == expected
+
+
+def test_mrtparse_reads_the_table(data):
+    """mrtparse finds in TABLE_DUMP_V2 every unicast route of the snapshot."""
+    mrtparse = pytest.importorskip("mrtparse")
+    routes, peers = [], []
+    for record in mrtparse.Reader(str(_export(data, "--snapshot", "--format", "mrt"))):
+        kind = _one(record.data["subtype"])
+        if kind == "PEER_INDEX_TABLE":
+            peers = [(peer["peer_ip"], int(peer["peer_as"])) for peer in record.data["peer_entries"]]
+        elif "UNICAST" in kind:
+            for entry in record.data["rib_entries"]:
+                attributes, _, _ = _attributes(entry["path_attributes"])
+                routes.append((*peers[entry["peer_index"]], f"{record.data['prefix']}/{record.data['length']}", entry.get("path_id"), attributes))
+    expected = _of_mrt(_json(data, "--snapshot", "--view", "adj-rib-in-pre"))
+    assert len(expected) > 1000
+    assert sorted(routes, key=str) == sorted(expected, key=str)

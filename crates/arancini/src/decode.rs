@@ -15,14 +15,15 @@ use arancini_collector::replay::Recording;
 use crate::exit::FAILED;
 use crate::output::quiet_if_closed;
 
-/// Decode recorded BMP streams: raw, `.zst` or pcap.
+/// Decode recorded BMP streams: raw, `.zst` or pcap; also MRT files.
 ///
-/// Prints every route event as one line of JSON. Nothing is suppressed unless --curate is given. Each stream is decoded as
+/// Prints every route event as one line of JSON. An MRT file is decoded as one session, with a Peer Up made for each peer. Nothing is suppressed unless --curate is given. Each stream is decoded as
 /// one session: in a capture, the session of the sender; else of the address given with --router. If a stream can't be read
 /// to its end, the reason is printed on standard error and the exit code is 1.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  arancini decode capture.bmp | jq .prefix\n  \
-    arancini decode --summary capture.bmp.zst")]
+    arancini decode --summary capture.bmp.zst\n  \
+    bzcat rib.bz2 | arancini decode - | jq .asPath")]
 pub struct DecodeArgs {
     /// Files with the recorded streams; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -70,6 +71,10 @@ fn decode(args: &DecodeArgs) -> io::Result<bool> {
             }
         };
         for recording in &recordings {
+            for note in &recording.notes {
+                eprintln!("arancini: {}: {note}", recording.name);
+            }
+            whole &= recording.is_whole;
             let router = recording.source.unwrap_or(args.router);
             let ended = decoder.decode(recording, router, |batch| {
                 if args.summary || !(args.all || batch.kind == BatchKind::Updates) {

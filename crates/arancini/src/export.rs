@@ -6,38 +6,52 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use arancini_client::StreamSource;
 use arancini_collector::config::{Config, FlagValue, SinkKind};
 use arancini_export::{
-    Existing, Filter, JsonLines, MessageWriter, OutputFile, Parquet, Problems, export_segments, export_stream,
+    Destination, Existing, ExportError, Filter, Finished, JsonLines, MessageWriter, MrtMessages, MrtTables,
+    OutputFile, Parquet, Problems, export_segments, export_stream,
 };
+use arancini_schema::MessageKind;
+use arancini_schema::update_capnp::RibView;
 use clap::{Args, ValueEnum};
 
 use crate::exit::{FAILED, MISCONFIGURED, fail};
 use crate::flags::flag;
 use crate::runtime::block_on;
+use crate::snapshot::SnapshotRoutes;
 use crate::tail::{ago, unix_ns_before_now};
 use crate::terminal::print_problem;
 use crate::units::counted;
 
-/// Write stored updates into a file: JSON Lines or Parquet.
+/// Write stored updates into a file that other tools read: JSON Lines, Parquet or MRT.
 ///
-/// Reads the segment files of a collector with the sink `file`, or a NATS stream up to its present end. The file gets its name when it is whole. What can't be read is told on standard error and
-/// left out, everything else is written, and the exit code is 1.
+/// Reads the segment files of a collector with the sink `file`, a NATS stream up to its present end, or the newest snapshot. The
+/// file gets its name when it is whole. What can't be read is told on standard error and left out, everything else is written,
+/// and the exit code is 1.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini export --data-dir /var/lib/arancini/data --format parquet --output updates.parquet\n  \
+    arancini export --nats nats://127.0.0.1:4222 --format mrt --output updates.mrt\n  \
+    arancini export --snapshot --data-dir arancini-data --format mrt --output table.mrt\n  \
     arancini export --data-dir arancini-data --format json --output - | jq .prefix"
 )]
 pub struct ExportArgs {
-    /// URL of a NATS server; may be repeated. Reads the stream.
+    /// URL of a NATS server; may be repeated. Reads the stream, or with --snapshot the snapshots in NATS.
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
     /// Name of the stream.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "snapshot")]
     pub stream: Option<String>,
-    /// Data directory of the collector; reads its segment files.
+    /// Data directory of the collector; reads its segment files, or with --snapshot its snapshots.
     #[arg(long, value_name = "DIR", conflicts_with = "nats")]
     pub data_dir: Option<String>,
+    /// Read the routes of the newest snapshot instead of updates.
+    #[arg(long)]
+    pub snapshot: bool,
+    /// Name of the collector whose snapshots are read from NATS.
+    #[arg(long, value_name = "NAME", requires = "snapshot")]
+    pub collector: Option<String>,
     /// Format of the file.
     #[arg(long)]
     pub format: Format,
@@ -53,8 +67,11 @@ pub struct ExportArgs {
     /// Write only updates of this router.
     #[arg(long, value_name = "ADDR")]
     pub router: Option<IpAddr>,
+    /// Write only updates of this view. An MRT file has one view: without this flag, adj-rib-in-pre.
+    #[arg(long)]
+    pub view: Option<View>,
     /// Write only updates received at most this long ago, like 90s, 10m, 2h or 1d.
-    #[arg(long, value_name = "TIME", value_parser = ago)]
+    #[arg(long, value_name = "TIME", value_parser = ago, conflicts_with = "snapshot")]
     pub since: Option<Duration>,
 }
 
@@ -65,6 +82,35 @@ pub enum Format {
     Json,
     /// Parquet, one row for each update.
     Parquet,
+    /// MRT: BGP4MP_ET messages; with --snapshot, TABLE_DUMP_V2.
+    Mrt,
+}
+
+/// The views, with their names in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum View {
+    /// Received from the peer, before policy.
+    AdjRibInPre,
+    /// Received from the peer, after policy.
+    AdjRibInPost,
+    /// For the peer, before policy.
+    AdjRibOutPre,
+    /// For the peer, after policy.
+    AdjRibOutPost,
+    /// The router's own table.
+    LocRib,
+}
+
+impl View {
+    const fn of_schema(self) -> RibView {
+        match self {
+            Self::AdjRibInPre => RibView::AdjRibInPre,
+            Self::AdjRibInPost => RibView::AdjRibInPost,
+            Self::AdjRibOutPre => RibView::AdjRibOutPre,
+            Self::AdjRibOutPost => RibView::AdjRibOutPost,
+            Self::LocRib => RibView::LocRib,
+        }
+    }
 }
 
 impl ExportArgs {
@@ -73,12 +119,20 @@ impl ExportArgs {
     pub fn flags(&self) -> Vec<FlagValue> {
         let file = self.data_dir.as_ref().map(|_| "file".to_owned());
         let nats = (!self.nats.is_empty()).then(|| "nats".to_owned());
+        let (sink, store) = if self.snapshot {
+            ([None, None], nats)
+        } else {
+            ([file, nats], None)
+        };
+        let [sink_file, sink_nats] = sink;
         [
             flag("nats", "urls", "--nats").list(&self.nats),
             flag("nats", "stream", "--stream").value(self.stream.clone()),
             flag("file", "data_dir", "--data-dir").value(self.data_dir.clone()),
-            flag("publish", "sink", "--data-dir").value(file),
-            flag("publish", "sink", "--nats").value(nats),
+            flag("publish", "sink", "--data-dir").value(sink_file),
+            flag("publish", "sink", "--nats").value(sink_nats),
+            flag("snapshots", "store", "--nats").value(store),
+            flag("", "collector_name", "--collector").value(self.collector.clone()),
         ]
         .into_iter()
         .flatten()
@@ -88,8 +142,12 @@ impl ExportArgs {
     fn filter(&self) -> Filter {
         Filter {
             router: self.router,
+            // An MRT file counts what it leaves out.
+            view: self
+                .view
+                .filter(|_| self.format != Format::Mrt)
+                .map(View::of_schema),
             since_unix_ns: self.since.map_or(0, unix_ns_before_now),
-            ..Filter::default()
         }
     }
 
@@ -111,11 +169,14 @@ pub fn run(config: &Config, args: &ExportArgs) -> ExitCode {
         write_file(config, args)
     };
     match outcome {
-        Ok(Outcome { messages, is_whole }) => {
+        Ok(Outcome { finished, is_whole }) => {
+            for sentence in finished.left_out {
+                print_problem(format_args!("arancini: {sentence}"));
+            }
             if !args.is_to_standard_output() {
                 print_problem(format_args!(
                     "{} in {}",
-                    counted(messages, "message"),
+                    counted(finished.messages, "message"),
                     args.output.display()
                 ));
             }
@@ -131,7 +192,7 @@ pub fn run(config: &Config, args: &ExportArgs) -> ExitCode {
 
 /// What was exported.
 struct Outcome {
-    messages: u64,
+    finished: Finished,
     /// Whether everything could be read.
     is_whole: bool,
 }
@@ -150,48 +211,69 @@ fn write_file(config: &Config, args: &ExportArgs) -> Result<Outcome, String> {
 }
 
 fn write_to(config: &Config, args: &ExportArgs, out: impl Write + Send + 'static) -> Result<Outcome, String> {
-    let failed = |error: io::Error| unwritable(&args.output, &error);
-    let mut writer: Box<dyn MessageWriter> = match args.format {
-        Format::Json if args.all => Box::new(JsonLines::of_all(BufWriter::new(out))),
-        Format::Json => Box::new(JsonLines::of_updates(BufWriter::new(out))),
-        Format::Parquet => Box::new(Parquet::new(out).map_err(failed)?),
+    let source = Source::open(config, args)?;
+    let unwritable = |error: io::Error| {
+        format!(
+            "can't write {}: {error}; check the room on its disk",
+            args.output.display()
+        )
+    };
+    let view = args.view.unwrap_or(View::AdjRibInPre).of_schema();
+    let mut writer: Box<dyn MessageWriter> = match (args.format, &source) {
+        (Format::Json, _) if args.all => Box::new(JsonLines::of_all(BufWriter::new(out))),
+        (Format::Json, _) => Box::new(JsonLines::of_updates(BufWriter::new(out))),
+        (Format::Parquet, _) => Box::new(Parquet::new(out).map_err(unwritable)?),
+        (Format::Mrt, Source::Snapshot(routes)) => {
+            let time = routes.completed_unix_ns();
+            Box::new(MrtTables::new(BufWriter::new(out), view, time))
+        }
+        (Format::Mrt, _) => Box::new(MrtMessages::new(BufWriter::new(out), view)),
     };
     let mut problems = Problems::new(|text| print_problem(format_args!("arancini: {text}")));
-    read(config, args, &mut *writer, &mut problems)?;
-    let messages = writer.finish().map_err(failed)?;
+    let mut destination = Destination {
+        filter: &args.filter(),
+        writer: &mut *writer,
+        problems: &mut problems,
+    };
+    source.read(&mut destination).map_err(|error| error.to_string())?;
+    let finished = writer.finish().map_err(unwritable)?;
     Ok(Outcome {
-        messages,
+        finished,
         is_whole: problems.none(),
     })
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> String {
-    format!(
-        "can't write {}: {error}; check the room on its disk",
-        path.display()
-    )
+/// What is exported.
+enum Source {
+    Segments(PathBuf),
+    Stream(Box<StreamSource>),
+    Snapshot(Box<SnapshotRoutes>),
 }
 
-/// Reads the source into the writer.
-fn read(
-    config: &Config,
-    args: &ExportArgs,
-    writer: &mut dyn MessageWriter,
-    problems: &mut Problems,
-) -> Result<(), String> {
-    let filter = args.filter();
-    let read = match config.sink() {
-        SinkKind::File => export_segments(&config.file_settings().directory, &filter, writer, problems),
-        SinkKind::Nats => {
-            let source = config.nats_settings().source();
-            block_on(export_stream(&source, &filter, writer, problems))
+impl Source {
+    fn open(config: &Config, args: &ExportArgs) -> Result<Self, String> {
+        if args.snapshot {
+            return SnapshotRoutes::load(config).map(|routes| Self::Snapshot(Box::new(routes)));
         }
-        SinkKind::Stdout | SinkKind::Null => {
-            return Err(
+        match config.sink() {
+            SinkKind::File => Ok(Self::Segments(config.file_settings().directory)),
+            SinkKind::Nats => Ok(Self::Stream(Box::new(config.nats_settings().source()))),
+            SinkKind::Stdout | SinkKind::Null => Err(
                 "the configured sink stores no messages to export; give --nats URL or --data-dir DIR"
                     .to_owned(),
-            );
+            ),
         }
-    };
-    read.map_err(|error| error.to_string())
+    }
+
+    fn read(&self, destination: &mut Destination<'_>) -> Result<(), ExportError> {
+        match self {
+            Self::Segments(directory) => export_segments(directory, destination),
+            Self::Stream(source) => block_on(export_stream(source, destination)),
+            Self::Snapshot(routes) => routes.for_each(|route| {
+                let place = |_| "a route of the snapshot";
+                destination.take(MessageKind::Updates, route, place)?;
+                Ok(())
+            }),
+        }
+    }
 }

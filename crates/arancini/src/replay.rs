@@ -19,8 +19,8 @@ use crate::output::print_line;
 
 /// Send recorded BMP streams to a collector.
 ///
-/// Reads raw streams, `.zst` files, and packet captures (pcap, pcapng) with any number of BMP connections. Each stream is
-/// sent over a connection of its own. With several --from addresses, several routers send at the same time.
+/// Reads raw streams, `.zst` files, packet captures (pcap, pcapng) with any number of BMP connections, and MRT files, which become
+/// the stream of one made-up router. Each stream is sent over a connection of its own. With several --from addresses, several routers send at the same time.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  arancini replay --to 127.0.0.1:4000 capture.bmp.zst\n  \

@@ -4,7 +4,9 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use arancini_core::snapshot::{End, Head, read_snapshot};
-use arancini_core::{AttributeWriter, PeerTable, Position, RouteAttributes};
+use arancini_core::{
+    AttributeWriter, PeerTable, Position, RestoredRouteWriter, RestoredTable, RouteAttributes, Router,
+};
 use arancini_rib::{CurationMode, RouteKey};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -85,9 +87,20 @@ impl SnapshotArgs {
 #[must_use]
 pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
     let store = configured::to_read(config);
-    let generations = match store.generations() {
+    let generations = match list_generations(config, &*store) {
         Ok(generations) => generations,
-        Err(error) => {
+        Err(problem) => return fail(problem),
+    };
+    match args.action {
+        Action::List => list(&generations),
+        Action::Verify => verify(&*store, &generations),
+        Action::Export => export(&*store, generations),
+    }
+}
+
+/// Lists the generations of a store, the newest first.
+fn list_generations(config: &Config, store: &dyn Store) -> Result<Vec<Listed>, String> {
+    store.generations().map_err(|error| {
             let remedy = match config.snapshots.store {
                 StoreKind::Nats => {
                     "NATS has snapshots only if the collector runs with snapshots.store = \"nats\"; else give its data directory \
@@ -97,17 +110,11 @@ pub fn run(config: &Config, args: &SnapshotArgs) -> ExitCode {
                     "give the data directory of the collector with --data-dir, or its NATS servers with --nats"
                 }
             };
-            return fail(format_args!(
+            format!(
                 "can't read the snapshots in {}: {error}; {remedy}",
                 store.place()
-            ));
-        }
-    };
-    match args.action {
-        Action::List => list(&generations),
-        Action::Verify => verify(&*store, &generations),
-        Action::Export => export(&*store, generations),
-    }
+            )
+    })
 }
 
 fn list(generations: &[Listed]) -> ExitCode {
@@ -179,44 +186,97 @@ fn verify(store: &dyn Store, generations: &[Listed]) -> ExitCode {
 }
 
 fn export(store: &dyn Store, generations: Vec<Listed>) -> ExitCode {
-    let Some((_, manifest)) = generations.into_iter().next() else {
-        return fail("there is no snapshot yet");
-    };
-    let loaded = manifest.and_then(|manifest| {
-        let loaded = load(store, &manifest, CurationMode::Attributes);
-        loaded.map_err(|error| error.to_string())
-    });
-    let restore = match loaded {
-        Ok(loaded) => loaded.restore,
-        Err(why) => return fail(why),
+    let routers = match newest(store, generations) {
+        Ok(newest) => newest.routers,
+        Err(problem) => return fail(problem),
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut written = Ok(());
     let mut attributes = AttributeWriter::new();
-    for router in restore.into_routers() {
-        for peer in &router.peers {
-            for table in &peer.tables {
-                table.for_each(None, |key, fingerprint| {
-                    if written.is_ok() {
-                        let mut line = line(
-                            &router.id.to_string(),
-                            &peer.address().to_string(),
-                            table,
-                            &key,
-                            fingerprint,
-                        );
-                        if let Some(of_route) = router.restored_attributes(fingerprint) {
-                            add_attributes(&mut line, &of_route, table, &mut attributes);
-                        }
-                        written = writeln!(out, "{line}");
-                    }
-                });
+    for_each_table(&routers, |place| {
+        let RestoredTable { router, peer, table } = *place;
+        table.for_each(None, |key, fingerprint| {
+            if written.is_ok() {
+                let mut line = line(
+                    &router.id.to_string(),
+                    &peer.address().to_string(),
+                    table,
+                    &key,
+                    fingerprint,
+                );
+                if let Some(of_route) = router.restored_attributes(fingerprint) {
+                    add_attributes(&mut line, &of_route, table, &mut attributes);
+                }
+                written = writeln!(out, "{line}");
             }
-        }
-    }
+        });
+    });
     match quiet_if_closed(written.and_then(|()| out.flush())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure,
+    }
+}
+
+/// The newest generation of snapshots.
+struct Newest {
+    routers: Vec<Router>,
+    completed_unix_ns: u64,
+}
+
+/// Loads the newest generation.
+fn newest(store: &dyn Store, generations: Vec<Listed>) -> Result<Newest, String> {
+    let Some((_, manifest)) = generations.into_iter().next() else {
+        return Err("there is no snapshot yet".to_owned());
+    };
+    let manifest = manifest?;
+    let loaded = load(store, &manifest, CurationMode::Attributes).map_err(|error| error.to_string())?;
+    Ok(Newest {
+        routers: loaded.restore.into_routers(),
+        completed_unix_ns: manifest.completed_unix_ns,
+    })
+}
+
+fn for_each_table(routers: &[Router], mut visit: impl FnMut(&RestoredTable<'_>)) {
+    for router in routers {
+        for peer in &router.peers {
+            for table in &peer.tables {
+                visit(&RestoredTable { router, peer, table });
+            }
+        }
+    }
+}
+
+/// The routes of the newest generation, for `arancini export`.
+pub(crate) struct SnapshotRoutes(Newest);
+
+impl SnapshotRoutes {
+    /// Loads the newest generation of the configured store.
+    pub(crate) fn load(config: &Config) -> Result<Self, String> {
+        let store = configured::to_read(config);
+        let generations = list_generations(config, &*store)?;
+        newest(&*store, generations).map(Self)
+    }
+
+    /// When the snapshot was completed, in Unix nanoseconds.
+    pub(crate) const fn completed_unix_ns(&self) -> u64 {
+        self.0.completed_unix_ns
+    }
+
+    /// Calls `take` with each route as the `Update` that announces it, until `take` fails.
+    pub(crate) fn for_each<E>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut taken = Ok(());
+        let mut writer = RestoredRouteWriter::new();
+        let mut update = Vec::new();
+        for_each_table(&self.0.routers, |place| {
+            place.table.for_each(None, |key, fingerprint| {
+                if taken.is_ok() {
+                    update.clear();
+                    writer.write(place, &key, fingerprint, &mut update);
+                    taken = take(&update);
+                }
+            });
+        });
+        taken
     }
 }
 

@@ -75,6 +75,7 @@ mod dropped;
 mod published_route;
 pub mod window;
 pub mod snapshot;
+mod restored_route;
 
 // Questions of people about all of this.
 pub mod ask;
@@ -102,6 +103,7 @@ pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};
 pub use position::Position;
 pub use repeat::{RepeatRefusal, RepeatedPart, RepeatedPeer};
+pub use restored_route::{RestoredRouteWriter, RestoredTable};
 pub use route_attributes::{AttributeWriter, RouteAttributes};
 pub use route_count::RouteCount;
 pub use router::{Router, RouterLife};

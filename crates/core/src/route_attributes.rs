@@ -87,7 +87,7 @@ impl RouteAttributes {
         self.octets.len()
     }
 
-    fn content(&self) -> Content<'_> {
+    pub(crate) fn content(&self) -> Content<'_> {
         let (attributes, labels) = self.octets.split_at(self.octets.len() - self.label_octets);
         Content {
             attributes,

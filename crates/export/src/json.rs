@@ -6,7 +6,7 @@ use arancini_schema::MessageKind;
 use arancini_schema::decode::Message;
 use arancini_schema::json::write_message;
 
-use crate::writer::{MessageWriter, WriteError};
+use crate::writer::{Finished, MessageWriter, WriteError};
 
 /// Writes one object of JSON and a newline for each message.
 pub struct JsonLines<W: Write> {
@@ -49,8 +49,8 @@ impl<W: Write> MessageWriter for JsonLines<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> std::io::Result<u64> {
+    fn finish(&mut self) -> std::io::Result<Finished> {
         self.out.flush()?;
-        Ok(self.messages)
+        Ok(Finished::whole(self.messages))
     }
 }

@@ -12,10 +12,13 @@ use crate::problems::Problems;
 use crate::writer::{MessageWriter, WriteError};
 
 /// Where messages go.
-pub(crate) struct Destination<'a> {
-    pub(crate) filter: &'a Filter,
-    pub(crate) writer: &'a mut dyn MessageWriter,
-    pub(crate) problems: &'a mut Problems,
+pub struct Destination<'a> {
+    /// Chooses messages.
+    pub filter: &'a Filter,
+    /// Writes them.
+    pub writer: &'a mut dyn MessageWriter,
+    /// Is told what cannot be exported.
+    pub problems: &'a mut Problems,
 }
 
 impl Destination<'_> {
@@ -24,7 +27,7 @@ impl Destination<'_> {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn take<P: Display>(
+    pub fn take<P: Display>(
         &mut self,
         kind: MessageKind,
         payload: &[u8],

@@ -8,10 +8,7 @@ use arancini_client::tail::since::read_segment;
 use arancini_schema::MessageKind;
 
 use crate::error::ExportError;
-use crate::filter::Filter;
 use crate::payload::Destination;
-use crate::problems::Problems;
-use crate::writer::MessageWriter;
 
 /// Exports the segments of a directory: the updates last, because events of peers tell what updates mean.
 ///
@@ -20,23 +17,13 @@ use crate::writer::MessageWriter;
 ///
 /// # Errors
 /// The directory or a segment cannot be read, or the file cannot be written.
-pub fn export_segments(
-    directory: &Path,
-    filter: &Filter,
-    writer: &mut dyn MessageWriter,
-    problems: &mut Problems,
-) -> Result<(), ExportError> {
+pub fn export_segments(directory: &Path, destination: &mut Destination<'_>) -> Result<(), ExportError> {
     let unreadable = |path: &Path, error| ExportError::Segments {
         path: path.to_owned(),
         error,
     };
     let mut kinds = MessageKind::ALL;
     kinds.sort_by_key(|kind| *kind == MessageKind::Updates);
-    let mut destination = Destination {
-        filter,
-        writer,
-        problems,
-    };
     for kind in kinds {
         let segments = list(directory, kind).map_err(|error| unreadable(directory, error))?;
         let mut next = segments.first().map_or(1, |segment| segment.number);
@@ -51,7 +38,7 @@ pub fn export_segments(
                 ));
             }
             next = segment.number + 1;
-            export_segment(segment, segment.number == last, &mut destination)?;
+            export_segment(segment, segment.number == last, destination)?;
         }
     }
     Ok(())

@@ -11,10 +11,7 @@ use arancini_schema::subject::Subject;
 use async_nats::jetstream;
 
 use crate::error::ExportError;
-use crate::filter::Filter;
 use crate::payload::Destination;
-use crate::problems::Problems;
-use crate::writer::MessageWriter;
 
 /// Exports a stream up to the end that it has at the time of the call.
 ///
@@ -24,13 +21,11 @@ use crate::writer::MessageWriter;
 /// The stream cannot be read, or the file cannot be written.
 pub async fn export_stream(
     source: &StreamSource,
-    filter: &Filter,
-    writer: &mut dyn MessageWriter,
-    problems: &mut Problems,
+    destination: &mut Destination<'_>,
 ) -> Result<(), ExportError> {
     let last = last_sequence(source).await.map_err(ExportError::Stream)?;
     let options = StreamTailOptions {
-        begin: match filter.since_unix_ns {
+        begin: match destination.filter.since_unix_ns {
             0 => Begin::Beginning,
             // A message is stored after its updates were received.
             since => Begin::Time(since),
@@ -42,11 +37,7 @@ pub async fn export_stream(
         .map_err(ExportError::Stream)?;
     let mut export = StreamExport {
         source,
-        destination: Destination {
-            filter,
-            writer,
-            problems,
-        },
+        destination,
         newest_schema: SCHEMA_VERSION.into(),
     };
     loop {
@@ -74,14 +65,14 @@ async fn last_sequence(source: &StreamSource) -> Result<u64, Trouble> {
 }
 
 /// Takes the messages of a stream.
-struct StreamExport<'a> {
+struct StreamExport<'a, 'd> {
     source: &'a StreamSource,
-    destination: Destination<'a>,
+    destination: &'a mut Destination<'d>,
     /// The highest schema that was told, or the own one.
     newest_schema: u32,
 }
 
-impl StreamExport<'_> {
+impl StreamExport<'_, '_> {
     fn take(&mut self, message: &PublishedMessage) -> io::Result<()> {
         let (sequence, name) = (message.stream_sequence, &message.subject);
         let headers = message.batch_headers();

@@ -25,9 +25,28 @@ pub trait MessageWriter {
     /// The message cannot be read, or the file cannot be written.
     fn write(&mut self, kind: MessageKind, message: &Message<'_>) -> Result<(), WriteError>;
 
-    /// Writes what is still in memory, and what belongs at the end of the file. Returns how many messages the file has.
+    /// Writes what is still in memory, and what belongs at the end of the file.
     ///
     /// # Errors
     /// The file cannot be written.
-    fn finish(&mut self) -> io::Result<u64>;
+    fn finish(&mut self) -> io::Result<Finished>;
+}
+
+/// A file that is whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// How many messages it has.
+    pub messages: u64,
+    /// What its format has no place for, one sentence each.
+    pub left_out: Vec<String>,
+}
+
+impl Finished {
+    /// A file of a format that has a place for everything.
+    pub(crate) const fn whole(messages: u64) -> Self {
+        Self {
+            messages,
+            left_out: Vec::new(),
+        }
+    }
 }

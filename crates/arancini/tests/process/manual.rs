@@ -51,6 +51,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "needs a server; tests/integration imports into one",
     ),
     ("gobgp bmp", "is asked of a router; tests/live has one"),
+    ("bzcat", "needs a file of a route collector"),
     ("numactl", "needs a machine with NUMA"),
     ("/sys/class/net/eth0", "needs a network card of this name"),
     ("https://raw.githubusercontent.com", "needs the internet"),

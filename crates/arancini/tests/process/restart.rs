@@ -206,6 +206,61 @@ fn snapshots_can_be_listed_verified_and_exported() {
     });
 }
 
+/// `arancini export --snapshot` has the routes that `arancini snapshot export` has printed, in JSON and in MRT.
+fn exports_are_the_snapshot(place: &Place, printed: &str) {
+    let directory = place.directory.path();
+    let file = directory.join("table.mrt");
+    let export = |format: &str, output: &std::path::Path| {
+        let mut command = crate::command::arancini();
+        command.args(["export", "--snapshot", "--format", format, "--data-dir"]);
+        let output = command
+            .arg(directory)
+            .arg("--output")
+            .arg(output)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    export("mrt", &file);
+    let decoded = crate::command::arancini()
+        .arg("decode")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        decoded.status.success(),
+        "{}",
+        String::from_utf8_lossy(&decoded.stderr)
+    );
+    let decoded = String::from_utf8(decoded.stdout).unwrap();
+    let routes = |lines: &str, routers: bool| {
+        let route = |line| {
+            let mut route: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            route.retain(|name, _| {
+                let is_of_router = ["routerAddr", "attributeFingerprint"].contains(&name.as_str());
+                let is_of_route = [
+                    "peerAddr", "peerAsn", "ribView", "afi", "safi", "prefix", "origin", "asPath", "nextHop",
+                ];
+                routers && is_of_router || is_of_route.contains(&name.as_str()) || name.contains("ommunities")
+            });
+            serde_json::Value::Object(route).to_string()
+        };
+        let mut routes: Vec<String> = lines.lines().map(route).collect();
+        routes.sort();
+        routes
+    };
+    assert_eq!(
+        routes(&export("json", std::path::Path::new("-")), true),
+        routes(printed, true)
+    );
+    assert_eq!(routes(&decoded, false), routes(printed, false));
+}
+
 #[test]
 fn a_snapshot_of_retained_attributes_is_exported_with_them_and_restored() {
     let scenario = small(9);
@@ -226,6 +281,7 @@ fn a_snapshot_of_retained_attributes_is_exported_with_them_and_restored() {
             "{route}"
         );
     }
+    exports_are_the_snapshot(&place, &said);
     let process = place.start_with("1", NEVER, &retain);
     assert_eq!(process.metric("routes_without_attributes"), 0);
     assert!(process.metric("attribute_sets") > 0);

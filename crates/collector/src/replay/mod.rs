@@ -1,9 +1,10 @@
-//! Replay of recorded BMP streams: reads recordings from raw files and packet captures, and sends them to a collector as a
+//! Replay of recorded BMP streams: reads recordings from raw files, packet captures and MRT files, and sends them to a collector as a
 //! router would.
 
 mod pcap;
 mod packet;
 mod reassembly;
+mod mrt;
 mod recording;
 mod pauses;
 mod summary;

@@ -1,4 +1,4 @@
-//! Reads recorded streams from raw files, `.zst` files and packet captures, and splits them into messages.
+//! Reads recorded streams from raw files, `.zst` files, packet captures and MRT files, and splits them into messages.
 
 use std::io::Read;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::path::Path;
 use arancini_wire::bmp::{COMMON_HEADER_LEN, Message, MessageType, frame_length};
 
 use super::error::ReplayError;
-use super::{pcap, reassembly};
+use super::{mrt, pcap, reassembly};
 
 /// The first bytes of a Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -23,8 +23,10 @@ pub struct Recording {
     pub source: Option<IpAddr>,
     /// The bytes of the stream.
     pub bytes: Vec<u8>,
-    /// What the user should know about the recording: an incomplete capture, gaps.
+    /// What the user should know about the recording: an incomplete capture, gaps, records of MRT that are left out.
     pub notes: Vec<String>,
+    /// Whether every record of an MRT file could be read. Always set for a stream of BMP.
+    pub is_whole: bool,
     /// Rising offsets in `bytes`, each with the time at which the bytes from that offset on were captured. Empty if the
     /// recording is not from a capture.
     arrivals: Vec<(usize, u64)>,
@@ -50,12 +52,13 @@ impl Recording {
             source: None,
             bytes,
             notes: Vec::new(),
+            is_whole: true,
             arrivals: Vec::new(),
         }
     }
 
-    /// Reads the streams in a file; `-` is standard input. A raw file contains one stream, a capture one stream for each
-    /// BMP connection.
+    /// Reads the streams in a file; `-` is standard input. A raw file or an MRT file contains one stream, a capture one stream
+    /// for each BMP connection.
     ///
     /// # Errors
     /// Fails if the file can't be read, or if it is a capture that is damaged or contains no BMP.
@@ -88,8 +91,20 @@ impl Recording {
         };
         if pcap::is_capture(&bytes) {
             Self::from_capture(name, &bytes)
+        } else if mrt::is_mrt(&bytes) {
+            Ok(vec![Self::from_mrt(name, &bytes)])
         } else {
             Ok(vec![Self::from_bytes(name, bytes)])
+        }
+    }
+
+    /// Makes a recording of one router from the records of an MRT file.
+    fn from_mrt(name: &str, bytes: &[u8]) -> Self {
+        let mrt::Converted { bytes, notes } = mrt::convert(name, bytes);
+        Self {
+            is_whole: notes.is_empty(),
+            notes,
+            ..Self::from_bytes(name, bytes)
         }
     }
 
@@ -156,6 +171,7 @@ impl Recording {
             source: Some(flow.direction.from.ip().to_canonical()),
             bytes: flow.bytes.get(skip..)?.to_vec(),
             notes,
+            is_whole: true,
             arrivals,
         })
     }

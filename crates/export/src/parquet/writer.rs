@@ -13,7 +13,7 @@ use parquet::schema::types::{ColumnPath, Type};
 
 use super::columns::Columns;
 use super::row::Row;
-use crate::writer::{MessageWriter, WriteError};
+use crate::writer::{Finished, MessageWriter, WriteError};
 
 /// Rows of a row group. Readers read row groups in parallel, and leave out those whose times do not fit a query.
 const GROUP_ROWS: usize = 128 * 1024;
@@ -102,11 +102,11 @@ impl<W: Write + Send> MessageWriter for Parquet<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<u64> {
+    fn finish(&mut self) -> io::Result<Finished> {
         self.end_group()?;
         self.file.finish().map_err(io_error)?;
         self.file.inner_mut().flush()?;
-        Ok(self.all_rows)
+        Ok(Finished::whole(self.all_rows))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use arancini_client::segments::segment_path;
 use arancini_collector::offline::Decoder;
 use arancini_collector::replay::Recording;
-use arancini_export::{Filter, MessageWriter, Problems, export_segments};
+use arancini_export::{Destination, Filter, MessageWriter, Problems, export_segments};
 use arancini_rib::CurationMode;
 use arancini_schema::MessageKind;
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder};
@@ -116,6 +116,7 @@ pub fn write_segments(directory: &Path, files: &[PathBuf]) {
 pub struct Exported {
     pub messages: u64,
     pub is_whole: bool,
+    pub left_out: Vec<String>,
     /// What was told.
     pub told: Vec<String>,
 }
@@ -125,10 +126,17 @@ pub fn export(directory: &Path, writer: &mut dyn MessageWriter) -> Exported {
     let told = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let lines = std::rc::Rc::clone(&told);
     let mut problems = Problems::new(move |text| lines.borrow_mut().push(text.to_string()));
-    export_segments(directory, &Filter::default(), writer, &mut problems).unwrap();
+    let mut destination = Destination {
+        filter: &Filter::default(),
+        writer,
+        problems: &mut problems,
+    };
+    export_segments(directory, &mut destination).unwrap();
+    let finished = destination.writer.finish().unwrap();
     let is_whole = problems.none();
     Exported {
-        messages: writer.finish().unwrap(),
+        messages: finished.messages,
+        left_out: finished.left_out,
         is_whole,
         told: std::rc::Rc::try_unwrap(told).unwrap().into_inner(),
     }
