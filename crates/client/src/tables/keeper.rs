@@ -18,8 +18,11 @@ use super::unreadable::{TakeError, UnreadableRecord};
 /// The tables of all routers, kept from published messages. See the [module](crate::tables) for an example.
 #[derive(Debug)]
 pub struct Tables<T> {
-    /// By the router's address as published, IPv4-mapped.
-    routers: HashMap<[u8; 16], Router<T>>,
+    /// The routers with their addresses as published, IPv4-mapped.
+    routers: Vec<([u8; 16], Router<T>)>,
+    places: HashMap<[u8; 16], usize>,
+    /// The router of the last message. All messages of a batch are of one router.
+    last: usize,
     counts: Counts,
     /// Messages are missing, so a router that appears from now on may have routes that were never seen.
     has_gap: bool,
@@ -28,7 +31,9 @@ pub struct Tables<T> {
 impl<T> Default for Tables<T> {
     fn default() -> Self {
         Self {
-            routers: HashMap::new(),
+            routers: Vec::new(),
+            places: HashMap::new(),
+            last: 0,
             counts: Counts::default(),
             has_gap: false,
         }
@@ -50,7 +55,8 @@ impl<T> Tables<T> {
 
     /// Returns a router.
     pub fn router(&self, address: IpAddr) -> Option<&Router<T>> {
-        self.routers.get(&mapped(address))
+        let place = self.places.get(&mapped(address))?;
+        self.routers.get(*place).map(|(_, router)| router)
     }
 
     /// Iterates over the tables of all routers.
@@ -75,7 +81,9 @@ impl<T> Tables<T> {
     /// [whole](Router::is_whole) until its next resync.
     pub fn note_gap(&mut self) {
         self.has_gap = true;
-        self.routers.values_mut().for_each(Router::note_gap);
+        for (_, router) in &mut self.routers {
+            router.note_gap();
+        }
     }
 
     /// Notes that messages of one router are missing, or cannot be read. The router is not whole until its next resync.
@@ -90,12 +98,21 @@ impl<T> Tables<T> {
 
     /// Returns the router, which is created if it is new, and the counters.
     fn router_of(&mut self, address: [u8; 16]) -> (&mut Router<T>, &mut Counts) {
-        let has_gap = self.has_gap;
-        let router = self.routers.entry(address).or_insert_with(|| match has_gap {
-            true => Router::behind_a_gap(),
-            false => Router::default(),
-        });
-        (router, &mut self.counts)
+        let is_last = self
+            .routers
+            .get(self.last)
+            .is_some_and(|(last, _)| *last == address);
+        if !is_last {
+            self.last = *self.places.entry(address).or_insert_with(|| {
+                let router = match self.has_gap {
+                    true => Router::behind_a_gap(),
+                    false => Router::default(),
+                };
+                self.routers.push((address, router));
+                self.routers.len() - 1
+            });
+        }
+        (&mut self.routers[self.last].1, &mut self.counts)
     }
 }
 
