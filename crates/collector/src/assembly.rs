@@ -340,6 +340,7 @@ fn open_control_port(
     let api = Api::new(
         Asker::new(mailboxes, Arc::clone(telemetry.api())),
         Arc::clone(telemetry),
+        config.control.ris_clients,
     );
     let access = Access::of(&config.control, Arc::clone(telemetry.api())).map_err(StartError::Token)?;
     let token_files = access.token_files();

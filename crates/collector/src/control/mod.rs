@@ -14,6 +14,7 @@ mod activity;
 mod connection;
 mod clients;
 mod etag;
+mod ris;
 pub mod api;
 mod page;
 mod thread;
