@@ -25,5 +25,6 @@ pub use exposition::Exposition;
 pub use metrics::{Family, Metrics};
 pub use readiness::{Problem, Readiness};
 pub use render::scrape;
+pub use ris::{RisRuntime, RisStop};
 pub use server::ControlServer;
 pub use source::{ControlSource, Details, Gathering};

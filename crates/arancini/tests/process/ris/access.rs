@@ -108,6 +108,33 @@ fn more_clients_than_the_port_has_connections_may_listen() {
 }
 
 #[test]
+fn a_collector_that_stops_ends_its_conversations_without_a_panic() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "ris::access::stop_with_clients",
+            "--ignored",
+            "--nocapture",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+#[ignore = "a_collector_that_stops_ends_its_conversations_without_a_panic runs it"]
+fn stop_with_clients() {
+    let rig = Rig::start(|_| {});
+    let clients: Vec<_> = (0..20).map(|_| Client::subscribed(&rig, json!({}))).collect();
+    drop(rig);
+    for client in clients {
+        assert_eq!(client.rest().0, Vec::<Value>::new());
+    }
+}
+
+#[test]
 fn the_list_of_hosts_has_the_routers() {
     let rig = Rig::start(|_| {});
     let mut client = Client::subscribed(&rig, json!({}));

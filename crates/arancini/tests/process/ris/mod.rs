@@ -3,5 +3,8 @@
 mod client;
 mod filters;
 mod messages;
+mod views;
+mod alarms;
+mod cost;
 mod access;
 mod limits;

@@ -1,6 +1,6 @@
 //! `/v1/ws`: the websocket of RIS Live (`docs/ris-live.md`).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Weak};
 
 use arancini_core::ask::{Answer, Question, Selector};
@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::state::Api;
 use crate::control::activity::StreamMark;
 use crate::control::ris::{Conversation, Hosts, MOST_RECEIVED_BYTES, Wrong, read_views};
-use crate::live::Views;
+use crate::live::{KnownViews, Views};
 
 /// How many routers a question asks for.
 const PAGE: usize = 1000;
@@ -44,8 +44,14 @@ pub(super) async fn connect(
         )
     })?;
     let views = views_of(query)?;
+    let live = &api.telemetry.tap().live;
+    if live.ris.connected() == 0 {
+        // While nobody was connected, nobody saw which views the peers have. Without an answer, they are learned as routes come.
+        live.ris
+            .set_known_views(known_views(&api).await.unwrap_or_default());
+    }
     let runtime = api.ris_runtime.handle();
-    let seat = api.telemetry.tap().live.enter_ris(most);
+    let seat = live.enter_ris(most);
     let (Some(runtime), Some(seat)) = (runtime, seat) else {
         return Err(Problem::later(
             5,
@@ -77,7 +83,7 @@ fn views_of(query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Resu
     })
 }
 
-/// Gives the routers that the workers know. It does not keep the API alive, because the API owns the thread that runs it.
+/// Gives the routers that the workers know.
 fn hosts_of(api: Weak<Api>) -> Hosts {
     Box::new(move || {
         let api = api.clone();
@@ -91,6 +97,27 @@ fn hosts_of(api: Weak<Api>) -> Hosts {
             }
         })
     })
+}
+
+/// The views in which the peers have routes.
+async fn known_views(api: &Api) -> Result<KnownViews, Problem> {
+    let mut known = KnownViews::default();
+    let mut start = Some(PageStart::FIRST);
+    while let Some(at) = start {
+        let question = || Question::peers(Selector::default(), PAGE);
+        let gathered = api.asker()?.page(at, PAGE, question).await?;
+        for (_, answer) in gathered.answers {
+            let Answer::Peers(peers) = answer else { continue };
+            for peer in peers.iter().filter(|peer| peer.identity.distinguisher == [0; 8]) {
+                let address = Ipv6Addr::from(peer.identity.address).to_canonical();
+                for table in peer.tables.iter().filter(|table| table.routes > 0) {
+                    known.note(peer.router.to_canonical(), address, table.key.view);
+                }
+            }
+        }
+        start = gathered.next;
+    }
+    Ok(known)
 }
 
 async fn routers(api: &Api) -> Result<Vec<IpAddr>, Problem> {

@@ -21,9 +21,10 @@ pub struct Api {
 }
 
 impl Api {
-    /// An API that asks these workers and shows these figures, with at most so many clients of RIS Live.
+    /// An API that asks these workers and shows these figures, with at most so many clients of RIS Live
+    /// on this runtime.
     #[must_use]
-    pub fn new(asker: Asker, telemetry: Arc<Telemetry>, ris_clients: usize) -> Self {
+    pub fn new(asker: Asker, telemetry: Arc<Telemetry>, ris_clients: usize, ris_runtime: RisRuntime) -> Self {
         let history = HistoryReader::new(Arc::clone(telemetry.tap()), Arc::clone(telemetry.api()));
         Self {
             asker,
@@ -31,7 +32,7 @@ impl Api {
             telemetry,
             life: Life::begin(),
             ris_clients,
-            ris_runtime: RisRuntime::default(),
+            ris_runtime,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::wrong::Wrong;
 use crate::config::IpPrefix;
-use crate::live::{Filter, Hop, MessageType, PathPattern, Views};
+use crate::live::{Filter, Hop, MessageType, NamedViews, PathPattern, Views};
 use crate::message_filter::Action;
 
 /// Most prefixes in one subscription.
@@ -59,7 +59,7 @@ pub fn read_bool(field: &'static str, value: &Value) -> Result<bool, Wrong> {
 /// Reads the views of a subscription or of the address of the websocket: one name, or several names.
 pub fn read_views(value: &Value) -> Result<Views, Wrong> {
     let names = one_or_several(value);
-    let mut views = Views::NONE;
+    let mut views = NamedViews::default();
     for name in names {
         let view = name.as_str().and_then(RibView::from_name).ok_or_else(|| {
             let remedy = format!(
@@ -70,7 +70,7 @@ pub fn read_views(value: &Value) -> Result<Views, Wrong> {
         })?;
         views = views.with(view);
     }
-    Ok(views)
+    Ok(Views::Named(views))
 }
 
 fn read_address(field: &'static str, of: &str, value: &Value) -> Result<IpAddr, Wrong> {

@@ -12,5 +12,5 @@ mod conversation;
 
 pub use conversation::{Conversation, Hosts, MOST_RECEIVED_BYTES};
 pub use fields::read_views;
-pub use runtime::RisRuntime;
+pub use runtime::{RisRuntime, RisStop};
 pub use wrong::Wrong;

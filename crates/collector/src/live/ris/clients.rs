@@ -12,6 +12,7 @@ use super::filter::Filter;
 use super::matcher::Matcher;
 use super::message::{gap_message, slow_message};
 use super::subscriptions::{Subscribed, Subscriptions};
+use super::views::KnownViews;
 use crate::live::queue::{Pushed, Queue};
 
 /// The clients, and the figures about them.
@@ -30,6 +31,8 @@ struct State {
     clients: Vec<Option<Arc<Client>>>,
     /// The places whose subscriptions the matcher does not know yet.
     changed: BTreeSet<usize>,
+    /// What the matcher has to know of the views of peers instead of what it knows.
+    known: Option<KnownViews>,
 }
 
 struct Client {
@@ -79,6 +82,11 @@ impl RisClients {
         })
     }
 
+    /// Tells what is known of the views of peers, before the first client subscribes.
+    pub fn set_known_views(&self, known: KnownViews) {
+        self.lock().known = Some(known);
+    }
+
     /// Number of clients.
     pub fn connected(&self) -> usize {
         self.connected.load(Relaxed)
@@ -102,6 +110,9 @@ impl RisClients {
     /// Brings the readers up to date, before a batch is read.
     pub(crate) fn renew(&self, readers: &mut Readers) {
         let mut state = self.lock();
+        if let Some(known) = state.known.take() {
+            readers.matcher.set_known(known);
+        }
         if state.changed.is_empty() {
             return;
         }

@@ -47,7 +47,7 @@ impl Filter {
     pub(super) fn passes_route(&self, route: &Route<'_>) -> bool {
         self.message_type
             .is_none_or(|wanted| wanted == MessageType::Update)
-            && self.views.contain(route.view)
+            && self.views.contain(route.view, route.is_chosen)
             && self.require.is_none_or(|wanted| wanted == route.action())
             && self.host.is_none_or(|wanted| wanted == route.router)
             && self.peer.is_none_or(|wanted| wanted == route.peer)

@@ -12,6 +12,7 @@ use super::message::{message_of_peer, message_of_route};
 use super::path_pattern::Hop;
 use super::prefix_index::PrefixIndex;
 use super::route::{PeerChange, Route};
+use super::views::KnownViews;
 
 /// The subscriptions of all clients, by what they ask for.
 ///
@@ -22,6 +23,7 @@ pub(super) struct Matcher {
     by_prefix: PrefixIndex<Entry>,
     by_as: HashMap<u32, Vec<Entry>>,
     rest: Vec<Entry>,
+    known: KnownViews,
     /// The clients by their place.
     clients: Vec<Client>,
     /// Number of the present message.
@@ -74,11 +76,20 @@ impl Matcher {
         self.clients[client].filters = filters;
     }
 
+    /// Replaces what is known of the views of peers.
+    pub fn set_known(&mut self, known: KnownViews) {
+        self.known = known;
+    }
+
     /// Calls `tell` with each client that a message is for, and the text of the message.
     pub fn tell(&mut self, kind: BatchKind, message: &Message<'_>, tell: impl FnMut(usize, &Bytes)) {
         match kind {
             BatchKind::Updates => {
-                if let Some(route) = message.update().ok().and_then(Route::of) {
+                let route = message
+                    .update()
+                    .ok()
+                    .and_then(|update| Route::of(update, &mut self.known));
+                if let Some(route) = route {
                     self.tell_route(&route, tell);
                 }
             }
@@ -126,6 +137,9 @@ impl Matcher {
     }
 
     fn tell_peer(&mut self, change: &PeerChange, tell: impl FnMut(usize, &Bytes)) {
+        if !change.is_up {
+            self.known.forget(change.router, change.peer);
+        }
         self.message += 1;
         let mut found = Found {
             clients: &mut self.clients,

@@ -19,4 +19,4 @@ pub use filter::{Filter, MessageType};
 pub use message::error_message;
 pub use path_pattern::{Hop, PathPattern, PathPatternError};
 pub use subscriptions::{MOST_ENTRIES, Subscribed};
-pub use views::Views;
+pub use views::{KnownViews, NamedViews, Views};

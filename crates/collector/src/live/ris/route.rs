@@ -9,6 +9,7 @@ use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
 use super::path_pattern::Hop;
+use super::views::KnownViews;
 use crate::config::IpPrefix;
 use crate::message_filter::Action;
 
@@ -19,6 +20,8 @@ pub(super) struct Route<'a> {
     pub peer: IpAddr,
     pub view: RibView,
     pub prefix: IpPrefix,
+    /// Whether the view is the one that is chosen of its peer.
+    pub is_chosen: bool,
     path: OnceCell<Vec<Hop>>,
 }
 
@@ -34,8 +37,8 @@ pub(super) struct PeerChange {
 }
 
 impl<'a> Route<'a> {
-    /// The route of an update. `None` if RIS Live has no such message: another family, a VRF, or a message that can't be read.
-    pub fn of(update: update::Reader<'a>) -> Option<Self> {
+    /// The route of an update, in a view that is chosen as far as `known` knows. `None` if RIS Live has no such message: another family, a VRF, or a message that can't be read.
+    pub fn of(update: update::Reader<'a>, known: &mut KnownViews) -> Option<Self> {
         let family = AfiSafi::new(update.get_afi(), update.get_safi());
         if (family != AfiSafi::IPV4_UNICAST && family != AfiSafi::IPV6_UNICAST)
             || update.get_peer_distinguisher() != 0
@@ -50,12 +53,14 @@ impl<'a> Route<'a> {
         let router = IpAddr::from(address_of(update.get_router_addr()).ok()?).to_canonical();
         let view = view_of(update.get_rib_view()).ok()?;
         let peer = peer_name(view, router, address_of(update.get_peer_addr()).ok()?);
+        known.note(router, peer, view);
         Some(Self {
             update,
             router,
             peer,
             view,
             prefix: IpPrefix::new(address, update.get_prefix_len())?,
+            is_chosen: known.choose(router, peer, view),
             path: OnceCell::new(),
         })
     }
