@@ -329,6 +329,7 @@ fn settings_that_do_not_go_together_are_refused() {
             "control.tls_cert_file",
         ),
         ("[control]\nhistory_bytes = 1000", 2, "control.history_bytes"),
+        ("[control]\nris_clients = 10001", 2, "control.ris_clients"),
         (
             "[control]\nhost_names = [\"http://a.example\"]",
             2,
