@@ -2,28 +2,28 @@
 
 /// MRT types (IANA "MRT Types").
 pub(super) mod mrt_type {
-    pub(in crate::mrt) const TABLE_DUMP_V2: u16 = 13;
-    pub(in crate::mrt) const BGP4MP_ET: u16 = 17;
+    pub(crate) const TABLE_DUMP_V2: u16 = 13;
+    pub(crate) const BGP4MP_ET: u16 = 17;
 }
 
 /// Subtypes of TABLE_DUMP_V2 (IANA "TABLE_DUMP_V2 Subtype Codes").
 pub(super) mod table_dump {
-    pub(in crate::mrt) const PEER_INDEX_TABLE: u16 = 1;
-    pub(in crate::mrt) const RIB_IPV4_UNICAST: u16 = 2;
-    pub(in crate::mrt) const RIB_IPV4_MULTICAST: u16 = 3;
-    pub(in crate::mrt) const RIB_IPV6_UNICAST: u16 = 4;
-    pub(in crate::mrt) const RIB_IPV6_MULTICAST: u16 = 5;
-    pub(in crate::mrt) const RIB_GENERIC: u16 = 6;
+    pub(crate) const PEER_INDEX_TABLE: u16 = 1;
+    pub(crate) const RIB_IPV4_UNICAST: u16 = 2;
+    pub(crate) const RIB_IPV4_MULTICAST: u16 = 3;
+    pub(crate) const RIB_IPV6_UNICAST: u16 = 4;
+    pub(crate) const RIB_IPV6_MULTICAST: u16 = 5;
+    pub(crate) const RIB_GENERIC: u16 = 6;
     /// From a subtype to the one with path identifiers (RFC 8050 §4).
-    pub(in crate::mrt) const ADD_PATH: u16 = 6;
+    pub(crate) const ADD_PATH: u16 = 6;
 }
 
 /// Subtypes of BGP4MP (IANA "BGP4MP Subtype Codes").
 pub(super) mod bgp4mp {
-    pub(in crate::mrt) const MESSAGE_AS4: u16 = 4;
-    pub(in crate::mrt) const MESSAGE_AS4_LOCAL: u16 = 7;
-    pub(in crate::mrt) const MESSAGE_AS4_ADDPATH: u16 = 9;
-    pub(in crate::mrt) const MESSAGE_AS4_LOCAL_ADDPATH: u16 = 11;
+    pub(crate) const MESSAGE_AS4: u16 = 4;
+    pub(crate) const MESSAGE_AS4_LOCAL: u16 = 7;
+    pub(crate) const MESSAGE_AS4_ADDPATH: u16 = 9;
+    pub(crate) const MESSAGE_AS4_LOCAL_ADDPATH: u16 = 11;
 }
 
 /// AFI of IPv4.

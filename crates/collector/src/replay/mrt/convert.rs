@@ -11,15 +11,15 @@ use super::update::{families, is_update, push_update};
 
 /// The BMP messages of a file.
 #[derive(Debug)]
-pub(in crate::replay) struct Converted {
+pub(crate) struct Converted {
     /// The messages.
-    pub(in crate::replay) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// What could not be read, one sentence each.
-    pub(in crate::replay) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// Makes BMP messages from the records of a file. What cannot be read is counted in the notes.
-pub(in crate::replay) fn convert(name: &str, bytes: &[u8]) -> Converted {
+pub(crate) fn convert(name: &str, bytes: &[u8]) -> Converted {
     let mut sessions = Sessions::default();
     walk(bytes, &mut Scan(&mut sessions));
     let mut out = Vec::new();

@@ -22,7 +22,7 @@ pub(super) struct Record<'a> {
 }
 
 /// Whether a file begins with a record of BGP. A BMP message never does: its sixth octet is a message type below 7.
-pub(in crate::replay) fn is_mrt(bytes: &[u8]) -> bool {
+pub(crate) fn is_mrt(bytes: &[u8]) -> bool {
     let mut fields = Fields::new(bytes);
     let head = (|| Some((fields.u32()?, fields.u16()?, fields.u16()?, fields.u32()?)))();
     let Some((_, kind, subtype, length)) = head else {
