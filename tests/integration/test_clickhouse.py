@@ -73,3 +73,31 @@ def _row(row: list[str]) -> tuple:
         str(ipaddress.IPv6Address(prefix)), int(length), announced == "1", post == "1", origin, numbers(path),
         tuple(zip(numbers(asns), numbers(values))),
     )
+
+
+def test_the_table_of_the_readme_keeps_the_last_update_of_each_route(segments, tmp_path):
+    """`segments.sql` as it is, filled as README says; its rows are the last update of each key that pycapnp finds."""
+    capnp = pytest.importorskip("capnp")
+    reason = clickhouse.missing()
+    if reason:
+        pytest.skip(reason)
+    update = capnp.load(str(SCHEMA / "update.capnp")).Update
+    last: dict[tuple, tuple] = {}
+    for segment in segments:
+        for message in update.read_multiple_bytes(segment.read_bytes()):
+            key = (str(ipaddress.IPv6Address(message.prefixAddr)), message.prefixLen, str(message.ribView), message.peerAsn)
+            last[key] = max(last.get(key, (0,)), (message.sequence, message.announced, message.attributeFingerprint))
+    server = clickhouse.ClickHouse(tmp_path / "clickhouse")
+    try:
+        server.query((ROOT / "examples" / "clickhouse" / "segments.sql").read_text())
+        for segment in segments * 2:
+            server.insert("segment_updates", SCHEMA / "update.capnp", segment)
+        rows = server.query(
+            "SELECT IPv6NumToString(prefixAddr), prefixLen, ribView, peerAsn, sequence, announced, attributeFingerprint FROM segment_updates FINAL"
+        )
+    finally:
+        server.close()
+    found = {(row[0], int(row[1]), row[2], int(row[3])): (int(row[4]), row[5] == "1", int(row[6])) for row in rows}
+    normal = lambda key: (str(ipaddress.IPv6Address(key[0])), *key[1:])
+    assert {normal(key): value for key, value in found.items()} == last
+    assert len(rows) == len(last) > 1_000

@@ -114,6 +114,16 @@ fn a_duplicate_window_above_the_age_of_messages_is_refused() {
     }
 }
 
+/// The settings that were shown could not be loaded: they had the default window beside the shorter age.
+#[test]
+fn the_shown_duplicate_window_is_the_one_in_effect() {
+    let given = file("[nats]\nurls = [\"nats://192.0.2.1\"]\nmax_age_s = 1\n");
+    let config = load(Some(&given.path), [], &[]).unwrap();
+    assert_eq!(config.nats.duplicate_window_s, 1);
+    let shown = file(&show(&config));
+    assert_eq!(load(Some(&shown.path), [], &[]).unwrap(), config);
+}
+
 #[test]
 fn ipv4_mapped_addresses_are_read_as_ipv4() {
     let file = file("[routers]\nidentity = { \"::ffff:10.0.0.1\" = \"::ffff:192.0.2.1\" }\n");
@@ -319,6 +329,7 @@ fn settings_that_do_not_go_together_are_refused() {
             "control.tls_cert_file",
         ),
         ("[control]\nhistory_bytes = 1000", 2, "control.history_bytes"),
+        ("[control]\nris_clients = 10001", 2, "control.ris_clients"),
         (
             "[control]\nhost_names = [\"http://a.example\"]",
             2,

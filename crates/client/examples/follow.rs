@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tables.note_gap_of(subject.router());
         }
         if follows {
-            println!("{} routes, up to message {position}", tables.len());
+            println!("routes: {}, up to message {position} of the stream", tables.len());
         }
     }
     print(&tables, begun);
@@ -67,9 +67,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn print(tables: &Tables<Fingerprint>, begun: Instant) {
     for (address, router) in tables.routers() {
         let routes: usize = router.tables().map(|table| table.len()).sum();
-        println!("{address}: {routes} routes");
+        println!("routes of {address}: {routes}");
         if !router.is_whole() {
-            println!("{address}: routes may be missing; ask for them: arancini resync {address}");
+            println!("routes of {address} may be missing; ask for them: arancini resync {address}");
         }
     }
     let counts = tables.counts();

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Listen, is_ipv4_fallback};
 use crate::control::api::{self, Access, Api, Asker, TokenFile};
-use crate::control::{BindError, ControlServer};
+use crate::control::{BindError, ControlServer, RisRuntime, RisStop};
 use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::{
@@ -46,6 +46,8 @@ pub struct Collector {
 
 /// The open control port.
 struct ControlPort {
+    /// Ends the conversations of RIS Live. It is dropped before the server, which has their timers.
+    _ris: RisStop,
     server: ControlServer,
     /// The tokens that its API asks for.
     token_files: Vec<Arc<TokenFile>>,
@@ -337,9 +339,12 @@ fn open_control_port(
     }
     let address = config.control.address;
     let source = Arc::clone(telemetry);
+    let ris = RisRuntime::default();
     let api = Api::new(
         Asker::new(mailboxes, Arc::clone(telemetry.api())),
         Arc::clone(telemetry),
+        config.control.ris_clients,
+        ris.clone(),
     );
     let access = Access::of(&config.control, Arc::clone(telemetry.api())).map_err(StartError::Token)?;
     let token_files = access.token_files();
@@ -352,6 +357,7 @@ fn open_control_port(
     let scheme = if tls.is_some() { "https" } else { "http" };
     info!(address = %control.address(), scheme, "control port: /metrics /healthz /readyz /api/v1");
     Ok(Some(ControlPort {
+        _ris: ris.stop_on_drop(),
         server: control,
         token_files,
         tls,

@@ -9,7 +9,7 @@ from ._problem import Problem
 class Table(_native.Table):
     """The routes that every router holds now, kept from the batches of a stream.
 
-    With `attributes=False` it holds of each route only the attribute fingerprint, which takes a fifth of the memory.
+    With `attributes=False` it holds of each route only the attribute fingerprint: some 125 bytes a route in place of 450.
     """
 
     def routes(

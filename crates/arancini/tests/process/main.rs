@@ -25,6 +25,7 @@ mod overload;
 mod place;
 mod restart;
 mod results;
+mod ris;
 mod screens;
 mod service;
 mod sessions;

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use arancini_schema::MessageKind;
 use arancini_schema::decode::{Message, Messages};
 use arancini_schema::table_key::{TableKey, address_of};
-use arancini_schema::update_capnp::update;
 
 use super::counts::Counts;
 use super::held::Held;
@@ -15,11 +14,18 @@ use super::router::Router;
 use super::table::{Route, Table};
 use super::unreadable::{TakeError, UnreadableRecord};
 
+/// Updates that are read before the first of them changes a table. The processor then looks several keys up at the same time, and
+/// does not wait for memory at each of them.
+const READ_AHEAD: usize = 64;
+
 /// The tables of all routers, kept from published messages. See the [module](crate::tables) for an example.
 #[derive(Debug)]
 pub struct Tables<T> {
-    /// By the router's address as published, IPv4-mapped.
-    routers: HashMap<[u8; 16], Router<T>>,
+    /// The routers with their addresses as published, IPv4-mapped.
+    routers: Vec<([u8; 16], Router<T>)>,
+    places: HashMap<[u8; 16], usize>,
+    /// The router of the last message. All messages of a batch are of one router.
+    last: usize,
     counts: Counts,
     /// Messages are missing, so a router that appears from now on may have routes that were never seen.
     has_gap: bool,
@@ -28,7 +34,9 @@ pub struct Tables<T> {
 impl<T> Default for Tables<T> {
     fn default() -> Self {
         Self {
-            routers: HashMap::new(),
+            routers: Vec::new(),
+            places: HashMap::new(),
+            last: 0,
             counts: Counts::default(),
             has_gap: false,
         }
@@ -50,7 +58,8 @@ impl<T> Tables<T> {
 
     /// Returns a router.
     pub fn router(&self, address: IpAddr) -> Option<&Router<T>> {
-        self.routers.get(&mapped(address))
+        let place = self.places.get(&mapped(address))?;
+        self.routers.get(*place).map(|(_, router)| router)
     }
 
     /// Iterates over the tables of all routers.
@@ -75,7 +84,9 @@ impl<T> Tables<T> {
     /// [whole](Router::is_whole) until its next resync.
     pub fn note_gap(&mut self) {
         self.has_gap = true;
-        self.routers.values_mut().for_each(Router::note_gap);
+        for (_, router) in &mut self.routers {
+            router.note_gap();
+        }
     }
 
     /// Notes that messages of one router are missing, or cannot be read. The router is not whole until its next resync.
@@ -90,12 +101,21 @@ impl<T> Tables<T> {
 
     /// Returns the router, which is created if it is new, and the counters.
     fn router_of(&mut self, address: [u8; 16]) -> (&mut Router<T>, &mut Counts) {
-        let has_gap = self.has_gap;
-        let router = self.routers.entry(address).or_insert_with(|| match has_gap {
-            true => Router::behind_a_gap(),
-            false => Router::default(),
-        });
-        (router, &mut self.counts)
+        let is_last = self
+            .routers
+            .get(self.last)
+            .is_some_and(|(last, _)| *last == address);
+        if !is_last {
+            self.last = *self.places.entry(address).or_insert_with(|| {
+                let router = match self.has_gap {
+                    true => Router::behind_a_gap(),
+                    false => Router::default(),
+                };
+                self.routers.push((address, router));
+                self.routers.len() - 1
+            });
+        }
+        (&mut self.routers[self.last].1, &mut self.counts)
     }
 }
 
@@ -107,13 +127,21 @@ impl<T: Held> Tables<T> {
     /// only those before the damage.
     pub fn take(&mut self, kind: MessageKind, payload: &[u8]) -> Result<(), TakeError> {
         let mut outcome = Ok(());
+        let mut read = Vec::with_capacity(READ_AHEAD);
         for message in Messages::new(payload) {
-            let taken = match message {
-                Ok(message) => self.take_message(kind, &message),
-                Err(error) => Err(error.into()),
+            let taken = match (kind, message) {
+                (_, Err(error)) => Err(error.into()),
+                (MessageKind::Updates, Ok(message)) => {
+                    ReadUpdate::of(&message).map(|update| read.push(update))
+                }
+                (_, Ok(message)) => self.take_message(kind, &message),
             };
             outcome = outcome.and(taken);
+            if read.len() == READ_AHEAD {
+                read.drain(..).for_each(|update| self.take_update(update));
+            }
         }
+        read.into_iter().for_each(|update| self.take_update(update));
         outcome
     }
 
@@ -123,7 +151,10 @@ impl<T: Held> Tables<T> {
     /// The message cannot be read.
     pub fn take_message(&mut self, kind: MessageKind, message: &Message<'_>) -> Result<(), TakeError> {
         let taken = match kind {
-            MessageKind::Updates => self.take_update(message, message.update()?),
+            MessageKind::Updates => {
+                self.take_update(ReadUpdate::of(message)?);
+                Ok(())
+            }
             MessageKind::Peers => {
                 let event = message.peer_event()?;
                 address_of(event.get_router_addr())
@@ -147,32 +178,51 @@ impl<T: Held> Tables<T> {
         })
     }
 
-    fn take_update(
-        &mut self,
-        message: &Message<'_>,
-        update: update::Reader<'_>,
-    ) -> Result<(), UnreadableRecord> {
-        // Everything is read before anything changes.
-        let router = address_of(update.get_router_addr())?;
-        let table = TableKey::of_update(&update)?;
-        let key = RouteKey::of_update(update)?;
-        let sequence = update.get_sequence();
-        let route = if update.get_announced() {
-            Some(Route {
-                sequence,
-                fingerprint: update.get_attribute_fingerprint(),
-                held: T::of_announce(message, update)?,
-            })
-        } else {
-            None
-        };
-        let (router, counts) = self.router_of(router);
-        let table = router.table_of(table);
-        match route {
-            Some(route) => table.announce(key, route, counts),
-            None => table.withdraw(key, sequence, counts),
+    fn take_update(&mut self, update: ReadUpdate<T>) {
+        let (router, counts) = self.router_of(update.router);
+        let table = router.table_of(update.table);
+        match update.route {
+            Some(route) => table.announce(update.key, route, counts),
+            None => table.withdraw(update.key, update.sequence, counts),
         }
-        Ok(())
+    }
+}
+
+/// An update that is read completely, so that nothing changes if a field cannot be read.
+struct ReadUpdate<T> {
+    router: [u8; 16],
+    table: TableKey,
+    key: RouteKey,
+    sequence: u64,
+    /// `None` for a withdraw.
+    route: Option<Route<T>>,
+}
+
+impl<T: Held> ReadUpdate<T> {
+    fn of(message: &Message<'_>) -> Result<Self, TakeError> {
+        let update = message.update()?;
+        let read = || -> Result<Self, UnreadableRecord> {
+            let sequence = update.get_sequence();
+            let route = match update.get_announced() {
+                true => Some(Route {
+                    sequence,
+                    fingerprint: update.get_attribute_fingerprint(),
+                    held: T::of_announce(message, update)?,
+                }),
+                false => None,
+            };
+            Ok(Self {
+                router: address_of(update.get_router_addr())?,
+                table: TableKey::of_update(&update)?,
+                key: RouteKey::of_update(update)?,
+                sequence,
+                route,
+            })
+        };
+        read().map_err(|cause| TakeError::Record {
+            offset: message.offset(),
+            cause,
+        })
     }
 }
 

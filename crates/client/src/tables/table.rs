@@ -1,11 +1,11 @@
 //! One table: the routes of a peer, a view and a family.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use arancini_schema::table_key::TableKey;
 
 use super::counts::Counts;
+use super::key_hasher::KeyMap;
 use super::resync::Resyncs;
 use super::route_key::RouteKey;
 
@@ -31,7 +31,7 @@ pub struct Route<T> {
 #[derive(Debug)]
 pub struct Table<T> {
     key: TableKey,
-    routes: HashMap<RouteKey, Last<T>>,
+    routes: KeyMap<RouteKey, Last<T>>,
     /// Entries of `routes` that are withdrawn.
     withdrawn: usize,
     /// Number of withdrawn entries at which those that are old enough are forgotten.
@@ -63,7 +63,7 @@ impl<T> Table<T> {
     pub(super) fn new(key: TableKey, resyncs: &Resyncs) -> Self {
         Self {
             key,
-            routes: HashMap::new(),
+            routes: KeyMap::default(),
             withdrawn: 0,
             forget_at: FEW_WITHDRAWN,
             floor: resyncs.floor_of(&key),

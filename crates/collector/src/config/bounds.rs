@@ -21,6 +21,8 @@ const MOST_BRIDGE_BATCHES: usize = 65_536;
 const LEAST_ATTRIBUTE_BYTES: usize = 1 << 20;
 /// More time series in one scrape would keep the control port busy for seconds.
 const MOST_SERIES: usize = 2_000_000;
+/// More clients would need more open files than most hosts give to a process beside its routers.
+const MOST_RIS_CLIENTS: usize = 10_000;
 /// No upper bound.
 const ANY: usize = usize::MAX;
 
@@ -41,6 +43,7 @@ const BOUNDS: &[(&str, usize, usize)] = &[
     ("publish.bridge_batches", 1, MOST_BRIDGE_BATCHES),
     ("publish.window_batches", 1, NatsSettings::MAX_WINDOW_MESSAGES),
     ("nats.replicas", 1, 5),
+    ("control.ris_clients", 0, MOST_RIS_CLIENTS),
     ("metrics.max_series", 1, MOST_SERIES),
 ];
 

@@ -27,11 +27,6 @@ impl<'a> Check<'a> {
         self.errors
     }
 
-    /// Returns whether a value was given for this setting, so that the default does not apply.
-    pub(super) fn is_given(&self, key: &str) -> bool {
-        self.places.contains_key(key)
-    }
-
     /// Adds a problem of a setting.
     pub(super) fn fail(&mut self, key: &str, problem: impl Into<String>, remedy: impl Into<String>) {
         self.errors.push(ConfigError {

@@ -109,6 +109,9 @@ fn load_for(
     {
         config.file.data_dir = state.join(DATA_DIRECTORY);
     }
+    if !places.contains_key("nats.duplicate_window_s") && config.nats.max_age_s > 0 {
+        config.nats.duplicate_window_s = config.nats.duplicate_window_s.min(config.nats.max_age_s);
+    }
     if errors.is_empty() {
         errors = validate(&config, &places, used_by);
     }

@@ -391,6 +391,8 @@ settings! {
         host_names: Vec<String> = Vec::new();
         /// Memory for the history: the newest updates, events and malformed messages, which `/api/v1/changes`, `/api/v1/events` and `/api/v1/malformed` show. 0 keeps none, and less than 1048576 is refused. Events and malformed messages have an eighth each.
         history_bytes: usize = 64 * 1024 * 1024;
+        /// The largest number of clients that are connected to `/v1/ws`, the websocket of RIS Live (docs/ris-live.md). 0 switches it off. Each client needs an open file, and up to 2 MiB of memory if it reads slowly.
+        ris_clients: usize = 64;
     }
 
     /// Metrics of single routers and peers at `/metrics` (docs/metrics.md). They are gathered at each scrape, in the time that the workers have left beside the routers' messages.

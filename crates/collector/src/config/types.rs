@@ -166,7 +166,7 @@ pub fn mask_url(text: &str) -> String {
 }
 
 /// An IP prefix such as `192.0.2.0/24`; a bare address is a prefix of its full length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IpPrefix {
     address: IpAddr,
     length: u8,
@@ -187,6 +187,27 @@ impl IpPrefix {
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !host_bits_v6(length))),
         };
         (length <= bits).then_some(Self { address, length })
+    }
+
+    /// Returns the first address of the prefix.
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Returns the number of bits that all addresses of the prefix share.
+    #[must_use]
+    pub const fn length(&self) -> u8 {
+        self.length
+    }
+
+    /// Returns the last address of the prefix.
+    #[must_use]
+    pub fn last_address(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() | host_bits_v4(self.length)).into(),
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() | host_bits_v6(self.length)).into(),
+        }
     }
 
     /// Returns whether the address lies in the prefix. An IPv4-mapped IPv6 address counts as IPv4.

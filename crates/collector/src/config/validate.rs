@@ -61,6 +61,7 @@ pub(super) fn validate(
     if config.control.enabled && used_by == UsedBy::Collector {
         control_files(&config.control, &mut check);
     }
+    check.bounds("control.ris_clients", config.control.ris_clients);
     check.bounds("metrics.max_series", config.metrics.max_series);
     log_level(&config.log.level, &mut check);
     check.into_errors()

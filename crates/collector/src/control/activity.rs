@@ -20,6 +20,8 @@ struct State {
     has_unsent: bool,
     /// Whether the present answer is a live stream.
     is_stream: bool,
+    /// Whether the connection has become a websocket.
+    is_socket: bool,
     /// When the connection was opened or its last answer ended.
     idle_since: Instant,
 }
@@ -41,6 +43,7 @@ impl Activity {
             is_answering: false,
             has_unsent: false,
             is_stream: false,
+            is_socket: false,
             idle_since: Instant::now(),
         }))
     }
@@ -67,6 +70,11 @@ impl Activity {
         self.lock().is_stream
     }
 
+    /// Whether the connection has become a websocket.
+    pub fn is_socket(&self) -> bool {
+        self.lock().is_socket
+    }
+
     /// Since when no request is under way; `None` if one is.
     pub fn idle_since(&self) -> Option<Instant> {
         let state = self.lock();
@@ -89,6 +97,13 @@ impl StreamMark {
     /// Says that the answer is a live stream.
     pub fn set(&self) {
         self.0.lock().is_stream = true;
+    }
+
+    /// Says that the connection becomes a websocket: its client may pause longer, and sends more than requests.
+    pub fn set_socket(&self) {
+        let mut state = self.0.lock();
+        state.is_stream = true;
+        state.is_socket = true;
     }
 }
 

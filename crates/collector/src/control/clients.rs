@@ -158,7 +158,7 @@ impl Connection {
     /// Answers requests. `shown` is there if the client has shown a certificate.
     async fn answer<S>(self, stream: S, shown: Option<Shown>)
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self {
             routes,
@@ -181,6 +181,7 @@ impl Connection {
         // An error means that the client is gone or exceeded a limit. It is no concern of the operator.
         let _ = http1::Builder::new()
             .serve_connection(TokioIo::new(bounded), service)
+            .with_upgrades()
             .await;
     }
 }

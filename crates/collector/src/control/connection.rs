@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Bounded<S> {
         let received = &buffer.filled()[before..];
         self.request_bytes += received.len();
         self.has_first_line |= received.contains(&b'\n');
-        if self.request_bytes > MOST_REQUEST_BYTES {
+        if self.request_bytes > MOST_REQUEST_BYTES && !self.activity.is_socket() {
             if self.activity.idle_since().is_none() {
                 // An answer is under way, so a refusal would be read as a part of it.
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));

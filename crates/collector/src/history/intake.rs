@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 /// The burst that is taken is this part of the memory.
-const PART_OF_BURST: u64 = 2;
+const PART_OF_BURST: u64 = 4;
 /// The memory is filled in this many seconds at the fastest, after a burst.
 const SECONDS_TO_FILL: u64 = 16;
 /// After the history has left something out, it takes nothing until it has room for this part of a burst. So it takes whole stretches of
@@ -124,23 +124,23 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_takes_half_of_the_memory_and_the_rest_is_a_gap() {
+    fn a_burst_takes_a_quarter_of_the_memory_and_the_rest_is_a_gap() {
         let mut intake = Intake::new(MOST, 5 * SECOND);
-        assert_eq!(offer(&mut intake, 1000, 5 * SECOND), 80);
+        assert_eq!(offer(&mut intake, 1000, 5 * SECOND), 40);
         assert_eq!(offer(&mut intake, 10, 5 * SECOND + 1000), 0);
         let gap = Gap {
             from_ns: 5 * SECOND,
             to_ns: 5 * SECOND + 1000,
-            updates: 930 * 7,
+            updates: 970 * 7,
         };
         assert_eq!(intake.gaps_since(0), [gap]);
         assert_eq!(intake.gaps_since(5 * SECOND + 1001), []);
         // A thousand bytes a second.
-        let soon = 5 * SECOND + SECOND / 2;
+        let soon = 5 * SECOND + SECOND / 4;
         assert_eq!(
             offer(&mut intake, 1000, soon),
             0,
-            "it rests until there is room for 1000"
+            "it rests until there is room for 500"
         );
         assert_eq!(offer(&mut intake, 1000, 7 * SECOND), 20);
         assert_eq!(intake.gaps_since(0).len(), 2);
@@ -154,11 +154,11 @@ mod tests {
         }
         // What comes ten times too fast is taken in stretches.
         let mut intake = Intake::new(MOST, 0);
-        assert_eq!(offer(&mut intake, 80, 0), 80);
+        assert_eq!(offer(&mut intake, 40, 0), 40);
         let taken: usize = (1..=3000)
             .map(|ms| offer(&mut intake, 1, ms * SECOND / 1000))
             .sum();
-        assert!((20..=30).contains(&taken), "{taken}");
+        assert!((25..=32).contains(&taken), "{taken}");
         assert_eq!(
             intake.gaps_since(0).iter().map(|gap| gap.updates).sum::<u64>(),
             7 * (3000 - taken as u64)
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_stops_nothing() {
         let mut intake = Intake::new(MOST, 1000 * SECOND);
-        assert_eq!(offer(&mut intake, 100, 1000 * SECOND), 80);
+        assert_eq!(offer(&mut intake, 100, 1000 * SECOND), 40);
         assert_eq!(offer(&mut intake, 100, SECOND), 0);
         assert_eq!(offer(&mut intake, 100, 5 * SECOND), 40);
     }

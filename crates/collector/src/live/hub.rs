@@ -1,16 +1,18 @@
 //! Brings published messages to the listeners.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arancini_schema::decode::Messages;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tracing::error;
 
 use super::event::{event_of, gap};
 use super::listener::{Listener, Wanted};
 use super::queue::Pushed;
+use super::ris::{Readers, RisClients, RisSeat};
 use crate::history::PublishedBatch;
 
 /// Most listeners at the same time.
@@ -21,6 +23,8 @@ const MOST_BATCHES: usize = 128;
 /// The listeners, and the thread that reads for them. It starts with the first listener, and sleeps while there is none.
 #[derive(Default)]
 pub struct Hub {
+    /// The clients of RIS Live.
+    pub ris: Arc<RisClients>,
     state: Mutex<State>,
     /// Number of listeners, for the sink to look at without the lock.
     listening: AtomicUsize,
@@ -48,12 +52,8 @@ impl Hub {
     #[must_use]
     pub fn subscribe(self: &Arc<Self>, wanted: Wanted) -> Option<Subscription> {
         let mut state = self.lock();
-        if state.listeners.len() >= MOST_LISTENERS {
+        if state.listeners.len() >= MOST_LISTENERS || !self.runs(&mut state) {
             return None;
-        }
-        if state.batches.is_none() {
-            state.batches = Some(self.start()?);
-            state.untold = 0;
         }
         let listener = Arc::new(Listener::new(wanted));
         state.listeners.push(Arc::clone(&listener));
@@ -64,21 +64,25 @@ impl Hub {
         })
     }
 
+    /// Adds a client of RIS Live; `None` if there are `most` already, or if the thread that reads for them can't be started.
+    #[must_use]
+    pub fn enter_ris(self: &Arc<Self>, most: usize) -> Option<RisSeat> {
+        let runs = self.runs(&mut self.lock());
+        runs.then(|| self.ris.enter(most)).flatten()
+    }
+
     /// Returns whether anybody listens.
     #[inline]
     pub fn is_heard(&self) -> bool {
-        self.listening.load(Relaxed) > 0
+        self.listening.load(Relaxed) > 0 || self.ris.connected() > 0
     }
 
     /// Hands a batch to the thread if a listener may want it. It is left out if the thread is behind.
     pub fn offer(&self, batch: Arc<PublishedBatch>) {
         let mut state = self.lock();
         let (kind, router) = (batch.kind, batch.router);
-        if !state
-            .listeners
-            .iter()
-            .any(|listener| listener.may_want(kind, router))
-        {
+        let mut listeners = state.listeners.iter();
+        if !self.ris.may_want(kind) && !listeners.any(|listener| listener.may_want(kind, router)) {
             return;
         }
         let Some(batches) = &state.batches else {
@@ -103,6 +107,15 @@ impl Hub {
     /// Batches that were left out because the thread was behind.
     pub fn left_out(&self) -> u64 {
         self.left_out.load(Relaxed)
+    }
+
+    /// Returns whether the thread runs, and starts it for the first who listens.
+    fn runs(self: &Arc<Self>, state: &mut State) -> bool {
+        if state.batches.is_none() {
+            state.batches = self.start();
+            state.untold = 0;
+        }
+        state.batches.is_some()
     }
 
     fn start(self: &Arc<Self>) -> Option<SyncSender<Arc<PublishedBatch>>> {
@@ -141,14 +154,17 @@ impl Hub {
     }
 }
 
-/// The thread: reads each batch once for all listeners. It ends with the hub.
+/// The thread: reads each batch once for all listeners and all clients of RIS Live. It ends with the hub.
 fn read(arriving: &Receiver<Arc<PublishedBatch>>, hub: impl Fn() -> Option<Arc<Hub>>) {
+    let mut ris = Readers::default();
     while let Ok(batch) = arriving.recv() {
         let Some(hub) = hub() else {
             return;
         };
         let (listeners, left_out) = hub.readers_of(&batch);
+        hub.ris.renew(&mut ris);
         if left_out > 0 {
+            hub.ris.tell_gap(&ris, left_out);
             let event = gap(left_out);
             listeners
                 .iter()
@@ -166,6 +182,7 @@ fn read(arriving: &Receiver<Arc<PublishedBatch>>, hub: impl Fn() -> Option<Arc<H
                     hub.push(listener, event.clone());
                 }
             }
+            hub.ris.tell(&mut ris, batch.kind, &message);
         }
     }
 }
@@ -173,7 +190,7 @@ fn read(arriving: &Receiver<Arc<PublishedBatch>>, hub: impl Fn() -> Option<Arc<H
 impl Subscription {
     /// Waits for events, and takes all that wait. `None` once the stream has ended.
     pub async fn next(&self) -> Option<Bytes> {
-        self.listener.queue.next().await
+        self.listener.queue.next().await.map(joined)
     }
 }
 
@@ -186,4 +203,14 @@ impl Drop for Subscription {
             .retain(|listener| !Arc::ptr_eq(listener, &self.listener));
         self.hub.listening.store(state.listeners.len(), Relaxed);
     }
+}
+
+fn joined(mut events: VecDeque<Bytes>) -> Bytes {
+    let first = events.pop_front().unwrap_or_default();
+    if events.is_empty() {
+        return first;
+    }
+    let mut all = BytesMut::from(first);
+    events.iter().for_each(|event| all.extend_from_slice(event));
+    all.freeze()
 }

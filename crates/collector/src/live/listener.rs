@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use arancini_core::BatchKind;
 use arancini_schema::decode::Message;
 
+use super::event::SLOW;
 use super::queue::Queue;
 use crate::message_filter::MessageFilter;
 
@@ -47,7 +48,7 @@ impl Listener {
     pub fn new(wanted: Wanted) -> Self {
         Self {
             wanted,
-            queue: Queue::default(),
+            queue: Queue::new(SLOW),
         }
     }
 

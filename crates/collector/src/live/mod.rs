@@ -1,4 +1,5 @@
-//! The live stream: published messages as Server-Sent Events, for the clients that listen now.
+//! The live stream: published messages for the clients that listen now, as Server-Sent Events and as RIS Live messages
+//! (`ris`).
 //!
 //! The sink offers each batch when it takes it from the bridge. While nobody listens, this costs one look at a counter. While
 //! somebody does, a thread of its own reads each batch once for all listeners. Every queue is bounded: a listener that reads
@@ -6,9 +7,14 @@
 
 mod event;
 mod queue;
+mod ris;
 mod listener;
 mod hub;
 
 pub use event::{GREETING, KEEP_ALIVE};
 pub use hub::{Hub, MOST_LISTENERS, Subscription};
 pub use listener::{Kinds, Wanted};
+pub use ris::{
+    Filter, Hop, KnownViews, MOST_ENTRIES, MessageType, NamedViews, PathPattern, PathPatternError,
+    RisClients, RisSeat, Subscribed, Views, error_message,
+};

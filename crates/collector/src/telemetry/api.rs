@@ -54,9 +54,28 @@ impl Telemetry {
         metrics
             .counter(
                 "live_batches_left_out",
-                "Batches left out of the live stream because they came faster than they could be read. The sink got them.",
+                "Batches left out of the live stream and of RIS Live because they came faster than they could be read. The sink got them.",
             )?
             .sample(&[], live.left_out())?;
+        let ris = &live.ris;
+        metrics
+            .gauge(
+                "ris_clients",
+                "Clients that are connected to the websocket of RIS Live.",
+            )?
+            .sample(&[], ris.connected() as u64)?;
+        metrics
+            .counter(
+                "ris_messages",
+                "Messages that were queued for clients of RIS Live. A message counts once for each client that gets it.",
+            )?
+            .sample(&[], ris.messages())?;
+        metrics
+            .counter(
+                "ris_clients_slow",
+                "Clients of RIS Live that were cut off because they read more slowly than messages came.",
+            )?
+            .sample(&[], ris.slow())?;
         Ok(())
     }
 }

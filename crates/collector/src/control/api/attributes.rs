@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 /// The attributes of a route (docs/schema.md). An absent attribute has no member.
 ///
-/// The JSON form of the stream is read into these members, so that the two are the same.
+/// The JSON form of the stream is read into these members, so that the two are the same. The tests deny further ones. In the program
+/// they must not be denied, because OpenAPI would deny the other members of a route too.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, serde(deny_unknown_fields))]
 pub struct Attributes {
     /// The labels, top first.
     #[serde(skip_serializing_if = "Vec::is_empty")]

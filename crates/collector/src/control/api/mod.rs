@@ -28,6 +28,7 @@ mod prefixes;
 mod counts;
 mod history;
 mod stream;
+mod ris;
 mod resync;
 mod workers;
 mod sink;

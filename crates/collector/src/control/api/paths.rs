@@ -13,7 +13,7 @@ use super::access::{Access, guard};
 use super::parameters::{Parameters, RawQuery};
 use super::problem::Problem;
 use super::state::Api;
-use super::{counts, history, peers, prefixes, resync, routers, routes, sink, stream, workers};
+use super::{counts, history, peers, prefixes, resync, ris, routers, routes, sink, stream, workers};
 use crate::control::etag::with_etag;
 
 /// The description of the API, made from the resources and their types.
@@ -56,6 +56,8 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/events", get(history::events))
         .route("/api/v1/malformed", get(history::malformed))
         .route("/api/v1/stream", get(stream::stream))
+        .route("/v1/ws", get(ris::connect))
+        .route("/v1/ws/", get(ris::connect))
         .route("/api/v1/workers", get(workers::workers))
         .route("/api/v1/sink", get(sink::sink))
         .route(

@@ -88,6 +88,11 @@ impl Problem {
         .into_bytes()
     }
 
+    /// What is wrong, and the remedy.
+    pub fn into_parts(self) -> (String, String) {
+        (self.detail, self.remedy)
+    }
+
     /// Names the parameter that is wrong.
     pub fn about(mut self, field: &'static str) -> Self {
         self.field = Some(field);

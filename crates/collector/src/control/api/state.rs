@@ -6,6 +6,7 @@ use super::asker::Asker;
 use super::cursor::Life;
 use super::history_reader::HistoryReader;
 use super::problem::Problem;
+use crate::control::ris::RisRuntime;
 use crate::telemetry::Telemetry;
 
 /// The shared state of the API.
@@ -14,18 +15,24 @@ pub struct Api {
     pub(super) history: HistoryReader,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) life: Life,
+    /// Most clients of RIS Live.
+    pub(super) ris_clients: usize,
+    pub(super) ris_runtime: RisRuntime,
 }
 
 impl Api {
-    /// An API that asks these workers and shows these figures.
+    /// An API that asks these workers and shows these figures, with at most so many clients of RIS Live
+    /// on this runtime.
     #[must_use]
-    pub fn new(asker: Asker, telemetry: Arc<Telemetry>) -> Self {
+    pub fn new(asker: Asker, telemetry: Arc<Telemetry>, ris_clients: usize, ris_runtime: RisRuntime) -> Self {
         let history = HistoryReader::new(Arc::clone(telemetry.tap()), Arc::clone(telemetry.api()));
         Self {
             asker,
             history,
             telemetry,
             life: Life::begin(),
+            ris_clients,
+            ris_runtime,
         }
     }
 

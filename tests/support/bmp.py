@@ -6,7 +6,7 @@ import struct
 
 import zstandard
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROUTE_MONITORING, PEER_DOWN, PEER_UP, TERMINATION = 0, 2, 3, 5
 PEER_HEADER = slice(6, 48)
 
