@@ -70,8 +70,21 @@ function showLive({ data, error }) {
   draw();
 }
 
+/// Asks for the rates of the last hour. Without an answer, the chart begins when the page was opened.
+async function beginRates() {
+  try {
+    const { rates } = await ask("rates");
+    live.rates = new Rates();
+    live.rates.begin(rates);
+    draw();
+  } catch {
+    // The views show why the collector does not answer.
+  }
+}
+
 function start() {
   livePoll?.stop();
+  beginRates();
   livePoll = new Poll(loadLive, showLive, LIVE_PAUSE_MS);
   showView(false);
 }

@@ -52,7 +52,7 @@ class RateSection extends Component {
         <p class="choice" role="group" aria-label="Period of the chart">
           ${PERIODS.map((choice) => html`<button type="button" key=${choice.name} aria-pressed=${choice === period ? "true" : "false"}
             onClick=${() => this.setState({ period: choice })}>${choice.name}</button>`)}
-          <span class="note">Times are UTC. The chart begins when the page is opened: ${seen} so far.</span>
+          <span class="note">Times are UTC. ${seen} are shown.</span>
         </p>
       </section>`;
   }

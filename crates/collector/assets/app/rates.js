@@ -4,7 +4,7 @@ const MOST_SAMPLES = 3600;
 
 export const RATES = ["received", "emitted", "suppressed"];
 
-/// Keeps a sample for each second since the page was opened.
+/// Keeps the samples of the collector, and one for each second since the page was opened.
 export class Rates {
   constructor() {
     this.times = [];
@@ -27,6 +27,14 @@ export class Rates {
       this.times.shift();
       for (const name of RATES) this.samples[name].shift();
     }
+  }
+
+  /// Puts the samples of the collector before those of the page.
+  begin(samples) {
+    const first = this.times[0] ?? Infinity;
+    const older = samples.map((sample) => ({ ...sample, time: Date.parse(sample.time) / 1000 })).filter(({ time }) => time < first);
+    this.times.unshift(...older.map(({ time }) => time));
+    for (const name of RATES) this.samples[name].unshift(...older.map((sample) => sample[name]));
   }
 
   /// The latest rate, or null before the second sample.

@@ -10,6 +10,7 @@ use super::page;
 use super::render;
 use super::source::ControlSource;
 use super::thread::ControlThread;
+use crate::telemetry::SAMPLE_EVERY;
 use crate::tls::ServerTls;
 use axum::Router;
 use axum::extract::State;
@@ -17,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// The text at `/help`, and at `/` for clients that are no browser.
 const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
@@ -49,10 +51,15 @@ impl ControlServer {
         let listener = std::net::TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
-        let routes = routes(source).merge(api).layer(map_response(protect));
+        let routes = routes(Arc::clone(&source))
+            .merge(api)
+            .layer(map_response(protect));
         let thread = ControlThread::spawn(|| {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            Ok(Clients::new(listener, tls).serve(routes))
+            let clients = Clients::new(listener, tls);
+            Ok(async move {
+                tokio::join!(clients.serve(routes), keep_rates(source));
+            })
         });
         Ok(Self {
             address: bound,
@@ -64,6 +71,16 @@ impl ControlServer {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// Has samples of the rates taken, for ever.
+async fn keep_rates(source: Arc<dyn ControlSource>) {
+    let mut ticks = interval(SAMPLE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        source.keep_rates();
     }
 }
 

@@ -20,6 +20,9 @@ pub trait ControlSource: Send + Sync + 'static {
         Box::pin(std::future::ready(None))
     }
 
+    /// Takes a sample of the rates that the port shows for the last hour. Called every few seconds.
+    fn keep_rates(&self) {}
+
     /// Returns whether updates get from the routers to the sink, and otherwise what prevents it.
     fn readiness(&self) -> Readiness;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Instant, UNIX_EPOCH};
 
 use arancini_core::{Counters, KeptAttributes};
 use arancini_publish::SinkStatus;
@@ -10,6 +11,7 @@ use arancini_rib::CurationMode;
 use clap::ValueEnum;
 
 use super::api_figures::ApiFigures;
+use super::rates::{RateRecord, Totals};
 use crate::control::ControlSource;
 use crate::control::api::Asker;
 use crate::ingest::{WorkerContext, WorkerCounters};
@@ -28,6 +30,8 @@ pub struct Telemetry {
     /// Asks the workers for the metrics of single routers and peers.
     pub(super) asker: Arc<Asker>,
     pub(super) tap: Arc<Tap>,
+    rates: RateRecord,
+    started: Instant,
     /// Whether routers can connect. They can after the tables of the previous run are restored.
     pub(super) listening: AtomicBool,
 }
@@ -47,6 +51,8 @@ impl Telemetry {
             sink,
             snapshots,
             tap,
+            rates: RateRecord::default(),
+            started: Instant::now(),
             api: Arc::default(),
             listening: AtomicBool::new(false),
         }
@@ -60,6 +66,23 @@ impl Telemetry {
     /// Returns the history of what was published, and those who listen.
     pub(crate) fn tap(&self) -> &Arc<Tap> {
         &self.tap
+    }
+
+    /// Returns the rates of the last hour.
+    pub(crate) fn rates(&self) -> &RateRecord {
+        &self.rates
+    }
+
+    /// Takes a sample of the rates.
+    pub(super) fn take_rates(&self) {
+        let since_epoch = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let now = Totals {
+            received: self.core(|core| core.received_announces.total() + core.received_withdraws.total()),
+            emitted: self.core(|core| core.emitted_announces.total() + core.emitted_withdraws.total()),
+            suppressed: self.core(|core| core.suppressed.total()),
+        };
+        let unix_ns = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
+        self.rates.take(self.started.elapsed(), unix_ns, now);
     }
 
     /// Records that routers can connect from now on.

@@ -3,6 +3,7 @@
 //! A HELP text stands alone, as Prometheus shows it. `docs/metrics.md` lists every metric with its labels.
 
 mod api_figures;
+mod rates;
 mod figures;
 mod ingest;
 mod curation;
@@ -18,3 +19,4 @@ mod source;
 
 pub use api_figures::{ApiFigures, Denial};
 pub use figures::Telemetry;
+pub use rates::{Rates, SAMPLE_EVERY};

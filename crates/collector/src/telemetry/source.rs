@@ -34,6 +34,10 @@ impl ControlSource for Telemetry {
         Box::pin(async move { Some(gather(asker, wanted).await) })
     }
 
+    fn keep_rates(&self) {
+        self.take_rates();
+    }
+
     fn readiness(&self) -> Readiness {
         let mut problems = Vec::new();
         match self.sink.trouble() {

@@ -103,6 +103,9 @@ fn counts_workers_and_the_sink_are_shown() {
     assert_eq!(counts["counts"][0]["tables"], 8);
     let counts = world.ask(&format!("counts?router={}", router_address(2)));
     assert_eq!(counts["counts"][0]["routes"], 4);
+    let rates = world.ask("rates");
+    assert_eq!(rates["sampleSeconds"], 5);
+    assert!(rates["rates"].is_array(), "{rates}");
     let workers = world.ask("workers");
     let workers = workers["workers"].as_array().unwrap();
     assert_eq!(workers.len(), 2);
@@ -136,6 +139,7 @@ fn the_description_names_every_resource() {
             "/api/v1/events",
             "/api/v1/malformed",
             "/api/v1/prefixes/{prefix}",
+            "/api/v1/rates",
             "/api/v1/routers",
             "/api/v1/routers/{router}",
             "/api/v1/routers/{router}/peers",

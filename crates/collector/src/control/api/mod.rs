@@ -31,6 +31,7 @@ mod stream;
 mod ris;
 mod resync;
 mod workers;
+mod rates;
 mod sink;
 mod paths;
 

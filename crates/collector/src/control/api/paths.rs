@@ -13,7 +13,7 @@ use super::access::{Access, guard};
 use super::parameters::{Parameters, RawQuery};
 use super::problem::Problem;
 use super::state::Api;
-use super::{counts, history, peers, prefixes, resync, ris, routers, routes, sink, stream, workers};
+use super::{counts, history, peers, prefixes, rates, resync, ris, routers, routes, sink, stream, workers};
 use crate::control::etag::with_etag;
 
 /// The description of the API, made from the resources and their types.
@@ -36,6 +36,7 @@ use crate::control::etag::with_etag;
         history::malformed,
         stream::stream,
         workers::workers,
+        rates::rates,
         sink::sink,
         resync::resync,
     )
@@ -59,6 +60,7 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/v1/ws", get(ris::connect))
         .route("/v1/ws/", get(ris::connect))
         .route("/api/v1/workers", get(workers::workers))
+        .route("/api/v1/rates", get(rates::rates))
         .route("/api/v1/sink", get(sink::sink))
         .route(
             "/api/v1/routers/{router}/resync",
