@@ -1,4 +1,4 @@
-//! What clients cost. `docs/ris-live.md` has the figures, and the command that gives them.
+//! What clients cost: a measurement, which `docs/ris-live.md` says how to run.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,9 @@ fn another_router(client: u32) -> Value {
     json!({"host": format!("198.51.{}.{}", client / 256, client % 256), "type": "UPDATE"})
 }
 
+/// The fields of the subscription of the client with this number.
+type Fields = fn(u32) -> Value;
+
 fn everything(_: u32) -> Value {
     json!({"type": "UPDATE"})
 }
@@ -57,7 +60,7 @@ fn prefix_of(number: u32) -> String {
 #[test]
 #[ignore = "a measurement"]
 fn processor_time_beside_a_million_updates() {
-    let cases: [(&str, u32, fn(u32) -> Value); 7] = [
+    let cases: [(&str, u32, Fields); 7] = [
         ("none", 0, everything),
         ("ten prefixes", 1, ten_prefixes),
         ("ten prefixes", 100, ten_prefixes),
@@ -72,7 +75,7 @@ fn processor_time_beside_a_million_updates() {
     }
 }
 
-fn measure(name: &str, count: u32, fields: fn(u32) -> Value) {
+fn measure(name: &str, count: u32, fields: Fields) {
     let rig = Rig::start(|config| config.control.ris_clients = 1000);
     let peer = first_peer();
     let mut router = router(&rig, 1, std::slice::from_ref(&peer));

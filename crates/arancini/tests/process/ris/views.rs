@@ -14,7 +14,7 @@ fn a_client_gets_one_view_of_each_peer_or_the_views_that_it_names() {
     let only_after = peer(2).in_view(RibView::AdjRibInPost);
     let sent = peer(1).in_view(RibView::AdjRibOutPost);
     let table = Peer::new([0, 0, 0, 0].into(), 65_000, [192, 0, 2, 254].into()).in_view(RibView::LocRib);
-    let mut one = router(&rig, 1, &[before.clone(), only_after.clone(), table.clone()]);
+    let mut one = router(&rig, 1, &[before, only_after, table]);
     let mut two = router(&rig, 2, std::slice::from_ref(&table));
     // The peer has routes before policy already when the first client connects.
     one.send(&announce(&before, &["10.0.0.0/8"], &[]));
