@@ -53,8 +53,14 @@ impl fmt::Display for TlsError {
 /// The TLS side of the control port.
 pub struct ServerTls {
     files: TlsFiles,
-    /// The certificates in use. Another one after each reading of the files.
-    config: RwLock<Arc<ServerConfig>>,
+    /// The certificates in use. Others after the content of a file has changed.
+    used: RwLock<Used>,
+}
+
+/// Certificates in use, and the content of the files that they were read from.
+struct Used {
+    content: Vec<Vec<u8>>,
+    config: Arc<ServerConfig>,
 }
 
 /// The certificates with which a connection was accepted.
@@ -67,8 +73,11 @@ impl ServerTls {
     /// # Errors
     /// A file can't be read or has other content, or the key does not belong to the certificate.
     pub fn of(files: TlsFiles) -> Result<Self, TlsError> {
-        let config = RwLock::new(Arc::new(read(&files)?));
-        Ok(Self { files, config })
+        let used = RwLock::new(Used {
+            content: content_of(&files),
+            config: Arc::new(read(&files)?),
+        });
+        Ok(Self { files, used })
     }
 
     /// Reads the files again, for connections from now on. The certificates before stay in use if there is an error.
@@ -76,24 +85,35 @@ impl ServerTls {
     /// # Errors
     /// As [`Self::of`].
     pub fn read_again(&self) -> Result<(), TlsError> {
+        let content = content_of(&self.files);
         let config = Arc::new(read(&self.files)?);
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let mut used = self.used.write().unwrap_or_else(PoisonError::into_inner);
+        if used.content != content {
+            *used = Used { content, config };
+        }
         Ok(())
     }
 
     /// Accepts a connection with the present certificates.
     #[must_use]
     pub fn acceptor(&self) -> (TlsAcceptor, Accepted) {
-        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+        let config = Arc::clone(&self.used.read().unwrap_or_else(PoisonError::into_inner).config);
         (TlsAcceptor::from(Arc::clone(&config)), Accepted(config))
     }
 
-    /// Whether the files were not read again since a connection was accepted. The CA of its client may be another one since.
+    /// Whether the certificates are those with which a connection was accepted. Else the CA of its client may be another one since.
     #[must_use]
     pub fn is_present(&self, accepted: &Accepted) -> bool {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::ptr_eq(&config, &accepted.0)
+        let used = self.used.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::ptr_eq(&used.config, &accepted.0)
     }
+}
+
+/// The content of the files. A file that can't be read is empty here; reading the certificates says why.
+fn content_of(files: &TlsFiles) -> Vec<Vec<u8>> {
+    let all = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()];
+    let read = |file: &PathBuf| small_file::read(file).unwrap_or_default();
+    all.into_iter().flatten().map(read).collect()
 }
 
 fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {

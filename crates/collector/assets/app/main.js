@@ -75,7 +75,7 @@ async function beginRates() {
   try {
     const { rates } = await ask("rates");
     live.rates = new Rates();
-    live.rates.begin(rates);
+    live.rates.begin(rates, Date.now());
     draw();
   } catch {
     // The views show why the collector does not answer.

@@ -29,12 +29,19 @@ export class Rates {
     }
   }
 
-  /// Puts the samples of the collector before those of the page.
-  begin(samples) {
+  /// Puts the samples of the collector before those of the page. Its clock may be another one: the newest sample is taken for now.
+  begin(samples, nowMs) {
+    const timeOf = (sample) => Date.parse(sample.time) / 1000;
+    const shift = samples.length ? nowMs / 1000 - timeOf(samples.at(-1)) : 0;
     const first = this.times[0] ?? Infinity;
-    const older = samples.map((sample) => ({ ...sample, time: Date.parse(sample.time) / 1000 })).filter(({ time }) => time < first);
-    this.times.unshift(...older.map(({ time }) => time));
-    for (const name of RATES) this.samples[name].unshift(...older.map((sample) => sample[name]));
+    let last = -Infinity;
+    for (const sample of samples) {
+      const time = timeOf(sample) + shift;
+      if (time <= last || time >= first) continue;
+      last = time;
+      this.times.push(time);
+      for (const name of RATES) this.samples[name].push(sample[name]);
+    }
   }
 
   /// The latest rate, or null before the second sample.

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -169,12 +171,18 @@ impl Connection {
         let service = service_fn(move |mut request: Request<Incoming>| {
             let activity = Arc::clone(&activity);
             request.extensions_mut().insert(activity.begin());
-            if shown.as_ref().is_some_and(Shown::counts) {
+            let is_outdated = shown.as_ref().is_some_and(|shown| !shown.counts());
+            if shown.is_some() && !is_outdated {
                 request.extensions_mut().insert(ClientCertificate);
             }
             let answer = routes.call(request);
             async move {
-                let answer = answer.await?;
+                let mut answer = answer.await?;
+                if is_outdated {
+                    // The client has to show its certificate on a new connection.
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                }
                 Ok::<_, Infallible>(answer.map(|body| Answering::new(body, activity)))
             }
         });

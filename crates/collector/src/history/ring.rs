@@ -64,7 +64,10 @@ impl Ring {
 
     /// Whether the ring takes a batch of this many bytes and updates now. If not, it remembers that they were left out.
     pub fn takes(&self, bytes: usize, updates: u32, now_ns: u64) -> bool {
-        self.lock().intake.takes(bytes, updates, now_ns)
+        let mut state = self.lock();
+        // The clock may have been set back. A begin in the future would hide the gaps.
+        state.since_ns = state.since_ns.min(now_ns);
+        state.intake.takes(bytes, updates, now_ns)
     }
 
     /// Adds a batch, and removes the oldest ones that have no room any more.
@@ -173,6 +176,16 @@ mod tests {
             "the batch before the oldest"
         );
         assert_eq!(early.newest_first().count(), 0, "a reader keeps what it saw");
+    }
+
+    #[test]
+    fn gaps_are_told_after_the_clock_was_set_back() {
+        let ring = Ring::new(6000, 1_000_000);
+        assert!(ring.takes(1500, 1, 1_000_000));
+        assert!(!ring.takes(1500, 3, 7));
+        let recent = ring.recent();
+        assert_eq!((recent.since_ns, recent.gaps.len()), (7, 1));
+        assert_eq!(recent.gaps[0].updates, 3);
     }
 
     #[test]

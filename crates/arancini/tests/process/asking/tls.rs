@@ -278,6 +278,12 @@ fn a_certificate_of_a_ca_that_was_replaced_opens_nothing_on_an_open_connection()
         }
     };
     assert_eq!(status(), "200");
+    // A reload for another reason changes nothing.
+    process.signal(Signal::HUP);
+    eventually("the files are read again", || {
+        process.line("configuration read again; limits.allow, log.level, and token and certificate of the control port are in use").is_some()
+    });
+    assert_eq!(status(), "200");
     copy("stranger.pem");
     process.signal(Signal::HUP);
     eventually("the certificate does not count any more", || status() == "401");
