@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,13 @@ def check_installation(root: throwaway.ThrowawayRoot) -> None:
         'echo "${COMPREPLY[@]}"',
     )
     assert completed.stdout == "snapshot\n"
+
+
+def test_the_release_workflow_packs_files_that_exist():
+    """It packed a file under the name that it had before, and failed after all tests."""
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    packed = re.search(r"-C packaging((?: |\\\n)+[^\n]+)", workflow)[1].replace("\\\n", " ").split()
+    assert packed and all((ROOT / "packaging" / name).is_file() for name in packed), packed
 
 
 def test_a_debian_package_is_installed_upgraded_removed_and_purged(packages, root):
