@@ -51,4 +51,6 @@ def current(updates: str, stream: str) -> pl.DataFrame:
 
 if __name__ == "__main__":
     routes = current(*sys.argv[1:])
-    print(routes.group_by("routerAddr", "peerAddr", "ribView", "afi", "safi").len("routes").sort("routerAddr", "peerAddr"))
+    table = ["routerAddr", "peerAddr", "ribView", "afi", "safi"]
+    with pl.Config(tbl_rows=-1):
+        print(routes.group_by(table).len("routes").sort(table))

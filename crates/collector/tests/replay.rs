@@ -195,6 +195,20 @@ fn next_generation(packets: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
+fn a_file_with_another_compression_names_the_program_that_reads_it() {
+    for (bytes, program) in [
+        (&[0x1f, 0x8b, 8, 0][..], "zcat x.mrt | "),
+        (b"BZh91AY", "bzcat x.mrt | "),
+        (b"\xfd7zXZ\0", "xzcat x.mrt | "),
+    ] {
+        let error = Recording::detect("x.mrt", bytes.to_vec())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(program), "{error}");
+    }
+}
+
+#[test]
 fn captures_give_the_stream_that_was_sent() {
     let stream = stream();
     for (from, to) in [

@@ -14,6 +14,15 @@ pub enum ReplayError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A file is compressed in a way that is not read.
+    Compressed {
+        /// The name of the file.
+        name: String,
+        /// The compression.
+        compression: &'static str,
+        /// The program that writes the content to its standard output.
+        program: &'static str,
+    },
     /// A capture is damaged in its structure.
     Capture {
         /// The name of the file.
@@ -59,6 +68,14 @@ impl fmt::Display for ReplayError {
                     "can't read {name}: {source}; check the path, and that the file is complete"
                 )
             }
+            Self::Compressed {
+                name,
+                compression,
+                program,
+            } => write!(
+                f,
+                "{name} is compressed with {compression}, and only Zstandard is read here; pipe it in: {program} {name} | arancini decode -"
+            ),
             Self::Capture {
                 name,
                 problem,
@@ -114,7 +131,7 @@ impl std::error::Error for ReplayError {
             Self::Read { source, .. } | Self::Connect { source, .. } | Self::Closed { source, .. } => {
                 Some(source)
             }
-            Self::Capture { .. } | Self::NoBmp { .. } => None,
+            Self::Compressed { .. } | Self::Capture { .. } | Self::NoBmp { .. } => None,
         }
     }
 }

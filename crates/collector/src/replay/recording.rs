@@ -11,6 +11,12 @@ use super::{mrt, pcap, reassembly};
 
 /// The first bytes of a Zstandard frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Other compressions: their first bytes, their names, and the programs that write the content to their standard output.
+const OTHER_COMPRESSIONS: [(&[u8], &str, &str); 3] = [
+    (&[0x1f, 0x8b], "gzip", "zcat"),
+    (b"BZh", "bzip2", "bzcat"),
+    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz", "xzcat"),
+];
 /// The longest plausible BMP message. A longer length means that the bytes are not BMP.
 const LONGEST_MESSAGE: usize = 16 * 1024 * 1024;
 
@@ -79,8 +85,18 @@ impl Recording {
     /// Detects the kind of a file from its content and returns its streams.
     ///
     /// # Errors
-    /// Fails if the content is compressed and damaged, or if it is a capture that is damaged or contains no BMP.
+    /// Fails if the content is compressed otherwise than with Zstandard, or damaged, or if it is a capture that is damaged or contains no BMP.
     pub fn detect(name: &str, bytes: Vec<u8>) -> Result<Vec<Self>, ReplayError> {
+        let other = OTHER_COMPRESSIONS
+            .iter()
+            .find(|(magic, ..)| bytes.starts_with(magic));
+        if let Some(&(_, compression, program)) = other {
+            return Err(ReplayError::Compressed {
+                name: name.to_owned(),
+                compression,
+                program,
+            });
+        }
         let bytes = if bytes.starts_with(&ZSTD_MAGIC) {
             zstd::decode_all(bytes.as_slice()).map_err(|source| ReplayError::Read {
                 name: name.to_owned(),
