@@ -1,7 +1,7 @@
 -- Marks as withdrawn what the last resync has not announced again. Run it after each load, or once a minute: it writes nothing if
--- there is nothing to remove.
+-- there is nothing to remove. The withdraw has the time of the resync.
 INSERT INTO rib
-SELECT r.* REPLACE (false AS announced, s.floor AS sequence)
+SELECT r.* REPLACE (false AS announced, s.floor AS sequence, s.begunNs AS timeReceivedNs)
 FROM (SELECT * FROM rib FINAL WHERE announced AND routerAddr IN (SELECT routerAddr FROM resyncs)) AS r
 INNER JOIN resyncs AS s ON r.routerAddr = s.routerAddr
 WHERE r.sequence < s.floor

@@ -159,10 +159,10 @@ WHERE type = 'router';
 -- The routes of all routers now.
 CREATE VIEW current AS SELECT * FROM rib FINAL WHERE announced;
 
--- Below `floor`, the routes of this scope are gone: the last resync-begin of the scope that has a resync-end behind it. An empty
--- `peerAddr` or `family` means all of them.
+-- Below `floor`, the routes of this scope are gone: the last resync-begin of the scope that has a resync-end behind it. `begunNs` is
+-- its time. An empty `peerAddr` or `family` means all of them.
 CREATE VIEW resyncs AS
-SELECT routerAddr, peerAddr, peerType, peerDistinguisher, ribView, family, max(sequence) AS floor
+SELECT routerAddr, peerAddr, peerType, peerDistinguisher, ribView, family, max(sequence) AS floor, argMax(timeReceivedNs, sequence) AS begunNs
 FROM
 (
     SELECT

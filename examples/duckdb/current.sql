@@ -1,7 +1,7 @@
 -- The routes that all routers hold now: of each key the update with the highest sequence, if it is an announce that no resync has
--- removed. Reads what these write:
---   arancini export --format parquet --output updates.parquet
+-- removed. Reads what these write, in this order:
 --   arancini export --format json --all --output stream.json
+--   arancini export --format parquet --output updates.parquet
 CREATE OR REPLACE VIEW updates AS SELECT * FROM 'updates.parquet';
 
 -- Below `floor`, the routes of this scope are gone: the last resync-begin of the scope that has a resync-end behind it.

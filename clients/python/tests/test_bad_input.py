@@ -24,12 +24,12 @@ def update():
     return make
 
 
-async def publish(url: str, messages: list[tuple[str, bytes, dict | None]]) -> None:
+async def publish(url: str, messages: list[tuple[str, bytes, dict | None]], name: str = "BAD") -> None:
     import nats
 
     client = await nats.connect(url)
     stream = client.jetstream()
-    await stream.add_stream(name="BAD", subjects=["bad.>"])
+    await stream.add_stream(name=name, subjects=[f"{name.lower()}.>"])
     for subject, data, headers in messages:
         await stream.publish(subject, data, headers=headers)
     await client.close()
@@ -70,6 +70,24 @@ def test_each_bad_message_has_a_remedy_and_the_others_go_on(server, update):
     assert not table.whole and "192.0.2.0" in str(table.missing()[0])
     records = [record["sequence"] for batch in batches(server.url, stream="BAD", base="bad", on_problem=lambda _: None) for record in batch]
     assert records == [1, 3, 4, 6]
+
+
+@pytest.mark.parametrize("status", ["100", "404", "409"])
+def test_a_message_with_the_header_status_does_not_stop_the_follower(server, update, status):
+    name = f"STATUS{status}"
+    messages = [(f"{name.lower()}.something.else", b"", {"Status": status}), (SUBJECT.replace("bad", name.lower()), update(1), HEADERS)]
+    asyncio.run(publish(server.url, messages, name))
+    problems = []
+    table = asyncio.run(asyncio.wait_for(followed(server.url, name, problems), 30))
+    assert [(problem.stream_sequence, problem.cause) for problem in problems] == [(1, "no collector has published it")]
+    assert len(table) == 1
+
+
+async def followed(url: str, name: str, problems: list) -> Table:
+    table = Table()
+    async for batch in follow(url, name, base=name.lower(), stop_at_end=True, on_problem=problems.append):
+        table.apply(batch)
+    return table
 
 
 def test_a_stream_that_cannot_be_read_says_what_to_do(server):

@@ -221,7 +221,8 @@ class _Follower:
         received = 0
         while received < REQUEST_MESSAGES and not self._is_lost:
             message = await self._inbox.next_msg(timeout=3 * HEARTBEAT_S)
-            status = (message.headers or {}).get("Status") if not message.data else None
+            # A message of the stream has a reply subject, and its headers are those of its publisher.
+            status = None if message.reply else (message.headers or {}).get("Status")
             if status == "100":
                 continue
             if status is not None:
