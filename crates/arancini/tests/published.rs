@@ -4,9 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -283,6 +284,7 @@ fn an_export_of_segments_is_what_tail_prints_and_keeps_an_existing_file() {
     assert_eq!(arancini(&[&source[..], &["-"]].concat()).stdout, tail(&[]));
     let of = |flags: &[&str]| arancini(&[&source[..], &["-"], flags].concat()).stdout;
     assert_eq!(of(&["--router", "192.0.2.1"]), tail(&[]));
+    assert_eq!(of(&["--router", "::ffff:192.0.2.1"]), tail(&[]));
     assert!(of(&["--router", "192.0.2.2"]).is_empty());
     assert!(
         of(&["--since", "10m"]).is_empty(),
@@ -330,6 +332,26 @@ fn an_export_of_segments_is_what_tail_prints_and_keeps_an_existing_file() {
         told.contains("can't read") && told.contains("--data-dir") | told.contains("--nats"),
         "{told}"
     );
+}
+
+/// Starts an export whose standard output the test reads.
+fn exporting(source: &[&str]) -> std::process::Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arancini"));
+    command.args(["export", "--format", "json", "--output", "-"]);
+    command.args(source);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn an_export_into_a_pipe_that_is_closed_ends_quietly() {
+    let directory = tempfile::tempdir().unwrap();
+    publish(&Scenario::default(), segments(directory.path()));
+    let mut export = exporting(&["--data-dir", directory.path().to_str().unwrap()]);
+    drop(export.stdout.take());
+    let ended = export.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success() && told.is_empty(), "{told}");
 }
 
 /// Publishes messages into the stream that are not as a collector publishes them.
