@@ -10,7 +10,7 @@ use arancini_client::StreamSource;
 use arancini_collector::config::{Config, FlagValue, SinkKind};
 use arancini_export::{
     Destination, Existing, ExportError, Filter, Finished, JsonLines, MessageWriter, MrtMessages, MrtTables,
-    OutputFile, Parquet, Problems, export_segments, export_stream,
+    OutputError, OutputFile, Parquet, Problems, export_segments, export_stream,
 };
 use arancini_schema::MessageKind;
 use arancini_schema::update_capnp::RibView;
@@ -141,7 +141,8 @@ impl ExportArgs {
 
     fn filter(&self) -> Filter {
         Filter {
-            router: self.router,
+            // The collector writes IPv4 also for a router that connects as ::ffff:192.0.2.1.
+            router: self.router.map(|address| address.to_canonical()),
             // An MRT file counts what it leaves out.
             view: self
                 .view
@@ -186,7 +187,27 @@ pub fn run(config: &Config, args: &ExportArgs) -> ExitCode {
                 ExitCode::from(FAILED)
             }
         }
-        Err(problem) => fail(problem),
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
+        Err(Failure::Problem(problem)) => fail(problem),
+    }
+}
+
+/// Why an export ended early.
+enum Failure {
+    /// The reader of standard output has closed it, as `| head` does.
+    OutputClosed,
+    /// Cause and remedy.
+    Problem(String),
+}
+
+impl Failure {
+    /// The failure of an export that ended with this error of the output.
+    fn of_output(error: &io::Error, problem: String) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::OutputClosed
+        } else {
+            Self::Problem(problem)
+        }
     }
 }
 
@@ -197,26 +218,32 @@ struct Outcome {
     is_whole: bool,
 }
 
-fn write_file(config: &Config, args: &ExportArgs) -> Result<Outcome, String> {
+fn write_file(config: &Config, args: &ExportArgs) -> Result<Outcome, Failure> {
+    let failed = |error: OutputError| Failure::Problem(error.to_string());
     let existing = if args.force {
         Existing::Replace
     } else {
         Existing::Keep
     };
-    let file = OutputFile::create(&args.output, existing).map_err(|error| error.to_string())?;
-    let handle = file.handle().map_err(|error| error.to_string())?;
+    let file = OutputFile::create(&args.output, existing).map_err(failed)?;
+    let handle = file
+        .handle()
+        .map_err(|error| Failure::Problem(error.to_string()))?;
     let outcome = write_to(config, args, handle)?;
-    file.finish().map_err(|error| error.to_string())?;
+    file.finish().map_err(failed)?;
     Ok(outcome)
 }
 
-fn write_to(config: &Config, args: &ExportArgs, out: impl Write + Send + 'static) -> Result<Outcome, String> {
-    let source = Source::open(config, args)?;
+fn write_to(
+    config: &Config,
+    args: &ExportArgs,
+    out: impl Write + Send + 'static,
+) -> Result<Outcome, Failure> {
+    let source = Source::open(config, args).map_err(Failure::Problem)?;
     let unwritable = |error: io::Error| {
-        format!(
-            "can't write {}: {error}; check the room on its disk",
-            args.output.display()
-        )
+        let output = args.output.display();
+        let problem = format!("can't write {output}: {error}; check the room on its disk");
+        Failure::of_output(&error, problem)
     };
     let view = args.view.unwrap_or(View::AdjRibInPre).of_schema();
     let mut writer: Box<dyn MessageWriter> = match (args.format, &source) {
@@ -235,7 +262,10 @@ fn write_to(config: &Config, args: &ExportArgs, out: impl Write + Send + 'static
         writer: &mut *writer,
         problems: &mut problems,
     };
-    source.read(&mut destination).map_err(|error| error.to_string())?;
+    source.read(&mut destination).map_err(|error| match &error {
+        ExportError::Output(output) => Failure::of_output(output, error.to_string()),
+        _ => Failure::Problem(error.to_string()),
+    })?;
     let finished = writer.finish().map_err(unwritable)?;
     Ok(Outcome {
         finished,

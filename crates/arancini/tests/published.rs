@@ -4,13 +4,15 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arancini_bed::NatsServer;
+use arancini_client::records::Records;
 use arancini_core::{Counters, Now, Settings, Shard};
 use arancini_generate::{Ending, Expected, Scenario};
 use arancini_publish::{
@@ -283,6 +285,7 @@ fn an_export_of_segments_is_what_tail_prints_and_keeps_an_existing_file() {
     assert_eq!(arancini(&[&source[..], &["-"]].concat()).stdout, tail(&[]));
     let of = |flags: &[&str]| arancini(&[&source[..], &["-"], flags].concat()).stdout;
     assert_eq!(of(&["--router", "192.0.2.1"]), tail(&[]));
+    assert_eq!(of(&["--router", "::ffff:192.0.2.1"]), tail(&[]));
     assert!(of(&["--router", "192.0.2.2"]).is_empty());
     assert!(
         of(&["--since", "10m"]).is_empty(),
@@ -330,6 +333,76 @@ fn an_export_of_segments_is_what_tail_prints_and_keeps_an_existing_file() {
         told.contains("can't read") && told.contains("--data-dir") | told.contains("--nats"),
         "{told}"
     );
+}
+
+/// Starts an export whose standard output the test reads.
+fn exporting(source: &[&str]) -> std::process::Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arancini"));
+    command.args(["export", "--format", "json", "--output", "-"]);
+    command.args(source);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn an_export_into_a_pipe_that_is_closed_ends_quietly() {
+    let directory = tempfile::tempdir().unwrap();
+    publish(&Scenario::default(), segments(directory.path()));
+    let mut export = exporting(&["--data-dir", directory.path().to_str().unwrap()]);
+    drop(export.stdout.take());
+    let ended = export.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success() && told.is_empty(), "{told}");
+}
+
+/// Publishes the first update of the stream again and again, as small messages: more than a reader takes ahead.
+async fn publish_many(url: &str) {
+    let client = async_nats::connect(url).await.unwrap();
+    let context = async_nats::jetstream::new(client.clone());
+    let stream = context.get_stream("ARANCINI").await.unwrap();
+    let message = stream.get_last_raw_message_by_subject("arancini.updates.>");
+    let message = message.await.unwrap();
+    let update = Records::new(&message.payload).next().unwrap().unwrap().to_vec();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Arancini-Collector", "elsewhere");
+    for _ in 0..5000 {
+        let publish =
+            client.publish_with_headers(message.subject.clone(), headers.clone(), update.clone().into());
+        publish.await.unwrap();
+    }
+    // The answer comes behind the messages.
+    let publish = context.publish_with_headers(message.subject.clone(), headers, update.into());
+    publish.await.unwrap().await.unwrap();
+}
+
+/// Removes all messages but the last one.
+async fn purge(url: &str) {
+    let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+    let stream = context.get_stream("ARANCINI").await.unwrap();
+    let last = stream.cached_info().state.last_sequence;
+    stream.purge().sequence(last).await.unwrap();
+}
+
+#[test]
+fn messages_that_are_removed_while_a_stream_is_exported_are_told() {
+    let Some(server) = NatsServer::start() else { return };
+    let url = server.url();
+    arancini(&["stream", "create", "--nats", &url]);
+    publish(
+        &Scenario::default(),
+        SinkSettings::Nats(Box::new(NatsSettings::new(vec![url.clone()]))),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.unwrap();
+    runtime.block_on(publish_many(&url));
+    let mut export = exporting(&["--nats", &url]);
+    // The export has begun, and waits because nobody empties the pipe.
+    export.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    runtime.block_on(purge(&url));
+    let ended = export.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("were removed while the export read it"), "{told}");
 }
 
 /// Publishes messages into the stream that are not as a collector publishes them.

@@ -146,6 +146,48 @@ fn a_file_that_is_cut_short_or_holds_something_else_says_where() {
     assert_eq!(notes.len(), 3, "{notes:?}");
 }
 
+/// Such a message made the core take all records behind it for damage.
+#[test]
+fn a_bgp_message_of_an_impossible_length_is_one_damaged_record() {
+    let whole = update(&[0, 0, 0xfb, 0xf4], &[]);
+    let message = |bytes: &[u8]| record(16, 4, &[&session(4)[..], bytes].concat());
+    let too_long = [&whole[..], &vec![0; 2 << 20]].concat();
+    for impossible in [&whole[..18], &too_long] {
+        let (events, notes) = decode(&[message(&whole), message(impossible), message(&whole)].concat());
+        assert_eq!(updates(&events).len(), 2, "{notes:?}");
+        assert!(notes.len() == 1 && notes[0].contains("damaged"), "{notes:?}");
+    }
+}
+
+/// A record holds its NLRI once, and each of its routes needs a copy: 584 kB became 3.9 GB.
+#[test]
+fn a_record_whose_routes_would_fill_the_memory_is_damaged() {
+    let mut peers = vec![0, 0, 0, 0, 0, 0, 0, 1, 2, 192, 0, 2, 1, 192, 0, 2, 1];
+    peers.extend(64_500_u32.to_be_bytes());
+    let table = |nlri_octets: u16, routes: u16| {
+        let mut rib = vec![0, 0, 0, 0, 0x40, 0x04, 71, 0, 1];
+        rib.extend(nlri_octets.to_be_bytes());
+        rib.extend(vec![0; nlri_octets.into()]);
+        rib.extend(routes.to_be_bytes());
+        rib.extend(vec![0; 8 * usize::from(routes)]);
+        [record(13, 1, &peers), record(13, 6, &rib)].concat()
+    };
+    let read = |bytes: &[u8]| Recording::detect("x.mrt", bytes.to_vec()).unwrap().remove(0);
+    let usual = read(&table(100, 1000));
+    assert!(
+        usual.notes.is_empty() && usual.bytes.len() > 100_000,
+        "{:?}",
+        usual.notes
+    );
+    let large = read(&[table(60_000, 2000), table(100, 1)].concat());
+    assert!(large.bytes.len() < 1000, "{} octets", large.bytes.len());
+    assert!(
+        large.notes.len() == 1 && large.notes[0].contains("damaged"),
+        "{:?}",
+        large.notes
+    );
+}
+
 /// The file is not trusted: no byte of it may cause a panic, and the messages stay in proportion to it.
 #[test]
 fn no_damage_of_a_file_does_harm() {

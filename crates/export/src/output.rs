@@ -12,6 +12,14 @@ pub enum OutputError {
     /// Something has the name already.
     #[error("{0} exists already; choose another name with --output, or overwrite it with --force")]
     Exists(PathBuf),
+    /// The name is that of a device, a pipe or a socket, which no file may replace.
+    #[error(
+        "{0} exists and is not a regular file; name a file, or write to standard output: --output - > {0}"
+    )]
+    Special(PathBuf),
+    /// The temporary file exists already.
+    #[error("{0} exists already: an export that was killed has left it; delete it and export again")]
+    Leftover(PathBuf),
     /// The name is no name of a file.
     #[error("{0} is not the name of a file; give --output FILE")]
     NoName(PathBuf),
@@ -53,8 +61,14 @@ impl OutputFile {
         if path.file_name().is_none() || path.is_dir() {
             return Err(OutputError::NoName(path.to_owned()));
         }
-        if existing == Existing::Keep && path.symlink_metadata().is_ok() {
-            return Err(OutputError::Exists(path.to_owned()));
+        if path.symlink_metadata().is_ok() {
+            if existing == Existing::Keep {
+                return Err(OutputError::Exists(path.to_owned()));
+            }
+            // A rename would put a file in the place of `/dev/null`, or of `/dev/stdout`, which is a symbolic link.
+            if path.metadata().is_ok_and(|found| !found.is_file()) {
+                return Err(OutputError::Special(path.to_owned()));
+            }
         }
         // The process id keeps two exports to the same name apart.
         let temporary = path.with_added_extension(format!("{}.part", std::process::id()));
@@ -67,6 +81,9 @@ impl OutputFile {
                 existing,
                 is_named: false,
             }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(OutputError::Leftover(temporary))
+            }
             Err(error) => Err(OutputError::File {
                 path: temporary,
                 error,
@@ -172,6 +189,35 @@ mod tests {
             .unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"");
         assert_eq!(names(directory.path()), ["x.json"]);
+    }
+
+    #[test]
+    fn a_device_or_a_socket_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        for special in [path.as_path(), Path::new("/dev/null")] {
+            let refused = OutputFile::create(special, Existing::Replace).unwrap_err();
+            assert!(refused.to_string().contains("--output - >"), "{refused}");
+        }
+        assert_eq!(names(directory.path()), ["socket"]);
+    }
+
+    #[test]
+    fn the_file_that_a_killed_export_left_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.json");
+        let left = directory
+            .path()
+            .join(format!("x.json.{}.part", std::process::id()));
+        std::fs::write(&left, "half").unwrap();
+        let refused = OutputFile::create(&path, Existing::Keep).unwrap_err();
+        assert!(refused.to_string().contains("delete it"), "{refused}");
+        assert_eq!(
+            std::fs::read(&left).unwrap(),
+            b"half",
+            "it may be another export's"
+        );
     }
 
     #[test]

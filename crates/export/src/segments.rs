@@ -38,6 +38,14 @@ pub fn export_segments(directory: &Path, destination: &mut Destination<'_>) -> R
                 ));
             }
             next = segment.number + 1;
+            if !segment.path.exists() {
+                destination.problems.add(format_args!(
+                    "{} was removed while the export read the directory, and is not exported; export again, or raise file.keep_bytes \
+                     and file.keep_age_s",
+                    segment.path.display()
+                ));
+                continue;
+            }
             export_segment(segment, segment.number == last, destination)?;
         }
     }

@@ -2,20 +2,22 @@
 
 use std::io;
 
+use arancini_client::StreamSource;
 use arancini_client::connect::connect;
 use arancini_client::streams::{find_stream, missing_stream};
 use arancini_client::tail::{Begin, PublishedMessage, StreamTail, StreamTailError, StreamTailOptions};
-use arancini_client::{StreamSource, Trouble};
 use arancini_schema::SCHEMA_VERSION;
 use arancini_schema::subject::Subject;
 use async_nats::jetstream;
+use async_nats::jetstream::stream::State;
 
 use crate::error::ExportError;
 use crate::payload::Destination;
 
 /// Exports a stream up to the end that it has at the time of the call.
 ///
-/// Messages that no collector has published, or that cannot be read, are problems; everything else is exported.
+/// Messages that no collector has published, that cannot be read, or that were removed before the export came to them, are
+/// problems; everything else is exported.
 ///
 /// # Errors
 /// The stream cannot be read, or the file cannot be written.
@@ -23,7 +25,11 @@ pub async fn export_stream(
     source: &StreamSource,
     destination: &mut Destination<'_>,
 ) -> Result<(), ExportError> {
-    let last = last_sequence(source).await.map_err(ExportError::Stream)?;
+    let connection = connect(&source.server, "arancini export")
+        .await
+        .map_err(ExportError::Stream)?;
+    let context = jetstream::new(connection.client.clone());
+    let last = state(&context, source).await?.last_sequence;
     let options = StreamTailOptions {
         begin: match destination.filter.since_unix_ns {
             0 => Begin::Beginning,
@@ -40,14 +46,29 @@ pub async fn export_stream(
         destination,
         newest_schema: SCHEMA_VERSION.into(),
     };
+    let mut place = Place::default();
     loop {
-        match tail.next().await {
-            // What has been published since the export began is left to the next export.
-            Ok(Some(message)) if message.stream_sequence > last => return Ok(()),
-            Ok(Some(message)) => export.take(&message)?,
-            Ok(None) => return Ok(()),
+        let next = tail.next().await;
+        let sequence = match &next {
+            Ok(Some(message)) => message.stream_sequence,
+            Err(StreamTailError::Message { sequence, .. }) => *sequence,
+            Ok(None) | Err(StreamTailError::Stream(_)) => u64::MAX,
+        };
+        // What has been published since the export began is left to the next export.
+        let is_over = sequence > last;
+        if place.may_have_lost(&tail, last, is_over) {
+            let first = state(&context, source).await?.first_sequence;
+            export.tell_removed(place.sequence, first.min(sequence).min(last + 1));
+        }
+        place = Place {
+            sequence,
+            missing_until: tail.missing_until(),
+        };
+        match next {
             Err(StreamTailError::Stream(trouble)) => return Err(ExportError::Stream(trouble)),
-            Err(StreamTailError::Message { sequence, .. }) if sequence > last => return Ok(()),
+            _ if is_over => return Ok(()),
+            Ok(None) => return Ok(()),
+            Ok(Some(message)) => export.take(&message)?,
             Err(error @ StreamTailError::Message { .. }) => export.destination.problems.add(format_args!(
                 "{error}; remove it with `nats stream rmm` if another program has published it"
             )),
@@ -55,13 +76,30 @@ pub async fn export_stream(
     }
 }
 
-/// Returns the sequence of the last message of the stream; 0 if it has none.
-async fn last_sequence(source: &StreamSource) -> Result<u64, Trouble> {
-    let connection = connect(&source.server, "arancini export").await?;
-    let context = jetstream::new(connection.client.clone());
-    let stream = find_stream(&context, &source.stream).await?;
-    let stream = stream.ok_or_else(|| missing_stream(&source.stream))?;
-    Ok(stream.cached_info().state.last_sequence)
+/// Returns what the stream has now.
+async fn state(context: &jetstream::Context, source: &StreamSource) -> Result<State, ExportError> {
+    let stream = find_stream(context, &source.stream).await;
+    let stream = stream.and_then(|stream| stream.ok_or_else(|| missing_stream(&source.stream)));
+    stream
+        .map(|stream| stream.cached_info().state.clone())
+        .map_err(ExportError::Stream)
+}
+
+/// How far the export has come.
+#[derive(Default)]
+struct Place {
+    /// Sequence of the last message; 0 before the first one.
+    sequence: u64,
+    /// [`StreamTail::missing_until`] at that message.
+    missing_until: u64,
+}
+
+impl Place {
+    /// Returns whether messages behind this place may have been removed before the tail came to them. What the stream has
+    /// removed before the first message is no loss of the export.
+    const fn may_have_lost(&self, tail: &StreamTail, last: u64, is_over: bool) -> bool {
+        self.sequence > 0 && (tail.missing_until() > self.missing_until || (is_over && self.sequence < last))
+    }
 }
 
 /// Takes the messages of a stream.
@@ -73,6 +111,20 @@ struct StreamExport<'a, 'd> {
 }
 
 impl StreamExport<'_, '_> {
+    /// Tells that the messages behind `last` and before `first` were removed, if there are any. Without them, a message was deleted
+    /// earlier, by a person or by a limit of its subject.
+    fn tell_removed(&mut self, last: u64, first: u64) {
+        if first > last + 1 {
+            self.destination.problems.add(format_args!(
+                "messages {} to {} of the stream {} were removed while the export read it, by its limits or by a purge, and are not \
+                 exported; export again, or raise nats.max_bytes and nats.max_age_s",
+                last + 1,
+                first - 1,
+                self.source.stream
+            ));
+        }
+    }
+
     fn take(&mut self, message: &PublishedMessage) -> io::Result<()> {
         let (sequence, name) = (message.stream_sequence, &message.subject);
         let headers = message.batch_headers();

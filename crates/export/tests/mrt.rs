@@ -171,6 +171,21 @@ fn decoding_the_messages_of_a_recording_gives_its_updates_again() {
     }
 }
 
+/// The advice was `--router`, which exports the same file again.
+#[test]
+fn two_peers_of_one_router_with_the_same_address_and_as_number_need_another_format() {
+    let mut writer = MrtMessages::new(Vec::new(), RibView::AdjRibInPre);
+    for distinguisher in [[0; 8], [0, 0, 0, 1, 0, 0, 0, 2]] {
+        let payload = support::rare_attributes_with(distinguisher);
+        let message = Messages::new(&payload).next().unwrap().unwrap();
+        writer.write(MessageKind::Updates, &message).unwrap();
+    }
+    let finished = writer.finish().unwrap();
+    assert_eq!(finished.messages, 1);
+    let told = &finished.left_out[0];
+    assert!(told.ends_with("use --format json or parquet"), "{told}");
+}
+
 /// Views of one peer never mix, and what is left out is said.
 #[test]
 fn what_a_file_leaves_out_is_said() {

@@ -1,7 +1,7 @@
 //! Which updates an MRT file can have: those of one view, and of peers that it can tell apart.
 //!
-//! MRT names a peer by its address and AS number. It has no router, no view and no distinguisher. So a file has one view, and
-//! of two peers with the same address and AS number it has the one that came first.
+//! MRT names a peer by its address and AS number. It has no router, no view and no distinguisher. So a file has one view,
+//! and if two peers have the same address and AS number, the file has only the first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -136,9 +136,18 @@ impl Wanted {
                 distinguisher,
                 peer: MrtPeer { address, asn },
             } = peer;
+            let is_of_owner = self
+                .owners
+                .get(&peer.peer)
+                .is_some_and(|owner| owner.router == *router);
+            let remedy = if is_of_owner {
+                "the other peer is of the same router, so no MRT file can have both; use --format json or parquet".to_owned()
+            } else {
+                format!("give --router {router} for another file")
+            };
             sentences.push(format!(
                 "left out: {count} updates of the peer {address} AS{asn} with distinguisher {distinguisher} of the router {router}, because MRT \
-                 cannot tell it from another peer with this address and AS number; give --router {router} for another file"
+                 cannot tell it from another peer with this address and AS number; {remedy}"
             ));
         }
         if self.without_attributes > 0 {

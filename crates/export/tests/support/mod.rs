@@ -56,6 +56,11 @@ pub fn decode(files: &[PathBuf], mut take: impl FnMut(MessageKind, &[u8])) {
 
 /// An announce with the attributes that no recording has, and with a time of receipt.
 pub fn rare_attributes() -> Vec<u8> {
+    rare_attributes_with([0; 8])
+}
+
+/// The announce of [`rare_attributes`], of a peer with this distinguisher.
+pub fn rare_attributes_with(peer_distinguisher: [u8; 8]) -> Vec<u8> {
     let source = RouteSource {
         time_received_ns: 1_790_000_000_123_456_789,
         time_bmp_header_ns: 0,
@@ -65,7 +70,7 @@ pub fn rare_attributes() -> Vec<u8> {
         peer_bgp_id: u32::MAX,
         peer_asn: 4_200_000_000,
         peer_type: 0,
-        peer_distinguisher: [0; 8],
+        peer_distinguisher,
         view: RibView::AdjRibInPre,
         table_name: "",
         family: AfiSafi::IPV4_UNICAST,

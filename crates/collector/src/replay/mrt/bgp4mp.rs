@@ -1,6 +1,7 @@
 //! BGP4MP and BGP4MP_ET (RFC 6396 §4.4, RFC 8050 §3): messages and changes of state.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use super::record::{Fields, Record};
 
@@ -65,7 +66,10 @@ pub(super) enum Content<'a> {
 /// State 6 of RFC 4271 §8.2.2, as MRT numbers them.
 const ESTABLISHED: u16 = 6;
 
-/// Reads a record; `None` if it is damaged or of an unknown subtype.
+/// Octets of a BGP message: its header alone (RFC 4271 §4.1), and the longest extended message (RFC 8654 §3).
+const MESSAGE_OCTETS: RangeInclusive<usize> = 19..=65_535;
+
+/// Reads a record; `None` if it is damaged or of an unknown subtype, or if its BGP message has a length that no BGP message has.
 pub(super) fn read<'a>(record: &Record<'a>) -> Option<Bgp4mp<'a>> {
     let form = form(record.subtype)?;
     let mut fields = Fields::new(record.body);
@@ -76,7 +80,12 @@ pub(super) fn read<'a>(record: &Record<'a>) -> Option<Bgp4mp<'a>> {
     let peer = fields.address(afi)?;
     let local = fields.address(afi)?;
     let content = if form.is_message {
-        Content::Message(fields.rest())
+        let message = fields.rest();
+        // The core would take a longer message for a damaged BMP stream, and leave out everything behind it.
+        if !MESSAGE_OCTETS.contains(&message.len()) {
+            return None;
+        }
+        Content::Message(message)
     } else {
         match (fields.u16()?, fields.u16()?) {
             (_, ESTABLISHED) => Content::Established,

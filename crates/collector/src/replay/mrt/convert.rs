@@ -9,6 +9,10 @@ use super::sessions::{Session, SessionKey, Sessions};
 use super::table_dump::{Entry, PEER_INDEX_TABLE, Rib, TablePeer, read_peers, read_rib};
 use super::update::{families, is_update, push_update};
 
+/// Octets of the NLRI of a record, in all its routes together. A record holds its NLRI once, and each route needs a copy of it: a
+/// record with more copies than these would fill the memory. 65,535 routes with an NLRI of 1,000 octets are fewer.
+const MOST_NLRI_OCTETS: usize = 64 << 20;
+
 /// The BMP messages of a file.
 #[derive(Debug)]
 pub(crate) struct Converted {
@@ -119,6 +123,10 @@ fn walk_rib(record: &Record<'_>, peers: &[TablePeer], visit: &mut impl Visit, sk
         skipped.unknown += 1;
         return;
     };
+    if rib.nlri_octets() > MOST_NLRI_OCTETS {
+        skipped.damaged += 1;
+        return;
+    }
     for entry in rib.entries() {
         let Some(entry) = entry else {
             skipped.damaged += 1;

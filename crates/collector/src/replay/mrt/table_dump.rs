@@ -94,6 +94,11 @@ fn nlri_length(family: AfiSafi, bytes: &[u8]) -> Option<usize> {
 }
 
 impl<'a> Rib<'a> {
+    /// Returns how many octets the NLRI takes if each entry has a copy of it.
+    pub(super) fn nlri_octets(&self) -> usize {
+        self.nlri.len() * usize::from(self.count)
+    }
+
     /// Returns the entries; the last one is `None` if the record is damaged there.
     pub(super) fn entries(&self) -> impl Iterator<Item = Option<Entry<'a>>> + use<'a> {
         let (mut fields, add_path, mut left) = (self.entries, self.add_path, self.count);
