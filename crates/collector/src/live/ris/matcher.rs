@@ -138,7 +138,7 @@ impl Matcher {
 
     fn tell_peer(&mut self, change: &PeerChange, tell: impl FnMut(usize, &Bytes)) {
         if !change.is_up {
-            self.known.forget(change.router, change.peer);
+            self.known.note_down(change.router, change.peer);
         }
         self.message += 1;
         let mut found = Found {
