@@ -115,6 +115,39 @@ fn the_subscriptions_of_a_client_are_bounded() {
 }
 
 #[test]
+fn the_subscriptions_of_a_client_that_name_no_prefix_have_a_bound_of_their_own() {
+    let rig = Rig::start(|_| {});
+    let mut client = Client::connect(&rig);
+    for number in 1..=256 {
+        client.subscribe(json!({"path": number}));
+    }
+    client.send("ris_subscribe", json!({"path": 257}));
+    assert!(
+        client
+            .next_error()
+            .1
+            .contains("256 subscriptions without a prefix")
+    );
+    client.send("ris_subscribe", json!({}));
+    assert!(
+        client
+            .next_error()
+            .1
+            .contains("256 subscriptions without a prefix")
+    );
+    client.subscribe(json!({"path": 257, "prefix": "10.0.0.0/8"}));
+    client.send("ris_unsubscribe", json!({"path": 1}));
+    client.subscribe(json!({"path": 258}));
+    let peer = first_peer();
+    let mut router = router(&rig, 1, std::slice::from_ref(&peer));
+    // The second AS number of the path has a subscription of its own, and so has the prefix.
+    router.send(&announce(&peer, &["10.1.0.0/16"], &[258, 258, 2, 257]));
+    router.send(&announce(&peer, &["11.0.0.0/8"], &[1]));
+    router.send(&announce(&peer, &["12.0.0.0/8"], &[258]));
+    assert_eq!(client.heard(2), ["+10.1.0.0/16", "+12.0.0.0/8"]);
+}
+
+#[test]
 fn a_thousand_subscriptions_without_an_answer_are_no_long_request() {
     let rig = Rig::start(|_| {});
     let mut client = Client::connect(&rig);

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{host_list, pong, subscribe_ok};
 use super::request::{Request, Subscription, read_request};
 use super::wrong::Wrong;
-use crate::live::{MOST_ENTRIES, RisSeat, Subscribed, Views};
+use crate::live::{MOST_ENTRIES, MOST_WITHOUT_PREFIX, RisSeat, Subscribed, Views};
 
 /// Longest message of a client that is read as a request.
 const MOST_MESSAGE_BYTES: usize = 64 * 1024;
@@ -182,6 +182,15 @@ impl Conversation {
                         "this client would have more than {MOST_ENTRIES} subscriptions, where each prefix counts as one"
                     ),
                     "subscribe to a prefix that contains several of them, end other subscriptions, or open a second connection",
+                );
+                Some(wrong.message())
+            }
+            Subscribed::TooManyWithoutPrefix => {
+                let wrong = Wrong::new(
+                    format!(
+                        "this client would have more than {MOST_WITHOUT_PREFIX} subscriptions without a prefix"
+                    ),
+                    "add a prefix to subscriptions, end other subscriptions, or open a second connection",
                 );
                 Some(wrong.message())
             }

@@ -28,6 +28,8 @@ pub(super) struct Matcher {
     clients: Vec<Client>,
     /// Number of the present message.
     message: u64,
+    /// The AS numbers of the present path, each of them once. The list is kept for its memory.
+    path_numbers: Vec<u32>,
 }
 
 /// A subscription of a client.
@@ -112,13 +114,13 @@ impl Matcher {
             tell,
         };
         self.by_prefix.covering(route.prefix, |prefix, entry| {
-            if (entry.filter.more_specific || prefix == route.prefix) && entry.filter.passes_route(route) {
-                found.tell(entry.client);
+            if entry.filter.more_specific || prefix == route.prefix {
+                found.tell_if_passes(entry, route);
             }
         });
         self.by_prefix.within(route.prefix, |entry| {
-            if entry.filter.less_specific && entry.filter.passes_route(route) {
-                found.tell(entry.client);
+            if entry.filter.less_specific {
+                found.tell_if_passes(entry, route);
             }
         });
         if !self.by_as.is_empty() {
@@ -126,13 +128,22 @@ impl Matcher {
                 Hop::As(asn) => std::slice::from_ref(asn),
                 Hop::Set(members) => members,
             });
-            let entries = numbers.filter_map(|asn| self.by_as.get(asn)).flatten();
-            for entry in entries.filter(|entry| entry.filter.passes_route(route)) {
-                found.tell(entry.client);
+            // A path may have one AS number hundreds of times.
+            self.path_numbers.clear();
+            self.path_numbers.extend(numbers);
+            self.path_numbers.sort_unstable();
+            self.path_numbers.dedup();
+            for entry in self
+                .path_numbers
+                .iter()
+                .filter_map(|asn| self.by_as.get(asn))
+                .flatten()
+            {
+                found.tell_if_passes(entry, route);
             }
         }
-        for entry in self.rest.iter().filter(|entry| entry.filter.passes_route(route)) {
-            found.tell(entry.client);
+        for entry in &self.rest {
+            found.tell_if_passes(entry, route);
         }
     }
 
@@ -207,6 +218,13 @@ struct Found<'c, W, T> {
 }
 
 impl<W: Fn() -> Option<Bytes>, T: FnMut(usize, &Bytes)> Found<'_, W, T> {
+    /// Tells the client of a subscription that a route passes. The conditions of a client that was told already are not looked at.
+    fn tell_if_passes(&mut self, entry: &Entry, route: &Route<'_>) {
+        if self.clients[entry.client].last != self.message && entry.filter.passes_route(route) {
+            self.tell(entry.client);
+        }
+    }
+
     /// Tells a client, unless it was told this message before.
     fn tell(&mut self, client: usize) {
         let known = &mut self.clients[client];
