@@ -1,6 +1,6 @@
 //! Finds the clients that a message is for. Only the thread of the live stream uses it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arancini_core::BatchKind;
@@ -69,9 +69,7 @@ impl Matcher {
             self.clients.resize_with(client + 1, Client::default);
         }
         let before = std::mem::take(&mut self.clients[client].filters);
-        for filter in &before {
-            self.remove(client, filter);
-        }
+        self.remove(client, &before);
         for filter in &filters {
             self.add(client, filter);
         }
@@ -181,23 +179,34 @@ impl Matcher {
         }
     }
 
-    fn remove(&mut self, client: usize, filter: &Filter) {
+    /// Removes all subscriptions of a client. Each list is gone through once, however many subscriptions the client has in it.
+    fn remove(&mut self, client: usize, filters: &[Arc<Filter>]) {
+        let mut prefixes = BTreeSet::new();
+        let mut numbers = BTreeSet::new();
+        let mut has_rest = false;
+        for filter in filters {
+            match Place::of(filter) {
+                Place::Prefixes(filter) => prefixes.extend(filter.prefixes.iter().copied()),
+                Place::As(asn) => {
+                    numbers.insert(asn);
+                }
+                Place::Rest => has_rest = true,
+            }
+        }
         let is_gone = |entry: &Entry| entry.client == client;
-        match Place::of(filter) {
-            Place::Prefixes(filter) => {
-                for prefix in &filter.prefixes {
-                    self.by_prefix.remove(*prefix, is_gone);
+        for prefix in prefixes {
+            self.by_prefix.remove(prefix, is_gone);
+        }
+        for asn in numbers {
+            if let Some(entries) = self.by_as.get_mut(&asn) {
+                entries.retain(|entry| !is_gone(entry));
+                if entries.is_empty() {
+                    self.by_as.remove(&asn);
                 }
             }
-            Place::As(asn) => {
-                if let Some(entries) = self.by_as.get_mut(&asn) {
-                    entries.retain(|entry| !is_gone(entry));
-                    if entries.is_empty() {
-                        self.by_as.remove(&asn);
-                    }
-                }
-            }
-            Place::Rest => self.rest.retain(|entry| !is_gone(entry)),
+        }
+        if has_rest {
+            self.rest.retain(|entry| !is_gone(entry));
         }
     }
 }
