@@ -109,8 +109,9 @@ impl Conversation {
                 }
                 Event::PingIsDue => {
                     unanswered += 1;
-                    ping_at += PING_EVERY;
                     self.socket.send(Message::Ping(Bytes::new())).await?;
+                    // Pings that were due during a long write are left out: the client needs time to answer.
+                    ping_at = Instant::now() + PING_EVERY;
                 }
             }
         }
