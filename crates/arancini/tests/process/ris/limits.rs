@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client::{Client, announce, first_peer, router, withdraw};
 use crate::support::Rig;
@@ -177,6 +179,19 @@ fn a_message_that_is_too_long_is_refused() {
     client.send_text(&" ".repeat(256 * 1024 + 1));
     let (messages, code) = client.rest();
     assert!(matches!(code, None | Some(1009)), "{messages:?} {code:?}");
+    rig.until_metric("ris_clients", 0);
+}
+
+#[test]
+fn a_client_that_closes_gets_a_close_frame_as_its_answer() {
+    let rig = Rig::start(|_| {});
+    let mut client = Client::subscribed(&rig, json!({}));
+    let frame = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "done".into(),
+    };
+    client.send_frame(Message::Close(Some(frame)));
+    assert_eq!(client.rest(), (Vec::new(), Some(1000)));
     rig.until_metric("ris_clients", 0);
 }
 

@@ -98,7 +98,12 @@ impl Conversation {
             match event {
                 Event::Messages(Some(messages)) => self.send(messages).await?,
                 Event::Messages(None) => return Err(End::Told(close_code::POLICY, "reads too slowly")),
-                Event::Received(None | Some(Ok(Message::Close(_)))) => return Ok(()),
+                Event::Received(None) => return Ok(()),
+                Event::Received(Some(Ok(Message::Close(_)))) => {
+                    // The library has queued the close frame that answers this one (RFC 6455 §5.5.1). The client may be gone.
+                    let _ = self.socket.flush().await;
+                    return Ok(());
+                }
                 Event::Received(Some(Err(_))) => return Err(self.refuse_frame().await),
                 Event::Received(Some(Ok(message))) => {
                     unanswered = 0;
