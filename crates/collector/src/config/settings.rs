@@ -391,7 +391,7 @@ settings! {
         host_names: Vec<String> = Vec::new();
         /// Memory for the history: the newest updates, events and malformed messages, which `/api/v1/changes`, `/api/v1/events` and `/api/v1/malformed` show. 0 keeps none, and less than 1048576 is refused. Events and malformed messages have an eighth each.
         history_bytes: usize = 64 * 1024 * 1024;
-        /// The largest number of clients that are connected to `/v1/ws`, the websocket of RIS Live (docs/ris-live.md). 0 switches it off. Each client needs an open file, and up to 2 MiB of memory if it reads slowly.
+        /// The largest number of clients that are connected to `/v1/ws`, the websocket of RIS Live (docs/ris-live.md). 0 switches it off. Each client needs an open file, up to 4 MiB of memory if it reads slowly, and memory for its subscriptions: about 2 MiB for 4,096 prefixes, and up to 20 MiB if each of these subscriptions also has a long AS path.
         ris_clients: usize = 64;
     }
 

@@ -21,7 +21,7 @@ use axum::routing::get;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// The text at `/help`, and at `/` for clients that are no browser.
-const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n";
+const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n/v1/ws    published routes as a websocket, in the protocol of RIS Live\n";
 
 /// A running control port. Dropping it stops the server.
 #[derive(Debug)]

@@ -15,6 +15,6 @@ pub use event::{GREETING, KEEP_ALIVE};
 pub use hub::{Hub, MOST_LISTENERS, Subscription};
 pub use listener::{Kinds, Wanted};
 pub use ris::{
-    Filter, Hop, KnownViews, MOST_ENTRIES, MessageType, NamedViews, PathPattern, PathPatternError,
-    RisClients, RisSeat, Subscribed, Views, error_message,
+    Filter, Hop, KnownViews, MOST_ENTRIES, MOST_WITHOUT_PREFIX, MessageType, NamedViews, PathPattern,
+    PathPatternError, RisClients, RisSeat, Subscribed, Views, error_message,
 };

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::client::{Client, announce, first_peer, router, withdraw};
 use crate::support::Rig;
@@ -115,6 +117,39 @@ fn the_subscriptions_of_a_client_are_bounded() {
 }
 
 #[test]
+fn the_subscriptions_of_a_client_that_name_no_prefix_have_a_bound_of_their_own() {
+    let rig = Rig::start(|_| {});
+    let mut client = Client::connect(&rig);
+    for number in 1..=256 {
+        client.subscribe(json!({"path": number}));
+    }
+    client.send("ris_subscribe", json!({"path": 257}));
+    assert!(
+        client
+            .next_error()
+            .1
+            .contains("256 subscriptions without a prefix")
+    );
+    client.send("ris_subscribe", json!({}));
+    assert!(
+        client
+            .next_error()
+            .1
+            .contains("256 subscriptions without a prefix")
+    );
+    client.subscribe(json!({"path": 257, "prefix": "10.0.0.0/8"}));
+    client.send("ris_unsubscribe", json!({"path": 1}));
+    client.subscribe(json!({"path": 258}));
+    let peer = first_peer();
+    let mut router = router(&rig, 1, std::slice::from_ref(&peer));
+    // The second AS number of the path has a subscription of its own, and so has the prefix.
+    router.send(&announce(&peer, &["10.1.0.0/16"], &[258, 258, 2, 257]));
+    router.send(&announce(&peer, &["11.0.0.0/8"], &[1]));
+    router.send(&announce(&peer, &["12.0.0.0/8"], &[258]));
+    assert_eq!(client.heard(2), ["+10.1.0.0/16", "+12.0.0.0/8"]);
+}
+
+#[test]
 fn a_thousand_subscriptions_without_an_answer_are_no_long_request() {
     let rig = Rig::start(|_| {});
     let mut client = Client::connect(&rig);
@@ -144,6 +179,19 @@ fn a_message_that_is_too_long_is_refused() {
     client.send_text(&" ".repeat(256 * 1024 + 1));
     let (messages, code) = client.rest();
     assert!(matches!(code, None | Some(1009)), "{messages:?} {code:?}");
+    rig.until_metric("ris_clients", 0);
+}
+
+#[test]
+fn a_client_that_closes_gets_a_close_frame_as_its_answer() {
+    let rig = Rig::start(|_| {});
+    let mut client = Client::subscribed(&rig, json!({}));
+    let frame = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "done".into(),
+    };
+    client.send_frame(Message::Close(Some(frame)));
+    assert_eq!(client.rest(), (Vec::new(), Some(1000)));
     rig.until_metric("ris_clients", 0);
 }
 

@@ -1,10 +1,10 @@
 //! Which RIB views clients hear of.
 
-use arancini_generate::Peer;
+use arancini_generate::{Peer, PeerDown, peer_down};
 use arancini_wire::bmp::RibView;
 use serde_json::json;
 
-use super::client::{Client, announce, router, withdraw};
+use super::client::{Client, announce, router, up, withdraw};
 use crate::support::{Rig, peer, router_address};
 
 #[test]
@@ -46,4 +46,25 @@ fn a_client_gets_one_view_of_each_peer_or_the_views_that_it_names() {
     assert_eq!(named.heard(1), ["-10.2.0.0/16"]);
     one.send(&withdraw(&before, &["10.0.0.0/8"]));
     assert_eq!(usual.heard(1), ["-10.0.0.0/8"]);
+}
+
+#[test]
+fn a_peer_that_went_down_is_heard_of_in_the_view_in_which_it_comes_back() {
+    let rig = Rig::start(|_| {});
+    let mut client = Client::subscribed(&rig, json!({"type": "UPDATE"}));
+    let (before, after) = (peer(1), peer(1).in_view(RibView::AdjRibInPost));
+    let table = Peer::new([0, 0, 0, 0].into(), 65_000, [192, 0, 2, 254].into()).in_view(RibView::LocRib);
+    let mut router = router(&rig, 1, &[before, table]);
+    router.send(&announce(&before, &["10.0.0.0/8"], &[]));
+    assert_eq!(client.heard(1), ["+10.0.0.0/8"]);
+    router.send(&peer_down(&before, &PeerDown::RemoteSilent));
+    assert_eq!(client.heard(1), ["-10.0.0.0/8"]);
+    router.send(&up(&after));
+    router.send(&announce(&after, &["10.1.0.0/16"], &[]));
+    assert_eq!(client.heard(1), ["+10.1.0.0/16"]);
+    // Without a peer, the router has the routes of its Loc-RIB only.
+    router.send(&peer_down(&after, &PeerDown::RemoteSilent));
+    assert_eq!(client.heard(1), ["-10.1.0.0/16"]);
+    router.send(&announce(&table, &["10.2.0.0/16"], &[]));
+    assert_eq!(client.heard(1), ["+10.2.0.0/16"]);
 }

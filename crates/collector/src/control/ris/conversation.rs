@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{host_list, pong, subscribe_ok};
 use super::request::{Request, Subscription, read_request};
 use super::wrong::Wrong;
-use crate::live::{MOST_ENTRIES, RisSeat, Subscribed, Views};
+use crate::live::{MOST_ENTRIES, MOST_WITHOUT_PREFIX, RisSeat, Subscribed, Views};
 
 /// Longest message of a client that is read as a request.
 const MOST_MESSAGE_BYTES: usize = 64 * 1024;
@@ -98,7 +98,12 @@ impl Conversation {
             match event {
                 Event::Messages(Some(messages)) => self.send(messages).await?,
                 Event::Messages(None) => return Err(End::Told(close_code::POLICY, "reads too slowly")),
-                Event::Received(None | Some(Ok(Message::Close(_)))) => return Ok(()),
+                Event::Received(None) => return Ok(()),
+                Event::Received(Some(Ok(Message::Close(_)))) => {
+                    // The library has queued the close frame that answers this one (RFC 6455 §5.5.1). The client may be gone.
+                    let _ = self.socket.flush().await;
+                    return Ok(());
+                }
                 Event::Received(Some(Err(_))) => return Err(self.refuse_frame().await),
                 Event::Received(Some(Ok(message))) => {
                     unanswered = 0;
@@ -109,8 +114,9 @@ impl Conversation {
                 }
                 Event::PingIsDue => {
                     unanswered += 1;
-                    ping_at += PING_EVERY;
                     self.socket.send(Message::Ping(Bytes::new())).await?;
+                    // Pings that were due during a long write are left out: the client needs time to answer.
+                    ping_at = Instant::now() + PING_EVERY;
                 }
             }
         }
@@ -182,6 +188,15 @@ impl Conversation {
                         "this client would have more than {MOST_ENTRIES} subscriptions, where each prefix counts as one"
                     ),
                     "subscribe to a prefix that contains several of them, end other subscriptions, or open a second connection",
+                );
+                Some(wrong.message())
+            }
+            Subscribed::TooManyWithoutPrefix => {
+                let wrong = Wrong::new(
+                    format!(
+                        "this client would have more than {MOST_WITHOUT_PREFIX} subscriptions without a prefix"
+                    ),
+                    "add a prefix to subscriptions, end other subscriptions, or open a second connection",
                 );
                 Some(wrong.message())
             }

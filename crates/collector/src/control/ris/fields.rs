@@ -165,6 +165,8 @@ fn read_prefixes(value: &Value) -> Result<Vec<IpPrefix>, Wrong> {
         .collect::<Result<Vec<_>, _>>()?;
     prefixes.sort_unstable();
     prefixes.dedup();
+    // A subscription keeps its prefixes, and counts a prefix that the client repeats once.
+    prefixes.shrink_to_fit();
     Ok(prefixes)
 }
 
@@ -215,6 +217,28 @@ mod tests {
         let of = |path: Value| read(json!({"path": path})).unwrap().path.unwrap();
         assert_eq!(of(json!(64500)), of(json!("64500")));
         assert_eq!(of(json!([1, 2, [4, 3]])), of(json!("1,2,[3,4]")));
+    }
+
+    #[test]
+    fn a_path_with_an_empty_as_set_is_refused_however_many_there_are() {
+        let mut hops = vec![json!([]); 20_000];
+        hops.push(json!(1));
+        let wrong = read(json!({"path": hops})).unwrap_err();
+        assert!(wrong.into_parts().0.contains("AS_SET without AS numbers"));
+        let wrong = read(json!({"path": [64500, []]})).unwrap_err();
+        assert!(wrong.into_parts().0.contains("AS_SET without AS numbers"));
+    }
+
+    #[test]
+    fn a_subscription_has_no_memory_for_what_its_client_repeats() {
+        let repeated =
+            read(json!({"path": [vec![1; 10_000]], "prefix": vec!["192.0.2.0/24"; 1000]})).unwrap();
+        assert_eq!(repeated.prefixes.capacity(), 1);
+        assert_eq!(repeated.path, PathPattern::parse("[1]").ok());
+        let Hop::Set(members) = Hop::set_of(vec![1; 10_000]) else {
+            panic!("it is a set");
+        };
+        assert_eq!(members.capacity(), 1);
     }
 
     #[test]

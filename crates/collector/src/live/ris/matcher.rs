@@ -1,6 +1,6 @@
 //! Finds the clients that a message is for. Only the thread of the live stream uses it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arancini_core::BatchKind;
@@ -28,6 +28,8 @@ pub(super) struct Matcher {
     clients: Vec<Client>,
     /// Number of the present message.
     message: u64,
+    /// The AS numbers of the present path, each of them once. The list is kept for its memory.
+    path_numbers: Vec<u32>,
 }
 
 /// A subscription of a client.
@@ -67,9 +69,7 @@ impl Matcher {
             self.clients.resize_with(client + 1, Client::default);
         }
         let before = std::mem::take(&mut self.clients[client].filters);
-        for filter in &before {
-            self.remove(client, filter);
-        }
+        self.remove(client, &before);
         for filter in &filters {
             self.add(client, filter);
         }
@@ -112,13 +112,13 @@ impl Matcher {
             tell,
         };
         self.by_prefix.covering(route.prefix, |prefix, entry| {
-            if (entry.filter.more_specific || prefix == route.prefix) && entry.filter.passes_route(route) {
-                found.tell(entry.client);
+            if entry.filter.more_specific || prefix == route.prefix {
+                found.tell_if_passes(entry, route);
             }
         });
         self.by_prefix.within(route.prefix, |entry| {
-            if entry.filter.less_specific && entry.filter.passes_route(route) {
-                found.tell(entry.client);
+            if entry.filter.less_specific {
+                found.tell_if_passes(entry, route);
             }
         });
         if !self.by_as.is_empty() {
@@ -126,19 +126,28 @@ impl Matcher {
                 Hop::As(asn) => std::slice::from_ref(asn),
                 Hop::Set(members) => members,
             });
-            let entries = numbers.filter_map(|asn| self.by_as.get(asn)).flatten();
-            for entry in entries.filter(|entry| entry.filter.passes_route(route)) {
-                found.tell(entry.client);
+            // A path may have one AS number hundreds of times.
+            self.path_numbers.clear();
+            self.path_numbers.extend(numbers);
+            self.path_numbers.sort_unstable();
+            self.path_numbers.dedup();
+            for entry in self
+                .path_numbers
+                .iter()
+                .filter_map(|asn| self.by_as.get(asn))
+                .flatten()
+            {
+                found.tell_if_passes(entry, route);
             }
         }
-        for entry in self.rest.iter().filter(|entry| entry.filter.passes_route(route)) {
-            found.tell(entry.client);
+        for entry in &self.rest {
+            found.tell_if_passes(entry, route);
         }
     }
 
     fn tell_peer(&mut self, change: &PeerChange, tell: impl FnMut(usize, &Bytes)) {
         if !change.is_up {
-            self.known.forget(change.router, change.peer);
+            self.known.note_down(change.router, change.peer);
         }
         self.message += 1;
         let mut found = Found {
@@ -170,23 +179,34 @@ impl Matcher {
         }
     }
 
-    fn remove(&mut self, client: usize, filter: &Filter) {
+    /// Removes all subscriptions of a client. Each list is gone through once, however many subscriptions the client has in it.
+    fn remove(&mut self, client: usize, filters: &[Arc<Filter>]) {
+        let mut prefixes = BTreeSet::new();
+        let mut numbers = BTreeSet::new();
+        let mut has_rest = false;
+        for filter in filters {
+            match Place::of(filter) {
+                Place::Prefixes(filter) => prefixes.extend(filter.prefixes.iter().copied()),
+                Place::As(asn) => {
+                    numbers.insert(asn);
+                }
+                Place::Rest => has_rest = true,
+            }
+        }
         let is_gone = |entry: &Entry| entry.client == client;
-        match Place::of(filter) {
-            Place::Prefixes(filter) => {
-                for prefix in &filter.prefixes {
-                    self.by_prefix.remove(*prefix, is_gone);
+        for prefix in prefixes {
+            self.by_prefix.remove(prefix, is_gone);
+        }
+        for asn in numbers {
+            if let Some(entries) = self.by_as.get_mut(&asn) {
+                entries.retain(|entry| !is_gone(entry));
+                if entries.is_empty() {
+                    self.by_as.remove(&asn);
                 }
             }
-            Place::As(asn) => {
-                if let Some(entries) = self.by_as.get_mut(&asn) {
-                    entries.retain(|entry| !is_gone(entry));
-                    if entries.is_empty() {
-                        self.by_as.remove(&asn);
-                    }
-                }
-            }
-            Place::Rest => self.rest.retain(|entry| !is_gone(entry)),
+        }
+        if has_rest {
+            self.rest.retain(|entry| !is_gone(entry));
         }
     }
 }
@@ -207,6 +227,13 @@ struct Found<'c, W, T> {
 }
 
 impl<W: Fn() -> Option<Bytes>, T: FnMut(usize, &Bytes)> Found<'_, W, T> {
+    /// Tells the client of a subscription that a route passes. The conditions of a client that was told already are not looked at.
+    fn tell_if_passes(&mut self, entry: &Entry, route: &Route<'_>) {
+        if self.clients[entry.client].last != self.message && entry.filter.passes_route(route) {
+            self.tell(entry.client);
+        }
+    }
+
     /// Tells a client, unless it was told this message before.
     fn tell(&mut self, client: usize) {
         let known = &mut self.clients[client];

@@ -33,7 +33,7 @@ pub(super) fn message_of_route(route: &Route<'_>) -> Option<Bytes> {
         Action::Withdraw => write!(text, ",\"withdrawals\":[\"{}\"]", route.prefix).ok()?,
     }
     text.push_str("}}");
-    Some(Bytes::from(text))
+    Some(finished(text))
 }
 
 /// The `ris_message` of a peer that came up or went down.
@@ -57,7 +57,13 @@ pub(super) fn message_of_peer(change: &PeerChange) -> Option<Bytes> {
         "\"type\":\"RIS_PEER_STATE\",\"view\":\"{view}\",\"state\":\"{state}\"}}}}"
     )
     .ok()?;
-    Some(Bytes::from(text))
+    Some(finished(text))
+}
+
+/// A text as it waits in the queues of clients, which count its length: it has no spare memory.
+fn finished(mut text: String) -> Bytes {
+    text.shrink_to_fit();
+    Bytes::from(text)
 }
 
 /// A `ris_error`: what is wrong, and what to do about it.

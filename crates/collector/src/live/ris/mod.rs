@@ -18,5 +18,5 @@ pub use clients::{RisClients, RisSeat};
 pub use filter::{Filter, MessageType};
 pub use message::error_message;
 pub use path_pattern::{Hop, PathPattern, PathPatternError};
-pub use subscriptions::{MOST_ENTRIES, Subscribed};
+pub use subscriptions::{MOST_ENTRIES, MOST_WITHOUT_PREFIX, Subscribed};
 pub use views::{KnownViews, NamedViews, Views};

@@ -20,6 +20,8 @@ impl Hop {
     pub fn set_of(mut members: Vec<u32>) -> Self {
         members.sort_unstable();
         members.dedup();
+        // A subscription keeps its pattern, and a client may repeat one number thousands of times.
+        members.shrink_to_fit();
         Self::Set(members)
     }
 }
@@ -38,6 +40,8 @@ pub struct PathPattern {
 pub enum PathPatternError {
     /// It has no AS number.
     Empty,
+    /// It has an AS_SET without AS numbers.
+    EmptySet,
     /// It has something else where an AS number belongs.
     NoNumber,
     /// It has too many AS numbers.
@@ -48,6 +52,7 @@ impl fmt::Display for PathPatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it has no AS number"),
+            Self::EmptySet => f.write_str("it has an AS_SET without AS numbers"),
             Self::NoNumber => f.write_str("it has something else than AS numbers"),
             Self::TooLong => write!(f, "it has more than {MOST_NUMBERS} AS numbers"),
         }
@@ -58,8 +63,11 @@ impl PathPattern {
     /// A pattern of these hops, anywhere in a path.
     ///
     /// # Errors
-    /// There is no hop, or there are too many AS numbers.
+    /// There is no hop, an AS_SET is empty, or there are too many AS numbers.
     pub fn new(hops: Vec<Hop>) -> Result<Self, PathPatternError> {
+        if hops.contains(&Hop::Set(Vec::new())) {
+            return Err(PathPatternError::EmptySet);
+        }
         let numbers = hops.iter().map(|hop| match hop {
             Hop::As(_) => 1,
             Hop::Set(members) => members.len(),

@@ -53,7 +53,9 @@ impl<'a> Route<'a> {
         let router = IpAddr::from(address_of(update.get_router_addr()).ok()?).to_canonical();
         let view = view_of(update.get_rib_view()).ok()?;
         let peer = peer_name(view, router, address_of(update.get_peer_addr()).ok()?);
-        known.note(router, peer, view);
+        if update.get_announced() {
+            known.note(router, peer, view);
+        }
         Some(Self {
             update,
             router,

@@ -7,6 +7,10 @@ use super::filter::Filter;
 /// Most subscriptions of a client. A subscription with several prefixes counts once for each of them.
 pub const MOST_ENTRIES: usize = 4096;
 
+/// Most subscriptions of a client that name no prefix. No index of prefixes finds them, so many more routes are compared with
+/// each of them.
+pub const MOST_WITHOUT_PREFIX: usize = 256;
+
 /// What became of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subscribed {
@@ -14,6 +18,8 @@ pub enum Subscribed {
     Accepted,
     /// The client would have more than [`MOST_ENTRIES`].
     TooMany,
+    /// The client would have more than [`MOST_WITHOUT_PREFIX`].
+    TooManyWithoutPrefix,
 }
 
 /// The subscriptions of one client, in the order in which they came.
@@ -21,6 +27,8 @@ pub enum Subscribed {
 pub(super) struct Subscriptions {
     filters: Vec<Arc<Filter>>,
     entries: usize,
+    /// How many of `filters` name no prefix.
+    without_prefix: usize,
 }
 
 impl Subscriptions {
@@ -33,7 +41,12 @@ impl Subscriptions {
         if entries > MOST_ENTRIES {
             return Subscribed::TooMany;
         }
+        let without_prefix = self.without_prefix + usize::from(filter.prefixes.is_empty());
+        if without_prefix > MOST_WITHOUT_PREFIX {
+            return Subscribed::TooManyWithoutPrefix;
+        }
         self.entries = entries;
+        self.without_prefix = without_prefix;
         self.filters.push(Arc::new(filter));
         Subscribed::Accepted
     }
@@ -44,6 +57,7 @@ impl Subscriptions {
             return false;
         };
         self.entries -= entries_of(filter);
+        self.without_prefix -= usize::from(filter.prefixes.is_empty());
         self.filters.remove(place);
         true
     }

@@ -1,6 +1,7 @@
 //! The RIB views that a client wants.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use arancini_wire::bmp::RibView;
@@ -59,46 +60,137 @@ impl Views {
 /// chosen for routers that send no Adj-RIB-In. Adj-RIB-Out is never chosen.
 #[derive(Debug, Default)]
 pub struct KnownViews {
-    /// The peers with routes before policy, by router and address.
-    before_policy: HashSet<(IpAddr, IpAddr)>,
-    /// The routers that send Adj-RIB-In of any peer.
-    with_peers: HashSet<IpAddr>,
-    /// What was noted last: most updates come in runs of one peer.
+    /// The peers that announced routes in an Adj-RIB-In, by router and address.
+    peers: HashMap<(IpAddr, IpAddr), PeerViews>,
+    /// How many of the peers of a router are up. A router without such peers is not in the map.
+    routers: HashMap<IpAddr, usize>,
+    /// How many of all peers are up.
+    up: usize,
+    /// The view that was noted last. Most updates come in runs of one peer.
     last: Option<(IpAddr, IpAddr, RibView)>,
+}
+
+/// The Adj-RIB-In of one peer.
+#[derive(Debug)]
+struct PeerViews {
+    is_before_policy: bool,
+    /// A peer that went down is kept until its next announce, because its routes are withdrawn after its Peer Down: a client
+    /// gets these withdraws in the view in which it got the announces.
+    is_up: bool,
 }
 
 impl KnownViews {
     /// Most peers that are remembered. Of further ones, routes before and after policy are both chosen.
     const MOST_PEERS: usize = 100_000;
 
-    /// Notes that a peer has routes in a view.
+    /// Notes that a peer announced routes in a view. A withdraw is no sign of a view: it also ends routes of a peer that went down.
     pub fn note(&mut self, router: IpAddr, peer: IpAddr, view: RibView) {
         if self.last.replace((router, peer, view)) == Some((router, peer, view)) {
             return;
         }
-        let has_room =
-            self.before_policy.len() < Self::MOST_PEERS && self.with_peers.len() < Self::MOST_PEERS;
-        if has_room && matches!(view, RibView::AdjRibInPre | RibView::AdjRibInPost) {
-            self.with_peers.insert(router);
+        if !matches!(view, RibView::AdjRibInPre | RibView::AdjRibInPost) {
+            return;
         }
-        if has_room && view == RibView::AdjRibInPre {
-            self.before_policy.insert((router, peer));
+        let is_before_policy = view == RibView::AdjRibInPre;
+        if let Some(known) = self.peers.get_mut(&(router, peer)).filter(|known| known.is_up) {
+            known.is_before_policy |= is_before_policy;
+            return;
         }
+        if self.up >= Self::MOST_PEERS {
+            return;
+        }
+        if self.peers.len() >= Self::MOST_PEERS {
+            self.peers.retain(|_, known| known.is_up);
+        }
+        let views = PeerViews {
+            is_before_policy,
+            is_up: true,
+        };
+        self.peers.insert((router, peer), views);
+        *self.routers.entry(router).or_default() += 1;
+        self.up += 1;
     }
 
-    /// Forgets the views of a peer that went down.
-    pub(super) fn forget(&mut self, router: IpAddr, peer: IpAddr) {
-        self.before_policy.remove(&(router, peer));
+    /// Notes that a peer went down: its next announce tells its views anew.
+    pub(super) fn note_down(&mut self, router: IpAddr, peer: IpAddr) {
         self.last = None;
+        let Some(known) = self.peers.get_mut(&(router, peer)).filter(|known| known.is_up) else {
+            return;
+        };
+        known.is_up = false;
+        self.up -= 1;
+        if let Entry::Occupied(mut peers) = self.routers.entry(router) {
+            *peers.get_mut() -= 1;
+            if *peers.get() == 0 {
+                peers.remove();
+            }
+        }
     }
 
     /// Returns whether a view is the one that is chosen of its peer.
     pub(super) fn choose(&self, router: IpAddr, peer: IpAddr, view: RibView) -> bool {
         match view {
             RibView::AdjRibInPre => true,
-            RibView::AdjRibInPost => !self.before_policy.contains(&(router, peer)),
-            RibView::LocRib => !self.with_peers.contains(&router),
+            RibView::AdjRibInPost => {
+                let known = self.peers.get(&(router, peer));
+                !known.is_some_and(|known| known.is_before_policy)
+            }
+            RibView::LocRib => !self.routers.contains_key(&router),
             RibView::AdjRibOutPre | RibView::AdjRibOutPost => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const ROUTER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+    const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn a_peer_that_comes_back_with_routes_after_policy_only_is_heard_of() {
+        let mut known = KnownViews::default();
+        known.note(ROUTER, PEER, RibView::AdjRibInPre);
+        known.note(ROUTER, PEER, RibView::AdjRibInPost);
+        assert!(!known.choose(ROUTER, PEER, RibView::AdjRibInPost));
+        known.note_down(ROUTER, PEER);
+        // The withdraws of its routes come in the view of their announces.
+        assert!(!known.choose(ROUTER, PEER, RibView::AdjRibInPost));
+        known.note(ROUTER, PEER, RibView::AdjRibInPost);
+        assert!(known.choose(ROUTER, PEER, RibView::AdjRibInPost));
+    }
+
+    #[test]
+    fn the_loc_rib_is_chosen_when_the_last_peer_of_its_router_is_down() {
+        let other = IpAddr::from([192, 0, 2, 2]);
+        let mut known = KnownViews::default();
+        known.note(ROUTER, PEER, RibView::AdjRibInPre);
+        known.note(ROUTER, other, RibView::AdjRibInPost);
+        known.note_down(ROUTER, PEER);
+        // The Peer Down of another view of the same peer.
+        known.note_down(ROUTER, PEER);
+        assert!(!known.choose(ROUTER, ROUTER, RibView::LocRib));
+        known.note_down(ROUTER, other);
+        assert!(known.choose(ROUTER, ROUTER, RibView::LocRib));
+        known.note(ROUTER, other, RibView::AdjRibInPost);
+        assert!(!known.choose(ROUTER, ROUTER, RibView::LocRib));
+    }
+
+    #[test]
+    fn peers_that_went_down_make_room_for_new_ones() {
+        let mut known = KnownViews::default();
+        let peer = |number: usize| IpAddr::from((number as u128).to_be_bytes());
+        for number in 0..=KnownViews::MOST_PEERS {
+            known.note(ROUTER, peer(number), RibView::AdjRibInPre);
+        }
+        let beyond = peer(KnownViews::MOST_PEERS);
+        assert!(known.choose(ROUTER, beyond, RibView::AdjRibInPost));
+        known.note_down(ROUTER, peer(0));
+        known.note(ROUTER, beyond, RibView::AdjRibInPre);
+        assert!(!known.choose(ROUTER, beyond, RibView::AdjRibInPost));
+        assert_eq!(known.peers.len(), KnownViews::MOST_PEERS);
     }
 }
