@@ -53,13 +53,21 @@ impl fmt::Display for TlsError {
 /// The TLS side of the control port.
 pub struct ServerTls {
     files: TlsFiles,
-    /// The certificates in use. Others after the content of a file has changed.
+    /// What is in use. Something else once a file has another content.
     used: RwLock<Used>,
 }
 
-/// Certificates in use, and the content of the files that they were read from.
+/// What the files hold.
+#[derive(PartialEq, Eq)]
+struct Content {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    client_cas: Option<Vec<CertificateDer<'static>>>,
+}
+
+/// The content of the files, and the configuration that was made of it.
 struct Used {
-    content: Vec<Vec<u8>>,
+    content: Content,
     config: Arc<ServerConfig>,
 }
 
@@ -73,10 +81,7 @@ impl ServerTls {
     /// # Errors
     /// A file can't be read or has other content, or the key does not belong to the certificate.
     pub fn of(files: TlsFiles) -> Result<Self, TlsError> {
-        let used = RwLock::new(Used {
-            content: content_of(&files),
-            config: Arc::new(read(&files)?),
-        });
+        let used = RwLock::new(Used::read(&files)?);
         Ok(Self { files, used })
     }
 
@@ -85,11 +90,10 @@ impl ServerTls {
     /// # Errors
     /// As [`Self::of`].
     pub fn read_again(&self) -> Result<(), TlsError> {
-        let content = content_of(&self.files);
-        let config = Arc::new(read(&self.files)?);
+        let read = Used::read(&self.files)?;
         let mut used = self.used.write().unwrap_or_else(PoisonError::into_inner);
-        if used.content != content {
-            *used = Used { content, config };
+        if used.content != read.content {
+            *used = read;
         }
         Ok(())
     }
@@ -109,39 +113,33 @@ impl ServerTls {
     }
 }
 
-/// The content of the files. A file that can't be read is empty here; reading the certificates says why.
-fn content_of(files: &TlsFiles) -> Vec<Vec<u8>> {
-    let all = [Some(&files.cert), Some(&files.key), files.client_ca.as_ref()];
-    let read = |file: &PathBuf| small_file::read(file).unwrap_or_default();
-    all.into_iter().flatten().map(read).collect()
+impl Used {
+    fn read(files: &TlsFiles) -> Result<Self, TlsError> {
+        let client_ca = files.client_ca.as_deref();
+        let client_cas = client_ca.map(|file| read_certificates(CLIENT_CA, file));
+        let content = Content {
+            chain: read_certificates(CERT, &files.cert)?,
+            key: read_key(&files.key)?,
+            client_cas: client_cas.transpose()?,
+        };
+        let config = Arc::new(config_of(&content, files)?);
+        Ok(Self { content, config })
+    }
 }
 
-fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
-    let chain = read_certificates(CERT, &files.cert)?;
-    let no_key = |error: &dyn fmt::Display| TlsError {
-        setting: KEY,
-        problem: format!(
-            "{} has no private key that can be read: {error}",
-            files.key.display()
-        ),
-        remedy: "name a PEM file with the key, without a password, which the user of the collector may read",
-    };
-    let key = small_file::read(&files.key).map_err(|error| no_key(&error))?;
-    if is_encrypted(&key) {
-        return Err(no_key(&"it is encrypted with a password"));
-    }
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| no_key(&error))?;
+/// The configuration of this content. Errors name the files that it was read from.
+fn config_of(content: &Content, files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong(CERT, &files.cert, &error))?;
-    let builder = match &files.client_ca {
+    let builder = match content.client_cas.iter().zip(&files.client_ca).next() {
         None => builder.with_no_client_auth(),
-        Some(file) => {
+        Some((certificates, file)) => {
             let mut roots = RootCertStore::empty();
-            for certificate in read_certificates(CLIENT_CA, file)? {
+            for certificate in certificates {
                 roots
-                    .add(certificate)
+                    .add(certificate.clone())
                     .map_err(|error| wrong(CLIENT_CA, file, &error))?;
             }
             // Probes and Prometheus have no certificate.
@@ -151,10 +149,24 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         }
     };
     let mut config = builder
-        .with_single_cert(chain, key)
+        .with_single_cert(content.chain.clone(), content.key.clone_key())
         .map_err(|error| wrong(CERT, &files.cert, &error))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Reads the private key in a PEM file.
+fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let no_key = |error: &dyn fmt::Display| TlsError {
+        setting: KEY,
+        problem: format!("{} has no private key that can be read: {error}", file.display()),
+        remedy: "name a PEM file with the key, without a password, which the user of the collector may read",
+    };
+    let pem = small_file::read(file).map_err(|error| no_key(&error))?;
+    if is_encrypted(&pem) {
+        return Err(no_key(&"it is encrypted with a password"));
+    }
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| no_key(&error))
 }
 
 /// Whether a PEM file has a private key with a password: in PKCS #8, or in the older form with a header.

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arancini_client::records::Records;
 use arancini_client::segments::segment_path;
@@ -25,20 +25,30 @@ fn three_segments(directory: &Path) -> (u64, Vec<u8>) {
     (Records::new(&updates).count() as u64, updates)
 }
 
+/// Exports three segments, of which the second was changed. Returns how many messages a whole segment has, the path of the second,
+/// and the export.
+fn export_with_second(change: impl FnOnce(&mut [u8])) -> (u64, PathBuf, Exported) {
+    let directory = tempfile::tempdir().unwrap();
+    let (messages, mut bytes) = three_segments(directory.path());
+    change(&mut bytes);
+    let path = segment_path(directory.path(), MessageKind::Updates, 2);
+    std::fs::write(&path, &bytes).unwrap();
+    (messages, path, export_json(directory.path()))
+}
+
 fn export_json(directory: &Path) -> Exported {
     export(directory, &mut JsonLines::of_updates(std::io::sink()))
 }
 
 #[test]
 fn a_damaged_segment_is_told_and_the_messages_around_the_damage_are_exported() {
-    let directory = tempfile::tempdir().unwrap();
-    let (messages, mut bytes) = three_segments(directory.path());
-    let second = Records::new(&bytes).nth(1).unwrap().unwrap().len();
-    let at = Records::new(&bytes).next().unwrap().unwrap().len();
-    bytes[at..at + second].fill(0xff);
-    let path = segment_path(directory.path(), MessageKind::Updates, 2);
-    std::fs::write(&path, &bytes).unwrap();
-    let exported = export_json(directory.path());
+    let mut at = 0;
+    let (messages, path, exported) = export_with_second(|bytes| {
+        let mut lengths = Records::new(bytes).map(|record| record.unwrap().len());
+        let (first, second) = (lengths.next().unwrap(), lengths.next().unwrap());
+        at = first;
+        bytes[first..first + second].fill(0xff);
+    });
     assert_eq!(exported.messages, 3 * messages - 1);
     assert!(!exported.is_whole);
     let told = &exported.told[0];
@@ -51,13 +61,8 @@ fn a_damaged_segment_is_told_and_the_messages_around_the_damage_are_exported() {
 
 #[test]
 fn a_message_whose_content_is_no_update_is_told_and_left_out() {
-    let directory = tempfile::tempdir().unwrap();
-    let (messages, mut bytes) = three_segments(directory.path());
     // The root pointer points nowhere; the frame is that of a message.
-    bytes[8..16].fill(0xff);
-    let path = segment_path(directory.path(), MessageKind::Updates, 2);
-    std::fs::write(&path, &bytes).unwrap();
-    let exported = export_json(directory.path());
+    let (messages, path, exported) = export_with_second(|bytes| bytes[8..16].fill(0xff));
     assert_eq!(exported.messages, 3 * messages - 1);
     assert!(!exported.is_whole);
     let told = &exported.told[0];

@@ -3,6 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::time::{MissedTickBehavior, interval};
+
 use super::bind::BindError;
 use super::clients::Clients;
 use super::exposition::Exposition;
@@ -12,13 +20,6 @@ use super::source::ControlSource;
 use super::thread::ControlThread;
 use crate::telemetry::SAMPLE_EVERY;
 use crate::tls::ServerTls;
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use tokio::time::{MissedTickBehavior, interval};
 
 /// The text at `/help`, and at `/` for clients that are no browser.
 const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  metrics for Prometheus\n/healthz  whether the process is alive\n/readyz   whether updates get through, and otherwise the reason and the remedy\n/api/v1   routers, peers and routes as JSON, described at /api/v1/openapi.json\n/v1/ws    published routes as a websocket, in the protocol of RIS Live\n";
