@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use arancini_collector::config::{Config, FlagValue, Secret, SinkKind, load, show};
+use arancini_collector::config::{Config, FlagValue, IdentityKind, Secret, SinkKind, load, show};
 use tempfile::TempDir;
 
 struct File {
@@ -630,4 +630,71 @@ fn the_state_directory_of_a_service_is_a_default_that_the_file_overrides() {
     assert_eq!(config.file.data_dir, PathBuf::from("/srv/bmp"));
     let config = load(None, [variable("STATE_DIRECTORY", "")], &[]).unwrap();
     assert_eq!(config, load(None, [], &[]).unwrap());
+}
+
+/// Without the other one, each of these settings would do nothing, or make one router of all.
+#[test]
+fn proxy_headers_are_read_from_known_load_balancers_only() {
+    for (text, line, problem) in [
+        (
+            "[routers]\nidentify_by = \"proxy\"\n",
+            "arancini.toml:2: routers.identify_by: ",
+            "no load balancer is known",
+        ),
+        (
+            "[listen]\nproxy_from = \"192.0.2.1\"\n",
+            "arancini.toml:2: listen.proxy_from: ",
+            "no listener reads PROXY headers",
+        ),
+        (
+            "[routers]\nidentify_by = \"proxy\"\n[listen]\nproxy_from = [\"192.0.2.1\", \"::/0\"]\n",
+            "arancini.toml:4: listen.proxy_from: ",
+            "::/0 is every address",
+        ),
+        (
+            "[listen]\nproxy_from = \"192.0.2.1\"\n[routers.identify_by]\n\"[::]:4001\" = \"proxy\"\n",
+            "routers.identify_by: ",
+            "the collector does not listen on [::]:4001",
+        ),
+        (
+            "[routers]\nidentify_by = \"hostname\"\n",
+            "arancini.toml:2: routers.identify_by: ",
+            "expected one of \"address\", \"proxy\", or a table of addresses",
+        ),
+    ] {
+        let errors = errors_of(text);
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert!(
+            errors[0].contains(line) && errors[0].contains(problem),
+            "{errors:#?}"
+        );
+    }
+}
+
+#[test]
+fn each_listener_has_its_own_way_to_identify_routers() {
+    let [plain, proxied] = ["[::]:4000", "192.0.2.9:4001"].map(|it| it.parse().unwrap());
+    let from_file = file(
+        "[listen]\naddress = [\"[::]:4000\", \"192.0.2.9:4001\"]\nproxy_from = \"198.51.100.0/30\"\n\
+         [routers.identify_by]\n\"192.0.2.9:4001\" = \"proxy\"\n",
+    );
+    let environment = [
+        variable("ARANCINI_LISTEN__ADDRESS", "[::]:4000,192.0.2.9:4001"),
+        variable("ARANCINI_LISTEN__PROXY_FROM", "198.51.100.0/30"),
+        variable("ARANCINI_ROUTERS__IDENTIFY_BY", "192.0.2.9:4001=proxy"),
+    ];
+    for config in [
+        load(Some(&from_file.path), [], &[]).unwrap(),
+        load(None, environment, &[]).unwrap(),
+    ] {
+        let identify_by = &config.routers.identify_by;
+        assert_eq!(identify_by.at(plain), IdentityKind::Address);
+        assert_eq!(identify_by.at(proxied), IdentityKind::Proxy);
+        assert_eq!(
+            config.shown("routers", "identify_by").unwrap(),
+            "{ \"192.0.2.9:4001\" = \"proxy\" }"
+        );
+        let shown = file(&show(&config));
+        assert_eq!(load(Some(&shown.path), [], &[]).unwrap(), config);
+    }
 }

@@ -10,13 +10,23 @@ pub fn nats_server() -> Option<PathBuf> {
         return Some(PathBuf::from(path)).filter(|path| path.is_file());
     }
     let in_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/nats-server");
-    let on_path = std::env::var_os("PATH").into_iter().flat_map(|path| {
-        std::env::split_paths(&path)
-            .map(|folder| folder.join("nats-server"))
-            .collect::<Vec<_>>()
-    });
-    std::iter::once(in_repository)
-        .chain(on_path)
+    Some(in_repository)
+        .filter(|path| path.is_file())
+        .or_else(|| on_path("nats-server", &[]))
+}
+
+/// Finds HAProxy: the one on the PATH, else where Debian has it, which is not on everybody's PATH.
+#[must_use]
+pub fn haproxy() -> Option<PathBuf> {
+    on_path("haproxy", &["/usr/sbin"])
+}
+
+/// Finds a program in the folders of the PATH, and then in these.
+fn on_path(program: &str, more: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(more.iter().map(PathBuf::from));
+    folders
+        .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
 }
 

@@ -112,6 +112,11 @@ impl Rig {
         self.collector.addresses()[0]
     }
 
+    /// Where routers connect, if there are several listeners.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.collector.addresses()
+    }
+
     /// A connection of the router with this number.
     pub fn connect(&self, router: u8) -> Router {
         Router::connect(self.address(), router)

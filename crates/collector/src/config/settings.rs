@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use super::bounds::expected;
 use super::types::{
-    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat,
-    OnFull, Secret, SinkKind, StoreKind, any_source,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IdentifyBy, IpPrefix,
+    LogFormat, OnFull, Secret, SinkKind, StoreKind, any_source,
 };
 use super::value::{SettingValue, Value};
 
@@ -197,6 +197,8 @@ settings! {
         keepalive_interval_s: u32 = 10;
         /// How many keepalive probes may go unanswered before the kernel ends the connection.
         keepalive_count: u32 = 3;
+        /// The source addresses of load balancers. With `routers.identify_by = "proxy"`, a connection from one of them begins with a PROXY protocol header, version 1 or 2, which names the router. Nobody else's header is read. `limits.allow` need not hold these addresses.
+        proxy_from: Vec<IpPrefix> = Vec::new();
         /// The number of worker threads. 0 starts one per core.
         workers: u16 = 0;
         /// Whether each worker thread is pinned to a core of its own.
@@ -219,17 +221,17 @@ settings! {
     limits Limits {
         /// How many sessions may be open at the same time, from all addresses together. Each session takes one file descriptor.
         max_sessions: usize = 4096;
-        /// How many sessions may be open at the same time from one source address.
+        /// How many sessions may be open at the same time from one source address. Behind a load balancer, this is the address in the PROXY header.
         max_sessions_per_source: usize = 16;
         /// The longest accepted BMP message, in bytes. A longer message ends the session. At least 65,583, the length of a Route Monitoring message with an extended BGP message (RFC 8654).
         max_message_bytes: usize = 1_048_576;
-        /// Milliseconds within which a new connection must send its first whole BMP message of a known type. After that the collector closes it.
+        /// Milliseconds within which a new connection must send its first whole BMP message of a known type. After that the collector closes it. A load balancer has as long for its PROXY header, before this time begins.
         handshake_timeout_ms: u64 = 30_000;
         /// Milliseconds of silence after which the collector closes a session. 0 never closes a silent session, because a router with nothing to report sends nothing.
         idle_timeout_ms: u64 = 0;
         /// How many peers one router may have. Messages of further peers are skipped and counted.
         max_peers_per_router: usize = 10_000;
-        /// The source addresses that may connect. Connections from other addresses are refused and counted.
+        /// The source addresses that may connect. Connections from other addresses are refused and counted. For a router behind a load balancer, the address in the PROXY header must be among them.
         allow: Vec<IpPrefix> = any_source();
     }
 
@@ -239,7 +241,9 @@ settings! {
         session_hold_ms: u64 = 300_000;
         /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which the router sent no Peer Up, confirmed no stale route and added no route.
         quiet_period_ms: u64 = 30_000;
-        /// Identities of routers behind NAT or a load balancer: maps the source address of a connection to the router's own address.
+        /// What says which router a connection belongs to. `address`: its source address. `proxy`: the source address in the PROXY protocol header, for connections from `listen.proxy_from`; others are still identified by their own address. A table gives each address of `listen.address` its own word, and `address` to those that it leaves out.
+        identify_by: IdentifyBy = IdentifyBy::default();
+        /// Identities of routers behind NAT or a load balancer: maps the source address of a connection, or the one in its PROXY header, to the router's own address.
         identity: BTreeMap<IpAddr, IpAddr> = BTreeMap::new();
     }
 

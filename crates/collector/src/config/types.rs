@@ -1,7 +1,8 @@
 //! Types of settings that are not plain numbers, text or addresses.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -27,6 +28,51 @@ pub enum DriverKind {
     IoUring,
     /// Use epoll.
     Epoll,
+}
+
+/// What says which router a connection belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum IdentityKind {
+    /// The source address of the connection.
+    #[default]
+    Address,
+    /// The source address in the PROXY protocol header, if the connection comes from a load balancer.
+    Proxy,
+}
+
+/// What says which router a connection belongs to, for each address that the collector listens on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentifyBy {
+    /// The same on all addresses.
+    Everywhere(IdentityKind),
+    /// Of its own on each address; the default on those that are not here.
+    ByListener(BTreeMap<SocketAddr, IdentityKind>),
+}
+
+impl Default for IdentifyBy {
+    fn default() -> Self {
+        Self::Everywhere(IdentityKind::default())
+    }
+}
+
+impl IdentifyBy {
+    /// What identifies the routers that connect to this address of `listen.address`.
+    #[must_use]
+    pub fn at(&self, listener: SocketAddr) -> IdentityKind {
+        match self {
+            Self::Everywhere(kind) => *kind,
+            Self::ByListener(kinds) => kinds.get(&listener).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Returns whether any listener identifies routers in this way.
+    #[must_use]
+    pub fn uses(&self, kind: IdentityKind) -> bool {
+        match self {
+            Self::Everywhere(everywhere) => *everywhere == kind,
+            Self::ByListener(kinds) => kinds.values().any(|of_listener| *of_listener == kind),
+        }
+    }
 }
 
 /// What counts as a change of a route.

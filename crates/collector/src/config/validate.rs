@@ -8,7 +8,9 @@ use super::check::Check;
 use super::error::{ConfigError, Place};
 use super::nearest::nearest;
 use super::settings::{Config, Control};
-use super::types::{AttributesKind, CompressionKind, CurationKind, OnFull, SinkKind, StoreKind};
+use super::types::{
+    AttributesKind, CompressionKind, CurationKind, IdentifyBy, IdentityKind, OnFull, SinkKind, StoreKind,
+};
 use super::validate_nats::nats;
 use super::value::quote;
 use crate::tls::ServerTls;
@@ -53,6 +55,7 @@ pub(super) fn validate(
         );
     }
     listen_and_limits(config, &mut check);
+    identity(config, &mut check);
     rib(config, &mut check);
     publish(config, &mut check);
     snapshots(config, &mut check);
@@ -131,6 +134,43 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
             "limits.allow",
             "the list is empty, so no router may connect",
             "write at least one prefix, like \"192.0.2.0/24\"",
+        );
+    }
+}
+
+/// Checks that load balancers are named where PROXY headers are read, and only there.
+fn identity(config: &Config, check: &mut Check<'_>) {
+    const BY: &str = "routers.identify_by";
+    const FROM: &str = "listen.proxy_from";
+    if let IdentifyBy::ByListener(kinds) = &config.routers.identify_by
+        && let Some(unknown) = kinds.keys().find(|it| !config.listen.address.contains(it))
+    {
+        check.fail(
+            BY,
+            format!("the collector does not listen on {unknown}"),
+            "write addresses of listen.address, each as it is written there",
+        );
+    }
+    let reads_headers = config.routers.identify_by.uses(IdentityKind::Proxy);
+    if reads_headers && config.listen.proxy_from.is_empty() {
+        check.fail(
+            BY,
+            "no load balancer is known, so no PROXY header would be read",
+            "write the addresses of the load balancers to listen.proxy_from",
+        );
+    }
+    if !reads_headers && !config.listen.proxy_from.is_empty() {
+        check.fail(
+            FROM,
+            "no listener reads PROXY headers, so all routers behind a load balancer would be one router",
+            "set routers.identify_by = \"proxy\", or leave listen.proxy_from out",
+        );
+    }
+    if let Some(all) = config.listen.proxy_from.iter().find(|it| it.length() == 0) {
+        check.fail(
+            FROM,
+            format!("{all} is every address, so every host could name itself any router"),
+            "write the addresses of the load balancers",
         );
     }
 }

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use toml::de::DeValue;
 
 use super::types::{
-    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IpPrefix, LogFormat,
-    OnFull, Secret, SinkKind, StoreKind,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IdentifyBy,
+    IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind,
 };
 
 /// A value as one layer gave it, before it is matched to a setting.
@@ -270,6 +270,48 @@ impl SettingValue for BTreeMap<IpAddr, IpAddr> {
     }
 }
 
+/// One word, or a table with a word for each listener.
+impl SettingValue for IdentifyBy {
+    fn expected() -> String {
+        format!(
+            "{}, or a table of addresses to listen on, like {{ \"[::]:4001\" = \"proxy\" }}",
+            IdentityKind::expected()
+        )
+    }
+    fn read(value: &Value) -> Option<Self> {
+        let by_listener = match value {
+            Value::Table(entries) => entries
+                .iter()
+                .map(|(listener, kind)| Some((listener.parse().ok()?, IdentityKind::read(kind)?)))
+                .collect::<Option<_>>()?,
+            Value::Raw(text) if text.contains('=') => text
+                .split(',')
+                .filter(|entry| !entry.trim().is_empty())
+                .map(|entry| {
+                    let (listener, kind) = entry.split_once('=')?;
+                    let kind = IdentityKind::read(&Value::Raw(kind.to_owned()))?;
+                    Some((listener.trim().parse().ok()?, kind))
+                })
+                .collect::<Option<_>>()?,
+            word => return IdentityKind::read(word).map(Self::Everywhere),
+        };
+        Some(Self::ByListener(by_listener))
+    }
+    fn write(&self) -> Option<String> {
+        let kinds = match self {
+            Self::Everywhere(kind) => return kind.write(),
+            Self::ByListener(kinds) => kinds,
+        };
+        let entries: Vec<_> = kinds
+            .iter()
+            .filter_map(|(listener, kind)| {
+                Some(format!("{} = {}", quote(&listener.to_string()), kind.write()?))
+            })
+            .collect();
+        Some(format!("{{ {} }}", entries.join(", ")))
+    }
+}
+
 /// Implements [`SettingValue`] for enums. The words are the ones that `clap` accepts for the flags.
 macro_rules! words {
     ($($kind:ty),*) => { $(
@@ -297,6 +339,7 @@ macro_rules! words {
 words!(
     BackendKind,
     DriverKind,
+    IdentityKind,
     CurationKind,
     AttributesKind,
     ClientsMay,

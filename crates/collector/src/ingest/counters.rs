@@ -23,6 +23,8 @@ pub struct WorkerCounters {
     pub dropped: Counter,
     /// Connections handed over to the worker that owns the router.
     pub handed_over: Counter,
+    /// Connections of load balancers whose PROXY header named a router.
+    pub relayed: Counter,
     /// Gauge: connections that have not sent a whole BMP message of a known type yet.
     pub waiting: Counter,
     /// Connections that ended before their first whole BMP message of a known type.

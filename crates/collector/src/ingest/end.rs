@@ -18,6 +18,10 @@ pub enum EndReason {
     Replaced,
     /// No whole BMP message of a known type came within `limits.handshake_timeout_ms`.
     Handshake,
+    /// A load balancer on `listen.proxy_from` sent no PROXY protocol header that names a router.
+    ProxyHeader,
+    /// A load balancer on `listen.proxy_from` looked whether the collector is there.
+    HealthCheck,
     /// Nothing came for longer than `limits.idle_timeout_ms`.
     Idle,
     /// The unfinished messages of a worker occupied too much memory, and this connection held the most of it.
@@ -30,13 +34,15 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Closed,
         Self::Failed,
         Self::Framing,
         Self::Terminated,
         Self::Replaced,
         Self::Handshake,
+        Self::ProxyHeader,
+        Self::HealthCheck,
         Self::Idle,
         Self::Unfinished,
         Self::Resync,
@@ -52,6 +58,8 @@ impl EndReason {
             Self::Terminated => "terminated",
             Self::Replaced => "replaced",
             Self::Handshake => "handshake_timeout",
+            Self::ProxyHeader => "proxy_header",
+            Self::HealthCheck => "health_check",
             Self::Idle => "idle_timeout",
             Self::Unfinished => "unfinished_message",
             Self::Resync => "resync",
@@ -68,6 +76,8 @@ impl EndReason {
             Self::Terminated => "the router sent a Termination message",
             Self::Replaced => "replaced by a newer session of the same router",
             Self::Handshake => "no whole BMP message of a known type within limits.handshake_timeout_ms",
+            Self::ProxyHeader => "no PROXY protocol header that names a router",
+            Self::HealthCheck => "health check of a load balancer",
             Self::Idle => "silent for longer than limits.idle_timeout_ms",
             Self::Unfinished => {
                 "unfinished messages occupied too much memory, and this connection held the most of it"

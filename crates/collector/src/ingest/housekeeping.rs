@@ -16,6 +16,7 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
         context,
         sessions,
         waiting,
+        relayed,
         ..
     } = &*entrance;
     let lane = &*sessions.lane;
@@ -40,10 +41,12 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
             last = Some(router);
             lane.turnstile.pass().await;
         }
-        last = None;
-        while let Some(router) = waiting.end_overdue(last, &context.config.limits, deaf_ns) {
-            last = Some(router);
-            lane.turnstile.pass().await;
+        for waiting in [waiting, relayed] {
+            last = None;
+            while let Some(router) = waiting.end_overdue(last, &context.config.limits, deaf_ns) {
+                last = Some(router);
+                lane.turnstile.pass().await;
+            }
         }
         lane.log_notices();
     }

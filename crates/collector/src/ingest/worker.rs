@@ -47,7 +47,7 @@ pub struct WorkerStart {
     pub index: WorkerIndex,
     /// Its end of the bridge to the sidecar.
     pub bridge: kanal::Sender<Batch>,
-    /// Its listeners, one on every address.
+    /// Its listeners, one on every address of `listen.address`, in this order.
     pub listeners: Vec<TcpListener>,
     /// Its mailbox.
     pub mail: kanal::Receiver<Mail>,
@@ -135,7 +135,8 @@ impl Worker {
         let receiver = Rc::new(receiver);
         let entrance = Rc::new(Entrance {
             context,
-            waiting: Waiting::new(Rc::clone(&lane)),
+            relayed: Waiting::for_headers(Rc::clone(&lane)),
+            waiting: Waiting::for_messages(Rc::clone(&lane)),
             sessions: Rc::clone(&sessions),
             receiver: Rc::clone(&receiver),
         });
@@ -151,8 +152,10 @@ impl Worker {
     /// Starts the tasks of the worker and serves until it is told to stop.
     async fn run(self, listeners: Vec<TcpListener>, mail: kanal::Receiver<Mail>) -> LeftBehind {
         let lane = Rc::clone(&self.lane);
-        for listener in listeners {
-            spawn_timed(&lane, Rc::clone(&self.entrance).listen(listener));
+        let config = &self.entrance.context.config;
+        for (listener, &address) in listeners.into_iter().zip(&config.listen.address) {
+            let identified_by = config.routers.identify_by.at(address);
+            spawn_timed(&lane, Rc::clone(&self.entrance).listen(listener, identified_by));
         }
         let carrier = Rc::clone(&lane);
         spawn_timed(&lane, async move { carrier.outlet.carry().await });

@@ -122,6 +122,12 @@ impl Telemetry {
             .sample(&[], self.worker(|load| load.without_message.get()))?;
         metrics
             .counter(
+                "connections_relayed",
+                "Connections of load balancers whose PROXY protocol header named a router.",
+            )?
+            .sample(&[], self.worker(|load| load.relayed.get()))?;
+        metrics
+            .counter(
                 "connections_handed_over",
                 "Connections that one worker accepted and handed to the worker that owns the router.",
             )?

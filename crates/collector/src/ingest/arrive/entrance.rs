@@ -7,6 +7,7 @@ use std::sync::Arc;
 use monoio::net::TcpStream;
 use tracing::{debug, info, warn};
 
+use super::admit::{Admitted, Refusal};
 use super::arriving::Arriving;
 use super::claim::{Claimed, claim};
 use super::first_message::first_message;
@@ -14,7 +15,9 @@ use super::hand_over::hand_over;
 use super::identify::identify;
 use super::listen::{self, Accepted};
 use super::open::open;
+use super::relayed::header;
 use super::waiting::{Place, Waiting};
+use crate::config::IdentityKind;
 use crate::ingest::context::WorkerContext;
 use crate::ingest::end::{End, EndReason};
 use crate::ingest::receiver::Receiver;
@@ -28,6 +31,9 @@ pub const ARRIVALS_PER_TURN: u64 = 16;
 /// Where connections come in to a worker.
 pub struct Entrance {
     pub context: Arc<WorkerContext>,
+    /// Connections of load balancers whose header has not come.
+    pub relayed: Waiting,
+    /// Connections whose first message has not come.
     pub waiting: Waiting,
     pub sessions: Rc<OpenSessions>,
     pub receiver: Rc<Receiver>,
@@ -35,30 +41,98 @@ pub struct Entrance {
 
 impl Entrance {
     /// Lets connections of this listener in until the worker stops.
-    pub async fn listen(self: Rc<Self>, listener: TcpListener) {
-        listen::accept(&self.sessions.lane, listener, |accepted| self.arrived(accepted)).await;
+    pub async fn listen(self: Rc<Self>, listener: TcpListener, identified_by: IdentityKind) {
+        let arrived = |accepted| self.arrived(accepted);
+        listen::accept(&self.sessions.lane, listener, identified_by, arrived).await;
     }
 
-    /// Takes an accepted connection through all stages, or hands it over to the worker that owns its router.
+    /// Lets an accepted connection in. Its router is known at once, or from its PROXY protocol header.
     fn arrived(self: &Rc<Self>, accepted: Arriving<Accepted>) {
-        let (context, lane) = (&*self.context, &*self.sessions.lane);
         let remote = accepted.remote;
-        let admitted = match context.admission.admit(accepted) {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                let (reason, remedy) = (refusal.label(), refusal.remedy());
-                if lane.may_log_refusal(remote.ip()) {
-                    info!(%remote, reason, remedy, "connection refused; the metrics count further ones of this source");
-                } else {
-                    debug!(%remote, reason, remedy, "connection refused");
-                }
-                return;
-            }
+        let (admission, settings) = (&self.context.admission, &self.context.config.listen);
+        let is_relayed = accepted.known.identified_by == IdentityKind::Proxy
+            && settings.proxy_from.iter().any(|from| from.contains(remote.ip()));
+        let admitted = if is_relayed {
+            admission.admit_relayed(accepted)
+        } else {
+            admission.admit(accepted)
         };
-        if let Err(error) = listen::prepare(&admitted.stream, &context.config.listen) {
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => return self.refused(remote, refusal),
+        };
+        if let Err(error) = listen::prepare(&admitted.stream, settings) {
             debug!(%remote, %error, "connection ended before its socket options were set");
-            return;
+        } else if is_relayed {
+            self.relay(admitted);
+        } else {
+            self.identified(admitted);
         }
+    }
+
+    /// Notes that a connection was refused, which ends it.
+    fn refused(&self, remote: SocketAddr, refusal: Refusal) {
+        let (reason, remedy) = (refusal.label(), refusal.remedy());
+        if self.sessions.lane.may_log_refusal(remote.ip()) {
+            info!(%remote, reason, remedy, "connection refused; the metrics count further ones of this source");
+        } else {
+            debug!(%remote, reason, remedy, "connection refused");
+        }
+    }
+
+    /// Reads the header of a load balancer's connection, and lets the router in that it names.
+    fn relay(self: &Rc<Self>, admitted: Arriving<Admitted>) {
+        let balancer = admitted.remote;
+        let number = admitted.known.permit.number();
+        let place = self.relayed.enter(balancer.ip(), balancer, number);
+        let entrance = Rc::clone(self);
+        spawn_timed(&self.sessions.lane, async move {
+            let heard = entrance.hear_header(&admitted, &place).await;
+            entrance.relayed.leave(&place);
+            match heard.map(|router| (router, admitted.relayed_for(router))) {
+                Ok((_, Ok(admitted))) => entrance.identified(admitted),
+                Ok((router, Err(refusal))) => entrance.refused(router, refusal),
+                Err(end) => entrance.ended_unnamed(balancer, &end),
+            }
+        });
+    }
+
+    /// Waits for the header of a load balancer's connection. Returns the address of the router.
+    async fn hear_header(&self, admitted: &Arriving<Admitted>, place: &Place) -> Result<SocketAddr, End> {
+        let lane = &self.sessions.lane;
+        // The socket itself stays without a runtime, because another worker may own the router.
+        let watched = admitted.stream.try_clone().and_then(TcpStream::from_std);
+        let stream = watched.map_err(|error| End::with_details(EndReason::Failed, &error))?;
+        let router = match place.unless_called_off(header(lane, &stream, place)).await {
+            Ok(heard) => heard?,
+            Err(EndReason::Handshake) => {
+                let late = "no whole PROXY protocol header within limits.handshake_timeout_ms";
+                return Err(End::with_details(EndReason::Handshake, &late));
+            }
+            Err(reason) => return Err(reason.into()),
+        };
+        lane.counters.relayed.add(1);
+        debug!(%router, balancer = %place.remote, "router named by a PROXY protocol header");
+        Ok(router)
+    }
+
+    /// Notes the end of a load balancer's connection whose router never became known.
+    fn ended_unnamed(&self, balancer: SocketAddr, end: &End) {
+        let lane = &self.sessions.lane;
+        lane.counters.count_end(end.reason);
+        lane.counters.without_message.add(1);
+        let reason = &*end.words;
+        if end.reason == EndReason::HealthCheck || lane.is_stopping() || !lane.may_log(balancer.ip()) {
+            debug!(%balancer, reason, "connection of a load balancer ended");
+        } else {
+            warn!(%balancer, reason, "connection of a load balancer closed: it named no router");
+        }
+    }
+
+    /// Takes a connection whose router is known through the stages that follow, or hands it over to the worker that owns the
+    /// router.
+    fn identified(self: &Rc<Self>, admitted: Arriving<Admitted>) {
+        let (context, lane) = (&*self.context, &*self.sessions.lane);
         let identified = identify(admitted, &context.config.routers.identity);
         let claimed = claim(identified, &context.owners, &context.counters);
         if claimed.known.claim.worker() == lane.worker {

@@ -7,18 +7,15 @@
 //! socket for the receive backend.
 
 use arancini_core::SessionError;
+use arancini_wire::WireError;
 use arancini_wire::bmp::{COMMON_HEADER_LEN, Message, frame_length};
 use monoio::net::TcpStream;
-use rustix::io::Errno;
-use rustix::net::RecvFlags;
 
+use super::proxy_header::may_be_header;
+use super::receive::receive;
 use super::waiting::Place;
-use crate::ingest::descriptor;
 use crate::ingest::end::{End, EndReason};
 use crate::ingest::lane::Lane;
-
-/// Most bytes that one call receives.
-const CALL_BYTES: usize = 16 * 1024;
 
 /// Receives the first message of a known type. Returns when there is room for what the session will publish.
 ///
@@ -32,8 +29,7 @@ pub async fn first_message(
 ) -> Result<Vec<u8>, End> {
     let mut bytes = Vec::new();
     loop {
-        let length = frame_length(&bytes, max_message_bytes)
-            .map_err(|error| End::with_details(EndReason::Framing, &SessionError::Framing(error)))?;
+        let length = frame_length(&bytes, max_message_bytes).map_err(|error| not_bmp(&bytes, error))?;
         let missing = length.unwrap_or(COMMON_HEADER_LEN) - bytes.len();
         if missing > 0
             && let Err(error) = stream.readable(false).await
@@ -72,24 +68,12 @@ fn pass_over(lane: &Lane, message: &[u8]) {
     counters.received_bytes.add(message.len() as u64);
 }
 
-/// Receives some of the bytes that are missing, if any have come.
-fn receive(lane: &Lane, stream: &TcpStream, bytes: &mut Vec<u8>, missing: usize) -> Result<(), End> {
-    let before = bytes.len();
-    bytes.resize(before + missing.min(CALL_BYTES), 0);
-    let received = rustix::net::recv(
-        descriptor::borrow(stream),
-        &mut bytes[before..],
-        RecvFlags::DONTWAIT,
-    );
-    let length = received.as_ref().map_or(0, |(length, _)| *length);
-    bytes.truncate(before + length);
-    match received {
-        Ok(_) if length == 0 => Err(EndReason::Closed.into()),
-        Ok(_) => {
-            lane.counters.receive_calls.add(1);
-            Ok(())
-        }
-        Err(Errno::AGAIN | Errno::INTR) => Ok(()),
-        Err(error) => Err(End::with_details(EndReason::Failed, &std::io::Error::from(error))),
+/// The end of a connection that does not begin with BMP.
+fn not_bmp(bytes: &[u8], error: WireError) -> End {
+    if may_be_header(bytes) {
+        let reason = "it began with a PROXY protocol header, but its address is not on listen.proxy_from; add it there if it is \
+                      a load balancer of yours, with routers.identify_by = \"proxy\"";
+        return End::with_details(EndReason::Framing, &reason);
     }
+    End::with_details(EndReason::Framing, &SessionError::Framing(error))
 }

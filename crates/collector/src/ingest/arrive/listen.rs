@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::arriving::Arriving;
 use crate::ingest::lane::Lane;
 
-use crate::config::Listen;
+use crate::config::{IdentityKind, Listen};
 use crate::control::BindError;
 
 /// How long a listener may outlive its process. The kernel takes an io_uring down, with the sockets that it waits for, after
@@ -22,9 +22,12 @@ const ACCEPT_REST: Duration = Duration::from_millis(100);
 /// Connections that a listener accepts before the other tasks of the worker get their turn.
 pub const ACCEPTS_PER_TURN: u32 = 16;
 
-/// A connection that a listener has accepted: nothing more is known of it than where it comes from.
+/// A connection that a listener has accepted: nothing more is known of it than where it comes from, and to which listener.
 #[derive(Debug)]
-pub struct Accepted;
+pub struct Accepted {
+    /// What identifies the routers that connect to this listener.
+    pub identified_by: IdentityKind,
+}
 
 /// Binds one listener for each worker, all on the same address (`SO_REUSEPORT`): the kernel spreads connections over them.
 /// With port 0, all of them share the port that the first one gets.
@@ -107,7 +110,12 @@ fn bind_one(listen: &Listen, address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts connections until the worker stops, and passes each to `arrived`. It only waits until the listener is readable, so
 /// no request of the listener is with the kernel when the runtime is dropped.
-pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arriving<Accepted>)) {
+pub async fn accept(
+    lane: &Lane,
+    listener: TcpListener,
+    identified_by: IdentityKind,
+    arrived: impl Fn(Arriving<Accepted>),
+) {
     let worker = lane.worker.get();
     let readiness = match listener.try_clone().and_then(monoio::net::TcpListener::from_std) {
         Ok(readiness) => readiness,
@@ -135,7 +143,7 @@ pub async fn accept(lane: &Lane, listener: TcpListener, arrived: impl Fn(Arrivin
                         stream,
                         // A listener on `[::]` tells IPv4 addresses in their IPv4-mapped form.
                         remote: SocketAddr::new(remote.ip().to_canonical(), remote.port()),
-                        known: Accepted,
+                        known: Accepted { identified_by },
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -5,8 +5,9 @@
 //!
 //! | stage | adds |
 //! |---|---|
-//! | [`listen`] | the socket and the address it comes from |
+//! | [`listen`] | the socket, the address it comes from, and what identifies the routers of the listener |
 //! | [`admit`] | the permit to be open, by allow-list and limits |
+//! | [`relayed`] | for a load balancer's connection, the address of the router: its PROXY protocol header ([`proxy_header`]) names it, and [`admit`] looks at it |
 //! | [`identify`] | the router it belongs to |
 //! | [`claim`] | the worker that owns the router, as [`owners`] say ([`local_owners`] keeps the table) |
 //! | [`hand_over`] | nothing: it moves the connection to the owner |
@@ -14,11 +15,14 @@
 //! | [`open`] | the session, and with it the receive |
 //!
 //! [`entrance`] is the sequence. Another way for a router to prove who it is, or another way to connect, is one more stage.
+//! [`receive`] receives for connections without a session.
 
 pub mod entrance;
 pub mod arriving;
 pub mod listen;
 pub mod admit;
+pub mod relayed;
+pub mod proxy_header;
 pub mod identify;
 pub mod claim;
 pub mod owners;
@@ -26,4 +30,5 @@ pub mod local_owners;
 pub mod hand_over;
 pub mod waiting;
 pub mod first_message;
+pub mod receive;
 pub mod open;

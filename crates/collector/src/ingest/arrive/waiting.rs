@@ -1,4 +1,4 @@
-//! The connections of one worker that have not sent a whole BMP message of a known type yet.
+//! The connections of one worker that have not sent a whole BMP message of a known type yet, or no whole PROXY protocol header.
 //!
 //! Such a connection is no session: nothing is published about it, and a session that its router has goes on. A router has few
 //! of them at a time, so nobody can collect connections in a router's name.
@@ -20,14 +20,18 @@ use crate::ingest::round::visit_slice;
 /// Connections of one router that wait at the same time. When one more comes, the one that was accepted first ends.
 pub const WAITING_PER_ROUTER: usize = 4;
 
-/// The connections of a worker that wait for their first message, by router.
+/// The connections of a worker that wait for their first message, by router; or those that wait for their PROXY protocol
+/// header, by load balancer.
 pub struct Waiting {
     lane: Rc<Lane>,
+    /// Connections of one address that may wait at the same time.
+    most: usize,
     places: RefCell<BTreeMap<IpAddr, Vec<Rc<Place>>>>,
 }
 
 /// The place of one connection that waits.
 pub struct Place {
+    /// The router; or the load balancer, while the router is not known.
     pub router: IpAddr,
     /// The address that the connection comes from.
     pub remote: SocketAddr,
@@ -42,10 +46,21 @@ pub struct Place {
 }
 
 impl Waiting {
-    /// A worker without connections that wait.
-    pub fn new(lane: Rc<Lane>) -> Self {
+    /// A worker without connections that wait for their first message.
+    pub fn for_messages(lane: Rc<Lane>) -> Self {
+        Self::with_most(lane, WAITING_PER_ROUTER)
+    }
+
+    /// A worker without connections that wait for their PROXY protocol header. All routers behind a load balancer may come at
+    /// the same time; `limits.max_sessions` bounds them.
+    pub fn for_headers(lane: Rc<Lane>) -> Self {
+        Self::with_most(lane, usize::MAX)
+    }
+
+    fn with_most(lane: Rc<Lane>, most: usize) -> Self {
         Self {
             lane,
+            most,
             places: RefCell::default(),
         }
     }
@@ -67,7 +82,7 @@ impl Waiting {
         of_router.insert(at, Rc::clone(&place));
         // Those that have been called off leave their places soon.
         let mut waiting = of_router.iter().filter(|place| place.called_off.get().is_none());
-        if waiting.clone().count() > WAITING_PER_ROUTER
+        if waiting.clone().count() > self.most
             && let Some(first) = waiting.next()
         {
             first.call_off(EndReason::Replaced);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::way::{Way, has_registered_ring, on_a_runtime, stream};
+use crate::config::IdentityKind;
 use crate::config::Listen;
 use crate::ingest::arrive::listen;
 use crate::ingest::backend::Driver;
@@ -77,7 +78,9 @@ fn a_burst_of_connections_is_accepted_in_short_turns() {
         let address = listener.local_addr().unwrap();
         let clients: Vec<TcpStream> = (0..BURST).map(|_| TcpStream::connect(address).unwrap()).collect();
         let arrived = Cell::new(0);
-        let mut accepting = pin!(listen::accept(&lane, listener, |_| arrived.set(arrived.get() + 1)));
+        let mut accepting = pin!(listen::accept(&lane, listener, IdentityKind::Address, |_| {
+            arrived.set(arrived.get() + 1)
+        }));
         poll_fn(|context| {
             let before = arrived.get();
             let polled = accepting.as_mut().poll(context);

@@ -11,7 +11,7 @@ use arancini_generate::Scenario;
 use monoio::{LegacyDriver, RuntimeBuilder};
 use socket2::SockRef;
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, IdentityKind, Limits};
 use crate::ingest::arrive::admit::Admission;
 use crate::ingest::arrive::arriving::Arriving;
 use crate::ingest::arrive::claim::{Claimed, claim};
@@ -115,7 +115,9 @@ impl Way {
         let accepted = Arriving {
             stream,
             remote,
-            known: Accepted,
+            known: Accepted {
+                identified_by: IdentityKind::Address,
+            },
         };
         let admitted = admission.admit(accepted).unwrap();
         let identity = [(remote.ip(), [192, 0, 2, router].into())].into();
@@ -153,7 +155,8 @@ impl Way {
         receiver.start(&self.sessions);
         Rc::new(Entrance {
             context: Arc::new(context),
-            waiting: Waiting::new(lane),
+            relayed: Waiting::for_headers(Rc::clone(&lane)),
+            waiting: Waiting::for_messages(lane),
             sessions: Rc::clone(&self.sessions),
             receiver: Rc::new(receiver),
         })
