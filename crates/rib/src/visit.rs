@@ -1,7 +1,7 @@
 //! Walks over the routes of a table, in slices.
 
 use crate::curate::CuratedTable;
-use crate::entry::Value;
+use crate::entry::{DOUBT, Value};
 use crate::held::{Held, fingerprint_of};
 use crate::key::{RouteKey, part};
 use crate::sets::{AttributeSets, Round, SetId};
@@ -9,14 +9,25 @@ use crate::store::{Store, ipv4_key, ipv6_key, vpn4_key, vpn6_key};
 
 impl CuratedTable {
     /// Visits the routes of one slice with their fingerprints, for snapshots. Returns the cursor of the next slice, `None`
-    /// behind the last one. A walk starts at 0. `sets`: the sets that the table names, if it does.
+    /// behind the last one. A walk starts at 0. `sets`: the sets that the table names, if it does. The fingerprint of a route in doubt is
+    /// [`DOUBT`].
     pub fn visit(
         &self,
         cursor: usize,
         sets: Option<&AttributeSets>,
         mut visit: impl FnMut(RouteKey<'_>, u64),
     ) -> Option<usize> {
-        self.visit_values(cursor, |key, value| visit(key, fingerprint_of(value, sets)))
+        self.visit_values(cursor, |key, value| {
+            let is_known = value.epoch >= self.doubted_below;
+            visit(
+                key,
+                if is_known {
+                    fingerprint_of(value, sets)
+                } else {
+                    DOUBT
+                },
+            );
+        })
     }
 
     /// Visits the routes of one slice with their standings, for questions. The cursor is that of [`Self::visit`].

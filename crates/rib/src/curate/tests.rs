@@ -242,10 +242,35 @@ fn no_route_goes_without_a_withdraw_when_the_epochs_are_counted_anew() {
         assert_eq!(world.table.epoch, MAXIMUM_EPOCH);
         // 200 routes are current, 100 are stale.
         world.new_session();
-        assert_eq!((world.table.epoch, world.table.len()), (4, 300));
+        assert_eq!((world.table.epoch, world.table.len()), (5, 300));
         world.dump(50, Batch::Published);
         (50..300).for_each(|route| _ = world.router.remove(&route));
         world.unannounced.clear();
         world.check();
+    }
+}
+
+/// An announce that changes nothing was not published, though consumers may not hold the route.
+#[test]
+fn routes_that_are_all_in_doubt_are_published_again_or_withdrawn() {
+    for mode in [CurationMode::Attributes, CurationMode::Presence] {
+        let mut table = World::new(mode).table;
+        (0..300).for_each(|route| _ = table.announce(&key(route), 7_u64));
+        table.doubt_all();
+        let mut visited = Vec::new();
+        let mut cursor = Some(0);
+        while let Some(at) = cursor {
+            cursor = table.visit(at, None, |_, fingerprint| visited.push(fingerprint));
+        }
+        assert_eq!(visited, [DOUBT; 300], "a snapshot has the doubt");
+        for route in 0..200 {
+            assert_eq!(table.announce(&key(route), 7_u64), Curation::Emit);
+            assert_eq!(table.announce(&key(route), 7_u64), Curation::Suppress);
+        }
+        assert_eq!(table.withdraw(&key(299), &mut Fingerprints), Curation::Emit);
+        table.doom_stale(Doom::NotReannounced);
+        let mut gone = 0;
+        while table.sweep(&mut Fingerprints, |_| gone += 1) {}
+        assert_eq!((gone, table.len()), (99, 200));
     }
 }
