@@ -47,11 +47,11 @@ impl CuratedTable {
         round: Round,
         mut publish: impl FnMut(RouteKey<'_>, SetId) -> bool,
     ) -> Option<usize> {
-        let doomed_below = self.doomed_below;
+        let known_from = self.doomed_below.max(self.doubted_below);
         let mut goes_on = true;
         let mut one = |key: RouteKey<'_>, value: Value| {
             let set = SetId::of_word(value.fingerprint);
-            let is_due = value.epoch >= doomed_below
+            let is_due = value.epoch >= known_from
                 && set != SetId::DOUBT
                 && Round::of_word(value.fingerprint) != round;
             if !goes_on || !is_due {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::sets::{AttributeSets, Content, Retained, Round};
 
 /// How far below the last epoch a table begins.
 const EPOCHS_LEFT: u32 = 4;
@@ -273,4 +274,35 @@ fn routes_that_are_all_in_doubt_are_published_again_or_withdrawn() {
         while table.sweep(&mut Fingerprints, |_| gone += 1) {}
         assert_eq!((gone, table.len()), (99, 200));
     }
+}
+
+/// A resync on request announced routes that consumers had swept: the resync of a dump had put them in doubt.
+#[test]
+fn routes_that_are_all_in_doubt_are_not_published_on_request() {
+    let mut sets = AttributeSets::new(1 << 20);
+    let mut table = World::new(CurationMode::Attributes).table;
+    let content = || {
+        Some(Content {
+            two_octet_asns: false,
+            attributes: &[1, 2, 3],
+            labels: &[],
+        })
+    };
+    let first = Round::default();
+    let mut announce = |table: &mut CuratedTable, route| {
+        let set = sets.find_or_add(7, content);
+        table.announce(&key(route), Retained::new(&mut sets, set, 1, first))
+    };
+    (0..10).for_each(|route| _ = announce(&mut table, route));
+    table.doubt_all();
+    assert_eq!(announce(&mut table, 3), Curation::Emit);
+    let mut published = Vec::new();
+    let mut cursor = Some(0);
+    while let Some(at) = cursor {
+        cursor = table.publish_in_round(at, first.next(), |route, _| {
+            published.push(format!("{route:?}"));
+            true
+        });
+    }
+    assert_eq!(published, [format!("{:?}", key(3))]);
 }
