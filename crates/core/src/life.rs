@@ -166,6 +166,10 @@ fn leave(context: &mut RouterContext<'_>, check: &mut RouterCheck, work: &mut Wo
         check.begin(Phase::Leaving);
         let router = context.router.id;
         context.shared.notices.push(router, None, NoticeKind::HoldExpired);
+        if context.router.resync.is_some() {
+            // Consumers may not hold the routes that are withdrawn now.
+            router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
+        }
     }
     // The sweep also frees the memory of tables that are empty already.
     while let Some(peer) = check.next_peer(context.router, work)? {

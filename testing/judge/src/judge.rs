@@ -28,7 +28,7 @@ pub struct Rules {
     /// Events are barriers of their router. The series of a segment directory have no order among each other.
     pub barriers: Rule,
     /// Nothing is withdrawn that consumers do not hold, nothing is announced as they hold it, and a resync that ends has
-    /// begun. Unknown where the stream has lost messages.
+    /// begun. In a resync, routes may be withdrawn that consumers do not hold. Unknown where the stream has lost messages.
     pub truth: Rule,
 }
 
@@ -219,6 +219,8 @@ impl<B: Book> Judge<B> {
         self.withdraws += 1;
         let finding = match self.book.withdraw(route) {
             Err(foreign) => self.foreign(route, sequence, foreign.0),
+            // It is not known what consumers hold.
+            Ok(None) if self.resync_of(&route.table).owed_since > 0 => return,
             Ok(None) => Finding::WithdrawnUnheld {
                 route: Box::new(route.clone()),
                 sequence,
