@@ -37,17 +37,6 @@ impl RouterContext<'_> {
         Some(self.router.add_peer(header.identity(), header.asn()))
     }
 
-    /// Forgets all routes of the router without publishing withdraws; its next dump is a resync.
-    pub fn forget_routes(&mut self) {
-        // Its routes are published again by the dump.
-        self.router.repeat = None;
-        if self.shared.sets.is_some() {
-            self.router.forget_retained_routes(&mut self.shared.former);
-        } else {
-            self.router.forget_routes();
-        }
-    }
-
     /// Dooms all routes of a peer and queues its tables for the sweep.
     pub fn doom_peer(&mut self, peer: PeerIndex, doom: Doom) {
         for (index, table) in self.router.peers[peer].tables.iter_mut().enumerate() {

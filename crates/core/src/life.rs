@@ -16,6 +16,9 @@
 //!   Routes that are still stale are doomed.
 //! * **Doomed**: the routes are gone, and the sweep withdraws them in slices ([`crate::sweep`]).
 //!
+//! In a resync, all routes are stale and in doubt: an announce is published even if it changes nothing. What the dump does not have
+//! is withdrawn before `resync-end`, so consumers have to sweep only routes that the collector does not know of.
+//!
 //! A router has one session at a time: a second one replaces the first. When the collector stops, no session is lost: the
 //! routers are still there. Peers have lives of their own within a session: [`crate::peer_up`], [`crate::peer_down`],
 //! [`crate::provisional`].
@@ -145,7 +148,9 @@ fn check_open(
     }
     let quiet_ns = context.shared.settings.quiet_period_ns;
     let routes = check.measured.routes;
-    if context.router.resync_is_over(routes, now_ns, quiet_ns, paused_ns) {
+    let is_dumped = context.router.resync_is_over(routes, now_ns, quiet_ns, heard_ns);
+    // The routes that the dump did not have are withdrawn before the end.
+    if is_dumped && !check.waits && !context.shared.doomed.has_any_of(context.router.id) {
         end_resync(context);
     }
     Some(if check.waits || context.router.resync.is_some() {
@@ -161,19 +166,12 @@ fn leave(context: &mut RouterContext<'_>, check: &mut RouterCheck, work: &mut Wo
         check.begin(Phase::Leaving);
         let router = context.router.id;
         context.shared.notices.push(router, None, NoticeKind::HoldExpired);
-        if context.router.resync.is_some() {
-            resync_to_nothing(context);
-        }
     }
     // The sweep also frees the memory of tables that are empty already.
     while let Some(peer) = check.next_peer(context.router, work)? {
         context.doom_peer(peer, Doom::SessionLost);
     }
     context.router.life = RouterLife::Leaving;
-    if context.router.resync.is_some() {
-        // Consumers lost the routes while they were being doomed.
-        resync_to_nothing(context);
-    }
     Some(if context.router.is_empty() {
         Outlook::Gone
     } else {
@@ -200,25 +198,17 @@ pub(crate) fn resync_after_loss(context: &mut RouterContext<'_>) -> ResyncWay {
         return ResyncWay::Attributes;
     }
     context.shared.counters.resyncs_by_dump.add(1);
-    forget_routes(context);
+    context.router.need_resync();
     ResyncWay::Dump
 }
 
-/// Forgets the routes of a router, because consumers have lost them; its next dump is a resync.
-pub(crate) fn forget_routes(context: &mut RouterContext<'_>) {
-    if context.router.life == RouterLife::Leaving {
-        // No dump will come, and the sweep will find no routes to withdraw.
-        resync_to_nothing(context);
-    } else {
-        context.forget_routes();
+/// Leaving → (none): all routes that are known are withdrawn. If consumers may hold others, publishes a resync without routes:
+/// consumers drop everything that they hold of the router.
+pub(crate) fn end(context: &mut RouterContext<'_>) {
+    if context.router.resync.is_some() {
+        router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
+        end_resync(context);
     }
-}
-
-/// Publishes a resync without routes: consumers drop everything that they hold of the router.
-fn resync_to_nothing(context: &mut RouterContext<'_>) {
-    context.forget_routes();
-    router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
-    end_resync(context);
 }
 
 /// Settles the tables of a peer whose dump has been quiet for long enough; returns whether others still wait. Something of a
@@ -249,10 +239,9 @@ fn settle_quiet_tables(context: &mut RouterContext<'_>, peer: PeerIndex, heard_n
     waiting
 }
 
-/// Begins a resync: consumers drop every route that is not announced before the resync ends.
+/// Begins a resync: consumers drop every route that is not announced before the resync ends. Routes that an earlier attempt
+/// announced have to be announced again within this one.
 fn begin_resync(context: &mut RouterContext<'_>) {
-    // Routes that an earlier attempt announced have to be announced again within this one.
-    context.forget_routes();
     context.router.begin_resync(context.now.monotonic_ns);
     router_event(context, RouterEventKind::ResyncBegin, RESYNC_REASON);
     context.shared.life_check_wanted = true;

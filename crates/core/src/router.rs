@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, FormerTables};
+use arancini_rib::AttributeSets;
 use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
@@ -266,25 +266,13 @@ impl Router {
         self.resync.is_some()
     }
 
-    /// Notes that it is not known what consumers hold of the router: its next dump is a resync.
+    /// Notes that it is not known what consumers hold of the router: its next dump is a resync. The routes that it held stay in its
+    /// tables: consumers may hold them, so the resync has to withdraw those that the dump does not have.
     pub(crate) fn need_resync(&mut self) {
         self.resync = Some(Resync::default());
         self.in_doubt = false;
-    }
-
-    /// Forgets all routes without publishing withdraws; the next dump is a resync. The tables hold fingerprints.
-    pub(crate) fn forget_routes(&mut self) {
-        self.tables_mut().for_each(PeerTable::forget_routes);
-        self.note_all_gone();
-        self.need_resync();
-    }
-
-    /// Forgets all routes of tables that name sets, as [`Self::forget_routes`] does. The routes still have to leave their sets.
-    pub(crate) fn forget_retained_routes(&mut self, former: &mut FormerTables) {
-        self.tables_mut()
-            .for_each(|table| table.forget_retained_routes(former));
-        self.note_all_gone();
-        self.need_resync();
+        // The dump publishes all routes.
+        self.repeat = None;
     }
 
     /// The tables of all peers.
@@ -292,22 +280,26 @@ impl Router {
         self.peers.iter_mut().flat_map(|peer| &mut peer.tables)
     }
 
-    /// Begins the dump of a resync.
+    /// Begins the dump of a resync: all routes are in doubt.
     pub(crate) fn begin_resync(&mut self, now_ns: u64) {
+        self.need_resync();
+        for table in self.tables_mut() {
+            table.doubt_routes(now_ns);
+        }
         self.resync = Some(Resync {
             most_routes: 0,
             most_since_ns: now_ns,
         });
     }
 
-    /// Whether a resync is over: the router was received from for `quiet_ns`, and has not come to hold more than these routes
-    /// since.
+    /// Whether the dump of a resync is over: nothing of it has come for `quiet_ns`, although the router was received from, and the
+    /// router has not come to hold more than these routes. Something of a dump last came at `heard_ns`.
     pub(crate) fn resync_is_over(
         &mut self,
         routes: usize,
         now_ns: u64,
         quiet_ns: u64,
-        paused_ns: u64,
+        heard_ns: u64,
     ) -> bool {
         let Some(mut resync) = self.resync else {
             return false;
@@ -319,7 +311,7 @@ impl Router {
             };
             self.resync = Some(resync);
         }
-        now_ns.saturating_sub(resync.most_since_ns.max(paused_ns)) >= quiet_ns
+        now_ns.saturating_sub(resync.most_since_ns.max(heard_ns)) >= quiet_ns
     }
 
     #[inline]
@@ -446,13 +438,6 @@ impl Router {
         if !peer.listed_as_gone && peer.is_gone() {
             peer.listed_as_gone = true;
             self.gone.push(index);
-        }
-    }
-
-    /// Lists every peer of which nothing is left.
-    pub(crate) fn note_all_gone(&mut self) {
-        for index in 0..self.peers.len() {
-            self.note_gone(PeerIndex(index));
         }
     }
 

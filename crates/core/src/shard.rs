@@ -399,14 +399,13 @@ impl Shard {
         })
     }
 
-    /// Forgets the routes of a router, because consumers have lost them. The shell then ends the session, so that the router
-    /// dumps anew. Returns whether the router is known.
-    pub fn handle_forget_routes(&mut self, router: IpAddr, now: Now) -> bool {
+    /// Notes that it is not known what consumers hold of a router. The shell then ends the session, and the router's next dump is a
+    /// resync. Returns whether the router is known.
+    pub fn handle_need_resync(&mut self, router: IpAddr) -> bool {
         let Some(router) = self.routers.get_mut(&router.to_canonical()) else {
             return false;
         };
-        let shared = &mut self.shared;
-        life::forget_routes(&mut RouterContext { router, shared, now });
+        router.need_resync();
         true
     }
 
@@ -622,7 +621,9 @@ impl Shard {
     fn forget(&mut self, id: IpAddr, now: Now) {
         if let Some(router) = self.routers.get_mut(&id) {
             let shared = &mut self.shared;
-            repeat::end(&mut RouterContext { router, shared, now });
+            let mut context = RouterContext { router, shared, now };
+            repeat::end(&mut context);
+            life::end(&mut context);
         }
         if let Some(mut router) = self.routers.remove(&id) {
             self.handle_sequence_floor(router.sequence);

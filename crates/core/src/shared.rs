@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_rib::{AttributeSets, CurationMode, FormerTables, SetFigures};
+use arancini_rib::{AttributeSets, CurationMode, SetFigures};
 use arancini_schema::encode::UpdateEncoder;
 use arancini_schema::fingerprint;
 
@@ -41,8 +41,6 @@ pub(crate) struct Shared {
     pub canonical: fingerprint::Scratch,
     /// Routers whose tables are being published again.
     pub repeats: VecDeque<IpAddr>,
-    /// Tables whose routes were forgotten, and whose sets still count them.
-    pub former: FormerTables,
     /// Tables with doomed routes.
     pub doomed: DoomedTables,
     /// A router or table began to wait for time to pass: it has to be checked later.
@@ -76,7 +74,6 @@ impl Shared {
             sets,
             canonical: fingerprint::Scratch::empty(),
             repeats: VecDeque::new(),
-            former: FormerTables::default(),
             doomed: DoomedTables::default(),
             life_check_wanted: false,
             work: 0,
@@ -113,17 +110,13 @@ impl Shared {
 
     /// Whether [`Self::release_sets`] has something to do.
     pub fn needs_release(&self) -> bool {
-        !self.former.is_empty() || self.sets.as_ref().is_some_and(|sets| sets.needs_free())
+        self.sets.as_ref().is_some_and(|sets| sets.needs_free())
     }
 
-    /// Lets routes of forgotten tables leave their sets, and frees memory of a store without sets, with about this work.
+    /// Frees memory of a store without sets, with about this work.
     pub fn release_sets(&mut self, budget: u64) {
         let Some(sets) = &mut self.sets else { return };
         let mut done = 0;
-        while done < budget && !self.former.is_empty() {
-            self.former.release_slice(sets);
-            done += RELEASE_WORK;
-        }
         sets.settle();
         while done < budget && sets.needs_free() {
             sets.free_slice();

@@ -2,9 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use arancini_rib::{
-    AttributeSets, CuratedTable, CurationMode, Doom, FormerTables, Keep, KeyShape, Round, RouteKey,
-};
+use arancini_rib::{AttributeSets, CuratedTable, CurationMode, Doom, Keep, KeyShape, Round, RouteKey};
 use arancini_wire::bgp::nlri::{NlriShape, shape};
 use arancini_wire::iana::AfiSafi;
 
@@ -115,18 +113,12 @@ impl PeerTable {
         if with_path_ids { &self.paths } else { &self.plain }
     }
 
-    /// Forgets every route without publishing withdraws.
-    pub(crate) fn forget_routes(&mut self) {
-        self.settling_since_ns = None;
-        self.plain.clear();
-        self.paths.clear();
-    }
-
-    /// Forgets every route as [`Self::forget_routes`] does. The routes still have to leave their sets.
-    pub(crate) fn forget_retained_routes(&mut self, former: &mut FormerTables) {
-        self.settling_since_ns = None;
-        former.push(self.plain.take_routes());
-        former.push(self.paths.take_routes());
+    /// Makes every route stale, and puts it in doubt: it is not known whether consumers hold it. The router's dump publishes
+    /// what it announces again, and the other routes are withdrawn.
+    pub(crate) fn doubt_routes(&mut self, now_ns: u64) {
+        self.mark_stale(now_ns);
+        self.plain.doubt_all();
+        self.paths.doubt_all();
     }
 
     /// Makes a table of sets of a table of fingerprints, which a restore has made. `known`: the sets of the snapshots.

@@ -19,7 +19,7 @@ use serde_json::Value;
 use support::recordings::{root, streams};
 use support::restart::{held, load, restart_with, snapshot};
 use support::wire::{Destination, announce, as_path, origin, peer, up, withdraw};
-use support::{Harness, SECOND, router};
+use support::{Harness, SECOND};
 
 fn settings(most_bytes: usize) -> Settings {
     Settings {
@@ -61,7 +61,7 @@ fn figures(harness: &Harness) -> SetFigures {
 }
 
 #[test]
-fn forgotten_routes_leave_their_sets_in_slices() {
+fn the_routes_of_a_router_that_leaves_leave_their_sets_in_slices() {
     let peer = peer(1);
     let mut harness = Harness::with(settings(1 << 20));
     let session = session(&mut harness, &peer);
@@ -70,7 +70,8 @@ fn forgotten_routes_leave_their_sets_in_slices() {
     }
     harness.published();
     assert_eq!(figures(&harness).sets, 5000);
-    harness.shard.handle_forget_routes(router(1), harness.now);
+    harness.close(session);
+    harness.idle(1000 * SECOND);
     assert_eq!(figures(&harness).sets, 5000, "nothing is O(table)");
     let mut slices = 0;
     while harness.shard.needs_sweep() {

@@ -428,7 +428,7 @@ fn a_router_that_leaves_in_a_resync_gives_its_memory_back_in_slices() {
         harness.send(session, &monitoring(&peer, &[], &mandatory(&[64_500]), &routes));
     }
     assert_eq!(harness.updates().len(), 80_000);
-    assert!(harness.shard.handle_forget_routes(router(1), harness.now));
+    assert!(harness.shard.handle_need_resync(router(1)));
     harness.close(session);
     harness.idle(1000 * SECOND);
     let mut slices = 0;

@@ -558,7 +558,7 @@ fn a_resync_that_cannot_be_is_refused() {
     }
     let mut ask = |number| world.harness.shard.handle_repeat(router(number), &whole, now);
     assert_eq!(ask(9), Err(RepeatRefusal::UnknownRouter));
-    world.harness.shard.handle_forget_routes(router(1), now);
+    world.harness.shard.handle_need_resync(router(1));
     let asked = world.harness.shard.handle_repeat(router(1), &whole, now);
     assert_eq!(asked, Err(RepeatRefusal::ResyncDue));
 

@@ -191,8 +191,7 @@ fn a_tail_with_a_gap_becomes_a_resync() {
     let (mut harness, mut routers) = world();
     let (bytes, _) = snapshot(&mut harness, 100, |_| {});
     let mut restore = load(&bytes).unwrap();
-    restore.forget_routes();
-    assert_eq!(restore.routes(), 0);
+    restore.need_resync();
     restart(&mut harness, restore);
     harness.shard.handle_resync_strangers();
     harness.consumer.resyncs = Resyncs::Expected;
@@ -218,22 +217,56 @@ fn a_tail_with_a_gap_becomes_a_resync() {
             place(RouterEventKind::ResyncEnd),
         );
         assert!(begin < end, "router {number}");
-        let updates = of
-            .iter()
-            .filter(|event| matches!(event, Event::Update(_)))
-            .count();
-        let within = of[begin..end]
-            .iter()
-            .filter(|event| matches!(event, Event::Update(_)))
-            .count();
+        let updates = |events: &[&Event]| {
+            let updates = events.iter().filter(|event| matches!(event, Event::Update(_)));
+            updates.count()
+        };
+        assert_eq!(updates(&of[end..]), 0, "router {number}");
         assert_eq!(
-            updates, within,
-            "router {number}: the dump stands between the two"
+            updates(&of[..begin]) > 0,
+            !returned,
+            "router {number}: what it held before is withdrawn, or its dump stands between the two"
         );
-        assert_eq!(within > 0, returned && number == 1);
+        assert_eq!(updates(&of[begin..end]) > 0, number == 1);
     }
     let expected = routers[0].expected();
     assert_eq!(harness.consumer.routes(), expected.len());
+}
+
+/// Consumers that take no notice of `resync-begin` and `resync-end` held routes for ever that were gone.
+#[test]
+fn a_consumer_that_applies_updates_alone_is_right_after_a_resync() {
+    for restarted in [false, true] {
+        let (mut harness, mut routers) = world();
+        let mut folded = harness.consumer.held();
+        harness.consumer.resyncs = Resyncs::Expected;
+        if restarted {
+            let (bytes, _) = snapshot(&mut harness, 100, |_| {});
+            let mut restore = load(&bytes).unwrap();
+            restore.need_resync();
+            restart(&mut harness, restore);
+        } else {
+            assert!(harness.shard.handle_need_resync(router(1)));
+        }
+        routers[0].session = None;
+        routers[0].withdraw(&some_routes(0, 20));
+        routers[0].connect(&mut harness, DumpEnd::EndOfRib);
+        routers[0].deliver_all(&mut harness);
+        harness.wait(1000 * SECOND);
+        let mut ends = 0;
+        for event in harness.published() {
+            ends += usize::from(event.router_kind() == Some(RouterEventKind::ResyncEnd));
+            let Event::Update(update) = event else { continue };
+            let route = (update.table, update.route);
+            match update.announced {
+                Some(attributes) => folded.insert(route, attributes),
+                None => folded.remove(&route),
+            };
+        }
+        assert_eq!(ends, if restarted { 2 } else { 1 });
+        assert_eq!(folded, harness.consumer.held());
+        assert!(!routers[0].expected().is_empty());
+    }
 }
 
 #[test]
@@ -314,7 +347,7 @@ fn a_resync_that_was_under_way_in_the_tail_is_due_after_the_restart_and_one_that
     for ended in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.handle_forget_routes(router(1), harness.now));
+        assert!(harness.shard.handle_need_resync(router(1)));
         routers[0].withdraw(&some_routes(0, 20));
         routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
@@ -387,12 +420,7 @@ fn a_router_whose_tail_was_stored_out_of_order_is_resynced() {
             restore.apply(batch.kind, &batch.payload).unwrap();
         }
         restart(&mut harness, restore);
-        let known = harness.shard.router(router(1)).unwrap().routes();
-        assert_eq!(
-            known == 0,
-            swapped,
-            "nothing of it is known where the order is not"
-        );
+        assert_eq!(harness.shard.router(router(1)).unwrap().needs_resync(), swapped);
         assert_eq!(held(&harness.shard) == before, !swapped);
     }
 }
@@ -404,7 +432,7 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
     for late in [false, true] {
         let (mut harness, mut routers) = world();
         let (bytes, _) = snapshot(&mut harness, 100, |_| {});
-        assert!(harness.shard.handle_forget_routes(router(1), harness.now));
+        assert!(harness.shard.handle_need_resync(router(1)));
         routers[0].connect(&mut harness, DumpEnd::EndOfRib);
         routers[0].deliver_all(&mut harness);
         harness.wait(40 * SECOND);
@@ -424,7 +452,7 @@ fn a_router_whose_resync_was_stored_behind_its_updates_is_resynced() {
         }
         restart(&mut harness, restore);
         assert_eq!(held(&harness.shard) == before, !late);
-        assert_eq!(harness.shard.router(router(1)).unwrap().routes() == 0, late);
+        assert_eq!(harness.shard.router(router(1)).unwrap().needs_resync(), late);
     }
 }
 

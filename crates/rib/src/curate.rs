@@ -26,6 +26,8 @@ pub struct CuratedTable {
     epoch: u32,
     /// Entries of epochs below this one are doomed.
     pub(crate) doomed_below: u32,
+    /// Entries of epochs below this one are in doubt ([`Self::doubt_all`]).
+    pub(crate) doubted_below: u32,
     doom: Doom,
     /// Where the sweep continues; `None` when there is nothing to sweep.
     sweep_cursor: Option<usize>,
@@ -70,6 +72,7 @@ impl CuratedTable {
             mode,
             epoch: 1,
             doomed_below: 1,
+            doubted_below: 1,
             doom: Doom::NotReannounced,
             sweep_cursor: None,
             refreshed: 0,
@@ -363,7 +366,7 @@ impl CuratedTable {
     /// What the table stores for an announce with these attributes.
     #[inline]
     fn value_of<A: Announced>(&self, announced: &A) -> A::Value {
-        announced.value(self.mode, self.epoch, self.doomed_below)
+        announced.value(self.mode, self.epoch, self.doomed_below.max(self.doubted_below))
     }
 
     /// The comparison for announces that store this value; `None` if the table remembers nothing.
@@ -376,6 +379,7 @@ impl CuratedTable {
             value,
             epoch: self.epoch,
             doomed_below: self.doomed_below,
+            doubted_below: self.doubted_below,
             doom: self.doom,
             refreshed: 0,
         })
@@ -499,18 +503,27 @@ impl CuratedTable {
         self.epoch += 1;
     }
 
-    /// Counts the epochs from the start again. Every route stays what it is: doomed, stale or current.
+    /// Makes every route stale, and puts it in doubt: consumers may hold it, and may not. The next announce and the next withdraw of
+    /// each route are published. A route that is not announced again is withdrawn like any other stale route. O(1).
+    pub fn doubt_all(&mut self) {
+        self.mark_stale();
+        self.doubted_below = self.epoch;
+    }
+
+    /// Counts the epochs from the start again. Every route stays what it is: doomed, in doubt, stale or current.
     ///
     /// This walks the whole table, once in sixteen million epochs.
     #[cold]
     #[inline(never)]
     fn renumber(&mut self) {
         const DOOMED: u32 = 1;
-        const STALE: u32 = 2;
-        const CURRENT: u32 = 3;
-        let (doomed_below, current) = (self.doomed_below, self.epoch);
+        const DOUBTED: u32 = 2;
+        const STALE: u32 = 3;
+        const CURRENT: u32 = 4;
+        let (doomed_below, doubted_below, current) = (self.doomed_below, self.doubted_below, self.epoch);
         let renumbered = |epoch| match epoch {
             epoch if epoch < doomed_below => DOOMED,
+            epoch if epoch < doubted_below => DOUBTED,
             epoch if epoch < current => STALE,
             _ => CURRENT,
         };
@@ -518,7 +531,8 @@ impl CuratedTable {
             epoch: renumbered(value.epoch),
             ..value
         });
-        self.doomed_below = STALE;
+        self.doomed_below = DOUBTED;
+        self.doubted_below = STALE;
         self.epoch = CURRENT;
     }
 
@@ -597,35 +611,6 @@ impl CuratedTable {
             Store::Opaque(table) => table.sweep(cursor, doomed, gone),
         };
         self.sweep_cursor.is_some()
-    }
-
-    /// Removes every route without withdraws. Later announces and sweeps free the memory, as after [`Self::withdraw`]. For a table
-    /// of sets, use [`Self::take_routes`].
-    pub fn clear(&mut self) {
-        match &mut self.store {
-            Store::Ipv4(table) => table.clear(),
-            Store::Ipv4Path(table) => table.clear(),
-            Store::Ipv6(table) => table.clear(),
-            Store::Ipv6Path(table) => table.clear(),
-            Store::Vpn4(table) => table.clear(),
-            Store::Vpn6(table) => table.clear(),
-            Store::Opaque(table) => table.clear(),
-        }
-        self.epoch = 1;
-        self.doomed_below = 1;
-        self.sweep_cursor = None;
-        self.refreshed = 0;
-    }
-
-    /// Removes every route without withdraws, and returns them in a table of their own. For a table of sets: the routes still have
-    /// to leave their sets ([`FormerTables`](crate::FormerTables)).
-    pub fn take_routes(&mut self) -> Self {
-        let new = if self.has_path_ids {
-            Self::with_path_ids(self.shape(), self.mode)
-        } else {
-            Self::new(self.shape(), self.mode)
-        };
-        std::mem::replace(self, new)
     }
 }
 

@@ -40,8 +40,9 @@ pub trait Announced {
     /// What the table stores.
     type Value: NewValue;
 
-    /// What a table of this mode and these epochs stores.
-    fn value(&self, mode: CurationMode, epoch: u32, doomed_below: u32) -> Self::Value;
+    /// What a table of this mode and this epoch stores. Routes of epochs below `published_below` are doomed or in doubt: their
+    /// announces are published in any case.
+    fn value(&self, mode: CurationMode, epoch: u32, published_below: u32) -> Self::Value;
 
     /// Takes the value that a route had before its announce.
     fn replaces(&mut self, before: Option<Value>);
@@ -51,7 +52,7 @@ impl Announced for u64 {
     type Value = Value;
 
     #[inline(always)]
-    fn value(&self, mode: CurationMode, epoch: u32, _doomed_below: u32) -> Value {
+    fn value(&self, mode: CurationMode, epoch: u32, _published_below: u32) -> Value {
         Value {
             fingerprint: mode.kept(*self),
             epoch,

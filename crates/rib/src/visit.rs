@@ -1,7 +1,7 @@
 //! Walks over the routes of a table, in slices.
 
 use crate::curate::CuratedTable;
-use crate::entry::Value;
+use crate::entry::{DOUBT, Value};
 use crate::held::{Held, fingerprint_of};
 use crate::key::{RouteKey, part};
 use crate::sets::{AttributeSets, Round, SetId};
@@ -9,14 +9,25 @@ use crate::store::{Store, ipv4_key, ipv6_key, vpn4_key, vpn6_key};
 
 impl CuratedTable {
     /// Visits the routes of one slice with their fingerprints, for snapshots. Returns the cursor of the next slice, `None`
-    /// behind the last one. A walk starts at 0. `sets`: the sets that the table names, if it does.
+    /// behind the last one. A walk starts at 0. `sets`: the sets that the table names, if it does. The fingerprint of a route in doubt is
+    /// [`DOUBT`].
     pub fn visit(
         &self,
         cursor: usize,
         sets: Option<&AttributeSets>,
         mut visit: impl FnMut(RouteKey<'_>, u64),
     ) -> Option<usize> {
-        self.visit_values(cursor, |key, value| visit(key, fingerprint_of(value, sets)))
+        self.visit_values(cursor, |key, value| {
+            let is_known = value.epoch >= self.doubted_below;
+            visit(
+                key,
+                if is_known {
+                    fingerprint_of(value, sets)
+                } else {
+                    DOUBT
+                },
+            );
+        })
     }
 
     /// Visits the routes of one slice with their standings, for questions. The cursor is that of [`Self::visit`].
@@ -36,11 +47,11 @@ impl CuratedTable {
         round: Round,
         mut publish: impl FnMut(RouteKey<'_>, SetId) -> bool,
     ) -> Option<usize> {
-        let doomed_below = self.doomed_below;
+        let known_from = self.doomed_below.max(self.doubted_below);
         let mut goes_on = true;
         let mut one = |key: RouteKey<'_>, value: Value| {
             let set = SetId::of_word(value.fingerprint);
-            let is_due = value.epoch >= doomed_below
+            let is_due = value.epoch >= known_from
                 && set != SetId::DOUBT
                 && Round::of_word(value.fingerprint) != round;
             if !goes_on || !is_due {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use arancini_rib::{
-    AttributeSets, Content, CuratedTable, Curation, CurationMode, Doom, Fingerprints, FormerTables, Held,
-    KeyShape, Retained, Round, RouteKey, SetFigures, SetId, Standing, StoredKey, Table,
+    AttributeSets, Content, CuratedTable, Curation, CurationMode, Doom, Fingerprints, Held, KeyShape,
+    Retained, Round, RouteKey, SetFigures, SetId, Standing, StoredKey, Table,
 };
 use proptest::prelude::*;
 
@@ -394,16 +394,14 @@ fn run(shape: KeyShape, with_path: bool, retain: bool, steps: &[Step]) {
     forget(tested);
 }
 
-/// Forgets all routes at once, and lets them leave their sets in slices.
+/// Dooms all routes at once, and lets them leave their sets in slices.
 fn forget(tested: Tested) {
     let Tested { mut table, sets, .. } = tested;
     let Some(mut sets) = sets else { return };
-    let mut former = FormerTables::default();
-    former.push(table.take_routes());
+    table.doom_all(Doom::SessionLost);
+    while table.sweep(&mut sets, |_| {}) {}
+    sets.settle();
     assert!(table.is_empty());
-    while !former.is_empty() {
-        former.release_slice(&mut sets);
-    }
     while sets.needs_free() {
         sets.free_slice();
     }

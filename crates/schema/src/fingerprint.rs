@@ -183,6 +183,17 @@ fn of_common_parts(
 ) -> u64 {
     let canonical = &mut scratch.canonical;
     canonical.clear();
+    if attributes.mp_reach.end == 0
+        && attributes.has_long_as_path
+        && let Some(&[a, b, c, d, _, _, _, length]) = field.first_chunk::<8>()
+    {
+        // ORIGIN, then the long header of AS_PATH, as most senders write it. One octet goes, and the rest stays together.
+        canonical.extend_from_slice(&field[1..]);
+        if let Some(place) = canonical.first_chunk_mut() {
+            *place = [a, b, c, d, FLAG_TRANSITIVE, type_code::AS_PATH, length];
+        }
+        return xxh3_64(canonical);
+    }
     let part = |from: usize, to: usize| field.get(from..to).unwrap_or_default();
     let (reach, behind) = (&attributes.mp_reach, attributes.behind_reach);
     // MP_REACH_NLRI stands before ORIGIN, in its place, or last.

@@ -5,7 +5,8 @@ mod attributes;
 
 use arancini_schema::decode::Messages;
 use arancini_schema::encode::{
-    Carrier, DirectRoute, RouteFields, RouteSource, TableLayout, Times, UpdateEncoder, WINDOW, WithdrawReason,
+    Carrier, DirectRoute, RouteFields, RouteLabel, RouteSource, TableLayout, Times, UpdateEncoder, WINDOW,
+    WithdrawReason,
 };
 use arancini_schema::fingerprint;
 use arancini_wire::bgp::AsWidth;
@@ -23,6 +24,10 @@ fn common_set(carrier: Carrier) -> impl Strategy<Value = AttributeSet> {
         any::<[u8; 4]>().prop_map(|hop| hop.to_vec()),
         any::<[u8; 16]>().prop_map(|hop| hop.to_vec()),
         any::<[u8; 32]>().prop_map(|hop| hop.to_vec()),
+        // Behind route distinguishers.
+        any::<[u8; 12]>().prop_map(|hop| hop.to_vec()),
+        any::<[u8; 24]>().prop_map(|hop| hop.to_vec()),
+        (any::<[u8; 24]>(), any::<[u8; 24]>()).prop_map(|hops| [hops.0, hops.1].concat()),
     ];
     let sets = (
         attributes::attribute_set(),
@@ -115,6 +120,8 @@ proptest! {
         long_path: bool,
         reach_at: Index,
         path_id: Option<u32>,
+        distinguisher: Option<[u8; 8]>,
+        label: Option<[u8; 3]>,
     ) {
         let family = match carrier {
             Carrier::UpdateField => AfiSafi::IPV4_UNICAST,
@@ -136,30 +143,47 @@ proptest! {
         let layout = TableLayout::new(&mut encoder, &source, carrier).unwrap();
         let times = Times { received_ns: 11, bmp_header_ns: 12 };
         let source = RouteSource { time_received_ns: 11, time_bmp_header_ns: 12, ..source };
-        let direct_route = DirectRoute { prefix_address: [13; 16], prefix_length: 14, path_id, sequence: 15 };
+        let octets = label.unwrap_or_default();
+        let labels = label.as_ref().map_or(&[][..], |label| &label[..]);
+        let with_label = fingerprint::with_labels(fingerprint, labels);
+        let direct_route = DirectRoute {
+            prefix_address: [13; 16],
+            prefix_length: 14,
+            path_id,
+            sequence: 15,
+            distinguisher,
+            label: label.map(|_| RouteLabel { octets, fingerprint: with_label }),
+        };
         let mut route = RouteFields {
             prefix_address: [13; 16],
             prefix_length: 14,
             path_id,
-            route_distinguisher: None,
-            labels: &[],
+            route_distinguisher: distinguisher,
+            labels,
             raw_nlri: &[],
             sequence: 15,
-            fingerprint,
+            fingerprint: with_label,
         };
         let mut expected = Vec::new();
         encoder.lay_out_announce(&source, carrier, &attributes);
         encoder.append(&route, &mut expected);
-        let announce = direct(|window| layout.announce(window, times, fingerprint, &common), &direct_route);
+        let announce = direct(
+            |window| match label {
+                Some(_) => layout.announce::<true>(window, times, fingerprint, &common),
+                None => layout.announce::<false>(window, times, fingerprint, &common),
+            },
+            &direct_route,
+        );
         prop_assert_eq!(&announce, &expected);
         let read = Messages::new(&announce).next().unwrap().unwrap();
         set.check(carrier, read.update().unwrap());
 
         expected.clear();
         route.fingerprint = 0;
+        route.labels = &[];
         encoder.lay_out_withdraw(&source, carrier, WithdrawReason::Explicit);
         encoder.append(&route, &mut expected);
-        let withdraw = direct(|window| layout.withdraw(window, times), &direct_route);
+        let withdraw = direct(|window| layout.withdraw(window, times), &DirectRoute { label: None, ..direct_route });
         prop_assert_eq!(withdraw, &expected[..]);
     }
 }

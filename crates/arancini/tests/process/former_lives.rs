@@ -238,7 +238,7 @@ fn a_directory_that_is_gone_and_a_stream_that_is_not_whole_is_a_resync_also_of_r
         stream.purge().sequence(half).await.unwrap();
     });
     let process = place.start_with("1", NEVER, &[SHORT_HOLD]);
-    assert_eq!(restored_from(&process), "nothing: every router is resynced");
+    assert_eq!(restored_from(&process), "what is left: every router is resynced");
     one_router_comes_back(&place, &process, &mut consumer, 0);
 }
 

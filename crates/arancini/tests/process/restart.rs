@@ -3,12 +3,13 @@
 
 use arancini_bed::NatsServer;
 use arancini_bed::port::Port;
+use arancini_client::StreamSource;
 use arancini_generate::{Scenario, initiation};
 use arancini_schema::update_capnp::RouterEventKind;
 
 use crate::command::Process;
 use crate::place::{NEVER, OFTEN, Place, dump, durable};
-use crate::support::{eventually, runtime, small, table_of};
+use crate::support::{Table, eventually, runtime, small, table_of};
 
 #[test]
 fn a_restart_with_another_number_of_workers_holds_the_same() {
@@ -390,7 +391,7 @@ fn a_stream_that_is_deleted_or_purged_while_the_collector_runs_is_filled_anew() 
         runtime().block_on(async {
             let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
             if purged {
-                let stream = context.get_stream("ARANCINI").await.unwrap();
+                let stream = context.get_stream(StreamSource::DEFAULT_STREAM).await.unwrap();
                 stream.purge().await.unwrap();
             } else {
                 context.delete_stream("ARANCINI").await.unwrap();
@@ -432,6 +433,44 @@ fn a_stream_that_was_purged_before_the_last_snapshot_is_a_resync() {
     eventually("the stream is what the router holds", || {
         place.stored().table(1) == table_of(&small(1))
     });
+    process.kill();
+    drop(router);
+}
+
+/// Consumers that take no notice of `resync-begin` and `resync-end` held routes for ever that were gone.
+#[test]
+fn a_consumer_that_applies_updates_alone_is_right_after_a_start_without_the_beginning_of_the_stream() {
+    let Some(place) = Place::stream() else { return };
+    let (first, second) = (small(5), small(6));
+    let process = place.start("2", NEVER);
+    let router = dump(&process, 1, &first);
+    process.kill();
+    drop(router);
+    let before = place.stored();
+    runtime().block_on(async {
+        let server = place.server.as_ref().unwrap();
+        let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        // The first message is the event of the session.
+        let stream = context.get_stream("ARANCINI").await.unwrap();
+        stream.purge().sequence(2).await.unwrap();
+    });
+    let process = place.start("1", NEVER);
+    let router = dump(&process, 1, &second);
+    eventually("the resync is over", || {
+        durable(&process);
+        place.stored().events_of(1).contains(&RouterEventKind::ResyncEnd)
+    });
+    let after = place.stored();
+    let mut held = Table::new();
+    for update in before.of(1).into_iter().chain(after.of(1)) {
+        let route = (update.route.peer, update.route.prefix);
+        if update.announced {
+            held.insert(route, update.as_path.clone());
+        } else {
+            held.remove(&route);
+        }
+    }
+    assert_eq!(held, table_of(&second));
     process.kill();
     drop(router);
 }

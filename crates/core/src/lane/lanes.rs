@@ -202,7 +202,11 @@ fn part_of(message: &CommonMessage<'_>) -> Option<Part> {
 /// The lane of a message; `None` if such messages have to take the general way.
 fn lane_of(context: &mut RouterContext<'_>, message: &CommonMessage<'_>, identity: Identity) -> Option<Lane> {
     let Part { family, carrier } = identity.part;
-    if family != AfiSafi::IPV4_UNICAST && family != AfiSafi::IPV6_UNICAST {
+    let has_keys = matches!(
+        family,
+        AfiSafi::IPV4_UNICAST | AfiSafi::IPV6_UNICAST | AfiSafi::IPV4_VPN | AfiSafi::IPV6_VPN
+    );
+    if !has_keys {
         return None;
     }
     let header = message.per_peer_header();

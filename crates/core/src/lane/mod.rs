@@ -1,5 +1,6 @@
-//! The short way of common UPDATEs: Route Monitoring messages with one UPDATE that only announces, or only withdraws, unicast
-//! prefixes of one table, with attributes of the common kind. Nearly all messages are such.
+//! The short way of common UPDATEs: Route Monitoring messages with one UPDATE that only announces, or only withdraws, prefixes of
+//! one table, with attributes of the common kind. The prefixes are unicast, or in a VPN with one label each. Nearly all messages are
+//! such.
 //!
 //! A lane belongs to the messages of one per-peer header and family, and keeps what they have in common: peer, table and the
 //! start of the layout. The general way ([`crate::route_monitoring`]) is the definition of what is right. It opens the lanes,

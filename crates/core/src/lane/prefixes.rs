@@ -1,4 +1,4 @@
-//! The prefixes of a field, read into the keys that tables store.
+//! The NLRI of a field, read into the keys that tables store.
 
 use std::ops::Range;
 
@@ -8,63 +8,116 @@ use arancini_schema::encode::DirectRoute;
 /// Most routes of a message that takes the short way.
 const MOST_ROUTES: usize = 1024;
 
-/// Room for the routes of one message, for each shape of key.
+/// A label as on the wire (RFC 8277 §2).
+pub(crate) type Label = [u8; 3];
+
+/// Room for the routes of one message, for keys of each length.
 pub(crate) struct Prefixes {
-    ipv4: [[u8; 5]; MOST_ROUTES],
-    ipv4_path: [[u8; 9]; MOST_ROUTES],
-    ipv6: [[u8; 17]; MOST_ROUTES],
-    ipv6_path: [[u8; 21]; MOST_ROUTES],
+    octets_5: [[u8; 5]; MOST_ROUTES],
+    octets_9: [[u8; 9]; MOST_ROUTES],
+    octets_17: [[u8; 17]; MOST_ROUTES],
+    octets_21: [[u8; 21]; MOST_ROUTES],
+    octets_29: [[u8; 29]; MOST_ROUTES],
+    labels: [Label; MOST_ROUTES],
 }
 
 impl Prefixes {
     /// Makes the room. It is boxed because it is large.
     pub fn new() -> Box<Self> {
         Box::new(Self {
-            ipv4: [[0; 5]; MOST_ROUTES],
-            ipv4_path: [[0; 9]; MOST_ROUTES],
-            ipv6: [[0; 17]; MOST_ROUTES],
-            ipv6_path: [[0; 21]; MOST_ROUTES],
+            octets_5: [[0; 5]; MOST_ROUTES],
+            octets_9: [[0; 9]; MOST_ROUTES],
+            octets_17: [[0; 17]; MOST_ROUTES],
+            octets_21: [[0; 21]; MOST_ROUTES],
+            octets_29: [[0; 29]; MOST_ROUTES],
+            labels: [[0; 3]; MOST_ROUTES],
         })
     }
 }
 
-/// A key of `N` bytes, as [`StoredKey`] lays it out, that is read from an NLRI field.
-pub(crate) trait Prefix<const N: usize>: StoredKey<N> + Copy {
-    /// Whether the key has a path identifier.
-    const HAS_PATH_ID: bool;
-
-    /// The room for keys of this shape.
-    fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES];
-
-    /// Reads the NLRI at `at` of a frame, whose field ends at `end`. Returns the key and where the next NLRI starts; `None` if the
-    /// NLRI is malformed.
-    fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)>;
-
-    /// The fields of a message about the route.
-    fn route(&self, sequence: u64) -> DirectRoute;
+/// What is read at the start of an NLRI.
+pub(crate) struct Read<const N: usize> {
+    pub key: [u8; N],
+    /// The label, if NLRI of this shape have one; otherwise zero.
+    pub label: Label,
+    /// Where the next NLRI starts.
+    pub next: usize,
 }
 
-/// Reads all keys of the field at this place of a frame. `None` if the field is malformed or has too many routes.
+impl<const N: usize> Read<N> {
+    #[inline(always)]
+    const fn unlabelled((key, next): ([u8; N], usize)) -> Self {
+        Self {
+            key,
+            label: [0; 3],
+            next,
+        }
+    }
+}
+
+/// The shape of the NLRI of a table, whose keys have `N` bytes, as [`StoredKey`] lays them out.
+pub(crate) trait Shape<const N: usize>
+where
+    [u8; N]: StoredKey<N>,
+{
+    /// Whether the NLRI has a path identifier.
+    const HAS_PATH_ID: bool;
+    /// Whether the NLRI has a label.
+    const LABELLED: bool;
+
+    /// The room for keys of this shape, and for their labels.
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; N]; MOST_ROUTES], &mut [Label; MOST_ROUTES]);
+
+    /// Reads the NLRI at `at` of a frame, whose field ends at `end`. `None` if the NLRI is malformed, or unusual.
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<N>>;
+
+    /// The fields of a message about the route, without its label.
+    fn route(key: &[u8; N], sequence: u64) -> DirectRoute;
+}
+
+/// IPv4 prefixes.
+pub(crate) struct Ipv4;
+/// IPv4 prefixes with path identifiers.
+pub(crate) struct Ipv4Path;
+/// IPv6 prefixes.
+pub(crate) struct Ipv6;
+/// IPv6 prefixes with path identifiers.
+pub(crate) struct Ipv6Path;
+/// IPv4 prefixes behind one label and a route distinguisher (RFC 4364 §4.3.4), perhaps with path identifiers.
+pub(crate) struct Vpn4<const PATH_ID: bool>;
+/// IPv6 prefixes behind one label and a route distinguisher (RFC 4659 §3.2), perhaps with path identifiers.
+pub(crate) struct Vpn6<const PATH_ID: bool>;
+
+/// Reads all keys of the field at this place of a frame, and their labels if they have any. `None` if the field is malformed,
+/// unusual, or has too many routes.
 #[inline(always)]
-pub(crate) fn read_all<'p, const N: usize>(
+pub(crate) fn read_all<'p, S: Shape<N>, const N: usize>(
     frame: &[u8],
     routes: &Range<usize>,
     prefixes: &'p mut Prefixes,
-) -> Option<&'p [[u8; N]]>
+) -> Option<(&'p [[u8; N]], &'p [Label])>
 where
-    [u8; N]: Prefix<N>,
+    [u8; N]: StoredKey<N>,
 {
-    let room = <[u8; N]>::room(prefixes);
+    let (keys, labels) = S::room(prefixes);
     let (mut at, end) = (routes.start, routes.end);
     let mut count = 0;
-    for place in &mut *room {
+    for (place, label) in keys.iter_mut().zip(&mut *labels) {
         if at >= end {
             break;
         }
-        (*place, at) = <[u8; N]>::read(frame, at, end)?;
+        let read = S::read(frame, at, end)?;
+        (*place, at) = (read.key, read.next);
+        if S::LABELLED {
+            *label = read.label;
+        }
         count += 1;
     }
-    if at == end { room.get(..count) } else { None }
+    if at == end {
+        Some((keys.get(..count)?, labels.get(..count)?))
+    } else {
+        None
+    }
 }
 
 /// The eight octets of a frame that end at `end`. There are as many before the end of any NLRI.
@@ -74,30 +127,20 @@ fn eight_before(frame: &[u8], end: usize) -> Option<u64> {
     Some(u64::from_be_bytes(*eight))
 }
 
-/// Reads length and octets of an IPv4 prefix. Returns address, length, and where the next NLRI starts.
+/// An IPv4 prefix of this length in bits, at most 32, whose octets end at `next`. Its host bits are zero.
 #[inline(always)]
-fn ipv4(frame: &[u8], at: usize, end: usize) -> Option<(u32, u8, usize)> {
-    let length = *frame.get(at)?;
+fn ipv4_address(frame: &[u8], next: usize, length: u8) -> Option<u32> {
     let octets = usize::from(length).div_ceil(8);
-    let next = at + 1 + octets;
-    if length > 32 || next > end {
-        return None;
-    }
     // The shifts have 64 bits, because those of a /0 would overflow 32.
     let address = eight_before(frame, next)? << (32 - 8 * octets);
     let mask = u64::MAX << (32 - length);
-    Some(((address & mask) as u32, length, next))
+    Some((address & mask) as u32)
 }
 
-/// Reads length and octets of an IPv6 prefix, as [`ipv4`] does.
+/// An IPv6 prefix of this length in bits, at most 128, whose octets end at `next`. Its host bits are zero.
 #[inline(always)]
-fn ipv6(frame: &[u8], at: usize, end: usize) -> Option<(u128, u8, usize)> {
-    let length = *frame.get(at)?;
+fn ipv6_address(frame: &[u8], next: usize, length: u8) -> Option<u128> {
     let octets = usize::from(length).div_ceil(8);
-    let next = at + 1 + octets;
-    if length > 128 || next > end {
-        return None;
-    }
     let (high, low) = match octets {
         0 => (0, 0),
         1..=8 => {
@@ -106,10 +149,48 @@ fn ipv6(frame: &[u8], at: usize, end: usize) -> Option<(u128, u8, usize)> {
         }
         _ => {
             let low = eight_before(frame, next)? << (128 - 8 * octets);
-            (eight_before(frame, at + 9)?, low & u64::MAX << (128 - length))
+            (
+                eight_before(frame, next - octets + 8)?,
+                low & u64::MAX << (128 - length),
+            )
         }
     };
-    Some((u128::from(high) << 64 | u128::from(low), length, next))
+    Some(u128::from(high) << 64 | u128::from(low))
+}
+
+/// Reads the length of a prefix, at most `most` bits. Returns it, and where the next NLRI starts.
+#[inline(always)]
+fn length(frame: &[u8], at: usize, end: usize, most: u8) -> Option<(u8, usize)> {
+    let length = *frame.get(at)?;
+    let next = at + 1 + usize::from(length).div_ceil(8);
+    (length <= most && next <= end).then_some((length, next))
+}
+
+/// What stands before the prefix of a VPN.
+struct Labelled {
+    label: Label,
+    distinguisher: [u8; 8],
+    /// Length of the prefix in bits.
+    length: u8,
+    next: usize,
+}
+
+/// Reads an NLRI with one label and a route distinguisher, before a prefix of at most `most` bits.
+#[inline(always)]
+fn labelled(frame: &[u8], at: usize, end: usize, most: u8) -> Option<Labelled> {
+    const BITS_BEFORE: u8 = 8 * (3 + 8);
+    let (bits, next) = length(frame, at, end, BITS_BEFORE + most)?;
+    let length = bits.checked_sub(BITS_BEFORE)?;
+    let &[a, b, c, ref distinguisher @ ..] = frame.get(at + 1..)?.first_chunk::<11>()?;
+    let label = [a, b, c];
+    // The bottom of the stack, or what a withdraw has in place of a label (RFC 8277 §2.4).
+    let is_stack = c & 1 == 1 || label == [0x80, 0, 0] || label == [0; 3];
+    is_stack.then_some(Labelled {
+        label,
+        distinguisher: *distinguisher,
+        length,
+        next,
+    })
 }
 
 /// Reads a path identifier.
@@ -132,113 +213,205 @@ const fn mapped(v4: [u8; 4]) -> [u8; 16] {
     (0xffff_0000_0000_u128 | u32::from_be_bytes(v4) as u128).to_be_bytes()
 }
 
-impl Prefix<5> for [u8; 5] {
-    const HAS_PATH_ID: bool = false;
+#[inline(always)]
+fn ipv4(frame: &[u8], at: usize, end: usize) -> Option<([u8; 5], usize)> {
+    let (length, next) = length(frame, at, end, 32)?;
+    let address = ipv4_address(frame, next, length)?;
+    // By way of one number: the key is stored at once, and so can be loaded at once.
+    let key = u64::from(address.swap_bytes()) | u64::from(length) << 32;
+    Some((part(&key.to_le_bytes(), 0), next))
+}
 
-    #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
-        &mut prefixes.ipv4
-    }
+#[inline(always)]
+fn ipv6(frame: &[u8], at: usize, end: usize) -> Option<([u8; 17], usize)> {
+    let (length, next) = length(frame, at, end, 128)?;
+    let mut key = [0; 17];
+    key[..16].copy_from_slice(&ipv6_address(frame, next, length)?.to_be_bytes());
+    key[16] = length;
+    Some((key, next))
+}
 
-    #[inline(always)]
-    fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)> {
-        let (address, length, next) = ipv4(frame, at, end)?;
-        // By way of one number: the key is stored at once, and so can be loaded at once.
-        let key = u64::from(address.swap_bytes()) | u64::from(length) << 32;
-        Some((part(&key.to_le_bytes(), 0), next))
-    }
-
-    #[inline(always)]
-    fn route(&self, sequence: u64) -> DirectRoute {
-        DirectRoute {
-            prefix_address: mapped(part(self, 0)),
-            prefix_length: self[4],
-            path_id: None,
-            sequence,
-        }
+/// The fields of a route that has only a prefix.
+#[inline(always)]
+const fn plain(prefix_address: [u8; 16], prefix_length: u8, sequence: u64) -> DirectRoute {
+    DirectRoute {
+        prefix_address,
+        prefix_length,
+        path_id: None,
+        sequence,
+        distinguisher: None,
+        label: None,
     }
 }
 
-impl Prefix<9> for [u8; 9] {
-    const HAS_PATH_ID: bool = true;
+impl Shape<5> for Ipv4 {
+    const HAS_PATH_ID: bool = false;
+    const LABELLED: bool = false;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
-        &mut prefixes.ipv4_path
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 5]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+        (&mut prefixes.octets_5, &mut prefixes.labels)
     }
 
     #[inline(always)]
-    fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)> {
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<5>> {
+        ipv4(frame, at, end).map(Read::unlabelled)
+    }
+
+    #[inline(always)]
+    fn route(key: &[u8; 5], sequence: u64) -> DirectRoute {
+        plain(mapped(part(key, 0)), key[4], sequence)
+    }
+}
+
+impl Shape<9> for Ipv4Path {
+    const HAS_PATH_ID: bool = true;
+    const LABELLED: bool = false;
+
+    #[inline(always)]
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 9]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+        (&mut prefixes.octets_9, &mut prefixes.labels)
+    }
+
+    #[inline(always)]
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<9>> {
         let path_id = path_id(frame, at)?;
-        let (prefix, next) = <[u8; 5]>::read(frame, at + 4, end)?;
+        let (prefix, next) = ipv4(frame, at + 4, end)?;
         let mut key = [0; 9];
         key[..5].copy_from_slice(&prefix);
         key[5..].copy_from_slice(&path_id);
-        Some((key, next))
+        Some(Read::unlabelled((key, next)))
     }
 
     #[inline(always)]
-    fn route(&self, sequence: u64) -> DirectRoute {
-        let prefix: [u8; 5] = part(self, 0);
+    fn route(key: &[u8; 9], sequence: u64) -> DirectRoute {
         DirectRoute {
-            path_id: Some(u32::from_be_bytes(part(self, 5))),
-            ..prefix.route(sequence)
+            path_id: Some(u32::from_be_bytes(part(key, 5))),
+            ..plain(mapped(part(key, 0)), key[4], sequence)
         }
     }
 }
 
-impl Prefix<17> for [u8; 17] {
+impl Shape<17> for Ipv6 {
     const HAS_PATH_ID: bool = false;
+    const LABELLED: bool = false;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
-        &mut prefixes.ipv6
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 17]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+        (&mut prefixes.octets_17, &mut prefixes.labels)
     }
 
     #[inline(always)]
-    fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)> {
-        let (address, length, next) = ipv6(frame, at, end)?;
-        let mut key = [0; 17];
-        key[..16].copy_from_slice(&address.to_be_bytes());
-        key[16] = length;
-        Some((key, next))
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<17>> {
+        ipv6(frame, at, end).map(Read::unlabelled)
     }
 
     #[inline(always)]
-    fn route(&self, sequence: u64) -> DirectRoute {
-        DirectRoute {
-            prefix_address: part(self, 0),
-            prefix_length: self[16],
-            path_id: None,
-            sequence,
-        }
+    fn route(key: &[u8; 17], sequence: u64) -> DirectRoute {
+        plain(part(key, 0), key[16], sequence)
     }
 }
 
-impl Prefix<21> for [u8; 21] {
+impl Shape<21> for Ipv6Path {
     const HAS_PATH_ID: bool = true;
+    const LABELLED: bool = false;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> &mut [Self; MOST_ROUTES] {
-        &mut prefixes.ipv6_path
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 21]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+        (&mut prefixes.octets_21, &mut prefixes.labels)
     }
 
     #[inline(always)]
-    fn read(frame: &[u8], at: usize, end: usize) -> Option<(Self, usize)> {
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<21>> {
         let path_id = path_id(frame, at)?;
-        let (prefix, next) = <[u8; 17]>::read(frame, at + 4, end)?;
+        let (prefix, next) = ipv6(frame, at + 4, end)?;
         let mut key = [0; 21];
         key[..17].copy_from_slice(&prefix);
         key[17..].copy_from_slice(&path_id);
-        Some((key, next))
+        Some(Read::unlabelled((key, next)))
     }
 
     #[inline(always)]
-    fn route(&self, sequence: u64) -> DirectRoute {
-        let prefix: [u8; 17] = part(self, 0);
+    fn route(key: &[u8; 21], sequence: u64) -> DirectRoute {
         DirectRoute {
-            path_id: Some(u32::from_be_bytes(part(self, 17))),
-            ..prefix.route(sequence)
+            path_id: Some(u32::from_be_bytes(part(key, 17))),
+            ..plain(part(key, 0), key[16], sequence)
+        }
+    }
+}
+
+impl<const PATH_ID: bool> Shape<17> for Vpn4<PATH_ID> {
+    const HAS_PATH_ID: bool = PATH_ID;
+    const LABELLED: bool = true;
+
+    #[inline(always)]
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 17]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+        (&mut prefixes.octets_17, &mut prefixes.labels)
+    }
+
+    #[inline(always)]
+    fn read(frame: &[u8], mut at: usize, end: usize) -> Option<Read<17>> {
+        let mut key = [0; 17];
+        if PATH_ID {
+            key[5..9].copy_from_slice(&path_id(frame, at)?);
+            at += 4;
+        }
+        let Labelled {
+            label,
+            distinguisher,
+            length,
+            next,
+        } = labelled(frame, at, end, 32)?;
+        key[..4].copy_from_slice(&ipv4_address(frame, next, length)?.to_be_bytes());
+        key[4] = length;
+        key[9..].copy_from_slice(&distinguisher);
+        Some(Read { key, label, next })
+    }
+
+    #[inline(always)]
+    fn route(key: &[u8; 17], sequence: u64) -> DirectRoute {
+        DirectRoute {
+            path_id: PATH_ID.then(|| u32::from_be_bytes(part(key, 5))),
+            distinguisher: Some(part(key, 9)),
+            ..plain(mapped(part(key, 0)), key[4], sequence)
+        }
+    }
+}
+
+impl<const PATH_ID: bool> Shape<29> for Vpn6<PATH_ID> {
+    const HAS_PATH_ID: bool = PATH_ID;
+    const LABELLED: bool = true;
+
+    #[inline(always)]
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 29]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+        (&mut prefixes.octets_29, &mut prefixes.labels)
+    }
+
+    #[inline(always)]
+    fn read(frame: &[u8], mut at: usize, end: usize) -> Option<Read<29>> {
+        let mut key = [0; 29];
+        if PATH_ID {
+            key[17..21].copy_from_slice(&path_id(frame, at)?);
+            at += 4;
+        }
+        let Labelled {
+            label,
+            distinguisher,
+            length,
+            next,
+        } = labelled(frame, at, end, 128)?;
+        key[..16].copy_from_slice(&ipv6_address(frame, next, length)?.to_be_bytes());
+        key[16] = length;
+        key[21..].copy_from_slice(&distinguisher);
+        Some(Read { key, label, next })
+    }
+
+    #[inline(always)]
+    fn route(key: &[u8; 29], sequence: u64) -> DirectRoute {
+        DirectRoute {
+            path_id: PATH_ID.then(|| u32::from_be_bytes(part(key, 17))),
+            distinguisher: Some(part(key, 21)),
+            ..plain(part(key, 0), key[16], sequence)
         }
     }
 }

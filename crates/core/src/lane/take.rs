@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use arancini_rib::{Curation, Fingerprints};
-use arancini_schema::encode::{Carrier, LaidOut, Times, WINDOW};
+use arancini_rib::{CuratedTable, Curation, Fingerprints, StoredKey};
+use arancini_schema::encode::{Carrier, DirectRoute, LaidOut, RouteLabel, Times, WINDOW};
 use arancini_schema::fingerprint::{self, Hashed};
 use arancini_wire::bgp::AsWidth;
 use arancini_wire::bgp::attribute::CommonAttributes;
@@ -11,10 +11,10 @@ use arancini_wire::iana::{AfiSafi, attribute_type as code};
 
 use super::lanes::{Lane, Lanes};
 use super::message::{CommonMessage, Content, Part, first_route, routes_of_reach};
-use super::prefixes::{Prefix, read_all};
+use super::prefixes::{Ipv4, Ipv4Path, Ipv6, Ipv6Path, Label, Shape, Vpn4, Vpn6, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
-use crate::keeping::{Canonical, Retaining, unix_seconds, withdraw_retained};
+use crate::keeping::{Canonical, Keeping, Retaining, unix_seconds, withdraw_retained};
 use crate::peer::Peer;
 use crate::router::Router;
 use crate::table::PeerTable;
@@ -52,9 +52,9 @@ fn take_announced(
         let lane = lanes.find(message.header, Part::FIELD, revision)?;
         let work = Work::new(context, lane, message, from..end);
         return if add_path(context, lane) {
-            work.announce::<9>(context, field, &mut attributes)
+            work.announce::<Ipv4Path, 9>(context, field, &mut attributes)
         } else {
-            work.announce::<5>(context, field, &mut attributes)
+            work.announce::<Ipv4, 5>(context, field, &mut attributes)
         };
     }
     // The attributes tell the family.
@@ -65,10 +65,14 @@ fn take_announced(
     let lane = lanes.find(message.header, Part::multi_protocol(reach.family), revision)?;
     let work = Work::new(context, lane, message, routes_of_reach(reach));
     match (lane.family(), add_path(context, lane)) {
-        (AfiSafi::IPV4_UNICAST, false) => work.announce::<5>(context, field, &mut attributes),
-        (AfiSafi::IPV4_UNICAST, true) => work.announce::<9>(context, field, &mut attributes),
-        (_, false) => work.announce::<17>(context, field, &mut attributes),
-        (_, true) => work.announce::<21>(context, field, &mut attributes),
+        (AfiSafi::IPV4_UNICAST, false) => work.announce::<Ipv4, 5>(context, field, &mut attributes),
+        (AfiSafi::IPV4_UNICAST, true) => work.announce::<Ipv4Path, 9>(context, field, &mut attributes),
+        (AfiSafi::IPV4_VPN, false) => work.announce::<Vpn4<false>, 17>(context, field, &mut attributes),
+        (AfiSafi::IPV4_VPN, true) => work.announce::<Vpn4<true>, 17>(context, field, &mut attributes),
+        (AfiSafi::IPV6_VPN, false) => work.announce::<Vpn6<false>, 29>(context, field, &mut attributes),
+        (AfiSafi::IPV6_VPN, true) => work.announce::<Vpn6<true>, 29>(context, field, &mut attributes),
+        (_, false) => work.announce::<Ipv6, 17>(context, field, &mut attributes),
+        (_, true) => work.announce::<Ipv6Path, 21>(context, field, &mut attributes),
     }
 }
 
@@ -84,10 +88,14 @@ fn take_withdrawn(
     let lane = lanes.find(message.header, part, context.router.revision())?;
     let work = Work::new(context, lane, message, routes);
     match (lane.family(), add_path(context, lane)) {
-        (AfiSafi::IPV4_UNICAST, false) => work.withdraw::<5>(context),
-        (AfiSafi::IPV4_UNICAST, true) => work.withdraw::<9>(context),
-        (_, false) => work.withdraw::<17>(context),
-        (_, true) => work.withdraw::<21>(context),
+        (AfiSafi::IPV4_UNICAST, false) => work.withdraw::<Ipv4, 5>(context),
+        (AfiSafi::IPV4_UNICAST, true) => work.withdraw::<Ipv4Path, 9>(context),
+        (AfiSafi::IPV4_VPN, false) => work.withdraw::<Vpn4<false>, 17>(context),
+        (AfiSafi::IPV4_VPN, true) => work.withdraw::<Vpn4<true>, 17>(context),
+        (AfiSafi::IPV6_VPN, false) => work.withdraw::<Vpn6<false>, 29>(context),
+        (AfiSafi::IPV6_VPN, true) => work.withdraw::<Vpn6<true>, 29>(context),
+        (_, false) => work.withdraw::<Ipv6, 17>(context),
+        (_, true) => work.withdraw::<Ipv6Path, 21>(context),
     }
 }
 
@@ -141,22 +149,22 @@ impl<'w> Work<'w> {
     /// Takes the announced routes, whose keys have `N` bytes. `field` has the path attributes. They are read already if the
     /// routes are among them.
     #[inline(always)]
-    fn announce<const N: usize>(
+    fn announce<S: Shape<N>, const N: usize>(
         &self,
         context: &mut RouterContext<'_>,
         field: &'w [u8],
         attributes: &mut CommonAttributes<'w>,
     ) -> Option<()>
     where
-        [u8; N]: Prefix<N>,
+        [u8; N]: StoredKey<N>,
     {
         let lane = self.lane;
         let RouterContext { router, shared, .. } = context;
         let Router { peers, sequence, .. } = &mut **router;
         let table = table_of(peers, lane, self.times.received_ns)?;
         let room = shared.room();
-        let keys = read_all::<N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
-        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        let (keys, labels) = read_all::<S, N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
+        let rib = table.of(S::HAS_PATH_ID);
         let first = keys.first()?;
         // The memory of the first route arrives while the attributes are read.
         if std::mem::take(&mut shared.looked_ahead) {
@@ -169,9 +177,9 @@ impl<'w> Work<'w> {
             // Routes of one UPDATE are fetched together. A single one is fetched while the message before is taken.
             if keys.len() == 1
                 && let Some(next) = first_route(self.message.behind)
-                && let Some((key, _)) = <[u8; N]>::read(self.message.behind, next.start, next.end)
+                && let Some(next) = S::read(self.message.behind, next.start, next.end)
             {
-                rib.prefetch_batch(&[key]);
+                rib.prefetch_batch(&[next.key]);
                 shared.looked_ahead = true;
             }
             let is_common = attributes.read(field)
@@ -195,9 +203,23 @@ impl<'w> Work<'w> {
         } = fingerprint::of_common(field, attributes, carrier, &mut shared.scratch);
         let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
         let round = table.round;
-        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
-        for keys in keys.chunks(CHUNK) {
-            let emitted = match &mut shared.sets {
+        let rib = table.of(S::HAS_PATH_ID);
+        for (chunk, keys) in keys.chunks(CHUNK).enumerate() {
+            let retaining = shared.sets.as_mut().map(|sets| Retaining {
+                sets,
+                round,
+                unix_s: unix_seconds(self.times.received_ns),
+                canonical: Canonical::Made(canonical),
+                as_width: AsWidth::Four,
+            });
+            let labels = match labels.get(chunk * CHUNK..) {
+                Some(labels) if S::LABELLED => labels_of(labels, fingerprint),
+                _ => labels_of(&[], fingerprint),
+            };
+            let label = |number: usize| S::LABELLED.then(|| labels[number % CHUNK]);
+            let emitted = match retaining {
+                None if S::LABELLED => announce_labelled(Fingerprints, rib, keys, &labels),
+                Some(retaining) if S::LABELLED => announce_labelled(retaining, rib, keys, &labels),
                 None => {
                     let mut emitted = 0;
                     rib.announce_batch(keys, fingerprint, |number, curation| {
@@ -205,17 +227,16 @@ impl<'w> Work<'w> {
                     });
                     emitted
                 }
-                Some(sets) => Retaining {
-                    sets,
-                    round,
-                    unix_s: unix_seconds(self.times.received_ns),
-                    canonical: Canonical::Made(canonical),
-                    as_width: AsWidth::Four,
-                }
-                .announce_batch(rib, keys, fingerprint),
+                Some(retaining) => retaining.announce_batch(rib, keys, fingerprint),
             };
-            writer.put_each(keys, emitted, |window| {
-                lane.layout.announce(window, self.times, fingerprint, attributes)
+            writer.put_each::<S, N>(keys, emitted, label, |window| {
+                if S::LABELLED {
+                    lane.layout
+                        .announce::<true>(window, self.times, fingerprint, attributes)
+                } else {
+                    lane.layout
+                        .announce::<false>(window, self.times, fingerprint, attributes)
+                }
             });
         }
         let emitted = writer.emitted;
@@ -231,16 +252,16 @@ impl<'w> Work<'w> {
 
     /// Takes the withdrawn routes, whose keys have `N` bytes.
     #[inline(always)]
-    fn withdraw<const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
+    fn withdraw<S: Shape<N>, const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
     where
-        [u8; N]: Prefix<N>,
+        [u8; N]: StoredKey<N>,
     {
         let lane = self.lane;
         let RouterContext { router, shared, .. } = context;
         let Router { peers, sequence, .. } = &mut **router;
         let table = table_of(peers, lane, self.times.received_ns)?;
         let room = shared.room();
-        let keys = read_all::<N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
+        let (keys, _) = read_all::<S, N>(self.message.frame, &self.routes, &mut shared.prefixes)?;
         let routes = keys.len() as u64;
         if routes == 0 || routes > room {
             return None;
@@ -248,7 +269,7 @@ impl<'w> Work<'w> {
         // Accepted: from here on the message is taken.
         shared.work += routes;
         let mut writer = Writer::new(&mut shared.batcher, table.subject, sequence, self.now_ns);
-        let rib = table.of(<[u8; N]>::HAS_PATH_ID);
+        let rib = table.of(S::HAS_PATH_ID);
         for keys in keys.chunks(CHUNK) {
             let emitted = match &mut shared.sets {
                 None => {
@@ -260,7 +281,12 @@ impl<'w> Work<'w> {
                 }
                 Some(sets) => withdraw_retained(sets, rib, keys),
             };
-            writer.put_each(keys, emitted, |window| lane.layout.withdraw(window, self.times));
+            writer.put_each::<S, N>(
+                keys,
+                emitted,
+                |_| None,
+                |window| lane.layout.withdraw(window, self.times),
+            );
         }
         let emitted = writer.emitted;
         table.received_withdraws += routes;
@@ -271,6 +297,46 @@ impl<'w> Work<'w> {
         counters.suppressed.of(lane.view).add(routes - emitted);
         Some(())
     }
+}
+
+/// The labels of a chunk, each with the fingerprint of the attributes with this label.
+#[inline(always)]
+fn labels_of(labels: &[Label], fingerprint: u64) -> [RouteLabel; CHUNK] {
+    let mut all = [RouteLabel {
+        octets: [0; 3],
+        fingerprint,
+    }; CHUNK];
+    for (place, octets) in all.iter_mut().zip(labels) {
+        *place = RouteLabel {
+            octets: *octets,
+            fingerprint: fingerprint::with_labels(fingerprint, octets),
+        };
+    }
+    all
+}
+
+/// Announces the routes of a chunk, each with its label. Returns a bit for each route that consumers have to hear of.
+#[inline(always)]
+fn announce_labelled<const N: usize>(
+    mut keeping: impl Keeping,
+    rib: &mut CuratedTable,
+    keys: &[[u8; N]],
+    labels: &[RouteLabel; CHUNK],
+) -> u32
+where
+    [u8; N]: StoredKey<N>,
+{
+    let mut emitted = 0;
+    keeping.announce_labelled(
+        rib,
+        keys,
+        |number| {
+            let RouteLabel { octets, fingerprint } = &labels[number % CHUNK];
+            (*fingerprint, &octets[..])
+        },
+        |number, curation| emitted |= u32::from(curation != Curation::Suppress) << number,
+    );
+    emitted
 }
 
 /// Publishes the routes of one UPDATE. The first route of a batch is laid out in place; the others are copies of it.
@@ -297,32 +363,41 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Publishes the routes whose bits are set.
+    /// Publishes the routes whose bits are set, with the label of each number.
     #[inline(always)]
-    fn put_each<const N: usize>(
+    fn put_each<S: Shape<N>, const N: usize>(
         &mut self,
         keys: &[[u8; N]],
         mut bits: u32,
+        label: impl Fn(usize) -> Option<RouteLabel>,
         lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut,
     ) where
-        [u8; N]: Prefix<N>,
+        [u8; N]: StoredKey<N>,
     {
         self.emitted += u64::from(bits.count_ones());
         while bits != 0 {
-            if let Some(key) = keys.get(bits.trailing_zeros() as usize) {
-                self.put(key, &lay_out);
+            let number = bits.trailing_zeros() as usize;
+            if let Some(key) = keys.get(number) {
+                self.put::<S, N>(key, label(number), &lay_out);
             }
             bits &= bits - 1;
         }
     }
 
     #[inline(always)]
-    fn put<const N: usize>(&mut self, key: &[u8; N], lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut)
-    where
-        [u8; N]: Prefix<N>,
+    fn put<S: Shape<N>, const N: usize>(
+        &mut self,
+        key: &[u8; N],
+        label: Option<RouteLabel>,
+        lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut,
+    ) where
+        [u8; N]: StoredKey<N>,
     {
         *self.sequence += 1;
-        let route = key.route(*self.sequence);
+        let route = DirectRoute {
+            label,
+            ..S::route(key, *self.sequence)
+        };
         let mut batch = self
             .batcher
             .open_batch(self.subject, *self.sequence, self.now_ns, WINDOW);

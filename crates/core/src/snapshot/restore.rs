@@ -230,11 +230,11 @@ impl Restore {
         self.disowned.insert(router);
     }
 
-    /// Forgets all routes, because it is not known what consumers hold. Each router's next dump is published in full, between
-    /// resync-begin and resync-end.
-    pub fn forget_routes(&mut self) {
+    /// Notes that it is not known what consumers hold. Each router's next dump is published in full, between resync-begin and
+    /// resync-end. The routes are kept: consumers may hold them, so those that the dump does not have are withdrawn.
+    pub fn need_resync(&mut self) {
         for router in self.routers.values_mut() {
-            router.forget_routes();
+            router.need_resync();
         }
     }
 
@@ -250,7 +250,7 @@ impl Restore {
         let open = self.open_parts.iter().filter(|(_, parts)| !parts.is_empty());
         for router in self.order.disordered().chain(open.map(|(router, _)| router)) {
             if let Some(router) = self.routers.get_mut(router) {
-                router.forget_routes();
+                router.need_resync();
             }
         }
         let mut routers: Vec<Router> = self.routers.into_values().collect();
@@ -285,7 +285,8 @@ impl Restore {
         }
         // An event of a kind that a later schema added says nothing about routes.
         match event.get_kind() {
-            // Consumers will drop every route that is not announced from here on, so no route counts as known to them.
+            // Consumers drop every route that is not announced from here on until the end, unless they only apply updates. So it
+            // is not known whether they hold it.
             Ok(RouterEventKind::ResyncBegin) => self.begin_resync(id, ResyncScope::of_event(*event)?),
             Ok(RouterEventKind::ResyncEnd) => self.end_resync(id, &ResyncScope::of_event(*event)?),
             _ => {}
@@ -299,13 +300,13 @@ impl Restore {
     fn begin_resync(&mut self, id: IpAddr, scope: ResyncScope) {
         if scope == ResyncScope::WHOLE_ROUTER {
             self.open_parts.remove(&id);
-            self.router(id).forget_routes();
+            self.router(id).begin_resync(0);
             return;
         }
         let tables = self.router(id).tables_mut();
         tables
             .filter(|table| scope.covers(&table.key))
-            .for_each(PeerTable::forget_routes);
+            .for_each(|table| table.doubt_routes(0));
         let open = self.open_parts.entry(id).or_default();
         if !open.contains(&scope) {
             open.push(scope);

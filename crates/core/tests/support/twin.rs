@@ -195,8 +195,8 @@ impl Twin {
         self.shard.handle_loss(router, now)
     }
 
-    pub fn handle_forget_routes(&mut self, router: IpAddr, now: Now) -> bool {
-        self.both(|shard| shard.handle_forget_routes(router, now))
+    pub fn handle_need_resync(&mut self, router: IpAddr) -> bool {
+        self.both(|shard| shard.handle_need_resync(router))
     }
 
     pub fn poll_batch(&mut self) -> Option<Batch> {

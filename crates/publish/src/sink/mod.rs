@@ -5,5 +5,6 @@ pub(crate) mod file;
 mod mend;
 pub(crate) mod stdout;
 pub(crate) mod null;
+mod gathering;
 
 pub use mend::{Mended, MendedBytes, mend};

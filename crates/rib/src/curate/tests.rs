@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::sets::{AttributeSets, Content, Retained, Round};
 
 /// How far below the last epoch a table begins.
 const EPOCHS_LEFT: u32 = 4;
@@ -242,10 +243,66 @@ fn no_route_goes_without_a_withdraw_when_the_epochs_are_counted_anew() {
         assert_eq!(world.table.epoch, MAXIMUM_EPOCH);
         // 200 routes are current, 100 are stale.
         world.new_session();
-        assert_eq!((world.table.epoch, world.table.len()), (4, 300));
+        assert_eq!((world.table.epoch, world.table.len()), (5, 300));
         world.dump(50, Batch::Published);
         (50..300).for_each(|route| _ = world.router.remove(&route));
         world.unannounced.clear();
         world.check();
     }
+}
+
+/// An announce that changes nothing was not published, though consumers may not hold the route.
+#[test]
+fn routes_that_are_all_in_doubt_are_published_again_or_withdrawn() {
+    for mode in [CurationMode::Attributes, CurationMode::Presence] {
+        let mut table = World::new(mode).table;
+        (0..300).for_each(|route| _ = table.announce(&key(route), 7_u64));
+        table.doubt_all();
+        let mut visited = Vec::new();
+        let mut cursor = Some(0);
+        while let Some(at) = cursor {
+            cursor = table.visit(at, None, |_, fingerprint| visited.push(fingerprint));
+        }
+        assert_eq!(visited, [DOUBT; 300], "a snapshot has the doubt");
+        for route in 0..200 {
+            assert_eq!(table.announce(&key(route), 7_u64), Curation::Emit);
+            assert_eq!(table.announce(&key(route), 7_u64), Curation::Suppress);
+        }
+        assert_eq!(table.withdraw(&key(299), &mut Fingerprints), Curation::Emit);
+        table.doom_stale(Doom::NotReannounced);
+        let mut gone = 0;
+        while table.sweep(&mut Fingerprints, |_| gone += 1) {}
+        assert_eq!((gone, table.len()), (99, 200));
+    }
+}
+
+/// A resync on request announced routes that consumers had swept: the resync of a dump had put them in doubt.
+#[test]
+fn routes_that_are_all_in_doubt_are_not_published_on_request() {
+    let mut sets = AttributeSets::new(1 << 20);
+    let mut table = World::new(CurationMode::Attributes).table;
+    let content = || {
+        Some(Content {
+            two_octet_asns: false,
+            attributes: &[1, 2, 3],
+            labels: &[],
+        })
+    };
+    let first = Round::default();
+    let mut announce = |table: &mut CuratedTable, route| {
+        let set = sets.find_or_add(7, content);
+        table.announce(&key(route), Retained::new(&mut sets, set, 1, first))
+    };
+    (0..10).for_each(|route| _ = announce(&mut table, route));
+    table.doubt_all();
+    assert_eq!(announce(&mut table, 3), Curation::Emit);
+    let mut published = Vec::new();
+    let mut cursor = Some(0);
+    while let Some(at) = cursor {
+        cursor = table.publish_in_round(at, first.next(), |route, _| {
+            published.push(format!("{route:?}"));
+            true
+        });
+    }
+    assert_eq!(published, [format!("{:?}", key(3))]);
 }

@@ -10,8 +10,8 @@ use crate::keep::{Announced, Keep, NewValue};
 #[derive(Clone, Copy)]
 pub struct RetainedValue {
     value: Value,
-    /// Routes of epochs below this one are gone, and announced anew.
-    doomed_below: u32,
+    /// Routes of epochs below this one are doomed or in doubt. Their announces are published in any case.
+    published_below: u32,
 }
 
 impl NewValue for RetainedValue {
@@ -23,7 +23,7 @@ impl NewValue for RetainedValue {
     /// A route that already has the set keeps the time since when it has it.
     #[inline(always)]
     fn over(self, before: Value) -> Value {
-        let fingerprint = if self.repeats(before) && before.epoch >= self.doomed_below {
+        let fingerprint = if self.repeats(before) && before.epoch >= self.published_below {
             before.fingerprint
         } else {
             self.value.fingerprint
@@ -65,13 +65,13 @@ impl Announced for Retained<'_> {
     type Value = RetainedValue;
 
     #[inline(always)]
-    fn value(&self, _mode: CurationMode, epoch: u32, doomed_below: u32) -> RetainedValue {
+    fn value(&self, _mode: CurationMode, epoch: u32, published_below: u32) -> RetainedValue {
         RetainedValue {
             value: Value {
                 fingerprint: self.set.word(self.since, self.round),
                 epoch,
             },
-            doomed_below,
+            published_below,
         }
     }
 

@@ -16,10 +16,10 @@ use crate::update_capnp::WithdrawReason;
 /// Room that a message of the common kind needs, in bytes.
 ///
 /// Attributes of up to [`MOST_COMMON_OCTETS`] octets grow to three times their size at most (extended communities), and each
-/// of the five lists by a word more.
+/// of the five lists by a word more. A label takes a word.
 pub const WINDOW: usize = PLACES + SLACK;
 const _: () = assert!(
-    HEAD + 8 * POINTERS + 6 * 16 + (MOST_NAME_BYTES + 1) + 3 * MOST_COMMON_OCTETS + 5 * 8 <= PLACES,
+    HEAD + 8 * POINTERS + 6 * 16 + (MOST_NAME_BYTES + 1) + 3 * MOST_COMMON_OCTETS + 5 * 8 + 8 <= PLACES,
     "any message of the common kind fits"
 );
 /// Offsets are taken modulo this power of two, so the compiler knows that they are inside and leaves out the bounds check.
@@ -76,6 +76,19 @@ pub struct DirectRoute {
     pub path_id: Option<u32>,
     /// Sequence number of this message among the messages of the router.
     pub sequence: u64,
+    /// Route distinguisher as on the wire (RFC 4364 §4.2).
+    pub distinguisher: Option<[u8; 8]>,
+    /// The label of an announced route, if its message has room for one.
+    pub label: Option<RouteLabel>,
+}
+
+/// The label of a route with a stack of one label (RFC 8277 §2).
+#[derive(Debug, Clone, Copy)]
+pub struct RouteLabel {
+    /// The label as on the wire.
+    pub octets: [u8; 3],
+    /// Fingerprint of the route's attributes with this label; see [`crate::fingerprint::with_labels`].
+    pub fingerprint: u64,
 }
 
 impl TableLayout {
@@ -116,11 +129,11 @@ impl TableLayout {
         self.carrier
     }
 
-    /// Lays out an announce in the window.
+    /// Lays out an announce in the window. With `LABELLED`, it has room for one label of each route ([`DirectRoute::label`]).
     // Inlined, because it runs for each UPDATE and its callers know the carrier.
     #[inline(always)]
     #[must_use]
-    pub fn announce(
+    pub fn announce<const LABELLED: bool>(
         &self,
         window: &mut [u8; WINDOW],
         times: Times,
@@ -129,11 +142,15 @@ impl TableLayout {
     ) -> LaidOut {
         let multi_protocol = self.carrier == Carrier::MultiProtocol;
         let reach = &attributes.mp_reach;
-        let link_local = match reach.next_hop.get(16..) {
-            Some(address) if multi_protocol => address.first_chunk::<16>(),
+        let link_local = match reach.next_hop.len() {
+            32 | 48 if multi_protocol => reach.next_hop.last_chunk::<16>(),
             _ => None,
         };
-        let pointers = self.pointers(attributes, link_local.is_some());
+        let mut pointers = self.pointers(attributes, link_local.is_some());
+        if LABELLED {
+            // As the encoder widens a layout for a route with labels.
+            pointers = pointers.max(pointer::RAW_NLRI + 1);
+        }
         let mut page = Page {
             bytes: window,
             end: HEAD + 8 * pointers,
@@ -160,9 +177,10 @@ impl TableLayout {
         if let Some(address) = link_local {
             page.append(pointer::LINK_LOCAL_NEXT_HOP, *address);
         }
-        let next_hop = match (multi_protocol, reach.next_hop.first_chunk::<16>()) {
+        let address = reach.address();
+        let next_hop = match (multi_protocol, address.first_chunk::<16>()) {
             (true, Some(address)) => *address,
-            (true, None) => mapped(*reach.next_hop.first_chunk().unwrap_or(&[0; 4])),
+            (true, None) => mapped(*address.first_chunk().unwrap_or(&[0; 4])),
             (false, _) => mapped(attributes.next_hop),
         };
         page.append(pointer::NEXT_HOP, next_hop);
@@ -173,6 +191,10 @@ impl TableLayout {
         if self.name_length != 0 {
             page.point(pointer::TABLE_NAME, Element::Byte, self.name_length);
             page.room(self.name.len()).copy_from_slice(&self.name);
+        }
+        if LABELLED {
+            page.point(pointer::LABELS, Element::FourBytes, 1);
+            page.end += 8;
         }
         let length = page.end;
         // The segment's words, and the root's pointers.
@@ -237,6 +259,23 @@ impl LaidOut {
         if let Some(path_id) = route.path_id {
             head[DATA_START + data::PATH_ID..][..4].copy_from_slice(&path_id.to_le_bytes());
             head[DATA_START + data::MORE_FLAGS] |= more_flag::HAS_PATH_ID;
+        }
+        if let Some(distinguisher) = route.distinguisher {
+            let value = u64::from_be_bytes(distinguisher);
+            head[DATA_START + data::ROUTE_DISTINGUISHER..][..8].copy_from_slice(&value.to_le_bytes());
+            head[DATA_START + data::MORE_FLAGS] |= more_flag::HAS_ROUTE_DISTINGUISHER;
+        }
+        if let Some(RouteLabel {
+            octets: [high, middle, low],
+            fingerprint,
+        }) = route.label
+        {
+            head[DATA_START + data::ATTRIBUTE_FINGERPRINT..][..8].copy_from_slice(&fingerprint.to_le_bytes());
+            // The label is the last word.
+            if let Some(place) = message.get_mut(self.length - 8..self.length) {
+                let label = u64::from(u32::from_be_bytes([0, high, middle, low]) >> 4);
+                place.copy_from_slice(&label.to_le_bytes());
+            }
         }
     }
 }

@@ -13,6 +13,6 @@ mod template;
 mod layout;
 
 pub use crate::update_capnp::WithdrawReason;
-pub use direct::{DirectRoute, LaidOut, TableLayout, Times, WINDOW};
+pub use direct::{DirectRoute, LaidOut, RouteLabel, TableLayout, Times, WINDOW};
 pub use encoder::UpdateEncoder;
 pub use route::{Carrier, RouteFields, RouteSource};

@@ -289,7 +289,7 @@ impl World {
                 restore.disown(message.router);
                 continue;
             }
-            if !gap && self.fault != Some(Fault::TailReplay) {
+            if self.fault != Some(Fault::TailReplay) {
                 restore
                     .apply(message.kind, &message.payload)
                     .map_err(|error| Violation::Unreadable {
@@ -300,7 +300,7 @@ impl World {
             restore.sequence_seen(message.router, message.last_sequence);
         }
         if gap {
-            restore.forget_routes();
+            restore.need_resync();
             // Lost messages can't tell which sequences are used. Only the clock is left, so it must be right.
             self.now.unix_ns = self.now.unix_ns.max(self.broker.highest_sequence() + 1);
             highest = highest.max(self.now.unix_ns);

@@ -127,7 +127,7 @@ impl CaughtUp {
         let found = self.found;
         let has_snapshot = position.is_some();
         let from = match (&self.gap, has_snapshot) {
-            (Some(_), _) => "nothing: every router is resynced",
+            (Some(_), _) => "what is left: every router is resynced",
             (None, true) => "the snapshot and what was published since",
             (None, false) if found.payloads == 0 => "nothing",
             (None, false) => "everything that was published",
@@ -142,7 +142,7 @@ impl CaughtUp {
                 "the published messages are incomplete, so it is unknown what consumers hold; the next dump of every router is \
                  published in full, between the events resync-begin and resync-end"
             );
-            restore.forget_routes();
+            restore.need_resync();
         } else if !has_snapshot && found.payloads == 0 {
             info!(
                 "neither a snapshot nor a published message was found, so this looks like a first start; if an earlier run has \

@@ -7,7 +7,8 @@ use arancini_core::Router;
 /// The outcome of a restore.
 #[derive(Default)]
 pub struct Restored {
-    /// The restored routers with their tables, which hold exactly the routes that consumers hold.
+    /// The restored routers with their tables. They hold exactly the routes that consumers hold, except for routers that need a
+    /// resync: of these, they hold what could be read.
     pub routers: Vec<Router>,
     /// Whether the published messages are incomplete, so that the first dump of every router must be a resync.
     pub resync: bool,

@@ -66,7 +66,7 @@ pub(super) fn apply_spool(loaded: &mut Loaded, spooled: Spooled, name: &str) {
     }
     if !is_whole {
         // Also the routers that only the batches behind the damage name.
-        loaded.restore.forget_routes();
+        loaded.restore.need_resync();
         loaded.resync = true;
     }
 }

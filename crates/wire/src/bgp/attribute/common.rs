@@ -9,7 +9,7 @@
 use super::mp_reach::MP_HEADER_OCTETS;
 use crate::iana::{AfiSafi, attribute_type as code};
 
-/// Longest field that is accepted, in octets. It bounds what a route becomes.
+/// Longest field that is accepted, in octets, without the routes in it. It bounds what a route becomes.
 pub const MOST_COMMON_OCTETS: usize = 448;
 
 /// The attributes of an UPDATE of the common kind.
@@ -49,12 +49,13 @@ pub struct CommonAttributes<'a> {
     pub behind_reach: usize,
 }
 
-/// MP_REACH_NLRI with a next hop of one IPv4 address, or of one or two IPv6 addresses.
+/// MP_REACH_NLRI with a next hop of one IPv4 address, or of one or two IPv6 addresses. Each address may stand behind a route
+/// distinguisher, as in VPN families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommonReach<'a> {
     /// Family of the routes.
     pub family: AfiSafi,
-    /// Next hop as on the wire: 4, 16 or 32 octets.
+    /// Next hop as on the wire: 4, 16 or 32 octets, or with route distinguishers 12, 24 or 48 (RFC 4364 §4.3.2, RFC 4659 §3.2.1).
     pub next_hop: &'a [u8],
     /// NLRI field.
     pub nlri: &'a [u8],
@@ -62,6 +63,18 @@ pub struct CommonReach<'a> {
     pub start: usize,
     /// Where the attribute ends in the field.
     pub end: usize,
+}
+
+impl<'a> CommonReach<'a> {
+    /// The first address of the next hop, without a route distinguisher, and what follows it.
+    #[inline]
+    #[must_use]
+    pub fn address(&self) -> &'a [u8] {
+        match self.next_hop.len() {
+            12 | 24 | 48 => self.next_hop.get(8..).unwrap_or_default(),
+            _ => self.next_hop,
+        }
+    }
 }
 
 /// An attribute is known by the first three octets of its usual form: flags, type, length. They are compared as one number.
@@ -152,9 +165,6 @@ impl<'a> CommonAttributes<'a> {
 
     #[inline(always)]
     fn try_read(&mut self, field: &'a [u8]) -> Option<()> {
-        if field.len() > MOST_COMMON_OCTETS {
-            return None;
-        }
         let mut present = 0;
         let mut note = |code: u8| present |= 1_u64 << code;
         let mut rest = field;
@@ -245,7 +255,8 @@ impl<'a> CommonAttributes<'a> {
             note(code::MP_REACH_NLRI);
         }
         self.present = present;
-        rest.is_empty().then_some(())
+        let is_common = rest.is_empty() && field.len() - self.mp_reach.nlri.len() <= MOST_COMMON_OCTETS;
+        is_common.then_some(())
     }
 
     /// Reads AS_PATH, which is empty or one AS_SEQUENCE without AS 0 (RFC 7607 §2). Returns what is behind it.
@@ -283,7 +294,14 @@ impl<'a> CommonAttributes<'a> {
             _ => return None,
         };
         const { assert!(MP_HEADER_OCTETS == 3) };
-        let &[high, low, safi, length @ (4 | 16 | 32), ref tail @ ..] = value else {
+        let &[
+            high,
+            low,
+            safi,
+            length @ (4 | 12 | 16 | 24 | 32 | 48),
+            ref tail @ ..,
+        ] = value
+        else {
             return None;
         };
         let (next_hop, tail) = tail.split_at_checked(usize::from(length))?;
@@ -347,7 +365,7 @@ mod tests {
             count => [&[2, count as u8][..], &numbers].concat(),
         });
         let reach = (
-            prop::sample::select(vec![0_u8, 4, 16, 24, 32]),
+            prop::sample::select(vec![0_u8, 4, 8, 12, 16, 24, 32, 48]),
             prop::collection::vec(any::<u8>(), 0..40),
         )
             .prop_map(|(length, nlri)| {
