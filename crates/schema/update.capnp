@@ -3,7 +3,7 @@
 @0xbe3d5b52630beea0;
 
 # Rises when a struct gains fields. Older readers are never broken by it.
-const schemaVersion :UInt16 = 3;
+const schemaVersion :UInt16 = 4;
 
 # ---------------------------------------------------------------- updates.<router>.<peer asn>.<afi_safi>
 
@@ -201,6 +201,7 @@ struct RouterEvent {
   hasFamily @10 :Bool;                  # resync only: false means all families
   family @11 :Family;
   informationLength @12 :UInt32;        # octets of all TLVs the router sent; 0 if `information` has all of them
+  routerName @13 :Text;                 # from the settings of the collector; empty if they name none
 }
 
 # ---------------------------------------------------------------- stats.<router>.<peer asn>

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -135,8 +136,12 @@ fn ipv4_mapped_addresses_are_read_as_ipv4() {
         load(Some(&file.path), [], &[]).unwrap(),
         load(None, variables, &[]).unwrap(),
     ] {
-        let identity: Vec<_> = config.routers.identity.into_iter().collect();
-        assert_eq!(identity, [([10, 0, 0, 1].into(), [192, 0, 2, 1].into())]);
+        let identity = config.routers.identity;
+        assert_eq!(
+            identity.router_of([10, 0, 0, 1].into()),
+            IpAddr::from([192, 0, 2, 1])
+        );
+        assert_eq!(identity.0.len(), 1);
     }
 }
 
@@ -179,8 +184,8 @@ fn every_kind_of_value_is_read_from_file_and_environment() {
     ];
     assert_eq!(load(None, environment, &[]).unwrap(), from_file);
     assert_eq!(
-        from_file.routers.identity[&"10.0.0.1".parse().unwrap()],
-        "192.0.2.1".parse::<std::net::IpAddr>().unwrap()
+        from_file.routers.identity.router_of("10.0.0.1".parse().unwrap()),
+        "192.0.2.1".parse::<IpAddr>().unwrap()
     );
 }
 
@@ -696,5 +701,74 @@ fn each_listener_has_its_own_way_to_identify_routers() {
         );
         let shown = file(&show(&config));
         assert_eq!(load(Some(&shown.path), [], &[]).unwrap(), config);
+    }
+}
+
+#[test]
+fn identities_have_names_and_labels_and_are_shown_as_they_are_read() {
+    let given = file(
+        "[routers.identity]\n\"10.0.0.1\" = \"192.0.2.1\"\n\"192.0.2.7\" = { name = \"edge-7\" }\n\
+         \"10.0.0.2\" = { address = \"192.0.2.2\", name = \"edge-2\", labels = { role = \"edge\" } }\n\
+         \"192.0.2.0/24\" = { labels = { site = \"fra\" } }\n",
+    );
+    let config = load(Some(&given.path), [], &[]).unwrap();
+    let identity = &config.routers.identity;
+    let router = |last| IpAddr::from([192, 0, 2, last]);
+    assert_eq!(identity.router_of([10, 0, 0, 2].into()), router(2));
+    assert_eq!(
+        identity.router_of([10, 0, 0, 3].into()),
+        IpAddr::from([10, 0, 0, 3])
+    );
+    let names = identity.names();
+    for (last, name, labels) in [(1, "", 1), (2, "edge-2", 2), (7, "edge-7", 1)] {
+        let naming = names.of(router(last));
+        assert_eq!((naming.name.as_str(), naming.labels.len()), (name, labels));
+    }
+    assert_eq!(
+        config.shown("routers", "identity").unwrap(),
+        "{ \"10.0.0.1\" = \"192.0.2.1\", \"10.0.0.2\" = { address = \"192.0.2.2\", name = \"edge-2\", \
+         labels = { \"role\" = \"edge\" } }, \"192.0.2.0/24\" = { labels = { \"site\" = \"fra\" } }, \
+         \"192.0.2.7\" = { name = \"edge-7\" } }"
+    );
+    let shown = file(&show(&config));
+    assert_eq!(load(Some(&shown.path), [], &[]).unwrap(), config);
+}
+
+#[test]
+fn identities_that_no_router_can_have_are_refused() {
+    let long = "n".repeat(256);
+    for (entry, problem) in [
+        (
+            "\"192.0.2.0/24\" = \"192.0.2.1\"".to_owned(),
+            "192.0.2.0/24 is a prefix",
+        ),
+        (
+            "\"192.0.2.0/24\" = { name = \"edge\" }".to_owned(),
+            "192.0.2.0/24 is a prefix",
+        ),
+        (
+            format!("\"192.0.2.1\" = {{ name = \"{long}\" }}"),
+            "has 256 bytes",
+        ),
+        (
+            "\"192.0.2.1\" = { labels = { sys_name = \"x\" } }".to_owned(),
+            "\"sys_name\" can't be a label",
+        ),
+        (
+            "\"192.0.2.1\" = { labels = { \"a-b\" = \"x\" } }".to_owned(),
+            "\"a-b\" can't be a label",
+        ),
+        (
+            "\"192.0.2.1\" = { nam = \"edge\" }".to_owned(),
+            "expected a table of IP addresses",
+        ),
+        (
+            "edge = \"192.0.2.1\"".to_owned(),
+            "expected a table of IP addresses",
+        ),
+    ] {
+        let errors = errors_of(&format!("[routers.identity]\n{entry}\n"));
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert!(errors[0].contains(problem), "{errors:#?}");
     }
 }

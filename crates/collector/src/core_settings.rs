@@ -32,6 +32,7 @@ pub fn core_settings(config: &Config) -> Settings {
         max_peers_per_router: config.limits.max_peers_per_router,
         turn_work: Settings::TURN_WORK,
         short_way: config.curation.short_way,
+        names: config.routers.identity.names(),
         batch: BatchSettings {
             max_messages: config.publish.max_updates,
             max_bytes: config.publish.max_batch_bytes,

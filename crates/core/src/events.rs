@@ -3,6 +3,8 @@
 //! Events about peers and routers are barriers: an event is published behind everything that its router said before, and
 //! before everything that the router says next.
 
+use std::sync::Arc;
+
 use arancini_schema::events::{
     self, EventOrigin, InformationTlv, MalformedMessage, PeerEvent, PeerEventKind, RouterEvent,
     RouterEventKind, StatisticsEvent, write_malformed_message, write_peer_event, write_router_event,
@@ -62,8 +64,10 @@ fn scoped_router_event(
 ) {
     let router = &context.router;
     let (name, description) = (router.sys_name.clone(), router.sys_descr.clone());
+    let naming = Arc::clone(&router.naming);
     let event = RouterEvent {
         kind,
+        router_name: &naming.name,
         system_name: &name,
         system_description: &description,
         reason,

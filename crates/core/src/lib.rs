@@ -11,6 +11,7 @@
 mod shard;
 mod session;
 mod bmp_session;
+mod names;
 mod life;
 mod life_check;
 mod route_count;
@@ -98,6 +99,7 @@ pub use dump::Dump;
 pub use framing::{Framer, Next};
 pub use last_statistics::{LastStatistics, RouteComparison, Statistic};
 pub use life::ResyncWay;
+pub use names::{Names, Naming};
 pub use notice::{Notice, NoticeKind};
 pub use opens::Opens;
 pub use peer::{Peer, PeerIndex, PeerState};

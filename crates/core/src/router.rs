@@ -9,6 +9,7 @@ use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 use crate::batcher::{Batcher, SubjectId};
 use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::identities::Identities;
+use crate::names::Naming;
 use crate::peer::{Peer, PeerIndex, PeerState};
 use crate::repeat_place::Repeat;
 use crate::route_attributes::RouteAttributes;
@@ -50,6 +51,8 @@ pub struct Router {
     pub sys_name: String,
     /// Its sysDescr (RFC 7854 §4.4); empty while unknown.
     pub sys_descr: String,
+    /// What the settings say about it.
+    pub naming: Arc<Naming>,
     /// The port that it last connected from.
     pub port: u16,
     /// Its peers. No place is removed while the router is known, so a [`PeerIndex`] stays valid. A peer that is gone may
@@ -151,6 +154,7 @@ impl Router {
             life: RouterLife::Lost { since_ns: 0 },
             sys_name: String::new(),
             sys_descr: String::new(),
+            naming: Arc::default(),
             port: 0,
             peers: Vec::new(),
             messages: 0,

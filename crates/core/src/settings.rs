@@ -3,6 +3,7 @@
 use arancini_rib::CurationMode;
 
 use crate::batcher::BatchSettings;
+use crate::names::Names;
 
 /// Settings of a [`crate::Shard`]. Defaults are the documented ones of the collector.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Settings {
     pub short_way: bool,
     /// When batches close.
     pub batch: BatchSettings,
+    /// Names and labels of routers.
+    pub names: Names,
 }
 
 /// What tables keep of the attributes of routes.
@@ -60,6 +63,7 @@ impl Default for Settings {
             turn_work: Self::TURN_WORK,
             short_way: true,
             batch: BatchSettings::default(),
+            names: Names::default(),
         }
     }
 }

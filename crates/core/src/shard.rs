@@ -132,8 +132,11 @@ impl Shard {
             .routers
             .entry(router)
             .or_insert_with(|| Router::new(router, now.unix_ns.max(self.sequence_floor)));
-        if !known && self.resync_strangers {
-            state.need_resync();
+        if !known {
+            state.naming = self.shared.settings.names.of(router);
+            if self.resync_strangers {
+                state.need_resync();
+            }
         }
         let mut context = RouterContext {
             router: state,
@@ -335,6 +338,7 @@ impl Shard {
             return;
         }
         router.sequence = router.sequence.max(now.unix_ns).max(self.sequence_floor);
+        router.naming = self.shared.settings.names.of(id);
         self.shared.counters.routes.add(router.routes() as u64);
         if let Some(sets) = &mut self.shared.sets {
             let known = router.restored_sets.take();

@@ -91,6 +91,8 @@ pub struct PeerEvent<'a> {
 pub struct RouterEvent<'a> {
     /// What happened.
     pub kind: RouterEventKind,
+    /// Name of the router in the settings; empty if they name none.
+    pub router_name: &'a str,
     /// sysName of the router; empty while unknown.
     pub system_name: &'a str,
     /// sysDescr of the router; empty while unknown.
@@ -196,6 +198,9 @@ pub fn write_router_event(origin: &EventOrigin, event: &RouterEvent<'_>, out: &m
     root.set_time_received_ns(origin.time_received_ns);
     root.set_router_addr(&origin.router_address);
     root.set_router_port(origin.router_port);
+    if !event.router_name.is_empty() {
+        root.set_router_name(event.router_name);
+    }
     root.set_sys_name(event.system_name);
     root.set_sys_descr(event.system_description);
     root.set_reason(event.reason);

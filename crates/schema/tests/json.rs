@@ -170,6 +170,7 @@ fn peers() -> Vec<u8> {
 fn routers() -> Vec<u8> {
     let initiation = RouterEvent {
         kind: RouterEventKind::Initiation,
+        router_name: "edge-1",
         system_name: "edge1.example",
         system_description: "a \u{e4}ncient\nrouter",
         reason: "",

@@ -19,7 +19,14 @@ pub(super) fn routers(list: &Value) -> String {
         };
         table.row(vec![
             cell(router, "routerAddr"),
-            cell(router, "sysName"),
+            cell(
+                router,
+                if router["name"].is_null() {
+                    "sysName"
+                } else {
+                    "name"
+                },
+            ),
             cell(router, "state"),
             cell(router, "since"),
             peers,

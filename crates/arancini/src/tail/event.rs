@@ -46,7 +46,7 @@ impl<'a> EventText<'a> {
 
     fn router(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "router {}", self.text("kind").unwrap_or("-"))?;
-        for name in ["sysName", "sysDescr"] {
+        for name in ["routerName", "sysName", "sysDescr"] {
             if let Some(text) = self.text(name) {
                 write!(f, " {}", shown(text))?;
             }

@@ -23,6 +23,7 @@ mod logging;
 mod lost;
 mod manual;
 mod overload;
+mod names;
 mod place;
 mod proxy;
 mod restart;

@@ -5,7 +5,10 @@ import { counted, number } from "./words.js";
 
 const MOST_ROUTERS = 5;
 
-const nameOf = (router) => (router.sysName ? `${router.sysName} (${router.routerAddr})` : router.routerAddr);
+const nameOf = (router) => {
+  const name = router.name ?? router.sysName;
+  return name ? `${name} (${router.routerAddr})` : router.routerAddr;
+};
 
 /// Several routers with the same trouble: each by name, or only their number if they are many.
 function ofRouters(routers, level, text, remedy) {

@@ -68,7 +68,7 @@ class RouterSection extends Component {
 
   render({ routers }, { filter, all }) {
     const wanted = filter.trim().toLowerCase();
-    const texts = (router) => [router.routerAddr, router.sysName, router.state, router.sysDescr];
+    const texts = (router) => [router.routerAddr, router.name, router.sysName, router.state, router.sysDescr];
     const found = routers.filter((router) => !wanted || texts(router).some((text) => text?.toLowerCase().includes(wanted)));
     found.sort((one, other) => urgency(one) - urgency(other));
     const shown = all ? found : found.slice(0, FEW_ROUTERS);
@@ -86,7 +86,7 @@ class RouterSection extends Component {
 
 const ROUTER_COLUMNS = [
   { name: "Router", cell: (router) => html`<a href=${addresses.router(router.routerAddr)}>${router.routerAddr}</a>` },
-  { name: "Name", cell: (router) => router.sysName ?? "" },
+  { name: "Name", cell: (router) => router.name ?? router.sysName ?? "" },
   { name: "State", cell: (router) => html`<${State} state=${router.state} />${router.needsResync && html` <span class="state lost">needs resync</span>`}` },
   { name: "Since", kind: "minor", cell: (router) => html`<${Since} time=${router.since} />` },
   { name: "Peers up", kind: "number", cell: (router) => `${number(router.peersUp)} of ${number(router.peers)}` },

@@ -39,7 +39,7 @@ function Body({ data: { router, peers, events } }) {
       <${Facts} facts=${[
         ["State", html`<${State} state=${router.state} />`],
         ["Since", html`<${Since} time=${router.since} />`],
-        ["Name", router.sysName],
+        ["Name", router.name ?? router.sysName],
         ["Description", router.sysDescr],
         ["Worker", router.worker],
         ["Messages", number(router.messages)],

@@ -6,6 +6,7 @@
 mod settings;
 mod types;
 mod value;
+mod identities;
 mod bounds;
 mod listen_default;
 mod load;
@@ -19,6 +20,7 @@ mod sink;
 mod render;
 
 pub use error::{ConfigError, ConfigErrors, Place};
+pub use identities::{Identities, Identity};
 pub use listen_default::is_ipv4_fallback;
 pub use load::{FlagValue, load, load_to_ask, service_file};
 pub use render::{markdown, show, template};

@@ -4,11 +4,11 @@
 //! this table. A doc comment in it is the text that operators read, so it states the unit and, where there is one, the
 //! reason of the default.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::bounds::expected;
+use super::identities::Identities;
 use super::types::{
     AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IdentifyBy, IpPrefix,
     LogFormat, OnFull, Secret, SinkKind, StoreKind, any_source,
@@ -243,8 +243,8 @@ settings! {
         quiet_period_ms: u64 = 30_000;
         /// What says which router a connection belongs to. `address`: its source address. `proxy`: the source address in the PROXY protocol header, for connections from `listen.proxy_from`; others are still identified by their own address. A table gives each address of `listen.address` its own word, and `address` to those that it leaves out.
         identify_by: IdentifyBy = IdentifyBy::default();
-        /// Identities of routers behind NAT or a load balancer: maps the source address of a connection, or the one in its PROXY header, to the router's own address.
-        identity: BTreeMap<IpAddr, IpAddr> = BTreeMap::new();
+        /// Who routers are. An address maps a source that is not the router's own address, as behind NAT, to the router's own: the source address of a connection, or the one in its PROXY header. A table gives the router a `name`, and `labels` for metrics and the API, beside an `address` if it is mapped. A prefix has `labels` for all of its routers; the longest prefix counts for each label.
+        identity: Identities = Identities::default();
     }
 
     /// Which updates are published.

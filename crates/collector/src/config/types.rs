@@ -235,6 +235,14 @@ impl IpPrefix {
         (length <= bits).then_some(Self { address, length })
     }
 
+    /// The prefix that contains this address only. An IPv4-mapped IPv6 address counts as IPv4.
+    #[must_use]
+    pub const fn host(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, length }
+    }
+
     /// Returns the first address of the prefix.
     #[must_use]
     pub const fn address(&self) -> IpAddr {

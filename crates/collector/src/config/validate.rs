@@ -6,10 +6,12 @@ use arancini_publish::names::{is_bucket_name, is_collector_name, is_subject_base
 
 use super::check::Check;
 use super::error::{ConfigError, Place};
+use super::identities::Identity;
 use super::nearest::nearest;
 use super::settings::{Config, Control};
 use super::types::{
-    AttributesKind, CompressionKind, CurationKind, IdentifyBy, IdentityKind, OnFull, SinkKind, StoreKind,
+    AttributesKind, CompressionKind, CurationKind, IdentifyBy, IdentityKind, IpPrefix, OnFull, SinkKind,
+    StoreKind,
 };
 use super::validate_nats::nats;
 use super::value::quote;
@@ -28,6 +30,13 @@ const MOST_KEEPALIVE_PROBES: usize = 127;
 const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// What `log.level` may be, for its errors.
 const LOG_FILTER: &str = "off, error, warn, info, debug, trace or a filter like info,arancini=debug";
+
+/// Longest name of a router, and longest value of a label: as long as a sysName (RFC 3418).
+const MOST_NAME_BYTES: usize = 255;
+/// More labels of a router can only be a mistake.
+const MOST_LABELS: usize = 16;
+/// The labels that `arancini_router_info` has besides.
+const OWN_LABELS: [&str; 3] = ["router", "sys_name", "name"];
 
 /// Who uses the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +65,7 @@ pub(super) fn validate(
     }
     listen_and_limits(config, &mut check);
     identity(config, &mut check);
+    identities(config, &mut check);
     rib(config, &mut check);
     publish(config, &mut check);
     snapshots(config, &mut check);
@@ -173,6 +183,63 @@ fn identity(config: &Config, check: &mut Check<'_>) {
             "write the addresses of the load balancers",
         );
     }
+}
+
+/// Checks the identities: an address or a name is one router's, and labels are labels of Prometheus.
+fn identities(config: &Config, check: &mut Check<'_>) {
+    const KEY: &str = "routers.identity";
+    for (source, Identity { address, naming }) in &config.routers.identity.0 {
+        let is_host = *source == IpPrefix::host(source.address());
+        if !is_host && (address.is_some() || !naming.name.is_empty()) {
+            check.fail(
+                KEY,
+                format!("{source} is a prefix, and its routers can't all have one address or name"),
+                "write an entry for each router, and only labels for the prefix",
+            );
+        }
+        if naming.name.len() > MOST_NAME_BYTES {
+            check.fail(
+                KEY,
+                format!("the name of {source} has {} bytes", naming.name.len()),
+                format!("write at most {MOST_NAME_BYTES}"),
+            );
+        }
+        if naming.labels.len() > MOST_LABELS {
+            check.fail(
+                KEY,
+                format!("{source} has {} labels", naming.labels.len()),
+                format!("write at most {MOST_LABELS}"),
+            );
+        }
+        for (label, value) in &naming.labels {
+            if !is_label(label) {
+                check.fail(
+                    KEY,
+                    format!("{} can't be a label", quote(label)),
+                    format!(
+                        "use letters, digits and _, no digit at the start, and none of {}",
+                        OWN_LABELS.join(", ")
+                    ),
+                );
+            }
+            if value.len() > MOST_NAME_BYTES {
+                check.fail(
+                    KEY,
+                    format!("the label {label} of {source} has {} bytes", value.len()),
+                    format!("write at most {MOST_NAME_BYTES}"),
+                );
+            }
+        }
+    }
+}
+
+/// Whether this can be a label in Prometheus, which keeps names with `__` for itself, and is none that the metric has already.
+fn is_label(label: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    label.bytes().all(is_word)
+        && label.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+        && !label.starts_with("__")
+        && !OWN_LABELS.contains(&label)
 }
 
 fn rib(config: &Config, check: &mut Check<'_>) {

@@ -1,6 +1,5 @@
 //! Reads the value of a setting from a file, the environment or a flag, and writes it as TOML.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -228,45 +227,6 @@ impl<T: SettingValue> SettingValue for Vec<T> {
     fn write_masked(&self) -> Option<String> {
         let items: Vec<_> = self.iter().filter_map(T::write_masked).collect();
         Some(format!("[{}]", items.join(", ")))
-    }
-}
-
-/// Reads an address. An IPv4-mapped IPv6 address becomes the IPv4 address, because sources of connections are compared as IPv4.
-fn canonical(text: &str) -> Option<IpAddr> {
-    text.parse().ok().map(|address: IpAddr| address.to_canonical())
-}
-
-impl SettingValue for BTreeMap<IpAddr, IpAddr> {
-    fn expected() -> String {
-        "a table of IP addresses, like { \"10.0.0.1\" = \"192.0.2.1\" }".to_owned()
-    }
-    fn read(value: &Value) -> Option<Self> {
-        match value {
-            Value::Table(entries) => entries
-                .iter()
-                .map(|(key, value)| Some((canonical(key)?, IpAddr::read(value)?.to_canonical())))
-                .collect(),
-            Value::Raw(text) => text
-                .split(',')
-                .filter(|entry| !entry.trim().is_empty())
-                .map(|entry| {
-                    let (key, value) = entry.split_once('=')?;
-                    Some((canonical(key.trim())?, canonical(value.trim())?))
-                })
-                .collect(),
-            _ => None,
-        }
-    }
-    fn write(&self) -> Option<String> {
-        let entries: Vec<_> = self
-            .iter()
-            .map(|(key, value)| format!("{} = {}", quote(&key.to_string()), quote(&value.to_string())))
-            .collect();
-        Some(if entries.is_empty() {
-            "{}".to_owned()
-        } else {
-            format!("{{ {} }}", entries.join(", "))
-        })
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use arancini_core::RouterLife;
 use arancini_core::ask::RouterAnswer;
+use arancini_core::{Naming, RouterLife};
 
 use super::figure::{Figure, Kind, add_routes, seconds};
 use crate::control::Metrics;
@@ -15,6 +16,7 @@ pub(super) struct RouterMetrics {
     address: IpAddr,
     label: String,
     sys_name: String,
+    naming: Arc<Naming>,
     is_up: bool,
     changed_seconds: Option<u64>,
     changes: u64,
@@ -97,6 +99,7 @@ impl RouterMetrics {
             address: router.router,
             label: router.router.to_string(),
             sys_name: router.sys_name.clone(),
+            naming: Arc::clone(&router.naming),
             is_up: matches!(router.life, RouterLife::Up { .. }),
             changed_seconds: router.changes.since_unix_ns().map(seconds),
             changes: router.changes.count(),
@@ -127,10 +130,19 @@ impl RouterMetrics {
     pub(super) fn write(routers: &[Self], metrics: &mut Metrics<'_>) -> fmt::Result {
         let mut information = metrics.gauge(
             "router_info",
-            "Name of the router, as it says in its Initiation message (sysName). Always 1.",
+            "Name of the router, as it says in its Initiation message (sysName), and its name and labels in routers.identity. Always 1.",
         )?;
         for router in routers {
-            information.sample(&[("router", &router.label), ("sys_name", &router.sys_name)], 1)?;
+            let Naming { name, labels: given } = &*router.naming;
+            let mut labels: Vec<(&str, &str)> =
+                vec![("router", &router.label), ("sys_name", &router.sys_name)];
+            labels.extend((!name.is_empty()).then_some(("name", name.as_str())));
+            labels.extend(
+                given
+                    .iter()
+                    .map(|(label, value)| (label.as_str(), value.as_str())),
+            );
+            information.sample(&labels, 1)?;
         }
         for figure in &FIGURES {
             let mut family = figure.family(metrics)?;

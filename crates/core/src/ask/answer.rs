@@ -1,6 +1,7 @@
 //! What a question finds: plain values that own what they hold, for other threads.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use arancini_rib::{Held, RouteKey};
 use arancini_wire::bmp::{PeerIdentity, RibView};
@@ -12,6 +13,7 @@ use crate::changes::{Changes, PeerChange, RouterChange};
 use crate::counters::Quirk;
 use crate::dump::Dump;
 use crate::last_statistics::LastStatistics;
+use crate::names::Naming;
 use crate::opens::Opens;
 use crate::peer::PeerState;
 use crate::route_attributes::RouteAttributes;
@@ -36,6 +38,8 @@ pub enum Answer {
 pub struct RouterAnswer {
     /// Its address, which identifies it.
     pub router: IpAddr,
+    /// What the settings say about it.
+    pub naming: Arc<Naming>,
     /// The port that it last connected from; 0 if it has not connected since the start.
     pub port: u16,
     /// Its sysName; empty while unknown.

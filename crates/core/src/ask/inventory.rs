@@ -1,5 +1,7 @@
 //! Answers about routers, peers and tables, without their routes.
 
+use std::sync::Arc;
+
 use arancini_rib::{CurationMode, DOUBT, Standing};
 
 use super::answer::{Found, PeerAnswer, RouteAnswer, RouterAnswer, TableAnswer, TableCount};
@@ -16,6 +18,7 @@ impl RouterAnswer {
     pub(super) fn begin(router: &Router) -> Self {
         Self {
             router: router.id,
+            naming: Arc::clone(&router.naming),
             port: router.port,
             sys_name: router.sys_name.clone(),
             sys_descr: router.sys_descr.clone(),

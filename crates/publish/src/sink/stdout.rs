@@ -151,6 +151,7 @@ mod tests {
             };
             let event = RouterEvent {
                 kind: RouterEventKind::SessionOpened,
+                router_name: "",
                 system_name: "",
                 system_description: "",
                 reason: "",

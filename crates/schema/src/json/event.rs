@@ -67,6 +67,7 @@ pub(super) fn write_router(event: router_event::Reader<'_>, out: &mut impl Write
     object.safe_text("sequence", event.get_sequence())?;
     let router = event.get_router_addr().map_err(damaged)?;
     write_router_address(&mut object, router, event.get_router_port())?;
+    object.text("routerName", event.get_router_name().map_err(damaged)?)?;
     object.text("sysName", event.get_sys_name().map_err(damaged)?)?;
     object.text("sysDescr", event.get_sys_descr().map_err(damaged)?)?;
     object.text("reason", event.get_reason().map_err(damaged)?)?;

@@ -1,5 +1,6 @@
 //! `/api/v1/routers` and `/api/v1/routers/{id}`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,6 +26,12 @@ pub struct Router {
     /// Its address, which identifies it.
     #[schema(value_type = String)]
     router_addr: IpAddr,
+    /// Its name in the settings of the collector (`routers.identity`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// Its labels in the settings of the collector.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     /// The port that it last connected from. Absent if it has not connected since the start of the collector.
     #[serde(skip_serializing_if = "Option::is_none")]
     router_port: Option<u16>,
@@ -97,6 +104,8 @@ impl Router {
         let changes = answer.changes.last().iter();
         Self {
             router_addr: answer.router,
+            name: text::filled(answer.naming.name.clone()),
+            labels: answer.naming.labels.clone(),
             router_port: (answer.port != 0).then_some(answer.port),
             sys_name: text::filled(answer.sys_name),
             sys_descr: text::filled(answer.sys_descr),

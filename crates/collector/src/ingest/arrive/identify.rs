@@ -1,10 +1,10 @@
 //! Stage: which router a connection belongs to.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::admit::{Admitted, Permit};
 use super::arriving::Arriving;
+use crate::config::Identities;
 
 /// A connection whose router is known.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ pub struct Identified {
 
 /// Identifies the router by the source address. `identities` (the setting `routers.identity`) names the router of a source
 /// that is not the router's own address.
-pub fn identify(arriving: Arriving<Admitted>, identities: &BTreeMap<IpAddr, IpAddr>) -> Arriving<Identified> {
-    let source = arriving.remote.ip().to_canonical();
-    let router = identities.get(&source).copied().unwrap_or(source);
+pub fn identify(arriving: Arriving<Admitted>, identities: &Identities) -> Arriving<Identified> {
+    let router = identities.router_of(arriving.remote.ip());
     arriving.with(|Admitted { permit }| Identified { permit, router })
 }

@@ -11,7 +11,7 @@ use arancini_generate::Scenario;
 use monoio::{LegacyDriver, RuntimeBuilder};
 use socket2::SockRef;
 
-use crate::config::{Config, IdentityKind, Limits};
+use crate::config::{Config, Identities, Identity, IdentityKind, IpPrefix, Limits};
 use crate::ingest::arrive::admit::Admission;
 use crate::ingest::arrive::arriving::Arriving;
 use crate::ingest::arrive::claim::{Claimed, claim};
@@ -120,7 +120,11 @@ impl Way {
             },
         };
         let admitted = admission.admit(accepted).unwrap();
-        let identity = [(remote.ip(), [192, 0, 2, router].into())].into();
+        let identity = Identity {
+            address: Some([192, 0, 2, router].into()),
+            ..Identity::default()
+        };
+        let identity = Identities([(IpPrefix::host(remote.ip()), identity)].into());
         let counters = [Arc::clone(&self.lane().counters)];
         let claimed = claim(identify(admitted, &identity), &self.owners, &counters);
         (client, claimed)
