@@ -25,6 +25,9 @@ fn named(name: &str) -> Settings {
 fn names(harness: &mut Harness) -> Vec<String> {
     harness.shard.handle_flush(harness.now);
     let batches: Vec<Batch> = std::iter::from_fn(|| harness.shard.poll_batch()).collect();
+    for batch in &batches {
+        harness.read(batch);
+    }
     let events = batches.iter().filter(|batch| batch.kind == BatchKind::Routers);
     events
         .flat_map(|batch| Messages::new(&batch.payload))

@@ -425,6 +425,11 @@ fn the_source_of_the_hot_path_has_none_of_these() {
             "names in Initiation and Peer Up",
         ),
         (
+            "core/src/names.rs",
+            "BTreeMap<String",
+            "labels of routers in the settings, looked up when a router becomes known",
+        ),
+        (
             "core/src/ask/attribute_filter.rs",
             "to_string",
             "questions for an extended community, looked at once for each set",

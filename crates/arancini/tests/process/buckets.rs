@@ -397,7 +397,8 @@ fn buckets_that_outlive_the_stream_lead_to_a_resync() {
     buckets.runtime.block_on(delete).unwrap();
     assert_eq!(buckets.current().len(), 1);
     let process: Process = place.start("1", NEVER);
-    assert_eq!(process.metric("restored_routes"), 0);
+    // What the snapshot has is in doubt, and stays until the dump is over.
+    assert_eq!(process.metric("restored_routes"), table.len() as u64);
     let router = dump(&process, 1, &small(28));
     eventually("the resync is over", || {
         durable(&process);
