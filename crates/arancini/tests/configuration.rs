@@ -738,6 +738,11 @@ fn identities_have_names_and_labels_and_are_shown_as_they_are_read() {
 fn identities_that_no_router_can_have_are_refused() {
     let long = "n".repeat(256);
     for (entry, problem) in [
+        // The second entry once replaced the first one.
+        (
+            "\"10.0.0.1\" = \"192.0.2.1\"\n\"10.0.0.1/32\" = { name = \"edge\" }".to_owned(),
+            "each source once",
+        ),
         (
             "\"192.0.2.0/24\" = \"192.0.2.1\"".to_owned(),
             "192.0.2.0/24 is a prefix",

@@ -45,11 +45,11 @@ impl Identities {
 impl SettingValue for Identities {
     fn expected() -> String {
         "a table of IP addresses or prefixes, like { \"10.0.0.1\" = \"192.0.2.1\", \"192.0.2.7\" = { name = \"edge-7\" }, \
-         \"192.0.2.0/24\" = { labels = { site = \"fra\" } } }"
+         \"192.0.2.0/24\" = { labels = { site = \"fra\" } } }, each source once"
             .to_owned()
     }
     fn read(value: &Value) -> Option<Self> {
-        let entries: Option<_> = match value {
+        let entries: Option<Vec<(IpPrefix, Identity)>> = match value {
             Value::Table(entries) => entries
                 .iter()
                 .map(|(source, value)| Some((source.parse().ok()?, read_identity(value)?)))
@@ -65,7 +65,11 @@ impl SettingValue for Identities {
                 .collect(),
             _ => None,
         };
-        entries.map(Self)
+        let entries = entries?;
+        let count = entries.len();
+        let identities: BTreeMap<_, _> = entries.into_iter().collect();
+        // Two ways to write one address must not replace each other.
+        (identities.len() == count).then_some(Self(identities))
     }
     fn write(&self) -> Option<String> {
         let entries = self.0.iter().map(|(source, identity)| {

@@ -185,7 +185,7 @@ fn identity(config: &Config, check: &mut Check<'_>) {
     }
 }
 
-/// Checks the identities: an address or a name is one router's, and labels are labels of Prometheus.
+/// Checks the identities: an address or a name is not one for a whole prefix, and labels are labels of Prometheus.
 fn identities(config: &Config, check: &mut Check<'_>) {
     const KEY: &str = "routers.identity";
     for (source, Identity { address, naming }) in &config.routers.identity.0 {

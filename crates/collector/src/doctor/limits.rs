@@ -4,7 +4,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::host::HostReader;
 use super::report::{Level, Row};
-use crate::config::Config;
+use crate::config::{Config, IdentityKind};
 
 /// File descriptors that the process needs besides sessions: log, segment files, NATS, the control port and its clients.
 const PROCESS_FILES: u64 = 128;
@@ -15,7 +15,14 @@ const WORKER_FILES: u64 = 8;
 fn wanted(config: &Config) -> u64 {
     let workers = config.workers() as u64;
     let listeners = config.listen.address.len() as u64;
+    // The socket of a load balancer's connection has a second one until its header has come.
+    let each = if config.routers.identify_by.uses(IdentityKind::Proxy) {
+        2
+    } else {
+        1
+    };
     (config.limits.max_sessions as u64)
+        .saturating_mul(each)
         .saturating_add(workers.saturating_mul(WORKER_FILES.saturating_add(listeners)))
         .saturating_add(PROCESS_FILES)
 }
@@ -30,7 +37,7 @@ pub(super) fn open_files(host: &impl HostReader, config: &Config) -> Row {
             "hard >= {wanted} for limits.max_sessions = {}",
             config.limits.max_sessions
         ),
-        "each session takes a file descriptor; with fewer, routers are refused before limits.max_sessions is reached; \
+        "each session takes a file descriptor, and two while a PROXY protocol header is awaited; with fewer, routers are refused before limits.max_sessions is reached; \
          `arancini run` raises the soft limit to the hard limit by itself",
     );
     if limit.hard.is_none_or(|hard| hard >= wanted) {

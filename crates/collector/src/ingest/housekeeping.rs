@@ -41,7 +41,8 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
             last = Some(router);
             lane.turnstile.pass().await;
         }
-        for waiting in [waiting, relayed] {
+        // Headers are read even while the bridge is full, so that is no excuse for them.
+        for (waiting, deaf_ns) in [(waiting, deaf_ns), (relayed, 0)] {
             last = None;
             while let Some(router) = waiting.end_overdue(last, &context.config.limits, deaf_ns) {
                 last = Some(router);

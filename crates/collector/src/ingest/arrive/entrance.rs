@@ -103,7 +103,10 @@ impl Entrance {
         // The socket itself stays without a runtime, because another worker may own the router.
         let watched = admitted.stream.try_clone().and_then(TcpStream::from_std);
         let stream = watched.map_err(|error| End::with_details(EndReason::Failed, &error))?;
-        let router = match place.unless_called_off(header(lane, &stream, place)).await {
+        let heard = place.unless_called_off(header(lane, &stream, place)).await;
+        // Before the socket goes on, or is closed: many headers may be overdue together.
+        lane.gate.pass().await;
+        let router = match heard {
             Ok(heard) => heard?,
             Err(EndReason::Handshake) => {
                 let late = "no whole PROXY protocol header within limits.handshake_timeout_ms";

@@ -71,8 +71,9 @@ fn pass_over(lane: &Lane, message: &[u8]) {
 /// The end of a connection that does not begin with BMP.
 fn not_bmp(bytes: &[u8], error: WireError) -> End {
     if may_be_header(bytes) {
-        let reason = "it began with a PROXY protocol header, but its address is not on listen.proxy_from; add it there if it is \
-                      a load balancer of yours, with routers.identify_by = \"proxy\"";
+        let reason = "it began with a PROXY protocol header that is not expected: its address is not on listen.proxy_from, or this \
+                      listener reads no headers, or it was the second one; if it is a load balancer of yours, add its address there \
+                      with routers.identify_by = \"proxy\", and let only one load balancer send a header";
         return End::with_details(EndReason::Framing, &reason);
     }
     End::with_details(EndReason::Framing, &SessionError::Framing(error))
