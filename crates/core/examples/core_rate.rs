@@ -28,6 +28,11 @@ fn main() {
     let first = std::env::args().nth(1).unwrap_or_default();
     match LoadName::ALL.into_iter().find(|load| load.name() == first) {
         Some(load) => measure_load(load, argument(2, 1_000_000) as u64, argument(3, 5).max(1)),
+        None if first.parse::<u32>().is_err() && !first.is_empty() => {
+            let loads = LoadName::ALL.map(LoadName::name).join(", ");
+            eprintln!("core_rate: there is no load {first:?}; give a number of prefixes, or one of {loads}");
+            std::process::exit(2);
+        }
         None => measure_scenario(
             argument(1, 100_000) as u32,
             argument(2, 5).max(1),

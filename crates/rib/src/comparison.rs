@@ -10,8 +10,8 @@ pub(crate) struct Comparison<V> {
     pub value: V,
     pub epoch: u32,
     pub doomed_below: u32,
-    /// Routes of epochs below this one are in doubt.
-    pub doubted_below: u32,
+    /// Routes of epochs below this one are doomed or in doubt. Their announces are published in any case.
+    pub published_below: u32,
     pub doom: Doom,
     /// How many of the routes were stale.
     pub refreshed: u64,
@@ -27,12 +27,14 @@ impl<V: NewValue> Comparison<V> {
         if before.epoch != self.epoch {
             self.refreshed += 1;
         }
-        if before.epoch < self.doomed_below {
-            Curation::EmitAfterWithdraw(self.doom)
-        } else if self.value.repeats(before)
-            && before.fingerprint != DOUBT
-            && before.epoch >= self.doubted_below
-        {
+        if before.epoch < self.published_below {
+            return if before.epoch < self.doomed_below {
+                Curation::EmitAfterWithdraw(self.doom)
+            } else {
+                Curation::Emit
+            };
+        }
+        if self.value.repeats(before) && before.fingerprint != DOUBT {
             Curation::Suppress
         } else {
             Curation::Emit

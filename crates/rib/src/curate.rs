@@ -363,10 +363,20 @@ impl CuratedTable {
         });
     }
 
+    /// Routes of epochs below this one are doomed or in doubt: their announces are published in any case.
+    #[inline]
+    pub(crate) const fn published_below(&self) -> u32 {
+        if self.doomed_below > self.doubted_below {
+            self.doomed_below
+        } else {
+            self.doubted_below
+        }
+    }
+
     /// What the table stores for an announce with these attributes.
     #[inline]
     fn value_of<A: Announced>(&self, announced: &A) -> A::Value {
-        announced.value(self.mode, self.epoch, self.doomed_below.max(self.doubted_below))
+        announced.value(self.mode, self.epoch, self.published_below())
     }
 
     /// The comparison for announces that store this value; `None` if the table remembers nothing.
@@ -379,7 +389,7 @@ impl CuratedTable {
             value,
             epoch: self.epoch,
             doomed_below: self.doomed_below,
-            doubted_below: self.doubted_below,
+            published_below: self.published_below(),
             doom: self.doom,
             refreshed: 0,
         })

@@ -241,13 +241,6 @@ impl<const N: usize> Table<N> {
         self.remains.is_some()
     }
 
-    /// Removes every route.
-    pub fn clear(&mut self) {
-        if !self.is_empty() {
-            self.leave_remains();
-        }
-    }
-
     /// Starts a new table after the last route was removed. The memory of the routes is freed later, step by step, since
     /// freeing much memory at once takes long.
     #[cold]

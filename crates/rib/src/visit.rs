@@ -47,11 +47,11 @@ impl CuratedTable {
         round: Round,
         mut publish: impl FnMut(RouteKey<'_>, SetId) -> bool,
     ) -> Option<usize> {
-        let known_from = self.doomed_below.max(self.doubted_below);
+        let published_below = self.published_below();
         let mut goes_on = true;
         let mut one = |key: RouteKey<'_>, value: Value| {
             let set = SetId::of_word(value.fingerprint);
-            let is_due = value.epoch >= known_from
+            let is_due = value.epoch >= published_below
                 && set != SetId::DOUBT
                 && Round::of_word(value.fingerprint) != round;
             if !goes_on || !is_due {

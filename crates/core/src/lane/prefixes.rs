@@ -35,6 +35,26 @@ impl Prefixes {
     }
 }
 
+/// A key of so many octets, as [`StoredKey`] lays it out.
+pub(crate) trait KeyOctets<const N: usize>: StoredKey<N> {
+    /// The room for keys of this length, and for their labels.
+    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; N]; MOST_ROUTES], &mut [Label; MOST_ROUTES]);
+}
+
+/// Implements [`KeyOctets`]: the room of keys of each length.
+macro_rules! key_octets {
+    ($($length:literal: $room:ident),+) => {$(
+        impl KeyOctets<$length> for [u8; $length] {
+            #[inline(always)]
+            fn room(prefixes: &mut Prefixes) -> (&mut [Self; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
+                (&mut prefixes.$room, &mut prefixes.labels)
+            }
+        }
+    )+};
+}
+
+key_octets!(5: octets_5, 9: octets_9, 17: octets_17, 21: octets_21, 29: octets_29);
+
 /// What is read at the start of an NLRI.
 pub(crate) struct Read<const N: usize> {
     pub key: [u8; N],
@@ -58,15 +78,12 @@ impl<const N: usize> Read<N> {
 /// The shape of the NLRI of a table, whose keys have `N` bytes, as [`StoredKey`] lays them out.
 pub(crate) trait Shape<const N: usize>
 where
-    [u8; N]: StoredKey<N>,
+    [u8; N]: KeyOctets<N>,
 {
     /// Whether the NLRI has a path identifier.
     const HAS_PATH_ID: bool;
     /// Whether the NLRI has a label.
     const LABELLED: bool;
-
-    /// The room for keys of this shape, and for their labels.
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; N]; MOST_ROUTES], &mut [Label; MOST_ROUTES]);
 
     /// Reads the NLRI at `at` of a frame, whose field ends at `end`. `None` if the NLRI is malformed, or unusual.
     fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<N>>;
@@ -97,9 +114,9 @@ pub(crate) fn read_all<'p, S: Shape<N>, const N: usize>(
     prefixes: &'p mut Prefixes,
 ) -> Option<(&'p [[u8; N]], &'p [Label])>
 where
-    [u8; N]: StoredKey<N>,
+    [u8; N]: KeyOctets<N>,
 {
-    let (keys, labels) = S::room(prefixes);
+    let (keys, labels) = <[u8; N]>::room(prefixes);
     let (mut at, end) = (routes.start, routes.end);
     let mut count = 0;
     for (place, label) in keys.iter_mut().zip(&mut *labels) {
@@ -231,6 +248,54 @@ fn ipv6(frame: &[u8], at: usize, end: usize) -> Option<([u8; 17], usize)> {
     Some((key, next))
 }
 
+/// The path identifier behind the prefix of a key, if keys of this shape have one. The address of the prefix has `A` octets.
+#[inline(always)]
+fn path_id_of<const N: usize, const A: usize>(key: &[u8; N], has_path_id: bool) -> Option<u32> {
+    has_path_id.then(|| u32::from_be_bytes(part(key, A + 1)))
+}
+
+/// Reads an NLRI with a path identifier before a prefix, which is read by `prefix` and has `P` octets in its key.
+#[inline(always)]
+fn with_path_id<const N: usize, const P: usize>(
+    frame: &[u8],
+    at: usize,
+    end: usize,
+    prefix: impl Fn(&[u8], usize, usize) -> Option<([u8; P], usize)>,
+) -> Option<Read<N>> {
+    let path_id = path_id(frame, at)?;
+    let (prefix, next) = prefix(frame, at + 4, end)?;
+    let mut key = [0; N];
+    key[..P].copy_from_slice(&prefix);
+    key[P..].copy_from_slice(&path_id);
+    Some(Read::unlabelled((key, next)))
+}
+
+/// Reads an NLRI of a VPN, perhaps with a path identifier. Its prefix is made by `address` and has `A` octets.
+#[inline(always)]
+fn vpn<const N: usize, const A: usize>(
+    frame: &[u8],
+    mut at: usize,
+    end: usize,
+    has_path_id: bool,
+    address: impl Fn(&[u8], usize, u8) -> Option<[u8; A]>,
+) -> Option<Read<N>> {
+    let mut key = [0; N];
+    if has_path_id {
+        key[A + 1..A + 5].copy_from_slice(&path_id(frame, at)?);
+        at += 4;
+    }
+    let Labelled {
+        label,
+        distinguisher,
+        length,
+        next,
+    } = labelled(frame, at, end, 8 * A as u8)?;
+    key[..A].copy_from_slice(&address(frame, next, length)?);
+    key[A] = length;
+    key[A + 5..].copy_from_slice(&distinguisher);
+    Some(Read { key, label, next })
+}
+
 /// The fields of a route that has only a prefix.
 #[inline(always)]
 const fn plain(prefix_address: [u8; 16], prefix_length: u8, sequence: u64) -> DirectRoute {
@@ -249,11 +314,6 @@ impl Shape<5> for Ipv4 {
     const LABELLED: bool = false;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 5]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
-        (&mut prefixes.octets_5, &mut prefixes.labels)
-    }
-
-    #[inline(always)]
     fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<5>> {
         ipv4(frame, at, end).map(Read::unlabelled)
     }
@@ -269,24 +329,14 @@ impl Shape<9> for Ipv4Path {
     const LABELLED: bool = false;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 9]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
-        (&mut prefixes.octets_9, &mut prefixes.labels)
-    }
-
-    #[inline(always)]
     fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<9>> {
-        let path_id = path_id(frame, at)?;
-        let (prefix, next) = ipv4(frame, at + 4, end)?;
-        let mut key = [0; 9];
-        key[..5].copy_from_slice(&prefix);
-        key[5..].copy_from_slice(&path_id);
-        Some(Read::unlabelled((key, next)))
+        with_path_id(frame, at, end, ipv4)
     }
 
     #[inline(always)]
     fn route(key: &[u8; 9], sequence: u64) -> DirectRoute {
         DirectRoute {
-            path_id: Some(u32::from_be_bytes(part(key, 5))),
+            path_id: path_id_of::<9, 4>(key, true),
             ..plain(mapped(part(key, 0)), key[4], sequence)
         }
     }
@@ -295,11 +345,6 @@ impl Shape<9> for Ipv4Path {
 impl Shape<17> for Ipv6 {
     const HAS_PATH_ID: bool = false;
     const LABELLED: bool = false;
-
-    #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 17]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
-        (&mut prefixes.octets_17, &mut prefixes.labels)
-    }
 
     #[inline(always)]
     fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<17>> {
@@ -317,24 +362,14 @@ impl Shape<21> for Ipv6Path {
     const LABELLED: bool = false;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 21]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
-        (&mut prefixes.octets_21, &mut prefixes.labels)
-    }
-
-    #[inline(always)]
     fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<21>> {
-        let path_id = path_id(frame, at)?;
-        let (prefix, next) = ipv6(frame, at + 4, end)?;
-        let mut key = [0; 21];
-        key[..17].copy_from_slice(&prefix);
-        key[17..].copy_from_slice(&path_id);
-        Some(Read::unlabelled((key, next)))
+        with_path_id(frame, at, end, ipv6)
     }
 
     #[inline(always)]
     fn route(key: &[u8; 21], sequence: u64) -> DirectRoute {
         DirectRoute {
-            path_id: Some(u32::from_be_bytes(part(key, 17))),
+            path_id: path_id_of::<21, 16>(key, true),
             ..plain(part(key, 0), key[16], sequence)
         }
     }
@@ -345,33 +380,15 @@ impl<const PATH_ID: bool> Shape<17> for Vpn4<PATH_ID> {
     const LABELLED: bool = true;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 17]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
-        (&mut prefixes.octets_17, &mut prefixes.labels)
-    }
-
-    #[inline(always)]
-    fn read(frame: &[u8], mut at: usize, end: usize) -> Option<Read<17>> {
-        let mut key = [0; 17];
-        if PATH_ID {
-            key[5..9].copy_from_slice(&path_id(frame, at)?);
-            at += 4;
-        }
-        let Labelled {
-            label,
-            distinguisher,
-            length,
-            next,
-        } = labelled(frame, at, end, 32)?;
-        key[..4].copy_from_slice(&ipv4_address(frame, next, length)?.to_be_bytes());
-        key[4] = length;
-        key[9..].copy_from_slice(&distinguisher);
-        Some(Read { key, label, next })
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<17>> {
+        let address = |frame: &[u8], next, length| ipv4_address(frame, next, length).map(u32::to_be_bytes);
+        vpn(frame, at, end, PATH_ID, address)
     }
 
     #[inline(always)]
     fn route(key: &[u8; 17], sequence: u64) -> DirectRoute {
         DirectRoute {
-            path_id: PATH_ID.then(|| u32::from_be_bytes(part(key, 5))),
+            path_id: path_id_of::<17, 4>(key, PATH_ID),
             distinguisher: Some(part(key, 9)),
             ..plain(mapped(part(key, 0)), key[4], sequence)
         }
@@ -383,33 +400,15 @@ impl<const PATH_ID: bool> Shape<29> for Vpn6<PATH_ID> {
     const LABELLED: bool = true;
 
     #[inline(always)]
-    fn room(prefixes: &mut Prefixes) -> (&mut [[u8; 29]; MOST_ROUTES], &mut [Label; MOST_ROUTES]) {
-        (&mut prefixes.octets_29, &mut prefixes.labels)
-    }
-
-    #[inline(always)]
-    fn read(frame: &[u8], mut at: usize, end: usize) -> Option<Read<29>> {
-        let mut key = [0; 29];
-        if PATH_ID {
-            key[17..21].copy_from_slice(&path_id(frame, at)?);
-            at += 4;
-        }
-        let Labelled {
-            label,
-            distinguisher,
-            length,
-            next,
-        } = labelled(frame, at, end, 128)?;
-        key[..16].copy_from_slice(&ipv6_address(frame, next, length)?.to_be_bytes());
-        key[16] = length;
-        key[21..].copy_from_slice(&distinguisher);
-        Some(Read { key, label, next })
+    fn read(frame: &[u8], at: usize, end: usize) -> Option<Read<29>> {
+        let address = |frame: &[u8], next, length| ipv6_address(frame, next, length).map(u128::to_be_bytes);
+        vpn(frame, at, end, PATH_ID, address)
     }
 
     #[inline(always)]
     fn route(key: &[u8; 29], sequence: u64) -> DirectRoute {
         DirectRoute {
-            path_id: PATH_ID.then(|| u32::from_be_bytes(part(key, 17))),
+            path_id: path_id_of::<29, 16>(key, PATH_ID),
             distinguisher: Some(part(key, 21)),
             ..plain(part(key, 0), key[16], sequence)
         }

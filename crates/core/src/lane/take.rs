@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arancini_rib::{CuratedTable, Curation, Fingerprints, StoredKey};
+use arancini_rib::{CuratedTable, Curation, Fingerprints};
 use arancini_schema::encode::{Carrier, DirectRoute, LaidOut, RouteLabel, Times, WINDOW};
 use arancini_schema::fingerprint::{self, Hashed};
 use arancini_wire::bgp::AsWidth;
@@ -11,7 +11,7 @@ use arancini_wire::iana::{AfiSafi, attribute_type as code};
 
 use super::lanes::{Lane, Lanes};
 use super::message::{CommonMessage, Content, Part, first_route, routes_of_reach};
-use super::prefixes::{Ipv4, Ipv4Path, Ipv6, Ipv6Path, Label, Shape, Vpn4, Vpn6, read_all};
+use super::prefixes::{Ipv4, Ipv4Path, Ipv6, Ipv6Path, KeyOctets, Label, Shape, Vpn4, Vpn6, read_all};
 use crate::batcher::{Batcher, SubjectId};
 use crate::context::RouterContext;
 use crate::keeping::{Canonical, Keeping, Retaining, unix_seconds, withdraw_retained};
@@ -34,6 +34,22 @@ pub(crate) fn take(context: &mut RouterContext<'_>, lanes: &mut Lanes, frame: &[
         Content::Withdrawn { part, from, to } => take_withdrawn(context, lanes, &message, part, from..to),
     };
     taken.is_some()
+}
+
+/// Calls a method of [`Work`] with the shape of a lane's routes and the length of their keys.
+macro_rules! of_shape {
+    ($context:ident, $lane:ident, $work:ident.$method:ident($($argument:expr),+)) => {
+        match ($lane.family(), add_path($context, $lane)) {
+            (AfiSafi::IPV4_UNICAST, false) => $work.$method::<Ipv4, 5>($($argument),+),
+            (AfiSafi::IPV4_UNICAST, true) => $work.$method::<Ipv4Path, 9>($($argument),+),
+            (AfiSafi::IPV4_VPN, false) => $work.$method::<Vpn4<false>, 17>($($argument),+),
+            (AfiSafi::IPV4_VPN, true) => $work.$method::<Vpn4<true>, 17>($($argument),+),
+            (AfiSafi::IPV6_VPN, false) => $work.$method::<Vpn6<false>, 29>($($argument),+),
+            (AfiSafi::IPV6_VPN, true) => $work.$method::<Vpn6<true>, 29>($($argument),+),
+            (_, false) => $work.$method::<Ipv6, 17>($($argument),+),
+            (_, true) => $work.$method::<Ipv6Path, 21>($($argument),+),
+        }
+    };
 }
 
 /// Takes a message with announced routes. `None` if it has to take the general way.
@@ -64,16 +80,7 @@ fn take_announced(
     let reach = &attributes.mp_reach;
     let lane = lanes.find(message.header, Part::multi_protocol(reach.family), revision)?;
     let work = Work::new(context, lane, message, routes_of_reach(reach));
-    match (lane.family(), add_path(context, lane)) {
-        (AfiSafi::IPV4_UNICAST, false) => work.announce::<Ipv4, 5>(context, field, &mut attributes),
-        (AfiSafi::IPV4_UNICAST, true) => work.announce::<Ipv4Path, 9>(context, field, &mut attributes),
-        (AfiSafi::IPV4_VPN, false) => work.announce::<Vpn4<false>, 17>(context, field, &mut attributes),
-        (AfiSafi::IPV4_VPN, true) => work.announce::<Vpn4<true>, 17>(context, field, &mut attributes),
-        (AfiSafi::IPV6_VPN, false) => work.announce::<Vpn6<false>, 29>(context, field, &mut attributes),
-        (AfiSafi::IPV6_VPN, true) => work.announce::<Vpn6<true>, 29>(context, field, &mut attributes),
-        (_, false) => work.announce::<Ipv6, 17>(context, field, &mut attributes),
-        (_, true) => work.announce::<Ipv6Path, 21>(context, field, &mut attributes),
-    }
+    of_shape!(context, lane, work.announce(context, field, &mut attributes))
 }
 
 /// Takes a message with withdrawn routes. `None` if it has to take the general way.
@@ -87,16 +94,7 @@ fn take_withdrawn(
 ) -> Option<()> {
     let lane = lanes.find(message.header, part, context.router.revision())?;
     let work = Work::new(context, lane, message, routes);
-    match (lane.family(), add_path(context, lane)) {
-        (AfiSafi::IPV4_UNICAST, false) => work.withdraw::<Ipv4, 5>(context),
-        (AfiSafi::IPV4_UNICAST, true) => work.withdraw::<Ipv4Path, 9>(context),
-        (AfiSafi::IPV4_VPN, false) => work.withdraw::<Vpn4<false>, 17>(context),
-        (AfiSafi::IPV4_VPN, true) => work.withdraw::<Vpn4<true>, 17>(context),
-        (AfiSafi::IPV6_VPN, false) => work.withdraw::<Vpn6<false>, 29>(context),
-        (AfiSafi::IPV6_VPN, true) => work.withdraw::<Vpn6<true>, 29>(context),
-        (_, false) => work.withdraw::<Ipv6, 17>(context),
-        (_, true) => work.withdraw::<Ipv6Path, 21>(context),
-    }
+    of_shape!(context, lane, work.withdraw(context))
 }
 
 /// Whether the routes of a lane have path identifiers.
@@ -156,7 +154,7 @@ impl<'w> Work<'w> {
         attributes: &mut CommonAttributes<'w>,
     ) -> Option<()>
     where
-        [u8; N]: StoredKey<N>,
+        [u8; N]: KeyOctets<N>,
     {
         let lane = self.lane;
         let RouterContext { router, shared, .. } = context;
@@ -254,7 +252,7 @@ impl<'w> Work<'w> {
     #[inline(always)]
     fn withdraw<S: Shape<N>, const N: usize>(&self, context: &mut RouterContext<'_>) -> Option<()>
     where
-        [u8; N]: StoredKey<N>,
+        [u8; N]: KeyOctets<N>,
     {
         let lane = self.lane;
         let RouterContext { router, shared, .. } = context;
@@ -324,7 +322,7 @@ fn announce_labelled<const N: usize>(
     labels: &[RouteLabel; CHUNK],
 ) -> u32
 where
-    [u8; N]: StoredKey<N>,
+    [u8; N]: KeyOctets<N>,
 {
     let mut emitted = 0;
     keeping.announce_labelled(
@@ -372,7 +370,7 @@ impl<'w> Writer<'w> {
         label: impl Fn(usize) -> Option<RouteLabel>,
         lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut,
     ) where
-        [u8; N]: StoredKey<N>,
+        [u8; N]: KeyOctets<N>,
     {
         self.emitted += u64::from(bits.count_ones());
         while bits != 0 {
@@ -391,7 +389,7 @@ impl<'w> Writer<'w> {
         label: Option<RouteLabel>,
         lay_out: impl Fn(&mut [u8; WINDOW]) -> LaidOut,
     ) where
-        [u8; N]: StoredKey<N>,
+        [u8; N]: KeyOctets<N>,
     {
         *self.sequence += 1;
         let route = DirectRoute {
