@@ -148,7 +148,9 @@ fn check_open(
     }
     let quiet_ns = context.shared.settings.quiet_period_ns;
     let routes = check.measured.routes;
-    let is_dumped = context.router.resync_is_over(routes, now_ns, quiet_ns, heard_ns);
+    let is_dumped = context
+        .router
+        .resync_is_over(routes, now_ns, quiet_ns, heard_ns, paused_ns);
     // The routes that the dump did not have are withdrawn before the end.
     if is_dumped && !check.waits && !context.shared.doomed.has_any_of(context.router.id) {
         end_resync(context);

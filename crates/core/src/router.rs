@@ -119,6 +119,9 @@ pub(crate) struct Measured {
     pub repeated: u64,
 }
 
+/// Quiet periods after which a resync ends although dumps of single peers go on. What they announce is published in any case.
+const MOST_QUIET_PERIODS: u64 = 10;
+
 /// A resync that is due or under way (`docs/operating.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Resync {
@@ -292,14 +295,16 @@ impl Router {
         });
     }
 
-    /// Whether the dump of a resync is over: nothing of it has come for `quiet_ns`, although the router was received from, and the
-    /// router has not come to hold more than these routes. Something of a dump last came at `heard_ns`.
+    /// Whether the dump of a resync is over: nothing of a dump has come for `quiet_ns`, during which the router was not paused, and
+    /// the router has not come to hold more than these routes. Something of a dump last came at `heard_ns`, and the last pause was
+    /// at `paused_ns`. Peers that flap without end do not hold it up for ever ([`MOST_QUIET_PERIODS`]).
     pub(crate) fn resync_is_over(
         &mut self,
         routes: usize,
         now_ns: u64,
         quiet_ns: u64,
         heard_ns: u64,
+        paused_ns: u64,
     ) -> bool {
         let Some(mut resync) = self.resync else {
             return false;
@@ -311,7 +316,8 @@ impl Router {
             };
             self.resync = Some(resync);
         }
-        now_ns.saturating_sub(resync.most_since_ns.max(heard_ns)) >= quiet_ns
+        let passed = |since_ns: u64| now_ns.saturating_sub(resync.most_since_ns.max(since_ns));
+        passed(heard_ns) >= quiet_ns || passed(paused_ns) >= MOST_QUIET_PERIODS.saturating_mul(quiet_ns)
     }
 
     #[inline]

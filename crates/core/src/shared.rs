@@ -15,7 +15,7 @@ use crate::lane::Prefixes;
 use crate::notice::{NoticeKind, Notices};
 use crate::settings::{KeptAttributes, Settings};
 
-/// Cost of a slice of forgotten routes or of memory that is freed, counted as this many routes.
+/// Cost of a slice of memory that is freed, counted as this many routes.
 const RELEASE_WORK: u64 = 100;
 
 /// The shared state of a worker's routers. It stands beside the routers, so that one router can be borrowed together with it.

@@ -9,7 +9,7 @@ use arancini_core::{Quirk, RouterLife, Settings};
 use arancini_generate::{
     AddPathMode, Open, Peer, PeerDown, end_of_rib, peer_down, peer_up, route_monitoring,
 };
-use arancini_schema::update_capnp::PeerEventKind;
+use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind};
 use arancini_wire::bmp::RibView;
 use arancini_wire::iana::AfiSafi;
 
@@ -428,6 +428,42 @@ fn consumers_drop_the_routes_of_a_router_that_is_leaving_when_they_lost_messages
     harness.published();
     assert_eq!(harness.consumer.routes(), 0);
     assert!(harness.shard.router(router(1)).is_none());
+}
+
+/// A peer that came up more often than the quiet period kept the resync of its router going for ever.
+#[test]
+fn a_peer_that_flaps_does_not_hold_up_the_end_of_a_resync_for_ever() {
+    let (steady, flapping) = (peer(1), peer(2));
+    let mut harness = Harness::new();
+    harness.consumer.resyncs = Resyncs::Expected;
+    let dump = [
+        wire::up(&steady),
+        monitoring(&steady, &[], &mandatory(&[1]), &TEN.nlri(None, 0)),
+        route_monitoring(&steady, &end_of_rib(AfiSafi::IPV4_UNICAST)),
+    ]
+    .concat();
+    let session = harness.session();
+    harness.send(session, &dump);
+    assert!(harness.shard.handle_need_resync(router(1)));
+    harness.close(session);
+    let session = harness.session();
+    harness.send(session, &dump);
+    let mut ends = 0;
+    for _ in 0..40 {
+        harness.send(session, &wire::up(&flapping));
+        harness.send(
+            session,
+            &route_monitoring(&flapping, &end_of_rib(AfiSafi::IPV4_UNICAST)),
+        );
+        harness.wait(10 * SECOND);
+        ends += harness
+            .published()
+            .iter()
+            .filter(|event| event.router_kind() == Some(RouterEventKind::ResyncEnd))
+            .count();
+    }
+    assert_eq!(ends, 1);
+    assert_eq!(harness.consumer.routes(), 1);
 }
 
 fn is_peer_up(event: &Event) -> bool {

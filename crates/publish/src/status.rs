@@ -260,7 +260,12 @@ impl SinkStatus {
     /// Returns how often something was lost on its way to consumers that a snapshot in progress may list as published. The
     /// number only rises.
     pub fn losses(&self) -> u64 {
-        let counters = [&self.messages_set_aside, &self.spool_damaged, &self.segments_lost];
+        let counters = [
+            &self.messages_set_aside,
+            &self.spool_damaged,
+            &self.segments_lost,
+            &self.stream_losses,
+        ];
         counters.iter().map(|counter| counter.load(Relaxed)).sum()
     }
 

@@ -82,7 +82,7 @@ pub(super) fn catch_up(
         }
         if let Err(error) = restore.apply(published.kind, published.payload) {
             broken.get_or_insert_with(|| format!("a published message can't be read: {error}"));
-            // The tables are forgotten, but the sequence numbers of the messages behind the error still count.
+            // The routers are resynced, but the sequence numbers of the messages behind the error still count.
             for record in Records::new(published.payload).map_while(Result::ok) {
                 if let Some(seen) = read_sequence(published.kind, record) {
                     *floor = seen.last.max(*floor);
