@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use thiserror::Error;
 
 use super::options::{AtEnd, Begin};
-use crate::compression::DecompressError;
 use crate::connect::{Connection, connect};
+use crate::form::PayloadError;
 use crate::headers::{BatchHeaders, is_fence};
 use crate::settings::StreamSource;
 use crate::streams::{find_stream, missing_stream};
@@ -42,7 +42,7 @@ pub struct PublishedMessage {
     pub subject: String,
     /// The headers as they were published.
     pub headers: HeaderMap,
-    /// Records back to back, decompressed.
+    /// Records back to back: Cap'n Proto, decompressed.
     pub payload: Bytes,
     /// Sequence of the message in the stream.
     pub stream_sequence: u64,
@@ -81,7 +81,7 @@ pub enum StreamTailError {
         /// Its subject.
         subject: String,
         /// What is wrong with it.
-        cause: DecompressError,
+        cause: PayloadError,
     },
 }
 
@@ -190,8 +190,8 @@ impl StreamTail {
             }
             let headers = message.headers.unwrap_or_default();
             let payload = BatchHeaders::new(&headers)
-                .compression()
-                .and_then(|compression| compression.decompress(message.payload))
+                .form()
+                .and_then(|form| form.read(message.payload))
                 .map_err(|cause| StreamTailError::Message {
                     sequence: stream_sequence,
                     subject: message.subject.to_string(),
