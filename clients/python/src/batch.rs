@@ -1,6 +1,6 @@
 //! One message of the stream: a batch of records of one kind.
 
-use arancini_client::Compression;
+use arancini_client::PayloadForm;
 use arancini_schema::MessageKind;
 use arancini_schema::decode::Messages;
 use arancini_schema::subject::Subject;
@@ -12,12 +12,12 @@ use crate::event::event;
 use crate::problem::{BatchError, DAMAGED, NEWER, Unreadable};
 use crate::update::UpdateReader;
 
-/// A payload, decompressed.
+/// A payload of Cap'n Proto, decompressed.
 enum Payload {
     /// As it came.
     Plain(Py<PyBytes>),
-    /// Decompressed.
-    Decompressed(Bytes),
+    /// Decompressed, or made of JSON.
+    Made(Bytes),
 }
 
 /// A batch: one message of the stream, with records of one kind.
@@ -55,7 +55,7 @@ impl Batch {
     ///
     /// Raises `BatchError` if it is no batch of a collector.
     #[new]
-    #[pyo3(signature = (subject, data, on_problem, *, base="arancini", encoding=None, collector=None, stream_sequence=0, missing_until=0, stream_created="", stored_ns=0))]
+    #[pyo3(signature = (subject, data, on_problem, *, base="arancini", content_type=None, encoding=None, collector=None, stream_sequence=0, missing_until=0, stream_created="", stored_ns=0))]
     #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
     fn new(
         py: Python<'_>,
@@ -63,6 +63,7 @@ impl Batch {
         data: Py<PyBytes>,
         on_problem: Py<PyAny>,
         base: &str,
+        content_type: Option<&str>,
         encoding: Option<&str>,
         collector: Option<String>,
         stream_sequence: u64,
@@ -77,17 +78,14 @@ impl Batch {
             );
             return Err(BatchError::new_err((cause, remedy)));
         };
-        let compression = Compression::from_content_encoding(encoding)
+        let form = PayloadForm::from_headers(content_type, encoding)
             .map_err(|error| BatchError::new_err((error.to_string(), NEWER)))?;
-        let payload = match compression {
-            Compression::None => Payload::Plain(data),
-            compressed => {
-                let bytes = Bytes::copy_from_slice(data.as_bytes(py));
-                let plain = py.detach(|| compressed.decompress(bytes));
-                Payload::Decompressed(
-                    plain.map_err(|error| BatchError::new_err((error.to_string(), DAMAGED)))?,
-                )
-            }
+        let payload = if form.is_plain() {
+            Payload::Plain(data)
+        } else {
+            let bytes = Bytes::copy_from_slice(data.as_bytes(py));
+            let read = py.detach(|| form.read(bytes));
+            Payload::Made(read.map_err(|error| BatchError::new_err((error.to_string(), DAMAGED)))?)
         };
         Ok(Self {
             payload,
@@ -125,7 +123,7 @@ impl Batch {
     fn payload<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         match &self.payload {
             Payload::Plain(data) => data.clone_ref(py).into_bound(py),
-            Payload::Decompressed(data) => PyBytes::new(py, data),
+            Payload::Made(data) => PyBytes::new(py, data),
         }
     }
 
@@ -182,7 +180,7 @@ impl Batch {
     pub(crate) fn bytes<'a>(&'a self, py: Python<'a>) -> &'a [u8] {
         match &self.payload {
             Payload::Plain(data) => data.as_bytes(py),
-            Payload::Decompressed(data) => data,
+            Payload::Made(data) => data,
         }
     }
 

@@ -16,13 +16,15 @@ STREAMS = (
 NUMBERS = ("sequence", "timeReceivedNs", "timeBmpHeaderNs")
 
 
-@pytest.mark.parametrize("compression", ["none", "lz4", "zstd"])
-def test_records_are_those_of_tail(server, tmp_path, compression):
-    stream = f"DECODE-{compression}"
+@pytest.mark.parametrize(("form", "compression"), [("capnp", "none"), ("capnp", "lz4"), ("capnp", "zstd"), ("json", "none"), ("json", "zstd")])
+def test_records_are_those_of_tail(server, tmp_path, form, compression):
+    stream = f"DECODE-{form}-{compression}"
+    base = f"decode.{form}.{compression}"
     address = collector.free_address()
     running = collector.Collector(
         tmp_path / "arancini", address, collector.free_address(), "--workers", "1", "--sink", "nats", "--nats", server.url,
-        ARANCINI_PUBLISH__COMPRESSION=compression, ARANCINI_NATS__STREAM=stream, ARANCINI_PUBLISH__SUBJECT_BASE=f"decode.{compression}",
+        ARANCINI_PUBLISH__FORMAT=form, ARANCINI_PUBLISH__COMPRESSION=compression, ARANCINI_NATS__STREAM=stream,
+        ARANCINI_PUBLISH__SUBJECT_BASE=base,
     )
     try:
         running.wait_ready()
@@ -31,7 +33,6 @@ def test_records_are_those_of_tail(server, tmp_path, compression):
         assert running.stop() == 0, running.log.read_text()[-2000:]
     finally:
         running.close()
-    base = f"decode.{compression}"
     problems = []
     found = [record for batch in batches(server.url, stream=stream, base=base, on_problem=problems.append) for record in batch]
     tail = [collector.binary(), "tail", "--nats", server.url, "--stream", stream, "--no-follow", "--json", "--all"]

@@ -36,6 +36,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 tables.note_gap();
                 continue;
             }
+            Err(error @ StreamTailError::Recreated { .. }) => {
+                eprintln!("{error}");
+                tables.note_gap();
+                position = 0;
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         if tail.missing_until() > position {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use async_nats::{HeaderMap, HeaderValue};
 
-use crate::compression::{Compression, DecompressError};
+use crate::form::{PayloadError, PayloadForm};
 
 /// Version of the payload's schema.
 pub const HEADER_SCHEMA: &str = "Arancini-Schema";
@@ -18,10 +18,12 @@ pub const HEADER_ROUTER: &str = "Arancini-Router";
 pub const HEADER_FIRST_SEQUENCE: &str = "Arancini-First-Sequence";
 /// Per-router sequence number of the batch's last message.
 pub const HEADER_LAST_SEQUENCE: &str = "Arancini-Last-Sequence";
-/// Number of Cap'n Proto messages in the payload.
+/// Number of messages in the payload: Cap'n Proto messages, or lines of JSON.
 pub const HEADER_MESSAGES: &str = "Arancini-Messages";
 /// Compression of the payload, `lz4` or `zstd`. A plain payload has no such header.
 pub const HEADER_CONTENT_ENCODING: &str = "Content-Encoding";
+/// Format of the payload: `application/x-ndjson` for JSON Lines. A payload of Cap'n Proto has no such header.
+pub const HEADER_CONTENT_TYPE: &str = "Content-Type";
 /// Message id, by which the server recognizes a message that it has stored already.
 pub const HEADER_MESSAGE_ID: &str = "Nats-Msg-Id";
 
@@ -100,17 +102,17 @@ impl<'a> BatchHeaders<'a> {
         self.text(HEADER_LAST_SEQUENCE)?.parse().ok()
     }
 
-    /// Number of Cap'n Proto messages in the payload.
+    /// Number of messages in the payload.
     pub fn messages(&self) -> Option<u32> {
         self.text(HEADER_MESSAGES)?.parse().ok()
     }
 
-    /// Compression of the payload.
+    /// Format and compression of the payload.
     ///
     /// # Errors
-    /// The header names an encoding that Arancini does not write.
-    pub fn compression(&self) -> Result<Compression, DecompressError> {
-        Compression::from_content_encoding(self.text(HEADER_CONTENT_ENCODING))
+    /// A header names a format or an encoding that Arancini does not write.
+    pub fn form(&self) -> Result<PayloadForm, PayloadError> {
+        PayloadForm::from_headers(self.text(HEADER_CONTENT_TYPE), self.text(HEADER_CONTENT_ENCODING))
     }
 
     fn text(&self, name: &'static str) -> Option<&'a str> {
@@ -150,9 +152,9 @@ mod tests {
         assert_eq!(read.last_sequence(), None, "not a sequence number");
         assert_eq!(read.collector(), None);
         assert_eq!(read.id(), None);
-        assert!(matches!(read.compression(), Ok(Compression::None)));
+        assert!(read.form().is_ok_and(PayloadForm::is_plain));
         headers.insert(HEADER_CONTENT_ENCODING, "br");
-        assert!(BatchHeaders::new(&headers).compression().is_err());
+        assert!(BatchHeaders::new(&headers).form().is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod streams;
 #[cfg(feature = "nats")]
 pub mod headers;
 pub mod compression;
+pub mod form;
 pub mod records;
 pub mod readable;
 pub mod segments;
@@ -28,5 +29,6 @@ mod acknowledgements;
 #[cfg(feature = "nats")]
 pub use acknowledgements::Acknowledgements;
 pub use compression::Compression;
+pub use form::{Format, PayloadError, PayloadForm};
 pub use settings::{Authentication, ClientCertificate, Secret, ServerSettings, StreamSource, TlsSettings};
 pub use trouble::{Reason, Trouble};

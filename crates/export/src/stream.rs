@@ -49,10 +49,17 @@ pub async fn export_stream(
     let mut place = Place::default();
     loop {
         let next = tail.next().await;
+        if let Err(StreamTailError::Recreated { .. }) = next {
+            export.destination.problems.add(format_args!(
+                "the export ends early: stream {} was deleted and created again while it was read; export again for the new stream",
+                source.stream
+            ));
+            return Ok(());
+        }
         let sequence = match &next {
             Ok(Some(message)) => message.stream_sequence,
             Err(StreamTailError::Message { sequence, .. }) => *sequence,
-            Ok(None) | Err(StreamTailError::Stream(_)) => u64::MAX,
+            Ok(None) | Err(StreamTailError::Stream(_) | StreamTailError::Recreated { .. }) => u64::MAX,
         };
         // What has been published since the export began is left to the next export.
         let is_over = sequence > last;
@@ -69,7 +76,7 @@ pub async fn export_stream(
             _ if is_over => return Ok(()),
             Ok(None) => return Ok(()),
             Ok(Some(message)) => export.take(&message)?,
-            Err(error @ StreamTailError::Message { .. }) => export.destination.problems.add(format_args!(
+            Err(error) => export.destination.problems.add(format_args!(
                 "{error}; remove it with `nats stream rmm` if another program has published it"
             )),
         }

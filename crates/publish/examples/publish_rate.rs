@@ -1,5 +1,5 @@
-//! Measures how fast batches become durable in JetStream, and the CPU time of publisher and server, by size of batch and by
-//! compression.
+//! Measures how fast batches become durable in JetStream, and the CPU time of publisher and server, by size of batch, format
+//! and compression.
 //!
 //! `cargo run --release -p arancini-publish --example publish_rate [runs] [updates] [segment]` starts a nats-server with file
 //! storage (see `arancini_bed`) for each measurement, publishes this number of updates on 20 subjects, and prints the median,
@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use arancini_bed::NatsServer;
-use arancini_client::Compression;
 use arancini_client::records::Records;
+use arancini_client::{Compression, Format, PayloadForm};
 use arancini_core::{Batch, BatchKind};
 use arancini_publish::{Hooks, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
 use arancini_schema::encode::{Carrier, RouteFields, RouteSource, UpdateEncoder};
@@ -27,7 +27,14 @@ use arancini_wire::iana::AfiSafi;
 type Failure = Box<dyn std::error::Error>;
 
 const BATCH_SIZES: [usize; 3] = [50, 200, 1000];
-const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
+const FORMS: [PayloadForm; 6] = [
+    form(Format::Capnp, Compression::None),
+    form(Format::Capnp, Compression::Lz4),
+    form(Format::Capnp, Compression::Zstd),
+    form(Format::Json, Compression::None),
+    form(Format::Json, Compression::Lz4),
+    form(Format::Json, Compression::Zstd),
+];
 const SUBJECTS: u64 = 20;
 const UPDATES_PER_SUBJECT: u64 = 10_000;
 /// Unit of the times in `/proc/PID/stat`: USER_HZ, which is 100 on every Linux.
@@ -42,15 +49,15 @@ fn main() -> Result<(), Failure> {
         None => (0..SUBJECTS).map(made_up).collect(),
     };
     println!(
-        "updates/batch  compression  M updates/s        bytes/update  publisher CPU s/M  server CPU s/M"
+        "updates/batch  format  compression  M updates/s        bytes/update  publisher CPU s/M  server CPU s/M"
     );
-    let mut results = vec![Vec::new(); BATCH_SIZES.len() * COMPRESSIONS.len()];
+    let mut results = vec![Vec::new(); BATCH_SIZES.len() * FORMS.len()];
     for _ in 0..runs {
         let cases = BATCH_SIZES
             .iter()
-            .flat_map(|size| COMPRESSIONS.map(|compression| (*size, compression)));
-        for ((per_batch, compression), result) in cases.zip(&mut results) {
-            let Some(figures) = measure(&subjects, per_batch, compression, updates)? else {
+            .flat_map(|size| FORMS.map(|form| (*size, form)));
+        for ((per_batch, form), result) in cases.zip(&mut results) {
+            let Some(figures) = measure(&subjects, per_batch, form, updates)? else {
                 return Ok(());
             };
             result.push(figures);
@@ -60,10 +67,13 @@ fn main() -> Result<(), Failure> {
     }
     eprintln!();
     for (index, result) in results.iter().enumerate() {
-        let per_batch = BATCH_SIZES[index / COMPRESSIONS.len()];
-        let compression = COMPRESSIONS[index % COMPRESSIONS.len()]
-            .content_encoding()
-            .unwrap_or("none");
+        let per_batch = BATCH_SIZES[index / FORMS.len()];
+        let PayloadForm { format, compression } = FORMS[index % FORMS.len()];
+        let format = match format {
+            Format::Capnp => "capnp",
+            Format::Json => "json",
+        };
+        let compression = compression.content_encoding().unwrap_or("none");
         let spread = |pick: fn(&Figures) -> f64| {
             let mut values: Vec<f64> = result.iter().map(pick).collect();
             values.sort_by(f64::total_cmp);
@@ -71,7 +81,7 @@ fn main() -> Result<(), Failure> {
             format!("{middle:.2} ({:.2}–{:.2})", values[0], values[values.len() - 1])
         };
         println!(
-            "{per_batch:13}  {compression:11}  {:17}  {:12.0}  {:17}  {}",
+            "{per_batch:13}  {format:6}  {compression:11}  {:17}  {:12.0}  {:17}  {}",
             spread(|figures| figures.rate),
             result[0].bytes,
             spread(|figures| figures.publisher),
@@ -94,10 +104,14 @@ struct Figures {
     server: f64,
 }
 
+const fn form(format: Format, compression: Compression) -> PayloadForm {
+    PayloadForm { format, compression }
+}
+
 fn measure(
     subjects: &[Vec<Vec<u8>>],
     per_batch: usize,
-    compression: Compression,
+    form: PayloadForm,
     updates: u64,
 ) -> Result<Option<Figures>, Failure> {
     let Some(server) = NatsServer::start_with("max_payload: 8MB, max_pending: 256MB") else {
@@ -105,7 +119,7 @@ fn measure(
     };
     let sink = SinkSettings::Nats(Box::new(NatsSettings::new(vec![server.url()])));
     let settings = SidecarSettings {
-        compression,
+        form,
         ..SidecarSettings::new(sink)
     };
     let (bridge, input) = kanal::bounded(64);

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arancini_client::Compression;
+use arancini_client::PayloadForm;
 use arancini_client::records::Records;
 use arancini_core::window::WindowItem;
 use arancini_core::{Batch, BatchKind};
@@ -27,10 +27,10 @@ pub struct Message {
     pub subject: Arc<str>,
     /// The router that the records are about.
     pub router: IpAddr,
-    /// Records, compressed or plain.
+    /// Records as they are sent.
     pub payload: Bytes,
-    /// How `payload` is compressed.
-    pub compression: Compression,
+    /// Format and compression of `payload`.
+    pub form: PayloadForm,
     /// Number of records.
     pub messages: u32,
     /// Per-router sequence number of the batch's first record.
@@ -60,7 +60,7 @@ impl From<Batch> for Message {
             subject: batch.subject,
             router: batch.router,
             payload: Bytes::from(batch.payload),
-            compression: Compression::None,
+            form: PayloadForm::default(),
             messages: batch.messages,
             first_sequence: batch.first_sequence,
             last_sequence: batch.last_sequence,
@@ -89,9 +89,9 @@ impl Message {
     }
 
     /// Splits the message between records so that each part has at most `most` bytes. A single record that is larger stays
-    /// whole. A message that is compressed or a part already is not split.
+    /// whole. Only whole batches of plain Cap'n Proto are split.
     pub fn split(self, most: usize) -> Vec<Self> {
-        let is_whole = self.part == 0 && self.compression == Compression::None;
+        let is_whole = self.part == 0 && self.form.is_plain();
         if self.payload.len() <= most || !is_whole {
             return vec![self];
         }
@@ -149,7 +149,7 @@ mod tests {
             subject: "arancini.updates.v4_192_0_2_1.64512.1_1".into(),
             router: IpAddr::from([192, 0, 2, 1]),
             payload: payload.into(),
-            compression: Compression::None,
+            form: PayloadForm::default(),
             messages: words.len() as u32,
             first_sequence: 10,
             last_sequence: 20,

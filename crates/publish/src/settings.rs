@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use arancini_client::{Compression, ServerSettings, StreamSource};
+use arancini_client::{PayloadForm, ServerSettings, StreamSource};
 use arancini_core::window::Limits;
 
 /// Where batches are published.
@@ -48,8 +48,9 @@ pub struct SidecarSettings {
     pub spool: SpoolSettings,
     /// Directory of the messages that are larger than the server takes. Created if one is set aside.
     pub set_aside: PathBuf,
-    /// Compression of batches. Only the sink `nats` has it, because tools read segment files as they are.
-    pub compression: Compression,
+    /// Format and compression of payloads. Only the sink `nats` has others than plain Cap'n Proto, because tools read segment files
+    /// as they are.
+    pub form: PayloadForm,
 }
 
 impl SidecarSettings {
@@ -65,7 +66,7 @@ impl SidecarSettings {
             on_full: OnFull::Block,
             spool: SpoolSettings::new(PathBuf::from("arancini-data/spool")),
             set_aside: PathBuf::from("arancini-data/set-aside"),
-            compression: Compression::None,
+            form: PayloadForm::default(),
         }
     }
 }

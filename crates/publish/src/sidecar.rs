@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use arancini_client::Compression;
+use arancini_client::{Compression, Format};
 use arancini_core::Batch;
 use thiserror::Error;
 use tokio::sync::{oneshot, watch};
@@ -156,7 +156,10 @@ fn check(settings: &SidecarSettings) -> Result<(), SidecarError> {
     match &settings.sink {
         SinkSettings::Nats(nats) => nats::check::check(nats).map_err(SidecarError::Setting),
         // Tools that read files know nothing of headers.
-        _ if settings.compression != Compression::None => Err(SidecarError::Setting(
+        _ if settings.form.format != Format::Capnp => Err(SidecarError::Setting(
+            "only the sink nats can publish JSON; set publish.format to \"capnp\"".to_owned(),
+        )),
+        _ if settings.form.compression != Compression::None => Err(SidecarError::Setting(
             "only the sink nats can compress; set publish.compression to \"none\"".to_owned(),
         )),
         _ => Ok(()),

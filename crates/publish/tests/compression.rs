@@ -11,7 +11,7 @@ use std::time::Duration;
 use arancini_bed::NatsServer;
 use arancini_client::headers::{HEADER_CONTENT_ENCODING, HEADER_MESSAGES};
 use arancini_client::tail::{StreamTail, StreamTailError, StreamTailOptions};
-use arancini_client::{Compression, Reason};
+use arancini_client::{Compression, PayloadForm, Reason};
 use arancini_publish::{FileSettings, NatsSettings, Sidecar, SidecarSettings, SinkSettings};
 use support::{Rig, Worker, assert_whole, read_all, sequences};
 
@@ -256,7 +256,7 @@ fn only_the_nats_sink_takes_compression() {
     ];
     for sink in sinks {
         let settings = SidecarSettings {
-            compression: Compression::Zstd,
+            form: PayloadForm::compressed(Compression::Zstd),
             ..SidecarSettings::new(sink)
         };
         let (_bridge, input) = kanal::bounded(1);

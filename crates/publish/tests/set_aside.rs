@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arancini_bed::NatsServer;
 use arancini_client::tail::{AtEnd, Begin, SegmentTail};
-use arancini_client::{Compression, Reason};
+use arancini_client::{Compression, PayloadForm, Reason};
 use arancini_core::Batch;
 use arancini_publish::{NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings};
 use async_nats::jetstream;
@@ -90,7 +90,7 @@ fn a_message_larger_than_max_payload_is_set_aside_and_all_others_are_published()
         };
         let (settings, directory) = (settings(&server), tempfile::tempdir().unwrap());
         let rig = Rig::with(SidecarSettings {
-            compression,
+            form: PayloadForm::compressed(compression),
             ..sidecar(&settings, directory.path())
         });
         let mut worker = Worker::new(1, 1);

@@ -27,7 +27,7 @@ fn settings(server: &NatsServer) -> NatsSettings {
 fn start(nats: &NatsSettings, directory: &Path, max_bytes: u64, compression: Compression) -> Rig {
     let mut settings = SidecarSettings::new(SinkSettings::Nats(Box::new(nats.clone())));
     settings.on_full = OnFull::Spool;
-    settings.compression = compression;
+    settings.form.compression = compression;
     settings.spool = SpoolSettings {
         directory: directory.to_owned(),
         max_bytes,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arancini_bed::{Cable, NatsServer};
 use arancini_client::Reason;
-use arancini_client::tail::{AtEnd, Begin, StreamTail, StreamTailOptions};
+use arancini_client::tail::{AtEnd, Begin, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_publish::NatsSettings;
 use arancini_publish::nats::stream::{Severity, check, create, show};
 use async_nats::jetstream::stream::{Config, PersistenceMode, RetentionPolicy, StorageType};
@@ -206,6 +206,62 @@ fn without_jetstream_it_says_so() {
     server.restart();
     let trouble = run(create(&NatsSettings::new(vec![server.url()]))).unwrap_err();
     assert!(trouble.remedy.contains("-js"), "{trouble}");
+}
+
+/// The ordered consumer of async-nats replaced its consumer by itself, behind the last sequence of the former stream. The tail then
+/// waited without a word until the new stream had as many messages.
+#[test]
+fn a_stream_that_is_deleted_and_created_again_is_told_and_read_from_its_beginning() {
+    let Some(server) = NatsServer::start() else { return };
+    let settings = NatsSettings::new(vec![server.url()]);
+    run(async {
+        let context = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let source = settings.source();
+        let publish = async |messages: u64| {
+            for number in 0..messages {
+                let payload = format!("{number}").into();
+                let sent = context.publish("arancini.updates.test", payload);
+                sent.await.unwrap().await.unwrap();
+            }
+        };
+        let config = || async_nats::jetstream::stream::Config {
+            name: source.stream.clone(),
+            subjects: vec!["arancini.>".to_owned()],
+            ..Default::default()
+        };
+        context.create_stream(config()).await.unwrap();
+        publish(5).await;
+        let mut tail = StreamTail::open(
+            source.clone(),
+            StreamTailOptions {
+                at_end: AtEnd::Follow,
+                ..StreamTailOptions::default()
+            },
+        )
+        .await
+        .unwrap();
+        let read = async |tail: &mut StreamTail| {
+            let next = tokio::time::timeout(PATIENCE, tail.next()).await;
+            next.expect("the tail says something")
+                .map(|message| message.unwrap().stream_sequence)
+        };
+        for sequence in 1..=5 {
+            assert_eq!(read(&mut tail).await.unwrap(), sequence);
+        }
+        context.delete_stream(&source.stream).await.unwrap();
+        context.create_stream(config()).await.unwrap();
+        publish(2).await;
+        let problem = read(&mut tail).await.unwrap_err();
+        assert!(
+            matches!(&problem, StreamTailError::Recreated { stream } if *stream == source.stream),
+            "{problem}"
+        );
+        assert!(problem.to_string().contains("arancini resync"), "{problem}");
+        assert_eq!(tail.missing_until(), 0);
+        for sequence in 1..=2 {
+            assert_eq!(read(&mut tail).await.unwrap(), sequence, "of the new stream");
+        }
+    });
 }
 
 #[test]

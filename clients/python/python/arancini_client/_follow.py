@@ -265,7 +265,8 @@ class _Follower:
         self._note_schema(headers.get("Arancini-Schema", ""), place)
         try:
             return Batch(
-                message.subject, message.data, self._report, base=self._base, encoding=headers.get("Content-Encoding"),
+                message.subject, message.data, self._report, base=self._base, content_type=headers.get("Content-Type"),
+                encoding=headers.get("Content-Encoding"),
                 collector=collector, stream_sequence=sequence, missing_until=self._missing_until, stream_created=self._created,
                 stored_ns=int(message.metadata.timestamp.timestamp() * 1e9),
             )

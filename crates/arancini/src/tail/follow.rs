@@ -63,7 +63,7 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
         let message = match printer.rate.wait_for(tail.next()).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(()),
-            Err(error @ StreamTailError::Message { .. }) => {
+            Err(error @ (StreamTailError::Message { .. } | StreamTailError::Recreated { .. })) => {
                 printer.complain(&error);
                 continue;
             }

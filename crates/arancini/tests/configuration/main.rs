@@ -352,6 +352,7 @@ fn settings_that_do_not_go_together_are_refused() {
         ("[publish]\nmax_updates = 0", 2, "publish.max_updates"),
         ("[publish]\nwindow_bytes = 10", 2, "publish.window_bytes"),
         ("[publish]\ncompression = \"zstd\"", 2, "publish.compression"),
+        ("[publish]\nformat = \"json\"", 2, "publish.format"),
         (
             "[rib]\nattributes = \"retain\"\n[curation]\nmode = \"presence\"",
             2,
@@ -610,6 +611,19 @@ fn every_command_says_what_it_is_for_with_an_example() {
 }
 
 #[test]
+fn the_format_reaches_the_publisher() {
+    use arancini_client::Format;
+    for (word, format) in [("capnp", Format::Capnp), ("json", Format::Json)] {
+        let environment = [
+            variable("ARANCINI_NATS__URLS", "nats://192.0.2.1:4222"),
+            variable("ARANCINI_PUBLISH__FORMAT", word),
+        ];
+        let config = load(None, environment, &[]).unwrap();
+        assert_eq!(config.sidecar_settings().form.format, format);
+    }
+}
+
+#[test]
 fn compression_reaches_the_publisher() {
     use arancini_client::Compression;
     for (word, compression) in [
@@ -622,7 +636,7 @@ fn compression_reaches_the_publisher() {
             variable("ARANCINI_PUBLISH__COMPRESSION", word),
         ];
         let config = load(None, environment, &[]).unwrap();
-        assert_eq!(config.sidecar_settings().compression, compression);
+        assert_eq!(config.sidecar_settings().form.compression, compression);
     }
 }
 

@@ -18,6 +18,7 @@ mod haproxy;
 mod history;
 mod hostile;
 mod idle;
+mod json_format;
 mod live;
 mod logging;
 mod lost;

@@ -29,6 +29,6 @@ pub use settings::{
     Routers, SectionInfo, SettingInfo, Snapshots, table,
 };
 pub use types::{
-    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IdentifyBy,
-    IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind, mask_url,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, FormatKind,
+    IdentifyBy, IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind, mask_url,
 };

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use super::bounds::expected;
 use super::identities::Identities;
 use super::types::{
-    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IdentifyBy, IpPrefix,
-    LogFormat, OnFull, Secret, SinkKind, StoreKind, any_source,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, FormatKind,
+    IdentifyBy, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind, any_source,
 };
 use super::value::{SettingValue, Value};
 
@@ -291,6 +291,8 @@ settings! {
         spool_bytes: u64 = 8_589_934_592;
         /// How many milliseconds a stopping collector waits for outstanding acknowledgements. What is not acknowledged by then stays in the spool if `on_full = "spool"`; otherwise it is counted as lost. A service manager must allow more time for a stop; `arancini.service` allows 60 s.
         drain_deadline_ms: u64 = 30_000;
+        /// How the messages of a batch are written; sink `nats` only. `capnp` is Cap'n Proto, which is smaller and cheaper. `json` is JSON Lines, one object for each message, with the header `Content-Type: application/x-ndjson`. With `max_updates = 1`, each NATS message is one object.
+        format: FormatKind = FormatKind::Capnp;
         /// How the payload of a batch is compressed; sink `nats` only. ClickHouse reads only uncompressed payloads (`none`). `lz4` and `zstd` are named in the `Content-Encoding` header.
         compression: CompressionKind = CompressionKind::None;
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use arancini_client::{
-    Authentication, ClientCertificate, Compression, Secret as ClientSecret, ServerSettings, TlsSettings,
+    Authentication, ClientCertificate, Compression, Format, PayloadForm, Secret as ClientSecret,
+    ServerSettings, TlsSettings,
 };
 use arancini_core::window::Limits;
 use arancini_publish::{
@@ -13,7 +14,7 @@ use arancini_publish::{
 };
 
 use super::settings::Config;
-use super::types::{CompressionKind, OnFull, Secret, SinkKind};
+use super::types::{CompressionKind, FormatKind, OnFull, Secret, SinkKind};
 
 impl Config {
     /// Returns the settings of the sidecar. Its incarnation is the current time.
@@ -37,10 +38,16 @@ impl Config {
             max_bytes: self.publish.spool_bytes,
         };
         settings.set_aside = self.file.data_dir.join("set-aside");
-        settings.compression = match self.publish.compression {
-            CompressionKind::None => Compression::None,
-            CompressionKind::Lz4 => Compression::Lz4,
-            CompressionKind::Zstd => Compression::Zstd,
+        settings.form = PayloadForm {
+            format: match self.publish.format {
+                FormatKind::Capnp => Format::Capnp,
+                FormatKind::Json => Format::Json,
+            },
+            compression: match self.publish.compression {
+                CompressionKind::None => Compression::None,
+                CompressionKind::Lz4 => Compression::Lz4,
+                CompressionKind::Zstd => Compression::Zstd,
+            },
         };
         settings
     }

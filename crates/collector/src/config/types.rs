@@ -140,6 +140,15 @@ pub enum OnFull {
     Drop,
 }
 
+/// How the messages of a batch are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatKind {
+    /// Cap'n Proto.
+    Capnp,
+    /// JSON, one object a line.
+    Json,
+}
+
 /// How the payload of a batch is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum CompressionKind {

@@ -10,8 +10,8 @@ use super::identities::Identity;
 use super::nearest::nearest;
 use super::settings::{Config, Control};
 use super::types::{
-    AttributesKind, CompressionKind, CurationKind, IdentifyBy, IdentityKind, IpPrefix, OnFull, SinkKind,
-    StoreKind,
+    AttributesKind, CompressionKind, CurationKind, FormatKind, IdentifyBy, IdentityKind, IpPrefix, OnFull,
+    SinkKind, StoreKind,
 };
 use super::validate_nats::nats;
 use super::value::quote;
@@ -287,6 +287,13 @@ fn publish(config: &Config, check: &mut Check<'_>) {
             "publish.window_bytes",
             format!("{} is smaller than publish.max_batch_bytes", publish.window_bytes),
             format!("write at least {}", publish.max_batch_bytes),
+        );
+    }
+    if publish.format != FormatKind::Capnp && config.sink() != SinkKind::Nats {
+        check.fail(
+            "publish.format",
+            "only the sink nats publishes JSON",
+            "write \"capnp\", or choose the sink nats; arancini export writes JSON of segment files",
         );
     }
     if publish.compression != CompressionKind::None && config.sink() != SinkKind::Nats {

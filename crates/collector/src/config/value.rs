@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use toml::de::DeValue;
 
 use super::types::{
-    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, IdentifyBy,
-    IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind,
+    AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, FormatKind,
+    IdentifyBy, IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind,
 };
 
 /// A value as one layer gave it, before it is matched to a setting.
@@ -305,6 +305,7 @@ words!(
     ClientsMay,
     SinkKind,
     OnFull,
+    FormatKind,
     CompressionKind,
     StoreKind,
     LogFormat

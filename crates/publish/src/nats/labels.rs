@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use arancini_client::headers::{
-    HEADER_COLLECTOR, HEADER_CONTENT_ENCODING, HEADER_EXPECTED_SEQUENCE, HEADER_EXPECTED_STREAM,
-    HEADER_EXPECTED_SUBJECT, HEADER_FIRST_SEQUENCE, HEADER_LAST_SEQUENCE, HEADER_MESSAGE_ID, HEADER_MESSAGES,
-    HEADER_ROUTER, HEADER_SCHEMA,
+    HEADER_COLLECTOR, HEADER_CONTENT_ENCODING, HEADER_CONTENT_TYPE, HEADER_EXPECTED_SEQUENCE,
+    HEADER_EXPECTED_STREAM, HEADER_EXPECTED_SUBJECT, HEADER_FIRST_SEQUENCE, HEADER_LAST_SEQUENCE,
+    HEADER_MESSAGE_ID, HEADER_MESSAGES, HEADER_ROUTER, HEADER_SCHEMA,
 };
 use async_nats::HeaderMap;
 
@@ -92,7 +92,10 @@ impl Labels {
         headers.insert(HEADER_FIRST_SEQUENCE, message.first_sequence.to_string().as_str());
         headers.insert(HEADER_LAST_SEQUENCE, message.last_sequence.to_string().as_str());
         headers.insert(HEADER_MESSAGES, message.messages.to_string().as_str());
-        if let Some(encoding) = message.compression.content_encoding() {
+        if let Some(content_type) = message.form.format.content_type() {
+            headers.insert(HEADER_CONTENT_TYPE, content_type);
+        }
+        if let Some(encoding) = message.form.compression.content_encoding() {
             headers.insert(HEADER_CONTENT_ENCODING, encoding);
         }
         if let Some(fence) = &self.fence {
@@ -127,7 +130,7 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
 
-    use arancini_client::Compression;
+    use arancini_client::{Compression, Format, PayloadForm};
     use arancini_core::BatchKind;
 
     use super::*;
@@ -145,7 +148,7 @@ mod tests {
             subject: "arancini.updates.v4_192_0_2_1.64512.1_1".into(),
             router: IpAddr::from([192, 0, 2, 1]),
             payload: payload.into(),
-            compression: Compression::None,
+            form: PayloadForm::default(),
             messages: words.len() as u32,
             first_sequence: 10,
             last_sequence: 20,
@@ -190,7 +193,10 @@ mod tests {
         }));
         let mut message = message(&[1]);
         message.router = IpAddr::from([0xffff; 8]);
-        message.compression = Compression::Zstd;
+        message.form = PayloadForm {
+            format: Format::Json,
+            compression: Compression::Zstd,
+        };
         (message.first_sequence, message.last_sequence, message.number) = (u64::MAX, u64::MAX, u64::MAX);
         let bytes = labels.wire_bytes(&message) - message.payload.len();
         assert!(bytes <= HEADER_ALLOWANCE, "{bytes}");

@@ -1,12 +1,13 @@
-//! Packing batches into messages: compressed if compression is set, and none larger than the server takes.
+//! Packing batches into messages: as JSON if that format is set, compressed if compression is set, and none larger than the server takes.
 //!
-//! The compressed size counts against the server's limit. If the compressed form of a batch is too large, the batch is split
-//! between its records, and each part is compressed by itself.
+//! The size of the result counts against the server's limit. If it is too large, the batch is split between its records, and each
+//! part is formed by itself.
 
 use std::sync::Arc;
 
-use arancini_client::Compression;
+use arancini_client::{Format, PayloadForm};
 use arancini_core::Batch;
+use arancini_schema::json::write_lines;
 use bytes::Bytes;
 
 use crate::compressor::Compressor;
@@ -16,15 +17,28 @@ use crate::status::SinkStatus;
 
 /// Makes messages of batches. Owns a compression context.
 pub(crate) struct Packer {
+    format: Format,
     compressor: Option<Compressor>,
+    /// The buffer in which JSON is written.
+    lines: Vec<u8>,
     status: Arc<SinkStatus>,
     hooks: Hooks,
 }
 
+/// What was done to the payload of a message.
+struct Formed {
+    /// The payload before; `None` if the message stays plain.
+    plain: Option<Bytes>,
+    /// Size of the payload before compression.
+    uncompressed_bytes: usize,
+}
+
 impl Packer {
-    pub(crate) fn new(compression: Compression, status: Arc<SinkStatus>, hooks: Hooks) -> Self {
+    pub(crate) fn new(form: PayloadForm, status: Arc<SinkStatus>, hooks: Hooks) -> Self {
         Self {
-            compressor: Compressor::new(compression),
+            format: form.format,
+            compressor: Compressor::new(form.compression),
+            lines: Vec::new(),
             status,
             hooks,
         }
@@ -32,9 +46,11 @@ impl Packer {
 
     /// Packs a batch into as few messages as fit, in order. A single record that is larger than `most` bytes stays whole.
     pub(crate) fn pack(&mut self, batch: Batch, most: usize) -> Vec<Message> {
-        let before = batch.payload.len();
         let mut message = Message::from(batch);
-        let plain = self.compress(&mut message);
+        let Formed {
+            plain,
+            uncompressed_bytes: before,
+        } = self.form(&mut message);
         let messages = if fits(&message, most) {
             plain.into_iter().for_each(|plain| self.recycle(plain));
             vec![message]
@@ -58,27 +74,27 @@ impl Packer {
         self.cut(message, None, most)
     }
 
-    /// Splits a whole batch. `plain` is its payload before compression, if it is still in memory.
+    /// Splits a whole batch. `plain` is its payload before it was formed, if it is still in memory.
     fn cut(&mut self, message: Message, plain: Option<Bytes>, most: usize) -> Vec<Message> {
         let packed_bytes = message.payload.len();
-        let plain = match plain.map_or_else(|| message.compression.decompress(message.payload.clone()), Ok) {
+        let plain = match plain.map_or_else(|| message.form.read(message.payload.clone()), Ok) {
             Ok(plain) => plain,
             // These are the publisher's own bytes in memory, so this cannot happen. If it did, the message would be
             // published as it is, and the server would refuse it.
             Err(_) => return vec![message],
         };
-        // Parts that compress as well as the whole fit at the first attempt.
+        // Parts that grow or shrink as the whole does fit at the first attempt.
         let mut target =
             usize::try_from(plain.len() as u128 * most as u128 / packed_bytes.max(1) as u128).unwrap_or(most);
         let whole = Message {
             payload: plain,
-            compression: Compression::None,
+            form: PayloadForm::default(),
             ..message
         };
         loop {
             let mut parts = whole.clone().split(target);
             for part in &mut parts {
-                self.compress(part);
+                self.form(part);
             }
             if parts.iter().all(|part| fits(part, most)) {
                 self.recycle(whole.payload);
@@ -88,15 +104,37 @@ impl Packer {
         }
     }
 
-    /// Compresses the payload and returns the plain one; `None` if the message stays plain.
-    fn compress(&mut self, message: &mut Message) -> Option<Bytes> {
-        let compressor = self.compressor.as_mut()?;
-        let compressed = compressor.compress(&message.payload)?;
-        message.compression = compressor.compression();
-        Some(std::mem::replace(&mut message.payload, compressed))
+    /// Writes the payload, which is plain, in the format that is set, and compresses it.
+    fn form(&mut self, message: &mut Message) -> Formed {
+        let mut plain = None;
+        if self.format == Format::Json && self.write_json(message) {
+            message.form.format = Format::Json;
+            // What waits in the window takes no more memory than its size.
+            let lines = Bytes::copy_from_slice(&self.lines);
+            plain = Some(std::mem::replace(&mut message.payload, lines));
+        }
+        let uncompressed_bytes = message.payload.len();
+        if let Some(compressor) = &mut self.compressor
+            && let Some(compressed) = compressor.compress(&message.payload)
+        {
+            message.form.compression = compressor.compression();
+            let before = std::mem::replace(&mut message.payload, compressed);
+            plain.get_or_insert(before);
+        }
+        Formed {
+            plain,
+            uncompressed_bytes,
+        }
     }
 
-    /// Returns a plain buffer that is no longer needed, since a resend uses the compressed form.
+    /// Writes the records of a message as lines of JSON. Returns whether that was possible. The core writes whole records, so it is; if
+    /// it were not, the message would be published as Cap'n Proto, and its headers would say so.
+    fn write_json(&mut self, message: &Message) -> bool {
+        self.lines.clear();
+        write_lines(message.kind, &message.payload, &mut self.lines).is_ok()
+    }
+
+    /// Returns a plain buffer that is no longer needed, since a resend uses the formed payload.
     fn recycle(&self, plain: Bytes) {
         if plain.is_unique() {
             self.hooks.recycle(Vec::from(plain));
@@ -115,6 +153,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::Ordering::Relaxed;
 
+    use arancini_client::Compression;
     use arancini_client::records::Records;
     use arancini_core::BatchKind;
 
@@ -123,7 +162,11 @@ mod tests {
     const ALL: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
 
     fn packer(compression: Compression) -> Packer {
-        Packer::new(compression, Arc::default(), Hooks::default())
+        Packer::new(
+            PayloadForm::compressed(compression),
+            Arc::default(),
+            Hooks::default(),
+        )
     }
 
     /// Messages of these numbers of words; `noise` is the part of each that does not compress.
@@ -155,7 +198,7 @@ mod tests {
     fn plain(messages: &[Message]) -> Vec<u8> {
         let payloads = messages
             .iter()
-            .map(|message| message.compression.decompress(message.payload.clone()));
+            .map(|message| message.form.read(message.payload.clone()));
         payloads.flat_map(|payload| payload.unwrap().to_vec()).collect()
     }
 
@@ -235,7 +278,11 @@ mod tests {
             })),
             ..Hooks::default()
         };
-        let mut packer = Packer::new(Compression::Lz4, Arc::clone(&status), hooks);
+        let mut packer = Packer::new(
+            PayloadForm::compressed(Compression::Lz4),
+            Arc::clone(&status),
+            hooks,
+        );
         let size = batch(&[40; 50], 1).payload.len();
         let whole = packer.pack(batch(&[40; 50], 1), usize::MAX);
         let parts = packer.pack(batch(&[40; 50], 1), whole[0].payload.len() / 2);
@@ -247,5 +294,18 @@ mod tests {
             .sum();
         assert_eq!(status.bytes_before_compression.load(Relaxed), 2 * size as u64);
         assert_eq!(status.bytes_after_compression.load(Relaxed), sent as u64);
+    }
+
+    #[test]
+    fn what_cannot_be_written_as_json_is_published_as_it_is() {
+        let form = PayloadForm {
+            format: Format::Json,
+            compression: Compression::Zstd,
+        };
+        let mut packer = Packer::new(form, Arc::default(), Hooks::default());
+        let payload = batch(&[40; 50], 0).payload;
+        let messages = packer.pack(batch(&[40; 50], 0), usize::MAX);
+        assert_eq!(messages[0].form, PayloadForm::compressed(Compression::Zstd));
+        assert_whole(&messages, &payload, usize::MAX, 50);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use arancini_client::{Compression, Reason, Trouble};
+use arancini_client::{Reason, Trouble};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{error, info, warn};
 
@@ -213,7 +213,7 @@ impl Work {
             };
             self.count(&message);
             self.answer(Answer::Written(message.payload.len()));
-            if message.compression == Compression::None && message.payload.is_unique() {
+            if message.form.is_plain() && message.payload.is_unique() {
                 self.keeper.hooks.recycle(Vec::from(message.payload));
             }
         }

@@ -3,7 +3,7 @@
 //! ```text
 //! file    "ARSPOOL\x01", stream sequence, Unix ns of its making, XXH3-64 of those 24 bytes; then records
 //! record  length of the body (4), XXH3-64 of the body (8), body
-//! body    incarnation, number, first and last sequence (8 each), messages, part (4 each), worker (2), kind, compression,
+//! body    incarnation, number, first and last sequence (8 each), messages, part (4 each), worker (2), kind, form,
 //!         last part? (1 each), router (16 as IPv6), length of the collector's name (2), length of the subject (2),
 //!         collector, subject, payload
 //! ```
@@ -14,7 +14,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use arancini_client::Compression;
+use arancini_client::{Compression, Format, PayloadForm};
 use arancini_core::BatchKind;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -27,7 +27,19 @@ const FIXED: usize = 4 * 8 + 2 * 4 + 2 + 3 + 16 + 2 + 2;
 /// Longest body. No batch is as large, so a record that claims more is damaged.
 const MOST_BODY: u32 = 256 << 20;
 const MAGIC: [u8; 8] = *b"ARSPOOL\x01";
-const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Lz4, Compression::Zstd];
+/// The forms of a payload, in the order of their numbers in records. Further ones are appended.
+const FORMS: [PayloadForm; 6] = [
+    form(Format::Capnp, Compression::None),
+    form(Format::Capnp, Compression::Lz4),
+    form(Format::Capnp, Compression::Zstd),
+    form(Format::Json, Compression::None),
+    form(Format::Json, Compression::Lz4),
+    form(Format::Json, Compression::Zstd),
+];
+
+const fn form(format: Format, compression: Compression) -> PayloadForm {
+    PayloadForm { format, compression }
+}
 
 /// Head of a file: what holds for all its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,9 +100,7 @@ pub(crate) fn encode(message: &Message, own: &Life, at: u64, out: &mut Vec<u8>) 
     out.push(place(
         BatchKind::ALL.iter().position(|kind| *kind == message.kind),
     ));
-    out.push(place(
-        COMPRESSIONS.iter().position(|one| *one == message.compression),
-    ));
+    out.push(place(FORMS.iter().position(|one| *one == message.form)));
     out.push(u8::from(message.is_last));
     let router = match message.router {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
@@ -121,7 +131,7 @@ pub(crate) fn decode(body: &[u8], checksum: u64, at: u64) -> Option<Message> {
         [fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?];
     let [messages, part] = [fields.u32()?, fields.u32()?];
     let worker = fields.u16()?;
-    let [kind, compression, is_last] = fields.array()?;
+    let [kind, form, is_last] = fields.array()?;
     let router = IpAddr::from(Ipv6Addr::from(fields.array::<16>()?)).to_canonical();
     let [collector, subject] = [fields.u16()?, fields.u16()?];
     let collector = fields.text(collector)?.to_owned();
@@ -131,7 +141,7 @@ pub(crate) fn decode(body: &[u8], checksum: u64, at: u64) -> Option<Message> {
         subject,
         router,
         payload: Bytes::copy_from_slice(fields.0),
-        compression: *COMPRESSIONS.get(usize::from(compression))?,
+        form: *FORMS.get(usize::from(form))?,
         messages,
         first_sequence,
         last_sequence,
@@ -169,7 +179,7 @@ pub struct SpooledBatch {
     pub subject: Arc<str>,
     /// The router that the records are about.
     pub router: IpAddr,
-    /// Records, decompressed.
+    /// Records: Cap'n Proto, decompressed.
     pub payload: Bytes,
     /// Number of records.
     pub messages: u32,
@@ -180,7 +190,7 @@ pub struct SpooledBatch {
 }
 
 impl SpooledBatch {
-    /// Makes a batch of what [`decode`] returned; `None` if its payload does not decompress.
+    /// Makes a batch of what [`decode`] returned; `None` if its payload cannot be read.
     pub(crate) fn of(message: Message) -> Option<Self> {
         let life = message.life?;
         Some(Self {
@@ -193,7 +203,7 @@ impl SpooledBatch {
             kind: message.kind,
             subject: message.subject,
             router: message.router,
-            payload: message.compression.decompress(message.payload).ok()?,
+            payload: message.form.read(message.payload).ok()?,
             messages: message.messages,
             first_sequence: message.first_sequence,
             last_sequence: message.last_sequence,

@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use arancini_client::Compression;
+use arancini_client::{Compression, PayloadForm};
 use arancini_core::BatchKind;
 use proptest::prelude::*;
 
@@ -32,7 +32,7 @@ fn message(number: u64, bytes: usize) -> Message {
             IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1])
         },
         payload: vec![number as u8; bytes].into(),
-        compression: Compression::None,
+        form: PayloadForm::default(),
         messages: 3,
         first_sequence: number * 10,
         last_sequence: number * 10 + 9,
@@ -73,7 +73,7 @@ fn a_message_comes_back_as_it_was() {
     let mut spool = open(directory.path(), 1);
     let mut sent = message(7, 100);
     let plain = vec![1; 5000];
-    sent.compression = Compression::Zstd;
+    sent.form.compression = Compression::Zstd;
     sent.payload = zstd::bulk::compress(&plain, 1).unwrap().into();
     (sent.part, sent.is_last) = (3, false);
     spool.append(&sent, 42).unwrap();

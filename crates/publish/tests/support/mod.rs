@@ -2,16 +2,17 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use arancini_client::Compression;
 use arancini_client::records::Records;
 use arancini_client::tail::{PublishedMessage, StreamTail, StreamTailOptions};
+use arancini_client::{Compression, PayloadForm};
 use arancini_core::{Batch, BatchKind};
 use arancini_publish::{Acked, Hooks, NatsSettings, Sidecar, SidecarSettings, SinkSettings, SinkStatus};
+use arancini_schema::decode::Messages;
 
 /// Longest wait of a test before it fails; long enough for the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,10 +26,41 @@ pub fn message(sequence: u64, words: u32) -> Vec<u8> {
     bytes
 }
 
-/// Returns the sequence numbers in a payload.
+/// Makes a whole update of a route with its sequence number and an AS path of `length`, which does not compress.
+pub fn update(sequence: u64, length: u32) -> Vec<u8> {
+    let address = |octets: [u8; 4]| Ipv4Addr::from(octets).to_ipv6_mapped().octets();
+    let mut message = capnp::message::Builder::new_default();
+    let mut update = message.init_root::<arancini_schema::update_capnp::update::Builder<'_>>();
+    update.set_sequence(sequence);
+    update.set_router_addr(&address([192, 0, 2, 1]));
+    update.set_peer_addr(&address([192, 0, 2, 2]));
+    update.set_prefix_addr(&address([198, 51, 100, sequence as u8]));
+    update.set_prefix_len(32);
+    update.set_afi(1);
+    update.set_safi(1);
+    update.set_announced(true);
+    let mut path = update.init_as_path(length);
+    let mut random = sequence;
+    for at in 0..length {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        path.set(at, (random >> 32) as u32);
+    }
+    capnp::serialize::write_message_to_words(&message)
+}
+
+/// Returns the sequence numbers in a payload, of records that [`message`] or [`update`] has made.
 pub fn sequences(payload: &[u8]) -> Vec<u64> {
+    let of_record = |record: &[u8]| {
+        let first = u64::from_le_bytes(record[8..16].try_into().unwrap());
+        // The first word of an update is the pointer to its struct, whose size is in the upper half.
+        if first <= u64::from(u32::MAX) {
+            return first;
+        }
+        let message = Messages::new(record).next().unwrap().unwrap();
+        message.update().unwrap().get_sequence()
+    };
     Records::new(payload)
-        .map(|record| u64::from_le_bytes(record.unwrap()[8..16].try_into().unwrap()))
+        .map(|record| of_record(record.unwrap()))
         .collect()
 }
 
@@ -40,6 +72,8 @@ pub struct Worker {
     pub subjects: Vec<Arc<str>>,
     pub per_batch: u32,
     pub words: u32,
+    /// Makes a record of a sequence number and `words`.
+    pub record: fn(u64, u32) -> Vec<u8>,
 }
 
 impl Worker {
@@ -53,6 +87,7 @@ impl Worker {
             subjects: subjects.collect(),
             per_batch: 3,
             words: 4,
+            record: message,
         }
     }
 
@@ -62,7 +97,7 @@ impl Worker {
         let mut payload = Vec::new();
         for _ in 0..self.per_batch {
             self.sequence += 1;
-            payload.extend(message(self.sequence, self.words));
+            payload.extend((self.record)(self.sequence, self.words));
         }
         Batch {
             kind: BatchKind::Updates,
@@ -97,12 +132,16 @@ pub enum Loss {
 
 impl Rig {
     pub fn new(sink: SinkSettings) -> Self {
-        Self::compressed(sink, Compression::None)
+        Self::of_form(sink, PayloadForm::default())
     }
 
     pub fn compressed(sink: SinkSettings, compression: Compression) -> Self {
+        Self::of_form(sink, PayloadForm::compressed(compression))
+    }
+
+    pub fn of_form(sink: SinkSettings, form: PayloadForm) -> Self {
         Self::with(SidecarSettings {
-            compression,
+            form,
             ..SidecarSettings::new(sink)
         })
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use super::damaged::damaged;
 use super::{event, update};
-use crate::decode::Message;
+use crate::decode::{Message, Messages};
 use crate::message_kind::MessageKind;
 
 /// Writes a message as one line of JSON.
@@ -25,4 +25,16 @@ pub fn write_message(kind: MessageKind, message: &Message<'_>, out: &mut impl io
         }
     }
     out.write_all(b"\n")
+}
+
+/// Writes the messages of a payload as lines of JSON, in order.
+///
+/// # Errors
+///
+/// Those of `out`, and `InvalidData` if a message is damaged. What lies before it is written.
+pub fn write_lines(kind: MessageKind, payload: &[u8], out: &mut impl io::Write) -> io::Result<()> {
+    for message in Messages::new(payload) {
+        write_message(kind, &message.map_err(damaged)?, out)?;
+    }
+    Ok(())
 }

@@ -14,8 +14,10 @@ mod text;
 mod time;
 mod damaged;
 mod visible;
+mod read;
 
-pub use line::write_message;
+pub use line::{write_lines, write_message};
+pub use read::{JsonError, JsonErrorKind, read_lines};
 pub use text::{Distinguisher, ExtendedCommunity, Hex, Name, Named, address, prefix_address};
 pub use time::UnixTime;
 pub use update::write_attributes_of;

@@ -178,6 +178,14 @@ async fn read_stream(
             Ok(Some(message)) => message,
             Ok(None) => return Ok(()),
             Err(StreamTailError::Stream(trouble)) => return Err(trouble),
+            // What was asked for is gone. The next attempt compares the new stream with the position, and finds a gap.
+            Err(error @ StreamTailError::Recreated { .. }) => {
+                return Err(Trouble::new(
+                    Reason::Other,
+                    error.to_string(),
+                    "the stream is asked again",
+                ));
+            }
             Err(error @ StreamTailError::Message { .. }) => {
                 warn!(%error, "skipped a message that no collector has published");
                 continue;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use arancini_client::streams::missing_stream;
-use arancini_client::{Compression, Reason, Trouble};
+use arancini_client::{Reason, Trouble};
 use arancini_core::window::MessageId;
 use async_nats::StatusCode;
 
@@ -83,7 +83,7 @@ impl Publisher {
                 SinkStatus::add(&self.status.batches_acknowledged, 1);
                 self.hooks.acked(message.worker, message.number);
             }
-            if message.compression == Compression::None && message.payload.is_unique() {
+            if message.form.is_plain() && message.payload.is_unique() {
                 self.hooks.recycle(Vec::from(message.payload));
             }
         }

@@ -65,10 +65,10 @@ impl Publisher {
     }
 }
 
-/// Returns the records of a message as a batch, decompressed.
+/// Returns the records of a message as a batch of plain Cap'n Proto.
 fn batch_of(message: &Message) -> Batch {
     // These are the publisher's own bytes. A payload from the spool has a checksum.
-    let plain = message.compression.decompress(message.payload.clone());
+    let plain = message.form.read(message.payload.clone());
     Batch {
         kind: message.kind,
         subject: message.subject.clone(),

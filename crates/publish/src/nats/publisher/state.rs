@@ -80,7 +80,7 @@ impl Publisher {
         );
         Self {
             fence: Fence::new(&nats, &settings.collector, settings.incarnation),
-            packer: Packer::new(settings.compression, Arc::clone(&status), hooks.clone()),
+            packer: Packer::new(settings.form, Arc::clone(&status), hooks.clone()),
             set_aside: SetAside::new(settings.set_aside.clone(), Arc::clone(&status)),
             window: Window::new(nats.window),
             labels,
