@@ -47,6 +47,7 @@ pub(crate) fn connect(context: &mut RouterContext<'_>, session: SessionId, port:
     let RouterContext { router, now, .. } = context;
     router.life = RouterLife::Up { session };
     router.port = port;
+    router.identified_by = None;
     router.changes.push(now.unix_ns, RouterChange::Connected);
     for table in router.peers.iter_mut().flat_map(|peer| &mut peer.tables) {
         table.restart_quiet_period(now.monotonic_ns);

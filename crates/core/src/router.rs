@@ -51,6 +51,8 @@ pub struct Router {
     pub sys_name: String,
     /// Its sysDescr (RFC 7854 §4.4); empty while unknown.
     pub sys_descr: String,
+    /// The sysName that identified it when it opened its session; `None` if its address did.
+    pub(crate) identified_by: Option<Box<str>>,
     /// What the settings say about it.
     pub naming: Arc<Naming>,
     /// The port that it last connected from.
@@ -157,6 +159,7 @@ impl Router {
             life: RouterLife::Lost { since_ns: 0 },
             sys_name: String::new(),
             sys_descr: String::new(),
+            identified_by: None,
             naming: Arc::default(),
             port: 0,
             peers: Vec::new(),

@@ -14,6 +14,9 @@ pub enum SessionError {
     /// The router sent a Termination. "The monitoring station MUST close the TCP session after receiving a Termination
     /// message" (RFC 7854 §4.5), so nothing behind it is taken.
     Terminated,
+    /// The router was identified by its sysName, and an Initiation has this other one: what follows is about another router.
+    /// Neither that message nor anything behind it is taken.
+    OtherName(String),
     /// The session has ended before, or a newer one replaced it.
     Unknown,
 }
@@ -23,6 +26,10 @@ impl std::fmt::Display for SessionError {
         match self {
             Self::Framing(error) => write!(f, "not a BMP version 3 message: {error}"),
             Self::Terminated => f.write_str("the router sent a Termination message"),
+            Self::OtherName(name) => write!(
+                f,
+                "an Initiation has the sysName {name:?}, but the router of this session was identified by another one"
+            ),
             Self::Unknown => f.write_str("the session was replaced by a newer one of the same router"),
         }
     }

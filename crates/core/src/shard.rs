@@ -76,8 +76,8 @@ pub struct Shard {
 /// 1. **Start**, before any session: [`handle_sequence_floor`](Self::handle_sequence_floor),
 ///    [`handle_resync_strangers`](Self::handle_resync_strangers), and [`handle_adopt`](Self::handle_adopt) for each restored
 ///    router.
-/// 2. **A session**: [`handle_connect`](Self::handle_connect); then [`handle_bytes`](Self::handle_bytes) for what was
-///    received, again with the bytes that were not taken; at the end [`handle_disconnect`](Self::handle_disconnect), also
+/// 2. **A session**: [`handle_connect`](Self::handle_connect), and [`handle_identified`](Self::handle_identified) if its
+///    router is known by its sysName; then [`handle_bytes`](Self::handle_bytes) for what was received, again with the bytes that were not taken; at the end [`handle_disconnect`](Self::handle_disconnect), also
 ///    after an error of `handle_bytes`.
 /// 3. **After each of these calls** [`poll_batch`](Self::poll_batch) until it returns `None`, and
 ///    [`poll_timeout`](Self::poll_timeout) for the next deadline. [`handle_recycled`](Self::handle_recycled) returns the
@@ -147,6 +147,14 @@ impl Shard {
         self.schedule_life_check(now);
         self.set_session_gauges();
         session
+    }
+
+    /// Notes that the router of this session was identified by this sysName. An Initiation with another one ends the session.
+    pub fn handle_identified(&mut self, session: SessionId, sys_name: &str) {
+        let router = self.sessions.get(&session).map(|session| session.router);
+        if let Some(router) = router.and_then(|router| self.routers.get_mut(&router)) {
+            router.identified_by = Some(sys_name.into());
+        }
     }
 
     /// Takes all of the next bytes of a session. For callers that have no other sessions to serve.
@@ -220,10 +228,9 @@ impl Shard {
         let taken = *framed.as_ref().unwrap_or(&bytes.len());
         counters.received_bytes.add(taken as u64);
         self.schedule_life_check(now);
-        let terminated = std::mem::take(&mut self.shared.terminated);
-        match framed {
-            Ok(_) if terminated => Err(SessionError::Terminated),
-            framed => framed.map_err(SessionError::Framing),
+        match (framed, self.shared.ended.take()) {
+            (Ok(_), Some(reason)) => Err(reason),
+            (framed, _) => framed.map_err(SessionError::Framing),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::doomed::DoomedTables;
 use crate::lane::Prefixes;
 use crate::notice::{NoticeKind, Notices};
+use crate::session::SessionError;
 use crate::settings::{KeptAttributes, Settings};
 
 /// Cost of a slice of memory that is freed, counted as this many routes.
@@ -32,8 +33,8 @@ pub(crate) struct Shared {
     pub prefixes: Box<Prefixes>,
     /// The message before prefetched for the first route of this one ([`crate::lane`]).
     pub looked_ahead: bool,
-    /// A Termination ended the session at hand.
-    pub terminated: bool,
+    /// Why the session at hand has to end, if a message ended it.
+    pub ended: Option<SessionError>,
     pub notices: Notices,
     /// The attribute sets of all routes, if tables name them. Boxed, so that it can be taken out for the time of a call.
     pub sets: Option<Box<AttributeSets>>,
@@ -69,7 +70,7 @@ impl Shared {
             scratch: fingerprint::Scratch::new(),
             prefixes: Prefixes::new(),
             looked_ahead: false,
-            terminated: false,
+            ended: None,
             notices: Notices::default(),
             sets,
             canonical: fingerprint::Scratch::empty(),
@@ -132,8 +133,8 @@ impl Shared {
     }
 
     /// Notes that the session at hand is over. The turn is used up, so that no message behind this one is taken.
-    pub const fn terminate(&mut self) {
-        self.terminated = true;
+    pub fn end_session(&mut self, reason: SessionError) {
+        self.ended = Some(reason);
         let _ = self.use_up();
     }
 

@@ -6,6 +6,7 @@ use arancini_wire::bmp::Termination;
 use crate::context::RouterContext;
 use crate::event_limits::information;
 use crate::events::router_message_event;
+use crate::session::SessionError;
 
 /// Takes a Termination: publishes the reason, and ends the turn and the session. Whatever the router sends behind it is
 /// not read.
@@ -18,5 +19,5 @@ pub(crate) fn termination(context: &mut RouterContext<'_>, message: &Termination
         reason,
         information.as_deref(),
     );
-    context.shared.terminate();
+    context.shared.end_session(SessionError::Terminated);
 }

@@ -553,11 +553,11 @@ fn a_prefix_of_33_bits_is_skipped_with_its_message() {
 #[test]
 fn an_initiation_with_a_tlv_past_its_end_is_skipped_and_erases_no_name() {
     let (mut harness, session) = with_peer(&peer(1));
-    let before = harness.shard.router(support::router(1)).unwrap().sys_name.clone();
+    let before = harness.shard.router(router(1)).unwrap().sys_name.clone();
     assert!(!before.is_empty());
     harness.send(session, &[3, 0, 0, 0, 11, 4, 0, 2, 0, 5, b'a']);
     assert_eq!(harness.counters.malformed.get(), 1);
-    assert_eq!(harness.shard.router(support::router(1)).unwrap().sys_name, before);
+    assert_eq!(harness.shard.router(router(1)).unwrap().sys_name, before);
 }
 
 /// The quirk was counted before the routes were located.
@@ -595,4 +595,25 @@ fn a_bmp_message_of_an_unknown_type_is_ignored() {
     let events = harness.published();
     assert_eq!(events.len(), 1);
     assert_eq!(harness.counters.messages[7].get(), 1);
+}
+
+/// Two routers behind one address whose sessions are mixed up: nothing that the second one says is taken for the first one's.
+#[test]
+fn an_initiation_with_another_name_ends_the_session_of_a_router_known_by_its_name() {
+    let hello = |name| initiation(name, "test");
+    let mut harness = Harness::new();
+    let session = harness.session();
+    harness.shard.handle_identified(session, "edge-7");
+    harness.send(session, &[hello("edge-7"), hello("edge-7")].concat());
+    let other = SessionError::OtherName("edge-8".to_owned());
+    assert_eq!(
+        harness.try_send(session, &[hello("edge-8"), up(&peer(7))].concat()),
+        Err(other)
+    );
+    harness.close(session);
+    let router = harness.shard.router(router(1)).unwrap();
+    assert_eq!((&*router.sys_name, router.peers.len()), ("edge-7", 0));
+    // The next session may be one that the address identifies.
+    let session = harness.session();
+    harness.send(session, &[hello("edge-8"), hello("edge-9")].concat());
 }

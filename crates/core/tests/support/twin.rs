@@ -107,6 +107,10 @@ impl Twin {
         self.both(|shard| shard.handle_connect(router, port, now))
     }
 
+    pub fn handle_identified(&mut self, session: SessionId, sys_name: &str) {
+        self.both(|shard| shard.handle_identified(session, sys_name));
+    }
+
     pub fn handle_all_bytes(
         &mut self,
         session: SessionId,
