@@ -78,6 +78,7 @@ impl Decoder {
                 Some(SessionError::Framing(error)) => {
                     break Some(SessionError::Framing(error.at(begin)).to_string());
                 }
+                Some(error @ SessionError::OtherName(_)) => break Some(error.to_string()),
                 Some(SessionError::Unknown) => break Some("the session was closed".to_owned()),
                 None if rest > 0 => {
                     break Some(format!(

@@ -1,4 +1,4 @@
-//! The setting `routers.identity`: which router a source address is, and what the routers are called.
+//! The setting `routers.identity`: which router a source address or a sysName is, and what the routers are called.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,82 +8,111 @@ use arancini_core::{Names, Naming};
 use super::types::IpPrefix;
 use super::value::{SettingValue, Value, quote};
 
-/// What the setting says about an address, or about all addresses of a prefix.
+/// Longest sysName that identifies a router, as long as one may be (RFC 3418).
+pub const MOST_SYS_NAME_BYTES: usize = 255;
+
+/// What the setting says about an address or a sysName, or about all addresses of a prefix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The router that connections from this address belong to; the address itself if there is none.
+    /// The router that connections from this address, or with this sysName, belong to; the address itself if there is none.
     pub address: Option<IpAddr>,
     /// Name and labels of the router.
     pub naming: Naming,
 }
 
-/// Identities of routers, by source address or prefix.
+/// Identities of routers. Each is an address: a source or a sysName only leads to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identities(pub BTreeMap<IpPrefix, Identity>);
+pub struct Identities {
+    /// By source address or prefix.
+    pub by_address: BTreeMap<IpPrefix, Identity>,
+    /// By sysName.
+    pub by_sys_name: BTreeMap<String, Identity>,
+}
 
 impl Identities {
     /// The router that a connection from this source belongs to.
     #[must_use]
     pub fn router_of(&self, source: IpAddr) -> IpAddr {
         let source = source.to_canonical();
-        let identity = self.0.get(&IpPrefix::host(source));
+        let identity = self.by_address.get(&IpPrefix::host(source));
         identity.and_then(|identity| identity.address).unwrap_or(source)
+    }
+
+    /// The router that has this sysName; `None` if nobody is known by it.
+    #[must_use]
+    pub fn router_named(&self, sys_name: &str) -> Option<IpAddr> {
+        self.by_sys_name.get(sys_name)?.address
     }
 
     /// The names and labels, by the addresses of the routers.
     #[must_use]
     pub fn names(&self) -> Names {
-        let named = self.0.iter().filter(|(_, identity)| !identity.naming.is_empty());
-        let entries = named.map(|(source, identity)| {
+        let by_address = self.by_address.iter().map(|(source, identity)| {
             let routers = identity.address.map_or(*source, IpPrefix::host);
-            (routers.address(), routers.length(), identity.naming.clone())
+            (routers, &identity.naming)
         });
+        let by_sys_name = self
+            .by_sys_name
+            .values()
+            .filter_map(|identity| Some((IpPrefix::host(identity.address?), &identity.naming)));
+        let entries = by_address
+            .chain(by_sys_name)
+            .filter(|(_, naming)| !naming.is_empty())
+            .map(|(routers, naming)| (routers.address(), routers.length(), naming.clone()));
         Names::new(entries.collect())
+    }
+
+    /// Adds what is said about a source, which is an address, a prefix or a sysName. `None` if the source is here already: two
+    /// ways to write one address must not replace each other.
+    fn add(&mut self, source: &str, identity: Identity) -> Option<()> {
+        let before = match source.trim().parse() {
+            Ok(prefix) => self.by_address.insert(prefix, identity),
+            Err(_) => self.by_sys_name.insert(source.to_owned(), identity),
+        };
+        before.is_none().then_some(())
     }
 }
 
 impl SettingValue for Identities {
     fn expected() -> String {
-        "a table of IP addresses or prefixes, like { \"10.0.0.1\" = \"192.0.2.1\", \"192.0.2.7\" = { name = \"edge-7\" }, \
-         \"192.0.2.0/24\" = { labels = { site = \"fra\" } } }, each source once"
+        "a table of IP addresses, prefixes or sysNames, like { \"10.0.0.1\" = \"192.0.2.1\", \"192.0.2.7\" = { name = \"edge-7\" }, \
+         \"192.0.2.0/24\" = { labels = { site = \"fra\" } }, \"edge-8.example\" = \"192.0.2.8\" }, each source once"
             .to_owned()
     }
     fn read(value: &Value) -> Option<Self> {
-        let entries: Option<Vec<(IpPrefix, Identity)>> = match value {
-            Value::Table(entries) => entries
-                .iter()
-                .map(|(source, value)| Some((source.parse().ok()?, read_identity(value)?)))
-                .collect(),
-            Value::Raw(text) => text
-                .split(',')
-                .filter(|entry| !entry.trim().is_empty())
-                .map(|entry| {
+        let mut identities = Self::default();
+        match value {
+            Value::Table(entries) => {
+                for (source, value) in entries {
+                    identities.add(source, read_identity(value)?)?;
+                }
+            }
+            Value::Raw(text) => {
+                for entry in text.split(',').filter(|entry| !entry.trim().is_empty()) {
                     let (source, router) = entry.split_once('=')?;
                     let router = Value::Raw(router.to_owned());
-                    Some((source.trim().parse().ok()?, read_identity(&router)?))
-                })
-                .collect(),
-            _ => None,
-        };
-        let entries = entries?;
-        let count = entries.len();
-        let identities: BTreeMap<_, _> = entries.into_iter().collect();
-        // Two ways to write one address must not replace each other.
-        (identities.len() == count).then_some(Self(identities))
+                    identities.add(source.trim(), read_identity(&router)?)?;
+                }
+            }
+            _ => return None,
+        }
+        Some(identities)
     }
     fn write(&self) -> Option<String> {
-        let entries = self.0.iter().map(|(source, identity)| {
+        let by_address = self.by_address.iter().map(|(source, identity)| {
             let is_host = *source == IpPrefix::host(source.address());
             let source = if is_host {
                 source.address().to_string()
             } else {
                 source.to_string()
             };
-            (source, write_identity(identity))
+            (quote(&source), write_identity(identity))
         });
-        Some(write_table(
-            entries.map(|(source, identity)| (quote(&source), identity)),
-        ))
+        let by_sys_name = self
+            .by_sys_name
+            .iter()
+            .map(|(sys_name, identity)| (quote(sys_name), write_identity(identity)));
+        Some(write_table(by_address.chain(by_sys_name)))
     }
 }
 

@@ -11,6 +11,7 @@ mod bounds;
 mod listen_default;
 mod load;
 mod validate;
+mod validate_identities;
 mod validate_nats;
 mod nearest;
 mod check;
@@ -20,7 +21,7 @@ mod sink;
 mod render;
 
 pub use error::{ConfigError, ConfigErrors, Place};
-pub use identities::{Identities, Identity};
+pub use identities::{Identities, Identity, MOST_SYS_NAME_BYTES};
 pub use listen_default::is_ipv4_fallback;
 pub use load::{FlagValue, load, load_to_ask, service_file};
 pub use render::{markdown, show, template};
@@ -30,5 +31,6 @@ pub use settings::{
 };
 pub use types::{
     AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, FormatKind,
-    IdentifyBy, IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind, mask_url,
+    IdentifyBy, IdentityKind, IpPrefix, LogFormat, OnFull, SameIdentity, Secret, SinkKind, StoreKind,
+    mask_url,
 };

@@ -86,7 +86,7 @@ Settings come from four layers. A later layer overrides an earlier one:
    `arancini.toml` in its configuration directory (`ConfigurationDirectory=`, in the unit `/etc/arancini`), if there is one;
 3. environment variables named `ARANCINI_SECTION__KEY`, with two underscores between section and key, like
    `ARANCINI_NATS__URLS=nats://192.0.2.1:4222,nats://192.0.2.2:4222`. Separate the items of a list by commas. Write the
-   table `routers.identify_by` as `[::]:4000=address,[::]:4001=proxy` and the table `routers.identity` as `10.0.0.1=192.0.2.1,10.0.0.2=192.0.2.2`. An empty variable counts as not set;
+   table `routers.identify_by` as `[::]:4000=address,[::]:4001=proxy` and the table `routers.identity` as `10.0.0.1=192.0.2.1,edge-7.example=192.0.2.7`. An empty variable counts as not set;
 4. flags of the command line, see `arancini run --help`.
 
 An unknown key in the file or an unknown variable `ARANCINI_...` is an error. The error suggests the known name that is most

@@ -11,7 +11,7 @@ use super::bounds::expected;
 use super::identities::Identities;
 use super::types::{
     AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, FormatKind,
-    IdentifyBy, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind, any_source,
+    IdentifyBy, IpPrefix, LogFormat, OnFull, SameIdentity, Secret, SinkKind, StoreKind, any_source,
 };
 use super::value::{SettingValue, Value};
 
@@ -241,10 +241,12 @@ settings! {
         session_hold_ms: u64 = 300_000;
         /// For routers that send no End-of-RIB: a dump counts as complete after this many milliseconds in which the router sent no Peer Up, confirmed no stale route and added no route.
         quiet_period_ms: u64 = 30_000;
-        /// What says which router a connection belongs to. `address`: its source address. `proxy`: the source address in the PROXY protocol header, for connections from `listen.proxy_from`; others are still identified by their own address. A table gives each address of `listen.address` its own word, and `address` to those that it leaves out.
+        /// What says which router a connection belongs to. `address`: its source address. `proxy`: the source address in the PROXY protocol header, for connections from `listen.proxy_from`; others are still identified by their own address. `sysname`: the sysName in its first Initiation message, which `routers.identity` maps to an address. A table gives each address of `listen.address` its own word, and `address` to those that it leaves out.
         identify_by: IdentifyBy = IdentifyBy::default();
-        /// Who routers are. An address maps a source that is not the router's own address, as behind NAT, to the router's own: the source address of a connection, or the one in its PROXY header. A table gives the router a `name`, and `labels` for metrics and the API, beside an `address` if it is mapped. A prefix has `labels` for all of its routers; the longest prefix counts for each label.
+        /// Who routers are. An address maps a source that is not the router's own address, as behind NAT, to the router's own: the source address of a connection, or the one in its PROXY header. A table gives the router a `name`, and `labels` for metrics and the API, beside an `address` if it is mapped. A prefix has `labels` for all of its routers; the longest prefix counts for each label. Whatever is written neither like an address nor like a prefix is a sysName, octet for octet as the router sends it: it needs the `address` that the router is known by.
         identity: Identities = Identities::default();
+        /// What happens when a router that has a session opens another one, or another router claims its identity. `replace`: the newer session replaces the one that is open, because a router reboots faster than TCP notices. `refuse`: the session that is open stays, and the newer connection is closed.
+        same_identity: SameIdentity = SameIdentity::Replace;
     }
 
     /// Which updates are published.

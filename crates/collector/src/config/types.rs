@@ -38,6 +38,18 @@ pub enum IdentityKind {
     Address,
     /// The source address in the PROXY protocol header, if the connection comes from a load balancer.
     Proxy,
+    /// The sysName in its first Initiation message.
+    #[value(name = "sysname")]
+    SysName,
+}
+
+/// What happens when a router that has a session opens another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SameIdentity {
+    /// The newer session replaces the one that is open.
+    Replace,
+    /// The session that is open stays, and the newer connection is closed.
+    Refuse,
 }
 
 /// What says which router a connection belongs to, for each address that the collector listens on.

@@ -6,13 +6,10 @@ use arancini_publish::names::{is_bucket_name, is_collector_name, is_subject_base
 
 use super::check::Check;
 use super::error::{ConfigError, Place};
-use super::identities::Identity;
 use super::nearest::nearest;
 use super::settings::{Config, Control};
-use super::types::{
-    AttributesKind, CompressionKind, CurationKind, FormatKind, IdentifyBy, IdentityKind, IpPrefix, OnFull,
-    SinkKind, StoreKind,
-};
+use super::types::{AttributesKind, CompressionKind, CurationKind, FormatKind, OnFull, SinkKind, StoreKind};
+use super::validate_identities::identity;
 use super::validate_nats::nats;
 use super::value::quote;
 use crate::tls::ServerTls;
@@ -30,13 +27,6 @@ const MOST_KEEPALIVE_PROBES: usize = 127;
 const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// What `log.level` may be, for its errors.
 const LOG_FILTER: &str = "off, error, warn, info, debug, trace or a filter like info,arancini=debug";
-
-/// Longest name of a router, and longest value of a label: as long as a sysName (RFC 3418).
-const MOST_NAME_BYTES: usize = 255;
-/// More labels of a router can only be a mistake.
-const MOST_LABELS: usize = 16;
-/// The labels that `arancini_router_info` has besides.
-const OWN_LABELS: [&str; 3] = ["router", "sys_name", "name"];
 
 /// Who uses the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +55,6 @@ pub(super) fn validate(
     }
     listen_and_limits(config, &mut check);
     identity(config, &mut check);
-    identities(config, &mut check);
     rib(config, &mut check);
     publish(config, &mut check);
     snapshots(config, &mut check);
@@ -146,100 +135,6 @@ fn listen_and_limits(config: &Config, check: &mut Check<'_>) {
             "write at least one prefix, like \"192.0.2.0/24\"",
         );
     }
-}
-
-/// Checks that load balancers are named where PROXY headers are read, and only there.
-fn identity(config: &Config, check: &mut Check<'_>) {
-    const BY: &str = "routers.identify_by";
-    const FROM: &str = "listen.proxy_from";
-    if let IdentifyBy::ByListener(kinds) = &config.routers.identify_by
-        && let Some(unknown) = kinds.keys().find(|it| !config.listen.address.contains(it))
-    {
-        check.fail(
-            BY,
-            format!("the collector does not listen on {unknown}"),
-            "write addresses of listen.address, each as it is written there",
-        );
-    }
-    let reads_headers = config.routers.identify_by.uses(IdentityKind::Proxy);
-    if reads_headers && config.listen.proxy_from.is_empty() {
-        check.fail(
-            BY,
-            "no load balancer is known, so no PROXY header would be read",
-            "write the addresses of the load balancers to listen.proxy_from",
-        );
-    }
-    if !reads_headers && !config.listen.proxy_from.is_empty() {
-        check.fail(
-            FROM,
-            "no listener reads PROXY headers, so all routers behind a load balancer would be one router",
-            "set routers.identify_by = \"proxy\", or leave listen.proxy_from out",
-        );
-    }
-    if let Some(all) = config.listen.proxy_from.iter().find(|it| it.length() == 0) {
-        check.fail(
-            FROM,
-            format!("{all} is every address, so every host could name itself any router"),
-            "write the addresses of the load balancers",
-        );
-    }
-}
-
-/// Checks the identities: an address or a name is not one for a whole prefix, and labels are labels of Prometheus.
-fn identities(config: &Config, check: &mut Check<'_>) {
-    const KEY: &str = "routers.identity";
-    for (source, Identity { address, naming }) in &config.routers.identity.0 {
-        let is_host = *source == IpPrefix::host(source.address());
-        if !is_host && (address.is_some() || !naming.name.is_empty()) {
-            check.fail(
-                KEY,
-                format!("{source} is a prefix, and its routers can't all have one address or name"),
-                "write an entry for each router, and only labels for the prefix",
-            );
-        }
-        if naming.name.len() > MOST_NAME_BYTES {
-            check.fail(
-                KEY,
-                format!("the name of {source} has {} bytes", naming.name.len()),
-                format!("write at most {MOST_NAME_BYTES}"),
-            );
-        }
-        if naming.labels.len() > MOST_LABELS {
-            check.fail(
-                KEY,
-                format!("{source} has {} labels", naming.labels.len()),
-                format!("write at most {MOST_LABELS}"),
-            );
-        }
-        for (label, value) in &naming.labels {
-            if !is_label(label) {
-                check.fail(
-                    KEY,
-                    format!("{} can't be a label", quote(label)),
-                    format!(
-                        "use letters, digits and _, no digit at the start, and none of {}",
-                        OWN_LABELS.join(", ")
-                    ),
-                );
-            }
-            if value.len() > MOST_NAME_BYTES {
-                check.fail(
-                    KEY,
-                    format!("the label {label} of {source} has {} bytes", value.len()),
-                    format!("write at most {MOST_NAME_BYTES}"),
-                );
-            }
-        }
-    }
-}
-
-/// Whether this can be a label in Prometheus, which keeps names with `__` for itself, and is none that the metric has already.
-fn is_label(label: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    label.bytes().all(is_word)
-        && label.bytes().next().is_some_and(|first| !first.is_ascii_digit())
-        && !label.starts_with("__")
-        && !OWN_LABELS.contains(&label)
 }
 
 fn rib(config: &Config, check: &mut Check<'_>) {

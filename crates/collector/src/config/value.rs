@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use super::types::{
     AttributesKind, BackendKind, ClientsMay, CompressionKind, CurationKind, DriverKind, FormatKind,
-    IdentifyBy, IdentityKind, IpPrefix, LogFormat, OnFull, Secret, SinkKind, StoreKind,
+    IdentifyBy, IdentityKind, IpPrefix, LogFormat, OnFull, SameIdentity, Secret, SinkKind, StoreKind,
 };
 
 /// A value as one layer gave it, before it is matched to a setting.
@@ -300,6 +300,7 @@ words!(
     BackendKind,
     DriverKind,
     IdentityKind,
+    SameIdentity,
     CurationKind,
     AttributesKind,
     ClientsMay,

@@ -15,8 +15,9 @@ const WORKER_FILES: u64 = 8;
 fn wanted(config: &Config) -> u64 {
     let workers = config.workers() as u64;
     let listeners = config.listen.address.len() as u64;
-    // The socket of a load balancer's connection has a second one until its header has come.
-    let each = if config.routers.identify_by.uses(IdentityKind::Proxy) {
+    // A socket has a second one until the header of the load balancer, or the sysName of the router, has come.
+    let identify_by = &config.routers.identify_by;
+    let each = if identify_by.uses(IdentityKind::Proxy) || identify_by.uses(IdentityKind::SysName) {
         2
     } else {
         1
@@ -37,7 +38,7 @@ pub(super) fn open_files(host: &impl HostReader, config: &Config) -> Row {
             "hard >= {wanted} for limits.max_sessions = {}",
             config.limits.max_sessions
         ),
-        "each session takes a file descriptor, and two while a PROXY protocol header is awaited; with fewer, routers are refused before limits.max_sessions is reached; \
+        "each session takes a file descriptor, and two while a PROXY protocol header or a sysName is awaited; with fewer, routers are refused before limits.max_sessions is reached; \
          `arancini run` raises the soft limit to the hard limit by itself",
     );
     if limit.hard.is_none_or(|hard| hard >= wanted) {

@@ -55,7 +55,9 @@ fn close_largest(entrance: &Entrance) -> bool {
 
 fn largest(entrance: &Entrance) -> Option<Largest> {
     let lane = &*entrance.sessions.lane;
-    let waiting = entrance.waiting.largest();
+    // What waits for a PROXY protocol header holds less than a short message.
+    let waiting = [entrance.waiting.largest(), entrance.naming.largest()];
+    let waiting = waiting.into_iter().flatten().max_by_key(|place| place.held());
     let of_waiting = waiting.as_ref().map_or(0, |place| place.held());
     let session = lane.shard.borrow().largest_unfinished();
     match session {

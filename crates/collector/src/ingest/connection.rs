@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use arancini_core::{SessionError, SessionId};
 use monoio::net::TcpStream;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::Shutdown;
 
 use super::arrive::admit::Permit;
@@ -47,6 +48,7 @@ impl Connection {
             permit,
             router,
             claim,
+            ..
         } = arriving.known;
         Self {
             stream: arriving.stream,
@@ -71,6 +73,17 @@ impl Connection {
         self.ended.set(Some(self.ended.get().unwrap_or(reason)));
         // Fails only if the router closed the connection before.
         let _ = rustix::net::shutdown(descriptor::borrow(&self.stream), Shutdown::Both);
+    }
+
+    /// Whether the connection is over: one of both sides has ended it, even if the receive has not found out yet.
+    pub fn is_over(&self) -> bool {
+        let mut ends = [PollFd::from_borrowed_fd(
+            descriptor::borrow(&self.stream),
+            PollFlags::RDHUP,
+        )];
+        let at_once = Timespec::default();
+        let ended = rustix::event::poll(&mut ends, Some(&at_once)).is_ok_and(|ready| ready > 0);
+        ended || self.ended.get().is_some()
     }
 
     /// Passes received bytes to the core and the batches that they close to the bridge, in one synchronous call. A few bytes
@@ -149,6 +162,9 @@ impl Connection {
         match self.ended.get() {
             Some(reason) => reason.into(),
             None if *error == SessionError::Terminated => EndReason::Terminated.into(),
+            None if matches!(error, SessionError::OtherName(_)) => {
+                End::with_details(EndReason::OtherSysName, error)
+            }
             None => End::with_details(EndReason::Framing, error),
         }
     }

@@ -25,6 +25,8 @@ pub struct WorkerCounters {
     pub handed_over: Counter,
     /// Connections of load balancers whose PROXY header named a router.
     pub relayed: Counter,
+    /// Connections whose sysName said which router they belong to.
+    pub named: Counter,
     /// Gauge: connections that have not sent a whole BMP message of a known type yet.
     pub waiting: Counter,
     /// Connections that ended before their first whole BMP message of a known type.

@@ -20,8 +20,16 @@ pub enum EndReason {
     Handshake,
     /// A load balancer on `listen.proxy_from` sent no PROXY protocol header that names a router.
     ProxyHeader,
-    /// A load balancer on `listen.proxy_from` looked whether the collector is there.
+    /// A load balancer looked whether the collector is there.
     HealthCheck,
+    /// On a listener that identifies routers by their sysName, no Initiation came whose sysName can identify one.
+    SysName,
+    /// The sysName of the router is not in `routers.identity`.
+    UnknownSysName,
+    /// An Initiation has another sysName than the one that identified the router of the session.
+    OtherSysName,
+    /// The router has a session already, and `routers.same_identity` refuses another one.
+    IdentityTaken,
     /// Nothing came for longer than `limits.idle_timeout_ms`.
     Idle,
     /// The unfinished messages of a worker occupied too much memory, and this connection held the most of it.
@@ -34,7 +42,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Closed,
         Self::Failed,
         Self::Framing,
@@ -43,6 +51,10 @@ impl EndReason {
         Self::Handshake,
         Self::ProxyHeader,
         Self::HealthCheck,
+        Self::SysName,
+        Self::UnknownSysName,
+        Self::OtherSysName,
+        Self::IdentityTaken,
         Self::Idle,
         Self::Unfinished,
         Self::Resync,
@@ -60,6 +72,10 @@ impl EndReason {
             Self::Handshake => "handshake_timeout",
             Self::ProxyHeader => "proxy_header",
             Self::HealthCheck => "health_check",
+            Self::SysName => "sys_name",
+            Self::UnknownSysName => "unknown_sys_name",
+            Self::OtherSysName => "other_sys_name",
+            Self::IdentityTaken => "identity_taken",
             Self::Idle => "idle_timeout",
             Self::Unfinished => "unfinished_message",
             Self::Resync => "resync",
@@ -78,6 +94,12 @@ impl EndReason {
             Self::Handshake => "no whole BMP message of a known type within limits.handshake_timeout_ms",
             Self::ProxyHeader => "no PROXY protocol header that names a router",
             Self::HealthCheck => "health check of a load balancer",
+            Self::SysName => "no Initiation with a sysName that can identify a router",
+            Self::UnknownSysName => "the sysName of the router is not in routers.identity",
+            Self::OtherSysName => "an Initiation has another sysName than the one that identified the router",
+            Self::IdentityTaken => {
+                "the router has a session already, and routers.same_identity refuses another one"
+            }
             Self::Idle => "silent for longer than limits.idle_timeout_ms",
             Self::Unfinished => {
                 "unfinished messages occupied too much memory, and this connection held the most of it"

@@ -17,6 +17,7 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
         sessions,
         waiting,
         relayed,
+        naming,
         ..
     } = &*entrance;
     let lane = &*sessions.lane;
@@ -41,8 +42,8 @@ pub async fn keep_house(entrance: Rc<Entrance>) {
             last = Some(router);
             lane.turnstile.pass().await;
         }
-        // Headers are read even while the bridge is full, so that is no excuse for them.
-        for (waiting, deaf_ns) in [(waiting, deaf_ns), (relayed, 0)] {
+        // Headers and names are read even while the bridge is full, so that is no excuse for them.
+        for (waiting, deaf_ns) in [(waiting, deaf_ns), (relayed, 0), (naming, 0)] {
             last = None;
             while let Some(router) = waiting.end_overdue(last, &context.config.limits, deaf_ns) {
                 last = Some(router);

@@ -16,7 +16,7 @@ use super::end::{End, EndReason};
 use super::lane::Lane;
 use super::repeat_request::RepeatRequest;
 use super::round::visit_slice;
-use crate::config::Limits;
+use crate::config::{Limits, SameIdentity};
 
 /// Work of a resync before the worker's other tasks get their turn, in tables whose routes are forgotten.
 pub const RESYNC_SLICE: usize = 500;
@@ -26,25 +26,36 @@ pub const ROUTER_WORK: usize = 10;
 /// The connections that a worker serves, by router.
 pub struct OpenSessions {
     pub lane: Rc<Lane>,
+    /// What happens when a router that has a session opens another one.
+    same_identity: SameIdentity,
     connections: RefCell<BTreeMap<IpAddr, Rc<Connection>>>,
 }
 
 impl OpenSessions {
     /// A worker without sessions.
-    pub fn new(lane: Rc<Lane>) -> Self {
+    pub fn new(lane: Rc<Lane>, same_identity: SameIdentity) -> Self {
         Self {
             lane,
+            same_identity,
             connections: RefCell::default(),
         }
     }
 
     /// Opens the session of a router that this worker owns. An older session of the router ends. Returns nothing if the
-    /// router's session belongs to a connection that was accepted later: an older connection never replaces a newer one.
+    /// router's session belongs to a connection that was accepted later: an older connection never replaces a newer one. With
+    /// [`SameIdentity::Refuse`], the session that the router has stays, and nothing is returned.
     pub fn open(&self, claimed: Arriving<Claimed, TcpStream>) -> Option<Rc<Connection>> {
         let (router, remote) = (claimed.known.router, claimed.remote);
         let number = claimed.known.permit.number();
         let before = self.connections.borrow().get(&router).cloned();
         if let Some(before) = before {
+            if self.same_identity == SameIdentity::Refuse && !before.is_over() {
+                self.lane.counters.count_end(EndReason::IdentityTaken);
+                if self.lane.may_log(router) {
+                    warn!(%router, %remote, open = %before.remote, "connection closed: the router has a session already, and routers.same_identity is \"refuse\"; if two routers claim one identity, give each its own in routers.identity");
+                }
+                return None;
+            }
             if before.number() > number {
                 self.lane.counters.count_end(EndReason::Replaced);
                 if self.lane.may_log(router) {
@@ -63,6 +74,10 @@ impl OpenSessions {
             .shard
             .borrow_mut()
             .handle_connect(router, remote.port(), now);
+        if let Some(named) = &claimed.known.named {
+            let mut shard = self.lane.shard.borrow_mut();
+            shard.handle_identified(session, &named.sys_name);
+        }
         self.lane.deliver();
         let connection = Rc::new(Connection::new(claimed, session, now.monotonic_ns));
         if self.lane.may_log(router) {

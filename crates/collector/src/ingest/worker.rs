@@ -131,11 +131,15 @@ impl Worker {
         let outlet = Outlet::new(bridge, context.used_buffers.clone(), when_full);
         let unfinished = Unfinished::share_of(context.counters.len(), &context.config.limits);
         let lane = Rc::new(Lane::new(index, counters, shard, outlet, unfinished));
-        let sessions = Rc::new(OpenSessions::new(Rc::clone(&lane)));
+        let sessions = Rc::new(OpenSessions::new(
+            Rc::clone(&lane),
+            context.config.routers.same_identity,
+        ));
         let receiver = Rc::new(receiver);
         let entrance = Rc::new(Entrance {
             context,
             relayed: Waiting::for_headers(Rc::clone(&lane)),
+            naming: Waiting::for_names(Rc::clone(&lane)),
             waiting: Waiting::for_messages(Rc::clone(&lane)),
             sessions: Rc::clone(&sessions),
             receiver: Rc::clone(&receiver),

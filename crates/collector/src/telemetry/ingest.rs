@@ -128,6 +128,12 @@ impl Telemetry {
             .sample(&[], self.worker(|load| load.relayed.get()))?;
         metrics
             .counter(
+                "connections_named",
+                "Connections whose router was identified by the sysName in its Initiation message.",
+            )?
+            .sample(&[], self.worker(|load| load.named.get()))?;
+        metrics
+            .counter(
                 "connections_handed_over",
                 "Connections that one worker accepted and handed to the worker that owns the router.",
             )?

@@ -7,6 +7,7 @@ use super::admit::Permit;
 use super::arriving::Arriving;
 use super::identify::Identified;
 use super::owners::{Claim, Load, Owners};
+use super::sys_name::Named;
 use crate::ingest::counters::WorkerCounters;
 use crate::ingest::index::WorkerIndex;
 
@@ -17,6 +18,8 @@ pub struct Claimed {
     pub permit: Permit,
     /// The router that the connection belongs to.
     pub router: IpAddr,
+    /// How the router named itself, if its name says which router it is.
+    pub named: Option<Named>,
     /// The claim on the router, with the worker that owns it.
     pub claim: Claim,
 }
@@ -34,11 +37,17 @@ pub fn claim(
             rate: counters.rate.get(),
         }
     };
-    arriving.with(|Identified { permit, router }| {
+    arriving.with(|identified| {
+        let Identified {
+            permit,
+            router,
+            named,
+        } = identified;
         let claim = Arc::clone(owners).claim(router, &load);
         Claimed {
             permit,
             router,
+            named,
             claim,
         }
     })

@@ -12,10 +12,11 @@ use super::arriving::Arriving;
 use super::claim::{Claimed, claim};
 use super::first_message::first_message;
 use super::hand_over::hand_over;
-use super::identify::identify;
+use super::identify::{Identified, identify, identify_named};
 use super::listen::{self, Accepted};
 use super::open::open;
 use super::relayed::header;
+use super::sys_name::{Named, named};
 use super::waiting::{Place, Waiting};
 use crate::config::IdentityKind;
 use crate::ingest::context::WorkerContext;
@@ -33,6 +34,8 @@ pub struct Entrance {
     pub context: Arc<WorkerContext>,
     /// Connections of load balancers whose header has not come.
     pub relayed: Waiting,
+    /// Connections whose sysName has not come, on listeners that identify routers by it.
+    pub naming: Waiting,
     /// Connections whose first message has not come.
     pub waiting: Waiting,
     pub sessions: Rc<OpenSessions>,
@@ -46,11 +49,12 @@ impl Entrance {
         listen::accept(&self.sessions.lane, listener, identified_by, arrived).await;
     }
 
-    /// Lets an accepted connection in. Its router is known at once, or from its PROXY protocol header.
+    /// Lets an accepted connection in. Its router is known at once, from its PROXY protocol header, or from its sysName.
     fn arrived(self: &Rc<Self>, accepted: Arriving<Accepted>) {
         let remote = accepted.remote;
         let (admission, settings) = (&self.context.admission, &self.context.config.listen);
-        let is_relayed = accepted.known.identified_by == IdentityKind::Proxy
+        let identified_by = accepted.known.identified_by;
+        let is_relayed = identified_by == IdentityKind::Proxy
             && settings.proxy_from.iter().any(|from| from.contains(remote.ip()));
         let admitted = if is_relayed {
             admission.admit_relayed(accepted)
@@ -65,6 +69,8 @@ impl Entrance {
             debug!(%remote, %error, "connection ended before its socket options were set");
         } else if is_relayed {
             self.relay(admitted);
+        } else if identified_by == IdentityKind::SysName {
+            self.name(admitted);
         } else {
             self.identified(admitted);
         }
@@ -100,9 +106,7 @@ impl Entrance {
     /// Waits for the header of a load balancer's connection. Returns the address of the router.
     async fn hear_header(&self, admitted: &Arriving<Admitted>, place: &Place) -> Result<SocketAddr, End> {
         let lane = &self.sessions.lane;
-        // The socket itself stays without a runtime, because another worker may own the router.
-        let watched = admitted.stream.try_clone().and_then(TcpStream::from_std);
-        let stream = watched.map_err(|error| End::with_details(EndReason::Failed, &error))?;
+        let stream = watched(admitted)?;
         let heard = place.unless_called_off(header(lane, &stream, place)).await;
         // Before the socket goes on, or is closed: many headers may be overdue together.
         lane.gate.pass().await;
@@ -132,11 +136,72 @@ impl Entrance {
         }
     }
 
-    /// Takes a connection whose router is known through the stages that follow, or hands it over to the worker that owns the
-    /// router.
+    /// Reads the name of a router that its address does not identify, and lets the router in that has this name.
+    fn name(self: &Rc<Self>, admitted: Arriving<Admitted>) {
+        let remote = admitted.remote;
+        let number = admitted.known.permit.number();
+        let place = self.naming.enter(remote.ip(), remote, number);
+        let entrance = Rc::clone(self);
+        spawn_timed(&self.sessions.lane, async move {
+            let heard = entrance.hear_name(&admitted, &place).await;
+            entrance.naming.leave(&place);
+            let identities = &entrance.context.config.routers.identity;
+            match heard.and_then(|named| identify_named(admitted, named, identities)) {
+                Ok(identified) => entrance.named(identified),
+                Err(end) => entrance.ended_nameless(remote, &end),
+            }
+        });
+    }
+
+    /// Waits for the Initiation of a router that its address does not identify.
+    async fn hear_name(&self, admitted: &Arriving<Admitted>, place: &Place) -> Result<Named, End> {
+        let lane = &self.sessions.lane;
+        let stream = watched(admitted)?;
+        let limit = self.context.config.limits.max_message_bytes;
+        let heard = place.unless_called_off(named(lane, &stream, limit, place)).await;
+        lane.gate.pass().await;
+        match heard {
+            Ok(heard) => heard,
+            Err(EndReason::Handshake) => {
+                let late = "no whole Initiation within limits.handshake_timeout_ms, so nobody knows which router it is";
+                Err(End::with_details(EndReason::Handshake, &late))
+            }
+            Err(reason) => Err(reason.into()),
+        }
+    }
+
+    /// Takes a connection on whose sysName identified its router.
+    fn named(self: &Rc<Self>, identified: Arriving<Identified>) {
+        self.sessions.lane.counters.named.add(1);
+        let (router, remote) = (identified.known.router, identified.remote);
+        let sys_name = identified.known.named.as_ref().map(|named| &*named.sys_name);
+        debug!(%router, %remote, sys_name, "router identified by its sysName");
+        self.claimed(identified);
+    }
+
+    /// Notes the end of a connection whose sysName never said which router it belongs to.
+    fn ended_nameless(&self, remote: SocketAddr, end: &End) {
+        let lane = &self.sessions.lane;
+        lane.counters.count_end(end.reason);
+        lane.counters.without_message.add(1);
+        let reason = &*end.words;
+        if end.reason == EndReason::HealthCheck || lane.is_stopping() || !lane.may_log(remote.ip()) {
+            debug!(%remote, reason, "connection ended before its router named itself");
+        } else {
+            warn!(%remote, reason, "connection closed: its sysName identifies no router");
+        }
+    }
+
+    /// Takes a connection whose router its address identifies through the stages that follow, or hands it over to the worker
+    /// that owns the router.
     fn identified(self: &Rc<Self>, admitted: Arriving<Admitted>) {
+        let identities = &self.context.config.routers.identity;
+        self.claimed(identify(admitted, identities));
+    }
+
+    /// Claims the router of a connection, and takes the connection through the other stages, or hands it over.
+    fn claimed(self: &Rc<Self>, identified: Arriving<Identified>) {
         let (context, lane) = (&*self.context, &*self.sessions.lane);
-        let identified = identify(admitted, &context.config.routers.identity);
         let claimed = claim(identified, &context.owners, &context.counters);
         if claimed.known.claim.worker() == lane.worker {
             self.adopt(claimed);
@@ -170,14 +235,17 @@ impl Entrance {
     /// Waits for the first message of a connection.
     async fn hear(
         &self,
-        claimed: Arriving<Claimed>,
+        mut claimed: Arriving<Claimed>,
         place: &Place,
     ) -> Result<(Arriving<Claimed, TcpStream>, Vec<u8>), End> {
+        // What the router named itself with is its first message.
+        let begun = claimed.known.named.as_mut();
+        let begun = begun.map_or_else(Vec::new, |named| std::mem::take(&mut named.initiation));
         let claimed = claimed
             .watch()
             .map_err(|error| End::with_details(EndReason::Failed, &error))?;
         let limit = self.context.config.limits.max_message_bytes;
-        let message = first_message(&self.sessions.lane, &claimed.stream, limit, place);
+        let message = first_message(&self.sessions.lane, &claimed.stream, begun, limit, place);
         let heard = place.unless_called_off(message).await;
         // Before the session opens, or before the socket is closed.
         self.sessions.lane.gate.pass().await;
@@ -205,4 +273,11 @@ impl Entrance {
             self.context.owners.forget(router);
         }
     }
+}
+
+/// Registers a second descriptor of the socket with the worker's runtime. The socket itself stays without one, because another
+/// worker may own the router.
+fn watched(admitted: &Arriving<Admitted>) -> Result<TcpStream, End> {
+    let watched = admitted.stream.try_clone().and_then(TcpStream::from_std);
+    watched.map_err(|error| End::with_details(EndReason::Failed, &error))
 }

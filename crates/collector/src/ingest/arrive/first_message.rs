@@ -17,17 +17,19 @@ use super::waiting::Place;
 use crate::ingest::end::{End, EndReason};
 use crate::ingest::lane::Lane;
 
-/// Receives the first message of a known type. Returns when there is room for what the session will publish.
+/// Receives the first message of a known type, which begins with the bytes that an earlier stage has received. Returns when
+/// there is room for what the session will publish.
 ///
 /// # Errors
 /// The connection ended or failed before, or what came is not BMP, or the worker stops.
 pub async fn first_message(
     lane: &Lane,
     stream: &TcpStream,
+    mut bytes: Vec<u8>,
     max_message_bytes: usize,
     place: &Place,
 ) -> Result<Vec<u8>, End> {
-    let mut bytes = Vec::new();
+    place.hold(lane, bytes.len());
     loop {
         let length = frame_length(&bytes, max_message_bytes).map_err(|error| not_bmp(&bytes, error))?;
         let missing = length.unwrap_or(COMMON_HEADER_LEN) - bytes.len();
@@ -62,14 +64,14 @@ fn has_known_type(message: &[u8]) -> bool {
 
 /// Ignores a whole message: "A BMP implementation MUST ignore unrecognized message types upon receipt" (RFC 7854 §4.1). It is
 /// counted as in a session.
-fn pass_over(lane: &Lane, message: &[u8]) {
+pub fn pass_over(lane: &Lane, message: &[u8]) {
     let counters = &lane.counters.core;
     counters.count_message(message);
     counters.received_bytes.add(message.len() as u64);
 }
 
 /// The end of a connection that does not begin with BMP.
-fn not_bmp(bytes: &[u8], error: WireError) -> End {
+pub fn not_bmp(bytes: &[u8], error: WireError) -> End {
     if may_be_header(bytes) {
         let reason = "it began with a PROXY protocol header that is not expected: its address is not on listen.proxy_from, or this \
                       listener reads no headers, or it was the second one; if it is a load balancer of yours, add its address there \

@@ -8,6 +8,7 @@
 //! | [`listen`] | the socket, the address it comes from, and what identifies the routers of the listener |
 //! | [`admit`] | the permit to be open, by allow-list and limits |
 //! | [`relayed`] | for a load balancer's connection, the address of the router: its PROXY protocol header ([`proxy_header`]) names it, and [`admit`] looks at it |
+//! | [`sys_name`] | on a listener that identifies routers by their sysName, the first Initiation with it |
 //! | [`identify`] | the router it belongs to |
 //! | [`claim`] | the worker that owns the router, as [`owners`] say ([`local_owners`] keeps the table) |
 //! | [`hand_over`] | nothing: it moves the connection to the owner |
@@ -23,6 +24,7 @@ pub mod listen;
 pub mod admit;
 pub mod relayed;
 pub mod proxy_header;
+pub mod sys_name;
 pub mod identify;
 pub mod claim;
 pub mod owners;

@@ -48,3 +48,17 @@ fn recv(stream: &TcpStream, bytes: &mut [u8], flags: RecvFlags) -> Result<Option
         Err(error) => Err(End::with_details(EndReason::Failed, &io::Error::from(error))),
     }
 }
+
+/// Waits until something has come, and until it is this connection's turn.
+///
+/// # Errors
+/// The connection has failed, or the worker stops.
+pub async fn readable(lane: &Lane, stream: &TcpStream) -> Result<(), End> {
+    let readable: io::Result<()> = stream.readable(false).await;
+    readable.map_err(|error| End::with_details(EndReason::Failed, &error))?;
+    lane.gate.pass().await;
+    if lane.is_stopping() {
+        return Err(EndReason::Stopping.into());
+    }
+    Ok(())
+}

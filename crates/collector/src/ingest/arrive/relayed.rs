@@ -3,13 +3,12 @@
 //! The worker that accepted the connection reads the header, because the header says which router it is, and so which worker
 //! owns the router. Nothing behind the header is read. Nothing is published meanwhile, so a full bridge does not matter.
 
-use std::io;
 use std::net::SocketAddr;
 
 use monoio::net::TcpStream;
 
 use super::proxy_header::{Header, Progress, progress};
-use super::receive::{look, receive};
+use super::receive::{look, readable, receive};
 use super::waiting::Place;
 use crate::ingest::end::{End, EndReason};
 use crate::ingest::lane::Lane;
@@ -78,15 +77,4 @@ async fn speaks(lane: &Lane, stream: &TcpStream) -> Result<(), End> {
             Ok(Some(_)) => return Ok(()),
         }
     }
-}
-
-/// Waits until something has come, and until it is this connection's turn.
-async fn readable(lane: &Lane, stream: &TcpStream) -> Result<(), End> {
-    let readable: io::Result<()> = stream.readable(false).await;
-    readable.map_err(|error| End::with_details(EndReason::Failed, &error))?;
-    lane.gate.pass().await;
-    if lane.is_stopping() {
-        return Err(EndReason::Stopping.into());
-    }
-    Ok(())
 }

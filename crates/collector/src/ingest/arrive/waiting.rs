@@ -1,4 +1,5 @@
-//! The connections of one worker that have not sent a whole BMP message of a known type yet, or no whole PROXY protocol header.
+//! The connections of one worker that have not sent a whole BMP message of a known type yet, no whole PROXY protocol header, or
+//! no sysName.
 //!
 //! Such a connection is no session: nothing is published about it, and a session that its router has goes on. A router has few
 //! of them at a time, so nobody can collect connections in a router's name.
@@ -20,8 +21,8 @@ use crate::ingest::round::visit_slice;
 /// Connections of one router that wait at the same time. When one more comes, the one that was accepted first ends.
 pub const WAITING_PER_ROUTER: usize = 4;
 
-/// The connections of a worker that wait for their first message, by router; or those that wait for their PROXY protocol
-/// header, by load balancer.
+/// The connections of a worker that wait for their first message, by router; those that wait for their PROXY protocol header,
+/// by load balancer; or those that wait for the name of their router, by source address.
 pub struct Waiting {
     lane: Rc<Lane>,
     /// Connections of one address that may wait at the same time.
@@ -31,7 +32,7 @@ pub struct Waiting {
 
 /// The place of one connection that waits.
 pub struct Place {
-    /// The router; or the load balancer, while the router is not known.
+    /// The router; or where the connection comes from, while the router is not known.
     pub router: IpAddr,
     /// The address that the connection comes from.
     pub remote: SocketAddr,
@@ -54,6 +55,12 @@ impl Waiting {
     /// A worker without connections that wait for their PROXY protocol header. All routers behind a load balancer may come at
     /// the same time; `limits.max_sessions` bounds them.
     pub fn for_headers(lane: Rc<Lane>) -> Self {
+        Self::with_most(lane, usize::MAX)
+    }
+
+    /// A worker without connections whose router is waited for. All routers behind one address may come at the same time;
+    /// `limits.max_sessions_per_source` bounds them.
+    pub fn for_names(lane: Rc<Lane>) -> Self {
         Self::with_most(lane, usize::MAX)
     }
 

@@ -11,7 +11,7 @@ use arancini_generate::Scenario;
 use monoio::{LegacyDriver, RuntimeBuilder};
 use socket2::SockRef;
 
-use crate::config::{Config, Identities, Identity, IdentityKind, IpPrefix, Limits};
+use crate::config::{Config, Identities, Identity, IdentityKind, IpPrefix, Limits, SameIdentity};
 use crate::ingest::arrive::admit::Admission;
 use crate::ingest::arrive::arriving::Arriving;
 use crate::ingest::arrive::claim::{Claimed, claim};
@@ -83,7 +83,7 @@ impl Way {
             unfinished,
         ));
         Self {
-            sessions: Rc::new(OpenSessions::new(lane)),
+            sessions: Rc::new(OpenSessions::new(lane, SameIdentity::Replace)),
             owners: LocalOwners::new(1),
             bridge_out,
             _used_buffers: return_buffer,
@@ -124,7 +124,10 @@ impl Way {
             address: Some([192, 0, 2, router].into()),
             ..Identity::default()
         };
-        let identity = Identities([(IpPrefix::host(remote.ip()), identity)].into());
+        let identity = Identities {
+            by_address: [(IpPrefix::host(remote.ip()), identity)].into(),
+            ..Identities::default()
+        };
         let counters = [Arc::clone(&self.lane().counters)];
         let claimed = claim(identify(admitted, &identity), &self.owners, &counters);
         (client, claimed)
@@ -160,6 +163,7 @@ impl Way {
         Rc::new(Entrance {
             context: Arc::new(context),
             relayed: Waiting::for_headers(Rc::clone(&lane)),
+            naming: Waiting::for_names(Rc::clone(&lane)),
             waiting: Waiting::for_messages(lane),
             sessions: Rc::clone(&self.sessions),
             receiver: Rc::new(receiver),
