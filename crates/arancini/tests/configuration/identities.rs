@@ -1,10 +1,12 @@
-//! The settings that say who a router is: `routers.identify_by`, `routers.identity` and `listen.proxy_from`.
+//! The settings that say who a router is: `routers.identify_by`, `routers.identity`, `routers.same_identity` and
+//! `listen.proxy_from`.
 
 use std::net::IpAddr;
 
-use arancini_collector::config::{IdentityKind, load, show};
+use arancini_collector::config::{IdentityKind, SameIdentity, load, show};
 
 use super::{errors_of, file, variable};
+
 /// Without the other one, each of these settings would do nothing, or make one router of all.
 #[test]
 fn proxy_headers_are_read_from_known_load_balancers_only() {
@@ -32,7 +34,7 @@ fn proxy_headers_are_read_from_known_load_balancers_only() {
         (
             "[routers]\nidentify_by = \"hostname\"\n",
             "arancini.toml:2: routers.identify_by: ",
-            "expected one of \"address\", \"proxy\", or a table of addresses",
+            "expected one of \"address\", \"proxy\", \"sysname\", or a table of addresses",
         ),
     ] {
         let errors = errors_of(text);
@@ -135,13 +137,83 @@ fn identities_that_no_router_can_have_are_refused() {
             "\"192.0.2.1\" = { nam = \"edge\" }".to_owned(),
             "expected a table of IP addresses",
         ),
+        // A mistyped address is no sysName.
         (
             "edge = \"192.0.2.1\"".to_owned(),
-            "expected a table of IP addresses",
+            "\"edge\" is neither an address nor a prefix, and no listener",
+        ),
+        (
+            "\"192.0.2.300\" = \"192.0.2.1\"".to_owned(),
+            "\"192.0.2.300\" is written like an address",
         ),
     ] {
         let errors = errors_of(&format!("[routers.identity]\n{entry}\n"));
         assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert!(errors[0].contains(problem), "{errors:#?}");
+    }
+}
+
+#[test]
+fn a_sys_name_leads_to_an_address() {
+    let given = file(
+        "[routers]\nidentify_by = \"sysname\"\nsame_identity = \"refuse\"\n[routers.identity]\n\
+         \"edge-7.example\" = \"192.0.2.7\"\n\
+         \"Not defined\" = { address = \"192.0.2.8\", name = \"bird\", labels = { role = \"edge\" } }\n\
+         \"10.0.0.1\" = \"192.0.2.9\"\n",
+    );
+    let environment = [
+        variable("ARANCINI_ROUTERS__IDENTIFY_BY", "sysname"),
+        variable(
+            "ARANCINI_ROUTERS__IDENTITY",
+            "edge-7.example=192.0.2.7, 10.0.0.1=192.0.2.9",
+        ),
+        variable("ARANCINI_ROUTERS__SAME_IDENTITY", "refuse"),
+    ];
+    let router = |last| IpAddr::from([192, 0, 2, last]);
+    let config = load(Some(&given.path), [], &[]).unwrap();
+    let from_environment = load(None, environment, &[]).unwrap();
+    for config in [&config, &from_environment] {
+        let identity = &config.routers.identity;
+        assert_eq!(identity.router_named("edge-7.example"), Some(router(7)));
+        assert_eq!(identity.router_named("Edge-7.example"), None);
+        assert_eq!(identity.router_of([10, 0, 0, 1].into()), router(9));
+        assert_eq!(config.routers.same_identity, SameIdentity::Refuse);
+        let shown = file(&show(config));
+        assert_eq!(load(Some(&shown.path), [], &[]).unwrap(), *config);
+    }
+    let identity = &config.routers.identity;
+    assert_eq!(identity.router_named("Not defined"), Some(router(8)));
+    let names = identity.names();
+    assert_eq!(names.of(router(8)).name, "bird");
+    assert_eq!(names.of(router(7)).name, "");
+}
+
+#[test]
+fn sys_names_that_identify_no_router_are_refused() {
+    let long = "n".repeat(256);
+    for (entry, problem) in [
+        (String::new(), "no sysName is known"),
+        ("\"\" = \"192.0.2.1\"".to_owned(), "a sysName of 0 bytes"),
+        (format!("{long} = \"192.0.2.1\""), "a sysName of 256 bytes"),
+        ("edge = { name = \"edge\" }".to_owned(), "\"edge\" has no address"),
+        ("edge = \"0.0.0.0\"".to_owned(), "\"edge\" has no address"),
+        (
+            "\"2001:db8::1::2\" = \"192.0.2.1\"".to_owned(),
+            "\"2001:db8::1::2\" is written like an address",
+        ),
+        (
+            "\"192.0.2.0/33\" = \"192.0.2.1\"".to_owned(),
+            "\"192.0.2.0/33\" is written like an address",
+        ),
+        (
+            "edge = { address = \"192.0.2.1\", labels = { \"a-b\" = \"x\" } }".to_owned(),
+            "\"a-b\" can't be a label",
+        ),
+    ] {
+        let errors = errors_of(&format!(
+            "[routers]\nidentify_by = \"sysname\"\n[routers.identity]\n{entry}\n"
+        ));
+        assert_eq!(errors.len(), 1, "{entry}: {errors:#?}");
         assert!(errors[0].contains(problem), "{errors:#?}");
     }
 }

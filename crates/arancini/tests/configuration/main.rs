@@ -143,7 +143,7 @@ fn ipv4_mapped_addresses_are_read_as_ipv4() {
             identity.router_of([10, 0, 0, 1].into()),
             IpAddr::from([192, 0, 2, 1])
         );
-        assert_eq!(identity.0.len(), 1);
+        assert_eq!(identity.by_address.len(), 1);
     }
 }
 

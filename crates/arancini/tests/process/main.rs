@@ -38,3 +38,4 @@ mod stopping;
 mod stream_loss;
 mod stream_settings;
 mod support;
+mod sys_name;

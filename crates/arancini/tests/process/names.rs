@@ -36,7 +36,10 @@ fn the_names_of_routers_are_in_the_api_in_metrics_in_events_and_in_show() {
                 identity("", &[("site", "fra \"1\"")]),
             ),
         ];
-        config.routers.identity = Identities(identities.into());
+        config.routers.identity = Identities {
+            by_address: identities.into(),
+            ..Identities::default()
+        };
     });
     let hello = initiation("r1.example", "test");
     let mut routers: Vec<Router> = (1..=2).map(|router| rig.connect(router)).collect();
