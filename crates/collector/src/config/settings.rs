@@ -303,6 +303,8 @@ settings! {
         data_dir: PathBuf = PathBuf::from("arancini-data");
         /// The size in bytes at which a segment file is closed and the next one is started.
         segment_bytes: u64 = 268_435_456;
+        /// The age in seconds at which a segment file is closed, also if it is smaller. Tools that read only closed segments see an update at most this much later. 0 closes by size only.
+        segment_age_s: u64 = 86_400;
         /// How many bytes of closed segments are kept of each kind of message. Beyond that, the oldest segments are removed, so that the segments can't fill the disk. 0 keeps all.
         keep_bytes: u64 = 68_719_476_736;
         /// The age in seconds at which a closed segment is removed. 0 keeps all.
