@@ -401,6 +401,8 @@ settings! {
         history_bytes: usize = 64 * 1024 * 1024;
         /// The largest number of clients that are connected to `/v1/ws`, the websocket of RIS Live (docs/ris-live.md). 0 switches it off. Each client needs an open file, up to 4 MiB of memory if it reads slowly, and memory for its subscriptions: about 2 MiB for 4,096 prefixes, and up to 20 MiB if each of these subscriptions also has a long AS path.
         ris_clients: usize = 64;
+        /// An address of its own for the websocket of RIS Live. If it is set, `/v1/ws` is answered there only, and nothing else is. The port has the TLS, the tokens and the host names of the control port.
+        ris_address: Option<SocketAddr> = None;
     }
 
     /// Metrics of single routers and peers at `/metrics` (docs/metrics.md). They are gathered at each scrape, in the time that the workers have left beside the routers' messages.
