@@ -16,7 +16,7 @@ use arancini_schema::MessageKind;
 use arancini_schema::update_capnp::RibView;
 use clap::{Args, ValueEnum};
 
-use crate::exit::{FAILED, MISCONFIGURED, fail};
+use crate::exit::{FAILED, MISCONFIGURED, fail, tell_nothing_of};
 use crate::flags::flag;
 use crate::runtime::block_on;
 use crate::snapshot::SnapshotRoutes;
@@ -41,7 +41,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
     /// Name of the stream.
-    #[arg(long, value_name = "NAME", conflicts_with = "snapshot")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["snapshot", "data_dir"])]
     pub stream: Option<String>,
     /// Data directory of the collector; reads its segment files, or with --snapshot its snapshots.
     #[arg(long, value_name = "DIR", conflicts_with = "nats")]
@@ -174,6 +174,9 @@ pub fn run(config: &Config, args: &ExportArgs) -> ExitCode {
             for sentence in finished.left_out {
                 print_problem(format_args!("arancini: {sentence}"));
             }
+            if let Some(router) = args.router.filter(|_| finished.messages == 0) {
+                tell_nothing_of(router, source_name(config, args));
+            }
             if !args.is_to_standard_output() {
                 print_problem(format_args!(
                     "{} in {}",
@@ -189,6 +192,15 @@ pub fn run(config: &Config, args: &ExportArgs) -> ExitCode {
         }
         Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(Failure::Problem(problem)) => fail(problem),
+    }
+}
+
+/// Names what is exported.
+fn source_name(config: &Config, args: &ExportArgs) -> String {
+    match config.sink() {
+        _ if args.snapshot => "the newest snapshot".to_owned(),
+        SinkKind::File => config.file_settings().directory.display().to_string(),
+        _ => format!("the stream {}", config.nats.stream),
     }
 }
 

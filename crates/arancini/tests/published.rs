@@ -463,5 +463,8 @@ fn an_export_of_a_stream_has_what_collectors_published_and_tells_what_is_strange
         "export", "--nats", &url, "--stream", "NONE", "--format", "json", "--output", "-",
     ]);
     assert_eq!(code, Some(1));
-    assert!(told.contains("there is no stream NONE"), "{told}");
+    assert!(
+        told.contains("there is no stream NONE; the server has ARANCINI; name one of them (--stream"),
+        "{told}"
+    );
 }

@@ -1,8 +1,11 @@
 //! Finding a JetStream stream, and explaining why the server does not give it.
 
+use std::time::Duration;
+
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::Stream;
 use async_nats::jetstream::{self, ErrorCode};
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::trouble::{Reason, Trouble};
 
@@ -20,6 +23,53 @@ pub async fn find_stream(context: &jetstream::Context, name: &str) -> Result<Opt
             _ => Err(explain_api(name, "STREAM.INFO", &error.to_string())),
         },
     }
+}
+
+/// Time for the names of other streams. A user who may not ask for them gets no answer at all.
+const NAMES_WITHIN: Duration = Duration::from_secs(2);
+/// Streams that a message names.
+const MOST_NAMES: usize = 10;
+
+/// Looks up a stream that somebody has named. If it does not exist, the trouble names the streams that are there.
+///
+/// # Errors
+/// The stream does not exist, or the server does not answer, or has no JetStream for this account.
+pub async fn existing_stream(context: &jetstream::Context, name: &str) -> Result<Stream, Trouble> {
+    if let Some(stream) = find_stream(context, name).await? {
+        return Ok(stream);
+    }
+    let names = context.stream_names().take(1000).try_collect::<Vec<String>>();
+    Err(match tokio::time::timeout(NAMES_WITHIN, names).await {
+        Ok(Ok(names)) => missing_among(name, names),
+        Ok(Err(_)) | Err(_) => missing_stream(name),
+    })
+}
+
+/// The trouble of a stream that does not exist beside these. Those of key-value buckets and object stores are left out.
+fn missing_among(name: &str, mut names: Vec<String>) -> Trouble {
+    names.retain(|name| !name.starts_with("KV_") && !name.starts_with("OBJ_"));
+    names.sort();
+    if names.is_empty() {
+        return Trouble::new(
+            Reason::StreamMissing,
+            format!("there is no stream {name}, and no other for this user"),
+            "check the server and the account; `arancini stream create` creates the stream, and a collector does with nats.create_stream = true",
+        );
+    }
+    let more = names.len().saturating_sub(MOST_NAMES);
+    names.truncate(MOST_NAMES);
+    let more = match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Trouble::new(
+        Reason::StreamMissing,
+        format!(
+            "there is no stream {name}; the server has {}{more}",
+            names.join(", ")
+        ),
+        "name one of them (--stream, nats.stream), or create it with `arancini stream create`",
+    )
 }
 
 /// The trouble of a stream that does not exist.
@@ -63,4 +113,30 @@ pub fn explain_api(name: &str, call: &str, text: &str) -> Trouble {
         format!("JetStream refuses {call} for stream {name}: {text}"),
         "look at the server's log",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_stream_is_told_with_the_streams_that_are_there() {
+        let told = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned());
+            missing_among("NONE", names.collect()).to_string()
+        };
+        let buckets = ["KV_arancini-snapshots", "OBJ_arancini-snapshots"];
+        assert!(
+            told(&buckets)
+                .starts_with("there is no stream NONE, and no other for this user; check the server")
+        );
+        let text = told(&["LAB", buckets[0], "ARANCINI"]);
+        assert!(
+            text.starts_with("there is no stream NONE; the server has ARANCINI, LAB; name one of them"),
+            "{text}"
+        );
+        let many: Vec<_> = (10..22).map(|number| format!("S{number}")).collect();
+        let text = told(&many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(text.contains("S18, S19 and 2 more;"), "{text}");
+    }
 }

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, Listen, is_ipv4_fallback};
 use crate::control::api::{self, Access, Api, Asker, TokenFile};
-use crate::control::{BindError, ControlServer, RisRuntime, RisStop};
+use crate::control::{BindError, ControlServer, RisPort, RisRuntime, RisStop};
 use crate::core_settings::core_settings;
 use crate::ingest::backend::{Backend, Driver};
 use crate::ingest::{
@@ -189,6 +189,12 @@ impl Collector {
         self.control.as_ref().map(|control| control.server.address())
     }
 
+    /// The address of RIS Live, if it has a port of its own.
+    #[must_use]
+    pub fn ris_address(&self) -> Option<SocketAddr> {
+        self.control.as_ref()?.server.ris_address()
+    }
+
     /// The figures of the collector.
     #[must_use]
     pub fn telemetry(&self) -> &Arc<Telemetry> {
@@ -348,14 +354,22 @@ fn open_control_port(
     );
     let access = Access::of(&config.control, Arc::clone(telemetry.api())).map_err(StartError::Token)?;
     let token_files = access.token_files();
-    let api = api::paths(Arc::new(api), access);
+    let api = Arc::new(api);
+    let ris_port = config.control.ris_address.map(|address| RisPort {
+        address,
+        paths: api::ris_paths(Arc::clone(&api), access.on(address)),
+    });
+    let api = api::paths(api, access, ris_port.is_some());
     let tls = config.control.tls_files().map(ServerTls::of).transpose();
     let tls = tls
         .map_err(|error| StartError::Tls(error.to_string()))?
         .map(Arc::new);
-    let control = ControlServer::spawn(address, tls.clone(), source, api)?;
+    let control = ControlServer::spawn(address, tls.clone(), source, api, ris_port)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     info!(address = %control.address(), scheme, "control port: /metrics /healthz /readyz /api/v1");
+    if let Some(address) = control.ris_address() {
+        info!(%address, scheme, "RIS Live: /v1/ws");
+    }
     Ok(Some(ControlPort {
         _ris: ris.stop_on_drop(),
         server: control,

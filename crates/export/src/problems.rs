@@ -40,7 +40,12 @@ impl Problems {
     #[must_use]
     pub fn none(mut self) -> bool {
         if let Some(more) = self.count.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
-            (self.tell)(&format_args!("{more} further problems are not listed"));
+            let (noun, verb) = if more == 1 {
+                ("problem", "is")
+            } else {
+                ("problems", "are")
+            };
+            (self.tell)(&format_args!("{more} further {noun} {verb} not listed"));
         }
         self.count == 0
     }

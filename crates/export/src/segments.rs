@@ -1,5 +1,6 @@
 //! The segments of a file sink as a source.
 
+use std::io;
 use std::path::Path;
 
 use arancini_client::records::Records;
@@ -38,7 +39,10 @@ pub fn export_segments(directory: &Path, destination: &mut Destination<'_>) -> R
                 ));
             }
             next = segment.number + 1;
-            if !segment.path.exists() {
+            if segment
+                .file()
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            {
                 destination.problems.add(format_args!(
                     "{} was removed while the export read the directory, and is not exported; export again, or raise file.keep_bytes \
                      and file.keep_age_s",

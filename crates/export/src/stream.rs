@@ -4,7 +4,7 @@ use std::io;
 
 use arancini_client::StreamSource;
 use arancini_client::connect::connect;
-use arancini_client::streams::{find_stream, missing_stream};
+use arancini_client::streams::existing_stream;
 use arancini_client::tail::{Begin, PublishedMessage, StreamTail, StreamTailError, StreamTailOptions};
 use arancini_schema::SCHEMA_VERSION;
 use arancini_schema::subject::Subject;
@@ -85,9 +85,8 @@ pub async fn export_stream(
 
 /// Returns what the stream has now.
 async fn state(context: &jetstream::Context, source: &StreamSource) -> Result<State, ExportError> {
-    let stream = find_stream(context, &source.stream).await;
-    let stream = stream.and_then(|stream| stream.ok_or_else(|| missing_stream(&source.stream)));
-    stream
+    existing_stream(context, &source.stream)
+        .await
         .map(|stream| stream.cached_info().state.clone())
         .map_err(ExportError::Stream)
 }

@@ -6,7 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use arancini_client::records::Records;
-use arancini_client::segments::segment_path;
+use arancini_client::segments::{open_segment_path, segment_path};
 use arancini_export::JsonLines;
 use arancini_schema::MessageKind;
 use support::{Exported, RECORDINGS, export, testdata};
@@ -77,7 +77,8 @@ fn the_open_segment_may_end_within_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let (messages, bytes) = three_segments(directory.path());
     let cut = &bytes[..bytes.len() - 8];
-    std::fs::write(segment_path(directory.path(), MessageKind::Updates, 3), cut).unwrap();
+    std::fs::remove_file(segment_path(directory.path(), MessageKind::Updates, 3)).unwrap();
+    std::fs::write(open_segment_path(directory.path(), MessageKind::Updates, 3), cut).unwrap();
     let exported = export_json(directory.path());
     assert_eq!((exported.messages, exported.is_whole), (3 * messages - 1, true));
     assert!(

@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arancini_client::segments::{list, segment_path};
+use arancini_client::segments::{list, open_segment_path, segment_path};
 use arancini_core::{Batch, BatchKind};
 use tracing::warn;
 
@@ -242,7 +242,9 @@ impl Writer {
         let path = segment_path(&self.directory, batch.kind, self.last_number);
         // A write that fails may leave a part of the file.
         self.held_bytes = Some(held + bytes);
-        std::fs::write(&path, &batch.payload)?;
+        let open = open_segment_path(&self.directory, batch.kind, self.last_number);
+        std::fs::write(&open, &batch.payload)?;
+        std::fs::rename(open, &path)?;
         Ok(path)
     }
 

@@ -209,6 +209,8 @@ pub struct FileSettings {
     pub directory: PathBuf,
     /// Size at which a segment is closed. Default 256 MiB.
     pub segment_bytes: u64,
+    /// Age at which a segment is closed, counted from its first message. Default: a day.
+    pub segment_age: Option<Duration>,
     /// When a written batch counts as durable. Default: synced every 200 ms.
     pub fsync: Fsync,
     /// What is kept. Default 64 GiB a series.
@@ -221,6 +223,7 @@ impl FileSettings {
         Self {
             directory,
             segment_bytes: 256 << 20,
+            segment_age: Some(Duration::from_secs(86_400)),
             fsync: Fsync::Every(Duration::from_millis(200)),
             retention: Retention::default(),
         }

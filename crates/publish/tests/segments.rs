@@ -3,12 +3,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use arancini_client::Reason;
-use arancini_client::segments::{list, list_strangers, segment_path};
+use arancini_client::segments::{list, list_strangers, open_segment_path, segment_path};
 use arancini_client::tail::{AtEnd, Begin, SegmentTail};
 use arancini_core::BatchKind;
 use arancini_publish::{FileSettings, Fsync, Retention, SinkSettings};
@@ -63,6 +64,93 @@ fn segments_rotate_and_read_back_whole() {
     assert_eq!(read(&settings.directory), updates(1..=900));
 }
 
+/// The open segment had the name of a closed one, so tools that read `*.capnp` read it again when it was closed.
+#[test]
+fn only_closed_segments_have_their_final_name_and_closed_ones_never_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.segment_bytes = 1200;
+    let mut worker = Worker::new(1, 1);
+    let rig = Rig::new(SinkSettings::File(settings.clone()));
+    let mut seen: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    for batches in 1..=35 {
+        rig.bridge.send(worker.batch()).unwrap();
+        rig.until_acknowledged(batches);
+        for path in closed_names(&settings.directory) {
+            let content = std::fs::read(&path).unwrap();
+            let before = seen.entry(path).or_insert_with(|| content.clone());
+            assert_eq!(*before, content);
+        }
+    }
+    assert_eq!(seen.len(), 3, "ten batches fill a segment");
+    let open = open_segment_path(&settings.directory, BatchKind::Updates, 4);
+    assert!(open.exists());
+    assert_eq!(
+        read(&settings.directory),
+        updates(1..=105),
+        "the open one is read too"
+    );
+    rig.finish();
+    assert!(!open.exists(), "a stop closes it");
+    assert_eq!(closed_names(&settings.directory).len(), 4);
+    let all: Vec<u8> = closed_names(&settings.directory)
+        .iter()
+        .flat_map(|path| std::fs::read(path).unwrap())
+        .collect();
+    assert_eq!(sequences(&all), (1..=105).collect::<Vec<_>>());
+}
+
+/// Returns what the pattern `updates-*.capnp` finds, in order.
+fn closed_names(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut found: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "capnp"))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn the_next_start_closes_the_segment_that_a_crash_left_open() {
+    for damage in [&[][..], &message(4, 4)[..9], &[0xff; 40]] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        std::fs::create_dir_all(&settings.directory).unwrap();
+        let open = open_segment_path(&settings.directory, BatchKind::Updates, 7);
+        let whole = [message(1, 4), message(2, 4), message(3, 4)].concat();
+        std::fs::write(&open, [&whole[..], damage].concat()).unwrap();
+        let mut worker = Worker::new(1, 1);
+        worker.sequence = 3;
+        publish(&settings, &mut worker, 1);
+        assert!(!open.exists());
+        assert_eq!(read(&settings.directory), updates(1..=6));
+        let closed = list(&settings.directory, BatchKind::Updates).unwrap();
+        assert!(closed.iter().all(|segment| !segment.is_open), "{closed:?}");
+    }
+}
+
+#[test]
+fn a_segment_that_does_not_fill_is_closed_by_its_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.segment_age = Some(Duration::from_millis(1));
+    let mut worker = Worker::new(1, 1);
+    let rig = Rig::new(SinkSettings::File(settings.clone()));
+    for batches in 1..=2 {
+        rig.bridge.send(worker.batch()).unwrap();
+        rig.until_acknowledged(batches);
+        until(
+            "the segment is closed without a further message",
+            || closed_names(&settings.directory).len() as u64 == batches,
+            || format!("{:?}", list(&settings.directory, BatchKind::Updates)),
+        );
+    }
+    assert_eq!(read(&settings.directory), updates(1..=6));
+    rig.finish();
+    assert_eq!(closed_names(&settings.directory).len(), 2);
+}
+
 #[test]
 fn each_kind_has_its_own_series() {
     let folder = tempfile::tempdir().unwrap();
@@ -85,8 +173,8 @@ fn each_kind_has_its_own_series() {
     for kind in kinds {
         assert_eq!(list(&settings.directory, kind).unwrap().len(), 1, "{kind:?}");
     }
-    let name = segment_path(&settings.directory, BatchKind::Statistics, 1);
-    assert!(name.ends_with("stats-00000000000000000001.capnp") && name.exists());
+    let name = open_segment_path(&settings.directory, BatchKind::Statistics, 1);
+    assert!(name.ends_with("stats-00000000000000000001.capnp.open") && name.exists());
     let numbers: Vec<_> = (0..5).map(|_| rig.acked.recv().unwrap().number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
 }

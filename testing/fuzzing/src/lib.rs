@@ -8,9 +8,13 @@
 pub mod configuration;
 pub mod differential;
 pub mod framing_session;
+#[cfg(feature = "collector")]
+pub mod mrt;
 pub mod nlri;
 pub mod opaque;
 pub mod open;
+#[cfg(feature = "collector")]
+pub mod proxy_header;
 #[cfg(feature = "collector")]
 pub mod segments;
 pub mod snapshot;
@@ -20,6 +24,8 @@ pub mod mutation;
 pub mod seeds;
 
 mod input;
+#[cfg(feature = "collector")]
+mod made_seeds;
 #[cfg(feature = "collector")]
 mod scratch;
 mod stream;
@@ -76,6 +82,16 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "configuration",
         run: configuration::run,
+    },
+    #[cfg(feature = "collector")]
+    Target {
+        name: "mrt",
+        run: mrt::run,
+    },
+    #[cfg(feature = "collector")]
+    Target {
+        name: "proxy_header",
+        run: proxy_header::run,
     },
 ];
 

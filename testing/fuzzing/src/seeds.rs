@@ -89,6 +89,10 @@ pub fn of(target: &str, streams: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
         }
         #[cfg(feature = "collector")]
         "configuration" => configuration(&mut seeds),
+        #[cfg(feature = "collector")]
+        "mrt" => crate::made_seeds::mrt(streams, &mut seeds),
+        #[cfg(feature = "collector")]
+        "proxy_header" => crate::made_seeds::proxy_headers(&mut seeds),
         _ => messages(target, streams, &mut seeds),
     }
     seeds.retain(|seed: &Vec<u8>| seed.len() <= MAX_OCTETS);

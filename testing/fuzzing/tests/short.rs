@@ -71,4 +71,8 @@ short_runs! {
     segments
     #[cfg(feature = "collector")]
     configuration
+    #[cfg(feature = "collector")]
+    mrt
+    #[cfg(feature = "collector")]
+    proxy_header
 }

@@ -176,7 +176,7 @@ mod segments {
         };
         let mut judge: Judge<MapBook<Attributes>> = Judge::new(MapBook::default(), rules);
         let mut source = SegmentDirectory::new(folder.path());
-        let updates = "updates-00000000000000000001.capnp";
+        let updates = "updates-00000000000000000001.capnp.open";
         let (first, second) = (announce(1, 7).bytes(), announce(3, 7).bytes());
         write(updates, &[first.as_slice(), &second[..20]].concat());
         source.read(&mut judge).unwrap();
@@ -187,6 +187,8 @@ mod segments {
             event(4, RouterEventKind::ResyncEnd),
         ];
         write("routers-00000000000000000001.capnp", &resync.concat());
+        let closed = folder.path().join(updates).with_extension("");
+        std::fs::rename(folder.path().join(updates), closed).unwrap();
         source.read(&mut judge).unwrap();
         assert_eq!((judge.announces, judge.findings.counts.sum()), (2, 0));
         assert_eq!((judge.book.routes.len(), judge.resyncs), (1, 1));

@@ -26,7 +26,7 @@ pub struct TailArgs {
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     pub nats: Vec<String>,
     /// Name of the stream.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "data_dir")]
     pub stream: Option<String>,
     /// Data directory of a collector with the sink `file`; reads its segment files instead of a stream.
     #[arg(long, value_name = "DIR", conflicts_with = "nats")]

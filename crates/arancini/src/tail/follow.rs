@@ -16,7 +16,7 @@ use super::filter::{Filter, Kinds};
 use super::line::Line;
 use super::rate_line::RateLine;
 use super::screen::{Colours, ScreenLine};
-use crate::exit::fail;
+use crate::exit::{fail, tell_nothing_of};
 use crate::output::terminal_width;
 use crate::runtime::block_on;
 use crate::terminal::print_problem;
@@ -30,6 +30,7 @@ pub fn run(config: &Config, args: &TailArgs) -> ExitCode {
         kinds: Kinds::of(args),
         line: Vec::new(),
         rate: RateLine::new(),
+        has_printed: false,
     };
     if args.begin() == Begin::New && io::stderr().is_terminal() {
         print_problem(
@@ -44,12 +45,27 @@ pub fn run(config: &Config, args: &TailArgs) -> ExitCode {
         ),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Reached(place)) => {
+            if let Some(router) = args.router.filter(|_| !printer.has_printed) {
+                printer.rate.erase();
+                tell_nothing_of(router, place);
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(End::OutputClosed) => ExitCode::SUCCESS,
         Err(problem) => fail(problem),
     }
 }
 
-async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<(), String> {
+/// Why printing ended.
+enum End {
+    /// Everything was read. The source is named.
+    Reached(String),
+    /// Nobody reads the output any more.
+    OutputClosed,
+}
+
+async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<End, String> {
     let base = &config.publish.subject_base;
     let options = StreamTailOptions {
         filters: printer.filter.subjects(base, printer.kinds),
@@ -62,7 +78,7 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
     loop {
         let message = match printer.rate.wait_for(tail.next()).await {
             Ok(Some(message)) => message,
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(End::Reached(format!("the stream {}", config.nats.stream))),
             Err(error @ (StreamTailError::Message { .. } | StreamTailError::Recreated { .. })) => {
                 printer.complain(&error);
                 continue;
@@ -75,14 +91,14 @@ async fn follow_stream(config: &Config, args: &TailArgs, printer: &mut Printer) 
         let place = || format!("{} at sequence {}", message.subject, message.stream_sequence);
         match printer.print(subject.message_kind(), &message.payload) {
             Ok(Output::Read) => {}
-            Ok(Output::Closed) => return Ok(()),
+            Ok(Output::Closed) => return Ok(End::OutputClosed),
             Ok(Output::Failed(error)) => return Err(unwritable(&error)),
             Err(problem) => printer.complain(format_args!("{}: {problem}", place())),
         }
     }
 }
 
-async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<(), String> {
+async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer) -> Result<End, String> {
     let directory = config.file_settings().directory;
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::InvalidData => format!("{}: {error}", directory.display()),
@@ -98,12 +114,12 @@ async fn follow_segments(config: &Config, args: &TailArgs, printer: &mut Printer
     while let Some(message) = printer.rate.wait_for(tail.next()).await.map_err(failed)? {
         match printer.print(message.kind, &message.bytes) {
             Ok(Output::Read) => {}
-            Ok(Output::Closed) => return Ok(()),
+            Ok(Output::Closed) => return Ok(End::OutputClosed),
             Ok(Output::Failed(error)) => return Err(unwritable(&error)),
             Err(problem) => printer.complain(format_args!("{}: {problem}", directory.display())),
         }
     }
-    Ok(())
+    Ok(End::Reached(directory.display().to_string()))
 }
 
 /// How messages are printed.
@@ -153,6 +169,8 @@ struct Printer {
     line: Vec<u8>,
     /// How many messages were printed, on the last line of the terminal.
     rate: RateLine,
+    /// Whether any message was printed.
+    has_printed: bool,
 }
 
 impl Printer {
@@ -195,7 +213,10 @@ impl Printer {
                 }
             };
             match printed.and_then(|()| out.flush()) {
-                Ok(()) => self.rate.count(),
+                Ok(()) => {
+                    self.rate.count();
+                    self.has_printed = true;
+                }
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Output::Closed),
                 Err(error) => return Ok(Output::Failed(error)),
             }

@@ -338,6 +338,26 @@ fn settings_that_do_not_go_together_are_refused() {
         ("[control]\nhistory_bytes = 1000", 2, "control.history_bytes"),
         ("[control]\nris_clients = 10001", 2, "control.ris_clients"),
         (
+            "[control]\nris_address = \"0.0.0.0:8081\"",
+            2,
+            "control.ris_address",
+        ),
+        (
+            "[control]\nris_address = \"127.0.0.1:8080\"",
+            2,
+            "control.ris_address",
+        ),
+        (
+            "[control]\nris_address = \"127.0.0.1:8081\"\nris_clients = 0",
+            2,
+            "control.ris_address",
+        ),
+        (
+            "[control]\nris_address = \"127.0.0.1:8081\"\nenabled = false",
+            2,
+            "control.ris_address",
+        ),
+        (
             "[control]\nhost_names = [\"http://a.example\"]",
             2,
             "control.host_names",

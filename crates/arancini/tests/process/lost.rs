@@ -2,7 +2,7 @@
 //! segments").
 
 use arancini_client::records::Records;
-use arancini_client::segments::{list, set_aside_path};
+use arancini_client::segments::{list, segment_path, set_aside_path};
 use arancini_schema::MessageKind;
 
 use crate::consumer::Consumer;
@@ -25,6 +25,8 @@ fn a_damaged_record_costs_itself_and_is_resynced() {
 
         let directory = place.directory.path().join("segments");
         let segment = list(&directory, MessageKind::Updates).unwrap().pop().unwrap();
+        assert!(segment.is_open, "it was killed");
+        let closed = segment_path(&directory, MessageKind::Updates, segment.number);
         let mut bytes = std::fs::read(&segment.path).unwrap();
         let lengths: Vec<_> = Records::new(&bytes).map(|record| record.unwrap().len()).collect();
         let damaged = ((lengths.len() - 1) as f64 * place_of_damage) as usize;
@@ -35,7 +37,7 @@ fn a_damaged_record_costs_itself_and_is_resynced() {
         let process = place.start("1", NEVER);
         let line = process.line("the last segment is damaged and is set aside; its readable messages are the next segment; check the disk");
         assert_eq!(line.unwrap()["lost_bytes"], lengths[damaged]);
-        assert_eq!(std::fs::read(set_aside_path(&segment.path)).unwrap(), bytes);
+        assert_eq!(std::fs::read(set_aside_path(&closed)).unwrap(), bytes);
         assert_eq!(process.metric("segments_lost_total"), 1);
         let kept = std::fs::read(&list(&directory, MessageKind::Updates).unwrap()[0].path).unwrap();
         assert_eq!(kept, [&bytes[..at], &bytes[at + lengths[damaged]..]].concat());

@@ -127,6 +127,11 @@ impl Rig {
         self.collector.control_address().unwrap()
     }
 
+    /// Where RIS Live is, if it has a port of its own.
+    pub fn ris(&self) -> SocketAddr {
+        self.collector.ris_address().unwrap()
+    }
+
     /// A figure from `/metrics`, as an operator sees it: `name` or `name{label="value"}`.
     pub fn metric(&self, sample: &str) -> u64 {
         metric(self.control(), sample)

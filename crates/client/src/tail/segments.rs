@@ -12,7 +12,7 @@ use arancini_schema::MessageKind;
 
 use super::options::{AtEnd, Begin};
 use crate::records::{RecordError, Records};
-use crate::segments::list;
+use crate::segments::{Segment, list};
 
 const CHUNK: usize = 1 << 20;
 const POLL: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ impl SegmentTail {
         for kind in MessageKind::ALL {
             let mut cursor = Cursor::new(kind);
             if let (Begin::New, Some(last)) = (begin, list(directory, kind)?.last()) {
-                cursor.start(last.number, &last.path, File::open(&last.path)?);
+                cursor.start(last, last.file()?);
                 while cursor.next()?.is_some() {}
             }
             cursors.push(cursor);
@@ -123,10 +123,11 @@ impl Cursor {
         }
     }
 
-    fn start(&mut self, number: u64, path: &Path, file: File) {
-        self.number = number;
+    fn start(&mut self, segment: &Segment, file: File) {
+        self.number = segment.number;
         self.file = Some(file);
-        self.name = path
+        self.name = segment
+            .path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
@@ -147,12 +148,13 @@ impl Cursor {
             else {
                 return Ok(None);
             };
-            // The writer ends a segment before it creates the next one, so this read sees all of it.
+            // The writer closes a segment before it creates the next one, so this read sees all of it. That the file was renamed
+            // does not matter: it is still the one that is open here.
             if let Some(message) = self.next()? {
                 return Ok(Some(message));
             }
-            match File::open(&next.path) {
-                Ok(file) => self.start(next.number, &next.path, file),
+            match next.file() {
+                Ok(file) => self.start(&next, file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => self.number = next.number,
                 Err(error) => return Err(error),
             }

@@ -14,7 +14,7 @@ use crate::connect::{Connection, connect};
 use crate::form::PayloadError;
 use crate::headers::{BatchHeaders, is_fence};
 use crate::settings::StreamSource;
-use crate::streams::{find_stream, missing_stream};
+use crate::streams::existing_stream;
 use crate::trouble::{Reason, Trouble};
 
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
@@ -249,10 +249,8 @@ impl StreamTail {
     }
 
     async fn look_up(&self, context: &jetstream::Context) -> Result<Stream, StreamTailError> {
-        let name = &self.source.stream;
-        let stream = find_stream(context, name).await;
-        stream
-            .and_then(|stream| stream.ok_or_else(|| missing_stream(name)))
+        existing_stream(context, &self.source.stream)
+            .await
             .map_err(StreamTailError::Stream)
     }
 

@@ -305,6 +305,8 @@ settings! {
         data_dir: PathBuf = PathBuf::from("arancini-data");
         /// The size in bytes at which a segment file is closed and the next one is started.
         segment_bytes: u64 = 268_435_456;
+        /// The age in seconds at which a segment file is closed, also if it is smaller. Tools that read only closed segments see an update at most this much later. 0 closes by size only.
+        segment_age_s: u64 = 86_400;
         /// How many bytes of closed segments are kept of each kind of message. Beyond that, the oldest segments are removed, so that the segments can't fill the disk. 0 keeps all.
         keep_bytes: u64 = 68_719_476_736;
         /// The age in seconds at which a closed segment is removed. 0 keeps all.
@@ -401,6 +403,8 @@ settings! {
         history_bytes: usize = 64 * 1024 * 1024;
         /// The largest number of clients that are connected to `/v1/ws`, the websocket of RIS Live (docs/ris-live.md). 0 switches it off. Each client needs an open file, up to 4 MiB of memory if it reads slowly, and memory for its subscriptions: about 2 MiB for 4,096 prefixes, and up to 20 MiB if each of these subscriptions also has a long AS path.
         ris_clients: usize = 64;
+        /// An address of its own for the websocket of RIS Live. If it is set, `/v1/ws` is answered there only, and nothing else is. The port has the TLS, the tokens and the host names of the control port.
+        ris_address: Option<SocketAddr> = None;
     }
 
     /// Metrics of single routers and peers at `/metrics` (docs/metrics.md). They are gathered at each scrape, in the time that the workers have left beside the routers' messages.

@@ -65,6 +65,7 @@ impl Config {
         let file = &self.file;
         let mut settings = FileSettings::new(file.data_dir.join("segments"));
         settings.segment_bytes = file.segment_bytes;
+        settings.segment_age = (file.segment_age_s > 0).then(|| Duration::from_secs(file.segment_age_s));
         settings.fsync = if file.fsync {
             Fsync::Every(Duration::from_millis(file.fsync_interval_ms))
         } else {

@@ -224,6 +224,13 @@ fn publish(config: &Config, check: &mut Check<'_>) {
 /// Checks that the API is open to other hosts only with a token, or on purpose.
 fn control(control: &Control, check: &mut Check<'_>) {
     if !control.enabled {
+        if control.ris_address.is_some() {
+            check.fail(
+                "control.ris_address",
+                "the control port is off, and RIS Live needs its tables",
+                "remove control.ris_address, or set control.enabled = true",
+            );
+        }
         return;
     }
     let is_part = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
@@ -255,12 +262,40 @@ fn control(control: &Control, check: &mut Check<'_>) {
             "remove control.insecure, or control.token_file and control.tls_client_ca_file",
         );
     }
-    let is_loopback = control.address.ip().to_canonical().is_loopback();
-    if !is_loopback && !has_guard && !control.insecure {
+    let addresses = [
+        ("control.address", "the API", Some(control.address)),
+        ("control.ris_address", "RIS Live", control.ris_address),
+    ];
+    for (key, what, address) in addresses {
+        let reachable = address.filter(|address| !address.ip().to_canonical().is_loopback());
+        if let Some(address) = reachable.filter(|_| !has_guard && !control.insecure) {
+            check.fail(
+                key,
+                format!("other hosts can reach {address}, and {what} wants neither a token nor a client certificate"),
+                "set control.token_file or control.tls_client_ca_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
+            );
+        }
+    }
+    ris_port(control, check);
+}
+
+/// Checks the port of its own of RIS Live.
+fn ris_port(control: &Control, check: &mut Check<'_>) {
+    let Some(address) = control.ris_address else {
+        return;
+    };
+    if control.ris_clients == 0 {
         check.fail(
-            "control.address",
-            format!("other hosts can reach {}, and the API wants neither a token nor a client certificate", control.address),
-            "set control.token_file or control.tls_client_ca_file, or choose an address of this host like 127.0.0.1:8080, or set control.insecure = true if everybody who reaches the port may read all routes",
+            "control.ris_address",
+            "control.ris_clients = 0 switches RIS Live off",
+            "remove control.ris_address, or set control.ris_clients to the number of clients that may connect",
+        );
+    }
+    if address == control.address && address.port() != 0 {
+        check.fail(
+            "control.ris_address",
+            format!("{address} is the address of the control port"),
+            "choose another port, or remove control.ris_address: RIS Live is then at /v1/ws of the control port",
         );
     }
 }

@@ -26,5 +26,5 @@ pub use metrics::{Family, Metrics};
 pub use readiness::{Problem, Readiness};
 pub use render::scrape;
 pub use ris::{RisRuntime, RisStop};
-pub use server::ControlServer;
+pub use server::{ControlServer, RisPort};
 pub use source::{ControlSource, Details, Gathering};

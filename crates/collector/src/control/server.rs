@@ -1,5 +1,6 @@
 //! The HTTP server and its routes.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -28,20 +29,31 @@ const HELP: &str = "arancini\n\n/         the page, for a browser\n/metrics  met
 #[derive(Debug)]
 pub struct ControlServer {
     address: SocketAddr,
+    ris_address: Option<SocketAddr>,
     _thread: ControlThread,
+}
+
+/// A port of its own for RIS Live.
+#[derive(Debug)]
+pub struct RisPort {
+    /// The address to listen on.
+    pub address: SocketAddr,
+    /// Its paths.
+    pub paths: Router,
 }
 
 impl ControlServer {
     /// Listens on the address, with TLS or without, and serves requests on a thread of its own: what the source shows, and the paths
-    /// of the API. Port 0 lets the kernel choose a free port.
+    /// of the API; and RIS Live on its own port, if it has one. Port 0 lets the kernel choose a free port.
     ///
     /// # Errors
-    /// The address can't be bound, or the thread can't be made.
+    /// An address can't be bound, or the thread can't be made.
     pub fn spawn(
         address: SocketAddr,
         tls: Option<Arc<ServerTls>>,
         source: Arc<dyn ControlSource>,
         api: Router,
+        ris: Option<RisPort>,
     ) -> Result<Self, BindError> {
         render::note_start();
         let failed = |source| BindError {
@@ -49,21 +61,42 @@ impl ControlServer {
             address,
             source,
         };
-        let listener = std::net::TcpListener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?;
+        let (listener, bound) = bind(address).map_err(failed)?;
+        let ris = ris.map(|port| {
+            let bound = bind(port.address).map_err(|source| BindError {
+                what: "RIS Live",
+                address: port.address,
+                source,
+            });
+            Ok((bound?, port.paths.layer(map_response(protect))))
+        });
+        let ris = ris.transpose()?;
+        let ris_address = ris.as_ref().map(|((_, bound), _)| *bound);
         let routes = routes(Arc::clone(&source))
             .merge(api)
             .layer(map_response(protect));
         let thread = ControlThread::spawn(|| {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let clients = Clients::new(listener, tls);
+            let clients = Clients::new(listener, tls.clone());
+            let ris = match ris {
+                Some(((listener, _), paths)) => {
+                    let listener = tokio::net::TcpListener::from_std(listener)?;
+                    Some((Clients::new(listener, tls), paths))
+                }
+                None => None,
+            };
+            let ris = async {
+                if let Some((clients, paths)) = ris {
+                    clients.serve(paths).await;
+                }
+            };
             Ok(async move {
-                tokio::join!(clients.serve(routes), keep_rates(source));
+                tokio::join!(clients.serve(routes), ris, keep_rates(source));
             })
         });
         Ok(Self {
             address: bound,
+            ris_address,
             _thread: thread.map_err(failed)?,
         })
     }
@@ -73,6 +106,20 @@ impl ControlServer {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Returns the address of RIS Live, if it has a port of its own.
+    #[must_use]
+    pub fn ris_address(&self) -> Option<SocketAddr> {
+        self.ris_address
+    }
+}
+
+/// Listens on an address. Returns the listener and its address.
+fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
 }
 
 /// Has samples of the rates taken, for ever.
@@ -196,7 +243,7 @@ mod tests {
 
     fn request_accepting(source: Fake, path: &str, accepted: &str) -> (String, String) {
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = ControlServer::spawn(any_port, None, Arc::new(source), Router::new()).unwrap();
+        let server = ControlServer::spawn(any_port, None, Arc::new(source), Router::new(), None).unwrap();
         ask(&server, path, accepted)
     }
 
@@ -279,7 +326,7 @@ mod tests {
         let name = || async { std::thread::current().name().unwrap_or_default().to_owned() };
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let api = Router::new().route("/name", get(name));
-        let server = ControlServer::spawn(any_port, None, Arc::new(Fake::Ready), api).unwrap();
+        let server = ControlServer::spawn(any_port, None, Arc::new(Fake::Ready), api, None).unwrap();
         let (_, body) = ask(&server, "/name", "*/*");
         assert_eq!(body, "arancini-control");
     }
@@ -295,7 +342,8 @@ mod tests {
     fn a_taken_port_says_whom_to_ask() {
         let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = taken.local_addr().unwrap();
-        let error = ControlServer::spawn(address, None, Arc::new(Fake::Ready), Router::new()).unwrap_err();
+        let error =
+            ControlServer::spawn(address, None, Arc::new(Fake::Ready), Router::new(), None).unwrap_err();
         let expected = format!("ss -ltnp 'sport = :{}'", address.port());
         assert!(error.to_string().contains(&expected), "{error}");
     }

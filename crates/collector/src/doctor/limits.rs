@@ -8,6 +8,8 @@ use crate::config::{Config, IdentityKind};
 
 /// File descriptors that the process needs besides sessions: log, segment files, NATS, the control port and its clients.
 const PROCESS_FILES: u64 = 128;
+/// File descriptors of a port of its own for RIS Live, besides those of its websockets.
+const RIS_PORT_FILES: u64 = 65;
 /// File descriptors that a worker needs besides its listeners: its ring or epoll, the event that wakes it, its timer.
 const WORKER_FILES: u64 = 8;
 
@@ -26,6 +28,7 @@ fn wanted(config: &Config) -> u64 {
         .saturating_mul(each)
         .saturating_add(workers.saturating_mul(WORKER_FILES.saturating_add(listeners)))
         .saturating_add(PROCESS_FILES)
+        .saturating_add(config.control.ris_address.map_or(0, |_| RIS_PORT_FILES))
 }
 
 pub(super) fn open_files(host: &impl HostReader, config: &Config) -> Row {

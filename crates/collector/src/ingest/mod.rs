@@ -60,6 +60,7 @@ pub use arrive::admit::{Admission, Refusal};
 pub use arrive::listen;
 pub use arrive::local_owners::LocalOwners;
 pub use arrive::owners::{Claim, Load, Owners};
+pub use arrive::proxy_header;
 pub use clock::thread_cpu_time;
 pub use context::WorkerContext;
 pub use counters::WorkerCounters;

@@ -14,6 +14,11 @@ pub enum ReplayError {
         /// The error of the system.
         source: io::Error,
     },
+    /// A file has no content.
+    Empty {
+        /// The name of the file.
+        name: String,
+    },
     /// A file is compressed in a way that is not read.
     Compressed {
         /// The name of the file.
@@ -68,6 +73,10 @@ impl fmt::Display for ReplayError {
                     "can't read {name}: {source}; check the path, and that the file is complete"
                 )
             }
+            Self::Empty { name } => write!(
+                f,
+                "{name} is empty, so there is no message in it; check the path, and that the recording had begun"
+            ),
             Self::Compressed {
                 name,
                 compression,
@@ -131,7 +140,7 @@ impl std::error::Error for ReplayError {
             Self::Read { source, .. } | Self::Connect { source, .. } | Self::Closed { source, .. } => {
                 Some(source)
             }
-            Self::Compressed { .. } | Self::Capture { .. } | Self::NoBmp { .. } => None,
+            Self::Empty { .. } | Self::Compressed { .. } | Self::Capture { .. } | Self::NoBmp { .. } => None,
         }
     }
 }

@@ -67,7 +67,7 @@ impl Recording {
     /// for each BMP connection.
     ///
     /// # Errors
-    /// Fails if the file can't be read, or if it is a capture that is damaged or contains no BMP.
+    /// Fails if the file can't be read, if it is empty, or if it is a capture that is damaged or contains no BMP.
     pub fn read(path: &Path) -> Result<Vec<Self>, ReplayError> {
         let name = path.display().to_string();
         let bytes = if name == "-" {
@@ -85,7 +85,7 @@ impl Recording {
     /// Detects the kind of a file from its content and returns its streams.
     ///
     /// # Errors
-    /// Fails if the content is compressed otherwise than with Zstandard, or damaged, or if it is a capture that is damaged or contains no BMP.
+    /// Fails if the content is empty, compressed otherwise than with Zstandard, or damaged, or if it is a capture that is damaged or contains no BMP.
     pub fn detect(name: &str, bytes: Vec<u8>) -> Result<Vec<Self>, ReplayError> {
         let other = OTHER_COMPRESSIONS
             .iter()
@@ -105,6 +105,11 @@ impl Recording {
         } else {
             bytes
         };
+        if bytes.is_empty() {
+            return Err(ReplayError::Empty {
+                name: name.to_owned(),
+            });
+        }
         if pcap::is_capture(&bytes) {
             Self::from_capture(name, &bytes)
         } else if mrt::is_mrt(&bytes) {
@@ -114,8 +119,9 @@ impl Recording {
         }
     }
 
-    /// Makes a recording of one router from the records of an MRT file.
-    fn from_mrt(name: &str, bytes: &[u8]) -> Self {
+    /// Makes a recording of one router from the records of an MRT file. What can't be read is told in the notes.
+    #[must_use]
+    pub fn from_mrt(name: &str, bytes: &[u8]) -> Self {
         let mrt::Converted { bytes, notes } = mrt::convert(name, bytes);
         Self {
             is_whole: notes.is_empty(),

@@ -125,7 +125,8 @@ impl Wanted {
         views.sort();
         for (view, count) in views {
             sentences.push(format!(
-                "left out: {count} updates of the view {view}, because a file has one view (here {own}); give --view {view} for another file"
+                "left out: {} of the view {view}, because a file has one view (here {own}); give --view {view} for another file",
+                counted(*count, "update")
             ));
         }
         let mut peers: Vec<_> = self.same_name.iter().collect();
@@ -146,22 +147,29 @@ impl Wanted {
                 format!("give --router {router} for another file")
             };
             sentences.push(format!(
-                "left out: {count} updates of the peer {address} AS{asn} with distinguisher {distinguisher} of the router {router}, because MRT \
-                 cannot tell it from another peer with this address and AS number; {remedy}"
+                "left out: {} of the peer {address} AS{asn} with distinguisher {distinguisher} of the router {router}, because MRT \
+                 cannot tell it from another peer with this address and AS number; {remedy}",
+                counted(*count, "update")
             ));
         }
         if self.without_attributes > 0 {
             sentences.push(format!(
-                "left out: {} routes without attributes; a collector keeps them with rib.attributes = \"retain\"",
-                self.without_attributes
+                "left out: {} without attributes; a collector keeps them with rib.attributes = \"retain\"",
+                counted(self.without_attributes, "route")
             ));
         }
         if self.without_next_hop > 0 {
             sentences.push(format!(
-                "left out: {} routes without a next hop that a reader of BGP UPDATEs takes",
-                self.without_next_hop
+                "left out: {} without a next hop that a reader of BGP UPDATEs takes",
+                counted(self.without_next_hop, "route")
             ));
         }
         sentences
     }
+}
+
+/// Returns a count with its noun: "1 route", "2 routes".
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }

@@ -1,24 +1,21 @@
 //! The sink `file`: rotating segment files with the same records that JetStream would get.
 //!
 //! A batch is durable when it is written and, with [`Fsync::Every`], synced. The sink waits for a full or failing disk.
-//! Writes go to fixed places, so that a second attempt cannot double anything. A restart begins new segments, and cuts off
-//! what a crash has left incomplete at the end of the last ones.
+//! Writes go to fixed places, so that a second attempt cannot double anything. A restart begins new segments, cuts off
+//! what a crash has left incomplete at the end of the last ones, and closes them.
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use arancini_client::segments::{LAST_SEGMENT_NUMBER, list, list_strangers, segment_path, series_name};
+use arancini_client::segments::{list, list_strangers, series_name};
 use arancini_client::{Reason, Trouble};
-use arancini_core::position::SegmentEnd;
 use arancini_core::{Batch, BatchKind, Position};
 use tracing::{error, info, warn};
 
 use super::mend::{Mended, mend};
 use super::receipt::{Receipt, taken};
-use crate::directory_lock::is_in_place;
+use super::series::{Series, close_left_open};
 use crate::hooks::Hooks;
 use crate::input::{BlockingInput, Given};
 use crate::place::{CHECK_EVERY, Place};
@@ -71,10 +68,14 @@ pub(crate) fn run(
             work(&mut writer, &mut Writer::sync);
             writer.acknowledge(status, hooks);
         }
+        if writer.has_old_segment() {
+            work(&mut writer, &mut Writer::close_old);
+        }
         writer.retain_if_due();
     }
     work(&mut writer, &mut Writer::sync);
     writer.acknowledge(status, hooks);
+    writer.close_all();
 }
 
 /// Claims the directory and opens its series. `None` if the bridge is closed and empty before that works: nothing is
@@ -134,7 +135,7 @@ fn explain(error: &io::Error, directory: &Path) -> Trouble {
     )
 }
 
-/// Mends the last segment of each series, and finds the number of the next one.
+/// Mends the last segment of each series, closes it, and finds the number of the next one.
 fn open_series(settings: &FileSettings, status: &SinkStatus) -> io::Result<[Series; BatchKind::ALL.len()]> {
     let mut series = BatchKind::ALL.map(Series::new);
     for series in &mut series {
@@ -162,8 +163,9 @@ fn open_series(settings: &FileSettings, status: &SinkStatus) -> io::Result<[Seri
                 );
             }
         }
+        close_left_open(&settings.directory, series.kind)?;
         if let Some(last) = list(&settings.directory, series.kind)?.last() {
-            series.next_number = last.number + 1;
+            series.begin_after(last.number);
         }
         retain(&settings.directory, series.kind, settings.retention);
     }
@@ -250,25 +252,23 @@ impl Writer {
         let series = &mut self.series[batch.kind as usize];
         let room = self.settings.segment_bytes.saturating_sub(series.length());
         if series.length() > 0 && room < batch.payload.len() as u64 {
-            series.close(self.settings.fsync)?;
+            series.close(&self.settings)?;
             retain(&self.settings.directory, series.kind, self.settings.retention);
-        } else if series.buffer.len() >= WRITE_AT_BYTES {
+        } else if series.waiting_bytes() >= WRITE_AT_BYTES {
             series.write_out()?;
         }
         series.open(&self.settings.directory)
     }
 
     fn append(&mut self, batch: &Batch) {
-        self.series[batch.kind as usize]
-            .buffer
-            .extend_from_slice(&batch.payload);
+        self.series[batch.kind as usize].append(&batch.payload);
         self.receipts.push(Receipt::of(batch));
         self.dirty_since.get_or_insert_with(Instant::now);
     }
 
     fn write_out(&mut self) -> io::Result<()> {
         for series in &mut self.series {
-            if !series.buffer.is_empty() {
+            if series.waiting_bytes() > 0 {
                 series.open(&self.settings.directory)?;
             }
             series.write_out()?;
@@ -282,6 +282,34 @@ impl Writer {
             self.series.iter_mut().try_for_each(Series::sync)?;
         }
         Ok(())
+    }
+
+    fn has_old_segment(&self) -> bool {
+        self.series.iter().any(|series| series.is_old(&self.settings))
+    }
+
+    /// Closes the segments that are open for long enough.
+    fn close_old(&mut self) -> io::Result<()> {
+        for series in &mut self.series {
+            if series.is_old(&self.settings) {
+                series.close(&self.settings)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes all segments at the end. Everything is written already, so a failure is only logged.
+    fn close_all(&mut self) {
+        for series in &mut self.series {
+            if let Err(error) = series.close(&self.settings) {
+                warn!(
+                    series = series_name(series.kind),
+                    directory = %self.settings.directory.display(),
+                    %error,
+                    "can't close the segment; it keeps its ending .open until the next start of the collector closes it"
+                );
+            }
+        }
     }
 
     fn sync_is_due(&self) -> bool {
@@ -326,115 +354,6 @@ impl Writer {
                 .iter()
                 .for_each(|kind| retain(&self.settings.directory, *kind, self.settings.retention));
         }
-    }
-}
-
-/// Writes one series. Invariant: the first `written` bytes of the open file are whole records; `buffer` comes after them.
-struct Series {
-    kind: BatchKind,
-    next_number: u64,
-    file: Option<File>,
-    written: u64,
-    unsynced: bool,
-    buffer: Vec<u8>,
-}
-
-impl Series {
-    fn new(kind: BatchKind) -> Self {
-        Self {
-            kind,
-            next_number: 1,
-            file: None,
-            written: 0,
-            unsynced: false,
-            buffer: Vec::new(),
-        }
-    }
-
-    /// Returns the end of the series: in the open segment, or before the first byte of the next one.
-    fn end(&self) -> SegmentEnd {
-        let (number, bytes) = match self.file {
-            Some(_) => (self.next_number - 1, self.written),
-            None => (self.next_number, 0),
-        };
-        SegmentEnd {
-            series: series_name(self.kind).to_owned(),
-            number,
-            bytes,
-        }
-    }
-
-    /// Returns whether somebody has removed, replaced or cut the open segment.
-    fn is_removed(&self, directory: &Path) -> io::Result<bool> {
-        match &self.file {
-            Some(file) => {
-                let path = segment_path(directory, self.kind, self.next_number - 1);
-                Ok(!is_in_place(file, &path)? || file.metadata()?.len() < self.written)
-            }
-            None => Ok(false),
-        }
-    }
-
-    /// Writes no more to the open segment. What waits to be written goes to the next one.
-    fn give_up(&mut self) {
-        self.file = None;
-        self.written = 0;
-        self.unsynced = false;
-    }
-
-    fn length(&self) -> u64 {
-        self.written + self.buffer.len() as u64
-    }
-
-    fn open(&mut self, directory: &Path) -> io::Result<()> {
-        while self.file.is_none() {
-            if self.next_number > LAST_SEGMENT_NUMBER {
-                return Err(io::Error::other(
-                    "the numbers of the segments are used up; remove the segment with the highest number",
-                ));
-            }
-            let path = segment_path(directory, self.kind, self.next_number);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => {
-                    // The name must survive a power failure as well as the content.
-                    File::open(directory)?.sync_all()?;
-                    self.file = Some(file);
-                    self.written = 0;
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-            self.next_number += 1;
-        }
-        Ok(())
-    }
-
-    fn write_out(&mut self) -> io::Result<()> {
-        let Some(file) = &self.file else { return Ok(()) };
-        if !self.buffer.is_empty() {
-            file.write_all_at(&self.buffer, self.written)?;
-            self.written += self.buffer.len() as u64;
-            self.unsynced = true;
-            self.buffer.clear();
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        if let (Some(file), true) = (&self.file, self.unsynced) {
-            file.sync_data()?;
-            self.unsynced = false;
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, fsync: Fsync) -> io::Result<()> {
-        self.write_out()?;
-        if let Fsync::Every(_) = fsync {
-            self.sync()?;
-        }
-        self.give_up();
-        Ok(())
     }
 }
 

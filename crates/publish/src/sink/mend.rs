@@ -3,10 +3,11 @@
 //! A crash cuts the last record short: the rest of this record was never acknowledged and is cut off. Damage is something
 //! else. Acknowledged records are lost, so a consumer may miss them, and the restore has to know of it. Therefore the
 //! damaged segment is set aside under another name, and its readable records become the next segment. The number that is
-//! missing from then on is a gap for every snapshot that was taken before.
+//! missing from then on is a gap for every snapshot that was taken before. The last segment may have been closed or open,
+//! and what replaces it is closed.
 //!
 //! ```text
-//! updates-00000000000000000007.capnp           damaged
+//! updates-00000000000000000007.capnp.open      damaged
 //! updates-00000000000000000008.capnp.tmp       its readable records; complete, because it is synced before the next step
 //! updates-00000000000000000007.capnp.damaged   renamed
 //! updates-00000000000000000008.capnp           renamed
@@ -19,7 +20,9 @@ use std::path::Path;
 
 use arancini_client::readable::{has_wrong_table, next_readable};
 use arancini_client::records::{RecordError, Records, record_length};
-use arancini_client::segments::{Segment, list, list_with_suffix, segment_path, set_aside_path};
+use arancini_client::segments::{
+    Segment, list, list_with_suffix, open_segment_path, segment_path, set_aside_path,
+};
 use arancini_schema::MessageKind;
 
 /// A segment table that is not complete within this many bytes is not one of a collector.
@@ -135,7 +138,8 @@ fn replace(directory: &Path, segment: &Segment, before: impl Read, behind: &[u8]
     let kept = io::copy(&mut BufReader::with_capacity(READ_AHEAD, before), &mut new)?;
     new.write_all(behind)?;
     new.sync_all()?;
-    fs::rename(&segment.path, set_aside_path(&segment.path))?;
+    let closed = segment_path(directory, segment.kind, segment.number);
+    fs::rename(&segment.path, set_aside_path(&closed))?;
     fs::rename(&temporary, &path)?;
     File::open(directory)?.sync_all()?;
     Ok(kept + behind.len() as u64)
@@ -144,8 +148,10 @@ fn replace(directory: &Path, segment: &Segment, before: impl Read, behind: &[u8]
 /// Completes or undoes a [`replace`] that a crash has interrupted.
 fn finish_earlier_mend(directory: &Path, kind: MessageKind) -> io::Result<()> {
     for temporary in list_with_suffix(directory, kind, TEMPORARY)? {
-        let damaged = segment_path(directory, kind, temporary.number.saturating_sub(1));
-        if set_aside_path(&damaged).try_exists()? && !damaged.try_exists()? {
+        let number = temporary.number.saturating_sub(1);
+        let damaged = segment_path(directory, kind, number);
+        let is_there = damaged.try_exists()? || open_segment_path(directory, kind, number).try_exists()?;
+        if set_aside_path(&damaged).try_exists()? && !is_there {
             fs::rename(&temporary.path, segment_path(directory, kind, temporary.number))?;
             File::open(directory)?.sync_all()?;
         } else {
@@ -165,14 +171,19 @@ mod tests {
 
     #[test]
     fn a_mend_that_a_crash_interrupts_is_completed_or_undone() {
-        for is_set_aside in [true, false] {
+        for (is_set_aside, was_open) in [(true, true), (false, true), (true, false), (false, false)] {
             let directory = tempfile::tempdir().unwrap();
             let path = |number| segment_path(directory.path(), KIND, number);
+            let damaged = if was_open {
+                open_segment_path(directory.path(), KIND, 7)
+            } else {
+                path(7)
+            };
             // Retention may have removed all segments before the damaged one.
-            fs::write(path(7), RECORD).unwrap();
+            fs::write(&damaged, RECORD).unwrap();
             fs::write(path(8).with_extension("capnp.tmp"), [RECORD, RECORD].concat()).unwrap();
             if is_set_aside {
-                fs::rename(path(7), set_aside_path(&path(7))).unwrap();
+                fs::rename(&damaged, set_aside_path(&path(7))).unwrap();
             }
             assert_eq!(mend(directory.path(), KIND).unwrap(), None);
             let segments = list(directory.path(), KIND).unwrap();

@@ -2,6 +2,7 @@
 
 pub(crate) mod receipt;
 pub(crate) mod file;
+mod series;
 mod mend;
 pub(crate) mod stdout;
 pub(crate) mod null;

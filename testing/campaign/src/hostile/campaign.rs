@@ -32,7 +32,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const WINDOW_FULL: &str = "sink_window_full_seconds_total";
 
 /// Counters that rise when a client misbehaves.
-const COUNTERS: [&str; 17] = [
+const COUNTERS: [&str; 19] = [
     "connections_refused_total{reason=\"not_allowed\"}",
     "connections_refused_total{reason=\"too_many_sessions\"}",
     "connections_refused_total{reason=\"too_many_from_source\"}",
@@ -44,6 +44,8 @@ const COUNTERS: [&str; 17] = [
     "connections_ended_total{reason=\"handshake_timeout\"}",
     "connections_ended_total{reason=\"idle_timeout\"}",
     "connections_ended_total{reason=\"unfinished_message\"}",
+    "connections_ended_total{reason=\"proxy_header\"}",
+    "connections_ended_total{reason=\"health_check\"}",
     "malformed_messages_total",
     "peer_limit_exceeded_total",
     "treated_as_withdraw_total",

@@ -1,9 +1,10 @@
-//! A directory of segment files: `<kind>-<number>.capnp`, whole messages of one kind back to back.
+//! A directory of segment files: `<kind>-<number>.capnp`, whole messages of one kind back to back. The one that the
+//! collector writes ends in `.capnp.open` until it is closed.
 //!
 //! The files of one kind are in order by their numbers. The kinds have no order among each other but that of their
 //! routers' sequences: resyncs, which are events, are read ahead of the updates and worked in by their sequences.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -107,7 +108,12 @@ impl Series {
                 (self.number, self.heard) = (number, 0);
             }
             let path = directory.join(format!("{}-{number:020}.capnp", self.kind.word()));
-            match File::open(&path) {
+            // It may be closed between the two attempts, and is never opened again.
+            let file = match File::open(path.with_added_extension("open")) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(&path),
+                opened => opened,
+            };
+            match file {
                 Ok(file) => self
                     .read_file(&file, hear)
                     .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?,
@@ -140,18 +146,33 @@ impl Series {
         }
     }
 
-    /// The numbers of the files, rising. Other files are passed over.
-    fn numbers(&self, directory: &Path) -> io::Result<Vec<u64>> {
-        let mut numbers = Vec::new();
+    /// The numbers of the files, rising. Other files are passed over. A file that is renamed while the directory is read may
+    /// show under neither name, so two readings must agree.
+    fn numbers(&self, directory: &Path) -> io::Result<BTreeSet<u64>> {
+        let mut numbers = self.numbers_once(directory)?;
+        loop {
+            let again = self.numbers_once(directory)?;
+            if again == numbers {
+                return Ok(numbers.into_iter().map(|(number, _)| number).collect());
+            }
+            numbers = again;
+        }
+    }
+
+    /// The numbers and whether the file is open.
+    fn numbers_once(&self, directory: &Path) -> io::Result<BTreeSet<(u64, bool)>> {
+        let mut numbers = BTreeSet::new();
         for entry in std::fs::read_dir(directory)? {
             let name = entry?.file_name();
             let number = name.to_str().and_then(|name| {
-                let (kind, digits) = name.strip_suffix(".capnp")?.split_once('-')?;
-                (kind == self.kind.word() && digits.len() == 20).then(|| digits.parse::<u64>().ok())?
+                let closed = name.strip_suffix(".open");
+                let (kind, digits) = closed.unwrap_or(name).strip_suffix(".capnp")?.split_once('-')?;
+                let number =
+                    (kind == self.kind.word() && digits.len() == 20).then(|| digits.parse::<u64>().ok())?;
+                Some((number?, closed.is_some()))
             });
             numbers.extend(number);
         }
-        numbers.sort_unstable();
         Ok(numbers)
     }
 }

@@ -60,6 +60,41 @@ fn only_this_host_and_pages_of_the_port_may_connect() {
 }
 
 #[test]
+fn a_port_of_its_own_has_the_websocket_and_nothing_else_and_the_control_port_says_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, TOKEN).unwrap();
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    for token_file in [None, Some(file)] {
+        let header = format!("Bearer {TOKEN}");
+        let headers = [("Authorization", header.as_str())];
+        let headers = if token_file.is_some() { &headers[..] } else { &[] };
+        let rig = Rig::start(|config| {
+            config.control.ris_address = Some(anywhere);
+            config.control.token_file.clone_from(&token_file);
+        });
+        assert_ne!(rig.ris(), rig.control());
+        let (status, problem) = refused(rig.control(), "/v1/ws", headers);
+        let remedy = problem["remedy"].as_str().unwrap().to_owned();
+        assert_eq!((status, remedy.contains("control.ris_address")), (404, true));
+        for path in ["/metrics", "/api/v1/routers", "/", "/healthz"] {
+            let (status, problem) = refused(rig.ris(), path, headers);
+            assert_eq!(
+                (status, &problem["detail"]),
+                (404, &json!("this port has only RIS Live"))
+            );
+        }
+        if token_file.is_some() {
+            assert_eq!(refused(rig.ris(), "/v1/ws", &[]).0, 401);
+        }
+        let mut client = Client::connect_to(rig.ris(), "/v1/ws", headers).unwrap();
+        client.subscribe(json!({}));
+        let _router = router(&rig, 1, &[super::client::first_peer()]);
+        assert_eq!(client.heard(1), ["connected"]);
+    }
+}
+
+#[test]
 fn what_is_no_websocket_is_told_so() {
     let rig = Rig::start(|_| {});
     let control = rig.control();

@@ -1,6 +1,5 @@
 //! What a directory of segments holds behind a place.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -188,7 +187,7 @@ pub fn read_segment(
     cancelled: &dyn Fn() -> bool,
     take: &mut impl FnMut(Published<'_>),
 ) -> io::Result<Option<SegmentDamage>> {
-    let mut file = match File::open(&segment.path) {
+    let mut file = match segment.file() {
         Ok(file) => BufReader::with_capacity(CHUNK, file),
         // Retention has removed the file since it was listed. The list has decided already what is missing.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -263,6 +262,7 @@ mod tests {
             kind: MessageKind::Updates,
             number,
             path: Path::new("x").to_owned(),
+            is_open: false,
             bytes,
             modified: std::time::SystemTime::UNIX_EPOCH,
         }

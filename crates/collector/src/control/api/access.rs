@@ -3,7 +3,7 @@
 //! A web page that somebody opens can send requests to this port too. So the API answers only requests that are addressed to
 //! an IP address, `localhost` or a configured name (against DNS rebinding), and only pages of its own origin.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -39,6 +39,17 @@ enum Guard {
     Token(Arc<TokenFile>),
     /// A client certificate.
     Certificate,
+}
+
+impl Guard {
+    /// What a request to this address has to carry if there is neither a token nor a CA.
+    fn by_address(address: SocketAddr) -> Self {
+        if address.ip().to_canonical().is_loopback() {
+            Self::ThisHost
+        } else {
+            Self::Insecure
+        }
+    }
 }
 
 /// Marks a request that came with a client certificate of the configured CA.
@@ -115,8 +126,7 @@ impl Access {
         let guard = match &settings.token_file {
             Some(file) => Guard::Token(token("control.token_file", file)?),
             None if settings.tls_client_ca_file.is_some() => Guard::Certificate,
-            None if settings.address.ip().to_canonical().is_loopback() => Guard::ThisHost,
-            None => Guard::Insecure,
+            None => Guard::by_address(settings.address),
         };
         let act = settings.act_token_file.as_deref();
         Ok(Self {
@@ -131,6 +141,22 @@ impl Access {
             host_names: settings.host_names.clone(),
             figures,
         })
+    }
+
+    /// The access to another port with the same settings.
+    #[must_use]
+    pub fn on(&self, address: SocketAddr) -> Self {
+        Self {
+            guard: match &self.guard {
+                Guard::ThisHost | Guard::Insecure => Guard::by_address(address),
+                Guard::Token(token) => Guard::Token(Arc::clone(token)),
+                Guard::Certificate => Guard::Certificate,
+            },
+            act: self.act.clone(),
+            certificates_may: self.certificates_may,
+            host_names: self.host_names.clone(),
+            figures: Arc::clone(&self.figures),
+        }
     }
 
     /// The tokens that requests can carry, with their files.

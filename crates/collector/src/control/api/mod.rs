@@ -37,7 +37,7 @@ mod paths;
 
 pub use access::{Access, ClientCertificate, Right, TokenFile};
 pub use asker::Asker;
-pub use paths::paths;
+pub use paths::{paths, ris_paths};
 pub(crate) use peer_key::peer_key;
 pub(crate) use refusal::{refusal_of_long_request, refusal_of_plain_http};
 pub use state::Api;

@@ -43,8 +43,15 @@ use crate::control::etag::with_etag;
 )]
 struct Description;
 
-/// The paths of the API, for those who have access.
-pub fn paths(api: Arc<Api>, access: Access) -> Router {
+/// The paths of the API, for those who have access. If RIS Live has a port of its own, its path only says where.
+pub fn paths(api: Arc<Api>, access: Access, has_ris_port: bool) -> Router {
+    let websocket = || {
+        if has_ris_port {
+            get(ris::elsewhere)
+        } else {
+            get(ris::connect)
+        }
+    };
     Router::new()
         .route("/api/v1/routers", get(routers::routers).layer(from_fn(with_etag)))
         .route("/api/v1/routers/{router}", get(routers::router))
@@ -57,8 +64,8 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         .route("/api/v1/events", get(history::events))
         .route("/api/v1/malformed", get(history::malformed))
         .route("/api/v1/stream", get(stream::stream))
-        .route("/v1/ws", get(ris::connect))
-        .route("/v1/ws/", get(ris::connect))
+        .route("/v1/ws", websocket())
+        .route("/v1/ws/", websocket())
         .route("/api/v1/workers", get(workers::workers))
         .route("/api/v1/rates", get(rates::rates))
         .route("/api/v1/sink", get(sink::sink))
@@ -68,6 +75,17 @@ pub fn paths(api: Arc<Api>, access: Access) -> Router {
         )
         .route("/api/v1/openapi.json", get(description).layer(from_fn(with_etag)))
         .route("/api/{*unknown}", get(unknown))
+        .method_not_allowed_fallback(only_get)
+        .with_state(api)
+        .layer(from_fn_with_state(Arc::new(access), guard))
+}
+
+/// The paths of a port of its own for RIS Live, for those who have access.
+pub fn ris_paths(api: Arc<Api>, access: Access) -> Router {
+    Router::new()
+        .route("/v1/ws", get(ris::connect))
+        .route("/v1/ws/", get(ris::connect))
+        .fallback(ris::nothing_else)
         .method_not_allowed_fallback(only_get)
         .with_state(api)
         .layer(from_fn_with_state(Arc::new(access), guard))

@@ -71,6 +71,24 @@ pub(super) async fn connect(
     }))
 }
 
+/// The answer of the control port if RIS Live has a port of its own.
+pub(super) async fn elsewhere() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "RIS Live has a port of its own",
+        "connect to the address in control.ris_address",
+    )
+}
+
+/// The answer of that port to everything else.
+pub(super) async fn nothing_else() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "this port has only RIS Live",
+        "connect to /v1/ws, or ask the control port (control.address)",
+    )
+}
+
 fn views_of(query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> Result<Views, Problem> {
     let Query(pairs) = query.unwrap_or_default();
     let Some((_, names)) = pairs.into_iter().find(|(name, _)| name == "view") else {

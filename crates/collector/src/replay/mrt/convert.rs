@@ -37,10 +37,11 @@ pub(crate) fn convert(name: &str, bytes: &[u8]) -> Converted {
     let skipped = walk(bytes, &mut write);
     let mut notes = skipped.notes(bytes.len());
     if write.too_long > 0 {
-        notes.push(format!(
-            "{} routes are left out, because their attributes do not fit into an UPDATE",
-            write.too_long
-        ));
+        let what = match write.too_long {
+            1 => "1 route is left out, because its attributes do not fit".to_owned(),
+            many => format!("{many} routes are left out, because their attributes do not fit"),
+        };
+        notes.push(format!("{what} into an UPDATE"));
     }
     Converted {
         bytes: write.out,
@@ -76,19 +77,30 @@ impl Skipped {
                 self.end
             ));
         }
-        for (count, what) in [
-            (self.damaged, "damaged records are left out"),
+        for (count, one, many, what) in [
+            (
+                self.damaged,
+                "damaged record is",
+                "damaged records are",
+                "left out",
+            ),
             (
                 self.unknown,
-                "records are left out: only BGP4MP, BGP4MP_ET and TABLE_DUMP_V2 are read, and families whose NLRI have a length",
+                "record is",
+                "records are",
+                "left out: only BGP4MP, BGP4MP_ET and TABLE_DUMP_V2 are read, and families whose NLRI have a length",
             ),
             (
                 self.unknown_peer,
-                "routes are left out, because no table of peers before them has their peer",
+                "route is",
+                "routes are",
+                "left out: no table of peers before it in the file has the peer",
             ),
         ] {
-            if count > 0 {
-                notes.push(format!("{count} {what}"));
+            match count {
+                0 => {}
+                1 => notes.push(format!("1 {one} {what}")),
+                _ => notes.push(format!("{count} {many} {what}")),
             }
         }
         notes

@@ -1,7 +1,7 @@
 //! Making sure that the stream exists and fits, and the commands `arancini stream create`, `check` and `show`.
 
 use arancini_client::connect::connect;
-use arancini_client::streams::{explain_api, find_stream, missing_stream};
+use arancini_client::streams::{existing_stream, explain_api, find_stream, missing_stream};
 use arancini_client::{Reason, Trouble};
 use async_nats::jetstream;
 use async_nats::jetstream::context::CreateStreamError;
@@ -47,10 +47,8 @@ pub async fn show(settings: &NatsSettings) -> Result<StreamReport, Trouble> {
 async fn existing(settings: &NatsSettings) -> Result<Info, Trouble> {
     let connection = connect(&settings.server, "arancini stream").await?;
     let context = jetstream::new(connection.client);
-    let stream = find_stream(&context, &settings.stream.name).await?;
-    stream
-        .map(|stream| stream.cached_info().clone())
-        .ok_or_else(|| missing_stream(&settings.stream.name))
+    let stream = existing_stream(&context, &settings.stream.name).await?;
+    Ok(stream.cached_info().clone())
 }
 
 /// A stream to publish to, and the deviations that weaken a promise.
