@@ -1,7 +1,10 @@
 //! Messages that go to JSON and back are the same in every field.
 #![allow(clippy::unwrap_used)]
 
-#[expect(dead_code, reason = "it only makes attributes; tests of the encoder check them too")]
+#[expect(
+    dead_code,
+    reason = "it only makes attributes; tests of the encoder check them too"
+)]
 mod attributes;
 
 use std::collections::BTreeSet;
@@ -188,6 +191,7 @@ proptest! {
             kind: RouterEventKind::try_from(kind).unwrap(), router_name: &other, system_name: &text,
             system_description: &text, reason: &other, information, information_length: number,
             peer: flag.then_some(peer), family: flag.then_some(AfiSafi::IPV6_VPN),
+            all_withdrawn: flag,
         };
         payload.clear();
         write_router_event(&origin, &router, &mut payload);
