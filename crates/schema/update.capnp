@@ -3,7 +3,7 @@
 @0xbe3d5b52630beea0;
 
 # Rises when a struct gains fields. Older readers are never broken by it.
-const schemaVersion :UInt16 = 4;
+const schemaVersion :UInt16 = 5;
 
 # ---------------------------------------------------------------- updates.<router>.<peer asn>.<afi_safi>
 
@@ -202,6 +202,7 @@ struct RouterEvent {
   family @11 :Family;
   informationLength @12 :UInt32;        # octets of all TLVs the router sent; 0 if `information` has all of them
   routerName @13 :Text;                 # from the settings of the collector; empty if they name none
+  allWithdrawn @14 :Bool;               # resync only: every route of it that consumers may hold and that is gone is withdrawn before its end
 }
 
 # ---------------------------------------------------------------- stats.<router>.<peer asn>

@@ -43,7 +43,7 @@ def test_each_bad_message_has_a_remedy_and_the_others_go_on(server, update):
         (SUBJECT, update(2), HEADERS | {"Content-Encoding": "br"}),
         (SUBJECT, b"no LZ4 frame", HEADERS | {"Content-Encoding": "lz4"}),
         (SUBJECT, b"no message", HEADERS),
-        (SUBJECT, update(3), HEADERS | {"Arancini-Schema": "5"}),
+        (SUBJECT, update(3), HEADERS | {"Arancini-Schema": "6"}),
         (SUBJECT, update(4) + update(5)[:40], HEADERS),
         ("bad.fence.c", b"", HEADERS),
         (SUBJECT, update(6), HEADERS),
@@ -58,7 +58,7 @@ def test_each_bad_message_has_a_remedy_and_the_others_go_on(server, update):
         (4, 'unknown Content-Encoding "br"'),
         (5, problems[3].cause),
         (6, problems[4].cause),
-        (7, "its schema 5 is newer than schema 4 of this package, so fields may be left out"),
+        (7, "its schema 6 is newer than schema 5 of this package, so fields may be left out"),
         (8, problems[-1].cause),
     ]
     assert "damaged lz4 payload" in problems[3].cause and "is not Cap'n Proto" in problems[4].cause

@@ -84,6 +84,12 @@ def is_end_of_resync(address: str):
     return lambda record: record["type"] == "router" and record["kind"] == "resync-end" and record["routerAddr"] == address
 
 
+def ends_of_resyncs(url: str) -> list[bool]:
+    """What each end of a resync says: whether all that is gone is withdrawn."""
+    records = [record for batch in batches(url) for record in batch if record["type"] == "router"]
+    return [record["allWithdrawn"] for record in records if record["kind"] == "resync-end"]
+
+
 def test_tables_are_right_through_the_life_of_a_stream(bed):
     bed.start("first")
     messages = {1: recorded(FIRST), 2: recorded(SECOND)}
@@ -103,6 +109,7 @@ def test_tables_are_right_through_the_life_of_a_stream(bed):
     resync_when_settled(bed, first)
     table = until(bed.server.url, is_end_of_resync(first), table)
     assert table.position > restarted_at
+    assert ends_of_resyncs(bed.server.url) == [True], "the collector has published everything by itself"
     bed.stop()
     table = table_of(bed.server.url, table)
     assert routes(table) == bed.judged()
@@ -128,6 +135,7 @@ def test_tables_are_right_through_the_life_of_a_stream(bed):
     resync_when_settled(bed, second)
     table = until(bed.server.url, is_end_of_resync(second), table)
     assert table.counts["swept"] > 0
+    assert ends_of_resyncs(bed.server.url) == [True, False, False, True]
     assert routes(table) == bed.judged() == routes(table_of(bed.server.url))
 
     # A newcomer, after the old messages have aged out.

@@ -455,12 +455,14 @@ fn start_workers(context: &Arc<WorkerContext>, starts: Vec<WorkerStart>) -> io::
 /// What each worker begins with.
 fn inheritances(restored: Restored, workers: usize) -> Vec<Inheritance> {
     let (sequence_floor, resync) = (restored.sequence_floor, restored.resync);
+    let is_past_read = restored.is_past_read;
     let shares = restored.spread(workers).into_iter();
     shares
         .map(|routers| Inheritance {
             routers,
             sequence_floor,
             resync,
+            is_past_read,
         })
         .collect()
 }

@@ -65,6 +65,7 @@ fn scoped_router_event(
     let router = &context.router;
     let (name, description) = (router.sys_name.clone(), router.sys_descr.clone());
     let naming = Arc::clone(&router.naming);
+    let is_resync = matches!(kind, RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd);
     let event = RouterEvent {
         kind,
         router_name: &naming.name,
@@ -75,6 +76,7 @@ fn scoped_router_event(
         information_length: information.whole,
         peer: scope.peer,
         family: scope.family,
+        all_withdrawn: is_resync && router.coverage.is_whole(),
     };
     barrier(context, SubjectKey::Routers, |origin, out| {
         write_router_event(origin, &event, out);

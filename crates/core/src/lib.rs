@@ -48,6 +48,7 @@ mod route;
 
 // Everything that is known of a router.
 mod router;
+mod coverage;
 mod identities;
 mod peer;
 mod table;

@@ -17,7 +17,8 @@
 //! * **Doomed**: the routes are gone, and the sweep withdraws them in slices ([`crate::sweep`]).
 //!
 //! In a resync, all routes are stale and in doubt: an announce is published even if it changes nothing. What the dump does not have
-//! is withdrawn before `resync-end`, so consumers have to sweep only routes that the collector does not know of.
+//! is withdrawn before `resync-end`, so consumers have to sweep only routes that the collector does not know of. The event says
+//! whether there may be any ([`crate::coverage`]).
 //!
 //! A router has one session at a time: a second one replaces the first. When the collector stops, no session is lost: the
 //! routers are still there. Peers have lives of their own within a session: [`crate::peer_up`], [`crate::peer_down`],
@@ -28,6 +29,7 @@ use arancini_schema::events::RouterEventKind;
 
 use crate::changes::RouterChange;
 use crate::context::RouterContext;
+use crate::coverage::Coverage;
 use crate::events::router_event;
 use crate::life_check::{Phase, RouterCheck, Work};
 use crate::notice::NoticeKind;
@@ -197,6 +199,8 @@ pub enum ResyncWay {
 
 /// Makes up for messages of a router that consumers lost.
 pub(crate) fn resync_after_loss(context: &mut RouterContext<'_>) -> ResyncWay {
+    // The lost messages may be withdraws.
+    context.router.coverage = Coverage::Partial;
     if repeat::begin_after_loss(context) {
         context.shared.counters.resyncs_from_attributes.add(1);
         let router = context.router.id;
@@ -256,6 +260,6 @@ fn begin_resync(context: &mut RouterContext<'_>) {
 
 /// Ends a resync: consumers hold again what the router holds.
 fn end_resync(context: &mut RouterContext<'_>) {
-    context.router.resync = None;
     router_event(context, RouterEventKind::ResyncEnd, "");
+    context.router.end_resync();
 }

@@ -26,6 +26,7 @@ use arancini_wire::iana::AfiSafi;
 
 use crate::ask::PeerSelector;
 use crate::context::RouterContext;
+use crate::coverage::Coverage;
 use crate::emission::{Emission, MessageTimes};
 use crate::events::{event_peer, resync_event};
 use crate::peer::Peer;
@@ -231,9 +232,14 @@ fn go_on(context: &mut RouterContext<'_>, budget: u64) -> (u64, Outlook) {
 
 /// Publishes `resync-end`, if tables of the router are being published again.
 pub(crate) fn end(context: &mut RouterContext<'_>) {
-    let ended = context.router.repeat.take();
-    for scope in ended.into_iter().flat_map(|repeat| repeat.part.scopes()) {
+    let Some(Repeat { part, .. }) = context.router.repeat.take() else {
+        return;
+    };
+    for scope in part.scopes() {
         resync_event(context, RouterEventKind::ResyncEnd, "", scope);
+    }
+    if part.is_whole_router() {
+        context.router.coverage = Coverage::Whole;
     }
 }
 

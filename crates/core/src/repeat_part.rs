@@ -42,6 +42,11 @@ impl Part {
         Self { peer, family }
     }
 
+    /// Whether all tables of the router belong to the part.
+    pub const fn is_whole_router(&self) -> bool {
+        self.peer.is_none() && self.family.is_none()
+    }
+
     /// Whether a table belongs to the part.
     pub fn covers(&self, key: &TableKey) -> bool {
         let of_peer = self.peer.is_none_or(|one| {

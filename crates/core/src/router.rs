@@ -8,6 +8,7 @@ use arancini_wire::bmp::{PER_PEER_HEADER_LEN, PeerIdentity, PerPeerHeader};
 
 use crate::batcher::{Batcher, SubjectId};
 use crate::changes::{Changes, PeerChange, RouterChange};
+use crate::coverage::Coverage;
 use crate::identities::Identities;
 use crate::names::Naming;
 use crate::peer::{Peer, PeerIndex, PeerState};
@@ -88,6 +89,8 @@ pub struct Router {
     pub(crate) shown: ShownTables,
     /// Set while it is not known what consumers hold of the router. Its dump is published between resync-begin and resync-end.
     pub(crate) resync: Option<Resync>,
+    /// Whether its tables hold all that consumers may hold of it.
+    pub(crate) coverage: Coverage,
     /// Updates of the router were thrown away since it last lost a session: their routes are in doubt, and have no attributes to be
     /// published again ([`crate::dropped`]).
     pub(crate) in_doubt: bool,
@@ -127,6 +130,8 @@ const MOST_QUIET_PERIODS: u64 = 10;
 /// A resync that is due or under way (`docs/operating.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Resync {
+    /// Whether its dump has begun. Until then it waits for the router to connect again.
+    has_begun: bool,
     /// Most routes that the router held since the resync began, and since when it did not hold more. The dump is over when that
     /// was long enough ago.
     most_routes: usize,
@@ -177,6 +182,7 @@ impl Router {
             revision: 0,
             shown: ShownTables::default(),
             resync: None,
+            coverage: Coverage::Whole,
             in_doubt: false,
             repeat: None,
             restored_sets: None,
@@ -272,13 +278,25 @@ impl Router {
         self.resync.is_some()
     }
 
-    /// Notes that it is not known what consumers hold of the router: its next dump is a resync. The routes that it held stay in its
-    /// tables: consumers may hold them, so the resync has to withdraw those that the dump does not have.
+    /// Notes that consumers may hold routes of the router that its tables do not hold: its next dump is a resync. The routes that it
+    /// held stay in its tables: consumers may hold them too, so the resync has to withdraw those that the dump does not have.
     pub(crate) fn need_resync(&mut self) {
+        self.coverage = Coverage::Partial;
+        self.need_dump();
+    }
+
+    /// Notes that it is not known which routes of its tables consumers hold: its next dump is a resync.
+    pub(crate) fn need_dump(&mut self) {
         self.resync = Some(Resync::default());
         self.in_doubt = false;
         // The dump publishes all routes.
         self.repeat = None;
+    }
+
+    /// Notes that a resync of all its tables is over: consumers hold what the tables hold.
+    pub(crate) const fn end_resync(&mut self) {
+        self.resync = None;
+        self.coverage = Coverage::Whole;
     }
 
     /// The tables of all peers.
@@ -288,11 +306,12 @@ impl Router {
 
     /// Begins the dump of a resync: all routes are in doubt.
     pub(crate) fn begin_resync(&mut self, now_ns: u64) {
-        self.need_resync();
+        self.need_dump();
         for table in self.tables_mut() {
             table.doubt_routes(now_ns);
         }
         self.resync = Some(Resync {
+            has_begun: true,
             most_routes: 0,
             most_since_ns: now_ns,
         });
@@ -313,11 +332,12 @@ impl Router {
             return false;
         };
         if routes > resync.most_routes {
-            resync = Resync {
-                most_routes: routes,
-                most_since_ns: now_ns,
-            };
+            resync.most_routes = routes;
+            resync.most_since_ns = now_ns;
             self.resync = Some(resync);
+        }
+        if !resync.has_begun {
+            return false;
         }
         let passed = |since_ns: u64| now_ns.saturating_sub(resync.most_since_ns.max(since_ns));
         passed(heard_ns) >= quiet_ns || passed(paused_ns) >= MOST_QUIET_PERIODS.saturating_mul(quiet_ns)

@@ -16,6 +16,7 @@ use crate::batch::Batch;
 use crate::bmp_session::BmpSession;
 use crate::context::RouterContext;
 use crate::counters::Counters;
+use crate::coverage::Coverage;
 use crate::dispatch::dispatch;
 use crate::dropped::put_in_doubt;
 use crate::events::router_event;
@@ -66,6 +67,8 @@ pub struct Shard {
     life_check: LifeCheck,
     /// The first dump of an unknown router is a resync.
     resync_strangers: bool,
+    /// What the empty tables of an unknown router hold of what consumers may hold.
+    strangers: Coverage,
 }
 
 /// # The call protocol
@@ -74,7 +77,7 @@ pub struct Shard {
 /// nothing. The worker's shell makes all calls, on one thread:
 ///
 /// 1. **Start**, before any session: [`handle_sequence_floor`](Self::handle_sequence_floor),
-///    [`handle_resync_strangers`](Self::handle_resync_strangers), and [`handle_adopt`](Self::handle_adopt) for each restored
+///    [`handle_resync_strangers`](Self::handle_resync_strangers), [`handle_unread_past`](Self::handle_unread_past), and [`handle_adopt`](Self::handle_adopt) for each restored
 ///    router.
 /// 2. **A session**: [`handle_connect`](Self::handle_connect), and [`handle_identified`](Self::handle_identified) if its
 ///    router is known by its sysName; then [`handle_bytes`](Self::handle_bytes) for what was received, again with the bytes that were not taken; at the end [`handle_disconnect`](Self::handle_disconnect), also
@@ -104,6 +107,7 @@ impl Shard {
             forgotten: Vec::new(),
             life_check: LifeCheck::default(),
             resync_strangers: false,
+            strangers: Coverage::Whole,
         }
     }
 
@@ -134,6 +138,7 @@ impl Shard {
             .or_insert_with(|| Router::new(router, now.unix_ns.max(self.sequence_floor)));
         if !known {
             state.naming = self.shared.settings.names.of(router);
+            state.coverage = self.strangers;
             if self.resync_strangers {
                 state.need_resync();
             }
@@ -390,6 +395,12 @@ impl Shard {
             shared,
             now,
         }))
+    }
+
+    /// From now on nothing is known of what consumers hold of an unknown router, because nobody has read what was published before
+    /// the start. The end of its first resync tells consumers to sweep.
+    pub const fn handle_unread_past(&mut self) {
+        self.strangers = Coverage::Partial;
     }
 
     /// Makes up for lost messages of the router whose address comes next behind this one, as [`Self::handle_loss`] does. `None` if

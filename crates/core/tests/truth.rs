@@ -430,6 +430,29 @@ fn consumers_drop_the_routes_of_a_router_that_is_leaving_when_they_lost_messages
     assert!(harness.shard.router(router(1)).is_none());
 }
 
+/// A router without routes lost messages, and its session was still there when time passed: a resync ended that had not begun, and
+/// the router's next dump was none.
+#[test]
+fn a_resync_that_has_not_begun_does_not_end() {
+    let mut harness = Harness::new();
+    harness.consumer.resyncs = Resyncs::Expected;
+    let session = harness.session();
+    harness.send(session, &wire::up(&peer(1)));
+    assert!(harness.shard.handle_need_resync(router(1)));
+    harness.wait(1000 * SECOND);
+    assert!(!harness.published().iter().any(Event::is_resync));
+    harness.close(session);
+    let session = harness.session();
+    harness.send(session, &wire::up(&peer(1)));
+    harness.wait(1000 * SECOND);
+    let resyncs = harness
+        .published()
+        .iter()
+        .filter(|event| event.is_resync())
+        .count();
+    assert_eq!(resyncs, 2);
+}
+
 /// A peer that came up more often than the quiet period kept the resync of its router going for ever.
 #[test]
 fn a_peer_that_flaps_does_not_hold_up_the_end_of_a_resync_for_ever() {

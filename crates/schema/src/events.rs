@@ -107,6 +107,8 @@ pub struct RouterEvent<'a> {
     pub peer: Option<Peer>,
     /// Resync: the only family that is affected; `None` for all.
     pub family: Option<AfiSafi>,
+    /// Resync: every route of it that consumers may hold and that is gone is withdrawn before its end.
+    pub all_withdrawn: bool,
 }
 
 /// One counter of a Statistics Report.
@@ -213,6 +215,7 @@ pub fn write_router_event(origin: &EventOrigin, event: &RouterEvent<'_>, out: &m
     if let Some(peer) = &event.peer {
         set_peer(root.reborrow().init_peer(), peer);
     }
+    root.set_all_withdrawn(event.all_withdrawn);
     if let Some(family) = event.family {
         root.set_has_family(true);
         set_family(root.reborrow().init_family(), family);

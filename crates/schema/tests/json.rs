@@ -178,6 +178,7 @@ fn routers() -> Vec<u8> {
         information_length: 0,
         peer: None,
         family: None,
+        all_withdrawn: false,
     };
     let resync = RouterEvent {
         kind: RouterEventKind::ResyncBegin,
@@ -187,9 +188,15 @@ fn routers() -> Vec<u8> {
         family: Some(AfiSafi::IPV4_UNICAST),
         ..initiation
     };
+    let end = RouterEvent {
+        kind: RouterEventKind::ResyncEnd,
+        all_withdrawn: true,
+        ..resync
+    };
     let mut out = Vec::new();
     write_router_event(&ORIGIN, &initiation, &mut out);
     write_router_event(&ORIGIN, &resync, &mut out);
+    write_router_event(&ORIGIN, &end, &mut out);
     out
 }
 
@@ -263,7 +270,7 @@ fn every_kind_of_message_has_its_json() {
     let payloads = [
         (MessageKind::Updates, updates(), 4),
         (MessageKind::Peers, peers(), 2),
-        (MessageKind::Routers, routers(), 2),
+        (MessageKind::Routers, routers(), 3),
         (MessageKind::Statistics, statistics(), 1),
         (MessageKind::Malformed, malformed(), 2),
     ];

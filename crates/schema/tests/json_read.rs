@@ -191,6 +191,7 @@ proptest! {
             kind: RouterEventKind::try_from(kind).unwrap(), router_name: &other, system_name: &text,
             system_description: &text, reason: &other, information, information_length: number,
             peer: flag.then_some(peer), family: flag.then_some(AfiSafi::IPV6_VPN),
+            all_withdrawn: flag,
         };
         payload.clear();
         write_router_event(&origin, &router, &mut payload);

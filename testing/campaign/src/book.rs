@@ -127,16 +127,20 @@ impl Book for NumberedBook {
         Ok(std::mem::take(self.slot(route)?).before())
     }
 
-    fn give_up(&mut self, router: IpAddr, scope: &route::Scope, epoch: u32) {
+    fn give_up(&mut self, router: IpAddr, scope: &route::Scope, epoch: u32) -> usize {
         let Some(tables) = self.routers.get_mut(&router) else {
-            return;
+            return 0;
         };
+        let mut given_up = 0;
         for (table, slots) in TABLES.iter().zip(tables) {
             if scope.holds(&table.of(router)) {
-                let gone = slots.iter_mut().filter(|slot| slot.epoch < epoch);
-                gone.for_each(|slot| *slot = Slot::default());
+                for slot in slots.iter_mut().filter(|slot| slot.epoch < epoch) {
+                    given_up += usize::from(slot.before().is_some());
+                    *slot = Slot::default();
+                }
             }
         }
+        given_up
     }
 
     /// Routers of a campaign send no statistics, and nothing that can't be read.
@@ -169,7 +173,7 @@ mod tests {
     use arancini_judge::finding::Counts;
     use arancini_judge::message::{Said, Subject, Synthetic};
     use arancini_judge::route::Scope;
-    use arancini_judge::{FindingKind, Judge, Rules, What};
+    use arancini_judge::{FindingKind, Judge, Rules, What, Withdrawn};
 
     use super::*;
 
@@ -259,7 +263,7 @@ mod tests {
             update(2, 4, Some(1)),
             said(3, What::ResyncBegins(Scope::EVERYTHING)),
             update(4, 3, Some(1)),
-            said(5, What::ResyncEnds(Scope::EVERYTHING)),
+            said(5, What::ResyncEnds(Scope::EVERYTHING, Withdrawn::Known)),
         ]);
         assert_eq!(judge.findings.counts, Counts::default());
         assert_eq!(

@@ -50,8 +50,8 @@ pub trait Book {
     /// No router has this route.
     fn withdraw(&mut self, route: &Route) -> Result<Option<Before>, Foreign>;
 
-    /// Strikes out the routes of a router's scope that were not announced since this epoch began.
-    fn give_up(&mut self, router: IpAddr, scope: &Scope, epoch: u32);
+    /// Strikes out the routes of a router's scope that were not announced since this epoch began. Returns how many these are.
+    fn give_up(&mut self, router: IpAddr, scope: &Scope, epoch: u32) -> usize;
 
     /// Whether the routers of the test can cause messages of this kind.
     fn knows(&self, kind: Kind) -> bool {
@@ -88,10 +88,12 @@ impl<V: Value> Book for MapBook<V> {
         Ok(before.as_ref().map(Before::of))
     }
 
-    fn give_up(&mut self, router: IpAddr, scope: &Scope, epoch: u32) {
+    fn give_up(&mut self, router: IpAddr, scope: &Scope, epoch: u32) -> usize {
+        let before = self.routes.len();
         self.routes.retain(|route, held| {
             route.table.router != router || held.epoch >= epoch || !scope.holds(&route.table)
         });
+        before - self.routes.len()
     }
 }
 

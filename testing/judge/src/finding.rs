@@ -77,6 +77,17 @@ pub enum Finding {
         /// What the resync is of.
         scope: Scope,
     },
+    /// A resync ends that says that all is withdrawn, and consumers hold routes that are gone.
+    LeftToSweep {
+        /// The router.
+        router: IpAddr,
+        /// The sequence of the end.
+        sequence: u64,
+        /// What the resync is of.
+        scope: Scope,
+        /// How many routes are gone.
+        routes: usize,
+    },
     /// A message stands under a subject that its content does not belong to.
     WrongSubject {
         /// The subject under which it stands.
@@ -112,6 +123,8 @@ pub enum FindingKind {
     Unexpected,
     /// [`Finding::EndWithoutBegin`].
     EndWithoutBegin,
+    /// [`Finding::LeftToSweep`].
+    LeftToSweep,
     /// [`Finding::WrongSubject`].
     WrongSubject,
     /// [`Finding::Unreadable`].
@@ -120,7 +133,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SameSequence,
         Self::OutOfOrder,
         Self::BarrierBroken,
@@ -129,6 +142,7 @@ impl FindingKind {
         Self::Foreign,
         Self::Unexpected,
         Self::EndWithoutBegin,
+        Self::LeftToSweep,
         Self::WrongSubject,
         Self::Unreadable,
     ];
@@ -145,6 +159,7 @@ impl FindingKind {
             Self::Foreign => "foreign",
             Self::Unexpected => "unexpected",
             Self::EndWithoutBegin => "end-without-begin",
+            Self::LeftToSweep => "left-to-sweep",
             Self::WrongSubject => "wrong-subject",
             Self::Unreadable => "unreadable",
         }
@@ -164,6 +179,7 @@ impl Finding {
             Self::Foreign { .. } => FindingKind::Foreign,
             Self::Unexpected { .. } => FindingKind::Unexpected,
             Self::EndWithoutBegin { .. } => FindingKind::EndWithoutBegin,
+            Self::LeftToSweep { .. } => FindingKind::LeftToSweep,
             Self::WrongSubject { .. } => FindingKind::WrongSubject,
             Self::Unreadable { .. } => FindingKind::Unreadable,
         }
@@ -216,6 +232,16 @@ impl fmt::Display for Finding {
             } => write!(
                 f,
                 "router {router}: sequence {sequence} ends a resync that never began, of {scope:?}"
+            ),
+            Self::LeftToSweep {
+                router,
+                sequence,
+                scope,
+                routes,
+            } => write!(
+                f,
+                "router {router}: sequence {sequence} ends a resync and says that all is withdrawn, but consumers hold {routes} \
+                 routes that are gone, of {scope:?}"
             ),
             Self::WrongSubject { stands, belongs } => {
                 write!(f, "{stands}: carries a message that belongs to {belongs}")

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::book::{Book, Held};
 use crate::finding::{Finding, Findings};
-use crate::message::{Kind, Messages, Said, Synthetic, What};
+use crate::message::{Kind, Messages, Said, Synthetic, What, Withdrawn};
 use crate::order::{Order, Place};
 use crate::route::{Route, Scope, Table};
 use crate::sequences::Sequences;
@@ -30,6 +30,22 @@ pub struct Rules {
     /// Nothing is withdrawn that consumers do not hold, nothing is announced as they hold it, and a resync that ends has
     /// begun. In a resync, routes may be withdrawn that consumers do not hold. Unknown where the stream has lost messages.
     pub truth: Rule,
+    /// A resync whose end says that all is withdrawn leaves nothing to sweep.
+    pub withdrawn: Rule,
+    /// When consumers sweep.
+    pub sweeps: Sweeps,
+}
+
+/// At which ends of resyncs a consumer drops the routes that were not announced since the begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sweeps {
+    /// At each.
+    #[default]
+    Always,
+    /// At those that do not say that all is withdrawn.
+    WhereNeeded,
+    /// At none: it applies updates alone.
+    Never,
 }
 
 /// What the judge knows of a router besides its routes.
@@ -67,6 +83,8 @@ pub struct Judge<B> {
     pub synthetic_withdraws: u64,
     /// Resyncs begun so far.
     pub resyncs: u64,
+    /// Resyncs so far that ended and said that all is withdrawn.
+    pub resyncs_all_withdrawn: u64,
     rules: Rules,
     order: Order,
     routers: HashMap<IpAddr, Router>,
@@ -83,6 +101,7 @@ impl<B: Book> Judge<B> {
             withdraws: 0,
             synthetic_withdraws: 0,
             resyncs: 0,
+            resyncs_all_withdrawn: 0,
             rules,
             order: Order::default(),
             routers: HashMap::new(),
@@ -189,7 +208,7 @@ impl<B: Book> Judge<B> {
                 self.withdraw(route, sequence);
             }
             What::ResyncBegins(scope) => self.resync_begins(router, sequence, *scope),
-            What::ResyncEnds(scope) => self.resync_ends(router, sequence, *scope),
+            What::ResyncEnds(scope, withdrawn) => self.resync_ends(router, sequence, *scope, *withdrawn),
             What::Event => {}
         }
     }
@@ -239,7 +258,7 @@ impl<B: Book> Judge<B> {
         state.open.push((scope, state.epoch));
     }
 
-    fn resync_ends(&mut self, router: IpAddr, sequence: u64, scope: Scope) {
+    fn resync_ends(&mut self, router: IpAddr, sequence: u64, scope: Scope, withdrawn: Withdrawn) {
         let state = self.router(router);
         match state.open.iter().position(|(open, _)| *open == scope) {
             Some(open) => {
@@ -248,7 +267,25 @@ impl<B: Book> Judge<B> {
                     // It also ends the resyncs of parts that began before.
                     state.open.retain(|(_, part)| *part > epoch);
                 }
-                self.book.give_up(router, &scope, epoch);
+                self.resyncs_all_withdrawn += u64::from(withdrawn == Withdrawn::All);
+                let sweeps = match self.rules.sweeps {
+                    Sweeps::Always => true,
+                    Sweeps::WhereNeeded => withdrawn == Withdrawn::Known,
+                    Sweeps::Never => false,
+                };
+                if !sweeps {
+                    return;
+                }
+                let routes = self.book.give_up(router, &scope, epoch);
+                let is_false = routes > 0 && withdrawn == Withdrawn::All;
+                if is_false && self.rules.withdrawn == Rule::Holds {
+                    self.findings.add(Finding::LeftToSweep {
+                        router,
+                        sequence,
+                        scope,
+                        routes,
+                    });
+                }
             }
             None => self.doubt(Finding::EndWithoutBegin {
                 router,

@@ -29,6 +29,6 @@ pub mod update_capnp;
 
 pub use book::{Book, MapBook};
 pub use finding::{Finding, FindingKind, Findings};
-pub use judge::{Judge, Rule, Rules};
-pub use message::{Kind, Said, Value, What};
+pub use judge::{Judge, Rule, Rules, Sweeps};
+pub use message::{Kind, Said, Value, What, Withdrawn};
 pub use route::{Family, Name, Route, Table};

@@ -146,9 +146,18 @@ pub enum What<V> {
     /// The tables of a scope are announced again from here on.
     ResyncBegins(Scope),
     /// The tables of a scope are announced; what was not among it is gone.
-    ResyncEnds(Scope),
+    ResyncEnds(Scope, Withdrawn),
     /// Nothing that changes tables.
     Event,
+}
+
+/// Which of the routes that are gone after a resync are withdrawn before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// All that consumers may hold.
+    All,
+    /// Those that the collector knows. Consumers have to sweep.
+    Known,
 }
 
 /// Who withdraws a route.
@@ -300,7 +309,8 @@ fn read_router_event<V>(event: router_event::Reader<'_>) -> capnp::Result<What<V
     let scope = Scope { peer, family };
     Ok(match kind {
         RouterEventKind::ResyncBegin => What::ResyncBegins(scope),
-        _ => What::ResyncEnds(scope),
+        _ if event.get_all_withdrawn() => What::ResyncEnds(scope, Withdrawn::All),
+        _ => What::ResyncEnds(scope, Withdrawn::Known),
     })
 }
 

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use arancini_judge::attributes::Attributes;
 use arancini_judge::finding::Counts;
 use arancini_judge::update_capnp::{RouterEventKind, router_event, update};
-use arancini_judge::{FindingKind, Judge, MapBook, Rules};
+use arancini_judge::{FindingKind, Judge, MapBook, Rules, Sweeps, Withdrawn};
 
 const SUBJECT: &str = "updates.v4_10_98_0_11.65000.1_1";
 const ROUTERS: &str = "routers.v4_10_98_0_11";
@@ -56,11 +56,16 @@ impl Update {
 }
 
 fn event(sequence: u64, kind: RouterEventKind) -> Vec<u8> {
+    resync_event(sequence, kind, Withdrawn::Known)
+}
+
+fn resync_event(sequence: u64, kind: RouterEventKind, withdrawn: Withdrawn) -> Vec<u8> {
     let mut message = capnp::message::Builder::new_default();
     let mut event: router_event::Builder<'_> = message.init_root();
     event.set_router_addr(&router());
     event.set_sequence(sequence);
     event.set_kind(kind);
+    event.set_all_withdrawn(withdrawn == Withdrawn::All);
     capnp::serialize::write_message_to_words(&message)
 }
 
@@ -147,6 +152,29 @@ fn a_resync_owes_each_route_once_and_takes_what_it_leaves_out() {
     assert_eq!((judge.book.routes.len(), judge.open_resyncs()), (0, 0));
     judge.payload(ROUTERS, &event(8, RouterEventKind::ResyncEnd));
     assert_eq!(judge.findings.counts.of(FindingKind::EndWithoutBegin), 1);
+}
+
+#[test]
+fn a_resync_that_says_that_all_is_withdrawn_leaves_nothing_to_sweep() {
+    let ended = |withdrawn, sweeps| {
+        let rules = Rules {
+            sweeps,
+            ..Rules::default()
+        };
+        let mut judge: Judge<MapBook<Attributes>> = Judge::new(MapBook::default(), rules);
+        judge.payload(SUBJECT, &announce(1, 7).bytes());
+        judge.payload(ROUTERS, &event(2, RouterEventKind::ResyncBegin));
+        judge.payload(ROUTERS, &resync_event(3, RouterEventKind::ResyncEnd, withdrawn));
+        (judge.book.routes.len(), judge.findings.counts)
+    };
+    let (held, counts) = ended(Withdrawn::All, Sweeps::Always);
+    assert_eq!(held, 0);
+    assert_is(&counts, FindingKind::LeftToSweep);
+    let unjudged = Counts::default();
+    assert_eq!(ended(Withdrawn::Known, Sweeps::Always), (0, unjudged));
+    assert_eq!(ended(Withdrawn::All, Sweeps::WhereNeeded), (1, unjudged));
+    assert_eq!(ended(Withdrawn::Known, Sweeps::WhereNeeded), (0, unjudged));
+    assert_eq!(ended(Withdrawn::Known, Sweeps::Never), (1, unjudged));
 }
 
 #[test]

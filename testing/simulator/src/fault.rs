@@ -50,11 +50,13 @@ pub enum Fault {
     /// Nothing of a resync from the retained attributes after a loss is published but its begin and its end. In runs without this
     /// safeguard, brokers lose messages and tables retain all attributes.
     LossResync,
+    /// The consumer that sweeps where `resync-end` asks for it never does.
+    Sweep,
 }
 
 impl Fault {
     /// All safeguards.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::StaleSweep,
         Self::QuietPeriod,
         Self::EventBarrier,
@@ -77,5 +79,6 @@ impl Fault {
         Self::Doubt,
         Self::RequestedResync,
         Self::LossResync,
+        Self::Sweep,
     ];
 }

@@ -33,6 +33,8 @@ pub struct Report {
     pub resyncs_from_attributes: u64,
     /// Resyncs that were requested and not refused.
     pub requested_resyncs: u64,
+    /// Resyncs that said at their end that everything that is gone is withdrawn.
+    pub resyncs_all_withdrawn: u64,
     /// Messages that were dropped because the bridge was full.
     pub dropped: u64,
     /// Dumps that were watched for routes that are given up too early.
@@ -56,6 +58,7 @@ impl std::ops::AddAssign for Report {
         self.lost_tails += other.lost_tails;
         self.resyncs_from_attributes += other.resyncs_from_attributes;
         self.requested_resyncs += other.requested_resyncs;
+        self.resyncs_all_withdrawn += other.resyncs_all_withdrawn;
         self.dropped += other.dropped;
         self.slow_dumps += other.slow_dumps;
     }

@@ -11,6 +11,8 @@ pub enum Violation {
     Missing(Box<Route>),
     /// Consumers hold a route that no router holds.
     Ghost(Box<Route>),
+    /// A consumer that sweeps only where `resync-end` asks for it does not hold what the routers hold.
+    WithoutSweep(Box<Self>),
     /// A route is withdrawn as the router's word more often than the router withdrew it.
     Invented(Box<Route>),
     /// The stream by itself breaks a promise: the judge found it.
@@ -86,6 +88,7 @@ impl Violation {
         match self {
             Self::Missing(_) => "missing",
             Self::Ghost(_) => "ghost",
+            Self::WithoutSweep(_) => "without-sweep",
             Self::Invented(_) => "invented",
             Self::Stream(finding) => finding.kind().name(),
             Self::BatchOutOfOrder { .. } => "batch-out-of-order",

@@ -111,7 +111,11 @@ fn a_resync_on_request_breaks_no_promise() {
         resyncs: true,
         ..plan
     });
-    assert!(outcome.sum.requested_resyncs > 300, "{:?}", outcome.sum);
+    let sum = outcome.sum;
+    assert!(
+        sum.requested_resyncs > 300 && sum.resyncs_all_withdrawn > 100,
+        "{sum:?}"
+    );
 }
 
 /// Takes each safeguard out and tries seeds until one has a violation. Prints how many seeds that took.

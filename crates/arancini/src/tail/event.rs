@@ -55,6 +55,13 @@ impl<'a> EventText<'a> {
         if let Some(family) = self.text("family") {
             write!(f, " family {family}")?;
         }
+        if self.text("kind") == Some("resync-end") {
+            let all_withdrawn = self.0.get("allWithdrawn").and_then(Value::as_bool);
+            f.write_str(match all_withdrawn {
+                Some(true) => " (all withdrawn)",
+                _ => " (to be swept)",
+            })?;
+        }
         self.reason(f)
     }
 
@@ -145,6 +152,14 @@ mod tests {
             (
                 json!({"type": "router", "kind": "lost", "reason": "closed by the router"}),
                 "router lost: closed by the router",
+            ),
+            (
+                json!({"type": "router", "kind": "resync-end", "allWithdrawn": true, "family": "1/1"}),
+                "router resync-end family 1/1 (all withdrawn)",
+            ),
+            (
+                json!({"type": "router", "kind": "resync-end", "allWithdrawn": false}),
+                "router resync-end (to be swept)",
             ),
             (
                 json!({"type": "peer", "kind": "up", "peer": peer, "localAddr": "10.0.0.1", "addPath": ["1/1", "2/1"], "sentOpen": "ff"}),

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod all_withdrawn;
 mod arrivals;
 mod asking;
 mod bridge;

@@ -475,6 +475,8 @@ fn a_consumer_that_applies_updates_alone_is_right_after_a_start_without_the_begi
         }
     }
     assert_eq!(held, table_of(&second));
+    // The collector cannot know that it knew all of them.
+    assert!(after.resyncs.iter().all(|event| !event.all_withdrawn));
     process.kill();
     drop(router);
 }

@@ -208,11 +208,21 @@ pub struct Route {
     pub prefix: Prefix,
 }
 
+/// The begin or the end of a resync of a whole router.
+#[derive(Debug, Clone, Copy)]
+pub struct ResyncEvent {
+    pub router: IpAddr,
+    pub sequence: u64,
+    pub kind: RouterEventKind,
+    pub all_withdrawn: bool,
+}
+
 /// Everything that a sink stored, in its order.
 #[derive(Debug, Default)]
 pub struct Stored {
     pub updates: Vec<Update>,
     pub events: Vec<(IpAddr, RouterEventKind)>,
+    pub resyncs: Vec<ResyncEvent>,
     pub malformed: usize,
 }
 
@@ -303,7 +313,16 @@ impl Stored {
                 BatchKind::Routers => {
                     let event = message.router_event().unwrap();
                     let router = address(event.get_router_addr().unwrap());
-                    self.events.push((router, event.get_kind().unwrap()));
+                    let kind = event.get_kind().unwrap();
+                    self.events.push((router, kind));
+                    if matches!(kind, RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd) {
+                        self.resyncs.push(ResyncEvent {
+                            router,
+                            sequence: event.get_sequence(),
+                            kind,
+                            all_withdrawn: event.get_all_withdrawn(),
+                        });
+                    }
                 }
                 BatchKind::Malformed => self.malformed += 1,
                 BatchKind::Peers | BatchKind::Statistics => {}

@@ -16,7 +16,8 @@
 //!
 //! After a gap in the stream the collector publishes the next dump of a router in full, between the events `resyncBegin`
 //! and `resyncEnd`. Every route of their scope whose last update has a lower sequence number than `resyncBegin` is gone:
-//! the tables remove it at `resyncEnd`. A scope is a router, a peer in one view, or one family of these.
+//! the tables remove it at `resyncEnd`. A scope is a router, a peer in one view, or one family of these. The tables do so whatever
+//! `allWithdrawn` of the event says: it is true for readers that missed no message, and these tables may have.
 //!
 //! # Restart
 //!

@@ -44,7 +44,7 @@ export function detail(message) {
     const table = message.tableName ? `, table ${message.tableName}` : "";
     return (message.kind === "down" ? `reason ${message.downReason}` : `AS ${message.peer.asn}`) + `, ${message.peer.ribView}${table}`;
   }
-  if (message.type === "router") return [message.routerName ?? message.sysName, message.reason, message.family && `family ${message.family}`].filter(Boolean).join(", ");
+  if (message.type === "router") return [message.routerName ?? message.sysName, message.reason, message.family && `family ${message.family}`, message.kind === "resync-end" && (message.allWithdrawn ? "all withdrawn" : "to be swept")].filter(Boolean).join(", ");
   if (message.type === "statistics") return `${message.counters.length} counters`;
   return `${message.reason}, at byte ${message.offset}`;
 }

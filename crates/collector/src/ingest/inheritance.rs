@@ -13,6 +13,8 @@ pub struct Inheritance {
     pub sequence_floor: u64,
     /// Whether the first dump of every router is a resync, because nobody knows what consumers hold.
     pub resync: bool,
+    /// Whether everything that earlier runs published was read, as far as it was there.
+    pub is_past_read: bool,
 }
 
 /// Takes over what an earlier run left.
@@ -22,6 +24,9 @@ pub fn inherit(lane: &Lane, inheritance: Inheritance) {
     shard.handle_sequence_floor(inheritance.sequence_floor);
     if inheritance.resync {
         shard.handle_resync_strangers();
+    }
+    if !inheritance.is_past_read {
+        shard.handle_unread_past();
     }
     for router in inheritance.routers {
         shard.handle_adopt(router, "the collector was restarted", now);

@@ -23,6 +23,9 @@ pub(super) struct RouterEntry {
     pub sequence: u64,
     /// A resync of the router was due or under way.
     pub resync: bool,
+    /// The tables hold every route that consumers may hold of the router.
+    #[serde(default)]
+    pub covers_consumers: bool,
 }
 
 /// What tells a peer from the others of its router.
@@ -67,6 +70,7 @@ impl RouterEntry {
             sequence: router.sequence,
             // After a restart, nobody would go on to publish the rest.
             resync: router.resync.is_some() || router.repeat.is_some(),
+            covers_consumers: router.coverage.is_whole(),
         }
     }
 }

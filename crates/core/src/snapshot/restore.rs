@@ -23,6 +23,7 @@ use super::route::read_route;
 use super::sets::read_sets;
 use crate::batch::BatchKind;
 use crate::batcher::SubjectId;
+use crate::coverage::Coverage;
 use crate::information::{shortened, text};
 use crate::peer::PeerIndex;
 use crate::published_route::route_key_of;
@@ -123,8 +124,11 @@ impl Restore {
                 router.port = entry.port;
                 router.sys_name = shortened(entry.sys_name);
                 router.sys_descr = shortened(entry.sys_descr);
+                if !entry.covers_consumers {
+                    router.coverage = Coverage::Partial;
+                }
                 if entry.resync {
-                    router.need_resync();
+                    router.need_dump();
                 }
             }
             BlockKind::Peer => {
@@ -247,10 +251,15 @@ impl Restore {
     /// The routers, for [`crate::Shard::handle_adopt`].
     #[must_use]
     pub fn into_routers(mut self) -> Vec<Router> {
-        let open = self.open_parts.iter().filter(|(_, parts)| !parts.is_empty());
-        for router in self.order.disordered().chain(open.map(|(router, _)| router)) {
+        for router in self.order.disordered() {
             if let Some(router) = self.routers.get_mut(router) {
                 router.need_resync();
+            }
+        }
+        let open = self.open_parts.iter().filter(|(_, parts)| !parts.is_empty());
+        for (router, _) in open {
+            if let Some(router) = self.routers.get_mut(router) {
+                router.need_dump();
             }
         }
         let mut routers: Vec<Router> = self.routers.into_values().collect();
@@ -287,7 +296,12 @@ impl Restore {
         match event.get_kind() {
             // Consumers drop every route that is not announced from here on until the end, unless they only apply updates. So it
             // is not known whether they hold it.
-            Ok(RouterEventKind::ResyncBegin) => self.begin_resync(id, ResyncScope::of_event(*event)?),
+            Ok(RouterEventKind::ResyncBegin) => {
+                if !event.get_all_withdrawn() {
+                    self.router(id).coverage = Coverage::Partial;
+                }
+                self.begin_resync(id, ResyncScope::of_event(*event)?);
+            }
             Ok(RouterEventKind::ResyncEnd) => self.end_resync(id, &ResyncScope::of_event(*event)?),
             _ => {}
         }
@@ -316,7 +330,7 @@ impl Restore {
     fn end_resync(&mut self, id: IpAddr, scope: &ResyncScope) {
         if *scope == ResyncScope::WHOLE_ROUTER {
             self.open_parts.remove(&id);
-            self.router(id).resync = None;
+            self.router(id).end_resync();
         } else if let Some(open) = self.open_parts.get_mut(&id) {
             open.retain(|part| part != scope);
         }

@@ -59,8 +59,15 @@ impl Consumer {
             self.resyncs == Resyncs::Expected || !event.is_resync(),
             "a resync that the test does not cause: {event:?}"
         );
+        let swept = self.tables.counts().swept;
         self.tables.take(message.kind, &message.bytes).unwrap();
         let counts = self.tables.counts();
+        if matches!(event, Event::Router(end) if end.all_withdrawn) {
+            assert_eq!(
+                counts.swept, swept,
+                "all should be withdrawn, but something is left to sweep: {event:?}"
+            );
+        }
         assert_eq!(counts.late, 0, "an update came too late: {event:?}");
         assert_eq!(
             counts.resync_without_begin, 0,

@@ -73,6 +73,7 @@ pub struct RouterEvent {
     pub router: IpAddr,
     pub kind: RouterEventKind,
     pub reason: String,
+    pub all_withdrawn: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -244,6 +245,7 @@ pub fn read(kind: BatchKind, message: &Message<'_>) -> Event {
                 router: address(event.get_router_addr().unwrap()).unwrap(),
                 kind: event.get_kind().unwrap(),
                 reason: event.get_reason().unwrap().to_string().unwrap(),
+                all_withdrawn: event.get_all_withdrawn(),
             })
         }
         BatchKind::Statistics => {

@@ -193,6 +193,10 @@ impl Twin {
         self.both(Shard::handle_resync_strangers);
     }
 
+    pub fn handle_unread_past(&mut self) {
+        self.both(Shard::handle_unread_past);
+    }
+
     pub fn handle_loss(&mut self, router: IpAddr, now: Now) -> Option<ResyncWay> {
         // Only those that retain attributes can publish them again.
         self.alone();

@@ -159,6 +159,7 @@ mod tests {
                 information_length: 0,
                 peer: None,
                 family: None,
+                all_withdrawn: false,
             };
             write_router_event(&origin, &event, &mut payload);
         }

@@ -8,8 +8,8 @@ use super::damaged::damaged;
 use super::object::Members;
 use super::text::{Distinguisher, Hex, Name, address, identifier};
 use crate::update_capnp::{
-    PeerEventKind, information_tlv, malformed_message, peer_event, peer_identity, router_event,
-    statistics_event,
+    PeerEventKind, RouterEventKind, information_tlv, malformed_message, peer_event, peer_identity,
+    router_event, statistics_event,
 };
 
 pub(super) fn write_peer(event: peer_event::Reader<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -79,9 +79,20 @@ pub(super) fn write_router(event: router_event::Reader<'_>, out: &mut impl Write
         let text = format_args!("{}/{}", family.get_afi(), family.get_safi());
         object.safe_text("family", text)?;
     }
+    if event.get_all_withdrawn() || is_resync(event) {
+        object.plain("allWithdrawn", event.get_all_withdrawn())?;
+    }
     write_information(&mut object, event.get_information().map_err(damaged)?)?;
     object.nonzero("informationLength", event.get_information_length().into())?;
     object.end()
+}
+
+/// Whether a resync begins or ends.
+fn is_resync(event: router_event::Reader<'_>) -> bool {
+    matches!(
+        event.get_kind(),
+        Ok(RouterEventKind::ResyncBegin | RouterEventKind::ResyncEnd)
+    )
 }
 
 pub(super) fn write_statistics(event: statistics_event::Reader<'_>, out: &mut impl Write) -> io::Result<()> {

@@ -60,7 +60,7 @@ impl SegmentDirectory {
                     };
                     judge.place(&said);
                     let of_router = resyncs.entry(said.subject.router).or_default();
-                    if matches!(said.what, What::ResyncBegins(_) | What::ResyncEnds(_)) {
+                    if matches!(said.what, What::ResyncBegins(_) | What::ResyncEnds(..)) {
                         of_router.push_back(said);
                         continue;
                     }

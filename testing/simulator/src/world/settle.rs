@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use arancini_generate::Random;
-use arancini_judge::{Route, Rule, Rules};
+use arancini_judge::{Route, Rule, Rules, Sweeps};
 use arancini_rib::CurationMode;
 
 use super::state::World;
 use crate::chance::{MILLISECOND, SECOND};
+use crate::fault::Fault;
 use crate::report::Report;
 use crate::stream::{self, Consumers};
 use crate::violation::Violation;
@@ -131,9 +132,15 @@ impl World {
             order: rule(!ordered),
             barriers: rule(!ordered),
             truth: rule(has_hole || self.broker.forgotten > 0 || self.lives.dropped > 0),
+            // What the broker forgets is noticed later. The resync that follows sweeps.
+            withdrawn: rule(self.broker.forgotten > 0),
+            sweeps: Sweeps::Always,
         };
         let consumers = stream::judge(&self.broker.stream, rules, &self.routers)?;
         self.compare_tables(&consumers)?;
+        if consumers.resyncs > 0 {
+            self.judge_without_sweeps(rules)?;
+        }
         self.compare_core(&consumers)?;
         Ok(Report {
             updates: consumers.updates(),
@@ -151,9 +158,26 @@ impl World {
             lost_tails: self.lives.lost_tails,
             resyncs_from_attributes: self.lives.resyncs_from_attributes,
             requested_resyncs: self.lives.requested_resyncs,
+            resyncs_all_withdrawn: consumers.resyncs_all_withdrawn,
             dropped: self.lives.dropped,
             slow_dumps: self.slow_dumps,
         })
+    }
+
+    /// Compares the routes of a consumer that sweeps only at the ends of resyncs that do not say that all is withdrawn.
+    fn judge_without_sweeps(&self, rules: Rules) -> Result<(), Violation> {
+        let sweeps = match self.fault {
+            Some(Fault::Sweep) => Sweeps::Never,
+            _ => Sweeps::WhereNeeded,
+        };
+        let rules = Rules {
+            truth: Rule::Unknown,
+            sweeps,
+            ..rules
+        };
+        let compared = stream::judge(&self.broker.stream, rules, &self.routers)
+            .and_then(|consumer| self.compare_tables(&consumer));
+        compared.map_err(|violation| Violation::WithoutSweep(Box::new(violation)))
     }
 
     /// Compares the routes of consumers with those of the connected routers.

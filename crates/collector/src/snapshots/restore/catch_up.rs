@@ -167,6 +167,7 @@ impl CaughtUp {
             routes,
             routers,
             resync,
+            is_past_read: true,
             sequence_floor: sequence_floor.max(highest),
             took: begin.elapsed(),
         };

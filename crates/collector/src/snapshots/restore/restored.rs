@@ -12,6 +12,8 @@ pub struct Restored {
     pub routers: Vec<Router>,
     /// Whether the published messages are incomplete, so that the first dump of every router must be a resync.
     pub resync: bool,
+    /// Whether the published messages were read. They are not where nothing is restored.
+    pub is_past_read: bool,
     /// The next sequence number of every router must be above this number.
     pub sequence_floor: u64,
     /// The number of restored routes.

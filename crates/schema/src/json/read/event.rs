@@ -156,6 +156,8 @@ pub(super) struct RouterLine<'a> {
     peer: Option<Peer>,
     family: Option<Text<Family>>,
     #[serde(default)]
+    all_withdrawn: bool,
+    #[serde(default)]
     information: Vec<Information>,
     #[serde(default)]
     information_length: u32,
@@ -179,6 +181,7 @@ impl RouterLine<'_> {
             place.set_afi(family.0);
             place.set_safi(family.1);
         }
+        event.set_all_withdrawn(self.all_withdrawn);
         let length = self.information.len() as u32;
         set_information(&self.information, event.reborrow().init_information(length));
         event.set_information_length(self.information_length);
