@@ -27,7 +27,9 @@ fn an_empty_recording_is_told_and_fails() {
             let (code, output, told) = arancini(command);
             assert_eq!((code, output.as_str()), (Some(1), ""), "{command:?}: {told}");
             assert!(
-                told.contains(&format!("{file} is empty, so there is no message in it; check the path")),
+                told.contains(&format!(
+                    "{file} is empty, so there is no message in it; check the path"
+                )),
                 "{told}"
             );
         }

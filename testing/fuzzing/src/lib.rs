@@ -26,6 +26,7 @@ pub mod seeds;
 mod input;
 #[cfg(feature = "collector")]
 mod made_seeds;
+mod frames;
 #[cfg(feature = "collector")]
 mod scratch;
 mod stream;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use arancini_wire::bgp::{MessageType, Update};
 use arancini_wire::bmp::Message;
 
-use crate::seeds::frames;
+use crate::frames::frames;
 
 /// UPDATEs of a stream that become records.
 const MOST_UPDATES: usize = 40;

@@ -11,9 +11,10 @@ use arancini_generate::{
 };
 use arancini_wire::bgp::attribute::PathAttributes;
 use arancini_wire::bgp::{AsWidth, MessageType, Update};
-use arancini_wire::bmp::{Message, frame_length};
+use arancini_wire::bmp::Message;
 use arancini_wire::iana::AfiSafi;
 
+use crate::frames::frames;
 use crate::framing_session::SETTINGS_OCTETS;
 use crate::snapshot::{FILE, blocks_of, snapshot_of};
 use crate::update::FAMILIES;
@@ -59,20 +60,6 @@ pub fn streams(directory: &Path) -> Vec<(String, Vec<u8>)> {
         Some((name.to_owned(), bytes()))
     };
     paths.iter().filter_map(read).collect()
-}
-
-/// The messages of a stream, as far as it can be framed.
-#[must_use]
-pub fn frames(stream: &[u8]) -> Vec<&[u8]> {
-    let mut rest = stream;
-    let mut frames = Vec::new();
-    while let Ok(Some(length)) = frame_length(rest, 1 << 20)
-        && let Some((frame, after)) = rest.split_at_checked(length)
-    {
-        frames.push(frame);
-        rest = after;
-    }
-    frames
 }
 
 /// The seeds of a target, from these streams and from generated messages.
