@@ -142,6 +142,12 @@ impl Table {
         Ok(list)
     }
 
+    /// Removes a router that is gone for good, with its routes. Returns whether the table knew it.
+    fn forget(&mut self, router: &str) -> PyResult<bool> {
+        let address = parse_address(router)?;
+        Ok(with_tables!(&mut self.kept, tables => tables.forget(address)))
+    }
+
     /// The keys of all tables, for `routes_of`.
     fn tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
@@ -168,12 +174,8 @@ impl Table {
         place: usize,
         prefix: Option<&str>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let invalid = |what: &str, text: &str| PyValueError::new_err(format!("{text:?} is no {what}"));
-        let address: IpAddr = router.parse().map_err(|_| invalid("address", router))?;
-        let prefix = match prefix {
-            Some(text) => Some(parse_prefix(text).ok_or_else(|| invalid("prefix", text))?),
-            None => None,
-        };
+        let address = parse_address(router)?;
+        let prefix = prefix.map(parse_prefix).transpose()?;
         let list = PyList::empty(py);
         match &self.kept {
             Kept::Fingerprints(tables) => {
@@ -241,13 +243,32 @@ fn wanted<T: Held>(
     })
 }
 
-fn parse_prefix(text: &str) -> Option<([u8; 16], u8)> {
-    let (address, length) = text.split_once('/')?;
-    let address = match address.parse().ok()? {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
+/// Reads the address of a router.
+fn parse_address(text: &str) -> PyResult<IpAddr> {
+    let invalid = || {
+        PyValueError::new_err(format!(
+            "{text:?} is no address of a router; write it like 192.0.2.1 or 2001:db8::1"
+        ))
     };
-    Some((address.octets(), length.parse().ok()?))
+    text.parse().map_err(|_| invalid())
+}
+
+fn parse_prefix(text: &str) -> PyResult<([u8; 16], u8)> {
+    let parts = || {
+        let (address, length) = text.split_once('/')?;
+        let (address, longest) = match address.parse().ok()? {
+            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), 32),
+            IpAddr::V6(v6) => (v6, 128),
+        };
+        let length = length.parse().ok().filter(|length| *length <= longest)?;
+        Some((address.octets(), length))
+    };
+    let invalid = || {
+        PyValueError::new_err(format!(
+            "{text:?} is no prefix; write it like 192.0.2.0/24 or 2001:db8::/32"
+        ))
+    };
+    parts().ok_or_else(invalid)
 }
 
 /// Makes a `dict` of a route of which the table holds no more than the fingerprint.

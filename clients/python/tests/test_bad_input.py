@@ -115,3 +115,80 @@ def test_a_wrong_filter_is_an_error():
     table = Table()
     with pytest.raises(ValueError, match="is no prefix"):
         table.routes_of("192.0.2.1", 0, "192.0.2.0")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "filters", "text"),
+    [
+        ("192.0.2.0", {}, "has no length; write it like 192.0.2.0/24"),
+        ("192.0.2.1/24", {}, "host bits"),
+        ("192.0.2.0/33", {}, "is no prefix"),
+        (None, {"router": "router-1"}, "router='router-1' is no address; write it like"),
+        (None, {"peer": "64512"}, "peer='64512' is no address"),
+        (None, {"view": "adj-rib-in"}, "view='adj-rib-in' is no view; write one of adj-rib-in-pre, .*loc-rib"),
+        (None, {"family": "ipv4"}, "family='ipv4' is no family; .*1/1 is IPv4 unicast"),
+    ],
+)
+def test_a_filter_that_matches_nothing_ever_is_an_error_and_not_an_empty_answer(prefix, filters, text):
+    with pytest.raises(ValueError, match=text):
+        Table().routes(prefix, **filters)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"begin": "start"}, "begin='start' is no place in a stream; write \"beginning\", \"new\""),
+        ({"begin": -1}, "begin=-1 is no place"),
+        ({"begin": True}, "begin=True is no place"),
+        ({"begin": None}, "begin=None is no place"),
+        ({"subjects": "arancini.updates.>"}, r"is one text; write a list: \['arancini.updates.>'\]"),
+        ({"subjects": ["arancini.updates.> "]}, "is no subject; write one like arancini.updates.>"),
+        ({"subjects": ["arancini..x"]}, "is no subject"),
+        ({"subjects": ["arancini.>.x"]}, "is no subject"),
+        ({"subjects": [7]}, "has 7, which is no subject"),
+        ({"subjects": ["updates.>"]}, "all messages of the collector are below arancini.;"),
+    ],
+)
+def test_a_begin_or_a_subject_that_means_nothing_is_an_error_and_not_silence(arguments, text):
+    async def read() -> None:
+        async for _ in follow("nats://127.0.0.1:1", **arguments):
+            pass
+
+    with pytest.raises(ValueError, match=text):
+        asyncio.run(read())
+
+
+def test_a_begin_behind_the_end_of_the_stream_is_an_error_and_not_silence(server, update):
+    messages = [(SUBJECT.replace("bad", "short"), update(1), HEADERS)]
+    asyncio.run(publish(server.url, messages, "SHORT"))
+    assert batches(server.url, stream="SHORT", base="short", begin=1) == []
+    with pytest.raises(FollowError, match="stream SHORT ends at 1, before begin=2: .*made anew; begin with an empty table"):
+        batches(server.url, stream="SHORT", base="short", begin=2)
+
+
+def test_a_router_that_is_gone_is_not_missing(update):
+    capnp = pytest.importorskip("capnp")
+    schema = capnp.load(str(SCHEMA))
+
+    def event(sequence: int, kind: str) -> Batch:
+        message = schema.RouterEvent.new_message(kind=kind, sequence=sequence, routerAddr=ADDRESS)
+        return batch("arancini.routers.v4_192_0_2_0", message.to_bytes(), sequence)
+
+    def batch(subject: str, payload: bytes, sequence: int) -> Batch:
+        place = {"stream_sequence": sequence, "missing_until": 9, "stream_created": "now", "stored_ns": 1}
+        return Batch(subject, payload, print, collector="c", **place)
+
+    table = Table()
+    table.apply(batch("arancini.updates.v4_192_0_2_0.64512.1_1", update(10), 10))
+    assert "arancini resync 192.0.2.0" in table.missing()[0].remedy
+    table.apply(event(11, "lost"))
+    assert not table.whole and "table.forget('192.0.2.0')" in table.missing()[0].remedy
+    assert table.forget("192.0.2.0") and not table.forget("192.0.2.0")
+    assert table.whole and table.missing() == [] and len(table) == 0
+    with pytest.raises(ValueError, match="is no address of a router"):
+        table.forget("router-1")
+    # It comes back, and leaves without a route.
+    table.apply(event(12, "sessionOpened"))
+    assert not table.whole and len(table.missing()) == 1
+    table.apply(event(13, "lost"))
+    assert table.whole and table.missing() == []

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import nats
@@ -56,9 +57,10 @@ async def follow(
     back at once; without it they come again after a minute. `subjects` limits the subjects. With `stop_at_end`, the iteration ends
     when everything that the stream has was handed out; otherwise it waits for more. `connect` goes to `nats.connect`.
 
-    A message that is no batch goes to `on_problem`, and the others go on. Raises `FollowError` if the stream does not exist
-    or the server does not let the client read it.
+    A message that is no batch goes to `on_problem`, and the others go on. Raises `FollowError` if the stream does not exist, if it
+    ends before `begin`, or if the server does not let the client read it, and `ValueError` for arguments that mean nothing.
     """
+    _check(begin, subjects, base)
     follower = _Follower(stream, base, list(subjects), begin, durable, on_problem)
     connect = {"name": "arancini-client", "error_cb": _log_quietly, "max_reconnect_attempts": 1} | connect
     try:
@@ -74,6 +76,33 @@ async def follow(
     finally:
         await follower.give_back()
         await client.close()
+
+
+def _check(begin, subjects, base: str) -> None:
+    """Refuses arguments that the server would take and answer with silence."""
+    is_sequence = isinstance(begin, int) and not isinstance(begin, bool) and begin >= 0
+    if not is_sequence and begin not in ("beginning", "new"):
+        remedy = 'write "beginning", "new", or a stream sequence such as table.position'
+        raise ValueError(f"begin={begin!r} is no place in a stream; {remedy}")
+    if isinstance(subjects, str):
+        raise ValueError(f"subjects={subjects!r} is one text; write a list: [{subjects!r}]")
+    for subject in subjects:
+        parts = subject.split(".") if isinstance(subject, str) else []
+        is_subject = parts and all(parts) and not re.search(r"\s", subject) and ">" not in parts[:-1]
+        if not is_subject or any(len(part) > 1 and re.search("[*>]", part) for part in parts):
+            raise ValueError(f"subjects has {subject!r}, which is no subject; write one like {base}.updates.> or {base}.*.v4_192_0_2_1.>")
+        if not _may_match(base.split("."), parts):
+            raise ValueError(f"subjects has {subject!r}, but all messages of the collector are below {base}.; set base= or the subject")
+
+
+def _may_match(base: list[str], parts: list[str]) -> bool:
+    """Whether a subject of this base can match."""
+    for at, part in enumerate(base):
+        if at >= len(parts) or parts[at] not in (part, "*", ">"):
+            return False
+        if parts[at] == ">":
+            return True
+    return len(parts) > len(base)
 
 
 async def _log_quietly(error: Exception) -> None:
@@ -131,6 +160,11 @@ class _Follower:
             self._report(f"stream {self._stream} was deleted and created again", "nothing: it is read from its beginning")
             self._last, self._missing_until = 0, 0
         self._created = created
+        if self._last is None and not self._durable and isinstance(self._begin, int) and self._begin > last:
+            raise FollowError(
+                f"stream {self._stream} ends at {last}, before begin={self._begin}: it is another stream, or was made anew",
+                'begin with an empty table and begin="beginning"',
+            )
         consumer = await (self._durable_consumer() if self._durable else self._new_consumer())
         self._pending = consumer.num_pending + (consumer.num_ack_pending or 0)
         if self._last is None:

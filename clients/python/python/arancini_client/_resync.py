@@ -7,7 +7,16 @@ import urllib.request
 
 
 class ResyncError(Exception):
-    """The collector does not resync the router. `args` has the cause and the remedy."""
+    """The collector does not resync a router. `args` has the cause and the remedy.
+
+    If several routers were asked for, `accepted` has the answers of those that are resynced, and `refused` the errors of the
+    others, both by address.
+    """
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(cause, remedy)
+        self.accepted: dict[str, int] = {}
+        self.refused: dict[str, ResyncError] = {}
 
     def __str__(self) -> str:
         return "; ".join(self.args)
@@ -17,10 +26,41 @@ def resync(control: str = "http://127.0.0.1:8080", router: str | None = None, *,
     """Asks the collector for a resync of a router, or of all its routers.
 
     Returns the routers with the number of routes that follow for each. It does not wait for them: they come in the stream,
-    between `resync-begin` and `resync-end`. The collector needs `rib.attributes = "retain"`.
+    between `resync-begin` and `resync-end`. The collector needs `rib.attributes = "retain"`. If the collector refuses some of all
+    routers, the others are resynced all the same, and `ResyncError` says which are which.
     """
-    wanted = [router] if router else _routers(control, token)
-    return {address: _call(control, f"routers/{address}/resync", token, "POST")["routes"] for address in wanted}
+    if router is not None:
+        return {router: _resync_of(control, router, token)}
+    accepted, refused = {}, {}
+    for address in _routers(control, token):
+        try:
+            accepted[address] = _resync_of(control, address, token)
+        except ResyncError as error:
+            if not isinstance(error.__cause__, urllib.error.HTTPError):
+                # The control port itself is gone, so the others need not be asked.
+                error.accepted, error.refused = accepted, refused
+                raise
+            refused[address] = error
+    if refused:
+        raise _some_refused(accepted, refused)
+    return accepted
+
+
+def _resync_of(control: str, router: str, token: str | None) -> int:
+    return _call(control, f"routers/{urllib.parse.quote(router, safe='')}/resync", token, "POST")["routes"]
+
+
+def _some_refused(accepted: dict[str, int], refused: dict[str, ResyncError]) -> ResyncError:
+    """One error for all refusals; the same reason is told once."""
+    by_reason: dict[tuple, list[str]] = {}
+    for address, error in refused.items():
+        by_reason.setdefault(error.args, []).append(address)
+    causes = [f"{', '.join(addresses)}: {cause}" for (cause, _), addresses in by_reason.items()]
+    remedies = dict.fromkeys(remedy for _, remedy in by_reason)
+    count = f"{len(refused)} of {len(accepted) + len(refused)} routers are not resynced"
+    error = ResyncError(f"{count}: {'; '.join(causes)}", "; ".join(remedies))
+    error.accepted, error.refused = accepted, refused
+    return error
 
 
 def _routers(control: str, token: str | None) -> list[str]:

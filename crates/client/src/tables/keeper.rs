@@ -94,6 +94,19 @@ impl<T> Tables<T> {
         self.router_of(mapped(address)).0.note_gap();
     }
 
+    /// Removes a router with its tables, such as one that is gone for good. Returns whether it was known. If it publishes again, it
+    /// is a new router.
+    pub fn forget(&mut self, address: IpAddr) -> bool {
+        let Some(place) = self.places.remove(&mapped(address)) else {
+            return false;
+        };
+        self.routers.swap_remove(place);
+        if let Some((moved, _)) = self.routers.get(place) {
+            self.places.insert(*moved, place);
+        }
+        true
+    }
+
     /// Returns whether messages have been missing at any time. A router of which nothing has been taken since is not known at all.
     pub const fn has_gap(&self) -> bool {
         self.has_gap

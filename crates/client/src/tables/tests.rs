@@ -485,3 +485,30 @@ fn a_resync_of_a_part_makes_its_tables_whole() {
         .collect();
     assert_eq!(whole, BTreeMap::from([(1, true), (2, false)]));
 }
+
+#[test]
+fn a_router_that_is_forgotten_leaves_the_others_where_they_are() {
+    let table = |router| TableName {
+        router,
+        peer: 1,
+        loc_rib: false,
+        afi: 1,
+    };
+    let steps: Vec<_> = (1..=3)
+        .map(|router| Step::Announce(table(router), 1, 7))
+        .collect();
+    let mut tables = taken(&steps);
+    let router = |last| std::net::IpAddr::from([192, 0, 2, last]);
+    for (forgotten, left) in [(1, 2), (3, 1), (2, 0)] {
+        assert!(tables.forget(router(forgotten)));
+        assert!(!tables.forget(router(forgotten)));
+        assert!(tables.router(router(forgotten)).is_none());
+        assert_eq!(tables.len(), left);
+        for (address, _) in tables.routers() {
+            assert!(tables.router(address).is_some(), "{address}");
+        }
+    }
+    let (kind, record) = record_of(steps[2], 9);
+    tables.take(kind, &record).unwrap();
+    assert_eq!(tables.len(), 1, "it came back");
+}
