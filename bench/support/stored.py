@@ -80,11 +80,11 @@ class Collector:
     """A collector with one worker, which keeps the attributes of its routes."""
 
     def __init__(self, binary, directory, *flags, **settings):
-        self.listen, self._control = free_port(), free_port()
+        self.listen, self.control = free_port(), free_port()
         self._log = pathlib.Path(directory) / "collector.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ARANCINI_")}
         environment |= {"ARANCINI_RIB__ATTRIBUTES": "retain", **settings}
-        addresses = ["--listen", f"127.0.0.1:{self.listen}", "--control", f"127.0.0.1:{self._control}"]
+        addresses = ["--listen", f"127.0.0.1:{self.listen}", "--control", f"127.0.0.1:{self.control}"]
         with open(self._log, "w") as log:
             self.process = subprocess.Popen([binary, "run", *addresses, "--workers", "1", *flags], env=environment, stdout=log, stderr=log)
         self._until("ready", lambda: urllib.request.urlopen(self.url("/readyz"), timeout=5))
@@ -113,7 +113,7 @@ class Collector:
         return said, connection
 
     def url(self, path):
-        return f"http://127.0.0.1:{self._control}{path}"
+        return f"http://127.0.0.1:{self.control}{path}"
 
     def metric(self, name):
         """The sum of a metric over its labels."""
