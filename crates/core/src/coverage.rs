@@ -9,6 +9,9 @@
 //! * The broker stored messages of the router in another order, so a consumer may hold the outcome of either order.
 //! * Another collector has published the router.
 //!
+//! It also says no if updates were thrown away during the resync ([`crate::dropped`]): withdraws may be among them, which come
+//! again behind the next dump.
+//!
 //! The end of a resync of the whole router makes the coverage whole again: consumers have swept, or had nothing to sweep.
 
 /// How much of what consumers may hold of a router its tables hold.

@@ -76,7 +76,7 @@ fn scoped_router_event(
         information_length: information.whole,
         peer: scope.peer,
         family: scope.family,
-        all_withdrawn: is_resync && router.coverage.is_whole(),
+        all_withdrawn: is_resync && router.withdraws_all(),
     };
     barrier(context, SubjectKey::Routers, |origin, out| {
         write_router_event(origin, &event, out);

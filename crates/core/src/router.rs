@@ -293,6 +293,12 @@ impl Router {
         self.repeat = None;
     }
 
+    /// Whether consumers that apply updates alone hold what the tables hold, once the resync is over: the tables hold every route that
+    /// consumers may hold, and no update of the resync was thrown away.
+    pub(crate) const fn withdraws_all(&self) -> bool {
+        self.coverage.is_whole() && !self.in_doubt
+    }
+
     /// Notes that a resync of all its tables is over: consumers hold what the tables hold.
     pub(crate) const fn end_resync(&mut self) {
         self.resync = None;

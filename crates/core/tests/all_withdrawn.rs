@@ -139,6 +139,27 @@ fn a_resync_after_a_loss_has_to_be_swept() {
     assert_eq!(reconnects(&mut harness, session), expected);
 }
 
+/// A dropped withdraw comes again behind the next dump, and not before the end of this resync.
+#[test]
+fn a_resync_of_which_updates_are_dropped_has_to_be_swept() {
+    let mut harness = collector();
+    let session = dump(&mut harness, &[&PREFIX, &OTHER]);
+    finish(&mut harness);
+    harness.consumer.lossy = true;
+    ask(&mut harness, &RepeatedPart::default());
+    harness.collect();
+    // One of the two routes.
+    harness.shard.handle_sweep(2, harness.now);
+    harness.shard.handle_seal();
+    harness.drop_batches();
+    let mut expected = both(false);
+    expected[0].1 = true;
+    assert_eq!(finish(&mut harness), expected);
+    assert_eq!(reconnects(&mut harness, session), []);
+    ask(&mut harness, &RepeatedPart::default());
+    assert_eq!(finish(&mut harness), both(true));
+}
+
 #[test]
 fn a_router_that_stays_away_after_a_loss_has_to_be_swept() {
     let mut harness = collector();
