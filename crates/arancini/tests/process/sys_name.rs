@@ -104,8 +104,8 @@ fn routers_behind_one_address_live_side_by_side() {
 #[test]
 fn recordings_of_real_routers_behind_one_address_become_what_they_are_alone() {
     let recordings = [
-        ("bird-2.17.5-as2", "Not defined"),
-        ("frr-10.3-mirror-c1-reconnect", "frr103"),
+        ("bird-2.17.5-prepost-addpath", "Not defined"),
+        ("frr-10.3-prepost-locrib-vpn-c0", "frr103"),
         ("frr-8.4.4-as2peer", "frrC"),
         ("gobgp-3.10-all-c0", "GoBGP"),
     ];
@@ -151,7 +151,7 @@ fn recordings_of_real_routers_behind_one_address_become_what_they_are_alone() {
         facts
     };
     for (router, reference) in (1..).zip(&references) {
-        assert!(!reference.updates.is_empty());
+        assert!(!reference.updates.is_empty(), "router {router}");
         assert_eq!(
             facts(&stored, router),
             facts(reference, router),
