@@ -1,7 +1,10 @@
 //! Messages that go to JSON and back are the same in every field.
 #![allow(clippy::unwrap_used)]
 
-#[expect(dead_code, reason = "it only makes attributes; tests of the encoder check them too")]
+#[expect(
+    dead_code,
+    reason = "it only makes attributes; tests of the encoder check them too"
+)]
 mod attributes;
 
 use std::collections::BTreeSet;

@@ -128,9 +128,7 @@ impl Process {
     /// The largest resident memory that the process ever had, in KiB.
     #[must_use]
     pub fn peak_memory_kib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.split_whitespace().next()?.parse().ok()
+        memory_kib(self.id(), "VmHWM:")
     }
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
@@ -143,6 +141,18 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The resident memory of a process, in KiB.
+#[must_use]
+pub fn resident_memory_kib(pid: u32) -> Option<u64> {
+    memory_kib(pid, "VmRSS:")
+}
+
+fn memory_kib(pid: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The states of a process's threads, one letter for each as in `proc_pid_stat(5)`: `R` runs or wants to run, `S`

@@ -1,4 +1,4 @@
-//! `arancini-campaign`: campaigns of crashes, outages, and hostile peers.
+//! `arancini-campaign`: campaigns of crashes, outages, and hostile peers, and a soak.
 #![forbid(unsafe_code)]
 
 mod outages;
@@ -17,9 +17,12 @@ use arancini_campaign::fault::Fault;
 use arancini_campaign::hostile::{self, Attack, Bounds};
 use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
+use arancini_campaign::outcome::Outcome;
 use arancini_campaign::rig::Setup;
+use arancini_campaign::soak::Soak;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tempfile::TempDir;
 
 /// Runs campaigns with real processes: collector, nats-server and routers
 #[derive(Debug, Parser)]
@@ -33,6 +36,8 @@ struct Arguments {
 enum Which {
     /// Kills and freezes the collector and the broker under load; judges the whole stream
     Crash(CrashArguments),
+    /// Keeps a steady load without faults for an hour; notes memory and lag, judges the whole stream
+    Soak(SoakArguments),
     /// Takes the broker away for a minute with each `publish.on_full`; judges the whole stream
     Away(OutageArguments),
     /// Kills and freezes the leader of a stream with three replicas; judges the whole stream
@@ -99,6 +104,37 @@ struct CrashArguments {
 }
 
 #[derive(Debug, Args)]
+struct SoakArguments {
+    /// Seed of the routers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seconds of load
+    #[arg(long, default_value_t = 3600)]
+    seconds: u64,
+    /// Route changes per second, of all routers together. Nine tenths become updates
+    #[arg(long, default_value_t = 340_000)]
+    rate: u32,
+    /// Number of routers
+    #[arg(long, default_value_t = 8)]
+    routers: u8,
+    /// Routes in each of a router's seven tables
+    #[arg(long, default_value_t = 20_000)]
+    routes: u32,
+    /// The stream keeps this many bytes
+    #[arg(long, default_value_t = 2 << 30)]
+    max_bytes: u64,
+    /// Largest time in seconds that the consumer may need to catch up
+    #[arg(long, default_value_t = 10)]
+    lag: u64,
+    /// Give the collector a further setting, like `publish.compression=lz4`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Keep data, logs and stream in this directory (default: a temporary one, kept only after a failure)
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct HostileArguments {
     /// Seconds of each attack
     #[arg(long, default_value_t = 8)]
@@ -116,6 +152,7 @@ fn main() -> ExitCode {
     }
     let clean = match campaign {
         Which::Crash(arguments) => crash(&arguments),
+        Which::Soak(arguments) => soak(&arguments),
         Which::Away(arguments) => outage(&Kind::AWAY, &arguments),
         Which::Cluster(arguments) => outage(&Kind::CLUSTER, &arguments),
         Which::Disk(arguments) => outage(&Kind::DISK, &arguments),
@@ -147,10 +184,6 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
         ));
     }
     let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
-    let settings = arguments.set.iter().map(|setting| {
-        let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
-        (key.to_owned(), value.to_owned())
-    });
     let has_snapshots = Collector::knows_section(&collector, "snapshots");
     if !has_snapshots {
         println!("this collector has no snapshots");
@@ -165,7 +198,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
             brokers: usize::from(with_broker),
             quiet_period: Duration::from_millis(arguments.quiet_period_ms),
             snapshot_interval_ms: has_snapshots.then_some(arguments.snapshot_interval_ms),
-            settings: settings.collect(),
+            settings: settings(&arguments.set),
             places: Places::local(),
             collector,
             broker: broker.unwrap_or_default(),
@@ -187,14 +220,77 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
         check_every: arguments.check_every,
         gap: Duration::from_secs(arguments.seconds) / arguments.kills.max(1) as u32,
     };
-    let outcome = match campaign.run(&mut |line| println!("{line}")) {
+    let outcome = campaign.run(&mut |line| println!("{line}"));
+    report(outcome, &campaign.setup, temporary, arguments.folder.is_some())
+}
+
+fn soak(arguments: &SoakArguments) -> io::Result<bool> {
+    let (collector, broker) = both_programs()?;
+    let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
+    let mut settings = settings(&arguments.set);
+    settings.push(("nats.max_bytes".to_owned(), arguments.max_bytes.to_string()));
+    let soak = Soak {
+        setup: Setup {
+            seed: arguments.seed,
+            rate: arguments.rate,
+            routers: arguments.routers,
+            impatient_every: u8::MAX,
+            routes: arguments.routes,
+            brokers: 1,
+            quiet_period: Duration::from_secs(4),
+            snapshot_interval_ms: None,
+            settings,
+            places: Places::local(),
+            collector,
+            broker,
+            folder: arguments
+                .folder
+                .clone()
+                .unwrap_or_else(|| temporary.path().to_owned()),
+        },
+        time: Duration::from_secs(arguments.seconds),
+        lag: Duration::from_secs(arguments.lag),
+        say_every: Duration::from_secs(arguments.seconds / 60),
+    };
+    let outcome = soak.run(&mut |line| println!("{line}"));
+    report(outcome, &soak.setup, temporary, arguments.folder.is_some())
+}
+
+/// The settings of `--set`.
+fn settings(given: &[String]) -> Vec<(String, String)> {
+    let split = |setting: &String| {
+        let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
+        (key.to_owned(), value.to_owned())
+    };
+    given.iter().map(split).collect()
+}
+
+/// The programs of collector and broker.
+fn both_programs() -> io::Result<(PathBuf, PathBuf)> {
+    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
+    let collector = programs::collector().ok_or_else(|| {
+        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
+    })?;
+    let broker = programs::nats_server()
+        .ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))?;
+    Ok((collector, broker))
+}
+
+/// Prints how a campaign went, and returns whether every promise was kept. The data of one that failed are kept.
+fn report(
+    outcome: io::Result<Outcome>,
+    setup: &Setup,
+    temporary: TempDir,
+    is_kept: bool,
+) -> io::Result<bool> {
+    let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {
-            let folder = temporary.keep();
+            let _ = temporary.keep();
             println!(
                 "the campaign with seed {} ended early; its data and logs are in {}",
-                campaign.setup.seed,
-                folder.display()
+                setup.seed,
+                setup.folder.display()
             );
             return Err(error);
         }
@@ -211,10 +307,10 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
     if !outcome.is_clean() {
         println!(
             "the campaign with seed {} failed; its data and logs are in {}",
-            campaign.setup.seed,
-            campaign.setup.folder.display()
+            setup.seed,
+            setup.folder.display()
         );
-        if arguments.folder.is_none() {
+        if !is_kept {
             let _ = temporary.keep();
         }
     }
@@ -222,22 +318,12 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
 }
 
 fn outage(kind: &Kind, arguments: &OutageArguments) -> io::Result<bool> {
-    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = programs::collector().ok_or_else(|| {
-        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
-    })?;
-    let broker = programs::nats_server()
-        .ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))?;
+    let (collector, broker) = both_programs()?;
     outages::run(kind, arguments, collector, broker)
 }
 
 fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
-    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = programs::collector().ok_or_else(|| {
-        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
-    })?;
-    let broker = programs::nats_server()
-        .ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))?;
+    let (collector, broker) = both_programs()?;
     // Ten thousand connections need as many descriptors, in this process and in the collector. The collector inherits
     // the limit.
     let mut limit = getrlimit(Resource::Nofile);
