@@ -180,7 +180,7 @@ impl Table {
         match &self.kept {
             Kept::Fingerprints(tables) => {
                 for (table, key, route) in wanted(tables, address, place, prefix) {
-                    list.append(fingerprint_route(py, address, table, key, route)?)?;
+                    list.append(fingerprint_route(py, address, table, &key, route)?)?;
                 }
             }
             Kept::Records(tables) => {
@@ -228,7 +228,7 @@ fn wanted<T: Held>(
     router: IpAddr,
     place: usize,
     prefix: Option<([u8; 16], u8)>,
-) -> impl Iterator<Item = (&TableKey, &RouteKey, &Route<T>)> {
+) -> impl Iterator<Item = (&TableKey, RouteKey, &Route<T>)> {
     let table = tables
         .router(router)
         .and_then(|router| router.tables().nth(place));

@@ -9,13 +9,13 @@ use arancini_schema::table_key::{TableKey, address_of};
 
 use super::counts::Counts;
 use super::held::Held;
-use super::route_key::RouteKey;
+use super::key_hasher::KeyHash;
 use super::router::Router;
+use super::stored_key::StoredKey;
 use super::table::{Route, Table};
 use super::unreadable::{TakeError, UnreadableRecord};
 
-/// Updates that are read before the first of them changes a table. The processor then looks several keys up at the same time, and
-/// does not wait for memory at each of them.
+/// Updates that are read before the first of them changes a table.
 const READ_AHEAD: usize = 64;
 
 /// The tables of all routers, kept from published messages. See the [module](crate::tables) for an example.
@@ -29,6 +29,8 @@ pub struct Tables<T> {
     counts: Counts,
     /// Messages are missing, so a router that appears from now on may have routes that were never seen.
     has_gap: bool,
+    /// The hash of all tables, so that a key is hashed before its table is known.
+    hash: KeyHash,
 }
 
 impl<T> Default for Tables<T> {
@@ -39,6 +41,7 @@ impl<T> Default for Tables<T> {
             last: 0,
             counts: Counts::default(),
             has_gap: false,
+            hash: KeyHash::default(),
         }
     }
 }
@@ -145,17 +148,33 @@ impl<T: Held> Tables<T> {
             let taken = match (kind, message) {
                 (_, Err(error)) => Err(error.into()),
                 (MessageKind::Updates, Ok(message)) => {
-                    ReadUpdate::of(&message).map(|update| read.push(update))
+                    ReadUpdate::of(&message, self.hash).map(|update| read.push(update))
                 }
                 (_, Ok(message)) => self.take_message(kind, &message),
             };
             outcome = outcome.and(taken);
             if read.len() == READ_AHEAD {
-                read.drain(..).for_each(|update| self.take_update(update));
+                self.take_updates(&mut read);
             }
         }
-        read.into_iter().for_each(|update| self.take_update(update));
+        self.take_updates(&mut read);
         outcome
+    }
+
+    /// Takes updates in order. All keys are looked up before: one after the other these look-ups need nothing of each other, so the
+    /// processor fetches what several of them need at the same time.
+    fn take_updates(&mut self, updates: &mut Vec<ReadUpdate<T>>) {
+        let Some(first) = updates.first() else { return };
+        let hash = self.hash;
+        self.router_of(first.router).0.table_of(first.table, hash);
+        if let Some((address, router)) = self.routers.get(self.last) {
+            for update in updates.iter().filter(|update| update.router == *address) {
+                if let Some(table) = router.last_table(&update.table) {
+                    table.touch(&update.key, update.hash);
+                }
+            }
+        }
+        updates.drain(..).for_each(|update| self.take_update(update));
     }
 
     /// Takes one message. Statistics and malformed messages say nothing about routes, so they are ignored.
@@ -165,7 +184,7 @@ impl<T: Held> Tables<T> {
     pub fn take_message(&mut self, kind: MessageKind, message: &Message<'_>) -> Result<(), TakeError> {
         let taken = match kind {
             MessageKind::Updates => {
-                self.take_update(ReadUpdate::of(message)?);
+                self.take_update(ReadUpdate::of(message, self.hash)?);
                 Ok(())
             }
             MessageKind::Peers => {
@@ -192,11 +211,12 @@ impl<T: Held> Tables<T> {
     }
 
     fn take_update(&mut self, update: ReadUpdate<T>) {
+        let hash = self.hash;
         let (router, counts) = self.router_of(update.router);
-        let table = router.table_of(update.table);
+        let table = router.table_of(update.table, hash);
         match update.route {
-            Some(route) => table.announce(update.key, route, counts),
-            None => table.withdraw(update.key, update.sequence, counts),
+            Some(route) => table.announce(update.key, update.hash, route, counts),
+            None => table.withdraw(update.key, update.hash, update.sequence, counts),
         }
     }
 }
@@ -205,14 +225,16 @@ impl<T: Held> Tables<T> {
 struct ReadUpdate<T> {
     router: [u8; 16],
     table: TableKey,
-    key: RouteKey,
+    key: StoredKey,
+    /// The hash of `key`.
+    hash: u64,
     sequence: u64,
     /// `None` for a withdraw.
     route: Option<Route<T>>,
 }
 
 impl<T: Held> ReadUpdate<T> {
-    fn of(message: &Message<'_>) -> Result<Self, TakeError> {
+    fn of(message: &Message<'_>, hash: KeyHash) -> Result<Self, TakeError> {
         let update = message.update()?;
         let read = || -> Result<Self, UnreadableRecord> {
             let sequence = update.get_sequence();
@@ -224,10 +246,12 @@ impl<T: Held> ReadUpdate<T> {
                 }),
                 false => None,
             };
+            let key = StoredKey::of_update(update)?;
             Ok(Self {
                 router: address_of(update.get_router_addr())?,
                 table: TableKey::of_update(&update)?,
-                key: RouteKey::of_update(update)?,
+                hash: key.hash(hash),
+                key,
                 sequence,
                 route,
             })

@@ -4,17 +4,13 @@
 //! prefixes whose hashes meet, as it does in `HashMap` itself; unlike SipHash, this function is not proof against somebody who can
 //! watch its timing, which no peer of a router can.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
-
-/// A map of the tables.
-pub(super) type KeyMap<K, V> = HashMap<K, V, KeyHash>;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 /// An odd number with as many ones as zeros (the fraction of the golden ratio).
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Makes [`KeyHasher`]s that begin with the same random number.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct KeyHash {
     start: u64,
 }
@@ -24,6 +20,21 @@ impl Default for KeyHash {
         Self {
             start: RandomState::new().hash_one(0_u64),
         }
+    }
+}
+
+impl KeyHash {
+    /// Returns the hash of a key that is four words long.
+    #[inline]
+    pub(super) fn of_words(self, words: [u64; 4]) -> u64 {
+        let mut hasher = self.build_hasher();
+        words.into_iter().for_each(|word| hasher.fold(word));
+        hasher.finish()
+    }
+
+    /// Returns the hash of another key.
+    pub(super) fn of_key(self, key: &impl Hash) -> u64 {
+        self.hash_one(key)
     }
 }
 

@@ -57,6 +57,7 @@ mod router;
 mod resync;
 mod table;
 mod route_key;
+mod stored_key;
 mod key_hasher;
 mod held;
 mod counts;

@@ -8,6 +8,7 @@ use arancini_schema::update_capnp::{PeerEventKind, RouterEventKind, peer_event, 
 use arancini_wire::bmp::{PeerIdentity, RibView};
 
 use super::counts::Counts;
+use super::key_hasher::KeyHash;
 use super::resync::Resyncs;
 use super::table::Table;
 use super::unreadable::UnreadableRecord;
@@ -123,18 +124,24 @@ impl<T> Router<T> {
     }
 
     /// Returns the table of an update, which is created if it is new.
-    pub(super) fn table_of(&mut self, key: TableKey) -> &mut Table<T> {
+    pub(super) fn table_of(&mut self, key: TableKey, hash: KeyHash) -> &mut Table<T> {
         let is_last = self
             .tables
             .get(self.last)
             .is_some_and(|table| *table.key() == key);
         if !is_last {
             self.last = *self.places.entry(key).or_insert_with(|| {
-                self.tables.push(Table::new(key, &self.resyncs));
+                self.tables.push(Table::new(key, &self.resyncs, hash));
                 self.tables.len() - 1
             });
         }
         &mut self.tables[self.last]
+    }
+
+    /// Returns the table of the last update, if it has this key.
+    #[inline]
+    pub(super) fn last_table(&self, key: &TableKey) -> Option<&Table<T>> {
+        self.tables.get(self.last).filter(|table| table.key() == key)
     }
 
     /// Takes an event of a peer.

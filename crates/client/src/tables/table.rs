@@ -1,13 +1,16 @@
 //! One table: the routes of a peer, a view and a family.
 
-use std::collections::hash_map::Entry;
+use std::hint::black_box;
 
 use arancini_schema::table_key::TableKey;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::counts::Counts;
-use super::key_hasher::KeyMap;
+use super::key_hasher::KeyHash;
 use super::resync::Resyncs;
 use super::route_key::RouteKey;
+use super::stored_key::StoredKey;
 
 /// Sequence numbers of a router during which its tables remember a withdrawn route, so that a late announce does not bring
 /// it back. A collector never has as many messages unacknowledged.
@@ -31,7 +34,8 @@ pub struct Route<T> {
 #[derive(Debug)]
 pub struct Table<T> {
     key: TableKey,
-    routes: KeyMap<RouteKey, Last<T>>,
+    routes: HashTable<(StoredKey, Last<T>)>,
+    hash: KeyHash,
     /// Entries of `routes` that are withdrawn.
     withdrawn: usize,
     /// Number of withdrawn entries at which those that are old enough are forgotten.
@@ -60,10 +64,11 @@ impl<T> Last<T> {
 
 impl<T> Table<T> {
     /// Creates an empty table with the resyncs that its router has had.
-    pub(super) fn new(key: TableKey, resyncs: &Resyncs) -> Self {
+    pub(super) fn new(key: TableKey, resyncs: &Resyncs, hash: KeyHash) -> Self {
         Self {
             key,
-            routes: KeyMap::default(),
+            routes: HashTable::new(),
+            hash,
             withdrawn: 0,
             forget_at: FEW_WITHDRAWN,
             floor: resyncs.floor_of(&key),
@@ -88,63 +93,84 @@ impl<T> Table<T> {
 
     /// Returns a route.
     pub fn get(&self, key: &RouteKey) -> Option<&Route<T>> {
-        match self.routes.get(key)? {
+        let key = StoredKey::from(key.clone());
+        let found = self
+            .routes
+            .find(key.hash(self.hash), |(stored, _)| *stored == key);
+        match &found?.1 {
             Last::Announce(route) => Some(route),
             Last::Withdraw { .. } => None,
         }
     }
 
     /// Iterates over the routes, in no particular order.
-    pub fn routes(&self) -> impl Iterator<Item = (&RouteKey, &Route<T>)> {
+    pub fn routes(&self) -> impl Iterator<Item = (RouteKey, &Route<T>)> {
         self.routes.iter().filter_map(|(key, last)| match last {
-            Last::Announce(route) => Some((key, route)),
+            Last::Announce(route) => Some((key.route_key(), route)),
             Last::Withdraw { .. } => None,
         })
     }
 
-    /// Takes an announce.
-    pub(super) fn announce(&mut self, key: RouteKey, route: Route<T>, counts: &mut Counts) {
+    /// Looks a key up, so that what the table has of it is in the cache when the update is taken.
+    #[inline]
+    pub(super) fn touch(&self, key: &StoredKey, hash: u64) {
+        black_box(self.routes.find(hash, |(stored, _)| stored == key).is_some());
+    }
+
+    /// Returns the entry of a key.
+    #[inline]
+    fn entry(&mut self, key: &StoredKey, hash: u64) -> Entry<'_, (StoredKey, Last<T>)> {
+        let hasher = self.hash;
+        self.routes
+            .entry(hash, |(stored, _)| stored == key, |(stored, _)| stored.hash(hasher))
+    }
+
+    /// Takes an announce. `hash` is that of the key.
+    pub(super) fn announce(&mut self, key: StoredKey, hash: u64, route: Route<T>, counts: &mut Counts) {
         counts.announces += 1;
         if route.sequence < self.floor {
             counts.late += 1;
             return;
         }
-        match self.routes.entry(key) {
+        let resync_begin = self.resync_begin;
+        match self.entry(&key, hash) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Last::Announce(route));
+                vacant.insert((key, Last::Announce(route)));
             }
-            Entry::Occupied(occupied) if occupied.get().sequence() >= route.sequence => counts.late += 1,
-            Entry::Occupied(mut occupied) => match occupied.insert(Last::Announce(route)) {
-                Last::Withdraw { .. } => self.withdrawn -= 1,
-                Last::Announce(before) => {
-                    let Last::Announce(after) = occupied.get() else {
-                        return;
-                    };
-                    let is_unchanged = before.fingerprint == after.fingerprint;
-                    counts.unchanged += u64::from(is_unchanged && before.sequence >= self.resync_begin);
+            Entry::Occupied(occupied) if occupied.get().1.sequence() >= route.sequence => counts.late += 1,
+            Entry::Occupied(mut occupied) => {
+                let fingerprint = route.fingerprint;
+                match std::mem::replace(&mut occupied.get_mut().1, Last::Announce(route)) {
+                    Last::Withdraw { .. } => self.withdrawn -= 1,
+                    Last::Announce(before) => {
+                        let is_unchanged = before.fingerprint == fingerprint;
+                        counts.unchanged += u64::from(is_unchanged && before.sequence >= resync_begin);
+                    }
                 }
-            },
+            }
         }
     }
 
-    /// Takes a withdraw.
-    pub(super) fn withdraw(&mut self, key: RouteKey, sequence: u64, counts: &mut Counts) {
+    /// Takes a withdraw. `hash` is that of the key.
+    pub(super) fn withdraw(&mut self, key: StoredKey, hash: u64, sequence: u64, counts: &mut Counts) {
         counts.withdraws += 1;
         if sequence < self.floor {
             counts.late += 1;
             return;
         }
-        match self.routes.entry(key) {
+        match self.entry(&key, hash) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Last::Withdraw { sequence });
+                vacant.insert((key, Last::Withdraw { sequence }));
                 self.withdrawn += 1;
                 counts.unheld += 1;
             }
-            Entry::Occupied(occupied) if occupied.get().sequence() >= sequence => counts.late += 1,
-            Entry::Occupied(mut occupied) => match occupied.insert(Last::Withdraw { sequence }) {
-                Last::Withdraw { .. } => counts.unheld += 1,
-                Last::Announce(_) => self.withdrawn += 1,
-            },
+            Entry::Occupied(occupied) if occupied.get().1.sequence() >= sequence => counts.late += 1,
+            Entry::Occupied(mut occupied) => {
+                match std::mem::replace(&mut occupied.get_mut().1, Last::Withdraw { sequence }) {
+                    Last::Withdraw { .. } => counts.unheld += 1,
+                    Last::Announce(_) => self.withdrawn += 1,
+                }
+            }
         }
         if self.withdrawn >= self.forget_at {
             self.forget_withdrawn(sequence.saturating_sub(REORDER_SPAN));
@@ -182,7 +208,7 @@ impl<T> Table<T> {
 
     fn forget(&mut self, is_old: impl Fn(&Last<T>) -> bool) {
         let withdrawn = &mut self.withdrawn;
-        self.routes.retain(|_, last| {
+        self.routes.retain(|(_, last)| {
             let old = is_old(last);
             if old && matches!(last, Last::Withdraw { .. }) {
                 *withdrawn -= 1;
