@@ -134,7 +134,12 @@ mod tests {
             length,
         };
         let mut keys = Vec::new();
-        for nlri in [prefix(0, 24), prefix(0, 25), prefix(1, 24), Nlri::Opaque([1, 2].into())] {
+        for nlri in [
+            prefix(0, 24),
+            prefix(0, 25),
+            prefix(1, 24),
+            Nlri::Opaque([1, 2].into()),
+        ] {
             for route_distinguisher in [None, Some(0), Some(1), Some(u64::MAX)] {
                 for path_id in [None, Some(0), Some(1), Some(u32::MAX)] {
                     keys.push(RouteKey {

@@ -121,8 +121,11 @@ impl<T> Table<T> {
     #[inline]
     fn entry(&mut self, key: &StoredKey, hash: u64) -> Entry<'_, (StoredKey, Last<T>)> {
         let hasher = self.hash;
-        self.routes
-            .entry(hash, |(stored, _)| stored == key, |(stored, _)| stored.hash(hasher))
+        self.routes.entry(
+            hash,
+            |(stored, _)| stored == key,
+            |(stored, _)| stored.hash(hasher),
+        )
     }
 
     /// Takes an announce. `hash` is that of the key.

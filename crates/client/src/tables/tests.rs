@@ -207,11 +207,11 @@ fn held_by(tables: &Tables<Fingerprint>) -> Model {
                 } => raw[2],
                 RouteKey {
                     path_id: Some(id), ..
-                } => 3 + *id as u8,
+                } => 3 + id as u8,
                 RouteKey {
                     route_distinguisher: Some(rd),
                     ..
-                } => 5 + *rd as u8,
+                } => 5 + rd as u8,
                 RouteKey {
                     nlri: Nlri::Prefix { address, .. },
                     ..
