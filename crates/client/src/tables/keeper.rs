@@ -10,6 +10,7 @@ use arancini_schema::table_key::{TableKey, address_of};
 use super::counts::Counts;
 use super::held::Held;
 use super::key_hasher::KeyHash;
+use super::route_key::RouteKey;
 use super::router::Router;
 use super::stored_key::StoredKey;
 use super::table::{Route, Table};
@@ -161,8 +162,8 @@ impl<T: Held> Tables<T> {
         outcome
     }
 
-    /// Takes updates in order. All keys are looked up before: one after the other these look-ups need nothing of each other, so the
-    /// processor fetches what several of them need at the same time.
+    /// Takes updates in order. All keys are looked up before. No look-up needs the result of another one, so the processor fetches what
+    /// several of them need at the same time.
     fn take_updates(&mut self, updates: &mut Vec<ReadUpdate<T>>) {
         let Some(first) = updates.first() else { return };
         let hash = self.hash;
@@ -246,7 +247,7 @@ impl<T: Held> ReadUpdate<T> {
                 }),
                 false => None,
             };
-            let key = StoredKey::of_update(update)?;
+            let key = StoredKey::from(RouteKey::of_update(update)?);
             Ok(Self {
                 router: address_of(update.get_router_addr())?,
                 table: TableKey::of_update(&update)?,

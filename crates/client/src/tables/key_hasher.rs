@@ -4,7 +4,7 @@
 //! prefixes whose hashes meet, as it does in `HashMap` itself; unlike SipHash, this function is not proof against somebody who can
 //! watch its timing, which no peer of a router can.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// An odd number with as many ones as zeros (the fraction of the golden ratio).
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -30,11 +30,6 @@ impl KeyHash {
         let mut hasher = self.build_hasher();
         words.into_iter().for_each(|word| hasher.fold(word));
         hasher.finish()
-    }
-
-    /// Returns the hash of another key.
-    pub(super) fn of_key(self, key: &impl Hash) -> u64 {
-        self.hash_one(key)
     }
 }
 
@@ -78,31 +73,6 @@ impl Hasher for KeyHasher {
             last[..rest.len()].copy_from_slice(rest);
             self.fold(u64::from_le_bytes(last));
         }
-    }
-
-    #[inline]
-    fn write_u8(&mut self, value: u8) {
-        self.fold(value.into());
-    }
-
-    #[inline]
-    fn write_u32(&mut self, value: u32) {
-        self.fold(value.into());
-    }
-
-    #[inline]
-    fn write_u64(&mut self, value: u64) {
-        self.fold(value);
-    }
-
-    #[inline]
-    fn write_usize(&mut self, value: usize) {
-        self.fold(value as u64);
-    }
-
-    #[inline]
-    fn write_isize(&mut self, value: isize) {
-        self.fold(value as u64);
     }
 }
 

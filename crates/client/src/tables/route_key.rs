@@ -37,6 +37,7 @@ impl RouteKey {
     ///
     /// # Errors
     /// A field cannot be read.
+    #[inline]
     pub fn of_update(update: update::Reader<'_>) -> Result<Self, UnreadableRecord> {
         let raw = update.get_raw_nlri()?;
         let nlri = if raw.is_empty() {

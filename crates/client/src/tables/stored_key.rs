@@ -1,11 +1,9 @@
 //! Keys of routes as a table stores them: half a cache line, so that a key and its route are read with one miss of the cache.
 
-use arancini_schema::table_key::address_of;
-use arancini_schema::update_capnp::update;
+use std::hash::BuildHasher;
 
 use super::key_hasher::KeyHash;
 use super::route_key::{Nlri, RouteKey};
-use super::unreadable::UnreadableRecord;
 
 /// A bit of `present`: the route has a route distinguisher.
 const HAS_ROUTE_DISTINGUISHER: u8 = 1;
@@ -29,30 +27,6 @@ pub(super) enum StoredKey {
 }
 
 impl StoredKey {
-    /// Reads the key of the route that an update is about.
-    #[inline]
-    pub(super) fn of_update(update: update::Reader<'_>) -> Result<Self, UnreadableRecord> {
-        if !update.get_raw_nlri()?.is_empty() {
-            return RouteKey::of_update(update).map(|key| Self::Opaque(Box::new(key)));
-        }
-        let mut present = 0;
-        let (mut path_id, mut route_distinguisher) = (0, 0);
-        if update.get_has_path_id() {
-            (present, path_id) = (HAS_PATH_ID, update.get_path_id());
-        }
-        if update.get_has_route_distinguisher() {
-            present |= HAS_ROUTE_DISTINGUISHER;
-            route_distinguisher = update.get_route_distinguisher();
-        }
-        Ok(Self::Prefix {
-            address: address_of(update.get_prefix_addr())?,
-            length: update.get_prefix_len(),
-            present,
-            path_id,
-            route_distinguisher,
-        })
-    }
-
     /// Returns the key as callers of the tables get it.
     pub(super) fn route_key(&self) -> RouteKey {
         match self {
@@ -89,7 +63,7 @@ impl StoredKey {
                 let rest = u64::from(*path_id) << 16 | u64::from(*length) << 8 | u64::from(*present);
                 hash.of_words([address as u64, (address >> 64) as u64, *route_distinguisher, rest])
             }
-            Self::Opaque(key) => hash.of_key(key),
+            Self::Opaque(key) => hash.hash_one(key),
         }
     }
 }
