@@ -2,7 +2,6 @@
 
 import collections
 import json
-import os
 import pathlib
 import signal
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import sys
 import time
 
-import stored
+import processes
 
 # Messages that wait for their acknowledgement.
 WINDOW = 4000
@@ -22,7 +21,7 @@ class Server:
     """A nats-server on a free port, with file storage in `directory`."""
 
     def __init__(self, binary, directory):
-        self._binary, self.directory, self.port = binary, pathlib.Path(directory), stored.free_port()
+        self._binary, self.directory, self.port = binary, pathlib.Path(directory), processes.free_port()
         self.start()
 
     def __enter__(self):
@@ -55,11 +54,10 @@ class Server:
         return time.monotonic() - begin
 
     def resident_bytes(self):
-        return stored.resident_bytes(self.process.pid)
+        return processes.resident_bytes(self.process.pid)
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processes.cpu_seconds(self.process.pid)
 
 
 class Nats:

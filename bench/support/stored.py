@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 
+import processes
 import rare_attributes
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -37,12 +38,6 @@ def own_binary(named):
     return pathlib.Path(named).resolve() if named else build("-p", "arancini") / "arancini"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Finished:
     """What a program used: wall seconds, CPU seconds of all its threads, and its largest resident memory in bytes."""
 
@@ -59,7 +54,7 @@ def run(command):
     # `ru_maxrss` would be that of this program if it is larger. The mark in /proc is gone when the program ends.
     peak_bytes, ended = 0, False
     while not ended:
-        peak_bytes = max(peak_bytes, resident_bytes(child.pid, "VmHWM"))
+        peak_bytes = max(peak_bytes, processes.resident_bytes(child.pid, "VmHWM"))
         ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         time.sleep(0 if ended else LOOK_S)
     said = child.stderr.read().decode()
@@ -70,17 +65,11 @@ def run(command):
     return Finished(time.monotonic() - begin, usage, peak_bytes)
 
 
-def resident_bytes(pid, mark="VmRSS"):
-    """The resident memory of a process, or with the mark `VmHWM` the largest that it had; 0 if it has ended."""
-    found = re.search(rf"^{mark}:\s+(\d+) kB$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return int(found.group(1)) * 1024 if found else 0
-
-
 class Collector:
     """A collector with one worker, which keeps the attributes of its routes."""
 
     def __init__(self, binary, directory, *flags, **settings):
-        self.listen, self.control = free_port(), free_port()
+        self.listen, self.control = processes.free_port(), processes.free_port()
         self._log = pathlib.Path(directory) / "collector.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ARANCINI_")}
         environment |= {"ARANCINI_RIB__ATTRIBUTES": "retain", **settings}
@@ -121,8 +110,7 @@ class Collector:
         return sum(float(value) for value in re.findall(rf"^arancini_{name}(?:{{[^}}]*}})? (\S+)$", page, re.MULTILINE))
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processes.cpu_seconds(self.process.pid)
 
     def wait_until(self, names, at_least):
         """Waits until the sum of these metrics has this value. Leaves this program if it stands still."""
