@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -13,15 +11,9 @@ use arancini_client::headers::{HEADER_CONTENT_ENCODING, HEADER_MESSAGES};
 use arancini_client::tail::{StreamTail, StreamTailError, StreamTailOptions};
 use arancini_client::{Compression, PayloadForm, Reason};
 use arancini_publish::{FileSettings, NatsSettings, Sidecar, SidecarSettings, SinkSettings};
-use support::{Rig, Worker, assert_whole, read_all, sequences};
+use support::{Rig, Worker, assert_whole, kill_in_mid_publish, read_all, sequences, settings};
 
 const BOTH: [Compression; 2] = [Compression::Lz4, Compression::Zstd];
-
-fn settings(server: &NatsServer) -> NatsSettings {
-    let mut settings = NatsSettings::new(vec![server.url()]);
-    settings.max_backoff = Duration::from_millis(400);
-    settings
-}
 
 fn rig(settings: &NatsSettings, compression: Compression) -> Rig {
     Rig::compressed(SinkSettings::Nats(Box::new(settings.clone())), compression)
@@ -120,41 +112,8 @@ fn a_batch_is_cut_by_its_compressed_size_only() {
 
 #[test]
 fn broker_killed_in_mid_publish_loses_doubles_and_reorders_nothing() {
-    const WINDOW: u64 = 256;
     for compression in BOTH {
-        let Some(mut server) = NatsServer::start() else {
-            return;
-        };
-        let mut settings = settings(&server);
-        settings.window.max_messages = WINDOW as usize;
-        let rig = rig(&settings, compression);
-        let bridge = rig.bridge.clone();
-        let enough = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&enough);
-        let sender = std::thread::spawn(move || {
-            let mut worker = worker(40);
-            while !stop.load(Relaxed) {
-                bridge.send(worker.batch()).unwrap();
-            }
-            worker
-        });
-        for round in 1..=3 {
-            rig.until_acknowledged(round * 300);
-            // Messages to a stopped server are neither stored nor acknowledged when it is killed.
-            server.stop();
-            rig.until("the window is full", |status| {
-                status.window_messages.load(Relaxed) == WINDOW
-            });
-            server.kill();
-            server.restart();
-        }
-        rig.until_acknowledged(1200);
-        enough.store(true, Relaxed);
-        let worker = sender.join().unwrap();
-        rig.until_acknowledged(worker.number);
-        assert!(rig.status.disconnects.load(Relaxed) >= 3);
-        assert!(rig.status.resent.load(Relaxed) > 0);
-        assert_whole(&settings, &[worker]);
+        kill_in_mid_publish(PayloadForm::compressed(compression), 3, worker(40));
     }
 }
 

@@ -9,13 +9,7 @@ use std::time::Duration;
 use arancini_bed::{Cable, NatsServer};
 use arancini_client::Reason;
 use arancini_publish::NatsSettings;
-use support::{Rig, Worker, assert_whole, read_all, run, sequences};
-
-fn settings(server: &NatsServer) -> NatsSettings {
-    let mut settings = NatsSettings::new(vec![server.url()]);
-    settings.max_backoff = Duration::from_millis(400);
-    settings
-}
+use support::{Rig, Worker, assert_whole, read_all, run, sequences, settings};
 
 #[test]
 fn happy_path_keeps_order_content_and_headers() {
@@ -97,7 +91,7 @@ fn through(
     }
     let workers = sender.join().unwrap();
     rig.until_acknowledged(2 * total);
-    assert_whole(&crate::settings(server), &workers);
+    assert_whole(&support::settings(server), &workers);
     rig
 }
 

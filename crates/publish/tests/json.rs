@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -16,7 +14,7 @@ use arancini_publish::{
 };
 use async_nats::jetstream::{self, Message};
 use futures_util::StreamExt;
-use support::{Rig, Worker, assert_whole, read_all, run, sequences, update};
+use support::{Rig, Worker, assert_whole, kill_in_mid_publish, read_all, run, sequences, settings, update};
 
 const JSON: PayloadForm = PayloadForm {
     format: Format::Json,
@@ -26,12 +24,6 @@ const JSON_ZSTD: PayloadForm = PayloadForm {
     format: Format::Json,
     compression: Compression::Zstd,
 };
-
-fn settings(server: &NatsServer) -> NatsSettings {
-    let mut settings = NatsSettings::new(vec![server.url()]);
-    settings.max_backoff = Duration::from_millis(400);
-    settings
-}
 
 fn rig(settings: &NatsSettings, form: PayloadForm) -> Rig {
     Rig::of_form(SinkSettings::Nats(Box::new(settings.clone())), form)
@@ -152,39 +144,8 @@ fn one_update_that_is_too_large_is_set_aside_as_cap_n_proto() {
 
 #[test]
 fn broker_killed_in_mid_publish_loses_doubles_and_reorders_nothing() {
-    const WINDOW: u64 = 256;
     for form in [JSON, JSON_ZSTD] {
-        let Some(mut server) = NatsServer::start() else {
-            return;
-        };
-        let mut settings = settings(&server);
-        settings.window.max_messages = WINDOW as usize;
-        let rig = rig(&settings, form);
-        let bridge = rig.bridge.clone();
-        let enough = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&enough);
-        let sender = std::thread::spawn(move || {
-            let mut worker = worker(20);
-            while !stop.load(Relaxed) {
-                bridge.send(worker.batch()).unwrap();
-            }
-            worker
-        });
-        for round in 1..=2 {
-            rig.until_acknowledged(round * 300);
-            server.stop();
-            rig.until("the window is full", |status| {
-                status.window_messages.load(Relaxed) == WINDOW
-            });
-            server.kill();
-            server.restart();
-        }
-        rig.until_acknowledged(900);
-        enough.store(true, Relaxed);
-        let worker = sender.join().unwrap();
-        rig.until_acknowledged(worker.number);
-        assert!(rig.status.resent.load(Relaxed) > 0);
-        assert_whole(&settings, &[worker]);
+        kill_in_mid_publish(form, 2, worker(20));
     }
 }
 

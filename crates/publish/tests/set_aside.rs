@@ -14,18 +14,12 @@ use arancini_core::Batch;
 use arancini_publish::{NatsSettings, OnFull, SidecarSettings, SinkSettings, SpoolSettings};
 use async_nats::jetstream;
 use async_nats::jetstream::stream::Config;
-use support::{Rig, Worker, message, read_all, run, sequences};
+use support::{Rig, Worker, message, read_all, run, sequences, settings};
 
 /// What the server of most tests takes.
 const MAX_PAYLOAD: &str = "max_payload: 4096\n";
 /// A record of this many words is larger than that.
 const TOO_MANY_WORDS: u32 = 1000;
-
-fn settings(server: &NatsServer) -> NatsSettings {
-    let mut settings = NatsSettings::new(vec![server.url()]);
-    settings.max_backoff = Duration::from_millis(400);
-    settings
-}
 
 fn sidecar(nats: &NatsSettings, directory: &Path) -> SidecarSettings {
     let mut settings = SidecarSettings::new(SinkSettings::Nats(Box::new(nats.clone())));

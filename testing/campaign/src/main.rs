@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arancini_bed::programs;
 
-use crate::outages::{Kind, OutageArguments};
+use crate::outages::{Kind, OutageArguments, print_faults, settings};
 use arancini_campaign::collector::Collector;
 use arancini_campaign::crash::Campaign;
 use arancini_campaign::fault::Fault;
@@ -172,17 +172,9 @@ fn main() -> ExitCode {
 }
 
 fn crash(arguments: &CrashArguments) -> io::Result<bool> {
-    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = programs::collector().ok_or_else(|| {
-        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
-    })?;
+    let collector = collector()?;
     let with_broker = arguments.sink == SinkArgument::Nats;
-    let broker = programs::nats_server();
-    if with_broker && broker.is_none() {
-        return Err(missing(
-            "there is no nats-server: name it by ARANCINI_NATS_SERVER",
-        ));
-    }
+    let broker = with_broker.then(broker).transpose()?;
     let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
     let has_snapshots = Collector::knows_section(&collector, "snapshots");
     if !has_snapshots {
@@ -225,7 +217,7 @@ fn crash(arguments: &CrashArguments) -> io::Result<bool> {
 }
 
 fn soak(arguments: &SoakArguments) -> io::Result<bool> {
-    let (collector, broker) = both_programs()?;
+    let (collector, broker) = (collector()?, broker()?);
     let temporary = tempfile::Builder::new().prefix("arancini-campaign-").tempdir()?;
     let mut settings = settings(&arguments.set);
     settings.push(("nats.max_bytes".to_owned(), arguments.max_bytes.to_string()));
@@ -256,24 +248,20 @@ fn soak(arguments: &SoakArguments) -> io::Result<bool> {
     report(outcome, &soak.setup, temporary, arguments.folder.is_some())
 }
 
-/// The settings of `--set`.
-fn settings(given: &[String]) -> Vec<(String, String)> {
-    let split = |setting: &String| {
-        let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
-        (key.to_owned(), value.to_owned())
-    };
-    given.iter().map(split).collect()
+/// The program of the collector.
+fn collector() -> io::Result<PathBuf> {
+    programs::collector().ok_or_else(|| {
+        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
+    })
 }
 
-/// The programs of collector and broker.
-fn both_programs() -> io::Result<(PathBuf, PathBuf)> {
-    let missing = |what: &str| io::Error::new(io::ErrorKind::NotFound, what.to_owned());
-    let collector = programs::collector().ok_or_else(|| {
-        missing("there is no program arancini beside this one: build it, or name it by ARANCINI_BIN")
-    })?;
-    let broker = programs::nats_server()
-        .ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))?;
-    Ok((collector, broker))
+/// The program of the broker.
+fn broker() -> io::Result<PathBuf> {
+    programs::nats_server().ok_or_else(|| missing("there is no nats-server: name it by ARANCINI_NATS_SERVER"))
+}
+
+fn missing(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, what)
 }
 
 /// Prints how a campaign went, and returns whether every promise was kept. The data of one that failed are kept.
@@ -295,14 +283,7 @@ fn report(
             return Err(error);
         }
     };
-    for (kind, examples) in &outcome.examples {
-        for example in examples {
-            println!("  {kind}: {example}");
-        }
-    }
-    for failure in &outcome.failures {
-        println!("  failure: {failure}");
-    }
+    print_faults(&outcome);
     println!("{}", outcome.to_json());
     if !outcome.is_clean() {
         println!(
@@ -318,12 +299,12 @@ fn report(
 }
 
 fn outage(kind: &Kind, arguments: &OutageArguments) -> io::Result<bool> {
-    let (collector, broker) = both_programs()?;
+    let (collector, broker) = (collector()?, broker()?);
     outages::run(kind, arguments, collector, broker)
 }
 
 fn hostile(arguments: &HostileArguments) -> io::Result<bool> {
-    let (collector, broker) = both_programs()?;
+    let (collector, broker) = (collector()?, broker()?);
     // Ten thousand connections need as many descriptors, in this process and in the collector. The collector inherits
     // the limit.
     let mut limit = getrlimit(Resource::Nofile);

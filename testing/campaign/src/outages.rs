@@ -7,6 +7,7 @@ use std::time::Duration;
 use arancini_campaign::interrupt;
 use arancini_campaign::network::Places;
 use arancini_campaign::outage::{AWAY, CLUSTER, DISK, LINK, LOSS, Plan, RESYNC, Scenario};
+use arancini_campaign::outcome::Outcome;
 use arancini_campaign::rig::Setup;
 use clap::Args;
 
@@ -83,6 +84,27 @@ pub struct OutageArguments {
     folder: Option<PathBuf>,
 }
 
+/// The settings of `--set`.
+pub fn settings(given: &[String]) -> Vec<(String, String)> {
+    let split = |setting: &String| {
+        let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
+        (key.to_owned(), value.to_owned())
+    };
+    given.iter().map(split).collect()
+}
+
+/// Prints what is wrong, in words.
+pub fn print_faults(outcome: &Outcome) {
+    for (kind, examples) in &outcome.examples {
+        for example in examples {
+            println!("  {kind}: {example}");
+        }
+    }
+    for failure in &outcome.failures {
+        println!("  failure: {failure}");
+    }
+}
+
 /// Runs the scenarios of this kind that the arguments ask for.
 pub fn run(
     kind: &Kind,
@@ -125,13 +147,7 @@ fn run_one(
     let result = (scenario.run)(plan, &mut |line| println!("{line}"));
     let is_clean = match &result {
         Ok(outcome) => {
-            for (kind, examples) in &outcome.examples {
-                examples
-                    .iter()
-                    .for_each(|example| println!("  {kind}: {example}"));
-            }
-            let failures = outcome.failures.iter();
-            failures.for_each(|failure| println!("  failure: {failure}"));
+            print_faults(outcome);
             println!("{}: {}", scenario.name, outcome.to_json());
             outcome.is_clean()
         }
@@ -174,10 +190,6 @@ fn again(scenario: &Scenario, arguments: &OutageArguments) -> Vec<String> {
 
 impl OutageArguments {
     fn plan(&self, kind: &Kind, collector: PathBuf, broker: PathBuf) -> Plan {
-        let settings = self.set.iter().map(|setting| {
-            let (key, value) = setting.split_once('=').unwrap_or((setting.as_str(), ""));
-            (key.to_owned(), value.to_owned())
-        });
         Plan {
             setup: Setup {
                 seed: self.seed,
@@ -188,7 +200,7 @@ impl OutageArguments {
                 brokers: 1,
                 quiet_period: Duration::from_millis(self.quiet_period_ms),
                 snapshot_interval_ms: Some(self.snapshot_interval_ms),
-                settings: settings.collect(),
+                settings: settings(&self.set),
                 places: Places::local(),
                 collector,
                 broker,

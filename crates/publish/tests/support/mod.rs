@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use arancini_bed::NatsServer;
 use arancini_client::records::Records;
 use arancini_client::tail::{PublishedMessage, StreamTail, StreamTailOptions};
 use arancini_client::{Compression, PayloadForm};
@@ -113,6 +114,51 @@ impl Worker {
     }
 }
 
+/// Settings of a test with this broker.
+pub fn settings(server: &NatsServer) -> NatsSettings {
+    let mut settings = NatsSettings::new(vec![server.url()]);
+    settings.max_backoff = Duration::from_millis(400);
+    settings
+}
+
+/// Publishes in this form while the broker is killed again and again, each time with a full window, and asserts that nothing is lost,
+/// doubled or reordered.
+pub fn kill_in_mid_publish(form: PayloadForm, rounds: u64, mut worker: Worker) {
+    const WINDOW: u64 = 256;
+    let Some(mut server) = NatsServer::start() else {
+        return;
+    };
+    let mut settings = settings(&server);
+    settings.window.max_messages = WINDOW as usize;
+    let rig = Rig::of_form(SinkSettings::Nats(Box::new(settings.clone())), form);
+    let bridge = rig.bridge.clone();
+    let enough = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&enough);
+    let sender = std::thread::spawn(move || {
+        while !stop.load(Relaxed) {
+            bridge.send(worker.batch()).unwrap();
+        }
+        worker
+    });
+    for round in 1..=rounds {
+        rig.until_acknowledged(round * 300);
+        // Messages to a stopped server are neither stored nor acknowledged when it is killed.
+        server.stop();
+        rig.until("the window is full", |status| {
+            status.window_messages.load(Relaxed) == WINDOW
+        });
+        server.kill();
+        server.restart();
+    }
+    rig.until_acknowledged((rounds + 1) * 300);
+    enough.store(true, Relaxed);
+    let worker = sender.join().unwrap();
+    rig.until_acknowledged(worker.number);
+    assert!(rig.status.disconnects.load(Relaxed) >= rounds);
+    assert!(rig.status.resent.load(Relaxed) > 0);
+    assert_whole(&settings, &[worker]);
+}
+
 pub struct Rig {
     pub sidecar: Sidecar,
     pub bridge: kanal::Sender<Batch>,
@@ -205,7 +251,6 @@ impl Rig {
     }
 }
 
-/// Polls until it is so. Polling is not timing: only a hang fails.
 /// Runs a future that talks to NATS to its end.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -215,6 +260,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
+/// Polls until it is so. Polling is not timing: only a hang fails.
 pub fn until(what: &str, is_so: impl Fn() -> bool, show: impl Fn() -> String) {
     let since = Instant::now();
     while !is_so() {
