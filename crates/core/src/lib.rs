@@ -9,6 +9,7 @@
 
 // A worker's shard: bytes of sessions come in, and become BMP messages.
 mod shard;
+mod shard_resyncs;
 mod session;
 mod bmp_session;
 mod names;

@@ -26,7 +26,7 @@ use crate::life::{self, Outlook, ResyncWay};
 use crate::life_check::{LifeCheck, Work};
 use crate::notice::Notices;
 use crate::progress::Taken;
-use crate::repeat::{self, RepeatRefusal, RepeatedPart};
+use crate::repeat;
 use crate::route_count::RouteCount;
 use crate::router::{Router, RouterLife};
 use crate::session::{SessionError, SessionId};
@@ -52,9 +52,9 @@ pub struct LossOfRouter {
 
 /// One worker's routers, their sessions, and the batches made of their messages.
 pub struct Shard {
-    shared: Shared,
+    pub(crate) shared: Shared,
     /// Sorted, so that the same calls give the same batches on every run.
-    routers: BTreeMap<IpAddr, Router>,
+    pub(crate) routers: BTreeMap<IpAddr, Router>,
     sessions: HashMap<SessionId, BmpSession>,
     /// Bytes that all sessions hold of messages whose end has not come yet.
     unfinished_bytes: usize,
@@ -66,9 +66,9 @@ pub struct Shard {
     forgotten: Vec<IpAddr>,
     life_check: LifeCheck,
     /// The first dump of an unknown router is a resync.
-    resync_strangers: bool,
+    pub(crate) resync_strangers: bool,
     /// What the empty tables of an unknown router hold of what consumers may hold.
-    strangers: Coverage,
+    pub(crate) strangers: Coverage,
 }
 
 /// # The call protocol
@@ -379,54 +379,6 @@ impl Shard {
         }
     }
 
-    /// From now on the first dump of an unknown router is a resync, because it is not known what consumers hold of it.
-    pub const fn handle_resync_strangers(&mut self) {
-        self.resync_strangers = true;
-    }
-
-    /// Makes up for messages of a router that consumers lost: its routes are published again from the retained attributes if all
-    /// of them have theirs, else by its next dump. In the second case the shell ends the session, so that the router dumps anew.
-    /// `None` if the router is not known.
-    pub fn handle_loss(&mut self, router: IpAddr, now: Now) -> Option<ResyncWay> {
-        let router = self.routers.get_mut(&router.to_canonical())?;
-        let shared = &mut self.shared;
-        Some(life::resync_after_loss(&mut RouterContext {
-            router,
-            shared,
-            now,
-        }))
-    }
-
-    /// From now on nothing is known of what consumers hold of an unknown router, because nobody has read what was published before
-    /// the start. The end of its first resync tells consumers to sweep.
-    pub const fn handle_unread_past(&mut self) {
-        self.strangers = Coverage::Partial;
-    }
-
-    /// Makes up for lost messages of the router whose address comes next behind this one, as [`Self::handle_loss`] does. `None` if
-    /// there is no such router. For all routers, begin with `None`, and go on with the router that was returned.
-    pub fn handle_loss_of_next(&mut self, behind: Option<IpAddr>, now: Now) -> Option<LossOfRouter> {
-        let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
-        let (_, router) = self.routers.range_mut((from, Bound::Unbounded)).next()?;
-        let shared = &mut self.shared;
-        let way = life::resync_after_loss(&mut RouterContext { router, shared, now });
-        Some(LossOfRouter {
-            router: router.id,
-            way,
-            tables: router.peers.iter().map(|peer| peer.tables.len()).sum(),
-        })
-    }
-
-    /// Notes that it is not known what consumers hold of a router. The shell then ends the session, and the router's next dump is a
-    /// resync. Returns whether the router is known.
-    pub fn handle_need_resync(&mut self, router: IpAddr) -> bool {
-        let Some(router) = self.routers.get_mut(&router.to_canonical()) else {
-            return false;
-        };
-        router.need_resync();
-        true
-    }
-
     /// Takes the next closed batch, for the bridge.
     #[inline]
     pub fn poll_batch(&mut self) -> Option<Batch> {
@@ -454,30 +406,6 @@ impl Shard {
     /// Takes the routers that were forgotten since the last call: nothing is known of them any more.
     pub fn poll_forgotten(&mut self) -> Vec<IpAddr> {
         std::mem::take(&mut self.forgotten)
-    }
-
-    /// Publishes tables of a router again, between `resync-begin` and `resync-end`, from the attributes that are retained.
-    /// The session of the router is not touched. [`Self::handle_sweep`] does the work, in slices. Returns how many routes the
-    /// tables have now.
-    ///
-    /// # Errors
-    /// The tables cannot be published again now; nothing has changed.
-    pub fn handle_repeat(
-        &mut self,
-        router: IpAddr,
-        part: &RepeatedPart,
-        now: Now,
-    ) -> Result<usize, RepeatRefusal> {
-        let router = self
-            .routers
-            .get_mut(&router)
-            .ok_or(RepeatRefusal::UnknownRouter)?;
-        let mut context = RouterContext {
-            router,
-            shared: &mut self.shared,
-            now,
-        };
-        repeat::begin(&mut context, part)
     }
 
     /// Begins a snapshot: appends everything that stands before the routers to `out`.
@@ -654,41 +582,4 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use arancini_generate::Scenario;
-
-    use super::*;
-
-    /// Each table that was swept made the sweep look at all tables of its router.
-    #[test]
-    fn the_sweep_of_a_router_that_leaves_looks_once_whether_anything_is_left() {
-        let scenario = Scenario {
-            peers: 1000,
-            prefixes_per_peer: 1,
-            churn_rounds: 0,
-            ..Scenario::default()
-        };
-        let mut shard = Shard::new(0, Settings::default(), Arc::default());
-        let router = IpAddr::from([192, 0, 2, 1]);
-        let at = |monotonic_ns| Now {
-            monotonic_ns,
-            unix_ns: 1,
-        };
-        let session = shard.handle_connect(router, 1, at(1));
-        shard
-            .handle_all_bytes(session, &scenario.to_bytes(), at(1))
-            .unwrap();
-        shard.handle_disconnect(session, "gone", at(1));
-        let over = at(2 + Settings::default().session_hold_ns);
-        while shard.poll_timeout().is_some_and(|due| due <= over.monotonic_ns) {
-            shard.handle_timeout(over);
-        }
-        let mut looks = 0;
-        while shard.handle_sweep(100, over) {
-            looks = shard.router(router).unwrap().emptiness_looks.get();
-        }
-        assert!(shard.router(router).is_none(), "it is forgotten");
-        assert_eq!(looks, 1, "looks while tables wait for the sweep");
-    }
-}
+mod tests;
